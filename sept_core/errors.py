@@ -1,0 +1,56 @@
+"""Every error that SEPT raises on purpose, one tree.
+
+    SeptError                 anything below; its text is one sentence a person can act on
+    ├── InputError            a value, file or setting given by the user is wrong
+    │   ├── SourceError       a source, target set or table cannot be listed as asked
+    │   └── ManifestError     a manifest or export is not what it claims to be
+    ├── NotFoundError         a project, source, target set, selection, job or run is not there
+    ├── BusyError             another process owns the catalogue (its pid is named)
+    ├── EncoderError          an encoder cannot be built or its weights cannot be had
+    ├── IntegrityError        a stored artefact is damaged or belongs to something else
+    ├── LeakError             held-out target images would end up in the subset
+    └── JobError              a background job failed, was cancelled or was lost
+
+`RejectedImage` (in `images`) is not part of this tree's user errors: it is the
+recorded outcome of one file, not a failure of the command.
+"""
+
+
+class SeptError(Exception):
+    """Base of all errors meant for the user; `str(error)` is the whole message."""
+
+
+class InputError(SeptError):
+    """The user gave something that cannot be used: says what, which value, what to do."""
+
+
+class SourceError(InputError):
+    """A source, target set or table cannot be read as the user described it."""
+
+
+class ManifestError(InputError):
+    """A manifest is incomplete, altered or of another version."""
+
+
+class NotFoundError(SeptError):
+    """A named thing does not exist; the message lists the names that do."""
+
+
+class BusyError(SeptError):
+    """Another process holds the project's catalogue; the message names its pid."""
+
+
+class EncoderError(SeptError):
+    """An encoder is unknown, does not fit its weights, or its weights are missing."""
+
+
+class IntegrityError(SeptError):
+    """A stored artefact is damaged, incomplete or made for other data."""
+
+
+class LeakError(SeptError):
+    """The contamination guard found held-out images, or could not run."""
+
+
+class JobError(SeptError):
+    """A background job ended without its result."""

@@ -1,0 +1,200 @@
+"""Feature stores: immutable shards of float16 unit vectors with their uids.
+
+In: uids, vectors and the outcome of every file that was read. Out: `NNNNN.npy` (vectors),
+`NNNNN.uids.npy`, `NNNNN.parquet` (outcomes) and, written last, `NNNNN.json` (the header).
+A shard without its header does not exist; a header that does not fit raises.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sept_core import errors, files
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One complete shard on disk, opened by memory map when it is used."""
+
+    folder: Path
+    number: int
+    header: dict[str, Any]
+
+    def __len__(self) -> int:
+        return int(self.header["vectors"])
+
+    @cached_property
+    def uids(self) -> np.ndarray:
+        """(n,) S32, the uid of each vector."""
+        return np.load(self.folder / f"{self.number:05d}.uids.npy", mmap_mode="r")
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """(n, D) float16, unit length within the header's `max_norm_error`."""
+        return np.load(self.folder / f"{self.number:05d}.npy", mmap_mode="r")
+
+    def outcomes(self) -> pa.Table:
+        """One row for every file handled, embedded or rejected (see `embeddings`)."""
+        return pq.read_table(self.folder / f"{self.number:05d}.parquet")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive rows of a store: `start` is the global row of the first."""
+
+    start: int
+    uids: np.ndarray
+    vectors: np.ndarray
+
+
+class FeatureStore:
+    """All shards of one collection under one encoder, read in shard order.
+
+    Rows are numbered 0..N-1 through the shards; row numbers stay inside the stage that
+    reads them, uids are what leaves it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.shards = [
+            Shard(folder, int(path.stem), files.read_json(path))
+            for path in sorted(folder.glob("[0-9][0-9][0-9][0-9][0-9].json"))
+        ]
+        encoders = {shard.header["encoder_id"] for shard in self.shards}
+        if len(encoders) > 1:
+            raise errors.IntegrityError(
+                f"{folder} mixes features of {sorted(encoders)}; remove it and embed again."
+            )
+        self.encoder_id: str | None = encoders.pop() if encoders else None
+
+    def __len__(self) -> int:
+        return sum(len(shard) for shard in self.shards)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector; 0 while the store is empty."""
+        return int(self.shards[0].header["dim"]) if self.shards else 0
+
+    @property
+    def max_norm_error(self) -> float:
+        """The largest | ‖v‖ − 1 | of any stored vector: float16 rounding leaves some."""
+        return max((float(s.header["max_norm_error"]) for s in self.shards), default=0.0)
+
+    @property
+    def next_number(self) -> int:
+        return self.shards[-1].number + 1 if self.shards else 0
+
+    def content_id(self) -> str:
+        """Names the stored vectors: changes when a shard is added or differs."""
+        return files.fingerprint([shard.header["vectors_sha256"] for shard in self.shards])
+
+    @cached_property
+    def uids(self) -> np.ndarray:
+        """(N,) S32 in row order."""
+        parts = [shard.uids for shard in self.shards]
+        return np.concatenate(parts) if parts else np.empty(0, files.UID_DTYPE)
+
+    @cached_property
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        order = np.argsort(self.uids, kind="stable")
+        return order, self.uids[order]
+
+    def rows_of(self, uids: np.ndarray) -> np.ndarray:
+        """Global row (int64) of each uid, −1 where the store does not hold it."""
+        order, ordered = self._sorted
+        if not len(ordered):
+            return np.full(len(uids), -1, np.int64)
+        wanted = np.asarray(uids, files.UID_DTYPE)
+        place = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
+        return np.where(ordered[place] == wanted, order[place], -1).astype(np.int64)
+
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        """(len(rows), D) float16 vectors of global rows, in the order asked."""
+        out = np.empty((len(rows), self.dim), np.float16)
+        start = 0
+        for shard in self.shards:
+            here = np.flatnonzero((rows >= start) & (rows < start + len(shard)))
+            local = rows[here] - start
+            order = np.argsort(local, kind="stable")  # ascending reads suit the page cache
+            out[here[order]] = shard.vectors[local[order]]
+            start += len(shard)
+        return out
+
+    def vectors_of(self, uids: np.ndarray) -> np.ndarray:
+        """(len(uids), D) float16 vectors by uid.
+
+        Raises:
+            NotFoundError: a uid is not in the store.
+        """
+        rows = self.rows_of(uids)
+        if (rows < 0).any():
+            missing = np.asarray(uids, files.UID_DTYPE)[rows < 0]
+            raise errors.NotFoundError(
+                f"{len(missing)} images have no features in {self.folder} "
+                f"(first: {missing[0].decode()}); run embed again."
+            )
+        return self.gather(rows)
+
+    def blocks(self, rows: int = 65536) -> Iterator[Block]:
+        """Walk the store in memory-mapped blocks of at most `rows` vectors."""
+        start = 0
+        for shard in self.shards:
+            for low in range(0, len(shard), rows):
+                high = min(low + rows, len(shard))
+                yield Block(start + low, shard.uids[low:high], shard.vectors[low:high])
+            start += len(shard)
+
+
+def write_shard(
+    folder: Path,
+    number: int,
+    encoder_id: str,
+    uids: np.ndarray,
+    vectors: np.ndarray,
+    outcomes: pa.Table,
+) -> None:
+    """Write one shard; the header goes last, so that its existence means complete.
+
+    Args:
+        uids: (n,) S32, unique within the whole store.
+        vectors: (n, D) float, L2-normalised; stored as float16.
+        outcomes: one row for every file handled, embedded or rejected.
+
+    Raises:
+        IntegrityError: a vector is not finite or not of unit length.
+    """
+    stored = np.ascontiguousarray(vectors, np.float16)
+    norms = np.linalg.norm(stored.astype(np.float32), axis=1)
+    norm_error = float(np.abs(norms - 1).max()) if len(norms) else 0.0
+    if not norm_error < 0.01:  # NaN fails this too
+        raise errors.IntegrityError(
+            f"encoder {encoder_id} gave a vector of length {1 + norm_error:.3f} instead of 1."
+        )
+    base = folder / f"{number:05d}"
+    files.write_array(base.with_suffix(".npy"), stored)
+    files.write_array(base.with_suffix(".uids.npy"), np.asarray(uids, files.UID_DTYPE))
+    with files.write_then_rename(base.with_suffix(".parquet")) as temporary:
+        pq.write_table(outcomes, temporary)
+    names = {"vectors": ".npy", "uids": ".uids.npy", "outcomes": ".parquet"}
+    checksums = {
+        f"{key}_sha256": files.sha256_file(base.with_suffix(suffix))
+        for key, suffix in names.items()
+    }
+    header = {
+        "format": FORMAT,
+        "encoder_id": encoder_id,
+        "dim": int(stored.shape[1]),
+        "vectors": len(stored),
+        "outcomes": outcomes.num_rows,
+        "max_norm_error": norm_error,
+        **checksums,
+    }
+    files.write_json(base.with_suffix(".json"), header)
