@@ -17,7 +17,8 @@ LAYERS = [
     {"manifest", "targets"},
     {"catalogue", "encoders", "export"},
     {"embeddings"},
-    {"index", "projection", "quality", "scoring"},
+    {"index"},
+    {"projection", "quality", "scoring"},
     {"retrieval"},
     {"selection", "review", "diagnostics"},
     {"pretrain", "evaluation", "demo"},
@@ -31,10 +32,8 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Trainers run on machines that have only torch and the manifest's files.
 ONLY = {
     "pretrain": {"errors", "files", "jobfolder", "images", "sources", "manifest", "encoders"},
-    "evaluation": {
-        "errors", "files", "jobfolder", "images", "sources", "manifest", "encoders", "pretrain",
-    },
-}  # fmt: skip
+    "evaluation": {"errors", "files", "jobfolder", "images", "sources", "manifest", "encoders"},
+}
 WORKERS = {"embeddings", "index", "projection", "quality", "export", "pretrain", "evaluation"}
 PURE = {"selection", "review"}
 IO_MODULES = {"pathlib", "os", "io", "shutil", "tempfile", "duckdb", "pyarrow.parquet"}
