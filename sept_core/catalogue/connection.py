@@ -1,0 +1,88 @@
+"""Opening the catalogue: one owner at a time, named when it is somebody else.
+
+DuckDB lets no second process open a file that one holds for writing, so whoever opens it
+keeps it briefly (a command) or for its life (the app).
+"""
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from sept_core import errors
+from sept_core.catalogue import migrations
+
+Connection = duckdb.DuckDBPyConnection
+
+WAIT_SECONDS = 5.0
+
+
+def connect(path: Path, wait: float = WAIT_SECONDS) -> Connection:
+    """Open the catalogue for writing and migrate it, waiting `wait` seconds for its owner.
+
+    Raises:
+        BusyError: another process still holds it; the message names the pid.
+        IntegrityError: the file is damaged or from a newer version.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            connection = duckdb.connect(str(path))
+            break
+        except duckdb.IOException as problem:
+            holder = re.search(r"PID (\d+)", str(problem))
+            if holder is None:
+                raise errors.IntegrityError(
+                    f"{path} cannot be opened as a catalogue ({problem})."
+                ) from None
+            if time.monotonic() > deadline:
+                raise errors.BusyError(
+                    f"{path.parent} is in use by process {holder[1]} (the app, or another sept "
+                    "command); close it there and try again."
+                ) from None
+            time.sleep(0.1)
+        except duckdb.Error as problem:
+            raise errors.IntegrityError(f"{path} is damaged ({problem}).") from None
+    # Nothing is ever fetched from a network, and no SQL reaches files it was not given.
+    connection.execute("SET autoinstall_known_extensions=false; SET enable_progress_bar=false")
+    migrations.migrate(connection)
+    return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All statements inside commit together or not at all."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def table(connection: Connection, query: str, values: list[Any] | None = None) -> pa.Table:
+    """The rows of a query as an Arrow table."""
+    return connection.sql(query, params=values or []).to_arrow_table()
+
+
+def scalar(connection: Connection, query: str, values: list[Any] | None = None) -> Any:
+    """The single value of a query that always gives one row."""
+    row = connection.execute(query, values or []).fetchone()
+    assert row is not None
+    return row[0]
+
+
+@contextlib.contextmanager
+def registered(connection: Connection, name: str, rows: pa.Table) -> Iterator[None]:
+    """Let queries inside use an Arrow table by `name`, without copying it."""
+    connection.register(name, rows)
+    try:
+        yield
+    finally:
+        connection.unregister(name)

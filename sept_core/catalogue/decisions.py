@@ -1,0 +1,66 @@
+"""The reviewer's decisions as an append-only log (METHOD §3).
+
+Every event is committed before the call returns; nothing is ever updated or deleted.
+"""
+
+import datetime
+from collections.abc import Sequence
+
+from sept_core import review
+from sept_core.catalogue.connection import Connection, scalar, transaction
+
+
+def append(
+    db: Connection,
+    target_ids: Sequence[str],
+    *,
+    who: str,
+    action: str,
+    scope: str = "image",
+    reason: str = "",
+    uids: Sequence[str] = (),
+    undoes: Sequence[int] | None = None,
+) -> int:
+    """Commit one decision for each target set it belongs to; returns the last position.
+
+    `uids` is the expanded list that the preview showed, so that a replay never depends on
+    clusters or thresholds made later.
+    """
+    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    with transaction(db):
+        position = last_position(db)
+        for target_id in target_ids:
+            position += 1
+            db.execute(
+                "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [position, target_id, at, who, action, scope, reason, list(uids),
+                 None if undoes is None else list(undoes)],
+            )  # fmt: skip
+    return position
+
+
+def last_position(db: Connection) -> int:
+    """The position of the newest event, 0 when there is none."""
+    return int(scalar(db, "SELECT coalesce(max(position), 0) FROM decisions"))
+
+
+def events(db: Connection, target_ids: Sequence[str]) -> list[review.Event]:
+    """The events of these target sets, oldest first."""
+    rows = db.execute(
+        """SELECT position, at, who, action, scope, reason, uids, undoes FROM decisions
+           WHERE list_contains(?, target_id) ORDER BY position""",
+        [list(target_ids)],
+    ).fetchall()
+    return [
+        review.Event(
+            position=position,
+            at=at,
+            who=who,
+            action=action,
+            scope=scope,
+            reason=reason,
+            uids=tuple(uids),
+            undoes=None if undoes is None else tuple(undoes),
+        )
+        for position, at, who, action, scope, reason, uids, undoes in rows
+    ]

@@ -1,0 +1,213 @@
+"""Images: what the workers found out about each file, and who may take part in what.
+
+In: outcome tables that embedding left beside its shards. Out: worklists (what is still to
+be read), the eligible uids of the pool, and the details that a page or a manifest shows.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sept_core import features, files
+from sept_core.catalogue import filters
+from sept_core.catalogue.connection import Connection, registered, scalar, table, transaction
+
+IMAGE_COLUMNS = (
+    "uid, sha256, width, height, format, mode, bytes, phash, brightness, contrast, sharpness, "
+    "entropy"
+)
+
+
+def adopt(db: Connection, store: features.FeatureStore) -> int:
+    """Take over the outcomes of shards not seen before; returns how many shards that were.
+
+    Each shard is one transaction, so that a crash between shards loses nothing.
+    """
+    known = {row[0] for row in db.execute("SELECT outcomes_sha256 FROM adopted").fetchall()}
+    fresh = [s for s in store.shards if s.header["outcomes_sha256"] not in known]
+    for shard in fresh:
+        with transaction(db):
+            _adopt_outcomes(db, shard.outcomes())
+            db.execute("INSERT INTO adopted VALUES (?)", [shard.header["outcomes_sha256"]])
+    return len(fresh)
+
+
+def _adopt_outcomes(db: Connection, outcomes: pa.Table) -> None:
+    with registered(db, "outcomes", outcomes):
+        db.execute(
+            """UPDATE files f SET state = o.status, reason = o.reason, uid = o.uid
+               FROM outcomes o WHERE f.source_id = o.source AND f.rel_path = o.rel_path
+               AND f.member = o.member"""
+        )
+        db.execute(
+            f"""INSERT INTO images
+                SELECT {IMAGE_COLUMNS}, FALSE FROM outcomes o
+                WHERE o.status = 'ok' AND NOT EXISTS (SELECT 1 FROM images i WHERE i.uid = o.uid)
+                QUALIFY row_number() OVER (PARTITION BY uid ORDER BY rel_path, member) = 1"""
+        )
+
+
+def add_features_only(db: Connection, source_id: str, keys: list[str], uids: list[str]) -> None:
+    """Register images of which only features are known (METHOD §2: `features_only`)."""
+    rows = pa.table({"key": keys, "uid": uids})
+    with registered(db, "imported", rows), transaction(db):
+        db.execute(
+            """INSERT INTO files
+               SELECT ?, key, '', -1, -1, 0, key, NULL, NULL, NULL, 'ok', NULL, uid, FALSE
+               FROM imported n
+               WHERE NOT EXISTS (SELECT 1 FROM files f
+                                 WHERE f.source_id = ? AND f.rel_path = n.key)""",
+            [source_id, source_id],
+        )
+        db.execute(
+            """INSERT INTO images (uid, features_only) SELECT uid, TRUE FROM imported n
+               WHERE NOT EXISTS (SELECT 1 FROM images i WHERE i.uid = n.uid)"""
+        )
+
+
+def _uid_table(uids: Iterable[str]) -> pa.Table:
+    return pa.table({"uid": pa.array(list(uids), pa.string())})
+
+
+_LIVE = "FROM files f JOIN sources s ON s.id = f.source_id WHERE NOT f.gone"
+_WORK_COLUMNS = (
+    's.id AS source, s.root, f.rel_path, f.member, f.byte_offset AS "offset", f.size, f.label, '
+    "f.split, f.uid"
+)
+
+
+def worklist(
+    db: Connection, source_ids: list[str], splits: Iterable[str] | None = None
+) -> pa.Table:
+    """What an encoder has to have read, in the order of the work.
+
+    These are all waiting files, and one place of every known image; the worker skips what its
+    store already holds. `splits` narrows a target set. The columns are those of
+    `sources.WORKLIST_SCHEMA`; `source` holds source ids, which survive renames.
+    """
+    wanted = list(splits) if splits is not None else []
+    return table(
+        db,
+        f"""SELECT {_WORK_COLUMNS} {_LIVE} AND list_contains(?, s.id)
+              AND (len(?) = 0 OR list_contains(?, f.split))
+              AND (f.state = 'waiting' OR (f.state = 'ok' AND s.kind <> 'features'))
+            QUALIFY f.state = 'waiting' OR row_number() OVER (
+                PARTITION BY f.uid, f.state ORDER BY s.added_at, f.rel_path, f.member) = 1
+            ORDER BY s.added_at, s.id, f.rel_path, f.member""",
+        [source_ids, wanted, wanted],
+    )
+
+
+def fitting_sample(db: Connection, source_ids: list[str], size: int, seed: int) -> pa.Table:
+    """A worklist of `size` pool files in an order that depends only on their places."""
+    return table(
+        db,
+        f"""SELECT {_WORK_COLUMNS} {_LIVE} AND list_contains(?, s.id)
+              AND f.state <> 'rejected' AND s.kind <> 'features'
+            ORDER BY md5(? || ':' || f.rel_path || '/' || f.member), f.rel_path, f.member LIMIT ?""",
+        [source_ids, str(seed), size],
+    )
+
+
+def labelled(db: Connection, source_id: str, splits: Iterable[str]) -> pa.Table:
+    """A target set's decoded files with uid, label and split, as a worklist; one per uid."""
+    return table(
+        db,
+        f"""SELECT {_WORK_COLUMNS} {_LIVE} AND s.id = ? AND f.state = 'ok' AND list_contains(?, f.split)
+            QUALIFY row_number() OVER (PARTITION BY f.uid ORDER BY f.rel_path, f.member) = 1
+            ORDER BY f.rel_path, f.member""",
+        [source_id, list(splits)],
+    )
+
+
+def eligible(db: Connection, role: str = "pool", filter_text: str = "") -> np.ndarray:
+    """(n,) S32, sorted: the decodable images with a live place that passes the filter."""
+    where, values = filters.to_sql(filters.parse(filter_text))
+    rows = table(
+        db,
+        f"""SELECT DISTINCT f.uid FROM files f JOIN sources s ON s.id = f.source_id
+            JOIN images i ON i.uid = f.uid
+            WHERE NOT f.gone AND f.state = 'ok' AND s.role = ? AND {where} ORDER BY f.uid""",
+        [role, *values],
+    )
+    return np.asarray(rows["uid"].to_pylist(), files.UID_DTYPE)
+
+
+def pool_counts(db: Connection) -> dict[str, int]:
+    """The head of the funnel: distinct pool images, and files that cannot be decoded."""
+    row = db.execute(
+        f"""SELECT count(*), count(*) FILTER (f.state = 'waiting'),
+                   count(*) FILTER (f.state = 'rejected'),
+                   count(DISTINCT f.uid) FILTER (f.state = 'ok') {_LIVE} AND s.role = 'pool'"""
+    ).fetchone()
+    assert row is not None
+    return dict(zip(("files", "waiting", "rejected", "images"), row, strict=True))
+
+
+def pool_fingerprint(db: Connection) -> str:
+    """Names the set of pool images: the same for every order, another when one comes or goes."""
+    row = db.execute(
+        f"""SELECT count(*), bit_xor(md5_number(uid))::TEXT FROM
+            (SELECT DISTINCT f.uid {_LIVE} AND s.role = 'pool' AND f.state = 'ok')"""
+    ).fetchone()
+    assert row is not None
+    return files.fingerprint([row[0], row[1]])
+
+
+def details(db: Connection, uids: Iterable[str]) -> pa.Table:
+    """The image rows of these uids (`IMAGE_COLUMNS`), in no particular order."""
+    with registered(db, "wanted", _uid_table(uids)):
+        return table(db, f"SELECT {IMAGE_COLUMNS} FROM images SEMI JOIN wanted USING (uid)")
+
+
+def hashes(db: Connection, role: str, source_ids: list[str] | None = None) -> pa.Table:
+    """Perceptual hashes (uid, phash) of the live images of a role, ordered by uid."""
+    ids = source_ids or []
+    return table(
+        db,
+        """SELECT DISTINCT i.uid, i.phash FROM images i
+           JOIN files f ON f.uid = i.uid JOIN sources s ON s.id = f.source_id
+           WHERE NOT f.gone AND s.role = ? AND (len(?) = 0 OR list_contains(?, s.id))
+             AND i.phash IS NOT NULL ORDER BY i.uid""",
+        [role, ids, ids],
+    )
+
+
+def locations(db: Connection, uids: Iterable[str], role: str = "pool") -> pa.Table:
+    """All live places of these images, best first within a uid.
+
+    Columns: uid, source (name), source_id, root, source_uid, rel_path, member, offset,
+    size, sha256, width, height.
+    """
+    with registered(db, "wanted", _uid_table(uids)):
+        return table(
+            db,
+            """SELECT f.uid, s.name AS source, s.id AS source_id, s.root, f.source_uid, f.rel_path,
+                      f.member, f.byte_offset AS "offset", f.size, i.sha256, i.width, i.height
+               FROM files f SEMI JOIN wanted ON wanted.uid = f.uid
+               JOIN sources s ON s.id = f.source_id JOIN images i ON i.uid = f.uid
+               WHERE NOT f.gone AND f.state = 'ok' AND s.role = ?
+               ORDER BY f.uid, s.added_at, f.rel_path, f.member""",
+            [role],
+        )
+
+
+def by_source_uid(db: Connection) -> dict[str, str]:
+    """Own id or path of every known pool image → uid, for matching imported features."""
+    rows: list[tuple[Any, ...]] = db.execute(
+        f"""SELECT f.source_uid, f.rel_path, f.member, f.uid {_LIVE} AND s.role = 'pool'
+            AND f.state = 'ok' ORDER BY f.rel_path, f.member"""
+    ).fetchall()
+    known: dict[str, str] = {}
+    for source_uid, rel_path, member, uid in rows:
+        for key in (source_uid, f"{rel_path}/{member}" if member else rel_path):
+            if key is not None:
+                known.setdefault(key, uid)
+    return known
+
+
+def is_known(db: Connection, uid: str) -> bool:
+    """Whether the catalogue holds an image with this uid."""
+    return bool(scalar(db, "SELECT count(*) FROM images WHERE uid = ?", [uid]))

@@ -1,0 +1,47 @@
+"""Selections: the record of each; its picks lie in `selections/ID.parquet`."""
+
+import json
+import time
+from typing import Any
+
+from sept_core import errors
+from sept_core.catalogue.connection import Connection, transaction
+
+
+def put(db: Connection, selection_id: str, record: dict[str, Any]) -> None:
+    """Store a selection's record; making the same selection again keeps one row."""
+    with transaction(db):
+        db.execute("DELETE FROM selections WHERE id = ?", [selection_id])
+        db.execute(
+            "INSERT INTO selections VALUES (?, ?, ?)",
+            [selection_id, json.dumps(record), time.time()],
+        )
+
+
+def every(db: Connection) -> list[dict[str, Any]]:
+    """All records, oldest first, each with its `id` and `created_at`."""
+    rows = db.execute(
+        "SELECT id, record, created_at FROM selections ORDER BY created_at, id"
+    ).fetchall()
+    return [json.loads(record) | {"id": i, "created_at": at} for i, record, at in rows]
+
+
+def find(db: Connection, selection_id: str) -> dict[str, Any]:
+    """One record by its id, or by the beginning of it.
+
+    Raises:
+        NotFoundError: none, or more than one; the message lists them.
+    """
+    records = every(db)
+    found = [r for r in records if r["id"].startswith(selection_id)]
+    exact = [r for r in found if r["id"] == selection_id]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    known = ", ".join(r["id"] for r in (found or records)) or "none yet"
+    how = "Several selections begin with" if found else "No selection"
+    raise errors.NotFoundError(f"{how} {selection_id!r}; there are: {known}.")
+
+
+def remove(db: Connection, selection_id: str) -> None:
+    """Forget a selection; decisions belong to the target set and stay."""
+    db.execute("DELETE FROM selections WHERE id = ?", [selection_id])

@@ -1,0 +1,242 @@
+"""Sources and target sets: where images come from, and every file seen there.
+
+A target set is a source with another role: it is scanned, read and embedded the same way.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from sept_core import errors, files
+from sept_core import sources as readers
+from sept_core.catalogue.connection import Connection, registered, scalar, table, transaction
+
+ROLES = {"pool": "source", "target": "target set"}
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """One source or target set as the catalogue knows it; `id` survives renames."""
+
+    id: str
+    role: str
+    name: str
+    spec: readers.SourceSpec
+    note: str
+    added_at: float
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """What a scan found, in files: `total` = new + changed + returned + unchanged."""
+
+    total: int
+    new: int
+    changed: int
+    returned: int
+    unchanged: int
+    gone: int
+    problems: int
+
+
+def add(db: Connection, role: str, spec: readers.SourceSpec, note: str = "") -> SourceRecord:
+    """Register a source under a new name.
+
+    Raises:
+        InputError: the name is taken.
+    """
+    files.check_name(spec.name, ROLES[role].capitalize())
+    _check_free(db, role, spec.name)
+    ident = scalar(db, "SELECT 's' || nextval('source_ids')")
+    db.execute(
+        "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [ident, role, spec.name, spec.kind, str(spec.path), str(spec.root),
+         json.dumps(spec.options), note, time.time()],
+    )  # fmt: skip
+    return find(db, role, spec.name)
+
+
+def _check_free(db: Connection, role: str, name: str) -> None:
+    if any(record.name == name for record in every(db, role)):
+        raise errors.InputError(f"There is already a {ROLES[role]} named {name!r}; take another.")
+
+
+def every(db: Connection, role: str) -> list[SourceRecord]:
+    """All sources (`pool`) or target sets (`target`), in the order they were added."""
+    rows = db.execute(
+        "SELECT id, role, name, kind, path, root, options, note, added_at FROM sources "
+        "WHERE role = ? ORDER BY added_at, id",
+        [role],
+    ).fetchall()
+    return [_record(row) for row in rows]
+
+
+def _record(row: tuple[Any, ...]) -> SourceRecord:
+    ident, role, name, kind, path, root, options, note, added_at = row
+    spec = readers.SourceSpec(
+        name=name, path=Path(path), kind=kind, root=Path(root), options=json.loads(options)
+    )
+    return SourceRecord(ident, role, name, spec, note, added_at)
+
+
+def find(db: Connection, role: str, name: str) -> SourceRecord:
+    """One source or target set by its name.
+
+    Raises:
+        NotFoundError: there is none; the message lists those there are.
+    """
+    records = every(db, role)
+    for record in records:
+        if record.name == name:
+            return record
+    known = ", ".join(record.name for record in records) or "none yet"
+    raise errors.NotFoundError(f"No {ROLES[role]} named {name!r}; this project has: {known}.")
+
+
+def rename(db: Connection, role: str, name: str, new_name: str) -> None:
+    """Give a source another name; everything that refers to it follows."""
+    record = find(db, role, name)
+    files.check_name(new_name, ROLES[role].capitalize())
+    _check_free(db, role, new_name)
+    db.execute("UPDATE sources SET name = ? WHERE id = ?", [new_name, record.id])
+
+
+def annotate(db: Connection, role: str, name: str, note: str) -> None:
+    """Replace a source's note."""
+    db.execute("UPDATE sources SET note = ? WHERE id = ?", [note, find(db, role, name).id])
+
+
+def remove(db: Connection, role: str, name: str) -> int:
+    """Forget a source and its files (never touching them on disk); returns how many.
+
+    Features, images and decisions stay: adding the source again brings them back to use.
+    """
+    record = find(db, role, name)
+    with transaction(db):
+        count = scalar(db, "SELECT count(*) FROM files WHERE source_id = ?", [record.id])
+        db.execute("DELETE FROM files WHERE source_id = ?", [record.id])
+        db.execute("DELETE FROM sources WHERE id = ?", [record.id])
+    return int(count)
+
+
+SCAN_SCHEMA = pa.schema(
+    [
+        ("rel_path", pa.string()),
+        ("member", pa.string()),
+        ("byte_offset", pa.int64()),
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("source_uid", pa.string()),
+        ("label", pa.string()),
+        ("split", pa.string()),
+        ("metadata", pa.string()),
+        ("problem", pa.string()),
+    ]
+)
+
+
+def scan_table(entries: list[readers.FileEntry]) -> pa.Table:
+    """A batch of scanned entries as a table of `SCAN_SCHEMA`."""
+    rows = [
+        (e.rel_path, e.member, e.offset, e.size, e.mtime_ns, e.source_uid, e.label, e.split,
+         json.dumps(e.metadata) if e.metadata else None, e.problem)
+        for e in entries
+    ]  # fmt: skip
+    columns = list(zip(*rows, strict=True)) if rows else [[] for _ in SCAN_SCHEMA]
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, SCAN_SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=SCAN_SCHEMA)
+
+
+_SAME_PLACE = "f.source_id = $id AND f.rel_path = n.rel_path AND f.member = n.member"
+_SAME_FILE = "f.size = n.size AND f.mtime_ns = n.mtime_ns"
+
+
+def merge_scan(db: Connection, source_id: str, scan: pa.Table) -> ScanReport:
+    """Bring the files of a source up to date with a whole new scan of it.
+
+    New files wait to be read; files whose size or time changed wait to be read again; files
+    that are not there any more are marked gone and come back to life when they return.
+    """
+    key = {"id": source_id}
+    with registered(db, "scan", scan), transaction(db):
+        count = db.execute(
+            f"""SELECT count(*) FILTER (f.uid IS NULL AND f.state IS NULL),
+                       count(*) FILTER (f.state IS NOT NULL AND NOT ({_SAME_FILE})),
+                       count(*) FILTER (f.gone AND {_SAME_FILE}),
+                       count(*), count(n.problem)
+                FROM scan n LEFT JOIN files f ON {_SAME_PLACE}""",
+            key,
+        ).fetchone()
+        gone = db.execute(
+            f"""UPDATE files f SET gone = TRUE WHERE f.source_id = $id AND NOT f.gone
+                AND NOT EXISTS (SELECT 1 FROM scan n WHERE {_SAME_PLACE})""",
+            key,
+        ).fetchone()
+        # What stayed the same keeps its state; the rest is replaced by the scan's row.
+        db.execute(
+            f"""UPDATE files f SET gone = FALSE, byte_offset = n.byte_offset,
+                    label = n.label, split = n.split, metadata = n.metadata,
+                    source_uid = n.source_uid
+                FROM scan n WHERE {_SAME_PLACE} AND {_SAME_FILE}""",
+            key,
+        )
+        db.execute(
+            f"""DELETE FROM files f USING scan n
+                WHERE {_SAME_PLACE} AND NOT ({_SAME_FILE})""",
+            key,
+        )
+        db.execute(
+            f"""INSERT INTO files
+                SELECT $id, n.rel_path, n.member, n.byte_offset, n.size, n.mtime_ns,
+                       n.source_uid, n.label, n.split, n.metadata,
+                       CASE WHEN n.problem IS NULL THEN 'waiting' ELSE 'rejected' END,
+                       n.problem, NULL, FALSE
+                FROM scan n
+                WHERE NOT EXISTS (SELECT 1 FROM files f WHERE {_SAME_PLACE})""",
+            key,
+        )
+    assert count is not None and gone is not None
+    new, changed, returned, total, problems = count
+    return ScanReport(
+        total=total,
+        new=new,
+        changed=changed,
+        returned=returned,
+        unchanged=total - new - changed - returned,
+        gone=gone[0],
+        problems=problems,
+    )
+
+
+def counts(db: Connection, source_id: str) -> dict[str, int]:
+    """Files of a source by state: waiting, ok, rejected, gone; and distinct `images`."""
+    row = db.execute(
+        """SELECT count(*) FILTER (NOT gone AND state = 'waiting'),
+                  count(*) FILTER (NOT gone AND state = 'ok'),
+                  count(*) FILTER (NOT gone AND state = 'rejected'),
+                  count(*) FILTER (gone),
+                  count(DISTINCT uid) FILTER (NOT gone AND state = 'ok')
+           FROM files WHERE source_id = ?""",
+        [source_id],
+    ).fetchone()
+    assert row is not None
+    return dict(zip(("waiting", "ok", "rejected", "gone", "images"), row, strict=True))
+
+
+def rejected(db: Connection, role: str) -> pa.Table:
+    """Every file that is listed with a reason instead of embedded.
+
+    Columns: source, rel_path, member, reason; ordered by place.
+    """
+    return table(
+        db,
+        """SELECT s.name AS source, rel_path, member, reason
+           FROM files f JOIN sources s ON s.id = f.source_id
+           WHERE s.role = ? AND state = 'rejected' AND NOT gone
+           ORDER BY s.added_at, rel_path, member""",
+        [role],
+    )

@@ -1,0 +1,52 @@
+"""Following a job from a terminal: a progress bar on stderr, Ctrl-C cancels."""
+
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sept_core import files, jobs
+from sept_core.cli.output import notes
+from sept_core.jobs import JobStatus
+
+
+def to_end(paths: files.ProjectPaths, job_id: str) -> dict[str, Any]:
+    """Wait for a job and return its result.
+
+    Raises:
+        JobError: it failed, was cancelled or was lost.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=notes, transient=True) as bar:
+        task = bar.add_task(jobs.status(paths, job_id).title, total=None, detail="starting")
+        try:
+            for status in jobs.follow(paths, job_id):
+                progress = status.progress or {}
+                bar.update(
+                    task,
+                    completed=progress.get("done", 0),
+                    total=progress.get("total"),
+                    detail=_detail(status),
+                )
+        except KeyboardInterrupt:
+            notes.print("Cancelling; what is finished is kept.")
+            jobs.cancel(paths, job_id)
+    return jobs.finish(paths, job_id)
+
+
+def _detail(status: JobStatus) -> str:
+    """`1,200/50,000 images, 340/s, 2 min left`."""
+    progress = status.progress
+    if progress is None:
+        return status.state
+    text = f"{progress['done']:,}/{progress['total']:,} {progress['unit']}"
+    if progress["rate"]:
+        text += f", {progress['rate']:,.3g}/s"
+    if progress["seconds_left"] is not None:
+        minutes, seconds = divmod(int(progress["seconds_left"]), 60)
+        text += f", {minutes} min {seconds:02d} s left" if minutes else f", {seconds} s left"
+    return f"{text} {progress['note']}".rstrip()

@@ -1,0 +1,223 @@
+"""Background jobs: launch, follow, cancel and tell the living from the dead.
+
+In: a kind, JSON settings and the project's paths. Out: a folder under `jobs/` that a worker
+process fills. A job outlives the process that launched it; the queue is a file lock that
+workers wait on, so it advances with every launcher closed.
+"""
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sept_core import errors, files
+from sept_core.jobfolder import JobFolder
+
+WORKERS = {
+    "embed": "sept_core.embeddings",
+    "graph": "sept_core.graph",
+    "index": "sept_core.index",
+    "calibrate": "sept_core.calibration",
+    "duplicates": "sept_core.duplicates",
+    "map": "sept_core.projection",
+    "export": "sept_core.export.worker",
+    "pretrain": "sept_core.pretrain.worker",
+    "evaluate": "sept_core.evaluation.worker",
+}
+"""Job kind → module run as `python -m MODULE JOB_FOLDER`."""
+
+ENDED = {"done", "failed", "cancelled", "lost"}
+CANCEL_GRACE = 10.0
+"""Seconds between asking a worker to stop and ending its process group."""
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """What is known of one job now.
+
+    `state` is queued, running, done, failed, cancelled or lost (its process is gone
+    without a word: killed, or the machine restarted).
+    """
+
+    id: str
+    kind: str
+    title: str
+    state: str
+    reason: str | None
+    launched_at: float
+    ended_at: float | None
+    progress: dict[str, Any] | None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+def launch(paths: files.ProjectPaths, kind: str, settings: dict[str, Any], title: str) -> JobFolder:
+    """Start a worker in a session of its own and return its folder at once."""
+    started = time.time()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(started))
+    job = JobFolder(paths.job(f"{stamp}-{kind}-{secrets.token_hex(3)}"))
+    job.path.mkdir(parents=True)
+    files.write_json(job.path / "settings.json", settings)
+    status = {"kind": kind, "title": title, "state": "queued", "launched_at": started}
+    files.write_json(job.path / "status.json", status)
+    _start(job, kind)
+    return job
+
+
+def relaunch(paths: files.ProjectPaths, job_id: str) -> JobFolder:
+    """Start an ended job again in the same folder; its worker continues what is there.
+
+    Raises:
+        NotFoundError: no such job.
+        JobError: it is still at work, or it finished.
+    """
+    before = status(paths, job_id)
+    if not before.ended or before.state == "done":
+        raise errors.JobError(f"Job {job_id} is {before.state}; only an interrupted job resumes.")
+    job = JobFolder(paths.job(job_id))
+    (job.path / "cancel").unlink(missing_ok=True)
+    job.update_status(state="queued", reason=None, ended_at=None, launched_at=time.time())
+    _start(job, before.kind)
+    return job
+
+
+def _start(job: JobFolder, kind: str) -> None:
+    with (job.path / "log.txt").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", WORKERS[kind], str(job.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=job.path,
+            # The worker must find this very checkout wherever it is launched from.
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+        )
+    identity = {"pid": process.pid, "process_started": _start_time(process.pid)}
+    files.write_json(job.path / "process.json", identity)
+    _children[process.pid] = process
+
+
+# Popen objects are kept so that finished workers are reaped instead of left as zombies.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def _start_time(pid: int) -> str | None:
+    """The kernel's start time of a process: with the pid, an identity that is never reused."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    zombie = fields[0] == "Z"
+    return None if zombie else fields[19]
+
+
+def _alive(job: JobFolder) -> bool:
+    try:
+        identity = files.read_json(job.path / "process.json")
+    except errors.NotFoundError:
+        # The launcher has made the folder and is about to start the worker.
+        return time.time() - job.status()["launched_at"] < CANCEL_GRACE
+    if child := _children.get(identity["pid"]):
+        child.poll()
+    started = identity["process_started"]
+    return started is not None and _start_time(identity["pid"]) == started
+
+
+def status(paths: files.ProjectPaths, job_id: str) -> JobStatus:
+    """The state of one job, a dead worker being told apart from a running one.
+
+    Raises:
+        NotFoundError: no such job; the message lists the latest ones.
+    """
+    job = JobFolder(paths.job(job_id))
+    if not (job.path / "status.json").exists():
+        known = ", ".join(path.name for path in _folders(paths)[:5]) or "none yet"
+        raise errors.NotFoundError(f"No job {job_id!r} in this project; the latest are: {known}.")
+    alive = _alive(job)  # before the status is read: a worker writes its end, then exits
+    stored = job.status()
+    state, reason = stored["state"], stored.get("reason")
+    if state not in ENDED and not alive:
+        state = "lost"
+        reason = "its process ended without a word (killed, or the machine restarted)"
+    progress = job.path / "progress.json"
+    return JobStatus(
+        id=job_id,
+        kind=stored["kind"],
+        title=stored["title"],
+        state=state,
+        reason=reason,
+        launched_at=stored["launched_at"],
+        ended_at=stored.get("ended_at"),
+        progress=files.read_json(progress) if progress.exists() else None,
+    )
+
+
+def _folders(paths: files.ProjectPaths) -> list[Path]:
+    """Job folders, latest first."""
+    return sorted((p.parent for p in paths.jobs.glob("*/status.json")), reverse=True)
+
+
+def all_jobs(paths: files.ProjectPaths) -> list[JobStatus]:
+    """Every job of the project, latest first."""
+    return [status(paths, folder.name) for folder in _folders(paths)]
+
+
+def cancel(paths: files.ProjectPaths, job_id: str) -> JobStatus:
+    """Ask a job to stop at its next safe point; end its process group if it does not.
+
+    Raises:
+        NotFoundError: no such job.
+    """
+    job = JobFolder(paths.job(job_id))
+    if status(paths, job_id).ended:
+        return status(paths, job_id)
+    (job.path / "cancel").touch()
+    deadline = time.monotonic() + CANCEL_GRACE
+    while time.monotonic() < deadline:
+        if status(paths, job_id).ended:
+            return status(paths, job_id)
+        time.sleep(0.1)
+    identity = files.read_json(job.path / "process.json")
+    if _alive(job):  # the pid is still the process that we started
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(identity["pid"], signal.SIGKILL)
+    job.update_status(state="cancelled", ended_at=time.time(), reason="ended by force")
+    return status(paths, job_id)
+
+
+def follow(paths: files.ProjectPaths, job_id: str, poll: float = 0.2) -> Iterator[JobStatus]:
+    """Yield the job's status until it ends; the last one yielded is final."""
+    while True:
+        current = status(paths, job_id)
+        yield current
+        if current.ended:
+            return
+        time.sleep(poll)
+
+
+def finish(paths: files.ProjectPaths, job_id: str) -> dict[str, Any]:
+    """The result of an ended job.
+
+    Raises:
+        JobError: it did not end well; the message gives its reason.
+    """
+    ended = status(paths, job_id)
+    if ended.state != "done":
+        raise errors.JobError(f"{ended.title} {ended.state}: {ended.reason} (job {job_id}).")
+    return JobFolder(paths.job(job_id)).result()
+
+
+def tail(paths: files.ProjectPaths, job_id: str, lines: int = 50) -> str:
+    """The last lines of a job's log."""
+    log = paths.job(job_id) / "log.txt"
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""

@@ -1,0 +1,1 @@
+"""One function per button: the only place where the catalogue and the stages meet."""

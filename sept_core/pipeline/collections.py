@@ -1,0 +1,73 @@
+"""Sources of the pool and target sets: add, scan again, rename, annotate, remove.
+
+Both are collections of files; `role` says which (`pool` or `target`).
+"""
+
+import itertools
+from pathlib import Path
+
+import pyarrow as pa
+
+from sept_core import errors
+from sept_core import sources as readers
+from sept_core import targets as target_layout
+from sept_core.catalogue import sources
+from sept_core.catalogue.sources import ScanReport
+from sept_core.pipeline.projects import Project
+
+SCAN_BATCH = 50_000
+
+
+def add(
+    project: Project, role: str, name: str, path: Path, options: dict[str, str] | None = None
+) -> ScanReport:
+    """Register `path` under `name` and list its files; the same name and path scans again.
+
+    Raises:
+        SourceError: the path cannot be read as a source, or holds no file at all.
+        InputError: the name is taken by another path.
+    """
+    spec = readers.detect(name, path.absolute(), **(options or {}))
+    for record in sources.every(project.db, role):
+        if (record.name, record.spec.path) == (name, spec.path):
+            return scan(project, role, name)
+    listing = _list(role, spec)
+    if listing.num_rows == 0:
+        raise errors.SourceError(f"{path} holds no files; give a folder or archive with images.")
+    record = sources.add(project.db, role, spec)
+    return sources.merge_scan(project.db, record.id, listing)
+
+
+def scan(project: Project, role: str, name: str) -> ScanReport:
+    """List a collection's files again: adds what is new, reports what is gone."""
+    record = sources.find(project.db, role, name)
+    return sources.merge_scan(project.db, record.id, _list(role, record.spec))
+
+
+def _list(role: str, spec: readers.SourceSpec) -> pa.Table:
+    entries = readers.scan(spec)
+    if role == "target":  # splits can only be told from the whole layout; target sets are small
+        return sources.scan_table(target_layout.assign(list(entries)))
+    batches = iter(lambda: list(itertools.islice(entries, SCAN_BATCH)), [])
+    tables = [sources.scan_table(batch) for batch in batches]
+    return pa.concat_tables(tables) if tables else sources.scan_table([])
+
+
+def rename(project: Project, role: str, name: str, new_name: str) -> None:
+    """Give a collection another name; selections, features and decisions follow."""
+    sources.rename(project.db, role, name, new_name)
+
+
+def annotate(project: Project, role: str, name: str, note: str) -> None:
+    """Replace a collection's note."""
+    sources.annotate(project.db, role, name, note)
+
+
+def remove(project: Project, role: str, name: str) -> int:
+    """Forget a collection and its files, leaving them on disk; returns how many."""
+    return sources.remove(project.db, role, name)
+
+
+def rejected(project: Project, role: str = "pool") -> pa.Table:
+    """Every file that is listed with a reason instead of embedded."""
+    return sources.rejected(project.db, role)

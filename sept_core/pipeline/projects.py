@@ -1,0 +1,170 @@
+"""A project: one folder with its catalogue, opened by one process at a time.
+
+In: a folder. Out: a `Project` that every other button takes as its first argument, and the
+state of all steps for the overview.
+"""
+
+import contextlib
+import getpass
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sept_core import errors, features, files, jobs
+from sept_core.catalogue import connection, decisions, images, selections, settings, sources
+
+
+@dataclass(frozen=True)
+class Project:
+    """An open project: its paths and its catalogue."""
+
+    paths: files.ProjectPaths
+    db: connection.Connection
+
+
+def init(folder: Path) -> None:
+    """Make an empty project.
+
+    Raises:
+        InputError: the folder holds something else.
+    """
+    paths = files.ProjectPaths(folder.absolute())
+    if paths.catalogue.exists():
+        raise errors.InputError(f"{folder} already is a SEPT project.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise errors.InputError(f"{folder} is not an empty folder; name a new one.")
+    folder.mkdir(parents=True, exist_ok=True)
+    db = connection.connect(paths.catalogue)
+    try:
+        settings.put(db, "who", getpass.getuser())
+    finally:
+        db.close()
+
+
+def paths_of(folder: Path) -> files.ProjectPaths:
+    """The paths of an existing project, without opening its catalogue.
+
+    Raises:
+        NotFoundError: the folder is no project.
+    """
+    paths = files.ProjectPaths(folder.absolute())
+    if not paths.catalogue.exists():
+        raise errors.NotFoundError(f"{folder} is not a SEPT project; make one with: sept init")
+    return paths
+
+
+@contextlib.contextmanager
+def opened(folder: Path) -> Iterator[Project]:
+    """Hold a project open, first taking over what finished workers left behind.
+
+    Raises:
+        NotFoundError: the folder is no project.
+        BusyError: another process holds it.
+    """
+    paths = paths_of(folder)
+    db = connection.connect(paths.catalogue)
+    try:
+        project = Project(paths, db)
+        adopt(project)
+        yield project
+    finally:
+        db.close()
+
+
+def adopt(project: Project) -> int:
+    """Take the outcomes of new feature shards into the catalogue; returns how many shards."""
+    stores = sorted({p.parent for p in project.paths.root.glob("features/**/[0-9]*.json")})
+    return sum(images.adopt(project.db, features.FeatureStore(folder)) for folder in stores)
+
+
+def encoders(project: Project) -> list[dict[str, Any]]:
+    """Every encoder that has embedded something: its record and how much of the pool it holds."""
+    found = []
+    for path in sorted(project.paths.root.glob("features/*/encoder.json")):
+        record = files.read_json(path)
+        store = features.FeatureStore(project.paths.pool_features(path.parent.name))
+        found.append(record | {"id": path.parent.name, "pool_images": len(store)})
+    return found
+
+
+def find_encoder(project: Project, name: str | None) -> str:
+    """The id of an embedded encoder by id or spec; the project's latest one for None.
+
+    Raises:
+        NotFoundError: nothing is embedded with it; the message lists what is.
+    """
+    known = encoders(project)
+    name = name or settings.get(project.db, "encoder")
+    matches = [e["id"] for e in known if name in (e["id"], e["spec"])]
+    if matches:
+        return str(matches[-1])
+    if known and name is None:
+        return str(known[-1]["id"])
+    specs = ", ".join(e["spec"] for e in known) or "none yet"
+    wanted = f"with {name!r}" if name else "yet"
+    raise errors.NotFoundError(
+        f"Nothing is embedded {wanted}; run sept embed first (embedded so far: {specs})."
+    )
+
+
+def status(project: Project) -> dict[str, Any]:
+    """Where the project stands, step by step, as JSON values."""
+    db = project.db
+    fingerprint = images.pool_fingerprint(db)
+    return {
+        "project": str(project.paths.root),
+        "pool": images.pool_counts(db) | {"fingerprint": fingerprint},
+        "sources": [_source_status(project, record) for record in sources.every(db, "pool")],
+        "encoders": encoders(project),
+        "targets": [_source_status(project, record) for record in sources.every(db, "target")],
+        "decisions": decisions.last_position(db),
+        "maps": _maps(project),
+        "selections": [
+            record | {"older_than_pool": record["pool_fingerprint"] != fingerprint}
+            for record in selections.every(db)
+        ],
+        "runs": [path.parent.name for path in sorted(project.paths.runs.glob("*/settings.json"))],
+        "jobs": [
+            {"id": job.id, "kind": job.kind, "title": job.title, "state": job.state}
+            for job in jobs.all_jobs(project.paths)
+            if not job.ended
+        ],
+    }
+
+
+def _source_status(project: Project, record: sources.SourceRecord) -> dict[str, Any]:
+    return {
+        "name": record.name,
+        "kind": record.spec.kind,
+        "path": str(record.spec.path),
+        "note": record.note,
+        **sources.counts(project.db, record.id),
+        **({"splits": sources.splits(project.db, record.id)} if record.role == "target" else {}),
+    }
+
+
+def _maps(project: Project) -> list[dict[str, Any]]:
+    """Each finished map, and whether features came or went since it was drawn."""
+    found = []
+    for path in sorted(project.paths.maps.glob("*/header.json")):
+        header = files.read_json(path)
+        store = features.FeatureStore(project.paths.pool_features(path.parent.name))
+        older = header["content_id"] != store.content_id()
+        found.append({"encoder": path.parent.name, "older_than_pool": older})
+    return found
+
+
+def delete(folder: Path) -> None:
+    """Delete a project folder and all in it; the images of its sources are not touched.
+
+    Raises:
+        NotFoundError: the folder is no project.
+        BusyError: it is in use, or a job is still running in it.
+    """
+    with opened(folder) as project:
+        running = [job.title for job in jobs.all_jobs(project.paths) if not job.ended]
+    if running:
+        raise errors.BusyError(f"{folder} still runs {', '.join(running)}; cancel that first.")
+    shutil.rmtree(folder)
