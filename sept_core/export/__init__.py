@@ -1,0 +1,1 @@
+"""Exports: one selection's manifest, written in the formats that other tools read."""
