@@ -1,0 +1,1 @@
+"""Nearest vectors: exact streamed search, the approximate index, the neighbour graph."""

@@ -1,0 +1,304 @@
+"""Exact search over a feature store: canonical lists in one pass and constant memory.
+
+In: a store, float16 queries, a mask of allowed rows. Out: `Lists`, the k nearest rows of
+each query by (−similarity, uid), as METHOD §2 asks: the same stored vectors give the same
+lists on any machine, batch size and shard layout.
+
+FAISS (on a GPU, torch) finds candidates by float32 products. These carry errors, so a
+candidate counts until its raw score is *clearly* below the k-th: `_margin` bounds how far
+raw score and cosine can differ. What may belong to the list is scored exactly (`cosine`)
+while its block is in memory. A query whose candidates were cut off too early is searched
+again with twice as many.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from sept_core import errors, files
+from sept_core.features import FeatureStore
+from sept_core.index import blocks, cosine
+
+SLACK = 16
+"""Candidates taken beyond k at first; doubled for the queries that need more."""
+
+Nearest = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+"""(queries, vectors, count) → raw scores falling along each row, and vector numbers."""
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The nearest rows of each query, best first: by (−similarity, uid).
+
+    `rows` (T, k) int64 store rows, −1 where a list is shorter; `uids` (T, k) S32, b"" there;
+    `similarity` (T, k) float64 cosines rounded to 1e-6, −inf there.
+    """
+
+    rows: np.ndarray
+    uids: np.ndarray
+    similarity: np.ndarray
+
+
+def search(
+    store: FeatureStore,
+    queries: np.ndarray,
+    k: int,
+    *,
+    allowed: np.ndarray | None = None,
+    device: str = "auto",
+    block_rows: int | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Lists:
+    """Find the k nearest allowed rows of each query, exactly.
+
+    Args:
+        store: the vectors to search.
+        queries: (T, D) unit vectors; rounded to float16, as stored.
+        k: length of a list.
+        allowed: (N,) bool over the store's rows; None allows all.
+        device: "cpu", a torch device such as "cuda", or "auto": a GPU if there is one.
+        block_rows: vectors in memory at once; never changes the result.
+        checkpoint: called after every block (a job's cancel point).
+
+    Raises:
+        InputError: k, queries or mask do not fit the store.
+    """
+    queries = _checked(store, queries, k, allowed)
+    nearest = _engine(device)
+    best = _Best(len(queries), k)
+    pending = np.arange(len(queries))
+    reach = k + SLACK
+    while len(pending):
+        best.forget(pending)
+        walk = blocks.stream(store, allowed=allowed, block_rows=block_rows)
+        scan = _Scan(best, pending, queries[pending], _margin(store), nearest, reach)
+        for block in walk:
+            scan.take(block)
+            checkpoint()
+        pending = scan.cut_too_early()
+        reach *= 2
+    return best.lists()
+
+
+def _checked(
+    store: FeatureStore, queries: np.ndarray, k: int, allowed: np.ndarray | None
+) -> np.ndarray:
+    """The queries as stored, once all that was given fits together."""
+    if k < 1:
+        raise errors.InputError(f"a neighbour list must hold at least 1 image, not {k}.")
+    if allowed is not None and allowed.shape != (len(store),):
+        raise errors.InputError(
+            f"the mask of allowed images has shape {allowed.shape}, the pool has {len(store)}."
+        )
+    stored = cosine.as_stored(queries)
+    if len(store) and stored.shape[1] != store.dim:
+        raise errors.InputError(
+            f"the queries have {stored.shape[1]} numbers each and the vectors in {store.folder} "
+            f"have {store.dim}; use features of the same encoder."
+        )
+    return stored
+
+
+def _margin(store: FeatureStore) -> float:
+    """How far a raw score, divided by the query's length, can be from the rounded cosine.
+
+    With c the cosine, b the stored vector and u = 2^-24, a float32 product of any summation
+    order is c·|a|·|b| within γ·|a|·|b|, γ = D·u / (1 − D·u). So score / |a| differs from c by at
+    most | |b| − 1 | + γ·|b|, and rounding adds less than 1e-6.
+    """
+    unit = store.dim * 2.0**-24
+    gamma = unit / (1 - unit)
+    off = store.max_norm_error + gamma  # the store measured its lengths in float32, too
+    return off + gamma * (1 + off) + 1 / cosine.MICRO
+
+
+class _Scan:
+    """One pass over the store for some of the queries, feeding `best`."""
+
+    def __init__(
+        self,
+        best: "_Best",
+        numbers: np.ndarray,
+        queries: np.ndarray,
+        margin: float,
+        nearest: Nearest,
+        reach: int,
+    ) -> None:
+        self._best, self._numbers, self._margin = best, numbers, margin
+        self._nearest, self._reach = nearest, reach
+        self._narrow = queries.astype(np.float32)
+        self._wide = queries.astype(np.float64)
+        self._squared = cosine.squared_lengths(queries)
+        self._lengths = np.sqrt(self._squared)
+        self._cut = np.full(len(queries), -np.inf)  # the best score that a block may have hidden
+        self._buffer = np.empty((0, queries.shape[1]), np.float32)
+
+    def take(self, block: blocks.Block) -> None:
+        """Score what may belong to a list while the block is here."""
+        if len(block.rows) > len(self._buffer):
+            self._buffer = np.empty(block.vectors.shape, np.float32)
+        vectors = self._buffer[: len(block.rows)]
+        np.copyto(vectors, block.vectors)
+        raw, local = self._nearest(self._narrow, vectors, min(self._reach, len(vectors)))
+        raw = raw / self._lengths[:, None]
+        if self._reach < len(vectors):
+            self._cut = np.maximum(self._cut, raw[:, -1])
+        counts = (raw >= self._least(raw)[:, None]).sum(axis=1)
+        self._score(block, vectors, local, counts)
+
+    def _least(self, raw: np.ndarray) -> np.ndarray:
+        """(t,) the raw score below which nothing of this block can enter a list."""
+        kth = self._best.kth(self._numbers)
+        if raw.shape[1] >= self._best.k:  # this block alone puts the k-th no lower than this
+            kth = np.maximum(kth, raw[:, self._best.k - 1] - self._margin)
+        least: np.ndarray = kth - self._margin
+        return least
+
+    def _score(
+        self, block: blocks.Block, vectors: np.ndarray, local: np.ndarray, counts: np.ndarray
+    ) -> None:
+        """Hand the first `counts` candidates of each query over with their exact cosines."""
+        total = int(counts.sum())
+        chosen, micro = np.empty(total, np.int64), np.empty(total, np.int64)
+        end = 0
+        for query in np.flatnonzero(counts).tolist():
+            start, end = end, end + int(counts[query])
+            chosen[start:end] = local[query, : counts[query]]
+            micro[start:end] = cosine.micro_cosines(
+                vectors[chosen[start:end]], self._wide[query], self._squared[query]
+            )
+        owner = np.repeat(self._numbers, counts)
+        self._best.add(owner, block.rows[chosen], block.uids[chosen], micro)
+
+    def cut_too_early(self) -> np.ndarray:
+        """Numbers of the queries whose lists may lack something that a block hid."""
+        kth = self._best.kth(self._numbers)
+        hidden = np.isfinite(self._cut) & (self._cut + self._margin >= kth)
+        early: np.ndarray = self._numbers[hidden]
+        return early
+
+
+class _Best:
+    """The k best of every query so far, kept as flat columns in canonical order."""
+
+    def __init__(self, queries: int, k: int) -> None:
+        self.k = k
+        self._queries = queries
+        self._owner = np.empty(0, np.int64)
+        self._rows = np.empty(0, np.int64)
+        self._uids = np.empty(0, files.UID_DTYPE)
+        self._micro = np.empty(0, np.int64)
+        self._kth = np.full(queries, -np.inf)
+
+    def kth(self, queries: np.ndarray) -> np.ndarray:
+        """(t,) similarity of each query's last place, −inf while places are free."""
+        kth: np.ndarray = self._kth[queries]
+        return kth
+
+    def forget(self, queries: np.ndarray) -> None:
+        """Empty the lists of `queries`."""
+        gone = np.zeros(self._queries, bool)
+        gone[queries] = True
+        self._keep(np.flatnonzero(~gone[self._owner]))
+        self._kth[queries] = -np.inf
+
+    def add(self, owner: np.ndarray, rows: np.ndarray, uids: np.ndarray, micro: np.ndarray) -> None:
+        """Merge candidates in; what falls behind the k-th place of its query is dropped."""
+        if not len(owner):
+            return
+        self._owner = np.concatenate([self._owner, owner])
+        self._rows = np.concatenate([self._rows, rows])
+        self._uids = np.concatenate([self._uids, uids])
+        self._micro = np.concatenate([self._micro, micro])
+        order = canonical_order(self._owner, self._micro, self._uids)
+        rank = _rank_in_group(self._owner[order])
+        self._keep(order[rank < self.k])
+        full = rank[rank < self.k] == self.k - 1
+        self._kth[self._owner[full]] = self._micro[full] / cosine.MICRO
+
+    def _keep(self, order: np.ndarray) -> None:
+        self._owner, self._rows = self._owner[order], self._rows[order]
+        self._uids, self._micro = self._uids[order], self._micro[order]
+
+    def lists(self) -> Lists:
+        shape = (self._queries, self.k)
+        rows, similarity = np.full(shape, -1, np.int64), np.full(shape, -np.inf)
+        uids = np.zeros(shape, files.UID_DTYPE)
+        order = np.argsort(self._owner, kind="stable")  # extended lists came in later
+        owner = self._owner[order]
+        place = owner, _rank_in_group(owner)
+        rows[place], uids[place] = self._rows[order], self._uids[order]
+        similarity[place] = self._micro[order] / cosine.MICRO
+        return Lists(rows, uids, similarity)
+
+
+def canonical_order(owner: np.ndarray, micro: np.ndarray, uids: np.ndarray) -> np.ndarray:
+    """Row numbers that sort by (owner, −micro, uid): the order of every list in SEPT.
+
+    Both numbers go into one key, for one fast sort; bytes are compared among ties only.
+    """
+    key = owner * (2 * cosine.MICRO + 1) + (cosine.MICRO - micro)
+    order = np.argsort(key, kind="stable")
+    same = key[order[1:]] == key[order[:-1]]
+    if same.any():
+        tied = np.flatnonzero(np.r_[same, False] | np.r_[False, same])
+        among = order[tied]
+        order[tied] = among[np.lexsort((uids[among], key[among]))]
+    return order
+
+
+def _rank_in_group(owner: np.ndarray) -> np.ndarray:
+    """0, 1, 2, … within each run of equal values of a sorted array."""
+    if not len(owner):
+        return np.empty(0, np.int64)
+    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+    return np.arange(len(owner)) - np.repeat(starts, np.diff(np.r_[starts, len(owner)]))
+
+
+def _engine(device: str) -> Nearest:
+    """What finds candidates on `device`; torch takes seconds to import, so only where used."""
+    if device == "auto":
+        driver = any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/dxg"))
+        device = "cuda" if driver and _cuda_works() else "cpu"
+    return faiss_nearest if device == "cpu" else torch_nearest(device)
+
+
+def _cuda_works() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def faiss_nearest(
+    queries: np.ndarray, vectors: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """FAISS on the CPU, by inner product."""
+    raw, local = faiss.knn(queries, vectors, count, metric=faiss.METRIC_INNER_PRODUCT)
+    return raw, local
+
+
+def torch_nearest(device: str) -> Nearest:
+    """Torch on `device`, in full float32: TF32 would break the bound of `_margin`."""
+    import torch
+
+    def nearest(
+        queries: np.ndarray, vectors: np.ndarray, count: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        precision = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        try:
+            block = torch.from_numpy(vectors).to(device)
+            parts = [
+                torch.topk(torch.from_numpy(part).to(device) @ block.T, count, dim=1)
+                for part in np.array_split(queries, -(-len(queries) // 1024))
+            ]
+        finally:
+            torch.set_float32_matmul_precision(precision)
+        raw = torch.cat([part.values for part in parts]).cpu().numpy()
+        local = torch.cat([part.indices for part in parts]).cpu().numpy()
+        return raw, local
+
+    return nearest
