@@ -19,6 +19,30 @@ from sept_core import errors, files
 
 FORMAT = 1
 
+LOCATION = ("source", "rel_path", "member")
+"""The columns that name one place of an image: where the bytes of an outcome came from."""
+
+OUTCOME_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in LOCATION),
+        ("status", pa.string()),  # "ok" or "rejected"
+        ("reason", pa.string()),  # why it was rejected, else null
+        ("uid", pa.string()),  # null where the bytes could not be read
+        ("sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("format", pa.string()),
+        ("mode", pa.string()),
+        ("bytes", pa.int64()),
+        ("phash", pa.uint64()),
+        ("brightness", pa.float32()),
+        ("contrast", pa.float32()),
+        ("sharpness", pa.float32()),
+        ("entropy", pa.float32()),
+    ]
+)
+"""One row for every file that was handled; what only a decoded image has is null otherwise."""
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -34,16 +58,31 @@ class Shard:
     @cached_property
     def uids(self) -> np.ndarray:
         """(n,) S32, the uid of each vector."""
-        return np.load(self.folder / f"{self.number:05d}.uids.npy", mmap_mode="r")
+        return self._open(".uids.npy", files.UID_DTYPE, (len(self),))
 
     @cached_property
     def vectors(self) -> np.ndarray:
         """(n, D) float16, unit length within the header's `max_norm_error`."""
-        return np.load(self.folder / f"{self.number:05d}.npy", mmap_mode="r")
+        return self._open(".npy", np.dtype(np.float16), (len(self), int(self.header["dim"])))
 
     def outcomes(self) -> pa.Table:
-        """One row for every file handled, embedded or rejected (see `embeddings`)."""
+        """One row for every file handled, embedded or rejected (OUTCOME_SCHEMA)."""
         return pq.read_table(self.folder / f"{self.number:05d}.parquet")
+
+    def _open(self, suffix: str, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        path = self.folder / f"{self.number:05d}{suffix}"
+        try:
+            array: np.ndarray = np.load(path, mmap_mode="r")
+        except (OSError, ValueError) as problem:
+            raise errors.IntegrityError(
+                f"{path} cannot be read ({problem}); remove {self.folder} and embed again."
+            ) from None
+        if array.dtype != dtype or array.shape != shape:
+            raise errors.IntegrityError(
+                f"{path} holds {array.dtype} {array.shape}, its header says {dtype} {shape}; "
+                f"remove {self.folder} and embed again."
+            )
+        return array
 
 
 @dataclass(frozen=True)
@@ -66,7 +105,7 @@ class FeatureStore:
         self.folder = folder
         self.shards = [
             Shard(folder, int(path.stem), files.read_json(path))
-            for path in sorted(folder.glob("[0-9][0-9][0-9][0-9][0-9].json"))
+            for path in sorted(folder.glob("[0-9]*.json"), key=lambda path: int(path.stem))
         ]
         encoders = {shard.header["encoder_id"] for shard in self.shards}
         if len(encoders) > 1:
@@ -93,8 +132,9 @@ class FeatureStore:
         return self.shards[-1].number + 1 if self.shards else 0
 
     def content_id(self) -> str:
-        """Names the stored vectors: changes when a shard is added or differs."""
-        return files.fingerprint([shard.header["vectors_sha256"] for shard in self.shards])
+        """Names the stored vectors and uids: changes when a shard is added or differs."""
+        keys = ("vectors_sha256", "uids_sha256")
+        return files.fingerprint([[shard.header[key] for key in keys] for shard in self.shards])
 
     @cached_property
     def uids(self) -> np.ndarray:
@@ -153,6 +193,27 @@ class FeatureStore:
             start += len(shard)
 
 
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Say beside an encoder's stores, in `encoder.json`, which encoder made them.
+
+    Args:
+        folder: holds all the stores of one encoder.
+        card: JSON-able; its `identity` is everything that changes the features.
+
+    Raises:
+        IntegrityError: the folder belongs to an encoder of another identity.
+    """
+    path = folder / "encoder.json"
+    if path.exists():
+        if files.read_json(path)["identity"] == card["identity"]:
+            return
+        raise errors.IntegrityError(
+            f"{folder} holds features of another encoder than {card['id']}; remove it and "
+            "embed again."
+        )
+    files.write_json(path, card)
+
+
 def write_shard(
     folder: Path,
     number: int,
@@ -166,7 +227,7 @@ def write_shard(
     Args:
         uids: (n,) S32, unique within the whole store.
         vectors: (n, D) float, L2-normalised; stored as float16.
-        outcomes: one row for every file handled, embedded or rejected.
+        outcomes: one row for every file handled, embedded or rejected (OUTCOME_SCHEMA).
 
     Raises:
         IntegrityError: a vector is not finite or not of unit length.

@@ -1,0 +1,1 @@
+"""Embedding: one read of every image gives its uid, checks and features; see `worker`."""

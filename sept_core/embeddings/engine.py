@@ -1,0 +1,194 @@
+"""From files to vectors on one device: read, hash, decode, describe, preprocess, encode.
+
+In: an encoder and slices of a worklist. Out: a `Batch` for each slice, in order.
+"""
+
+import hashlib
+import logging
+import threading
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from sept_core import errors, features, files, images, sources
+from sept_core.encoders import protocol, registry
+
+log = logging.getLogger("sept")
+
+GPU_QUEUE = 2
+"""Batches handed to a GPU at once: one is copied while the other is computed."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What became of a slice of a worklist.
+
+    Attributes:
+        outcomes: one dict a row, in worklist order, with the fields of OUTCOME_SCHEMA.
+        uids: (n,) S32 of the rows that are `ok`, in the same order.
+        vectors: (n, D) float16, unit length.
+    """
+
+    outcomes: list[dict[str, Any]]
+    uids: np.ndarray
+    vectors: np.ndarray
+
+
+Results = Generator[Batch, None, None]
+"""Closing it early stops the work."""
+
+
+@dataclass(frozen=True)
+class EncoderChoice:
+    """Which encoder to load; see `registry.load`."""
+
+    spec: str
+    folder: Path
+    precision: str
+
+    def load(self, device: str) -> protocol.Encoder:
+        return registry.load(self.spec, folder=self.folder, device=device, precision=self.precision)
+
+
+class Engine(Protocol):
+    """Something that embeds slices of a worklist: `LocalEngine` or `devices.DeviceEngines`.
+
+    Attributes:
+        card: what `features.write_card` records: id, identity, kind, dim, spec, precision.
+    """
+
+    card: dict[str, Any]
+
+    def batches(self, worklist: Path, slices: list[np.ndarray]) -> Results:
+        """Embed each slice (int64 row numbers); results come in the order of `slices`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class LocalEngine:
+    """One encoder in this process; every thread takes a whole batch from bytes to vectors.
+
+    Decoding (Pillow) and encoding (torch) both let go of Python's lock, so threads use all
+    cores. Each keeps torch to one core: several OpenMP teams on the same cores collapse.
+    For a GPU the threads read ahead while `GPU_QUEUE` of them have their batch on the device.
+    """
+
+    def __init__(self, choice: EncoderChoice, device: str, threads: int) -> None:
+        self._encoder = choice.load(device)
+        self._on_gpu = device.startswith("cuda")
+        self._threads = threads + GPU_QUEUE if self._on_gpu else threads
+        self._turn = threading.Semaphore(GPU_QUEUE if self._on_gpu else self._threads)
+        self.card = {
+            "id": self._encoder.id,
+            "identity": self._encoder.identity(),
+            "spec": choice.spec,
+            "kind": self._encoder.kind,
+            "dim": self._encoder.dim,
+            "precision": self._encoder.precision,
+        }
+
+    def batches(self, worklist: Path, slices: list[np.ndarray]) -> Results:
+        """See `Engine`; at most two batches a thread are in work or waiting to be taken."""
+        table = sources.read_worklist(worklist)
+        waiting: deque[Future[Batch]] = deque()
+        with sources.ByteReader(roots(table)) as reader:
+            pool = ThreadPoolExecutor(self._threads, initializer=_use_one_core)
+            try:
+                for rows in slices:
+                    if len(waiting) == 2 * self._threads:
+                        yield waiting.popleft().result()
+                    waiting.append(pool.submit(self._embed, reader, table.take(rows).to_pylist()))
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def close(self) -> None:
+        """Nothing to give back; the counterpart of `DeviceEngines.close`."""
+
+    def _embed(self, reader: sources.ByteReader, rows: list[dict[str, Any]]) -> Batch:
+        prepared = [_prepare(reader, self._encoder, row) for row in rows]
+        inputs = [tensor for _, tensor in prepared if tensor is not None]
+        outcomes = [outcome for outcome, _ in prepared]
+        uids = [outcome["uid"] for outcome in outcomes if outcome["status"] == "ok"]
+        return Batch(outcomes, np.array(uids, files.UID_DTYPE), self._encode(inputs))
+
+    def _encode(self, inputs: list[torch.Tensor]) -> np.ndarray:
+        if not inputs:
+            return np.empty((0, self._encoder.dim), np.float16)
+        batch = torch.stack(inputs)
+        if self._on_gpu:
+            batch = batch.pin_memory()  # lets the copy to the device run beside its work
+        try:
+            with self._turn:
+                return self._encoder.encode(batch).numpy().astype(np.float16)
+        except torch.OutOfMemoryError:
+            raise errors.EncoderError(
+                f"{self._encoder.spec} ran out of GPU memory with {len(batch)} images a batch; "
+                "embed again with a smaller batch size."
+            ) from None
+
+
+def _prepare(
+    reader: sources.ByteReader, encoder: protocol.Encoder, row: dict[str, Any]
+) -> tuple[dict[str, Any], torch.Tensor | None]:
+    """Read one worklist row once: its outcome and, if it is an image, the encoder's input."""
+    outcome: dict[str, Any] = {name: row[name] for name in features.LOCATION}
+    try:
+        data = read(reader, row)
+        sha256 = hashlib.sha256(data).hexdigest()
+        outcome |= {"sha256": sha256, "uid": sha256[:32], "bytes": len(data)}
+        if row["uid"] not in (None, outcome["uid"]):
+            raise images.RejectedImage("changed since it was first read")
+        decoded = images.decode(data)
+        inputs = encoder.preprocess(decoded.image)
+        outcome |= _describe(decoded) | {"status": "ok"}
+    except images.RejectedImage as rejected:
+        return outcome | {"status": "rejected", "reason": rejected.reason}, None
+    except Exception as problem:  # one odd image must not end a job over millions
+        log.exception("%s could not be prepared", outcome)
+        reason = f"could not be prepared: {type(problem).__name__}: {problem}"
+        return outcome | {"status": "rejected", "reason": reason}, None
+    return outcome, inputs
+
+
+def _describe(decoded: images.DecodedImage) -> dict[str, Any]:
+    return {
+        **{name: getattr(decoded, name) for name in ("width", "height", "format", "mode")},
+        "phash": images.perceptual_hash(decoded.image),
+        **images.quality(decoded.image),
+    }
+
+
+def read(reader: sources.ByteReader, row: dict[str, Any]) -> bytes:
+    """The bytes that a worklist row names."""
+    return reader.read(row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
+
+
+def roots(worklist: pa.Table) -> dict[str, Path]:
+    """Where each source of a worklist lies.
+
+    Raises:
+        SourceError: a root is not there, so that every row would be rejected.
+    """
+    pairs = worklist.select(["source", "root"]).group_by(["source", "root"]).aggregate([])
+    found = {row["source"]: Path(row["root"]) for row in pairs.to_pylist()}
+    for source, root in found.items():
+        if not root.exists():
+            raise errors.SourceError(
+                f"The root {root} of source {source!r} is not there; mount it, or remove the "
+                "source."
+            )
+    return found
+
+
+def _use_one_core() -> None:
+    torch.set_num_threads(1)
