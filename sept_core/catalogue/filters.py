@@ -30,7 +30,7 @@ OPERATORS = ("<=", ">=", "!=", "=", "<", ">", "~")
 
 _CONDITION = re.compile(
     r"""\s*(?P<field>[^\s<>=!~"']+|"[^"]+")\s*(?P<operator><=|>=|!=|=|<|>|~)\s*"""
-    r"""(?P<value>"[^"]*"|'[^']*'|[^\s]+)\s*(?:(?P<joint>\band\b)|$)""",
+    r"""(?P<value>"[^"]*"|'[^']*'|[^\s<>=!~"'][^\s]*)\s*(?:(?P<joint>\band\b)|$)""",
     re.IGNORECASE,
 )
 

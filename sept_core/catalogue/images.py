@@ -106,7 +106,8 @@ def fitting_sample(db: Connection, source_ids: list[str], size: int, seed: int) 
         db,
         f"""SELECT {_WORK_COLUMNS} {_LIVE} AND list_contains(?, s.id)
               AND f.state <> 'rejected' AND s.kind <> 'features'
-            ORDER BY md5(? || ':' || f.rel_path || '/' || f.member), f.rel_path, f.member LIMIT ?""",
+            ORDER BY md5(? || ':' || f.rel_path || '/' || f.member), f.rel_path, f.member
+            LIMIT ?""",
         [source_ids, str(seed), size],
     )
 
@@ -115,7 +116,8 @@ def labelled(db: Connection, source_id: str, splits: Iterable[str]) -> pa.Table:
     """A target set's decoded files with uid, label and split, as a worklist; one per uid."""
     return table(
         db,
-        f"""SELECT {_WORK_COLUMNS} {_LIVE} AND s.id = ? AND f.state = 'ok' AND list_contains(?, f.split)
+        f"""SELECT {_WORK_COLUMNS} {_LIVE} AND s.id = ? AND f.state = 'ok'
+              AND list_contains(?, f.split)
             QUALIFY row_number() OVER (PARTITION BY f.uid ORDER BY f.rel_path, f.member) = 1
             ORDER BY f.rel_path, f.member""",
         [source_id, list(splits)],

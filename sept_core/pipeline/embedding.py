@@ -64,7 +64,10 @@ def _parts(project: Project, folder: Path) -> list[dict[str, Any]]:
     pool_ids = [record.id for record in sources.every(db, "pool")]
     wanted = [("pool", images.worklist(db, pool_ids) if pool_ids else None)]
     for target in sources.every(db, "target"):
-        split_sets = {"search": target_layout.SEARCH_SPLITS, "heldout": target_layout.HELDOUT_SPLITS}
+        split_sets = {
+            "search": target_layout.SEARCH_SPLITS,
+            "heldout": target_layout.HELDOUT_SPLITS,
+        }
         for part, splits in split_sets.items():
             wanted.append((f"targets/{target.id}/{part}", images.worklist(db, [target.id], splits)))
     parts = []

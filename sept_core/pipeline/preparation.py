@@ -47,9 +47,7 @@ def next_job(project: Project, encoder_id: str) -> JobFolder | None:
     return None
 
 
-def is_fresh(
-    project: Project, encoder_id: str, kind: str, store: features.FeatureStore
-) -> bool:
+def is_fresh(project: Project, encoder_id: str, kind: str, store: features.FeatureStore) -> bool:
     """Whether an artefact is there and was made from these very features."""
     header = project.paths.index(encoder_id, kind) / "header.json"
     return header.exists() and files.read_json(header)["content_id"] == store.content_id()

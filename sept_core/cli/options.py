@@ -1,0 +1,26 @@
+"""Arguments and options that many commands share, described once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Dir = Annotated[Path, typer.Argument(metavar="DIR", help="The project folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for machines.")]
+Encoder = Annotated[
+    str | None, typer.Option("--encoder", help="Encoder id or spec; default: the last embedded.")
+]
+Targets = Annotated[
+    list[str], typer.Option("--target", help="A target set; give it again to join several.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of all that is random.")]
+SelectionId = Annotated[
+    str, typer.Argument(metavar="SELECTION", help="A selection's id, or the beginning of it.")
+]
+EncoderSpec = Annotated[
+    str,
+    typer.Option(
+        "--encoder",
+        help="classic, open_clip:MODEL/TAG, timm:MODEL, timm:MODEL@FILE, checkpoint:FOLDER.",
+    ),
+]

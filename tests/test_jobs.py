@@ -1,0 +1,140 @@
+"""Jobs as their launcher sees them, with real worker processes."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sept_core import errors, files, jobs
+
+WORKER = """
+import json, sys, time
+from pathlib import Path
+from sept_core import errors, jobfolder
+
+def main(job):
+    wish = job.settings()
+    job.progress(0, 10, "steps")
+    marker = Path(wish["marker"])
+    if wish["do"] == "fail":
+        raise errors.InputError("The spoon is bent; straighten it.")
+    if wish["do"] == "crash":
+        raise ZeroDivisionError("by zero")
+    while wish["do"] == "wait" and not marker.exists():
+        job.check_cancelled()
+        time.sleep(0.01)
+    job.metric(step=10)
+    job.progress(10, 10, "steps")
+    return {"answer": 42}
+
+jobfolder.run(main)
+"""
+
+
+@pytest.fixture
+def launch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., jobs.JobFolder]]:
+    module = tmp_path / "toy_worker.py"
+    module.write_text(WORKER)
+    real = sys.executable
+    # `python -m MODULE` finds the toy through a small wrapper, so that jobs.py stays as it is.
+    wrapper = tmp_path / "python"
+    wrapper.write_text(f'#!/bin/sh\nshift 2\nexec "{real}" "{module}" "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(wrapper))
+    paths = files.ProjectPaths(tmp_path / "project")
+    started: list[jobs.JobFolder] = []
+
+    def start(do: str) -> jobs.JobFolder:
+        job = jobs.launch(paths, "embed", {"do": do, "marker": str(tmp_path / "go")}, f"Toy {do}")
+        started.append(job)
+        return job
+
+    yield start
+    for job in started:
+        if not jobs.status(paths, job.id).ended:
+            jobs.cancel(paths, job.id)
+
+
+def paths_of(job: jobs.JobFolder) -> files.ProjectPaths:
+    return files.ProjectPaths(job.path.parent.parent)
+
+
+def wait_for(job: jobs.JobFolder, state: str) -> jobs.JobStatus:
+    for status in jobs.follow(paths_of(job), job.id, poll=0.02):
+        if status.state == state:
+            return status
+    raise AssertionError(f"ended as {status.state}: {status.reason}")
+
+
+def test_finished_job_gives_its_result(launch: Callable[..., jobs.JobFolder]) -> None:
+    job = launch("work")
+    status = wait_for(job, "done")
+    assert jobs.finish(paths_of(job), job.id) == {"answer": 42}
+    assert status.progress is not None and status.progress["done"] == 10
+
+
+def test_failure_carries_the_one_sentence(launch: Callable[..., jobs.JobFolder]) -> None:
+    job = launch("fail")
+    wait_for(job, "failed")
+    with pytest.raises(errors.JobError, match=r"Toy fail failed: The spoon is bent"):
+        jobs.finish(paths_of(job), job.id)
+
+
+def test_crash_leaves_a_traceback_in_the_log(launch: Callable[..., jobs.JobFolder]) -> None:
+    job = launch("crash")
+    wait_for(job, "failed")
+    assert "ZeroDivisionError: by zero" in jobs.tail(paths_of(job), job.id)
+
+
+def test_cancel_stops_a_running_job(launch: Callable[..., jobs.JobFolder]) -> None:
+    job = launch("wait")
+    wait_for(job, "running")
+    assert jobs.cancel(paths_of(job), job.id).state == "cancelled"
+    assert jobs.cancel(paths_of(job), job.id).state == "cancelled"
+
+
+def test_killed_worker_is_lost_not_running(launch: Callable[..., jobs.JobFolder]) -> None:
+    job = launch("wait")
+    wait_for(job, "running")
+    os.killpg(files.read_json(job.path / "process.json")["pid"], signal.SIGKILL)
+    status = wait_for(job, "lost")
+    assert status.reason is not None and "without a word" in status.reason
+
+
+def test_lost_job_starts_again_in_its_folder(
+    launch: Callable[..., jobs.JobFolder], tmp_path: Path
+) -> None:
+    job = launch("wait")
+    wait_for(job, "running")
+    with pytest.raises(errors.JobError, match="only an interrupted job resumes"):
+        jobs.relaunch(paths_of(job), job.id)
+    os.killpg(files.read_json(job.path / "process.json")["pid"], signal.SIGKILL)
+    wait_for(job, "lost")
+    (tmp_path / "go").touch()
+    jobs.relaunch(paths_of(job), job.id)
+    wait_for(job, "done")
+
+
+def test_second_job_waits_its_turn(launch: Callable[..., jobs.JobFolder], tmp_path: Path) -> None:
+    first = launch("wait")
+    wait_for(first, "running")
+    second = launch("work")
+    # The second worker announces itself as queued; it cannot be past the lock that the first holds.
+    while "pid" not in second.status():
+        assert not jobs.status(paths_of(second), second.id).ended
+    assert jobs.status(paths_of(second), second.id).state == "queued"
+    (tmp_path / "go").touch()
+    wait_for(first, "done")
+    wait_for(second, "done")
+    assert first.status()["ended_at"] <= second.status()["started_at"]
+
+
+def test_unknown_job_lists_the_latest(launch: Callable[..., jobs.JobFolder]) -> None:
+    job = launch("work")
+    with pytest.raises(errors.NotFoundError, match=job.id):
+        jobs.status(paths_of(job), "nonsense")
