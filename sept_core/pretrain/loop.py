@@ -1,0 +1,255 @@
+"""The training loop: straight on from the last checkpoint to the last step.
+
+In: images, a backbone and settings. Out: the trained `State`, with `checkpoint.pt` and
+`metrics.jsonl` in the run folder along the way. A run that was killed and resumed ends
+with the very weights of one that was not: each step depends on the state and on numbers
+derived from (seed, step), on nothing else.
+"""
+
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sept_core import errors, jobfolder
+from sept_core.encoders import numerics
+from sept_core.pretrain import augment, data, meter
+from sept_core.pretrain import probe as probing
+from sept_core.pretrain import state as states
+from sept_core.pretrain.settings import PretrainSettings
+
+log = logging.getLogger("sept")
+
+CHECKPOINT = "checkpoint.pt"
+METRICS = "metrics.jsonl"
+
+COLLAPSED_STD = 0.02
+"""Below this spread all images look alike to the network (random weights: about 0.1)."""
+
+_AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def choose_precision(precision: str, device: torch.device) -> str:
+    """ "auto" is bf16 where the device multiplies it natively, fp16 on older GPUs, else fp32."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    return "bf16" if device.type == "cpu" and numerics.cpu_has_bf16() else "fp32"
+
+
+def learning_rate(settings: PretrainSettings, step: int, total: int) -> float:
+    """Linear warm-up, then half a cosine down to 0; `step` counts from 0."""
+    warm = math.ceil(settings.warmup * total)
+    if step < warm:
+        return settings.lr * (step + 1) / warm
+    return settings.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
+
+
+def train(
+    folder: Path,
+    images: data.ImageSet,
+    count: int,
+    backbone: nn.Module,
+    settings: PretrainSettings,
+    job: jobfolder.JobFolder,
+    probe: probing.Probe | None = None,
+) -> states.State:
+    """Train to the end, from the checkpoint in `folder` if there is one.
+
+    Args:
+        folder: the run folder.
+        images: the subset; rows 0..count−1.
+        count: its size.
+        backbone: freshly built; its weights are used only where there is no checkpoint.
+        settings: validated.
+        job: told of the progress; asked, at every step, whether to stop.
+        probe: labelled training images of the target.
+
+    Raises:
+        Cancelled: after a checkpoint, so that nothing is lost.
+        JobError: the loss is not finite, or the features collapsed.
+    """
+    device = numerics.choose_device("auto")
+    precision = choose_precision(settings.precision, device)
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    total = settings.total_steps(count)
+    run = states.create(backbone, settings, device, precision)
+    if (folder / CHECKPOINT).exists():
+        states.restore(folder / CHECKPOINT, run, device)
+    metrics = meter.MetricsFile(folder / METRICS)
+    metrics.rewind(run.step)
+    report = _Report(settings, total, count, metrics, meter.Clock(device), run.step)
+    rows = data.row_batches(count, settings.batch_size, settings.seed, run.step, total)
+    batches = images.batches(rows)
+    run.method.train()
+    job.new_phase()
+    with _stop_requests() as stop:
+        try:
+            while run.step < total:
+                report.clock.start(run.step)
+                batch = next(batches)
+                report.clock.lap("loading")
+                rate = learning_rate(settings, run.step, total)
+                features = _step(run, batch, settings, rate, precision, report.clock)
+                report.after_step(run, features, rate)
+                if probe is not None and _due(run.step, settings.probe_every, total):
+                    report.probe(run, probe)
+                if _due(run.step, settings.checkpoint_every, total):
+                    report.book_time(run)
+                    states.save(folder / CHECKPOINT, run)
+                if stop.is_set():
+                    raise jobfolder.Cancelled
+                job.progress(run.step, total, "steps")
+        except jobfolder.Cancelled:
+            report.book_time(run)
+            states.save(folder / CHECKPOINT, run)
+            raise
+    return run
+
+
+def _due(step: int, every: int, total: int) -> bool:
+    return step % every == 0 or step == total
+
+
+def _step(
+    run: states.State,
+    batch: data.Batch,
+    settings: PretrainSettings,
+    rate: float,
+    precision: str,
+    clock: meter.Clock,
+) -> Tensor:
+    """One optimiser step; the features (B, D) of the first micro-batch come back."""
+    device, dtype = batch.images.device, _AUTOCAST[precision]
+    numbers = augment.generator(settings.seed, "step", run.step)
+    torch.manual_seed(numbers.initial_seed())  # for dropout and the like inside the network
+    draws = [augment.draw(settings.augment, batch.aspect, numbers) for _ in range(run.method.views)]
+    for group in run.optimizer.param_groups:
+        group["lr"] = rate
+    part = settings.batch_size // settings.accumulate
+    first: Tensor | None = None
+    for start in range(0, settings.batch_size, part):
+        pixels = batch.images[start : start + part].float()
+        views = [
+            augment.apply(pixels, draw.slice(start, start + part, device), settings.image_size)
+            for draw in draws
+        ]
+        clock.lap("augment")
+        with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+            loss, features = run.method(views)
+        clock.lap("forward")
+        run.scaler.scale(loss / settings.accumulate).backward()
+        run.loss_sum += loss.detach() / settings.accumulate
+        first = features.detach() if first is None else first
+        clock.lap("backward")
+    run.scaler.step(run.optimizer)
+    run.scaler.update()
+    run.optimizer.zero_grad(set_to_none=True)
+    run.method.after_step()
+    run.loss_count += 1
+    run.step += 1
+    clock.lap("backward")
+    assert first is not None
+    return first
+
+
+class _Report:
+    """Lines of metrics, and the time that the training took."""
+
+    def __init__(
+        self,
+        settings: PretrainSettings,
+        total: int,
+        count: int,
+        metrics: meter.MetricsFile,
+        clock: meter.Clock,
+        first_step: int,
+    ) -> None:
+        self.settings, self.total, self.count = settings, total, count
+        self.metrics, self.clock = metrics, clock
+        self._lined_step = first_step
+        self._booked = self._lined = time.perf_counter()
+
+    def book_time(self, run: states.State) -> None:
+        """Add what has passed since the last call to the run's seconds."""
+        now = time.perf_counter()
+        run.seconds, self._booked = run.seconds + now - self._booked, now
+
+    def after_step(self, run: states.State, features: Tensor, rate: float) -> None:
+        """Write a line when one is due; raise where going on would be waste."""
+        if not _due(run.step, self.settings.log_every, self.total):
+            return
+        if not math.isfinite(float(run.loss_sum)):
+            raise errors.JobError(
+                f"The loss is no longer a number at step {run.step}; "
+                f"start again with a lower learning rate than {self.settings.lr:g}."
+            )
+        line = self._line(run, features, rate)
+        self.metrics.append(line)
+        log.info("step %(step)d loss %(loss).4f effective rank %(effective_rank).1f", line)
+        warmed_up = run.step > self.settings.warmup * self.total
+        if line["feature_std"] < COLLAPSED_STD and warmed_up:
+            raise errors.JobError(
+                f"The features collapsed at step {run.step}: all images look alike to the "
+                f"network (spread {line['feature_std']:.4f}); lower the learning rate, or "
+                "take a larger batch or stronger augmentation."
+            )
+
+    def probe(self, run: states.State, probe: probing.Probe) -> None:
+        """Write the kNN accuracy on the target's training images; its time is not the step's."""
+        start = time.perf_counter()
+        size = self.settings.embed_size
+        accuracy = probing.accuracy(run.method.backbone, probe, size, self.clock.device)
+        self.metrics.append({"step": run.step, "probe_knn": round(accuracy, 5)})
+        log.info("step %d kNN on the target's training images %.3f", run.step, accuracy)
+        self._lined += time.perf_counter() - start
+
+    def _line(self, run: states.State, features: Tensor, rate: float) -> dict[str, Any]:
+        now = time.perf_counter()
+        per_step = (now - self._lined) / (run.step - self._lined_step)
+        self._lined, self._lined_step = now, run.step
+        batch = self.settings.batch_size
+        line = {
+            "step": run.step,
+            "epoch": round(run.step / (self.count // batch), 3),
+            "images": run.step * batch,
+            "loss": float(run.loss_sum) / run.loss_count,
+            "lr": rate,
+            "feature_std": round(meter.feature_std(features), 5),
+            "effective_rank": round(meter.effective_rank(features), 3),
+            "images_per_second": round(batch / per_step, 1),
+            "seconds_left": round((self.total - run.step) * per_step, 1),
+            "shares": self.clock.shares(),
+        }
+        run.loss_sum.zero_()
+        run.loss_count = 0
+        return line
+
+
+@contextmanager
+def _stop_requests() -> Iterator[threading.Event]:
+    """SIGTERM becomes a wish that the loop grants between steps, after a checkpoint."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # signals belong to the main thread; the job's cancel file still works
+        return
+
+    def request(signum: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    before = signal.signal(signal.SIGTERM, request)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGTERM, before)

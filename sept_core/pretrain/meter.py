@@ -1,0 +1,102 @@
+"""What a run tells about itself while it works: loss, health of the features, where time goes.
+
+In: losses, features and laps of a clock. Out: one JSON line in `metrics.jsonl` every so
+often, and a warning, then an error, when all images come to look alike (collapse).
+"""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sept_core import files
+
+PARTS = ("loading", "augment", "forward", "backward")
+TIMED_EVERY = 10
+"""On a GPU only every tenth step is timed, since timing has to wait for the device."""
+
+
+class Clock:
+    """Seconds spent in each part of the steps since the last reading."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.seconds = dict.fromkeys(PARTS, 0.0)
+        self.timing = True
+        self._last = 0.0
+
+    def start(self, step: int) -> None:
+        """Begin a step."""
+        self.timing = self.device.type == "cpu" or step % TIMED_EVERY == 0
+        self._last = self._now()
+
+    def lap(self, part: str) -> None:
+        """Book the time since the last call to `part`."""
+        if self.timing:
+            now = self._now()
+            self.seconds[part] += now - self._last
+            self._last = now
+
+    def shares(self) -> dict[str, float]:
+        """Part of the time for each of `PARTS`, adding up to 1; starts afresh."""
+        total = sum(self.seconds.values()) or 1.0
+        shares = {part: round(spent / total, 4) for part, spent in self.seconds.items()}
+        self.seconds = dict.fromkeys(PARTS, 0.0)
+        return shares
+
+    def _now(self) -> float:
+        if self.timing and self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+class MetricsFile:
+    """`metrics.jsonl` of a run; lines after the checkpoint that a run resumes from go."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lines(self) -> list[dict[str, Any]]:
+        """All complete lines; a kill may have cut the last one."""
+        if not self.path.exists():
+            return []
+        text = self.path.read_text()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    def rewind(self, step: int) -> None:
+        """Forget what was written after `step`: it will be computed, and written, again."""
+        kept = [line for line in self.lines() if line["step"] <= step]
+        with files.write_then_rename(self.path) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Add one line."""
+        with self.path.open("a") as out:
+            out.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+@torch.no_grad()
+def feature_std(features: Tensor) -> float:
+    """Mean standard deviation of the unit features, times √D: near 1 if spread, 0 if collapsed."""
+    unit = functional.normalize(features.float(), dim=1)
+    return float(unit.std(0).mean()) * math.sqrt(features.shape[1])
+
+
+@torch.no_grad()
+def effective_rank(features: Tensor) -> float:
+    """exp of the entropy of the singular values (Roy & Vetterli 2007), about the mean.
+
+    Between 1, where all images differ along one line, and min(B − 1, D).
+    """
+    unit = functional.normalize(features.float(), dim=1)
+    values = torch.linalg.svdvals(unit - unit.mean(0))
+    total = values.sum()
+    if not float(total) > 1e-6:
+        return 1.0
+    shares = (values / total).clamp(min=1e-12)
+    return float(torch.exp(-(shares * shares.log()).sum()))

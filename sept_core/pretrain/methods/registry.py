@@ -1,0 +1,27 @@
+"""The methods by name.
+
+In: settings and a backbone. Out: the `Method` that the loop trains.
+"""
+
+from torch import nn
+
+from sept_core import errors
+from sept_core.pretrain.methods.method import Method
+from sept_core.pretrain.methods.moco import MoCo
+from sept_core.pretrain.methods.simclr import SimCLR
+from sept_core.pretrain.settings import PretrainSettings
+
+METHODS = {"moco": MoCo, "simclr": SimCLR}
+
+
+def build(backbone: nn.Module, dim: int, settings: PretrainSettings) -> Method:
+    """The method of the settings around a backbone with `dim` features.
+
+    Raises:
+        InputError: no method has that name.
+    """
+    if settings.method not in METHODS:
+        raise errors.InputError(
+            f"method {settings.method!r} is unknown; take one of {', '.join(sorted(METHODS))}."
+        )
+    return METHODS[settings.method](backbone, dim, settings)

@@ -1,0 +1,102 @@
+"""A cheap look at how good the features are for the target, while the run goes on.
+
+In: the target's *training* images with labels. Out: leave-one-out 20-NN accuracy. The
+validation and test splits are never read here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sept_core import errors, files, images, sources
+from sept_core.pretrain import augment
+
+MOST_IMAGES = 2000
+NEIGHBOURS = 20
+TEMPERATURE = 0.07
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Labelled images: pixels (n, 3, S, S) uint8, labels (n,) int64."""
+
+    pixels: Tensor
+    labels: Tensor
+
+
+def load(worklist: Path, size: int, seed: int) -> Probe:
+    """At most `MOST_IMAGES` labelled images of the training split, chosen by hash.
+
+    Raises:
+        InputError: there are none, or of one class only.
+    """
+    rows = sources.read_worklist(worklist).to_pylist()
+    rows = [row for row in rows if row["label"] is not None and row["split"] == "train"]
+    rows.sort(key=lambda row: files.hashed_uniform(seed, _place(row)))
+    names = sorted({row["label"] for row in rows})
+    if len(names) < 2:
+        raise errors.InputError(
+            f"{worklist} has {len(names)} classes with labelled training images; "
+            "a probe needs at least two: leave it out."
+        )
+    pixels, labels = [], []
+    with sources.ByteReader(_roots(rows)) as reader:
+        for row in rows[:MOST_IMAGES]:
+            try:
+                pixels.append(_read(reader, row, size))
+            except images.RejectedImage:
+                continue  # a probe, not a result: `evaluation` lists what it cannot read
+            labels.append(names.index(row["label"]))
+    stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+    return Probe(stacked, torch.tensor(labels))
+
+
+def _roots(rows: list[dict[str, Any]]) -> Mapping[str, Path]:
+    return {row["source"]: Path(row["root"]) for row in rows}
+
+
+def _place(row: dict[str, Any]) -> str:
+    return f"{row['source']}/{row['rel_path']}/{row['member']}"
+
+
+def _read(reader: sources.ByteReader, row: dict[str, Any], size: int) -> np.ndarray:
+    place = (row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
+    image = images.decode(reader.read(*place)).image
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
+
+
+@torch.inference_mode()
+def accuracy(backbone: nn.Module, probe: Probe, size: int, device: torch.device) -> float:
+    """Share of the images that their 20 nearest others, weighted, give the right label.
+
+    Args:
+        backbone: in any mode; it comes back in the same one.
+        probe: the labelled images.
+        size: side at which they are embedded.
+        device: where the backbone is.
+    """
+    was_training = backbone.training
+    backbone.eval()
+    features = [
+        backbone(augment.plain(part.to(device), size)).float()
+        for part in torch.split(probe.pixels, 256)
+    ]
+    backbone.train(was_training)
+    labels = probe.labels.to(device)
+    return leave_one_out(functional.normalize(torch.cat(features), dim=1), labels)
+
+
+def leave_one_out(features: Tensor, labels: Tensor) -> float:
+    """Accuracy of the weighted kNN vote among all other rows; features (n, D) of unit length."""
+    similarity = (features @ features.T).fill_diagonal_(-torch.inf)
+    nearest = similarity.topk(min(NEIGHBOURS, len(labels) - 1), dim=1)
+    votes = functional.one_hot(labels[nearest.indices]).float()
+    scores = ((nearest.values / TEMPERATURE).exp()[:, :, None] * votes).sum(1)
+    return float((scores.argmax(1) == labels).float().mean())

@@ -1,0 +1,211 @@
+"""Everything that decides a pre-training run, in one frozen value saved with its output.
+
+In: a method, a backbone and the size of the subset (`defaults`) or the saved JSON
+(`from_dict`). Out: `PretrainSettings`, checked by `validate` before any image is read.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from sept_core import errors
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+OPTIMIZERS = ("sgd", "adamw")
+STEMS = ("standard", "small")
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How far a view may differ from its image.
+
+    Curated subsets are homogeneous: where colour tells the classes apart, lower `jitter`
+    and `grayscale`.
+    """
+
+    crop_min: float = 0.2
+    """Smallest share of the image's area that a view shows."""
+    jitter: float = 0.4
+    """Brightness, contrast and saturation vary by ± this share, hue by a quarter of it."""
+    grayscale: float = 0.2
+    """Share of the views without colour."""
+    flip: float = 0.5
+    """Share of the views that are mirrored."""
+    blur: float = 0.0
+    """Share of the views that are blurred; of use from about 96 pixels on."""
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """One run. Its length is `steps` or, where that is None, `epochs`."""
+
+    method: str = "moco"
+    backbone: str = "resnet18"
+    stem: str = "standard"
+    image_size: int = 64
+    """Side in pixels of the views that the network is trained on."""
+    cache_size: int = 128
+    """Side of the images as they are kept for training, at most twice `image_size`."""
+    embed_size: int = 64
+    """Side in pixels at which the finished backbone will embed images."""
+    steps: int | None = None
+    epochs: int | None = 200
+    batch_size: int = 128
+    accumulate: int = 1
+    """Micro-batches that a batch is computed in; negatives stay within a micro-batch."""
+    optimizer: str = "sgd"
+    lr: float = 0.06
+    weight_decay: float = 5e-4
+    warmup: float = 0.05
+    """Share of the steps in which the learning rate climbs to `lr`."""
+    temperature: float = 0.1
+    decoupled: bool = False
+    """SimCLR: leave the positive pair out of the denominator (Yeh et al. 2022)."""
+    queue: int = 4096
+    """MoCo: how many keys of earlier batches serve as negatives."""
+    ema: float = 0.99
+    """MoCo: how much the key network keeps of itself at each step."""
+    augment: Augment = field(default_factory=Augment)
+    precision: str = "auto"
+    threads: int | None = None
+    """CPU threads; None leaves it to torch: one a physical core, or `OMP_NUM_THREADS`."""
+    seed: int = 0
+    log_every: int = 20
+    checkpoint_every: int = 500
+    probe_every: int = 500
+    """Steps between kNN probes on the target's training images, if there are any."""
+
+    def total_steps(self, subset_size: int) -> int:
+        """Optimiser steps of the whole run; an epoch drops its incomplete last batch."""
+        if self.steps is not None:
+            return self.steps
+        assert self.epochs is not None
+        return self.epochs * (subset_size // self.batch_size)
+
+
+def defaults(
+    method: str, backbone: str, subset_size: int, *, image_side: int = 224
+) -> PretrainSettings:
+    """Settings to start from, after METHOD §6 and the trial's recipe (TRIAL.md).
+
+    Args:
+        method: a name in `registry.METHODS`.
+        backbone: a timm name or `resnet10-narrow`.
+        subset_size: images in the manifest.
+        image_side: the subset's median shorter side in pixels.
+    """
+    narrow, transformer = backbone == "resnet10-narrow", "vit" in backbone
+    size = 32 if narrow else 224 if transformer else min(224, max(32, image_side // 32 * 32))
+    small = size <= 64 and not transformer
+    batch = _batch_size(subset_size)
+    adamw = narrow or transformer
+    contrastive = method == "simclr"
+    return PretrainSettings(
+        method=method,
+        backbone=backbone,
+        stem="small" if small and not narrow else "standard",
+        image_size=size,
+        cache_size=_cache_size(size, image_side),
+        embed_size=size if transformer else min(size * 3 // 2, _cache_size(size, image_side)),
+        epochs=200 if subset_size <= 50_000 else 100 if subset_size <= 500_000 else 50,
+        batch_size=batch,
+        optimizer="adamw" if adamw else "sgd",
+        lr=_learning_rate(narrow, transformer, batch),
+        weight_decay=0.05 if adamw else 5e-4,
+        temperature=0.2 if contrastive or subset_size > 100_000 else 0.1,
+        decoupled=contrastive,
+        queue=_queue(subset_size, batch),
+        ema=0.99 if subset_size <= 100_000 else 0.999,
+        augment=Augment(blur=0.0 if size < 96 else 0.5),
+    )
+
+
+def _batch_size(subset_size: int) -> int:
+    """128 up to 20,000 images, 256 above; smaller only where the subset is tiny."""
+    wanted = 128 if subset_size <= 20_000 else 256
+    while wanted > 8 and wanted * 4 > subset_size:
+        wanted //= 2
+    return wanted
+
+
+def _cache_size(image_size: int, image_side: int) -> int:
+    """Twice a small view, a little more than a large one, and no larger than the images."""
+    room = image_size * 2 if image_size <= 64 else image_size * 5 // 4
+    return max(image_size, min(room, image_side))
+
+
+def _learning_rate(narrow: bool, transformer: bool, batch: int) -> float:
+    """METHOD §6 for ResNets, TRIAL.md for the narrow one, MoCo v3's for transformers."""
+    if narrow:
+        return 2e-3 * math.sqrt(batch / 128)
+    if transformer:
+        return 1.5e-4 * batch / 256
+    return 0.06 * batch / 128
+
+
+def _queue(subset_size: int, batch: int) -> int:
+    """Whole symmetric batches, at most a quarter of the subset (METHOD §6), at most 4,096."""
+    keys = 2 * batch
+    return max(keys, min(4096, subset_size // 4) // keys * keys)
+
+
+def from_dict(values: dict[str, Any]) -> PretrainSettings:
+    """Read settings back from JSON.
+
+    Raises:
+        InputError: a name is unknown.
+    """
+    known = {f.name for f in dataclasses.fields(PretrainSettings)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise errors.InputError(
+            f"pre-training has no setting {unknown[0]!r}; it knows {', '.join(sorted(known))}."
+        )
+    augment = values.get("augment", {})
+    try:
+        values = {**values, "augment": Augment(**augment)}
+    except TypeError:
+        names = ", ".join(f.name for f in dataclasses.fields(Augment))
+        raise errors.InputError(f"augment takes {names}, not {augment!r}.") from None
+    return PretrainSettings(**values)
+
+
+def validate(settings: PretrainSettings, subset_size: int) -> None:
+    """Refuse a run that cannot work, before any image is read.
+
+    Raises:
+        InputError: a value is out of its range; the sentence says which and what to take.
+    """
+    s = settings
+    _require(
+        (s.steps is None) != (s.epochs is None), "give either steps or epochs, not both or none"
+    )
+    _require(s.precision in PRECISIONS, f"precision is one of {PRECISIONS}, not {s.precision!r}")
+    _require(s.optimizer in OPTIMIZERS, f"optimizer is one of {OPTIMIZERS}, not {s.optimizer!r}")
+    _require(s.stem in STEMS, f"stem is one of {STEMS}, not {s.stem!r}")
+    _require(
+        s.image_size <= s.cache_size <= 2 * s.image_size,
+        f"cache_size {s.cache_size} must lie between image_size {s.image_size} and twice it "
+        "(views are sampled without a filter, which is right up to a factor of two)",
+    )
+    _require(
+        s.batch_size >= 2 and s.batch_size % s.accumulate == 0,
+        f"batch_size {s.batch_size} must be a multiple of accumulate {s.accumulate}",
+    )
+    _require(
+        s.batch_size <= subset_size,
+        f"batch_size {s.batch_size} is more than the {subset_size} images; take a smaller one",
+    )
+    _require(0 < s.augment.crop_min <= 1, f"crop_min {s.augment.crop_min} must be in (0, 1]")
+    _require(s.temperature > 0, f"temperature {s.temperature} must be above 0")
+    _require(0 <= s.ema < 1, f"ema {s.ema} must be in [0, 1)")
+    _require(0 <= s.warmup < 1, f"warmup {s.warmup} is a share of the steps, in [0, 1)")
+    _require(s.total_steps(subset_size) >= 1, "the run has no steps; raise steps or epochs")
+    for name in ("log_every", "checkpoint_every", "probe_every", "accumulate"):
+        _require(getattr(s, name) >= 1, f"{name} must be at least 1")
+
+
+def _require(holds: bool, sentence: str) -> None:
+    if not holds:
+        raise errors.InputError(f"pre-training settings: {sentence}.")

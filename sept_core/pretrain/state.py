@@ -1,0 +1,126 @@
+"""All that a run must remember to go on exactly where it stopped.
+
+In: settings and a backbone, or a `checkpoint.pt`. Out: the `State` that the loop changes,
+and its file. Random numbers need no state: every step seeds them from (seed, step).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sept_core import errors, files
+from sept_core.pretrain import augment
+from sept_core.pretrain.methods import registry
+from sept_core.pretrain.methods.method import Method
+from sept_core.pretrain.settings import PretrainSettings
+
+
+@dataclass
+class State:
+    """What changes during training.
+
+    Attributes:
+        method: the network with its heads, queue and moving averages.
+        optimizer: its moments.
+        scaler: the loss scale of fp16; idle for other precisions.
+        loss_sum: scalar float64, sum of the losses since the last line of metrics.
+        loss_count: how many losses that are.
+        step: optimiser steps completed.
+        seconds: time spent training, over all processes that worked on the run.
+    """
+
+    method: Method
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    loss_sum: Tensor
+    loss_count: int = 0
+    step: int = 0
+    seconds: float = 0.0
+
+
+def create(
+    backbone: nn.Module, settings: PretrainSettings, device: torch.device, precision: str
+) -> State:
+    """A fresh state; the heads' first weights depend on the seed alone."""
+    dim = feature_dim(backbone, settings.image_size)
+    torch.manual_seed(augment.generator(settings.seed, "heads").initial_seed())
+    method = registry.build(backbone, dim, settings)
+    method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return State(
+        method=method,
+        optimizer=_optimizer(method, settings),
+        scaler=torch.amp.GradScaler(device.type, enabled=precision == "fp16"),
+        loss_sum=torch.zeros((), dtype=torch.float64, device=device),
+    )
+
+
+@torch.no_grad()
+def feature_dim(backbone: nn.Module, image_size: int) -> int:
+    """Length of the backbone's feature vectors, seen by asking it for one."""
+    was_training = backbone.training
+    dim = backbone.eval()(torch.zeros(1, 3, image_size, image_size)).shape[1]
+    backbone.train(was_training)
+    return int(dim)
+
+
+def _optimizer(method: Method, settings: PretrainSettings) -> torch.optim.Optimizer:
+    """Weight decay spares biases and norms, as usual: they have one dimension."""
+    trained = [p for p in method.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.98))
+    return torch.optim.SGD(groups, lr=settings.lr, momentum=0.9)
+
+
+def save(path: Path, state: State) -> None:
+    """Write the checkpoint whole or not at all; it holds tensors and plain values only."""
+    content = {
+        "tensors": {name: t.detach() for name, t in _tensors(state.method)},
+        "optimizer": state.optimizer.state_dict(),
+        "scaler": state.scaler.state_dict(),
+        "loss_sum": state.loss_sum,
+        "loss_count": state.loss_count,
+        "step": state.step,
+        "seconds": state.seconds,
+    }
+    with files.write_then_rename(path) as temporary:
+        torch.save(content, temporary)
+
+
+def restore(path: Path, state: State, device: torch.device) -> None:
+    """Fill a fresh `state` from a checkpoint of the same settings.
+
+    Raises:
+        IntegrityError: the file is damaged or belongs to another network.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        saved = content["tensors"]
+        with torch.no_grad():
+            for name, tensor in _tensors(state.method):
+                tensor.copy_(saved.pop(name))
+        if saved:
+            raise KeyError(next(iter(saved)))
+        state.optimizer.load_state_dict(content["optimizer"])
+        state.scaler.load_state_dict(content["scaler"])
+        state.loss_sum.copy_(content["loss_sum"])
+    except (RuntimeError, KeyError, EOFError, OSError, ValueError) as problem:
+        raise errors.IntegrityError(
+            f"{path} cannot be resumed from ({type(problem).__name__}: {problem}); "
+            "remove it to train from the start."
+        ) from None
+    state.loss_count, state.step = content["loss_count"], content["step"]
+    state.seconds = content["seconds"]
+
+
+def _tensors(method: Method) -> Iterator[tuple[str, Tensor]]:
+    """Parameters and all buffers: lightly's queue is one that `state_dict` leaves out."""
+    yield from method.named_parameters()
+    yield from method.named_buffers()

@@ -1,0 +1,170 @@
+"""The job that pre-trains: `python -m sept_core.pretrain.worker JOB_FOLDER`.
+
+In (job settings): `manifest` (path), `roots` (source name → folder), `run` (folder),
+`pretrain` (see `settings`), `probe_worklist` (path or null). Out, in the run folder:
+
+    settings.json      what was asked, with the manifest's hash; a resumed run must agree
+    metrics.jsonl      one line every few steps
+    checkpoint.pt      while it runs: all that is needed to go on exactly
+    backbone.safetensors, card.json, load.py    see `encoders.checkpoint`
+    run.json           the header, written last: the run is complete
+"""
+
+import dataclasses
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sept_core import errors, files, jobfolder, manifest
+from sept_core.encoders import backbones, checkpoint, numerics
+from sept_core.pretrain import augment, data, loop, meter, probe
+from sept_core.pretrain import settings as pretrain_settings
+from sept_core.pretrain import state as states
+from sept_core.pretrain.settings import PretrainSettings
+
+FORMAT = 1
+HEADER = "run.json"
+
+
+def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+    """Train, or go on training, or return the result of a run that is complete.
+
+    Raises:
+        InputError: the settings cannot work, or the folder holds another run.
+        ManifestError: the manifest or one of its images is not what it was.
+        JobError: the training went astray (see `loop.train`).
+    """
+    asked = job.settings()
+    folder, probe_worklist = Path(asked["run"]), asked.get("probe_worklist")
+    settings = pretrain_settings.from_dict(asked["pretrain"])
+    subset = manifest.read(Path(asked["manifest"]))
+    pretrain_settings.validate(settings, len(subset))
+    _claim(folder, settings, subset.content_hash)
+    if (folder / HEADER).exists():
+        finished: dict[str, Any] = files.read_json(folder / HEADER)
+        return finished
+    target = None
+    if probe_worklist is not None:
+        target = probe.load(Path(probe_worklist), settings.embed_size, settings.seed)
+    roots = {name: Path(root) for name, root in asked["roots"].items()}
+    with manifest.ImageReader(subset, roots) as reader:
+        images = _load_images(subset, reader, folder, settings, job)
+        trained = loop.train(
+            folder, images, len(subset), build_backbone(settings), settings, job, target
+        )
+    return _leave(folder, trained, settings, subset)
+
+
+def _load_images(
+    subset: manifest.Manifest,
+    reader: manifest.ImageReader,
+    folder: Path,
+    settings: PretrainSettings,
+    job: jobfolder.JobFolder,
+) -> data.ImageSet:
+    return data.load(
+        sorted(subset.rows["uid"].to_pylist()),  # no order of rows or files has a say
+        reader.read,
+        size=settings.cache_size,
+        folder=folder,
+        content_hash=subset.content_hash,
+        device=numerics.choose_device("auto"),
+        progress=lambda done, total: job.progress(done, total, "images", "decoding"),
+    )
+
+
+def _leave(
+    folder: Path, trained: states.State, settings: PretrainSettings, subset: manifest.Manifest
+) -> dict[str, Any]:
+    """Write the backbone with its card, then the header; tidy up what only resuming needs."""
+    metrics = _last_metrics(folder)
+    checkpoint.save(folder, trained.method.backbone, card(settings, subset.content_hash, metrics))
+    header = {
+        "format": FORMAT,
+        "manifest": subset.content_hash,
+        "subset": len(subset),
+        "settings": dataclasses.asdict(settings),
+        "steps": trained.step,
+        "images_seen": trained.step * settings.batch_size,
+        "seconds": round(trained.seconds, 1),
+        "device": _device_name(),
+        "metrics": metrics,
+        "software": {
+            name: importlib.metadata.version(name) for name in ("torch", "timm", "lightly")
+        },
+    }
+    files.write_json(folder / HEADER, header)
+    (folder / loop.CHECKPOINT).unlink(missing_ok=True)
+    data.remove_cache(folder)
+    return header
+
+
+def build_backbone(settings: PretrainSettings) -> nn.Module:
+    """The network that the settings name, its weights drawn from their seed."""
+    torch.manual_seed(augment.generator(settings.seed, "backbone").initial_seed())
+    return backbones.build(backbone_spec(settings))
+
+
+def backbone_spec(settings: PretrainSettings) -> dict[str, Any]:
+    """The JSON from which `encoders.backbones` builds the network again."""
+    spec: dict[str, Any] = {"name": settings.backbone, "stem": settings.stem}
+    if "vit" in settings.backbone:
+        spec["arguments"] = {"img_size": settings.image_size}
+    return spec
+
+
+def card(settings: PretrainSettings, content_hash: str, metrics: dict[str, Any]) -> dict[str, Any]:
+    """What goes with the weights so that anyone can load and judge them."""
+    return {
+        "backbone": backbone_spec(settings),
+        "image_size": settings.embed_size,
+        "mean": list(augment.MEAN),
+        "std": list(augment.STD),
+        "method": settings.method,
+        "settings": dataclasses.asdict(settings),
+        "manifest": content_hash,
+        "metrics": metrics,
+        "kind": "self-supervised",
+    }
+
+
+def _claim(folder: Path, settings: PretrainSettings, content_hash: str) -> None:
+    """Say what the folder is for, or check that it is for the same.
+
+    Raises:
+        InputError: the folder holds another run.
+    """
+    values = dataclasses.asdict(settings)
+    wanted = {"pretrain": values, "manifest": content_hash}
+    path = folder / "settings.json"
+    if not path.exists():
+        files.write_json(path, wanted)
+        return
+    held = files.read_json(path)
+    if held != wanted:
+        names = [k for k, v in values.items() if held["pretrain"].get(k) != v]
+        raise errors.InputError(
+            f"{folder} holds a run with another {names[0] if names else 'manifest'}; "
+            "give its settings again to resume it, or take another folder."
+        )
+
+
+def _last_metrics(folder: Path) -> dict[str, Any]:
+    """The last value of everything that was measured."""
+    merged: dict[str, Any] = {}
+    for line in meter.MetricsFile(folder / loop.METRICS).lines():
+        merged |= line
+    return merged
+
+
+def _device_name() -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+if __name__ == "__main__":
+    jobfolder.run(main)
