@@ -1,0 +1,130 @@
+"""Coverage: lazy greedy on Σ_t √Σ_{s∈S} w_ts over the sparse neighbour graph (METHOD §3).
+
+In: neighbour lists. Out: picks in greedy order. The root makes a target's tenth image worth
+less than another's first.
+"""
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+
+from sept_core.selection import evidence as ev
+from sept_core.selection import gate, lists, settings
+
+FIRST_DEPTH = 256
+"""The graph's degree at first; fixed, so that a budget is a prefix of a larger one."""
+
+SMALLEST_WEIGHT = 1e-6
+"""Similarities are rounded to 1e-6: the least that is positive."""
+
+
+def lazy_greedy(
+    options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
+) -> ev.Outcome:
+    """Greedy over the graph; when all its images are taken, over a graph twice as deep.
+
+    w_ts is the similarity (less its penalty), an edge where it is positive and above the floor.
+    Gains only fall as images are taken, so an old gain is an upper bound and only the front of
+    the heap needs a new one.
+    """
+    source = lists.ListSource(options, evidence, ledger, depth=FIRST_DEPTH, scaled=False)
+    covered = np.zeros(len(source.targets))
+    picks: list[ev.Picks] = []
+    for phase, floor in lists.floors(options, evidence):
+        found = source.lists(max(floor, SMALLEST_WEIGHT))
+        while ledger.room:
+            graph = _Graph.of(found)
+            taken = _greedy(graph, covered, ledger)
+            picks.append(_provenance(graph, taken, found, source.targets, ledger, phase))
+            if not ledger.room or (found.ended_by != b"").all():
+                break
+            source.grow()
+            found = source.lists(max(floor, SMALLEST_WEIGHT))
+    return ev.Outcome(picks, lists.short_because(found))
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """Edges sorted by (code, target row); node i has edges starts[i]:starts[i + 1].
+
+    Attributes:
+        codes: (n,) int64, ascending, the images that some target holds.
+        starts: (n + 1,) int64.
+        rows: (E,) int64, target rows.
+        weights: (E,) float64 ≥ 0.
+        places: (E,) int64, position in the target's list.
+    """
+
+    codes: np.ndarray
+    starts: np.ndarray
+    rows: np.ndarray
+    weights: np.ndarray
+    places: np.ndarray
+
+    @classmethod
+    def of(cls, found: lists.Lists) -> "_Graph":
+        rows, places = np.nonzero(found.keys > -np.inf)
+        edge_codes = found.codes[rows, places]
+        order = np.lexsort((rows, edge_codes))
+        rows, places = rows[order], places[order]
+        codes, starts = np.unique(edge_codes[order], return_index=True)
+        weights = np.maximum(found.keys[rows, places], 0)
+        return cls(codes, np.append(starts, len(rows)), rows, weights, places)
+
+    def edges(self, node: int) -> slice:
+        return slice(int(self.starts[node]), int(self.starts[node + 1]))
+
+
+def _greedy(graph: _Graph, covered: np.ndarray, ledger: gate.Ledger) -> np.ndarray:
+    """Nodes of the graph in the order taken; adds their weights to `covered` (T,)."""
+
+    def gain(node: int) -> float:
+        edges = graph.edges(node)
+        before = covered[graph.rows[edges]]
+        return round(float((np.sqrt(before + graph.weights[edges]) - np.sqrt(before)).sum()), 9)
+
+    heap = [(-gain(node), node) for node in range(len(graph.codes))]
+    heapq.heapify(heap)
+    taken, looked = [], []
+    while heap and ledger.room:
+        node = heap[0][1]
+        code = int(graph.codes[node])
+        if ledger.open[code]:
+            entry = (-gain(node), node)
+            if any(entry > other for other in heap[1:3]):  # the heap's second best is in there
+                heapq.heapreplace(heap, entry)
+                continue
+            ledger.take(code)
+            edges = graph.edges(node)
+            covered[graph.rows[edges]] += graph.weights[edges]
+            taken.append(node)
+        looked.append(code)
+        heapq.heappop(heap)
+    ledger.consider(np.array(looked, np.int64))
+    return np.array(taken, np.int64)
+
+
+def _provenance(
+    graph: _Graph,
+    nodes: np.ndarray,
+    found: lists.Lists,
+    targets: np.ndarray,
+    ledger: gate.Ledger,
+    phase: str,
+) -> ev.Picks:
+    """An image belongs to the target that it is most similar to among those that hold it."""
+    best = np.array(
+        [(edges := graph.edges(node)).start + graph.weights[edges].argmax() for node in nodes],
+        np.int64,
+    )
+    codes, rows, places = graph.codes[nodes], graph.rows[best], graph.places[best]
+    ranks = found.ranks[rows, places]
+    return ev.Picks(
+        codes=codes,
+        targets=targets[rows],
+        ranks=ranks,
+        similarity=found.similarity[rows, places],
+        n_targets=lists.count_targets(found, codes, ranks, len(ledger.uids)),
+        phase=phase,
+    )

@@ -1,0 +1,150 @@
+"""Instance search, the paper's way: fair turns over the targets' neighbour lists (METHOD §3).
+
+In: canonical neighbour lists of growing length. Out: images in the order of the rounds, each
+with the target that gained it, its rank there and its similarity.
+"""
+
+import heapq
+
+import numpy as np
+
+from sept_core.selection import evidence as ev
+from sept_core.selection import gate, lists, settings
+
+FIRST_DEPTH = 128
+"""Lists start at this length or at four times each target's share; the result does not depend
+on it, only the number of searches does."""
+
+Proposal = tuple[float, int, int]
+"""(−key, code, row): the heap's order is METHOD's order by (−similarity, uid)."""
+
+
+def search(
+    options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
+) -> ev.Outcome:
+    """Round-robin over targets, first above the floor, then above each lower one.
+
+    Raises:
+        InputError: no target is left.
+    """
+    rounds = Rounds(options, evidence, ledger)
+    everyone = [0] * len(rounds.targets)
+    picks = []
+    for phase, floor in lists.floors(options, evidence):
+        if ledger.room:
+            rounds.open_floor(floor)
+            rounds.run(everyone, [ledger.room])
+            picks.append(rounds.close_floor(phase))
+    return ev.Outcome(picks, rounds.short_because())
+
+
+class Rounds:
+    """The walk: each round every target still alive gains at most one image.
+
+    A target whose best image was just taken moves on to its next in the same round, so a
+    collision costs nobody a turn. Positions stay valid when lists grow, because only entries
+    that no longer list could displace are walked.
+    """
+
+    def __init__(
+        self, options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
+    ) -> None:
+        targets = max(len(evidence.target_uids), 1)
+        self._source = lists.ListSource(
+            options,
+            evidence,
+            ledger,
+            depth=max(FIRST_DEPTH, -(-4 * ledger.room // targets)),
+            scaled=options.local_scaling,
+        )
+        self._ledger = ledger
+        self.targets = self._source.targets
+
+    def open_floor(self, floor: float) -> None:
+        """Start all lists over above a (lower) floor; what was taken stays closed."""
+        self._floor = floor
+        self._position = [0] * len(self.targets)
+        self._gained: list[tuple[int, int]] = []
+        self._load()
+
+    def run(self, classes: list[int], quota: list[int]) -> None:
+        """Rounds until the budget is full or no target can move.
+
+        Args:
+            classes: the class of each target (row of `targets`).
+            quota: images that each class may still gain; counted down.
+        """
+        rows = list(range(len(self.targets)))
+        while rows and self._ledger.room:
+            rows = self._round(rows, classes, quota)
+
+    def live(self) -> list[int]:
+        """Rows of the targets whose lists still hold an open image."""
+        return [row for row in range(len(self.targets)) if self._proposal(row) is not None]
+
+    def close_floor(self, phase: str) -> ev.Picks:
+        """What was gained since `open_floor`, with its provenance."""
+        for codes, position in zip(self._lists.codes, self._position, strict=True):
+            self._ledger.consider(codes[:position])
+        rows, places = np.array(self._gained, np.int64).reshape(-1, 2).T
+        codes, ranks = self._lists.codes[rows, places], self._lists.ranks[rows, places]
+        return ev.Picks(
+            codes=codes,
+            targets=self.targets[rows],
+            ranks=ranks,
+            similarity=self._lists.similarity[rows, places],
+            n_targets=lists.count_targets(self._lists, codes, ranks, len(self._ledger.uids)),
+            phase=phase,
+        )
+
+    def short_because(self) -> str:
+        """Why the lists end."""
+        return lists.short_because(self._lists)
+
+    def _round(self, rows: list[int], classes: list[int], quota: list[int]) -> list[int]:
+        """One round; gives the rows that gained an image."""
+        heap = [p for row in rows if quota[classes[row]] and (p := self._proposal(row))]
+        heapq.heapify(heap)
+        moved = []
+        while heap and self._ledger.room:
+            _, code, row = heap[0]
+            if not self._ledger.open[code]:
+                following = self._proposal(row)
+                if following is not None:
+                    heapq.heapreplace(heap, following)
+                    continue
+            elif quota[classes[row]]:
+                self._take(code, row)
+                quota[classes[row]] -= 1
+                moved.append(row)
+            else:
+                self._ledger.considered[code] = True  # its class filled up in this round
+            heapq.heappop(heap)
+        return moved
+
+    def _take(self, code: int, row: int) -> None:
+        self._ledger.take(code)
+        self._gained.append((row, self._position[row]))
+        self._position[row] += 1
+
+    def _proposal(self, row: int) -> Proposal | None:
+        """A target's best open image; asks for longer lists when this one is walked through."""
+        while True:
+            position, end, is_open = self._position[row], self._ends[row], self._ledger.open
+            while position < end and not is_open[self._codes[row, position]]:
+                position += 1
+            self._position[row] = position
+            if position < end:
+                return -self._keys[row, position], self._codes[row, position], row
+            if self._ended[row]:
+                return None
+            self._source.grow()
+            self._load()
+
+    def _load(self) -> None:
+        self._lists = self._source.lists(self._floor)
+        # memoryviews give Python numbers one by one, faster than arrays, smaller than lists
+        self._codes = self._lists.codes.data
+        self._keys = self._lists.keys.data
+        self._ends = self._lists.ends.tolist()
+        self._ended = (self._lists.ended_by != b"").tolist()

@@ -1,0 +1,143 @@
+"""One selection from start to end: gate, pins, strategy, fill, and the table of picks.
+
+In: settings, evidence, gate. Out: `Selection`. Equal inputs give equal selections, whatever
+the order of the pool or the layout of the evidence.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from sept_core.selection import (
+    balanced,
+    clusters,
+    coverage,
+    gate,
+    instance_search,
+    settings,
+    simple,
+)
+from sept_core.selection import evidence as ev
+
+PICKS_SCHEMA = pa.schema(
+    [
+        pa.field("uid", pa.string(), nullable=False),
+        pa.field("target_uid", pa.string()),
+        pa.field("target_rank", pa.int32()),
+        pa.field("similarity", pa.float64()),
+        pa.field("n_targets", pa.int32(), nullable=False),
+        pa.field("phase", pa.string(), nullable=False),
+        pa.field("dup_group", pa.int64()),
+    ]
+)
+
+StrategyFunction = Callable[[settings.SelectionSettings, ev.Evidence, gate.Ledger], ev.Outcome]
+
+FUNCTIONS: dict[str, StrategyFunction] = {
+    "instance-search": instance_search.search,
+    "hub-corrected": simple.scored,
+    "classifier": simple.scored,
+    "clusters": clusters.target_clusters,
+    "class-balanced": balanced.class_balanced,
+    "coverage": coverage.lazy_greedy,
+    "importance": clusters.importance,
+    "random": simple.random,
+    "random-per-cluster": clusters.random_per_cluster,
+    "whole-pool": simple.whole_pool,
+    "target-images-only": simple.target_images,
+}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """An ordered subset and how it came about.
+
+    Attributes:
+        picks: rows of `PICKS_SCHEMA` in selected order, pins first (by uid). `target_uid` is
+            null where no target led to the image, `target_rank` (from 1) where no list did.
+        funnel: the counts of `gate.Ledger.funnel`, in order.
+        short_because: why there are fewer than the budget: `similarity_floor`,
+            `neighbour_cap`, `quota` or `pool_exhausted`; None if the budget is full.
+        lost_pins: uid (hex) of every pin that is not in, with the reason.
+        settings: what was asked for.
+    """
+
+    picks: pa.Table
+    funnel: dict[str, int]
+    short_because: str | None
+    lost_pins: dict[str, str]
+    settings: settings.SelectionSettings
+
+
+def select(
+    options: settings.SelectionSettings, evidence: ev.Evidence, entry: gate.Gate
+) -> Selection:
+    """Select images under all contracts of METHOD §2.
+
+    Args:
+        options: the strategy and its settings.
+        evidence: asked only for what the strategy needs.
+        entry: who may be selected.
+
+    Raises:
+        InputError: more pins than budget, no targets, or labels missing where needed.
+    """
+    if options.strategy == "target-images-only":
+        entry = _targets_as_pool(evidence, entry)
+    ledger = gate.Ledger(entry, options.budget, options.duplicate_cap)
+    picks = [simple.owned_by_nearest(evidence, ledger, ledger.pins)]
+    reason = "pool_exhausted"
+    if ledger.room and ledger.any_open:
+        outcome = FUNCTIONS[options.strategy](options, evidence, ledger)
+        picks += outcome.picks
+        reason = outcome.short_because
+    if options.fill and ledger.room and ledger.any_open:
+        picks.append(clusters.fill(options, evidence, ledger))
+    if not ledger.any_open:
+        reason = "pool_exhausted"
+    return Selection(
+        picks=_table(picks, ledger),
+        funnel=ledger.funnel(),
+        short_because=reason if options.budget and ledger.room else None,
+        lost_pins=ledger.lost_pins,
+        settings=options,
+    )
+
+
+def _targets_as_pool(evidence: ev.Evidence, entry: gate.Gate) -> gate.Gate:
+    """The gate over the target set itself; filter and pins are the pool's and stay out."""
+    kept = ~np.isin(evidence.target_uids, entry.vetoed_targets)
+    return replace(
+        entry,
+        decodable=evidence.target_uids[kept],
+        pool_count=len(evidence.target_uids),
+        in_filter=None,
+        pinned=entry.pinned[:0],
+    )
+
+
+def _table(parts: list[ev.Picks], ledger: gate.Ledger) -> pa.Table:
+    """Rows of `PICKS_SCHEMA`."""
+    codes, targets, ranks, similarity, n_targets = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("codes", "targets", "ranks", "similarity", "n_targets")
+    )
+    phases = np.concatenate([np.full(len(part.codes), part.phase, "S6") for part in parts])
+    groups = ledger.groups[codes]
+    ids = np.append(ledger.group_ids, 0)[groups]  # no group is −1, the last entry
+    columns = [
+        _text(ledger.uids[codes]),
+        _text(targets, missing=targets == ev.NO_UID),
+        pa.array(ranks, pa.int32(), mask=ranks == 0),
+        pa.array(similarity, pa.float64(), mask=np.isnan(similarity)),
+        pa.array(n_targets, pa.int32()),
+        _text(phases),
+        pa.array(ids, pa.int64(), mask=groups < 0),
+    ]
+    return pa.Table.from_arrays(columns, schema=PICKS_SCHEMA)
+
+
+def _text(values: np.ndarray, missing: np.ndarray | None = None) -> pa.Array:
+    return pa.array(values.tolist(), pa.binary(), mask=missing).cast(pa.string())

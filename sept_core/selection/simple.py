@@ -1,0 +1,67 @@
+"""Strategies that put the whole pool in one order: by a score, at random, or as it is.
+
+In: scores over the pool, or nothing. Out: picks in that order.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sept_core import files
+from sept_core.selection import evidence as ev
+from sept_core.selection import gate, settings
+
+
+def scored(
+    options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
+) -> ev.Outcome:
+    """`classifier` and `hub-corrected`: by (−score, uid)."""
+    scores = evidence.scores(options.strategy)
+    taken = ledger.take_ranked(ledger.codes_of(evidence.pool_uids), scores)
+    return ev.Outcome([owned_by_nearest(evidence, ledger, taken)], "pool_exhausted")
+
+
+def random(
+    options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
+) -> ev.Outcome:
+    """Baseline: the pool in the hash order of the seed."""
+    taken = ledger.take_in_order(files.hashed_order(options.seed, ledger.uids))
+    return ev.Outcome([ev.unowned(taken)], "pool_exhausted")
+
+
+def whole_pool(
+    options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
+) -> ev.Outcome:
+    """Baseline: every eligible image, by uid."""
+    taken = ledger.take_in_order(np.arange(len(ledger.uids)))
+    return ev.Outcome([ev.unowned(taken)], "pool_exhausted")
+
+
+def target_images(
+    options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
+) -> ev.Outcome:
+    """Baseline: the targets, by uid; `ledger` is over them, not over the pool."""
+    codes = ledger.take_in_order(np.arange(len(ledger.uids)))
+    n = len(codes)
+    picks = ev.Picks(
+        codes=codes,
+        targets=ledger.uids[codes],
+        ranks=np.zeros(n, np.int32),
+        similarity=np.ones(n),
+        n_targets=np.ones(n, np.int32),
+        phase="core",
+    )
+    return ev.Outcome([picks], "pool_exhausted")
+
+
+def owned_by_nearest(evidence: ev.Evidence, ledger: gate.Ledger, codes: np.ndarray) -> ev.Picks:
+    """Picks of strategies without lists: each belongs to its nearest target."""
+    picks = ev.unowned(codes)
+    if not len(codes):
+        return picks
+    targets, similarity = evidence.nearest_targets(ledger.uids[codes])
+    return replace(
+        picks,
+        targets=np.asarray(targets, files.UID_DTYPE),
+        similarity=np.asarray(similarity, np.float64),
+    )
