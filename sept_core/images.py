@@ -1,0 +1,252 @@
+"""Images: from the bytes of one file to upright RGB pixels, or to the reason why not.
+
+In: bytes from any source, hostile ones included. Out: a `DecodedImage`, its perceptual hash
+and quality figures, thumbnails; or `RejectedImage`, whose reason is listed with the file.
+"""
+
+import io
+import math
+import re
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+MAX_PIXELS = 178_956_970
+"""Larger images are rejected by their header, before decoding: 0.5 GB as RGB, Pillow's limit."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""Decoders that may run; Pillow's others (PostScript among them) never see foreign bytes."""
+
+_GREY_SIDE = 128  # longest side of the copy that hash and quality are computed on
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_MAY_ORIENT = {"exif", "xmp", "XML:com.adobe.xmp"}
+_QUIET_PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+
+
+class RejectedImage(Exception):  # noqa: N818 (the outcome of one file, not a failure)
+    """One file cannot be used; `reason` is the short text that is listed with it.
+
+    Reasons begin with `empty file`, `not an image`, `truncated`, `too large` or `unreadable`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """One image, wholly decoded.
+
+    Attributes:
+        image: RGB, upright (EXIF orientation applied), transparency laid over white.
+        width: of the upright image, in pixels.
+        height: of the upright image, in pixels.
+        format: Pillow's name of the file format, such as `JPEG`.
+        mode: Pillow's name of the pixel format in the file, such as `CMYK`.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+    format: str
+    mode: str
+
+
+def decode(data: bytes) -> DecodedImage:
+    """Decode one image file completely; of an animation, the first frame.
+
+    16-bit greyscale keeps its upper 8 bits; 32-bit integers and floats, which have no agreed
+    range, are stretched between their least and greatest value.
+
+    Raises:
+        RejectedImage: the bytes are not a whole image of a known format, or too large.
+    """
+    image = _open(data)
+    _load(image)
+    return _decoded(image)
+
+
+def describe(image: Image.Image) -> dict[str, int | float]:
+    """`phash` and the figures of `quality` in one go, for a little more than one of them."""
+    grey = _small_grey(image)
+    return {"phash": _hash_of(grey), **_quality_of(grey)}
+
+
+def perceptual_hash(image: Image.Image) -> int:
+    """The 64-bit DCT hash ("pHash"), unsigned: near copies differ in few bits.
+
+    The 8×8 lowest frequencies of the 32×32 greyscale image, row by row from the top bit, each
+    set when above their median. An image without structure hashes to its top bit at most, so
+    equal hashes of flat images say little.
+    """
+    return _hash_of(_small_grey(image))
+
+
+def quality(image: Image.Image) -> dict[str, float]:
+    """Cheap figures from a greyscale copy of at most 128 pixels a side, each in 0..1.
+
+    `brightness` is the mean, `contrast` the standard deviation over its greatest possible
+    value, `sharpness` the mean absolute Laplacian (blur lowers it), `entropy` that of the
+    grey values over 8 bits (flat images have little).
+    """
+    return _quality_of(_small_grey(image))
+
+
+def thumbnail(data: bytes, size: int) -> bytes:
+    """JPEG bytes of the image, at most `size` pixels a side; small images are not enlarged.
+
+    Raises:
+        RejectedImage: as in `decode`.
+    """
+    image = _open(data)
+    image.draft("RGB", (size, size))  # a JPEG decodes at 1/2, 1/4 or 1/8 where that suffices
+    _load(image)
+    small = _decoded(image).image
+    small.thumbnail((size, size))
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def _open(data: bytes) -> Image.Image:
+    """Read the header only, and reject what is too large to go on with."""
+    if not data:
+        raise RejectedImage("empty file")
+    _keep_pillow_quiet()
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise RejectedImage("not an image") from None
+    except Image.DecompressionBombError:
+        raise RejectedImage("too large to decode safely") from None
+    except Exception as problem:  # the border of one image: hostile headers raise anything
+        raise _rejection(problem) from problem
+    if image.width * image.height > MAX_PIXELS:
+        raise RejectedImage(f"too large to decode safely ({image.width}×{image.height})")
+    return image
+
+
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
+    except Exception as problem:  # the border of one image: hostile data raise anything
+        raise _rejection(problem) from problem
+
+
+def _decoded(image: Image.Image) -> DecodedImage:
+    """Bring a loaded image into upright RGB; an ordinary JPEG passes straight through."""
+    mode, image_format = image.mode, image.format or ""
+    orientation = _orientation(image) if not _MAY_ORIENT.isdisjoint(image.info) else 1
+    try:
+        rgb = image if mode == "RGB" and "transparency" not in image.info else _to_rgb(image)
+    except Exception as problem:  # the border of one image: broken palettes, exotic modes
+        raise _rejection(problem) from problem
+    if orientation in _UPRIGHT:
+        rgb = rgb.transpose(_UPRIGHT[orientation])
+    return DecodedImage(rgb, rgb.width, rgb.height, image_format, mode)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        grey = (np.asarray(image) >> 8).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+    if image.mode in ("I", "F"):
+        return Image.fromarray(_stretched(np.asarray(image, np.float64))).convert("RGB")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(rgba, mask=rgba.getchannel("A"))
+        return white
+    return image.convert("RGB")
+
+
+def _stretched(values: np.ndarray) -> np.ndarray:
+    """(H, W) float64 to uint8, the finite values spread over 0..255, the others black."""
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(values.shape, np.uint8)
+    low, high = values[finite].min(), values[finite].max()
+    scaled = np.where(finite, values - low, 0) * (255 / max(high - low, 1e-30))
+    return np.asarray(scaled.round(), np.uint8)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; `ImageOps.exif_transpose` fails on EXIF it cannot rewrite."""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # broken EXIF does not make an image broken
+        return 1
+
+
+def _rejection(problem: Exception) -> RejectedImage:
+    """Sort what Pillow's decoders raise into the two reasons that people tell apart."""
+    text = " ".join(str(problem).split()) or type(problem).__name__
+    kind = "truncated" if "truncated" in text or isinstance(problem, EOFError) else "unreadable"
+    return RejectedImage(f"{kind}: {text[:200]}")
+
+
+def _keep_pillow_quiet() -> None:
+    """Silence Pillow's warnings about odd metadata: a file is used or rejected, nothing between.
+
+    A filter put in once is lost whenever somebody resets the filters, and
+    `warnings.catch_warnings` around each decode is not safe between threads.
+    """
+    if warnings.filters[:1] != [_QUIET_PILLOW]:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def _small_grey(image: Image.Image) -> Image.Image:
+    """A greyscale copy of at most `_GREY_SIDE` pixels a side, averaged over whole blocks."""
+    factor = math.ceil(max(image.size) / _GREY_SIDE)
+    return (image.reduce(factor) if factor > 1 else image).convert("L")
+
+
+_COSINES = np.cos(np.pi / 64 * np.outer(np.arange(8), 2 * np.arange(32) + 1))  # (8, 32), DCT-II
+
+
+def _hash_of(grey: Image.Image) -> int:
+    pixels = np.asarray(grey.resize((32, 32), Image.Resampling.BOX), np.float64)
+    # Rounding keeps the coefficients that are zero in theory from deciding bits by noise.
+    spectrum = np.round(_COSINES @ pixels @ _COSINES.T, 3).ravel()
+    ordered = np.sort(spectrum)
+    bits = spectrum > (ordered[31] + ordered[32]) / 2
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def _quality_of(grey: Image.Image) -> dict[str, float]:
+    pixels = np.asarray(grey)
+    values = pixels.ravel().astype(np.float64)
+    mean = float(values.sum()) / values.size
+    variance = max(float(values @ values) / values.size - mean**2, 0.0)
+    return {
+        "brightness": mean / 255,
+        "contrast": math.sqrt(variance) / 127.5,
+        "sharpness": _laplacian(pixels) / 255,
+        "entropy": abs(grey.entropy()) / 8,  # Pillow gives −0.0 for a flat image
+    }
+
+
+def _laplacian(grey: np.ndarray) -> float:
+    """Mean absolute difference of (H, W) uint8 pixels from their four neighbours' mean, 0..255."""
+    if min(grey.shape) < 3:
+        return 0.0
+    values = grey.astype(np.int16)
+    difference = values[1:-1, 1:-1] * 4
+    difference -= values[:-2, 1:-1]
+    difference -= values[2:, 1:-1]
+    difference -= values[1:-1, :-2]
+    difference -= values[1:-1, 2:]
+    np.abs(difference, out=difference)
+    return int(difference.sum(dtype=np.int64)) / difference.size / 4
