@@ -2,16 +2,25 @@
 
 In: the pool's feature store, target vectors with their uids. Out: `Neighbours` (canonical
 lists by uid, METHOD §2), each image's nearest target, locally scaled similarities
-(METHOD §3) and the background distribution that gives a similarity floor its meaning.
+(METHOD §3), and the background distribution that gives a similarity floor its meaning.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from sept_core import files
+from sept_core import errors, files, scoring
 from sept_core.features import FeatureStore
-from sept_core.index import exact
+from sept_core.index import cosine, exact, graph, ivf, lists
+
+RADIUS_NEIGHBOURS = 10
+"""METHOD §3: local scaling takes the mean similarity to this many nearest images."""
+
+RECALL_QUERIES = 200
+"""METHOD §4: targets on which an approximate search is compared with the exact one."""
+
+CHUNK_ROWS = 2048
+"""Vectors compared with all targets at once."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,30 @@ class Neighbours:
     index_id: str | None = None
 
 
+@dataclass(frozen=True)
+class NearestTargets:
+    """For each image asked about its most similar target (lowest uid among equals).
+
+    `target_uids` (n,) S32; `similarity` (n,) float64 cosines rounded to 1e-6.
+    """
+
+    target_uids: np.ndarray
+    similarity: np.ndarray
+
+
+@dataclass(frozen=True)
+class Decay:
+    """How similarity falls along the lists: quantiles over the targets at each rank.
+
+    All (K,) float64; `low`, `median`, `high` are the 10%, 50% and 90% quantiles, NaN where no
+    list is that long.
+    """
+
+    low: np.ndarray
+    median: np.ndarray
+    high: np.ndarray
+
+
 def find_neighbours(
     store: FeatureStore,
     queries: np.ndarray,
@@ -39,24 +72,188 @@ def find_neighbours(
     k: int,
     *,
     allowed: np.ndarray | None = None,
+    index: ivf.Index | None = None,
     device: str = "auto",
     block_rows: int | None = None,
 ) -> Neighbours:
-    """Find the k nearest allowed pool images of each target.
+    """Find the k nearest allowed pool images of each target, exactly unless an index is given.
 
     Args:
         store: the pool's features.
         queries: (T, D) unit vectors of the targets.
         query_uids: (T,) S32.
-        k: images a list; pass more (twice as many) to extend the lists.
+        k: images a list; ask for twice as many to extend the lists.
         allowed: (N,) bool over the store's rows; None allows all.
-        device: "cpu", "cuda" or "auto".
-        block_rows: vectors in memory at once; never changes the result.
+        index: an approximate index of this store; None scans it.
+        device: "cpu", "cuda" or "auto", for the scan.
+        block_rows: vectors in memory at once while scanning; never changes the result.
 
     Raises:
         InputError: k, queries or mask do not fit the store.
+        IntegrityError: the index belongs to other features.
     """
-    lists = exact.search(store, queries, k, allowed=allowed, device=device, block_rows=block_rows)
-    most = len(store) if allowed is None else int(allowed.sum())
     targets = np.asarray(query_uids, files.UID_DTYPE)
-    return Neighbours(targets, lists.uids, lists.similarity, complete=k >= most)
+    if index is not None:
+        found = index.search(store, queries, k, allowed=allowed)
+        return Neighbours(targets, found.uids, found.similarity, False, index.recall, index.id)
+    found = exact.search(store, queries, k, allowed=allowed, device=device, block_rows=block_rows)
+    most = len(store) if allowed is None else int(allowed.sum())
+    return Neighbours(targets, found.uids, found.similarity, complete=k >= most)
+
+
+def measured_recall(
+    store: FeatureStore,
+    index: ivf.Index,
+    queries: np.ndarray,
+    query_uids: np.ndarray,
+    k: int,
+    seed: int = 0,
+) -> float:
+    """The index's recall@k for these targets: up to 200 of them, by hash, searched both ways."""
+    sample = files.hashed_order(seed, query_uids)[:RECALL_QUERIES]
+    found = index.search(store, queries[sample], k)
+    return lists.recall(found, exact.search(store, queries[sample], k))
+
+
+def nearest_targets(
+    store: FeatureStore, uids: np.ndarray, queries: np.ndarray, query_uids: np.ndarray
+) -> NearestTargets:
+    """The target that each given pool image resembles most: provenance for picks by score.
+
+    Args:
+        store: the pool's features.
+        uids: (n,) S32 pool images.
+        queries: (T, D) unit vectors of the targets, T ≥ 1.
+        query_uids: (T,) S32.
+
+    Raises:
+        NotFoundError: an image is not in the store.
+    """
+    order = np.argsort(query_uids)
+    targets = np.asarray(query_uids, files.UID_DTYPE)[order]
+    stored = cosine.as_stored(queries)[order]
+    nearest = np.empty(len(uids), files.UID_DTYPE)
+    similarity = np.empty(len(uids))
+    for low in range(0, len(uids), CHUNK_ROWS):
+        part = slice(low, low + CHUNK_ROWS)
+        cosines = cosine.cosines(store.vectors_of(uids[part]), stored)
+        nearest[part] = targets[cosines.argmax(axis=1)]
+        similarity[part] = cosines.max(axis=1)
+    return NearestTargets(nearest, similarity)
+
+
+# Local scaling, METHOD §3: s' = 2s − r_t − r_x.
+
+
+def target_radius(neighbours: Neighbours) -> np.ndarray:
+    """(T,) float64, r_t: mean similarity of each target to its 10 nearest pool images."""
+    return _mean_of_known(neighbours.similarity[:, :RADIUS_NEIGHBOURS])
+
+
+def pool_radius(pool: graph.Graph) -> np.ndarray:
+    """(N,) float64, r_x: mean similarity of each pool image to its 10 nearest, as `pool.uids`."""
+    return _mean_of_known(pool.similarity[:, :RADIUS_NEIGHBOURS])
+
+
+def scaled(
+    neighbours: Neighbours, r_t: np.ndarray, r_x: np.ndarray, pool: graph.Graph
+) -> np.ndarray:
+    """(T, K) float64: s' of every slot of the lists, rounded to 1e-6, −inf in unused slots.
+
+    Args:
+        neighbours: the lists; their order, by s, is not the order by s'.
+        r_t: (T,) from `target_radius`.
+        r_x: (N,) from `pool_radius`.
+        pool: the graph that r_x was made from.
+
+    Raises:
+        IntegrityError: the graph lacks an image of the lists.
+    """
+    used = neighbours.uids != b""
+    values = np.full(neighbours.uids.shape, -np.inf)
+    places = pool.positions(neighbours.uids[used])
+    owner = np.nonzero(used)[0]
+    values[used] = np.round(2 * neighbours.similarity[used] - r_t[owner] - r_x[places], 6)
+    return values
+
+
+def unseen_bound(neighbours: Neighbours, r_t: np.ndarray, r_x: np.ndarray) -> np.ndarray:
+    """(T,) float64: s' of an image that list t does not hold is at most this; −inf for none.
+
+    Such an image is no more similar than the list's last one, and its r_x no less than the
+    pool's least. While every pick made from list t has s' above the bound, a longer list
+    cannot change the picks.
+    """
+    if neighbours.complete:
+        return np.full(len(neighbours.targets), -np.inf)
+    bound: np.ndarray = 2 * neighbours.similarity[:, -1] - r_t - r_x.min()
+    return bound + 1e-6  # s' is rounded
+
+
+def settled(values: np.ndarray, bound: np.ndarray) -> np.ndarray:
+    """(T,) int64: how many of each list's best places by s' a longer list could not change.
+
+    Args:
+        values: (T, K) from `scaled`.
+        bound: (T,) from `unseen_bound`.
+    """
+    return np.count_nonzero(values > bound[:, None], axis=1)
+
+
+# What a similarity means: the floor and the budget curve.
+
+
+def background_similarities(
+    store: FeatureStore, queries: np.ndarray, seed: int, n: int = 2000
+) -> np.ndarray:
+    """Similarities of every target to a random part of the pool, sorted: the floor's ruler.
+
+    Cosines do not compare between encoders, their percentiles here do: 99 means more similar
+    than 99% of (target, random pool image) pairs.
+
+    Args:
+        store: the pool's features.
+        queries: (T, D) unit vectors of the targets.
+        seed: of the hashed sample.
+        n: sampled pool images.
+
+    Returns:
+        (T·min(n, N),) float64, rising.
+    """
+    sample = store.vectors_of(scoring.background_sample(store, seed, n))
+    return np.sort(cosine.cosines(cosine.as_stored(queries), sample), axis=None)
+
+
+def similarity_at(background: np.ndarray, percentile: float) -> float:
+    """The similarity at a percentile (0 to 100) of `background_similarities`.
+
+    Raises:
+        InputError: the percentile is out of range or the background is empty.
+    """
+    if not 0 <= percentile <= 100 or not len(background):
+        raise errors.InputError(
+            f"a similarity floor of percentile {percentile} cannot be found among "
+            f"{len(background)} background similarities; take 0 to 100 and a pool with features."
+        )
+    return float(np.percentile(background, percentile, method="higher"))
+
+
+def percentile_of(background: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+    """The share, in percent, of background similarities that lie below each given one."""
+    return 100 * np.searchsorted(background, similarity) / max(len(background), 1)
+
+
+def similarity_decay(neighbours: Neighbours) -> Decay:
+    """How quickly the lists run out of similar images: advice for the budget."""
+    similarity = np.where(np.isfinite(neighbours.similarity), neighbours.similarity, np.nan)
+    quantiles = np.full((3, similarity.shape[1]), np.nan)
+    reached = np.flatnonzero(~np.isnan(similarity).all(axis=0))
+    quantiles[:, reached] = np.nanquantile(similarity[:, reached], [0.1, 0.5, 0.9], axis=0)
+    return Decay(*quantiles)
+
+
+def _mean_of_known(similarity: np.ndarray) -> np.ndarray:
+    """(n,) float64 row means over finite entries, rounded to 1e-6; 0 where there are none."""
+    known = np.isfinite(similarity)
+    total = np.where(known, similarity, 0.0).sum(axis=1, dtype=np.float64)
+    return np.round(total / np.maximum(known.sum(axis=1), 1), 6)

@@ -58,4 +58,5 @@ def micro_cosines(vectors: np.ndarray, query: np.ndarray, query_squared: float) 
     wide = vectors.astype(np.float64)
     products: np.ndarray = wide @ query
     products /= np.sqrt(np.einsum("ij,ij->i", wide, wide) * query_squared)
-    return np.rint(products * MICRO).astype(np.int64)
+    micro: np.ndarray = np.rint(products * MICRO).astype(np.int64)
+    return micro
