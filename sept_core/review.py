@@ -1,0 +1,294 @@
+"""The reviewer's decisions: an append-only log of events, and what it amounts to.
+
+In: events in any order (the catalogue stores them). Out: `ReviewState`, the same from
+every replay, and the `Ruling` that a selection obeys; beside them what a decision would
+touch (`expand`) and what it changed (`churn`). A replay knows no clusters, thresholds or
+features: an event carries the expanded list of uids that its preview showed
+(METHOD §3, Decisions of the reviewer). Pure: no files, no clock.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from sept_core import errors, files
+
+ACTIONS = ("veto", "keep", "pin", "negative", "undo")
+SCOPES = ("image", "group", "cluster", "radius", "target")
+TARGET_ACTIONS = ("veto", "keep", "undo")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the log.
+
+    Attributes:
+        position: place in the log of one (project, target set), ascending from 1.
+        at: ISO 8601 time.
+        who: login, or the name set once per project.
+        action: one of `ACTIONS`. `negative` is a veto that also serves as a negative
+            example; `undo` takes the effect of the events in `undoes` away.
+        scope: how `uids` was chosen, one of `SCOPES`. Under `target` they name target
+            images, under every other scope pool images.
+        reason: free text, may be empty.
+        uids: every image the event decides about, as previewed.
+        undoes: for `undo`, the positions it undoes; undoing an undo brings its events
+            back. Positions of another log are passed over.
+
+    Raises:
+        InputError: the parts do not fit each other.
+    """
+
+    position: int
+    at: str
+    who: str
+    action: str
+    scope: str
+    reason: str
+    uids: tuple[str, ...] = ()
+    undoes: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        _check_word("action", self.action, ACTIONS)
+        _check_word("scope", self.scope, SCOPES)
+        if self.scope == "target" and self.action not in TARGET_ACTIONS:
+            raise errors.InputError(
+                f"A target image cannot be given {self.action!r}; veto it or keep it."
+            )
+        if (self.action == "undo") != (self.undoes is not None):
+            raise errors.InputError("An undo, and only an undo, names the positions it undoes.")
+        late = [position for position in self.undoes or () if position >= self.position]
+        if late:
+            raise errors.InputError(
+                f"Event {self.position} cannot undo position {late[0]}; only earlier ones."
+            )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The latest standing word on one image."""
+
+    action: str
+    who: str
+    at: str
+    reason: str
+    scope: str
+    position: int
+
+
+@dataclass(frozen=True)
+class ReviewState:
+    """What a log amounts to.
+
+    Attributes:
+        decisions: by pool uid, in the order in which they were last decided.
+        vetoed_targets: target images whose lists are removed.
+        position: of the last event replayed, 0 for an empty log.
+    """
+
+    decisions: Mapping[str, Decision]
+    vetoed_targets: frozenset[str]
+    position: int
+
+    def having(self, *actions: str) -> tuple[str, ...]:
+        """Uids whose decision is one of `actions`, in the order they were decided."""
+        return tuple(uid for uid, made in self.decisions.items() if made.action in actions)
+
+    @property
+    def vetoed(self) -> frozenset[str]:
+        """Images that must not be selected; negative examples are among them."""
+        return frozenset(self.having("veto", "negative"))
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What a selection must obey, after METHOD's order of who wins.
+
+    Attributes:
+        excluded: never selected: leaked or vetoed.
+        pins: always selected, before the strategy's own picks, in the order pinned.
+        leaked_pins: pins that the contamination guard overruled; worth telling the user.
+        negatives: negative examples for the soft penalty, in the order given.
+        vetoed_targets: target images whose lists are removed.
+    """
+
+    excluded: frozenset[str]
+    pins: tuple[str, ...]
+    leaked_pins: tuple[str, ...]
+    negatives: tuple[str, ...]
+    vetoed_targets: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Churn:
+    """Difference of two selections.
+
+    Attributes:
+        came: new uids, in the order of the later selection.
+        went: uids no longer there, in the order of the earlier one.
+    """
+
+    came: tuple[str, ...]
+    went: tuple[str, ...]
+
+
+def replay(events: Iterable[Event]) -> ReviewState:
+    """Fold the standing events, oldest first: the latest decision on an image wins.
+
+    Raises:
+        IntegrityError: two events claim one position.
+    """
+    ordered = _in_order(events)
+    decisions: dict[str, Decision] = {}
+    targets: set[str] = set()
+    for event in standing(ordered):
+        if event.action == "undo":
+            continue
+        if event.scope == "target":
+            change = targets.update if event.action == "veto" else targets.difference_update
+            change(event.uids)
+            continue
+        decision = Decision(
+            event.action, event.who, event.at, event.reason, event.scope, event.position
+        )
+        for uid in event.uids:
+            decisions.pop(uid, None)  # deciding again moves an image to the end
+            decisions[uid] = decision
+    position = ordered[-1].position if ordered else 0
+    return ReviewState(decisions, frozenset(targets), position)
+
+
+def standing(events: Iterable[Event]) -> tuple[Event, ...]:
+    """Events whose effect no standing undo takes away, oldest first; undos included."""
+    ordered = _in_order(events)
+    undone: set[int] = set()
+    for event in reversed(ordered):  # an undo reaches back only, so later ones are settled
+        if event.position not in undone:
+            undone.update(event.undoes or ())
+    return tuple(event for event in ordered if event.position not in undone)
+
+
+def last_undoable(events: Iterable[Event]) -> int | None:
+    """Position of the newest standing decision: what "undo" means now; None for nothing."""
+    made = [event.position for event in standing(events) if event.action != "undo"]
+    return made[-1] if made else None
+
+
+def last_redoable(events: Iterable[Event]) -> int | None:
+    """Position of the undo whose own undoing is "redo" now; None for nothing.
+
+    As in any editor, a decision made after the undo leaves nothing to redo.
+    """
+    ordered = _in_order(events)
+    decided = {event.position for event in ordered if event.action != "undo"}
+    undos = [e.position for e in standing(ordered) if decided.intersection(e.undoes or ())]
+    return undos[-1] if undos and undos[-1] > max(decided) else None
+
+
+def positions_after(events: Iterable[Event], position: int) -> tuple[int, ...]:
+    """What one undo must name so that the state is again the one at `position`."""
+    return tuple(event.position for event in _in_order(events) if event.position > position)
+
+
+def log_hash(events: Iterable[Event]) -> str:
+    """SHA-256 (64 hex digits) of the whole log, order of storage aside."""
+    digest = hashlib.sha256()
+    for event in _in_order(events):
+        digest.update(json.dumps(asdict(event), sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def rule(state: ReviewState, leaked: Collection[str], budget: int) -> Ruling:
+    """Who wins: leak guard, latest decision, pins, the strategy's picks, the budget.
+
+    Raises:
+        InputError: more images are pinned than the budget holds.
+    """
+    barred = frozenset(leaked)
+    pinned = state.having("pin")
+    pins = tuple(uid for uid in pinned if uid not in barred)
+    if len(pins) > budget:
+        raise errors.InputError(
+            f"{len(pins)} images are pinned but the budget is {budget}; "
+            "raise the budget or undo some pins."
+        )
+    return Ruling(
+        excluded=state.vetoed | barred,
+        pins=pins,
+        leaked_pins=tuple(uid for uid in pinned if uid in barred),
+        negatives=state.having("negative"),
+        vetoed_targets=state.vetoed_targets,
+    )
+
+
+def churn(before: Sequence[str], after: Sequence[str]) -> Churn:
+    """Who came and who went between two selections, both in selected order."""
+    earlier, later = set(before), set(after)
+    return Churn(
+        came=tuple(uid for uid in after if uid not in earlier),
+        went=tuple(uid for uid in before if uid not in later),
+    )
+
+
+def expand(
+    scope: str,
+    uid: str,
+    *,
+    uids: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    similarities: np.ndarray | None = None,
+    least: float | None = None,
+) -> tuple[str, ...]:
+    """The images a decision on `uid` under `scope` is about; `uid` is always the first.
+
+    Args:
+        scope: `image` and `target` need nothing more; `group` and `cluster` need `labels`;
+            `radius` needs `similarities` and `least`.
+        uids: (n,) S32, what the following arrays are about.
+        labels: (n,) int64 duplicate group or cluster, negative for none.
+        similarities: (n,) float cosine of each image to `uid`.
+        least: the smallest similarity inside the radius.
+
+    Returns:
+        `uid`, then the others: sorted by uid, for a radius the most similar first.
+
+    Raises:
+        InputError: the scope is unknown or lacks what it needs.
+    """
+    if scope in ("image", "target"):
+        return (uid,)
+    if scope in ("group", "cluster") and uids is not None and labels is not None:
+        own = labels[uids == np.array(uid, files.UID_DTYPE)]
+        same = uids[labels == own[0]] if len(own) and own[0] >= 0 else uids[:0]
+        return _first(uid, np.sort(same))
+    if scope == "radius":
+        order = np.lexsort((uids, -similarities))
+        return _first(uid, uids[order[similarities[order] >= least]])
+    raise errors.InputError(
+        f"The scope {scope!r} cannot be expanded here: use image, target, a group or cluster "
+        "(make duplicates or the map first), or a radius with a similarity."
+    )
+
+
+def _in_order(events: Iterable[Event]) -> list[Event]:
+    ordered = sorted(events, key=lambda event: event.position)
+    for before, after in zip(ordered, ordered[1:], strict=False):
+        if before.position == after.position:
+            raise errors.IntegrityError(
+                f"The decision log holds two events at position {after.position}; "
+                "restore the catalogue from a backup."
+            )
+    return ordered
+
+
+def _check_word(what: str, word: str, words: tuple[str, ...]) -> None:
+    if word not in words:
+        raise errors.InputError(f"{word!r} is no {what}; use one of {', '.join(words)}.")
+
+
+def _first(uid: str, uids: np.ndarray) -> tuple[str, ...]:
+    others = (other.decode() for other in uids.tolist())
+    return (uid, *(other for other in others if other != uid))
