@@ -1,15 +1,16 @@
 """The reviewer's decisions: an append-only log of events, and what it amounts to.
 
 In: events in any order (the catalogue stores them). Out: `ReviewState`, the same from
-every replay, and the `Ruling` that a selection obeys; beside them what a decision would
-touch (`expand`) and what it changed (`churn`). A replay knows no clusters, thresholds or
+every replay and which a selection obeys; beside it what a decision would touch
+(`same_label`, `within_radius`) and what it changed (`churn`). A replay knows no clusters, thresholds or
 features: an event carries the expanded list of uids that its preview showed
 (METHOD §3, Decisions of the reviewer). Pure: no files, no clock.
 """
 
 import hashlib
+import itertools
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -98,28 +99,19 @@ class ReviewState:
         return tuple(uid for uid, made in self.decisions.items() if made.action in actions)
 
     @property
-    def vetoed(self) -> frozenset[str]:
+    def vetoed(self) -> tuple[str, ...]:
         """Images that must not be selected; negative examples are among them."""
-        return frozenset(self.having("veto", "negative"))
+        return self.having("veto", "negative")
 
+    @property
+    def pinned(self) -> tuple[str, ...]:
+        """Images that are always selected and count towards the budget."""
+        return self.having("pin")
 
-@dataclass(frozen=True)
-class Ruling:
-    """What a selection must obey, after METHOD's order of who wins.
-
-    Attributes:
-        excluded: never selected: leaked or vetoed.
-        pins: always selected, before the strategy's own picks, in the order pinned.
-        leaked_pins: pins that the contamination guard overruled; worth telling the user.
-        negatives: negative examples for the soft penalty, in the order given.
-        vetoed_targets: target images whose lists are removed.
-    """
-
-    excluded: frozenset[str]
-    pins: tuple[str, ...]
-    leaked_pins: tuple[str, ...]
-    negatives: tuple[str, ...]
-    vetoed_targets: frozenset[str]
+    @property
+    def negatives(self) -> tuple[str, ...]:
+        """Images whose likes are penalised: s − β·max(0, cos − m)."""
+        return self.having("negative")
 
 
 @dataclass(frozen=True)
@@ -201,27 +193,38 @@ def log_hash(events: Iterable[Event]) -> str:
     return digest.hexdigest()
 
 
-def rule(state: ReviewState, leaked: Collection[str], budget: int) -> Ruling:
-    """Who wins: leak guard, latest decision, pins, the strategy's picks, the budget.
+def same_label(uid: str, uids: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
+    """What a decision with scope `group` or `cluster` is about, for its preview.
 
-    Raises:
-        InputError: more images are pinned than the budget holds.
+    Args:
+        uid: the image the user pointed at.
+        uids: (n,) S32.
+        labels: (n,) int64 duplicate group or cluster of each, negative for none.
+
+    Returns:
+        `uid`, then the others of its label, sorted; `uid` alone where it has none.
     """
-    barred = frozenset(leaked)
-    pinned = state.having("pin")
-    pins = tuple(uid for uid in pinned if uid not in barred)
-    if len(pins) > budget:
-        raise errors.InputError(
-            f"{len(pins)} images are pinned but the budget is {budget}; "
-            "raise the budget or undo some pins."
-        )
-    return Ruling(
-        excluded=state.vetoed | barred,
-        pins=pins,
-        leaked_pins=tuple(uid for uid in pinned if uid in barred),
-        negatives=state.having("negative"),
-        vetoed_targets=state.vetoed_targets,
-    )
+    own = labels[uids == np.array(uid, files.UID_DTYPE)]
+    same = uids[labels == own[0]] if len(own) and own[0] >= 0 else uids[:0]
+    return _with_first(uid, np.sort(same))
+
+
+def within_radius(
+    uid: str, uids: np.ndarray, similarities: np.ndarray, least: float
+) -> tuple[str, ...]:
+    """What a decision with scope `radius` is about, for its preview.
+
+    Args:
+        uid: the image the user pointed at.
+        uids: (n,) S32.
+        similarities: (n,) cosine of each to `uid`.
+        least: the smallest similarity that counts as inside.
+
+    Returns:
+        `uid`, then the others inside by (−similarity, uid).
+    """
+    order = np.lexsort((uids, -similarities))
+    return _with_first(uid, uids[order[similarities[order] >= least]])
 
 
 def churn(before: Sequence[str], after: Sequence[str]) -> Churn:
@@ -233,49 +236,9 @@ def churn(before: Sequence[str], after: Sequence[str]) -> Churn:
     )
 
 
-def expand(
-    scope: str,
-    uid: str,
-    *,
-    uids: np.ndarray | None = None,
-    labels: np.ndarray | None = None,
-    similarities: np.ndarray | None = None,
-    least: float | None = None,
-) -> tuple[str, ...]:
-    """The images a decision on `uid` under `scope` is about; `uid` is always the first.
-
-    Args:
-        scope: `image` and `target` need nothing more; `group` and `cluster` need `labels`;
-            `radius` needs `similarities` and `least`.
-        uids: (n,) S32, what the following arrays are about.
-        labels: (n,) int64 duplicate group or cluster, negative for none.
-        similarities: (n,) float cosine of each image to `uid`.
-        least: the smallest similarity inside the radius.
-
-    Returns:
-        `uid`, then the others: sorted by uid, for a radius the most similar first.
-
-    Raises:
-        InputError: the scope is unknown or lacks what it needs.
-    """
-    if scope in ("image", "target"):
-        return (uid,)
-    if scope in ("group", "cluster") and uids is not None and labels is not None:
-        own = labels[uids == np.array(uid, files.UID_DTYPE)]
-        same = uids[labels == own[0]] if len(own) and own[0] >= 0 else uids[:0]
-        return _first(uid, np.sort(same))
-    if scope == "radius":
-        order = np.lexsort((uids, -similarities))
-        return _first(uid, uids[order[similarities[order] >= least]])
-    raise errors.InputError(
-        f"The scope {scope!r} cannot be expanded here: use image, target, a group or cluster "
-        "(make duplicates or the map first), or a radius with a similarity."
-    )
-
-
 def _in_order(events: Iterable[Event]) -> list[Event]:
     ordered = sorted(events, key=lambda event: event.position)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in itertools.pairwise(ordered):
         if before.position == after.position:
             raise errors.IntegrityError(
                 f"The decision log holds two events at position {after.position}; "
@@ -289,6 +252,6 @@ def _check_word(what: str, word: str, words: tuple[str, ...]) -> None:
         raise errors.InputError(f"{word!r} is no {what}; use one of {', '.join(words)}.")
 
 
-def _first(uid: str, uids: np.ndarray) -> tuple[str, ...]:
+def _with_first(uid: str, uids: np.ndarray) -> tuple[str, ...]:
     others = (other.decode() for other in uids.tolist())
     return (uid, *(other for other in others if other != uid))
