@@ -19,6 +19,9 @@ from sept_core import errors, files
 
 FORMAT = 1
 
+NORM_TOLERANCE = 0.01
+"""A vector is of unit length when its norm is this close to 1 (float16 leaves about 0.001)."""
+
 LOCATION = ("source", "rel_path", "member")
 """The columns that name one place of an image: where the bytes of an outcome came from."""
 
@@ -193,6 +196,24 @@ class FeatureStore:
             start += len(shard)
 
 
+def first_seen(uids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of `uids` no vector is stored for yet, the first of equal ones.
+
+    Args:
+        uids: (n,) S32.
+        known: (m,) S32, sorted and unique.
+
+    Returns:
+        Their rows (int64, ascending), and `known` with their uids added.
+    """
+    distinct, first = np.unique(uids, return_index=True)
+    place = np.searchsorted(known, distinct)
+    is_new = np.ones(len(distinct), bool)
+    inside = place < len(known)
+    is_new[inside] = known[place[inside]] != distinct[inside]
+    return np.sort(first[is_new]), np.insert(known, place[is_new], distinct[is_new])
+
+
 def write_card(folder: Path, card: dict[str, Any]) -> None:
     """Say beside an encoder's stores, in `encoder.json`, which encoder made them.
 
@@ -235,7 +256,7 @@ def write_shard(
     stored = np.ascontiguousarray(vectors, np.float16)
     norms = np.linalg.norm(stored.astype(np.float32), axis=1)
     norm_error = float(np.abs(norms - 1).max()) if len(norms) else 0.0
-    if not norm_error < 0.01:  # NaN fails this too
+    if not norm_error < NORM_TOLERANCE:  # NaN fails this too
         raise errors.IntegrityError(
             f"encoder {encoder_id} gave a vector of length {1 + norm_error:.3f} instead of 1."
         )

@@ -183,3 +183,16 @@ def test_a_card_is_written_once_and_refuses_another_encoder(tmp_path: Path) -> N
     assert files.read_json(tmp_path / "encoder.json") == card
     with pytest.raises(errors.IntegrityError, match="e-1"):
         features.write_card(tmp_path, card | {"identity": {"model": "b"}})
+
+
+@settings(deadline=None)
+@given(known=st.sets(st.integers(0, 12)), arriving=st.lists(st.integers(0, 12)))
+def test_first_seen_agrees_with_a_plain_loop(known: set[int], arriving: list[int]) -> None:
+    rows, seen = [], set(known)
+    for row, number in enumerate(arriving):
+        if number not in seen:
+            rows.append(row)
+            seen.add(number)
+    got_rows, got_known = features.first_seen(uids_of(arriving), np.sort(uids_of(list(known))))
+    assert got_rows.tolist() == rows
+    assert (got_known == np.sort(uids_of(list(seen)))).all()

@@ -118,8 +118,10 @@ class LocalEngine:
         prepared = [_prepare(reader, self._encoder, row) for row in rows]
         inputs = [tensor for _, tensor in prepared if tensor is not None]
         outcomes = [outcome for outcome, _ in prepared]
+        vectors = self._encode(inputs)
+        usable = _reject_unusable(outcomes, vectors)
         uids = [outcome["uid"] for outcome in outcomes if outcome["status"] == "ok"]
-        return Batch(outcomes, np.array(uids, files.UID_DTYPE), self._encode(inputs))
+        return Batch(outcomes, np.array(uids, files.UID_DTYPE), vectors[usable])
 
     def _encode(self, inputs: list[torch.Tensor]) -> np.ndarray:
         if not inputs:
@@ -150,22 +152,29 @@ def _prepare(
             raise images.RejectedImage("changed since it was first read")
         decoded = images.decode(data)
         inputs = encoder.preprocess(decoded.image)
-        outcome |= _describe(decoded) | {"status": "ok"}
-    except images.RejectedImage as rejected:
-        return outcome | {"status": "rejected", "reason": rejected.reason}, None
+        size = {name: getattr(decoded, name) for name in ("width", "height", "format", "mode")}
+        outcome |= size | images.describe(decoded.image)
+    except (images.RejectedImage, errors.SourceError) as problem:
+        return outcome | {"status": "rejected", "reason": str(problem)}, None
     except Exception as problem:  # one odd image must not end a job over millions
         log.exception("%s could not be prepared", outcome)
         reason = f"could not be prepared: {type(problem).__name__}: {problem}"
         return outcome | {"status": "rejected", "reason": reason}, None
-    return outcome, inputs
+    return outcome | {"status": "ok"}, inputs
 
 
-def _describe(decoded: images.DecodedImage) -> dict[str, Any]:
-    return {
-        **{name: getattr(decoded, name) for name in ("width", "height", "format", "mode")},
-        "phash": images.perceptual_hash(decoded.image),
-        **images.quality(decoded.image),
-    }
+def _reject_unusable(outcomes: list[dict[str, Any]], vectors: np.ndarray) -> np.ndarray:
+    """Reject images whose vector is not of unit length; (n,) bool, True where it is.
+
+    `vectors` are those of the outcomes that are `ok`, in their order.
+    """
+    lengths = np.linalg.norm(vectors.astype(np.float32), axis=1)
+    usable = np.abs(lengths - 1) < features.NORM_TOLERANCE  # NaN is not
+    encoded = [outcome for outcome in outcomes if outcome["status"] == "ok"]
+    for i in np.flatnonzero(~usable):
+        reason = f"no features: the encoder gave a vector of length {lengths[i]:.3g} instead of 1"
+        encoded[i] |= {"status": "rejected", "reason": reason}
+    return usable
 
 
 def read(reader: sources.ByteReader, row: dict[str, Any]) -> bytes:

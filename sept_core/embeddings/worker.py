@@ -24,8 +24,10 @@ what earlier runs had stored.
 """
 
 import contextlib
+import itertools
 import resource
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +43,6 @@ from sept_core.embeddings import devices, engine
 from sept_core.encoders import registry
 
 CPU_BATCH, GPU_BATCH = 128, 256
-FIT_IMAGES, FIT_SIZE = 5000, (256, 256)
-"""How many images an encoder is fitted on, and the most they keep of their size in memory."""
 
 
 @dataclass(frozen=True)
@@ -216,16 +216,11 @@ def _write_shard(
     """
     uids = np.concatenate([batch.uids for batch in batches])
     vectors = np.concatenate([batch.vectors for batch in batches])
-    distinct, first = np.unique(uids, return_index=True)
-    place = np.searchsorted(known, distinct)
-    is_new = np.ones(len(distinct), bool)
-    inside = place < len(known)
-    is_new[inside] = known[place[inside]] != distinct[inside]
-    keep = np.sort(first[is_new])
+    keep, known = features.first_seen(uids, known)
     outcomes = [outcome for batch in batches for outcome in batch.outcomes]
     table = pa.Table.from_pylist(outcomes, schema=features.OUTCOME_SCHEMA)
     features.write_shard(folder, number, encoder_id, uids[keep], vectors[keep], table)
-    return np.insert(known, place[is_new], distinct[is_new])
+    return known
 
 
 # Starting: the encoder, fitted where it must be, and what it runs on.
@@ -240,28 +235,21 @@ def _fit_if_needed(settings: Settings, job: jobfolder.JobFolder) -> None:
         raise errors.EncoderError(
             f"{settings.encoder} has to be fitted on a sample of the pool first; embed the pool."
         )
-    sample = _fit_sample(Path(settings.fit_worklist), job)
-    job.new_phase()
 
     def progress(done: int, total: int) -> None:
-        job.progress(done, total, "steps", "fitting the encoder")
+        job.progress(done, total, "steps", "fitting the encoder on a sample")
 
+    sample = itertools.islice(_decodable(Path(settings.fit_worklist)), registry.FIT_IMAGES)
     registry.fit(settings.encoder, sample, folder, settings.seed, progress)
 
 
-def _fit_sample(worklist: Path, job: jobfolder.JobFolder) -> list[Image.Image]:
+def _decodable(worklist: Path) -> Iterator[Image.Image]:
+    """The images of a worklist in its order, without those that are rejected."""
     table = sources.read_worklist(worklist)
-    sample: list[Image.Image] = []
     with sources.ByteReader(engine.roots(table)) as reader:
         for row in table.to_pylist():
-            if len(sample) == FIT_IMAGES:
-                break
             with contextlib.suppress(images.RejectedImage):
-                image = images.decode(engine.read(reader, row)).image
-                image.thumbnail(FIT_SIZE)
-                sample.append(image)
-            job.progress(len(sample), FIT_IMAGES, "images", "reading a sample to fit on")
-    return sample
+                yield images.decode(engine.read(reader, row)).image
 
 
 def _devices(settings: Settings) -> list[str]:
