@@ -1,8 +1,8 @@
 """The reviewer's decisions: an append-only log of events, and what it amounts to.
 
 In: events in any order (the catalogue stores them). Out: `ReviewState`, the same from
-every replay and which a selection obeys; beside it what a decision would touch
-(`same_label`, `within_radius`) and what it changed (`churn`). A replay knows no clusters, thresholds or
+every replay, which a selection obeys; beside it what a decision would touch (`same_label`,
+`within_radius`) and what it changed (`churn`). A replay knows no clusters, thresholds or
 features: an event carries the expanded list of uids that its preview showed
 (METHOD §3, Decisions of the reviewer). Pure: no files, no clock.
 """
