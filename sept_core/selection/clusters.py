@@ -1,4 +1,4 @@
-"""Strategies over clusters of the pool: target clusters, balanced random, importance, fill.
+"""Strategies over clusters of the pool: target clusters, balanced random, fill.
 
 In: cluster assignments of pool and targets. Out: picks. Quotas are filled one seat at a time
 (a divisor sequence), which levels clusters as water does and keeps a budget a prefix.
@@ -29,8 +29,8 @@ def target_clusters(
     if options.within_cluster == "distance":
         order = found.distance[inside]
     else:
-        order = _uniforms(options.seed, ledger.uids[codes])
-    taken = _level(ledger, codes, cluster, order, held)
+        order = simple.uniforms(options.seed, ledger.uids[codes])
+    taken = _Seats(ledger, codes, cluster, order, held).fill()
     picks = simple.owned_by_nearest(evidence, ledger, taken)
     return ev.Outcome([picks], "quota")
 
@@ -42,29 +42,10 @@ def random_per_cluster(
     found = evidence.clusters()
     codes = ledger.codes_of(evidence.pool_uids)
     codes, cluster = codes[codes >= 0], found.pool[codes >= 0]
-    order = _uniforms(options.seed, ledger.uids[codes])
+    order = simple.uniforms(options.seed, ledger.uids[codes])
     weights = np.ones(found.pool.max(initial=-1) + 1, np.int64)
-    taken = _level(ledger, codes, cluster, order, weights)
+    taken = _Seats(ledger, codes, cluster, order, weights).fill()
     return ev.Outcome([ev.unowned(taken)], "pool_exhausted")
-
-
-def importance(
-    options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
-) -> ev.Outcome:
-    """Importance resampling over cluster histograms (DSIR, Xie et al. 2023): Gumbel top-k.
-
-    An image's weight is its cluster's share of the targets over its share of the pool. One
-    pseudo-target spread as the pool is keeps clusters without targets possible. The noise
-    −log(−log u) with hashed u makes the order a weighted draw without replacement.
-    """
-    found = evidence.clusters()
-    held = _targets_held(evidence, found, ledger)
-    share = np.bincount(found.pool, minlength=len(held)) / max(len(found.pool), 1)
-    log_weight = np.log(held[found.pool] / share[found.pool] + 1) - np.log(held.sum() + 1)
-    gumbel = -np.log(-np.log(_uniforms(options.seed, evidence.pool_uids)))
-    taken = ledger.take_ranked(ledger.codes_of(evidence.pool_uids), log_weight + gumbel)
-    picks = simple.owned_by_nearest(evidence, ledger, taken)
-    return ev.Outcome([picks], "pool_exhausted")
 
 
 def fill(
@@ -82,34 +63,12 @@ def fill(
     return ev.unowned(np.concatenate(parts), "fill")
 
 
-def _level(
-    ledger: gate.Ledger,
-    codes: np.ndarray,
-    cluster: np.ndarray,
-    order: np.ndarray,
-    weights: np.ndarray,
-) -> np.ndarray:
-    """Give the next seat to the cluster with the lowest (seats + ½) / weight.
-
-    This is Sainte-Laguë's method: at every budget the seats are in proportion to the weights,
-    rounded, among the clusters that still have images.
-
-    Args:
-        ledger: images are taken from it.
-        codes: (n,) int64 candidates.
-        cluster: (n,) int, the cluster of each.
-        order: (n,) float64, ascending inside a cluster; breaks ties between clusters too.
-        weights: positive weight by cluster number.
-    """
-    seats = _Seats(ledger, codes, cluster, order, weights)
-    chosen = seats.fill()
-    for queue, start in enumerate(seats.starts):
-        ledger.consider(seats.codes[start : seats.position[queue]])
-    return chosen
-
-
 class _Seats:
-    """The walk behind `_level`: one queue a cluster, its images in order."""
+    """The next seat goes to the cluster with the lowest (seats + ½) / weight (Sainte-Laguë).
+
+    At every budget the seats are in proportion to the weights, rounded, among the clusters that
+    still have images. One queue a cluster, walked in order.
+    """
 
     def __init__(
         self,
@@ -119,18 +78,26 @@ class _Seats:
         order: np.ndarray,
         weights: np.ndarray,
     ) -> None:
+        """Sort candidates into queues.
+
+        Args:
+            ledger: images are taken from it.
+            codes: (n,) int64 candidates.
+            cluster: (n,) int, the cluster of each.
+            order: (n,) float64, ascending in a queue; breaks ties between queues too.
+            weights: positive weight by cluster number.
+        """
         sorting = np.lexsort((codes, order, cluster))
         numbers, starts = np.unique(cluster[sorting], return_index=True)
-        self.codes, self._order = codes[sorting], order[sorting]
-        self.starts = starts.tolist()
-        self.position = starts.tolist()
+        self._codes, self._order = codes[sorting], order[sorting]
+        self._starts, self._position = starts.tolist(), starts.tolist()
         self._ends = [*starts[1:].tolist(), len(codes)]
         self._weights = weights[numbers].tolist()
         self._ledger = ledger
 
     def fill(self) -> np.ndarray:
         """Seat by seat until the budget is full or the queues are empty; the codes taken."""
-        seats = [0] * len(self.starts)
+        seats = [0] * len(self._starts)
         heap = [entry for queue in range(len(seats)) if (entry := self._next(queue, 0))]
         heapq.heapify(heap)
         chosen = []
@@ -140,21 +107,23 @@ class _Seats:
                 self._ledger.take(code)
                 chosen.append(code)
                 seats[queue] += 1
-                self.position[queue] += 1
+                self._position[queue] += 1
             if (entry := self._next(queue, seats[queue])) is not None:
                 heapq.heappush(heap, entry)
+        for start, end in zip(self._starts, self._position, strict=True):
+            self._ledger.consider(self._codes[start:end])
         return np.array(chosen, np.int64)
 
     def _next(self, queue: int, seats: int) -> tuple[float, float, int, int] | None:
         """(level, order, code, queue) of a cluster's next open image."""
-        position = self.position[queue]
-        while position < self._ends[queue] and not self._ledger.open[self.codes[position]]:
+        position = self._position[queue]
+        while position < self._ends[queue] and not self._ledger.open[self._codes[position]]:
             position += 1
-        self.position[queue] = position
+        self._position[queue] = position
         if position == self._ends[queue]:
             return None
         level = (seats + 0.5) / self._weights[queue]
-        return level, float(self._order[position]), int(self.codes[position]), queue
+        return level, float(self._order[position]), int(self._codes[position]), queue
 
 
 def _targets_held(evidence: ev.Evidence, found: ev.Clusters, ledger: gate.Ledger) -> np.ndarray:
@@ -162,7 +131,3 @@ def _targets_held(evidence: ev.Evidence, found: ev.Clusters, ledger: gate.Ledger
     kept = ~np.isin(evidence.target_uids, ledger.vetoed_targets)
     count = max(found.pool.max(initial=-1), found.targets.max(initial=-1)) + 1
     return np.bincount(found.targets[kept], minlength=count)
-
-
-def _uniforms(seed: int, uids: np.ndarray) -> np.ndarray:
-    return np.array([files.hashed_uniform(seed, uid.decode()) for uid in uids.tolist()])

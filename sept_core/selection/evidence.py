@@ -89,7 +89,10 @@ class Evidence(Protocol):
         """k-means clusters of the pool."""
 
     def scores(self, name: str) -> np.ndarray:
-        """(N,) float64 over `pool_uids`; `name` is `classifier` or `hub-corrected`."""
+        """(N,) float64 over `pool_uids`, higher is better: `classifier` or `hub-corrected`.
+
+        `importance` is the log of each image's importance weight.
+        """
 
     def nearest_targets(self, uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The nearest target (S32) of each pool image and its cosine (float64)."""

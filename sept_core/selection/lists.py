@@ -97,7 +97,9 @@ class ListSource:
     def _ended_by(self, similarity: np.ndarray, complete: bool, floor: float) -> np.ndarray:
         used = ~np.isneginf(similarity)
         reasons = np.full(len(similarity), b"cap" if self._depth >= self._cap else b"", "S5")
-        reasons[~used.all(axis=1) | complete] = b"pool"
+        reasons[~used.all(axis=1)] = b"cap"  # an approximate index found no more
+        if complete:
+            reasons[:] = b"pool"
         reasons[(used & (similarity < floor)).any(axis=1)] = b"floor"
         return reasons
 

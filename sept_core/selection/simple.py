@@ -21,6 +21,20 @@ def scored(
     return ev.Outcome([owned_by_nearest(evidence, ledger, taken)], "pool_exhausted")
 
 
+def importance(
+    options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
+) -> ev.Outcome:
+    """Importance resampling (DSIR, Xie et al. 2023): Gumbel top-k on the log weights.
+
+    With u hashed from seed and uid, the order by log w − log(−log u) is a weighted random draw
+    without replacement that needs one pass and no generator.
+    """
+    gumbel = -np.log(-np.log(uniforms(options.seed, evidence.pool_uids)))
+    keys = evidence.scores(options.strategy) + gumbel
+    taken = ledger.take_ranked(ledger.codes_of(evidence.pool_uids), keys)
+    return ev.Outcome([owned_by_nearest(evidence, ledger, taken)], "pool_exhausted")
+
+
 def random(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
@@ -52,6 +66,11 @@ def target_images(
         phase="core",
     )
     return ev.Outcome([picks], "pool_exhausted")
+
+
+def uniforms(seed: int, uids: np.ndarray) -> np.ndarray:
+    """(n,) float64 in (0, 1): METHOD §2's hash of seed and uid."""
+    return np.array([files.hashed_uniform(seed, uid.decode()) for uid in uids.tolist()])
 
 
 def owned_by_nearest(evidence: ev.Evidence, ledger: gate.Ledger, codes: np.ndarray) -> ev.Picks:

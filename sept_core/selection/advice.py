@@ -1,0 +1,99 @@
+"""Advice on the budget, from neighbour lists alone and before anything is selected.
+
+In: canonical neighbour lists. Out: how similarity falls with rank, how many distinct images a
+depth brings, where going deeper stops paying, and when another strategy suits better.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sept_core.selection import evidence as ev
+
+IMAGES_PER_TARGET = 200
+"""METHOD §3: beyond this many images a target, clusters serve better than lists."""
+
+CLEAR_KNEE = 0.1
+"""A curve that stays this close to a straight line has no knee worth naming."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the budget slider shows; all arrays are by rank, 1 first.
+
+    Attributes:
+        quartiles: (K, 3) float64, lower quartile, median and upper quartile over the targets of
+            the similarity at each rank; NaN where no list is that long.
+        budgets: (K,) int64, distinct pool images among the lists' first ranks: the budget that
+            instance search fills from about that depth.
+        flattens_at: the budget beyond which the similarity to the targets falls only slowly: its
+            steep part is used up and the rest of the pool is much alike. None without a knee.
+        hint: a sentence on the strategy, or None.
+    """
+
+    quartiles: np.ndarray
+    budgets: np.ndarray
+    flattens_at: int | None
+    hint: str | None
+
+
+def advise(neighbours: ev.Neighbours, budget: int | None = None) -> Advice:
+    """Read the lists of every target.
+
+    Args:
+        neighbours: lists of T ≥ 1 targets; vetoed targets are better left out.
+        budget: the budget considered, for the hint.
+    """
+    quartiles = _quartiles(neighbours.similarity)
+    budgets = _distinct_by_rank(neighbours.uids)
+    place = knee(budgets, quartiles[:, 1])
+    return Advice(
+        quartiles=quartiles,
+        budgets=budgets,
+        flattens_at=None if place is None else int(budgets[place]),
+        hint=_hint(len(neighbours.targets), budget),
+    )
+
+
+def knee(x: np.ndarray, y: np.ndarray) -> int | None:
+    """Index where a falling curve turns flat (Kneedle, Satopää et al. 2011), None if straight.
+
+    Both axes are scaled to 0..1; the knee is the point farthest below the chord.
+
+    Args:
+        x: (n,) rising.
+        y: (n,) float64; entries that are NaN are left out.
+    """
+    known = np.flatnonzero(~np.isnan(y))
+    if len(known) < 3 or np.ptp(x[known]) == 0 or np.ptp(y[known]) == 0:
+        return None
+    across = (x[known] - x[known[0]]) / np.ptp(x[known])
+    height = (y[known] - y[known].min()) / np.ptp(y[known])
+    below = 1 - across - height
+    best = int(below.argmax())
+    return int(known[best]) if below[best] >= CLEAR_KNEE else None
+
+
+def _quartiles(similarity: np.ndarray) -> np.ndarray:
+    used = np.where(np.isneginf(similarity), np.nan, similarity)
+    reached = ~np.isnan(used).all(axis=0)
+    quartiles = np.full((similarity.shape[1], 3), np.nan)
+    quartiles[reached] = np.nanpercentile(used[:, reached], [25, 50, 75], axis=0).T
+    return quartiles
+
+
+def _distinct_by_rank(uids: np.ndarray) -> np.ndarray:
+    """(K,) int64: distinct images among the first 1, 2, … K columns."""
+    by_rank = uids.T.ravel()  # all first ranks, then all second ranks, …
+    found, first = np.unique(by_rank, return_index=True)
+    ranks = first[found != ev.NO_UID] // max(len(uids), 1)
+    return np.cumsum(np.bincount(ranks, minlength=uids.shape[1])).astype(np.int64)
+
+
+def _hint(targets: int, budget: int | None) -> str | None:
+    if budget is None or budget <= IMAGES_PER_TARGET * targets:
+        return None
+    return (
+        f"{budget} images from {targets} targets is more than {IMAGES_PER_TARGET} a target; "
+        "the strategy 'clusters' suits such a budget better than lists of single targets."
+    )
