@@ -1,8 +1,8 @@
 """Neighbour lists of targets in the pool, and what is derived from them.
 
 In: the pool's feature store, target vectors with their uids. Out: `Neighbours` (canonical
-lists by uid, METHOD §2), each image's nearest target, locally scaled similarities
-(METHOD §3), and the background distribution that gives a similarity floor its meaning.
+lists by uid, METHOD §2), each image's nearest target, the radii of local
+scaling (METHOD §3), and the background distribution that gives a similarity floor its meaning.
 """
 
 from dataclasses import dataclass
@@ -142,7 +142,7 @@ def nearest_targets(
     return NearestTargets(nearest, similarity)
 
 
-# Local scaling, METHOD §3: s' = 2s − r_t − r_x.
+# The two radii of local scaling, METHOD §3: s' = 2s − r_t − r_x.
 
 
 def target_radius(neighbours: Neighbours) -> np.ndarray:
@@ -150,54 +150,13 @@ def target_radius(neighbours: Neighbours) -> np.ndarray:
     return _mean_of_known(neighbours.similarity[:, :RADIUS_NEIGHBOURS])
 
 
-def pool_radius(pool: graph.Graph) -> np.ndarray:
-    """(N,) float64, r_x: mean similarity of each pool image to its 10 nearest, as `pool.uids`."""
-    return _mean_of_known(pool.similarity[:, :RADIUS_NEIGHBOURS])
-
-
-def scaled(
-    neighbours: Neighbours, r_t: np.ndarray, r_x: np.ndarray, pool: graph.Graph
-) -> np.ndarray:
-    """(T, K) float64: s' of every slot of the lists, rounded to 1e-6, −inf in unused slots.
-
-    Args:
-        neighbours: the lists; their order, by s, is not the order by s'.
-        r_t: (T,) from `target_radius`.
-        r_x: (N,) from `pool_radius`.
-        pool: the graph that r_x was made from.
+def pool_radius(pool: graph.Graph, uids: np.ndarray) -> np.ndarray:
+    """(n,) float64, r_x: mean similarity of each of `uids` to its 10 nearest in the pool.
 
     Raises:
-        IntegrityError: the graph lacks an image of the lists.
+        IntegrityError: the graph lacks one of them.
     """
-    used = neighbours.uids != b""
-    values = np.full(neighbours.uids.shape, -np.inf)
-    places = pool.positions(neighbours.uids[used])
-    owner = np.nonzero(used)[0]
-    values[used] = np.round(2 * neighbours.similarity[used] - r_t[owner] - r_x[places], 6)
-    return values
-
-
-def unseen_bound(neighbours: Neighbours, r_t: np.ndarray, r_x: np.ndarray) -> np.ndarray:
-    """(T,) float64: s' of an image that list t does not hold is at most this; −inf for none.
-
-    Such an image is no more similar than the list's last one, and its r_x no less than the
-    pool's least. While every pick made from list t has s' above the bound, a longer list
-    cannot change the picks.
-    """
-    if neighbours.complete:
-        return np.full(len(neighbours.targets), -np.inf)
-    bound: np.ndarray = 2 * neighbours.similarity[:, -1] - r_t - r_x.min()
-    return bound + 1e-6  # s' is rounded
-
-
-def settled(values: np.ndarray, bound: np.ndarray) -> np.ndarray:
-    """(T,) int64: how many of each list's best places by s' a longer list could not change.
-
-    Args:
-        values: (T, K) from `scaled`.
-        bound: (T,) from `unseen_bound`.
-    """
-    return np.count_nonzero(values > bound[:, None], axis=1)
+    return _mean_of_known(pool.similarity[pool.positions(uids), :RADIUS_NEIGHBOURS])
 
 
 # What a similarity means: the floor and the budget curve.
@@ -240,7 +199,8 @@ def similarity_at(background: np.ndarray, percentile: float) -> float:
 
 def percentile_of(background: np.ndarray, similarity: np.ndarray) -> np.ndarray:
     """The share, in percent, of background similarities that lie below each given one."""
-    return 100 * np.searchsorted(background, similarity) / max(len(background), 1)
+    percent: np.ndarray = 100 * np.searchsorted(background, similarity) / max(len(background), 1)
+    return percent
 
 
 def similarity_decay(neighbours: Neighbours) -> Decay:
@@ -256,4 +216,5 @@ def _mean_of_known(similarity: np.ndarray) -> np.ndarray:
     """(n,) float64 row means over finite entries, rounded to 1e-6; 0 where there are none."""
     known = np.isfinite(similarity)
     total = np.where(known, similarity, 0.0).sum(axis=1, dtype=np.float64)
-    return np.round(total / np.maximum(known.sum(axis=1), 1), 6)
+    mean: np.ndarray = np.round(total / np.maximum(known.sum(axis=1), 1), 6)
+    return mean
