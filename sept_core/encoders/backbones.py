@@ -1,0 +1,113 @@
+"""Backbones that `pretrain` trains and `checkpoint` loads again, built from plain JSON.
+
+In: a spec such as {"name": "resnet18", "stem": "small"}. Out: a network that maps
+(B, 3, H, W) to (B, `num_features`), with random weights.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import timm
+from timm.models import resnet
+from torch import nn
+
+from sept_core import errors
+
+NARROW = "resnet10-narrow"
+"""Our own small ResNet (TRIAL.md): 1.2 million parameters, made for 32 to 64 px on a CPU."""
+
+
+def build(spec: Mapping[str, Any]) -> nn.Module:
+    """A headless backbone with freshly drawn weights (from torch's global generator).
+
+    Args:
+        spec: `name`: `resnet10-narrow` or a timm model. `stem`: "standard" (default), or
+            "small" for images under about 100 px (ResNets only: a 3×3 convolution without
+            stride in place of the 7×7 one, and no max-pooling). `arguments`: further JSON
+            arguments of `timm.create_model`, as {"img_size": 64} for a ViT.
+
+    Raises:
+        EncoderError: the name, stem or an argument is unknown or they do not go together.
+    """
+    name, stem = spec["name"], spec.get("stem", "standard")
+    unknown = set(spec) - {"name", "stem", "arguments"}
+    if unknown or stem not in ("standard", "small"):
+        raise errors.EncoderError(
+            f"Backbone {dict(spec)} is not understood: beside name and arguments it may hold "
+            "stem, standard or small."
+        )
+    if name == NARROW:
+        return _narrow_resnet()
+    backbone = _from_timm(name, dict(spec.get("arguments", {})))
+    return _with_small_stem(backbone, name) if stem == "small" else backbone
+
+
+def _from_timm(name: str, arguments: dict[str, Any]) -> nn.Module:
+    if not timm.is_model(name):
+        raise errors.EncoderError(
+            f"Backbone {name!r} is neither {NARROW} nor a timm model; "
+            "`timm.list_models()` lists the names."
+        )
+    try:
+        network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **arguments)
+    except (TypeError, ValueError, AssertionError) as problem:
+        raise errors.EncoderError(
+            f"Backbone {name!r} cannot be built with {arguments} ({problem})."
+        ) from None
+    return network
+
+
+def _with_small_stem(network: nn.Module, name: str) -> nn.Module:
+    if not isinstance(network, resnet.ResNet) or not isinstance(network.conv1, nn.Conv2d):
+        raise errors.EncoderError(
+            f"Backbone {name!r} has no 7×7 stem to make small; use stem standard, "
+            "or a ResNet such as resnet18."
+        )
+    return _replace_stem(network, stride=1)
+
+
+def _narrow_resnet() -> nn.Module:
+    # timm's plain stem is always 64 wide; the deep one follows stem_width, and is replaced.
+    network: Any = resnet.ResNet(
+        resnet.BasicBlock,  # type: ignore[arg-type]  # timm annotates an instance
+        (1, 1, 1, 1),
+        num_classes=0,
+        channels=(32, 64, 128, 256),
+        stem_type="deep",
+        stem_width=16,
+    )
+    return _replace_stem(network, stride=2)
+
+
+def _replace_stem(network: Any, stride: int) -> nn.Module:
+    """One 3×3 convolution as wide as the first normalisation layer, and no pooling."""
+    convolution = nn.Conv2d(3, network.bn1.num_features, 3, stride, padding=1, bias=False)
+    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+    network.conv1, network.maxpool = convolution, nn.Identity()
+    return network  # type: ignore[no-any-return]
+
+
+_NARROW_SOURCE = """\
+backbone = timm.models.resnet.ResNet(
+    timm.models.resnet.BasicBlock,
+    (1, 1, 1, 1),
+    num_classes=0,
+    channels=(32, 64, 128, 256),
+    stem_type="deep",
+    stem_width=16,
+)
+backbone.conv1 = torch.nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False)
+backbone.maxpool = torch.nn.Identity()"""
+
+_SMALL_STEM_SOURCE = """
+backbone.conv1 = torch.nn.Conv2d(3, backbone.bn1.num_features, 3, padding=1, bias=False)
+backbone.maxpool = torch.nn.Identity()"""
+
+
+def source(spec: Mapping[str, Any]) -> str:
+    """Python that binds `backbone` to what `build(spec)` builds, given timm and torch alone."""
+    if spec["name"] == NARROW:
+        return _NARROW_SOURCE
+    arguments = "".join(f", {key}={value!r}" for key, value in spec.get("arguments", {}).items())
+    line = f"backbone = timm.create_model({spec['name']!r}, num_classes=0{arguments})"
+    return line + (_SMALL_STEM_SOURCE if spec.get("stem") == "small" else "")

@@ -1,0 +1,191 @@
+"""Our own checkpoints: what `pretrain` leaves, and the encoder `checkpoint:PATH` made of it.
+
+In and out: a folder with `backbone.safetensors` (a plain state dict), `load.py` (how to load
+it without SEPT) and, written last, `card.json`:
+
+    {"format": 1, "backbone": see `backbones.build`, "image_size": px, "mean": [3], "std": [3],
+     "method": …, "settings": {…}, "manifest": content hash, "metrics": {…},
+     "kind": "self-supervised"}
+
+All weights are safetensors: loading one never runs code from the file.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from PIL import Image
+from torch import nn
+from torchvision import transforms
+from torchvision.transforms import InterpolationMode
+
+from sept_core import errors, files
+from sept_core.encoders import backbones, network
+
+FORMAT = 1
+WEIGHTS, CARD, SNIPPET = "backbone.safetensors", "card.json", "load.py"
+
+SMALL = 64
+"""Up to this size in pixels an image is squashed to a square, not cropped: small pool images
+are square already, and every pixel of them counts."""
+
+REQUIRED = ("backbone", "image_size", "mean", "std", "method", "kind")
+
+
+def save(folder: Path, backbone: nn.Module, card: dict[str, Any]) -> None:
+    """Write a checkpoint; it exists once its card does.
+
+    Args:
+        folder: Made if it is not there.
+        backbone: What `backbones.build(card["backbone"])` gives, trained.
+        card: As in the module's docstring; `format` is filled in.
+
+    Raises:
+        EncoderError: the card lacks something that loading needs.
+    """
+    _check_card(card, folder)
+    tensors = {key: value.detach().cpu() for key, value in backbone.state_dict().items()}
+    with files.write_then_rename(folder / WEIGHTS) as temporary:
+        safetensors.torch.save_file(
+            {key: value.contiguous() for key, value in tensors.items()}, temporary
+        )
+    with files.write_then_rename(folder / SNIPPET) as temporary:
+        temporary.write_text(_snippet(card))
+    files.write_json(folder / CARD, {"format": FORMAT} | card)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card of a checkpoint.
+
+    Raises:
+        EncoderError: there is no complete checkpoint, or it is of another format.
+    """
+    if not (folder / CARD).is_file():
+        raise errors.EncoderError(
+            f"{folder} is no complete checkpoint ({CARD} is missing); "
+            "name the folder that `sept pretrain` reported."
+        )
+    card: dict[str, Any] = files.read_json(folder / CARD)
+    if card.get("format") != FORMAT:
+        raise errors.EncoderError(
+            f"{folder / CARD} has format {card.get('format')}, this version reads {FORMAT}."
+        )
+    _check_card(card, folder)
+    return card
+
+
+def load_backbone(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The trained backbone, on the CPU, and its card.
+
+    Raises:
+        EncoderError: the checkpoint is incomplete or its weights do not fit its card.
+    """
+    card = read_card(folder)
+    backbone = backbones.build(card["backbone"])
+    try:
+        backbone.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
+    except (OSError, RuntimeError, safetensors.SafetensorError) as problem:
+        reason = str(problem).splitlines()[0]
+        raise errors.EncoderError(
+            f"{folder / WEIGHTS} does not fit the backbone {card['backbone']} of its card "
+            f"({reason}); train it again or copy the folder again."
+        ) from None
+    return backbone, card
+
+
+def load(spec: str, path: Path, device: str, precision: str) -> network.NetworkEncoder:
+    """The encoder `checkpoint:PATH`; see `registry.load`."""
+    backbone, card = load_backbone(path)
+    return network.NetworkEncoder(
+        backbone,
+        preprocessing(card),
+        spec=spec,
+        name=f"checkpoint-{card['method']}-{card['backbone']['name']}",
+        kind=card["kind"],
+        dim=int(backbone.num_features),  # type: ignore[arg-type]
+        weights=files.sha256_file(path / WEIGHTS),
+        device=device,
+        precision=precision,
+    )
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """See `registry.describe`."""
+    card = read_card(path)
+    with torch.device("meta"):
+        backbone = backbones.build(card["backbone"])
+    return {
+        "kind": card["kind"],
+        "dim": int(backbone.num_features),  # type: ignore[arg-type]
+        "image_size": card["image_size"],
+        "parameters": sum(parameter.numel() for parameter in backbone.parameters()),
+        "download": None,
+        "licence": "yours, as far as the images it was trained on allow",
+    }
+
+
+def preprocessing(card: dict[str, Any]) -> network.Preprocessing:
+    """Up to `SMALL` px squashed to a square; above, the shorter side resized, then the centre."""
+    size = int(card["image_size"])
+    squash = size <= SMALL
+    resize = transforms.Resize(
+        (size, size) if squash else size, InterpolationMode.BICUBIC, antialias=True
+    )
+    steps = [resize] if squash else [resize, transforms.CenterCrop(size)]
+    return network.Preprocessing(
+        transform=transforms.Compose([*steps, _to_uint8]),
+        mean=tuple(card["mean"]),
+        std=tuple(card["std"]),
+        image_size=size,
+        description={"size": size, "mode": "squash" if squash else "shortest-centre"},
+    )
+
+
+def _to_uint8(image: Image.Image) -> torch.Tensor:
+    pixels: torch.Tensor = transforms.functional.pil_to_tensor(image)
+    return pixels
+
+
+def _check_card(card: dict[str, Any], folder: Path) -> None:
+    missing = [key for key in REQUIRED if key not in card]
+    if missing:
+        raise errors.EncoderError(
+            f"The card of {folder} lacks {', '.join(missing)}; "
+            "it was not written by `sept pretrain`."
+        )
+
+
+_SNIPPET = '''"""Loads this checkpoint; needs only torch, timm and safetensors.
+
+Input: float (B, 3, {size}, {size}) with pixel values in 0..1, from which `backbone` wants
+(x - MEAN) / STD. Output: (B, D) features.
+"""
+
+from pathlib import Path
+
+import timm
+import torch
+from safetensors.torch import load_file
+
+MEAN = torch.tensor({mean}).view(1, 3, 1, 1)
+STD = torch.tensor({std}).view(1, 3, 1, 1)
+
+{build}
+backbone.load_state_dict(load_file(Path(__file__).with_name("backbone.safetensors")))
+backbone.eval()
+
+if __name__ == "__main__":
+    with torch.inference_mode():
+        print(tuple(backbone((torch.zeros(1, 3, {size}, {size}) - MEAN) / STD).shape))
+'''
+
+
+def _snippet(card: dict[str, Any]) -> str:
+    return _SNIPPET.format(
+        build=backbones.source(card["backbone"]),
+        size=card["image_size"],
+        mean=list(card["mean"]),
+        std=list(card["std"]),
+    )

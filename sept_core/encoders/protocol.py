@@ -1,0 +1,64 @@
+"""What every encoder is: the protocol, its identity, and the kinds.
+
+In: RGB images. Out: unit vectors. `registry` builds encoders; everything else in the
+project knows them only through `Encoder`.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import torch
+from PIL import Image
+
+from sept_core import files
+
+Kind = Literal["self-supervised", "image-text", "supervised", "hand-made"]
+"""How an encoder was trained. SEPT's own step 1 is self-supervised (METHOD §1)."""
+
+
+class Encoder(Protocol):
+    """Turns images into unit vectors; safe to call from several threads.
+
+    Attributes:
+        id: Names the features this encoder makes; usable as a folder name.
+        spec: What the user typed, see `registry`.
+        kind: How it was trained.
+        dim: Length D of a vector.
+        image_size: Side in pixels of what `encode` takes.
+        precision: One of `numerics.PRECISIONS`; a part of the identity.
+    """
+
+    id: str
+    spec: str
+    kind: Kind
+    dim: int
+    image_size: int
+    precision: str
+
+    def identity(self) -> dict[str, Any]:
+        """JSON of everything that changes the features; `id` ends in its fingerprint."""
+        ...
+
+    def preprocess(self, image: Image.Image) -> torch.Tensor:
+        """One RGB image of any size → (3, H, W) uint8, resized and cropped as trained."""
+        ...
+
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) uint8 on the CPU → (B, D) float32 on the CPU, rows of unit length."""
+        ...
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """An image-text encoder can be asked with words, too."""
+
+    def encode_text(self, texts: Sequence[str]) -> torch.Tensor:
+        """n texts → (n, D) float32 on the CPU, unit rows in the space of the images."""
+        ...
+
+
+def encoder_id(name: str, identity: dict[str, Any]) -> str:
+    """A folder-safe name: `name`, shortened, and the fingerprint of `identity`."""
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:54]
+    return f"{slug}-{files.fingerprint(identity)[:8]}"

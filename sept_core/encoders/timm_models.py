@@ -1,0 +1,173 @@
+"""The encoders `timm:MODEL` and `timm:MODEL@/path/weights.safetensors`.
+
+In: a timm model name, with its tag of pre-trained weights or with a local file of weights.
+Out: the pooled features before the classifier, preprocessed as timm's own evaluation does.
+"""
+
+import difflib
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import timm
+import timm.models
+import torch
+from timm.data.config import resolve_model_data_config
+from timm.data.transforms_factory import create_transform
+from torch import nn
+
+from sept_core import errors, files
+from sept_core.encoders import hub, network
+from sept_core.encoders.protocol import Kind
+
+NAMES = ("model.safetensors", "pytorch_model.bin")
+
+SELF_SUPERVISED = re.compile(
+    r"dino|\.(fc)?mae$|ijepa|beit3.*\.(indomain_)?pt$|eva02.*\.mim_(in22k|m38m)$"
+)
+"""timm's names of models trained without labels and not fine-tuned with any (`_ft_`): DINO,
+DINOv2, DINOv3 and its distillations, MAE, FCMAE, I-JEPA, and masked image modelling."""
+
+IMAGE_TEXT = re.compile(
+    r"clip(?!.*_ft_)|siglip|\.(openai|laion\w*|datacomp\w*|dfn\w*|metaclip\w*|merged2b)$"
+)
+"""Image towers trained with captions; beside them, everything else is supervised."""
+
+
+def load(
+    spec: str, model: str, path: Path | None, folder: Path, device: str, precision: str
+) -> network.NetworkEncoder:
+    """Build the encoder; see `registry.load`.
+
+    Raises:
+        EncoderError: no such model, no weights, or weights of another model.
+    """
+    _check_name(model)
+    weights = path or _published(spec, model, folder)
+    built = _with_local_weights(model, weights) if path else _with_published(model, weights)
+    return network.NetworkEncoder(
+        built,
+        preprocessing(built),
+        spec=spec,
+        name=f"timm-{model}",
+        kind=kind_of(model),
+        dim=int(built.head_hidden_size),
+        weights=files.sha256_file(weights),
+        device=device,
+        precision=precision,
+    )
+
+
+def describe(model: str, path: Path | None) -> dict[str, Any]:
+    """See `registry.describe`; the weights are neither read nor fetched."""
+    _check_name(model)
+    with torch.device("meta"):
+        built: Any = timm.create_model(model, pretrained=False, num_classes=0)
+    parameters = sum(parameter.numel() for parameter in built.parameters())
+    repo = built.pretrained_cfg.get("hf_hub_id")
+    here = path is not None or (repo and hub.cached(repo, NAMES))
+    return {
+        "kind": kind_of(model),
+        "dim": int(built.head_hidden_size),
+        "image_size": _data_config(built)["input_size"][1],
+        "parameters": parameters,
+        "download": None if here else {"from": repo, "megabytes": round(parameters * 4 / 1e6)},
+        "licence": built.pretrained_cfg.get("license"),
+    }
+
+
+def kind_of(model: str) -> Kind:
+    """How a timm model was trained, by timm's naming (`architecture.training_tag`)."""
+    if SELF_SUPERVISED.search(model) and "_ft_" not in model:
+        return "self-supervised"
+    return "image-text" if IMAGE_TEXT.search(model) else "supervised"
+
+
+def preprocessing(model: nn.Module) -> network.Preprocessing:
+    """timm's own evaluation transform of the model, ending before normalisation."""
+    config = _data_config(model)
+    return network.Preprocessing(
+        transform=create_transform(**config, is_training=False, normalize=False),
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        image_size=int(config["input_size"][1]),
+        description={
+            key: config[key] for key in ("input_size", "interpolation", "crop_pct", "crop_mode")
+        },
+    )
+
+
+def _data_config(model: nn.Module) -> dict[str, Any]:
+    config: dict[str, Any] = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
+    return config
+
+
+def _check_name(model: str) -> None:
+    if not timm.is_model(model):
+        names = timm.list_models() + timm.list_pretrained()
+        near = ", ".join(difflib.get_close_matches(model, names, n=5, cutoff=0.5))
+        raise errors.EncoderError(
+            f"timm has no model {model!r}; {f'did you mean {near}' if near else 'see timm.ai'}?"
+        )
+
+
+def _published(spec: str, model: str, folder: Path) -> Path:
+    config = timm.get_pretrained_cfg(model)
+    if config is None or not config.hf_hub_id:
+        raise errors.EncoderError(
+            f"timm publishes no weights for {model!r} on the Hugging Face hub; "
+            f"give a file of your own as timm:{model}@/path/weights.safetensors."
+        )
+    names = (config.hf_hub_filename,) if config.hf_hub_filename else NAMES
+    return hub.find(config.hf_hub_id, names, spec=spec, folder=folder)
+
+
+def _with_published(model: str, weights: Path) -> Any:
+    """timm adapts its own files (heads, renamed keys) as it sees fit."""
+    overlay = {"file": str(weights), "custom_load": False}
+    return timm.create_model(model, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0)
+
+
+def _with_local_weights(model: str, path: Path) -> Any:
+    """As `_with_published`, but nothing may be missing or left over except a classifier.
+
+    timm loads a headless model leniently, and would leave random weights where a file of
+    another model has none; hence the state is handed over without its head, to load strictly.
+    """
+    state = _read_state(path)
+    heads = _heads(model)
+    state = {key: value for key, value in state.items() if not key.startswith(heads)}
+    overlay = {"state_dict": state, "num_classes": 0, "classifier": ()}
+    try:
+        return timm.create_model(
+            model, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0
+        )
+    except (RuntimeError, KeyError, AttributeError) as problem:
+        reason = " ".join(str(problem).split())[:200]
+        raise errors.EncoderError(
+            f"{path} does not hold the weights of timm model {model!r} ({reason}); "
+            "name the model it was made for."
+        ) from None
+
+
+def _heads(model: str) -> tuple[str, ...]:
+    config = timm.get_pretrained_cfg(model)
+    classifier = config.classifier if config else None
+    names = (classifier,) if isinstance(classifier, str) else tuple(classifier or ())
+    return tuple(f"{name}." for name in names)
+
+
+def _read_state(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors only: safetensors, or a pickle read by torch's weights-only unpickler."""
+    try:
+        state: dict[str, torch.Tensor] = timm.models.load_state_dict(str(path), weights_only=True)
+    except FileNotFoundError:
+        raise errors.EncoderError(f"The weights file {path} does not exist.") from None
+    except (RuntimeError, pickle.UnpicklingError, safetensors.SafetensorError, EOFError) as problem:
+        reason = str(problem).split(". ")[0]
+        raise errors.EncoderError(
+            f"{path} cannot be read as plain weights ({reason}); save it as safetensors."
+        ) from None
+    return state
