@@ -56,19 +56,16 @@ SCHEMA = pa.schema([
 PLACE = ("rel_path", "shard", "key")
 LOCATIONS = pa.schema([(name, _TEXT) for name in ("uid", "source", *PLACE)])
 GUARD = pa.schema([("uid", _TEXT), ("phash", pa.uint64()), ("target", _TEXT)])
+REQUIRED = ("pool", "encoder", "index", "strategy", "settings", "seed", "counts", "guard",
+            "decisions")
+SOFTWARE = ("numpy", "pyarrow", "pillow", "torch", "faiss-cpu", "scikit-learn", "timm",
+            "open_clip_torch")
 # fmt: on
 TABLES = {"manifest": SCHEMA, "locations": LOCATIONS, "guard": GUARD}
-
+PICKS = ("uid", "target_uid", "target_rank", "similarity", "n_targets", "phase", "dup_group")
 UNHASHED = ("decided_by", "decided_at", "index_id")
 HASHED = tuple(name for name in SCHEMA.names if name not in UNHASHED)
-PICKS = ("uid", "target_uid", "target_rank", "similarity", "n_targets", "phase", "dup_group")
-REQUIRED = (
-    "pool", "encoder", "index", "strategy", "settings", "seed", "counts", "guard", "decisions"
-)  # fmt: skip
 UID = re.compile(r"[0-9a-f]{32}")
-SOFTWARE = (
-    "numpy", "pyarrow", "pillow", "torch", "faiss-cpu", "scikit-learn", "timm", "open_clip_torch"
-)  # fmt: skip
 
 Location = tuple[str, str, str]
 """source, rel_path of the plain file or of the container, member ('' for a plain file)."""
@@ -145,6 +142,7 @@ def write(
         "software": software(),
         "created_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+    complete.pop("fingerprint", None)
     files.write_json(folder / HEADER, complete | {"fingerprint": files.fingerprint(complete)})
     return read(folder)
 
@@ -243,13 +241,14 @@ class ImageReader:
 
     @functools.cached_property
     def _places(self) -> dict[str, tuple[Location, ...]]:
-        places = {
+        places: dict[str, tuple[Location, ...]] = {
             row["uid"]: () if row.pop("sha256") is None else (_location(**row),)
             for row in self.manifest.rows.select(["sha256", *LOCATIONS.names]).to_pylist()
         }
         for row in self.manifest.locations.to_pylist():
-            if (place := _location(**row)) not in places[row["uid"]]:
-                places[row["uid"]] += (place,)
+            known = places.get(row["uid"], ())
+            if (place := _location(**row)) not in known:
+                places[row["uid"]] = (*known, place)
         return places
 
 
@@ -325,8 +324,8 @@ def open_header(path: Path) -> tuple[Path, dict[str, Any]]:
         ) from None
     except errors.IntegrityError as problem:
         raise errors.ManifestError(str(problem)) from None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        version = header.get("format") if isinstance(header, dict) else None
+    version = header.get("format") if isinstance(header, dict) else None
+    if version != FORMAT:
         raise errors.ManifestError(
             f"{folder / HEADER} is of format {version!r}, this version of SEPT reads {FORMAT}."
         )
@@ -371,23 +370,27 @@ def faults(rows: pa.Table, locations: pa.Table) -> Iterator[tuple[str, str]]:
         if fault:
             yield str(row["uid"]), fault
     for row in locations.to_pylist():
-        fault = _fault(**row) if row["uid"] in seen else "a location of an image not selected"
+        known = row["uid"] in seen
+        fault = _misplaced(*_location(**row)) if known else "it has a location but is not selected"
         if fault:
             yield str(row["uid"]), fault
 
 
-def _fault(
-    uid: str, source: str, rel_path: str, shard: str, key: str, sha256: str | None = None
-) -> str | None:
+def _fault(uid: str, sha256: str | None, source: str, **place: str) -> str | None:
     if not UID.fullmatch(uid or ""):
         return "its uid is not 32 hex digits"
-    if sha256 is not None and (len(sha256) != 64 or sha256[:32] != uid):
+    if sha256 is None:
+        return None  # only features were given: there is no place to look at
+    if len(sha256) != 64 or sha256[:32] != uid:
         return "its uid is not the beginning of its sha256"
-    if not source:
-        return "it has no source"
-    if bool(rel_path) == bool(shard) or bool(shard) != bool(key):
+    if bool(place["shard"]) != bool(place["key"]) or (place["rel_path"] and place["shard"]):
         return "it must have either a rel_path, or a shard and a key"
-    path = rel_path or shard
+    return _misplaced(*_location(uid, source, **place))
+
+
+def _misplaced(source: str, path: str, member: str) -> str | None:
+    if not source or not path:
+        return "it has no source or no path"
     if path.startswith("/") or ".." in path.split("/"):
         return f"{path!r} leads out of its source"
     return None

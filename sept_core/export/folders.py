@@ -1,0 +1,131 @@
+"""Exports that are folders of images: flat, ImageFolder, Hugging Face, FiftyOne."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sept_core import errors, files
+from sept_core.export import subset, tables
+
+UNLABELLED = "_unlabeled"
+"""The class folder of images that no labelled target owns (FiftyOne's word for it)."""
+
+TORCHVISION_SKIPS = (".gif", ".avif", ".img")
+"""Files that `torchvision.datasets.ImageFolder` passes over without a word."""
+
+FIFTYONE_FIELDS = {
+    "uid": "str",
+    "target_uid": "str",
+    "target_rank": "int",
+    "similarity": "float",
+    "n_targets": "int",
+    "phase": "str",
+    "decision": "str",
+    "width": "int",
+    "height": "int",
+}
+
+FIFTYONE_LOADER = '''\
+"""Load this export: python load.py (needs `pip install fiftyone`)."""
+
+from pathlib import Path
+
+import fiftyone as fo
+
+here = str(Path(__file__).parent)
+# CSV columns are strings unless they are given a type.
+fields = {fields}
+dataset = fo.Dataset.from_dir(
+    dataset_dir=here, dataset_type=fo.types.CSVDataset, fields=fields
+)
+# The labels alone:
+# fo.Dataset.from_dir(
+#     dataset_dir=here, dataset_type=fo.types.FiftyOneImageClassificationDataset
+# )
+print(dataset)
+'''
+
+
+def flat(chosen: subset.Subset, out: Path) -> None:
+    """All images in one folder and nothing else."""
+    chosen.place(out)
+
+
+def imagefolder(chosen: subset.Subset, out: Path) -> None:
+    """A folder for each class if the targets' labels are given, else 256 folders by uid.
+
+    `classes.json` beside them maps each folder to its label.
+    """
+    labels = labels_of(chosen)
+    if "labels" in chosen.options:
+        folders = class_folders(labels.values())
+        names = chosen.place(out, lambda uid, end: f"{folders[labels[uid]]}/{uid}{end}")
+        classes = {folder: label for label, folder in folders.items() if label is not None}
+        files.write_json(out / "classes.json", classes)
+    else:
+        names = chosen.place(out, subset.tree_name)
+    skipped = sum(name.endswith(TORCHVISION_SKIPS) for name in names)
+    if skipped:
+        chosen.notes.append(f"torchvision's ImageFolder will skip {skipped} GIF or AVIF images.")
+
+
+def huggingface(chosen: subset.Subset, out: Path) -> None:
+    """`images/…` and a metadata file with relative `file_name`, for `load_dataset(out)`."""
+    kind = chosen.options.get("metadata", "parquet")
+    if kind not in ("parquet", "jsonl"):
+        raise errors.InputError(f"metadata is parquet or jsonl, not {kind!r}.")
+    names = [f"images/{name}" for name in chosen.place(out / "images", subset.tree_name)]
+    table = chosen.opened.rows.add_column(0, "file_name", pa.array(names, pa.string()))
+    if "labels" in chosen.options:
+        labels = labels_of(chosen)
+        column = pa.array([labels[uid] for uid in chosen.uids()], pa.string())
+        table = table.append_column("label", column)
+    if kind == "parquet":
+        pq.write_table(table, out / "metadata.parquet")
+    else:
+        tables.write_jsonl(out / "metadata.jsonl", subset.rows_of(table))
+
+
+def fiftyone(chosen: subset.Subset, out: Path) -> None:
+    """`data/`, with `labels.json` (image classification) and `labels.csv` (provenance)."""
+    names = chosen.place(out / "data")
+    labels = labels_of(chosen)
+    classes = sorted({label for label in labels.values() if label is not None})
+    number = {label: index for index, label in enumerate(classes)}
+    targets = {uid: None if label is None else number[label] for uid, label in labels.items()}
+    files.write_json(out / "labels.json", {"classes": classes, "labels": targets})
+    columns = ("filepath", "label", *FIFTYONE_FIELDS)
+    rows = (
+        {"filepath": name, "label": labels[row["uid"]]} | row
+        for name, row in zip(names, chosen.rows(), strict=True)
+    )
+    tables.write_csv(out / "labels.csv", columns, rows)
+    types = {"label": "str"} | FIFTYONE_FIELDS
+    fields = "{" + ", ".join(f'"{name}": {kind}' for name, kind in types.items()) + "}"
+    (out / "load.py").write_text(FIFTYONE_LOADER.format(fields=fields))
+
+
+def labels_of(chosen: subset.Subset) -> dict[str, str | None]:
+    """The label of the target that owns each image, None where there is none."""
+    labels = chosen.options.get("labels", {})
+    owners = chosen.opened.rows["target_uid"].to_pylist()
+    return {uid: labels.get(owner) for uid, owner in zip(chosen.uids(), owners, strict=True)}
+
+
+def class_folders(labels: Iterable[str | None]) -> dict[str | None, str]:
+    """A safe folder name for each label, different even where letter case does not count.
+
+    A label that had to be changed gets a few digits of its hash behind its name.
+    """
+    folders: dict[str | None, str] = {None: UNLABELLED}
+    taken = {UNLABELLED, "classes.json"}
+    for label in sorted({label for label in labels if label is not None}):
+        safe = re.sub(r"[^\w .-]+", "_", label).strip(" .")[:60]
+        if not safe or safe != label or safe.lower() in taken:
+            safe = f"{safe}-{files.uid_of(label.encode())[:8]}"
+        taken.add(safe.lower())
+        folders[label] = safe
+    return folders

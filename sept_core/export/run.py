@@ -1,0 +1,99 @@
+"""The export worker: one manifest written in one format, whole or not at all.
+
+In: a manifest, source roots, a format, where to write it. Out: the export, and how many
+images were copied and linked. It grows in a hidden folder beside its destination and is
+renamed when it is complete, so that a name that exists is a finished export.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from sept_core import errors, jobfolder, manifest
+from sept_core.export import registry, subset
+
+
+def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+    """Settings: manifest (path), roots ({source: path} or null for the manifest's own),
+    format, out (path), link (copy, hardlink or symlink), options ({}).
+    """
+    settings = job.settings()
+    opened = manifest.read(Path(settings["manifest"]))
+    roots = settings["roots"]
+    return export(
+        opened,
+        settings["format"],
+        Path(settings["out"]),
+        roots=None if roots is None else {name: Path(path) for name, path in roots.items()},
+        link=settings["link"],
+        options=settings["options"],
+        step=lambda done: job.progress(done, len(opened), "images"),
+    )
+
+
+def export(
+    opened: manifest.Manifest,
+    format: str,
+    out: Path,
+    *,
+    roots: Mapping[str, Path] | None = None,
+    link: str = "copy",
+    options: Mapping[str, Any] | None = None,
+    step: Callable[[int], None] = lambda done: None,
+) -> dict[str, Any]:
+    """Write the subset; nothing is left behind if it fails or is cancelled.
+
+    Returns:
+        format, out, images, copied, linked, copied_anyway, notes.
+
+    Raises:
+        InputError: the destination exists, or format, link or options do not fit.
+        NotFoundError, IntegrityError: an image is gone or has changed; it is named.
+    """
+    chosen_format = registry.get(format, link, options or {})
+    out = Path(os.path.abspath(out))  # noqa: PTH100  (resolve would follow a link at `out`)
+    refuse_existing(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name[:80]}.") as stage,
+        manifest.ImageReader(opened, roots) as reader,
+    ):
+        chosen = subset.Subset(opened, reader, link, options or {}, Path(stage), out, step)
+        chosen_format.write(chosen, Path(stage) / "export")
+        _publish(chosen)
+    archived = pc.sum(pc.not_equal(opened.rows["shard"], "")).as_py() or 0
+    return {
+        "format": format,
+        "out": str(out),
+        "images": len(opened),
+        **chosen.counts,
+        "notes": registry.notes(chosen_format.images, link, archived) + chosen.notes,
+    }
+
+
+def refuse_existing(path: Path) -> None:
+    """An export never writes over anything.
+
+    Raises:
+        InputError: `path` is there.
+    """
+    if os.path.lexists(path):
+        raise errors.InputError(f"{path} exists; choose another name or remove it first.")
+
+
+def _publish(chosen: subset.Subset) -> None:
+    """Move the finished export into place; images beside a list go before the list."""
+    moves = [(chosen.companion, chosen.companion_home), (chosen.stage / "export", chosen.home)]
+    moves = [(made, home) for made, home in moves if made.exists()]
+    for _, home in moves:
+        refuse_existing(home)
+    for made, home in moves:
+        made.rename(home)
+
+
+if __name__ == "__main__":
+    jobfolder.run(main)

@@ -1,0 +1,180 @@
+"""One export under way: the chosen images in order, and how they are put into a folder.
+
+In: an open manifest with its reader, the link mode, the format's options. Out: verified
+bytes in selected order, and files whose names come from the uid alone. Each image is read
+and its hash compared before it is copied or linked, whatever the mode.
+"""
+
+import errno
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from sept_core import errors, manifest
+
+LINKS = ("copy", "hardlink", "symlink")
+AHEAD = 32
+"""Images read in advance, so that a slow disk is asked for several at a time."""
+
+EXTENSIONS = (
+    (0, b"\xff\xd8", ".jpg"),
+    (0, b"\x89PNG", ".png"),
+    (0, b"GIF8", ".gif"),
+    (8, b"WEBP", ".webp"),
+    (0, b"BM", ".bmp"),
+    (0, b"II", ".tif"),
+    (0, b"MM", ".tif"),
+    (4, b"ftyp", ".avif"),
+)
+"""What stands at which byte of the formats that `images` decodes. Pillow could tell, too,
+but it parses the file and judges its size again, which was done when it was embedded."""
+
+Found = tuple[manifest.Location, bytes]
+
+
+def extension(data: bytes) -> str:
+    """The file extension that fits the bytes, whatever the file was called."""
+    for start, magic, name in EXTENSIONS:
+        if data.startswith(magic, start):
+            return name
+    return ".img"
+
+
+def flat_name(uid: str, extension: str) -> str:
+    """`UID.jpg`: unique, and safe on every file system."""
+    return uid + extension
+
+
+def tree_name(uid: str, extension: str) -> str:
+    """`ab/UID.jpg`: 256 folders, which large exports need to be listed quickly."""
+    return f"{uid[:2]}/{uid}{extension}"
+
+
+def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Rows as dicts, a few at a time in memory."""
+    for batch in table.to_batches(max_chunksize=4096):
+        yield from batch.to_pylist()
+
+
+@dataclass
+class Subset:
+    """The images of one export.
+
+    Attributes:
+        link: how `place` puts a plain file into the export, one of `LINKS`.
+        options: the format's own settings.
+        stage: the hidden folder in which the export grows.
+        home: where the export will stand when it is complete.
+        step: called with the number of images done after each of them.
+        notes: what the writer has to say about its result.
+        counts: `copied`, `linked`, and `copied_anyway` (archived images have no file to link).
+    """
+
+    opened: manifest.Manifest
+    reader: manifest.ImageReader
+    link: str
+    options: Mapping[str, Any]
+    stage: Path
+    home: Path
+    step: Callable[[int], None]
+    notes: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(
+        default_factory=lambda: {"copied": 0, "linked": 0, "copied_anyway": 0}
+    )
+
+    @property
+    def companion(self) -> Path:
+        """A folder that a one-file export may fill; it goes beside the file, see `run`."""
+        return self.stage / "companion"
+
+    @property
+    def companion_home(self) -> Path:
+        return self.home.with_name(f"{self.home.stem}-images")
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The manifest's rows in selected order."""
+        return rows_of(self.opened.rows)
+
+    def images(self, uids: list[str]) -> Iterator[tuple[str, Found]]:
+        """Verified bytes, and where they were found, in the order of `uids`.
+
+        Raises:
+            NotFoundError: an image is gone.
+            IntegrityError: its bytes have changed; the file is named.
+        """
+        waiting: deque[Future[Found]] = deque()
+        coming = iter(uids)
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            for done, uid in enumerate(uids, start=1):
+                for following in itertools.islice(coming, AHEAD - len(waiting)):
+                    waiting.append(pool.submit(self.reader.fetch, following))
+                yield uid, waiting.popleft().result()
+                self.step(done)
+
+    def uids(self) -> list[str]:
+        found: list[str] = self.opened.rows["uid"].to_pylist()
+        return found
+
+    def file(self, place: manifest.Location) -> Path | None:
+        """The absolute path of a plain file, None for an image inside a container."""
+        source, rel_path, member = place
+        if member or source not in self.reader.roots:
+            return None
+        return (self.reader.roots[source] / rel_path).resolve()
+
+    def path(self, uid: str) -> Path | None:
+        """The first place of an image that is a plain file, and there."""
+        found = (self.file(place) for place in self.reader.places(uid))
+        return next((path for path in found if path and path.is_file()), None)
+
+    def place(
+        self,
+        folder: Path,
+        name: Callable[[str, str], str] = flat_name,
+        uids: list[str] | None = None,
+    ) -> list[str]:
+        """Copy or link images into `folder`; their paths relative to it, in order.
+
+        Args:
+            folder: made if need be.
+            name: gives the relative path from uid and extension.
+            uids: by default all.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        names = []
+        for uid, (place, data) in self.images(self.uids() if uids is None else uids):
+            relative = name(uid, extension(data))
+            target = folder / relative
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._put(place, data, target)
+            names.append(relative)
+        return names
+
+    def _put(self, place: manifest.Location, data: bytes, target: Path) -> None:
+        origin = None if self.link == "copy" else self.file(place)
+        if origin is None:
+            target.write_bytes(data)
+            self.counts["copied"] += 1
+            self.counts["copied_anyway"] += self.link != "copy"
+            return
+        try:
+            if self.link == "hardlink":
+                os.link(origin, target)
+            else:
+                target.symlink_to(origin)
+        except OSError as problem:
+            raise errors.InputError(_link_advice(self.link, origin, problem)) from None
+        self.counts["linked"] += 1
+
+
+def _link_advice(link: str, origin: Path, problem: OSError) -> str:
+    if problem.errno == errno.EXDEV:
+        return f"{origin} is on another disk than the export: choose symlink or copy."
+    return f"No {link} to {origin} can be made ({problem.strerror}): choose copy."

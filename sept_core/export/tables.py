@@ -1,0 +1,82 @@
+"""Exports that list the images: the native manifest, csv, jsonl and a plain list of paths."""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sept_core import files, manifest
+from sept_core.export import subset
+
+COLUMNS = ("path", *manifest.SCHEMA.names)
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+"""Text that begins like this would be run, or changed, by a spreadsheet."""
+
+
+def native(chosen: subset.Subset, out: Path) -> None:
+    """The manifest itself, byte for byte, with the roots that this export was given."""
+    out.mkdir()
+    for name in [*(f"{table}.parquet" for table in manifest.TABLES), manifest.HEADER]:
+        shutil.copyfile(chosen.opened.folder / name, out / name)
+    roots = {name: str(root) for name, root in chosen.reader.roots.items()}
+    files.write_json(out / manifest.ROOTS, roots)
+
+
+def table_csv(chosen: subset.Subset, out: Path) -> None:
+    """One line an image: its absolute `path`, then the manifest's columns."""
+    write_csv(out, COLUMNS, _listed(chosen))
+
+
+def table_jsonl(chosen: subset.Subset, out: Path) -> None:
+    """One JSON object an image, with the exact values; `path` as in the csv."""
+    write_jsonl(out, _listed(chosen))
+
+
+def paths_txt(chosen: subset.Subset, out: Path) -> None:
+    """One absolute path a line, in selected order.
+
+    Images inside a container, and those whose path cannot stand on a line, are copied into
+    a folder beside the list: a trainer that reads the list gets every image.
+    """
+    paths = {uid: _line(chosen.path(uid)) for uid in chosen.uids()}
+    loose = [uid for uid, path in paths.items() if path is None]
+    names = chosen.place(chosen.companion, uids=loose) if loose else []
+    for uid, name in zip(loose, names, strict=True):
+        paths[uid] = str(chosen.companion_home / name)
+    out.write_text("".join(f"{path}\n" for path in paths.values()))
+
+
+def write_csv(out: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+    """A csv file as RFC 4180 has it, safe to open in a spreadsheet.
+
+    A text cell that begins with one of `FORMULA` gets an apostrophe in front, so that
+    nothing in a file name can run as a formula; a reader takes one leading apostrophe off.
+    """
+    with out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows([_cell(row[name]) for name in columns] for row in rows)
+
+
+def write_jsonl(out: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """JSON lines, in ASCII so that no odd line break inside a name can end a line."""
+    with out.open("w", encoding="ascii") as file:
+        file.writelines(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    return "'" + value if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def _listed(chosen: subset.Subset) -> Iterator[dict[str, Any]]:
+    for done, row in enumerate(chosen.rows(), start=1):
+        yield {"path": str(chosen.path(row["uid"]) or "")} | row
+        chosen.step(done)
+
+
+def _line(path: Path | None) -> str | None:
+    """The path as a line, None where a reader of lines would not get it back."""
+    text = str(path or "")
+    return text if text.strip().splitlines() == [text] else None

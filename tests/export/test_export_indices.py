@@ -1,0 +1,68 @@
+"""Exports by number, against the way that their readers look images up."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from export_world import World, header
+
+from sept_core import errors, files, manifest
+from sept_core.export import run
+
+
+def test_datacomp_file_is_found_by_binary_search(world: World, tmp_path: Path) -> None:
+    run.export(world.manifest, "datacomp", tmp_path / "subset.npy")
+    ids = np.load(tmp_path / "subset.npy")
+    assert ids.dtype == np.dtype("u8,u8") and len(ids) == len(world.uids)
+    assert (ids == np.sort(ids)).all()
+    assert {f"{high:016x}{low:016x}" for high, low in ids.tolist()} == set(world.uids)
+
+
+def test_datacomp_takes_the_sources_own_uids(world: World, tmp_path: Path) -> None:
+    rows = world.manifest.rows.slice(0, 2)
+    theirs = [None, "ABCDEF0123456789" * 2]
+    column = manifest.SCHEMA.get_field_index("source_uid")
+    rows = rows.set_column(column, "source_uid", pa.array(theirs, pa.string()))
+    opened = manifest.write(
+        tmp_path / "m",
+        rows,
+        manifest.LOCATIONS.empty_table(),
+        manifest.GUARD.empty_table(),
+        header({"state": "none"}),
+        world.roots,
+    )
+    run.export(opened, "datacomp", tmp_path / "subset.npy")
+    found = {f"{a:016x}{b:016x}" for a, b in np.load(tmp_path / "subset.npy").tolist()}
+    assert found == {world.uids[0], "abcdef0123456789" * 2}
+
+
+def test_row_numbers_index_the_keys_beside_them(world: World, tmp_path: Path) -> None:
+    others = [files.uid_of(bytes([number])) for number in range(50)]
+    keys = np.array([*others[:30], *reversed(world.uids), *others[30:]], files.UID_DTYPE)
+    np.save(tmp_path / "keys.npy", keys)
+    options = {"pool_keys": str(tmp_path / "keys.npy")}
+    run.export(world.manifest, "ssl-data-curation", tmp_path / "out", options=options)
+    rows = np.load(tmp_path / "out" / "indices.npy")
+    assert rows.dtype == np.int64
+    written = np.load(tmp_path / "out" / "keys.npy")
+    assert (written == keys).all()
+    assert [uid.decode() for uid in written[rows]] == world.uids
+
+
+@pytest.mark.parametrize("keys", [[], [b"0" * 32], [b"f" * 32]])
+def test_keys_of_another_pool_are_refused(world: World, tmp_path: Path, keys: list) -> None:
+    np.save(tmp_path / "keys.npy", np.array(keys, files.UID_DTYPE))
+    options = {"pool_keys": str(tmp_path / "keys.npy")}
+    with pytest.raises(errors.InputError, match="11 selected images are not in"):
+        run.export(world.manifest, "ssl-data-curation", tmp_path / "out", options=options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_keys_are_asked_for(world: World, tmp_path: Path) -> None:
+    with pytest.raises(errors.InputError, match="needs pool_keys"):
+        run.export(world.manifest, "ssl-data-curation", tmp_path / "out")
+    with pytest.raises(errors.InputError, match="cannot be read"):
+        run.export(
+            world.manifest, "ssl-data-curation", tmp_path / "out", options={"pool_keys": "no.npy"}
+        )
