@@ -180,7 +180,7 @@ class _Pool:
         self.hashed[place] = True
         self._store = store
         self._rows = store.rows_of(self.uids)
-        self._least = 1 - LOOSE * (1 - tau)
+        self._least = min(1 - LOOSE * (1 - tau), 1.0)  # calibration may give a τ above 1
         self._most = int(LOOSE * bits)
 
     def positions(self, uids: np.ndarray) -> np.ndarray:
@@ -197,14 +197,15 @@ class _Pool:
             one = self._store.gather(self._rows[left[some]])
             other = self._store.gather(self._rows[right[some]])
             result[some] = _paired_cosines(one, other) >= self._least
-        return result
+        return np.asarray(result, bool)
 
 
 def _paired_cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """(p,) float64 cosines, row by row, of (p, D) float16 vectors; exact before rounding."""
     products: np.ndarray = np.einsum("ij,ij->i", left.astype(np.float64), right.astype(np.float64))
     products /= np.sqrt(cosine.squared_lengths(left) * cosine.squared_lengths(right))
-    return np.round(products, 6)
+    rounded: np.ndarray = np.round(products, 6)
+    return rounded
 
 
 def _similar_pairs(links: graph.Graph, tau: float) -> Iterator[np.ndarray]:
