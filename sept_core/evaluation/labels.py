@@ -1,0 +1,74 @@
+"""How many labels a readout may use: all, a percentage, or so many a class.
+
+In: "5-shot", "10%" or "all". Out: rows of the training split, the same for every arm.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from sept_core import errors, files
+
+_PATTERN = re.compile(r"(\d+)-shot|(\d+(?:\.\d+)?)%|all")
+
+
+@dataclass(frozen=True)
+class LabelBudget:
+    """Exactly one of the two is given: images a class, or a share of each class."""
+
+    shots: int | None
+    share: float | None
+
+    @property
+    def name(self) -> str:
+        """The form that `parse` reads."""
+        if self.shots is not None:
+            return f"{self.shots}-shot"
+        return "all" if self.share == 1 else f"{100 * (self.share or 0):g}%"
+
+
+def parse(text: str) -> LabelBudget:
+    """Read "5-shot", "10%" or "all".
+
+    Raises:
+        InputError: it is none of these, or asks for nothing.
+    """
+    match = _PATTERN.fullmatch(text)
+    if match and match[1] and int(match[1]) > 0:
+        return LabelBudget(int(match[1]), None)
+    if match and match[2] and 0 < float(match[2]) <= 100:
+        return LabelBudget(None, float(match[2]) / 100)
+    if text == "all":
+        return LabelBudget(None, 1.0)
+    raise errors.InputError(f"labels {text!r} cannot be used; write 5-shot, 10% or all.")
+
+
+def choose(budget: LabelBudget, labels: np.ndarray, names: list[str], seed: int) -> np.ndarray:
+    """Rows (int64, ascending) of the images whose labels may be used.
+
+    The first of each class in an order hashed from the seed, so that a smaller budget of
+    the same seed is part of a larger one.
+
+    Args:
+        budget: how many.
+        labels: (n,) int64 class of each training image.
+        names: n names of the images, stable between runs.
+        seed: of the draw.
+
+    Raises:
+        InputError: a class has fewer images than the shots asked for.
+    """
+    keys = np.array([files.hashed_uniform(seed, name) for name in names])
+    chosen = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        rows = rows[np.argsort(keys[rows], kind="stable")]
+        wanted = budget.shots or max(1, round((budget.share or 0) * len(rows)))
+        if wanted > len(rows):
+            raise errors.InputError(
+                f"{budget.name} needs {wanted} training images of each class, "
+                f"the smallest has {len(rows)}; ask for fewer."
+            )
+        chosen.append(rows[:wanted])
+    return np.sort(np.concatenate(chosen))

@@ -1,0 +1,70 @@
+"""The scores of an evaluation on disk: lines that are there whole, and who was right.
+
+In: one score at a time. Out: `results.jsonl`, and for each line `correct/KEY.npy`, written
+before it. A kill loses at most the score in hand.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sept_core import files
+
+LINES = "results.jsonl"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One readout of one network.
+
+    Attributes:
+        key: names everything that the score depends on.
+        labels: the label budget as `labels.parse` reads it.
+        accuracy: share of the test images that were right.
+        seconds: wall time of the readout, without decoding and embedding.
+    """
+
+    key: str
+    arm: str
+    readout: str
+    labels: str
+    seed: int
+    accuracy: float
+    n_train: int
+    n_test: int
+    seconds: float
+
+
+def read(folder: Path) -> dict[str, Score]:
+    """All complete scores by key; a half-written last line is removed from the file."""
+    path = folder / LINES
+    if not path.exists():
+        return {}
+    text = path.read_text()
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        with files.write_then_rename(path) as temporary:
+            temporary.write_text(whole)
+    scores = (Score(**json.loads(line)) for line in whole.splitlines())
+    return {score.key: score for score in scores}
+
+
+def append(folder: Path, score: Score, correct: np.ndarray) -> None:
+    """Keep a score; `correct` is (n_test,) bool in the order of the worklist."""
+    files.write_array(_correct_path(folder, score.key), correct)
+    with (folder / LINES).open("a") as out:
+        out.write(json.dumps(asdict(score), allow_nan=False) + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def correct(folder: Path, key: str) -> np.ndarray:
+    """(n_test,) bool: which test images a score got right."""
+    return np.asarray(np.load(_correct_path(folder, key)))
+
+
+def _correct_path(folder: Path, key: str) -> Path:
+    return folder / "correct" / f"{key}.npy"

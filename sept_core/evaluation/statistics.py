@@ -1,0 +1,110 @@
+"""What the accuracies of the arms allow to say, and what they do not (METHOD §5).
+
+In: accuracies by seed and, for each seed, which test images were right. Out: means, paired
+differences with 95% intervals (t over seeds, bootstrap over test images), plain sentences.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Mean accuracy of an arm over its seeds; `interval` is None for a single seed."""
+
+    value: float
+    interval: Interval | None
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Accuracy of one arm minus that of another, on the same seeds and test images.
+
+    Attributes:
+        value: mean difference, in shares (0.02 is two points).
+        over_seeds: t interval of the differences by seed; None for a single seed.
+        over_images: bootstrap interval, test images drawn anew, seeds as they are.
+        seeds: how many both arms have.
+    """
+
+    value: float
+    over_seeds: Interval | None
+    over_images: Interval
+    seeds: int
+
+    @property
+    def interval(self) -> Interval:
+        """From the lowest to the highest end of both: neither source of chance is left out."""
+        both = [i for i in (self.over_seeds, self.over_images) if i is not None]
+        return min(low for low, _ in both), max(high for _, high in both)
+
+    @property
+    def distinguishable(self) -> bool:
+        """Whether the interval leaves out zero."""
+        low, high = self.interval
+        return low > 0 or high < 0
+
+
+def mean(accuracies: np.ndarray) -> Mean:
+    """Mean of (seeds,) accuracies with its t interval."""
+    return Mean(float(np.mean(accuracies)), t_interval(accuracies), len(accuracies))
+
+
+def t_interval(values: np.ndarray) -> Interval | None:
+    """The 95% interval of a mean by Student's t; None for fewer than two values."""
+    n = len(values)
+    if n < 2:
+        return None
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    middle = float(np.mean(values))
+    return middle - half, middle + half
+
+
+def difference(correct: np.ndarray, other: np.ndarray) -> Difference:
+    """Compare two arms.
+
+    Args:
+        correct: (seeds, images) bool: which test images the arm got right.
+        other: the same for the arm it is compared with; rows are the same seeds, columns
+            the same images.
+    """
+    paired = correct.astype(np.float64) - other.astype(np.float64)
+    return Difference(
+        value=float(paired.mean()),
+        over_seeds=t_interval(paired.mean(axis=1)),
+        over_images=_bootstrap(paired.mean(axis=0)),
+        seeds=len(paired),
+    )
+
+
+def _bootstrap(values: np.ndarray) -> Interval:
+    """Percentile interval of the mean of (n,) values under drawing them anew."""
+    n = len(values)
+    rng = np.random.default_rng(0)  # the same values give the same interval
+    means = np.array([values[rng.integers(0, n, n)].mean() for _ in range(RESAMPLES)])
+    tail = 100 * (1 - CONFIDENCE) / 2
+    low, high = np.percentile(means, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def sentence(arm: str, other: str, result: Difference) -> str:
+    """What the comparison shows, for a reader who wants no table."""
+    low, high = (_points(end) for end in result.interval)
+    seeds = "1 seed" if result.seeds == 1 else f"{result.seeds} seeds"
+    figures = f"{_points(result.value)} points, 95% interval {low} to {high}, {seeds}"
+    if not result.distinguishable:
+        return f"{arm} and {other} are not distinguishable ({figures})."
+    verdict = "better" if result.value > 0 else "worse"
+    return f"{arm} is {verdict} than {other} ({figures})."
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}"

@@ -1,0 +1,72 @@
+"""One page about all scores: a mean for each arm, a difference for each pair, sentences.
+
+In: the scores of one evaluation, by readout and label budget. Out: plain JSON.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from sept_core.evaluation import statistics
+from sept_core.evaluation.results import Score
+
+HEADINGS = {"knn": "20-NN", "linear": "linear probe", "finetune": "fine-tuned"}
+
+ONE_TRAINING = (
+    "Each of {arms} is one pre-trained network used for all seeds: the intervals do not "
+    "cover how another pre-training run would differ."
+)
+
+
+def summarise(
+    scores: list[Score], correct: Callable[[Score], np.ndarray], trained_once: list[str]
+) -> dict[str, Any]:
+    """Means, paired differences and what they allow to say.
+
+    Args:
+        scores: every arm with the same seeds, readouts and label budgets; in the order in
+            which arms are to be named.
+        correct: gives the (n_test,) bool of a score.
+        trained_once: the arms whose seeds share one network.
+    """
+    means, differences, sentences = [], [], []
+    for (readout, labels), group in _groups(scores):
+        right = {
+            arm: np.stack([correct(score) for score in of_arm]) for arm, of_arm in group.items()
+        }
+        where = {"readout": readout, "labels": labels}
+        for arm, matrix in right.items():
+            value = statistics.mean(matrix.mean(axis=1))
+            means.append(where | {"arm": arm} | dataclasses.asdict(value))
+        # a later arm is compared with each earlier one, so baselines are given first
+        for other, arm in itertools.combinations(right, 2):
+            result = statistics.difference(right[arm], right[other])
+            differences.append(where | {"arm": arm, "other": other} | _as_json(result))
+            said = statistics.sentence(arm, other, result)
+            sentences.append(f"{HEADINGS[readout]}, {labels} labels: {said}")
+    notes = [ONE_TRAINING.format(arms=", ".join(trained_once))] if trained_once else []
+    return {"means": means, "differences": differences, "sentences": sentences, "notes": notes}
+
+
+def _groups(
+    scores: Iterable[Score],
+) -> Iterable[tuple[tuple[str, str], dict[str, list[Score]]]]:
+    """By readout and labels, then by arm; seeds ascending, so that they pair up."""
+    groups: dict[tuple[str, str], dict[str, list[Score]]] = {}
+    for score in scores:
+        group = groups.setdefault((score.readout, score.labels), {})
+        group.setdefault(score.arm, []).append(score)
+    for group in groups.values():
+        for of_arm in group.values():
+            of_arm.sort(key=lambda score: score.seed)
+    return groups.items()
+
+
+def _as_json(result: statistics.Difference) -> dict[str, Any]:
+    return dataclasses.asdict(result) | {
+        "interval": result.interval,
+        "distinguishable": result.distinguishable,
+    }

@@ -1,0 +1,108 @@
+"""The labelled target: its images decoded once, its classes, its two parts.
+
+In: a worklist with labels and splits. Out: a `Target`; `train` rows are fitted, `test` rows
+are scored, validation rows are left alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sept_core import errors, files, images, sources
+
+COLUMNS = ("source", "rel_path", "member", "label", "split")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One split, in the order of the worklist.
+
+    Attributes:
+        rows: its lines of the worklist.
+        labels: (n,) int64, indices into the target's `classes`.
+        names: n names, stable between machines.
+    """
+
+    rows: list[dict[str, Any]]
+    labels: np.ndarray
+    names: list[str]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A labelled task; `unreadable` lists the images that no arm was shown."""
+
+    train: Part
+    test: Part
+    classes: list[str]
+    unreadable: list[str]
+    fingerprint: str
+
+
+def load(worklist: Path) -> Target:
+    """Read the worklist and leave out, by name, what cannot be decoded.
+
+    Raises:
+        InputError: a part is empty, there is one class only, or a class is only tested.
+    """
+    rows = [r for r in sources.read_worklist(worklist).to_pylist() if r["label"] is not None]
+    rows = [row for row in rows if row["split"] in ("train", "test")]
+    unreadable = _unreadable(rows)
+    usable = [row for row in rows if name_of(row) not in unreadable]
+    classes = sorted({row["label"] for row in usable if row["split"] == "train"})
+    tested = sorted({row["label"] for row in usable if row["split"] == "test"})
+    if len(classes) < 2 or not tested:
+        raise errors.InputError(
+            f"{worklist} has {len(classes)} classes to train on and {len(tested)} to test; "
+            "evaluation needs labelled images in a train and a test split."
+        )
+    if only_tested := sorted(set(tested) - set(classes)):
+        raise errors.InputError(
+            f"class {only_tested[0]!r} has test images but no training images; "
+            "add some or remove the class."
+        )
+    parts = [_part([r for r in usable if r["split"] == s], classes) for s in ("train", "test")]
+    fingerprint = files.fingerprint([[row[column] for column in COLUMNS] for row in usable])
+    return Target(parts[0], parts[1], classes, sorted(unreadable), fingerprint)
+
+
+def name_of(row: dict[str, Any]) -> str:
+    """What names an image on every machine."""
+    return f"{row['source']}/{row['rel_path']}/{row['member']}"
+
+
+def pixels(part: Part, preprocess: Callable[[Image.Image], Tensor]) -> Tensor:
+    """(n, 3, S, S) uint8: the part's images as an encoder wants them."""
+    with _reader(part.rows) as reader:
+        return torch.stack([preprocess(_read(reader, row)) for row in part.rows])
+
+
+def _part(rows: list[dict[str, Any]], classes: list[str]) -> Part:
+    labels = np.array([classes.index(row["label"]) for row in rows], np.int64)
+    return Part(rows, labels, [name_of(row) for row in rows])
+
+
+def _unreadable(rows: list[dict[str, Any]]) -> set[str]:
+    bad = set()
+    with _reader(rows) as reader:
+        for row in rows:
+            try:
+                _read(reader, row)
+            except images.RejectedImage:
+                bad.add(name_of(row))
+    return bad
+
+
+def _reader(rows: list[dict[str, Any]]) -> sources.ByteReader:
+    return sources.ByteReader({row["source"]: Path(row["root"]) for row in rows})
+
+
+def _read(reader: sources.ByteReader, row: dict[str, Any]) -> Image.Image:
+    place = (row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
+    return images.decode(reader.read(*place)).image

@@ -1,0 +1,192 @@
+"""The job that evaluates: `python -m sept_core.evaluation.worker JOB_FOLDER`.
+
+In (job settings): `arms` (see `arms.prepare`; baselines first), `target_worklist` (parquet
+with label and split), `readouts` (of `READOUTS`), `labels` (see `labels.parse`), `seeds`,
+`out` (folder), optionally `fine_tuning` (see `readouts.FineTuning`). Out, in that folder:
+
+    results.jsonl    one line for every arm, readout, label budget and seed, as it is done
+    correct/KEY.npy  (n_test,) bool: which test images that line got right
+    arms/            the untrained networks of random initialisation
+    summary.json     means, paired differences, sentences; written last
+
+A line's key names everything it depends on, so a job that starts again on the same folder
+does only what is missing.
+"""
+
+import dataclasses
+import itertools
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sept_core import errors, files, jobfolder
+from sept_core.encoders import network, numerics
+from sept_core.evaluation import arms, labels, readouts, results, summary, target
+
+VERSION = 1
+"""Raise it when a readout changes its results: older lines are then computed again."""
+
+READOUTS = ("knn", "linear", "finetune")
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One score that is wanted: `weights` names its network, `key` all that it depends on."""
+
+    arm: arms.Arm
+    seed: int
+    weights: str
+    readout: str
+    budget: labels.LabelBudget
+    key: str
+
+
+class Views:
+    """The target as one network sees it: pixels (n, 3, S, S) uint8 and unit features."""
+
+    def __init__(
+        self, weights: str, encoder: network.NetworkEncoder, train: Tensor, test: Tensor
+    ) -> None:
+        self.weights, self.encoder, self.train, self.test = weights, encoder, train, test
+
+    @cached_property
+    def features(self) -> tuple[Tensor, Tensor]:
+        """(n, D) float32 of the training and the test part."""
+        return self._embed(self.train), self._embed(self.test)
+
+    def _embed(self, pixels: Tensor) -> Tensor:
+        return torch.cat([self.encoder.encode(part) for part in torch.split(pixels, BATCH)])
+
+
+def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+    """Compute the scores that are missing, then sum up.
+
+    Raises:
+        InputError: the settings ask for something that does not exist.
+        EncoderError: a checkpoint cannot be loaded.
+    """
+    asked = job.settings()
+    out, tuning = Path(asked["out"]), readouts.FineTuning(**asked.get("fine_tuning", {}))
+    task = target.load(Path(asked["target_worklist"]))
+    cells = _plan(asked, task, tuning, out)
+    known = results.read(out)
+    views: Views | None = None
+    for number, cell in enumerate(cells):
+        job.progress(number, len(cells), "scores", f"{cell.arm.name}, {cell.readout}")
+        if cell.key in known:
+            continue
+        views = _views(cell, task, views)
+        score, correct = _score(cell, views, task, tuning)
+        results.append(out, score, correct)
+        known[cell.key] = score
+    report = _report(out, [known[cell.key] for cell in cells], cells, task, tuning)
+    files.write_json(out / "summary.json", report)
+    job.progress(len(cells), len(cells), "scores")
+    return report
+
+
+def _plan(
+    asked: dict[str, Any], task: target.Target, tuning: readouts.FineTuning, out: Path
+) -> list[Cell]:
+    """Every score that is wanted; those of one network follow one another."""
+    seeds = [int(seed) for seed in asked["seeds"]]
+    budgets = [labels.parse(text) for text in asked["labels"]]
+    for name in asked["readouts"]:
+        if name not in READOUTS:
+            raise errors.InputError(f"readout {name!r} is unknown; take {', '.join(READOUTS)}.")
+    cells = []
+    for arm in arms.prepare(asked["arms"], seeds, out / "arms"):
+        for seed in seeds:
+            weights = arm.weights(seed)
+            for name, budget in itertools.product(asked["readouts"], budgets):
+                depends = [VERSION, arm.name, weights, task.fingerprint, name, budget.name, seed]
+                if name == "finetune":
+                    depends.append(dataclasses.asdict(tuning))
+                cells.append(Cell(arm, seed, weights, name, budget, files.fingerprint(depends)))
+    return cells
+
+
+def _views(cell: Cell, task: target.Target, last: Views | None) -> Views:
+    """What `cell`'s network sees; what `last` saw serves again as far as it is the same."""
+    if last is not None and last.weights == cell.weights:
+        return last
+    encoder = cell.arm.encoder(cell.seed)
+    seen = encoder.identity()["preprocessing"]
+    if last is not None and last.encoder.identity()["preprocessing"] == seen:
+        return Views(cell.weights, encoder, last.train, last.test)
+    parts = (target.pixels(part, encoder.preprocess) for part in (task.train, task.test))
+    return Views(cell.weights, encoder, *parts)
+
+
+def _score(
+    cell: Cell, views: Views, task: target.Target, tuning: readouts.FineTuning
+) -> tuple[results.Score, np.ndarray]:
+    """One readout, and which test images it got right."""
+    rows = labels.choose(cell.budget, task.train.labels, task.train.names, cell.seed)
+    start = time.perf_counter()
+    correct = _predict(cell, views, task.train, rows, tuning) == task.test.labels
+    score = results.Score(
+        key=cell.key,
+        arm=cell.arm.name,
+        readout=cell.readout,
+        labels=cell.budget.name,
+        seed=cell.seed,
+        accuracy=float(correct.mean()),
+        n_train=len(rows),
+        n_test=len(correct),
+        seconds=round(time.perf_counter() - start, 3),
+    )
+    return score, correct
+
+
+def _predict(
+    cell: Cell, views: Views, part: target.Part, rows: np.ndarray, tuning: readouts.FineTuning
+) -> np.ndarray:
+    """(n_test,) predicted classes, after learning from `rows` of the training part."""
+    classes = part.labels[rows]
+    if cell.readout == "finetune":
+        return readouts.fine_tune(
+            cell.arm.network(cell.seed),
+            views.train[rows],
+            torch.from_numpy(classes),
+            views.test,
+            tuning,
+            cell.seed,
+            numerics.choose_device("auto"),
+        )
+    train, test = views.features
+    if cell.readout == "knn":
+        return readouts.knn(train[rows], torch.from_numpy(classes), test)
+    names = [part.names[row] for row in rows]
+    return readouts.linear_probe(train[rows].numpy(), classes, test.numpy(), names, cell.seed)
+
+
+def _report(
+    out: Path,
+    scores: list[results.Score],
+    cells: list[Cell],
+    task: target.Target,
+    tuning: readouts.FineTuning,
+) -> dict[str, Any]:
+    compared = {cell.arm.name: cell.arm for cell in cells}
+    once = [name for name, arm in compared.items() if arm.trained_once]
+    return summary.summarise(scores, lambda score: results.correct(out, score.key), once) | {
+        "target": {
+            "classes": task.classes,
+            "train": len(task.train.labels),
+            "test": len(task.test.labels),
+            "unreadable": task.unreadable,
+        },
+        "fine_tuning": dataclasses.asdict(tuning),
+    }
+
+
+if __name__ == "__main__":
+    jobfolder.run(main)
