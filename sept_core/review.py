@@ -98,6 +98,11 @@ class ReviewState:
         """Uids whose decision is one of `actions`, in the order they were decided."""
         return tuple(uid for uid, made in self.decisions.items() if made.action in actions)
 
+    def verdict(self, uid: str) -> bool | None:
+        """Whether the reviewer finds an image right (keep, pin) or wrong; None for unjudged."""
+        made = self.decisions.get(uid)
+        return None if made is None else made.action in ("keep", "pin")
+
     @property
     def vetoed(self) -> tuple[str, ...]:
         """Images that must not be selected; negative examples are among them."""
