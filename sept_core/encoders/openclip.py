@@ -15,6 +15,7 @@ from typing import Any
 import open_clip
 import safetensors
 import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch import nn
 from torchvision import transforms
@@ -106,7 +107,7 @@ def describe(model: str, tag: str | None, path: Path | None) -> dict[str, Any]:
 def preprocessing(clip: nn.Module) -> network.Preprocessing:
     """open_clip's own `preprocess_val`, ending before its conversion to float."""
     config = open_clip.get_model_preprocess_cfg(clip)
-    own = open_clip.image_transform_v2(open_clip.transform.PreprocessCfg(**config), is_train=False)
+    own = image_transform_v2(PreprocessCfg(**config), is_train=False)
     size = config["size"]
     return network.Preprocessing(
         # The last two steps are to-float and normalise, which happen on the device.
