@@ -1,0 +1,329 @@
+"""Listing: every file of a source, one function a kind of source.
+
+In: a `SourceSpec`. Out: one `FileEntry` for each file, in a fixed order; what cannot be used is
+listed with its problem, never dropped. Names, sizes and side-cars are read, images are not.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
+from typing import BinaryIO
+
+from sept_core import archives, folders, paths, tables
+
+METADATA_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+"""Side-cars of a Hugging Face imagefolder, in its root or in any folder below."""
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """A source as `sources.detect` understood it.
+
+    Attributes:
+        name: what the user calls it.
+        path: what the user gave: a folder, a file, or a pattern of shards.
+        kind: folder, zip, tar, webdataset, list, table, img2dataset or imagefolder.
+        root: absolute; every `rel_path` lies below it.
+        options: what the user set beside it (see `sources.detect`).
+    """
+
+    name: str
+    path: Path
+    kind: str
+    root: Path
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of a source; `(rel_path, member)` names it and occurs once in a listing.
+
+    Attributes:
+        rel_path: posix path below the root, of the file or of what contains it, as written by
+            `paths.stored`. A row that names no usable file has its table here.
+        member: name in the archive, row number in a table (`ROW:COLUMN` where the user named
+            the column of images), else empty.
+        offset: of the bytes in an (unpacked) tar, else −1.
+        size: in bytes, −1 unknown.
+        mtime_ns: of the file on disk, so an archive's members change when it does.
+        source_uid: the source's own id (`uid`, else `key`), or None.
+        label: class, filled by `targets.assign`.
+        split: train, val or test, filled by `targets.assign`.
+        metadata: plain values from tables and side-cars.
+        problem: why it is not used, or None.
+    """
+
+    rel_path: str
+    member: str = ""
+    offset: int = -1
+    size: int = -1
+    mtime_ns: int = 0
+    source_uid: str | None = None
+    label: str | None = None
+    split: str | None = None
+    metadata: Mapping[str, tables.Scalar] = field(default_factory=dict)
+    problem: str | None = None
+
+
+def folder(spec: SourceSpec) -> Iterator[FileEntry]:
+    """Every file below a folder."""
+    return map(_image, folders.walk(spec.root))
+
+
+def shards(spec: SourceSpec) -> Iterator[FileEntry]:
+    """WebDataset: the archives in a folder, or those a pattern names; or one zip or tar."""
+    if spec.path.is_dir():
+        found = folders.walk(spec.root)
+    else:
+        look = folders.NamedFiles(spec.root).look
+        given = str(spec.path)
+        files = [given] if spec.path.exists() else folders.expand(given)
+        found = (look(paths.stored(os.path.relpath(file, spec.root))) for file in files)
+    for file in found:
+        if file.problem is None and archives.is_archive(file.rel_path):
+            yield from _members(spec.root, file)
+        else:
+            yield _entry(file, problem=file.problem or "not a shard of this source")
+
+
+def table(spec: SourceSpec) -> Iterator[FileEntry]:
+    """A list or table: the images inside it, or the files that it names."""
+    name = spec.path.name
+    with spec.path.open("rb") as file:
+        image_column, path_column = tables.choose_columns(file, name, spec.options)
+        file.seek(0)
+        rows = tables.rows(file, name, skip=image_column)
+        if path_column:
+            yield from _named(spec.root, spec.path.parent, name, path_column, rows)
+            return
+        suffix = f":{image_column}" if "image_column" in spec.options else ""
+        mtime_ns = os.fstat(file.fileno()).st_mtime_ns
+        for row in rows:
+            yield _row_entry(name, f"{row.number}{suffix}", row, row.problem, mtime_ns)
+
+
+def imagefolder(spec: SourceSpec) -> Iterator[FileEntry]:
+    """Hugging Face: the files that metadata tables name, then, marked, what they leave out."""
+    side_cars = [f.rel_path for f in folders.walk(spec.root) if _is_metadata_table(f)]
+    taken = set(side_cars)
+    for side_car in side_cars:
+        base = (spec.root / paths.original(side_car)).parent
+        with _open(spec.root, side_car) as file:
+            rows = map(_refuse_upward, tables.rows(file, side_car))
+            for entry in _named(spec.root, base, side_car, "file_name", rows):
+                taken.add(entry.rel_path)
+                yield entry
+    for found in folders.walk(spec.root):
+        if found.rel_path not in taken:
+            yield _image(found, {"metadata_row": "missing"})
+
+
+def img2dataset(spec: SourceSpec) -> Iterator[FileEntry]:
+    """img2dataset: shards `NNNNN.tar` or `NNNNN/`, each with `NNNNN.parquet` beside it."""
+    for _, shard in groupby(folders.walk(spec.root), key=lambda f: _shard_name(f.rel_path)):
+        yield from _downloaded(spec.root, list(shard))
+
+
+KINDS: dict[str, Callable[[SourceSpec], Iterator[FileEntry]]] = {
+    "folder": folder,
+    "zip": shards,
+    "tar": shards,
+    "webdataset": shards,
+    "list": table,
+    "table": table,
+    "img2dataset": img2dataset,
+    "imagefolder": imagefolder,
+}
+
+
+def _entry(
+    found: folders.Found,
+    metadata: Mapping[str, tables.Scalar] | None = None,
+    problem: str | None = None,
+) -> FileEntry:
+    values = metadata or {}
+    return FileEntry(
+        found.rel_path,
+        size=found.size,
+        mtime_ns=found.mtime_ns,
+        source_uid=_own_id(values),
+        metadata=values,
+        problem=found.problem or problem,
+    )
+
+
+def _image(found: folders.Found, metadata: tables.Row | None = None) -> FileEntry:
+    """A file that its name and size say is an image, or why they do not."""
+    problem = paths.name_problem(found.rel_path) or paths.size_problem(found.size)
+    return _entry(found, metadata, problem)
+
+
+def _named(
+    root: Path, base: Path, table_name: str, column: str, rows: Iterable[tables.Numbered]
+) -> Iterator[FileEntry]:
+    """Look at each file that a table in folder `base` names, once."""
+    look = folders.NamedFiles(root).look
+    taken: set[str] = set()
+    for row in rows:
+        values = dict(row.values)
+        name = values.pop(column, None)
+        rel_path = folders.relative(root, base, str(name)) if name not in (None, "") else None
+        problem = row.problem
+        if not problem and name in (None, ""):
+            problem = f"no {column} in this row"
+        elif not problem and rel_path is None:
+            problem = f"leads out of the source: {str(name)[:200]!r}"
+        elif not problem and rel_path in taken:
+            problem = f"named before in the same table: {str(name)[:200]!r}"
+        if problem or rel_path is None:
+            yield _row_entry(table_name, f"row {row.number}", row, problem)
+            continue
+        taken.add(rel_path)
+        found = look(rel_path)
+        yield _entry(found, _clean(values), paths.size_problem(found.size))
+
+
+def _row_entry(
+    table_name: str, member: str, row: tables.Numbered, problem: str | None, mtime_ns: int = 0
+) -> FileEntry:
+    values = _clean(row.values)
+    return FileEntry(
+        paths.stored(table_name),
+        member,
+        mtime_ns=mtime_ns,
+        source_uid=_own_id(values),
+        metadata=values,
+        problem=problem,
+    )
+
+
+def _members(root: Path, found: folders.Found) -> Iterator[FileEntry]:
+    """The images in an archive, with the side-cars that lie beside them as metadata."""
+    try:
+        file = _open(root, found.rel_path)
+    except OSError as failure:
+        yield _entry(found, problem=f"unreadable: {failure.strerror}")
+        return
+    with file:
+        listed = archives.members(file, found.rel_path)
+        for _, sample in groupby(listed, key=lambda member: _sample_key(member.name)):
+            yield from _sample(found, list(sample))
+
+
+def _sample(found: folders.Found, members: list[archives.Member]) -> Iterator[FileEntry]:
+    """WebDataset's sample: members that share a name up to its first dot."""
+    problems = [m.problem or paths.name_problem(m.name) for m in members]
+    metadata: dict[str, tables.Scalar] = {}
+    if None in problems:
+        for place, member in enumerate(members):
+            values = _side_car(member)
+            if values is not None:
+                metadata |= values
+                problems[place] = ""  # consumed
+    for member, problem in zip(members, problems, strict=True):
+        if problem != "":
+            yield FileEntry(
+                found.rel_path,
+                member.name,
+                member.offset,
+                member.size,
+                found.mtime_ns,
+                _own_id(metadata),
+                metadata=metadata if problem is None else {},
+                problem=problem,
+            )
+
+
+def _side_car(member: archives.Member) -> tables.Row | None:
+    """The values of a side-car, or None for anything else."""
+    if member.text is None or member.problem:
+        return None
+    suffix = paths.suffix_of(member.name)
+    if suffix != ".json":
+        text = member.text.decode("utf-8", "replace").strip()
+        return {"cls" if suffix == ".cls" else "caption": text}
+    try:
+        values = json.loads(member.text)
+    except ValueError:
+        return None
+    return _clean(tables.scalars(values)) if isinstance(values, dict) else None
+
+
+def _downloaded(root: Path, files: list[folders.Found]) -> Iterator[FileEntry]:
+    """One shard of img2dataset: what was downloaded, then the rows of what was not."""
+    side_cars = [f for f in files if paths.suffix_of(f.rel_path) == ".parquet" and not f.problem]
+    rows: dict[str, tuple[str, tables.Numbered]] = {}
+    for side_car in side_cars:
+        with _open(root, side_car.rel_path) as file:
+            for row in tables.rows(file, side_car.rel_path):
+                rows[str(row.values.get("key"))] = (side_car.rel_path, row)
+    for entry in _files_of_shard(root, files, has_table=bool(side_cars)):
+        key = _sample_key(entry.member or entry.rel_path)[1]
+        if entry.problem is None and key in rows:
+            values = _clean(rows.pop(key)[1].values)
+            problem = _download_problem(values)
+            entry = replace(entry, metadata=values, source_uid=_own_id(values), problem=problem)
+        yield entry
+    for name, row in rows.values():
+        problem = _download_problem(row.values) or "missing from its shard"
+        yield _row_entry(name, f"row {row.number}", row, problem)
+
+
+def _files_of_shard(root: Path, files: list[folders.Found], has_table: bool) -> Iterator[FileEntry]:
+    consumed = {".parquet", *archives.SIDECARS} if has_table else set()
+    for file in files:
+        if file.problem is None and archives.is_archive(file.rel_path):
+            yield from _members(root, file)
+        elif file.problem or paths.suffix_of(file.rel_path) not in consumed:
+            yield _image(file)
+
+
+def _download_problem(values: Mapping[str, tables.Scalar]) -> str | None:
+    status = values.get("status", "success")
+    if status == "success":
+        return None
+    return f"not downloaded: {status} {values.get('error_message') or ''}".strip()[:200]
+
+
+def _refuse_upward(row: tables.Numbered) -> tables.Numbered:
+    """Hugging Face takes relative names below the metadata's own folder only."""
+    name = str(row.values.get("file_name") or "")
+    if name.startswith("/") or ".." in name.split("/"):
+        return row._replace(problem=f"absolute or upward path refused: {name[:200]!r}")
+    return row
+
+
+def _is_metadata_table(found: folders.Found) -> bool:
+    return found.problem is None and found.rel_path.rpartition("/")[2] in METADATA_TABLES
+
+
+def _shard_name(rel_path: str) -> str:
+    return rel_path.partition("/")[0].partition(".")[0].removesuffix("_stats")
+
+
+def _sample_key(name: str) -> tuple[str, str]:
+    place, _, base = name.rpartition("/")
+    return place, base.partition(".")[0]
+
+
+def _own_id(values: Mapping[str, tables.Scalar]) -> str | None:
+    """The id that the source itself gave: DataComp's `uid`, else img2dataset's `key`."""
+    own = values.get("uid", values.get("key"))
+    return None if own is None else str(own)
+
+
+def _clean(values: Mapping[str, tables.Scalar]) -> dict[str, tables.Scalar]:
+    """Values that any table can hold: text without halves of surrogate pairs."""
+    return {
+        name: value.encode("utf-8", "backslashreplace").decode()
+        if isinstance(value, str)
+        else value
+        for name, value in values.items()
+    }
+
+
+def _open(root: Path, rel_path: str) -> BinaryIO:
+    return os.fdopen(paths.open_inside(root, rel_path), "rb")
