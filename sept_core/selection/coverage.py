@@ -5,6 +5,8 @@ less than another's first.
 """
 
 import heapq
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +31,7 @@ def lazy_greedy(
     the heap needs a new one.
     """
     source = lists.ListSource(options, evidence, ledger, depth=FIRST_DEPTH, scaled=False)
-    covered = np.zeros(len(source.targets))
+    covered = [0.0] * len(source.targets)
     picks: list[ev.Picks] = []
     for phase, floor in lists.floors(options, evidence):
         found = source.lists(max(floor, SMALLEST_WEIGHT))
@@ -46,12 +48,12 @@ def lazy_greedy(
 
 @dataclass(frozen=True)
 class _Graph:
-    """Edges sorted by (code, target row); node i has edges starts[i]:starts[i + 1].
+    """Edges sorted by (code, −similarity, target row); node i has edges starts[i]:starts[i + 1].
 
     Attributes:
         codes: (n,) int64, ascending, the images that some target holds.
         starts: (n + 1,) int64.
-        rows: (E,) int64, target rows.
+        rows: (E,) int64, target rows; a node's first is the target it is most similar to.
         weights: (E,) float64 ≥ 0.
         places: (E,) int64, position in the target's list.
     """
@@ -65,24 +67,26 @@ class _Graph:
     @classmethod
     def of(cls, found: lists.Lists) -> "_Graph":
         rows, places = np.nonzero(found.keys > -np.inf)
-        edge_codes = found.codes[rows, places]
-        order = np.lexsort((rows, edge_codes))
+        codes, similarity = found.codes[rows, places], found.similarity[rows, places]
+        order = np.lexsort((rows, -similarity, codes))
         rows, places = rows[order], places[order]
-        codes, starts = np.unique(edge_codes[order], return_index=True)
+        nodes, starts = np.unique(codes[order], return_index=True)
         weights = np.maximum(found.keys[rows, places], 0)
-        return cls(codes, np.append(starts, len(rows)), rows, weights, places)
-
-    def edges(self, node: int) -> slice:
-        return slice(int(self.starts[node]), int(self.starts[node + 1]))
+        return cls(nodes, np.append(starts, len(rows)), rows, weights, places)
 
 
-def _greedy(graph: _Graph, covered: np.ndarray, ledger: gate.Ledger) -> np.ndarray:
-    """Nodes of the graph in the order taken; adds their weights to `covered` (T,)."""
+def _greedy(graph: _Graph, covered: list[float], ledger: gate.Ledger) -> np.ndarray:
+    """Nodes of the graph in the order taken; adds their weights to `covered` (T)."""
+    starts, roots = graph.starts.tolist(), [math.sqrt(value) for value in covered]
+
+    def edges(node: int) -> Iterator[tuple[int, float]]:
+        part = slice(starts[node], starts[node + 1])
+        return zip(graph.rows[part].tolist(), graph.weights[part].tolist(), strict=True)
 
     def gain(node: int) -> float:
-        edges = graph.edges(node)
-        before = covered[graph.rows[edges]]
-        return round(float((np.sqrt(before + graph.weights[edges]) - np.sqrt(before)).sum()), 9)
+        # Most images have few edges: a plain loop beats arrays by far.
+        gained = [math.sqrt(covered[row] + weight) - roots[row] for row, weight in edges(node)]
+        return round(sum(gained), 9)
 
     heap = [(-gain(node), node) for node in range(len(graph.codes))]
     heapq.heapify(heap)
@@ -96,8 +100,9 @@ def _greedy(graph: _Graph, covered: np.ndarray, ledger: gate.Ledger) -> np.ndarr
                 heapq.heapreplace(heap, entry)
                 continue
             ledger.take(code)
-            edges = graph.edges(node)
-            covered[graph.rows[edges]] += graph.weights[edges]
+            for row, weight in edges(node):
+                covered[row] += weight
+                roots[row] = math.sqrt(covered[row])
             taken.append(node)
         looked.append(code)
         heapq.heappop(heap)
@@ -114,11 +119,8 @@ def _provenance(
     phase: str,
 ) -> ev.Picks:
     """An image belongs to the target that it is most similar to among those that hold it."""
-    best = np.array(
-        [(edges := graph.edges(node)).start + graph.weights[edges].argmax() for node in nodes],
-        np.int64,
-    )
-    codes, rows, places = graph.codes[nodes], graph.rows[best], graph.places[best]
+    owner = graph.starts[nodes]
+    codes, rows, places = graph.codes[nodes], graph.rows[owner], graph.places[owner]
     ranks = found.ranks[rows, places]
     return ev.Picks(
         codes=codes,

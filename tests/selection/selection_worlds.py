@@ -98,7 +98,7 @@ def random_world(rng, n_pool, n_targets):
     table = np.round((rng.uniform(0, 0.6, (n_targets, n_pool)) + hubness) * 20) / 20
     return plain(
         table,
-        target_labels=[["a", "b", None][i] for i in rng.integers(0, 3, n_targets - 1)] + ["a"],
+        target_labels=["a"] + [["a", "b", None][i] for i in rng.integers(0, 3, n_targets - 1)],
         pool_clusters=rng.integers(0, 5, n_pool),
         target_clusters=rng.integers(0, 5, n_targets),
         score=np.round(rng.normal(size=n_pool), 1),
