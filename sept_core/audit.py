@@ -96,11 +96,8 @@ def precision(
     strata = _judged_strata(plan, state, budget)
     if not strata:
         return None
-    weights = [stratum.size / budget for stratum in strata]
-    estimate = sum(w * s.right / s.judged for w, s in zip(weights, strata, strict=True))
-    variance = sum(
-        w**2 * (1 - s.judged / s.size) / s.judged for w, s in zip(weights, strata, strict=True)
-    )
+    estimate = sum(s.size * s.right / s.judged for s in strata) / budget
+    variance = sum((s.size / budget) ** 2 * (1 - s.judged / s.size) / s.judged for s in strata)
     low, high = _interval(estimate, 1 / variance if variance > 0 else math.inf, confidence)
     return Precision(budget, estimate, low, high, sum(s.judged for s in strata))
 

@@ -1,7 +1,7 @@
 """The map: every pool and target image as a point on a plane, like beside like.
 
 A worker (`python -m sept_core.projection JOB_FOLDER`). In: feature stores of the pool and of
-target sets under one encoder. Out: `points.parquet` (uid, x, y, cluster), `targets.parquet`
+target sets under one encoder. Out: `map.parquet` (uid, x, y, cluster), `targets.parquet`
 (target, uid, x, y) and, written last, `header.json`.
 
 UMAP (McInnes et al., arXiv 1802.03426) lays out a sample; every other image goes where its
@@ -141,7 +141,7 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     places = _place_all(store, layout, lambda done: job.progress(done, len(store), "images"))
     out = Path(settings.out)
     _write(out / "targets.parquet", _place_targets(store, layout, settings.target_stores))
-    _write(out / "points.parquet", _points(store.uids, places, _clusters(store, settings)))
+    _write(out / "map.parquet", _points(store.uids, places, _clusters(store, settings)))
     header = {
         "format": 1,
         "encoder_id": store.encoder_id,
@@ -221,9 +221,10 @@ def _clusters(store: FeatureStore, settings: Settings) -> np.ndarray:
     count = min(settings.clusters, len(store))
     assignment = scoring.kmeans(store, count, settings.seed).assignment
     sizes = np.bincount(assignment, minlength=count)
-    rank = np.empty(count, np.int32)
+    rank: np.ndarray = np.empty(count, np.int32)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(count)
-    return rank[assignment]
+    ranked: np.ndarray = rank[assignment]
+    return ranked
 
 
 def _check(store: FeatureStore, places: np.ndarray, settings: Settings) -> float | None:
