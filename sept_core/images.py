@@ -129,12 +129,13 @@ def _open(data: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
         raise RejectedImage("not an image") from None
-    except Image.DecompressionBombError:
-        raise RejectedImage("too large to decode safely") from None
+    except Image.DecompressionBombError as bomb:  # tells the size in its text only
+        pixels = re.search(r"\d+", str(bomb))
+        raise _too_large(int(pixels[0]) if pixels else MAX_PIXELS) from None
     except Exception as problem:  # the border of one image: hostile headers raise anything
         raise _rejection(problem) from problem
     if image.width * image.height > MAX_PIXELS:
-        raise RejectedImage(f"too large to decode safely ({image.width}×{image.height})")
+        raise _too_large(image.width * image.height)
     return image
 
 
@@ -188,6 +189,10 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # broken EXIF does not make an image broken
         return 1
+
+
+def _too_large(pixels: int) -> RejectedImage:
+    return RejectedImage(f"too large to decode safely ({pixels / 1e6:.0f} megapixels)")
 
 
 def _rejection(problem: Exception) -> RejectedImage:
