@@ -22,12 +22,12 @@ from sept_core.jobfolder import JobFolder
 
 WORKERS = {
     "embed": "sept_core.embeddings",
-    "graph": "sept_core.graph",
-    "index": "sept_core.index",
+    "graph": "sept_core.index.graph",
+    "index": "sept_core.index.ivf",
     "calibrate": "sept_core.calibration",
     "duplicates": "sept_core.duplicates",
     "map": "sept_core.projection",
-    "export": "sept_core.export.worker",
+    "export": "sept_core.export.run",
     "pretrain": "sept_core.pretrain.worker",
     "evaluate": "sept_core.evaluation.worker",
 }

@@ -12,14 +12,16 @@ CORE = ROOT / "sept_core"
 LAYERS = [
     {"errors"},
     {"files"},
-    {"jobfolder", "images"},
+    {"jobfolder", "images", "paths"},
+    {"archives", "tables", "folders"},
+    {"listing", "review"},
     {"sources", "features"},
-    {"manifest", "targets", "review"},
+    {"manifest", "targets", "audit", "suggestions"},
     {"catalogue", "encoders", "export"},
     {"embeddings", "feature_import"},
     {"index"},
-    {"graph"},
-    {"projection", "duplicates", "calibration", "leaks", "quality", "scoring"},
+    {"duplicates", "scoring"},
+    {"projection", "calibration", "leaks"},
     {"retrieval"},
     {"selection", "diagnostics"},
     {"pretrain", "evaluation", "demo"},
@@ -32,11 +34,14 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # Trainers run on machines that have only torch and the manifest's files.
 ONLY = {
-    "pretrain": {"errors", "files", "jobfolder", "images", "sources", "manifest", "encoders"},
-    "evaluation": {"errors", "files", "jobfolder", "images", "sources", "manifest", "encoders"},
+    name: {"errors", "files", "jobfolder", "images", "sources", "manifest", "encoders"}
+    for name in ("pretrain", "evaluation")
 }
-WORKERS = {"embeddings", "index", "projection", "quality", "export", "pretrain", "evaluation"}
-PURE = {"selection", "review"}
+WORKERS = {
+    "embeddings", "index", "projection", "duplicates", "calibration", "export", "pretrain",
+    "evaluation",
+}  # fmt: skip
+PURE = {"selection", "review", "audit", "suggestions"}
 IO_MODULES = {"pathlib", "os", "io", "shutil", "tempfile", "duckdb", "pyarrow.parquet"}
 
 

@@ -47,7 +47,7 @@ def last_position(db: Connection) -> int:
 def events(db: Connection, target_ids: Sequence[str]) -> list[review.Event]:
     """The events of these target sets, oldest first."""
     rows = db.execute(
-        """SELECT position, at, who, action, scope, reason, uids, undoes FROM decisions
+        """SELECT position, decided_at, who, action, scope, reason, uids, undoes FROM decisions
            WHERE list_contains(?, target_id) ORDER BY position""",
         [list(target_ids)],
     ).fetchall()

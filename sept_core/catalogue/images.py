@@ -5,8 +5,6 @@ be read), the eligible uids of the pool, and the details that a page or a manife
 """
 
 from collections.abc import Iterable
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 
@@ -124,6 +122,18 @@ def labelled(db: Connection, source_id: str, splits: Iterable[str]) -> pa.Table:
     )
 
 
+def waiting(db: Connection, source_id: str, splits: Iterable[str]) -> int:
+    """Files of a target set's splits that no encoder has read yet."""
+    return int(
+        scalar(
+            db,
+            f"""SELECT count(*) {_LIVE} AND s.id = ? AND f.state = 'waiting'
+                AND list_contains(?, f.split)""",
+            [source_id, list(splits)],
+        )
+    )
+
+
 def eligible(db: Connection, role: str = "pool", filter_text: str = "") -> np.ndarray:
     """(n,) S32, sorted: the decodable images with a live place that passes the filter."""
     where, values = filters.to_sql(filters.parse(filter_text))
@@ -196,18 +206,28 @@ def locations(db: Connection, uids: Iterable[str], role: str = "pool") -> pa.Tab
         )
 
 
-def by_source_uid(db: Connection) -> dict[str, str]:
-    """Own id or path of every known pool image → uid, for matching imported features."""
-    rows: list[tuple[Any, ...]] = db.execute(
-        f"""SELECT f.source_uid, f.rel_path, f.member, f.uid {_LIVE} AND s.role = 'pool'
-            AND f.state = 'ok' ORDER BY f.rel_path, f.member"""
+def keys(db: Connection, role: str, source_id: str | None = None) -> pa.Table:
+    """Names by which others may know our images: columns uid, source_uid, rel_path.
+
+    `rel_path` is that of the file, or container and member joined by a slash.
+    """
+    return table(
+        db,
+        f"""SELECT f.uid, f.source_uid,
+                   f.rel_path || CASE f.member WHEN '' THEN '' ELSE '/' || f.member END AS rel_path
+            {_LIVE} AND s.role = ? AND f.state = 'ok' AND (? IS NULL OR s.id = ?)
+            ORDER BY s.added_at, f.rel_path, f.member""",
+        [role, source_id, source_id],
+    )
+
+
+def uids_of_source(db: Connection, source_id: str) -> list[str]:
+    """The uids of one source or target set, sorted."""
+    rows = db.execute(
+        f"SELECT DISTINCT f.uid {_LIVE} AND s.id = ? AND f.uid IS NOT NULL ORDER BY f.uid",
+        [source_id],
     ).fetchall()
-    known: dict[str, str] = {}
-    for source_uid, rel_path, member, uid in rows:
-        for key in (source_uid, f"{rel_path}/{member}" if member else rel_path):
-            if key is not None:
-                known.setdefault(key, uid)
-    return known
+    return [row[0] for row in rows]
 
 
 def is_known(db: Connection, uid: str) -> bool:

@@ -60,7 +60,7 @@ CREATE TABLE adopted (            -- feature shards whose outcomes are in the ta
 CREATE TABLE decisions (
     position BIGINT NOT NULL,
     target_id TEXT NOT NULL,
-    at TEXT NOT NULL,
+    decided_at TEXT NOT NULL,
     who TEXT NOT NULL,
     action TEXT NOT NULL,
     scope TEXT NOT NULL,

@@ -227,6 +227,16 @@ def counts(db: Connection, source_id: str) -> dict[str, int]:
     return dict(zip(("waiting", "ok", "rejected", "gone", "images"), row, strict=True))
 
 
+def splits(db: Connection, source_id: str) -> dict[str, int]:
+    """Live files of a target set by split."""
+    rows = db.execute(
+        """SELECT split, count(*) FROM files WHERE source_id = ? AND NOT gone AND split IS NOT NULL
+           GROUP BY split ORDER BY split""",
+        [source_id],
+    ).fetchall()
+    return dict(rows)
+
+
 def rejected(db: Connection, role: str) -> pa.Table:
     """Every file that is listed with a reason instead of embedded.
 

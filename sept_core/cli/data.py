@@ -198,16 +198,6 @@ def embed(
     return output.facts(f"Embedded with {result['encoder_id']}", result)
 
 
-@feature.command("import")
-def features_import(folder: Dir, path: Given, name: Name, as_json: Json = False) -> None:
-    """Take over features computed elsewhere: .npy with keys, clip-retrieval, DataComp."""
-    with projects.opened(folder) as project:
-        result = embedding.import_features(project, name, path)
-    if as_json:
-        return output.as_json(result)
-    return output.facts(f"Imported {path}", result)
-
-
 def draw_map(folder: Dir, encoder: Encoder = None, seed: Seed = 0, as_json: Json = False) -> None:
     """Draw the UMAP map of the pool with the targets on it."""
     with projects.opened(folder) as project:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sept_core import features, files, jobs
+from sept_core import errors, features, files, jobs
 from sept_core import sources as readers
 from sept_core.catalogue import images, sources
 from sept_core.jobfolder import JobFolder
@@ -54,43 +55,61 @@ def is_fresh(project: Project, encoder_id: str, kind: str, store: features.Featu
 
 
 def _settings(project: Project, encoder_id: str, kind: str) -> dict[str, Any]:
+    """The settings that the worker of a step reads (its module's `Settings`)."""
     paths = project.paths
     out = paths.index(encoder_id, kind)
-    common = {
-        "store": str(paths.pool_features(encoder_id)),
-        "graph": str(paths.index(encoder_id, "graph")),
-        "out": str(out),
-    }
+    common = {"store": str(paths.pool_features(encoder_id)), "out": str(out)}
+    if kind == "graph":
+        return common
+    common |= {"graph": str(paths.index(encoder_id, "graph"))}
     if kind == "calibrate":
-        record = files.read_json(paths.features(encoder_id) / "encoder.json")
-        sample = out / "sample.parquet"
-        pool_ids = [source.id for source in sources.every(project.db, "pool")]
-        readers.write_worklist(
-            sample, images.fitting_sample(project.db, pool_ids, CALIBRATION_SAMPLE, seed=1)
-        )
-        return common | {
-            "worklist": str(sample),
-            "encoder": record["spec"],
-            "precision": record["precision"],
-            "encoders_folder": str(paths.encoders),
-        }
-    if kind == "duplicates":
-        hashes = out / "hashes.parquet"
-        with files.write_then_rename(hashes) as temporary:
-            pq.write_table(images.hashes(project.db, "pool"), temporary)
-        tau = calibration(project, encoder_id)["tau"]
-        return common | {"hashes": str(hashes), "tau": tau, "bits": HASH_BITS}
-    return common
+        return common | _calibration_inputs(project, encoder_id)
+    hashes = out / "hashes.parquet"
+    with files.write_then_rename(hashes) as temporary:
+        pq.write_table(images.hashes(project.db, "pool"), temporary)
+    tau = calibration(project, encoder_id)["tau"]
+    return common | {"hashes": str(hashes), "tau": tau, "bits": HASH_BITS}
+
+
+def _calibration_inputs(project: Project, encoder_id: str) -> dict[str, Any]:
+    record = files.read_json(project.paths.features(encoder_id) / "encoder.json")
+    sample = project.paths.index(encoder_id, "calibrate") / "sample.parquet"
+    pool_ids = [source.id for source in sources.every(project.db, "pool")]
+    readers.write_worklist(
+        sample, images.fitting_sample(project.db, pool_ids, CALIBRATION_SAMPLE, seed=1)
+    )
+    return {
+        "worklist": str(sample),
+        "encoder": None if record["spec"].startswith("imported:") else record["spec"],
+        "precision": record["precision"],
+        "encoders_folder": str(project.paths.encoders),
+    }
 
 
 def calibration(project: Project, encoder_id: str) -> dict[str, Any]:
-    """The calibrated thresholds of an encoder, with both distributions for the plot."""
+    """The calibrated thresholds of an encoder, with both distributions for the plot.
+
+    Raises:
+        NotFoundError: the encoder has not been prepared.
+    """
     value: dict[str, Any] = files.read_json(
         project.paths.index(encoder_id, "calibrate") / "header.json"
     )
     return value
 
 
-def duplicate_groups(project: Project, encoder_id: str) -> pa.Table:
-    """(uid, group, representative) of every pool image that has a near-duplicate."""
-    return pq.read_table(project.paths.index(encoder_id, "duplicates") / "groups.parquet")
+def groups_by_uid(project: Project, encoder_id: str) -> dict[bytes, int]:
+    """Duplicate group of every pool image that has a near-duplicate.
+
+    Raises:
+        InputError: near-duplicates have not been looked for since the pool changed.
+    """
+    store = features.FeatureStore(project.paths.pool_features(encoder_id))
+    if not is_fresh(project, encoder_id, "duplicates", store):
+        raise errors.InputError(
+            "Near-duplicates of the pool have not been looked for since it changed; "
+            "run: sept prepare"
+        )
+    table = pq.read_table(project.paths.index(encoder_id, "duplicates") / "groups.parquet")
+    uids = pc.cast(table["uid"], pa.binary()).to_pylist()
+    return dict(zip(uids, table["group"].to_pylist(), strict=True))

@@ -74,9 +74,18 @@ def opened(folder: Path) -> Iterator[Project]:
 
 
 def adopt(project: Project) -> int:
-    """Take the outcomes of new feature shards into the catalogue; returns how many shards."""
-    stores = sorted({p.parent for p in project.paths.root.glob("features/**/[0-9]*.json")})
-    return sum(images.adopt(project.db, features.FeatureStore(folder)) for folder in stores)
+    """Take the outcomes of new feature shards into the catalogue; returns how many shards.
+
+    Imported features say nothing about files, so their stores are passed over.
+    """
+    adopted = 0
+    for card in sorted(project.paths.root.glob("features/*/encoder.json")):
+        if files.read_json(card)["kind"] == "imported":
+            continue
+        folders = {path.parent for path in card.parent.glob("**/[0-9]*.json")}
+        for folder in sorted(folders):
+            adopted += images.adopt(project.db, features.FeatureStore(folder))
+    return adopted
 
 
 def encoders(project: Project) -> list[dict[str, Any]]:

@@ -1,0 +1,63 @@
+"""The command `sept`: all commands in one place, and the border where errors become a sentence.
+
+Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage.
+"""
+
+import logging
+import sys
+
+import typer
+
+from sept_core import errors
+from sept_core.cli import curate, data, output, train
+
+app = typer.Typer(
+    name="sept",
+    help="Choose the part of an unlabelled image pool that is worth pre-training on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+COMMANDS = {
+    "init": data.init,
+    "status": data.status,
+    "embed": data.embed,
+    "map": data.draw_map,
+    "prepare": curate.prepare,
+    "calibrate": curate.calibrate,
+    "advise": curate.advise,
+    "select": curate.select,
+    "again": curate.again,
+    "veto": curate.veto,
+    "keep": curate.keep,
+    "pin": curate.pin,
+    "undo": curate.undo,
+    "history": curate.history,
+    "suggest": curate.suggest,
+    "audit": curate.audit,
+    "report": curate.report,
+    "compare": curate.compare,
+    "export": curate.export,
+    "verify": curate.verify,
+    "pretrain": train.pretrain,
+    "evaluate": train.evaluate,
+    "jobs": train.list_jobs,
+}
+GROUPS = {"pool": data.pool, "target": data.target, "features": data.feature, "job": train.job}
+
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
+for _name, _group in GROUPS.items():
+    app.add_typer(_group, name=_name)
+data.feature.command("import")(curate.features_import)
+
+
+def main() -> None:
+    """Run the command line; the console script `sept`."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    try:
+        app()
+    except errors.SeptError as problem:
+        output.notes.print(f"error: {output.text(str(problem))}", style="red")
+        sys.exit(1)

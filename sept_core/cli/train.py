@@ -1,0 +1,135 @@
+"""Commands of the Train section: pre-train, evaluate, jobs, demo, app."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sept_core import errors, jobs
+from sept_core.cli import follow, output
+from sept_core.cli.options import Dir, Json, Seed
+from sept_core.pipeline import projects, training
+
+job = typer.Typer(no_args_is_help=True, help="One background job.")
+
+JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id; see sept jobs.")]
+Wait = Annotated[bool, typer.Option(help="Follow the job to its end.")]
+
+
+def pretrain(
+    folder: Dir,
+    selection: Annotated[
+        str | None, typer.Argument(metavar="[SELECTION]", help="The subset to train on.")
+    ] = None,
+    manifest: Annotated[Path | None, typer.Option(help="A manifest instead.")] = None,
+    method: Annotated[str, typer.Option(help="moco or simclr.")] = "moco",
+    backbone: Annotated[
+        str, typer.Option(help="Any timm model, or resnet10-narrow for CPUs.")
+    ] = "resnet18",
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs instead of steps.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the views in pixels.")] = None,
+    seed: Seed = 0,
+    run: Annotated[str | None, typer.Option(help="The run's name.")] = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Pre-train a backbone on a selection or a manifest; killed runs resume exactly."""
+    if (selection is None) == (manifest is None):
+        raise errors.InputError("Give either a selection or --manifest PATH.")
+    changes = _changes(steps, epochs, batch_size, image_size, seed)
+    if selection is not None:
+        name = run or f"{selection}-{method}-{seed}"
+        with projects.opened(folder) as project:
+            started = training.start_selection(project, selection, name, method, backbone, changes)
+    else:
+        assert manifest is not None
+        name = run or f"{manifest.name}-{method}-{seed}"
+        paths = projects.paths_of(folder)
+        started = training.start_manifest(paths, manifest, name, method, backbone, changes)
+    _report(folder, started.id, {"run": name}, wait, as_json)
+
+
+def _changes(
+    steps: int | None, epochs: int | None, batch_size: int | None, image_size: int | None, seed: int
+) -> dict[str, Any]:
+    """The settings that were given; steps and epochs exclude one another."""
+    changes: dict[str, Any] = {"seed": seed}
+    if steps is not None or epochs is not None:
+        changes |= {"steps": steps, "epochs": epochs}
+    if batch_size is not None:
+        changes["batch_size"] = batch_size
+    if image_size is not None:
+        changes |= {"image_size": image_size, "cache_size": image_size, "embed_size": image_size}
+    return changes
+
+
+def evaluate(
+    folder: Dir,
+    target: Annotated[str, typer.Option(help="A labelled target set with a test split.")],
+    run: Annotated[list[str], typer.Option(help="A finished run; give it again for more.")],
+    readout: Annotated[list[str] | None, typer.Option(help="knn, linear or finetune.")] = None,
+    labels: Annotated[list[str] | None, typer.Option(help="all, 10% or 5-shot.")] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Compare runs with random initialisation on a labelled target set."""
+    with projects.opened(folder) as project:
+        started = training.start_evaluation(
+            project,
+            target,
+            run,
+            readouts=readout or ["knn", "linear", "finetune"],
+            labels=labels or ["all"],
+            seeds=range(seeds),
+        )
+    _report(folder, started.id, {}, wait, as_json)
+
+
+def _report(folder: Path, job_id: str, known: dict[str, Any], wait: bool, as_json: bool) -> None:
+    """Follow a job and print its result, or only say that it runs."""
+    values = known | {"job": job_id}
+    if wait:
+        values |= follow.to_end(projects.paths_of(folder), job_id)
+    if as_json:
+        output.as_json(values)
+    else:
+        output.facts("Finished" if wait else "Launched", values)
+
+
+def list_jobs(folder: Dir, as_json: Json = False) -> None:
+    """List background jobs, latest first; works while the project is open elsewhere."""
+    found = jobs.all_jobs(projects.paths_of(folder))
+    rows = [
+        {"id": j.id, "kind": j.kind, "title": j.title, "state": j.state, "reason": j.reason,
+         "progress": j.progress}
+        for j in found
+    ]  # fmt: skip
+    if as_json:
+        return output.as_json({"jobs": rows})
+    columns = ["id", "title", "state", "reason"]
+    return output.rows("Jobs", columns, ([row[c] for c in columns] for row in rows))
+
+
+@job.command("cancel")
+def job_cancel(folder: Dir, job_id: JobId, as_json: Json = False) -> None:
+    """Ask a job to stop; what it has finished is kept."""
+    status = jobs.cancel(projects.paths_of(folder), job_id)
+    if as_json:
+        return output.as_json({"job": job_id, "state": status.state})
+    return output.console.print(f"{status.title}: {status.state}.")
+
+
+@job.command("resume")
+def job_resume(folder: Dir, job_id: JobId, wait: Wait = True, as_json: Json = False) -> None:
+    """Go on with an interrupted job where it stopped."""
+    jobs.relaunch(projects.paths_of(folder), job_id)
+    _report(folder, job_id, {}, wait, as_json)
+
+
+@job.command("log")
+def job_log(folder: Dir, job_id: JobId) -> None:
+    """Print the end of a job's log."""
+    output.console.print(output.text(jobs.tail(projects.paths_of(folder), job_id)))

@@ -1,0 +1,241 @@
+"""Selections: make one, make it again after decisions or growth, compare, advise, report.
+
+In: an open project and what the user chose. Out: `selections/ID.parquet` (the picks, in order)
+and a record in the catalogue that says what they were made from.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sept_core import errors, features, files, review
+from sept_core import targets as target_layout
+from sept_core.catalogue import decisions, images, selections, sources
+from sept_core.index import graph
+from sept_core.pipeline import guarding, preparation, projects
+from sept_core.pipeline.evidence import PoolEvidence
+from sept_core.pipeline.projects import Project
+from sept_core.selection import advice, compare, gate, run
+from sept_core.selection.settings import SelectionSettings
+
+NEGATIVE_BETA = 0.5
+NEGATIVE_PERCENTILE = 99.0
+"""Vetoes as negative examples push away what is nearer to them than this share of the pool."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a selection is asked for, beside the strategy's own settings."""
+
+    targets: tuple[str, ...]
+    settings: SelectionSettings
+    encoder: str | None = None
+    filter: str = ""
+    guard: bool = True
+
+
+def select(project: Project, request: Request) -> dict[str, Any]:
+    """Make a selection under all contracts of METHOD §2 and store it.
+
+    The same request on the same features, decisions and pool gives the same id and picks.
+
+    Returns:
+        The record: selection id, count, funnel, short_because and what it was made from.
+
+    Raises:
+        NotFoundError: a target set is unknown, or nothing is embedded with the encoder.
+        InputError: the settings do not fit, or the preparations have not been made.
+        LeakError: the guard is on and cannot run.
+    """
+    scene = open_scene(project, request)
+    chosen = run.select(request.settings, scene.evidence, scene.entry)
+    made_from = {
+        "target_ids": list(scene.target_ids),
+        "settings": asdict(request.settings),
+        "encoder_id": scene.encoder_id,
+        "filter": request.filter,
+        "guard": scene.guard,
+        "features": scene.evidence.content_id,
+        "pool_fingerprint": images.pool_fingerprint(project.db),
+        "decision_position": scene.state.position,
+        "decision_hash": scene.log_hash,
+    }
+    selection_id = f"{request.settings.strategy}-{files.fingerprint(made_from)[:8]}"
+    with files.write_then_rename(project.paths.selection(selection_id)) as temporary:
+        pq.write_table(chosen.picks, temporary)
+    record = made_from | {
+        "count": chosen.picks.num_rows,
+        "funnel": chosen.funnel,
+        "short_because": chosen.short_because,
+        "lost_pins": chosen.lost_pins,
+    }
+    selections.put(project.db, selection_id, record)
+    return describe(project, record | {"id": selection_id})
+
+
+def describe(project: Project, record: dict[str, Any]) -> dict[str, Any]:
+    """A record with `selection` (its id), the target sets' present names, and its staleness."""
+    names = {source.id: source.name for source in sources.every(project.db, "target")}
+    return record | {
+        "selection": record["id"],
+        "targets": [names.get(ident, f"removed ({ident})") for ident in record["target_ids"]],
+        "older_than_pool": record["pool_fingerprint"] != images.pool_fingerprint(project.db),
+        "older_than_decisions": record["decision_hash"]
+        != review.log_hash(decisions.events(project.db, record["target_ids"])),
+    }
+
+
+def find(project: Project, selection_id: str) -> dict[str, Any]:
+    """One selection's record by id or the beginning of it.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    return describe(project, selections.find(project.db, selection_id))
+
+
+def picks(project: Project, selection_id: str) -> pa.Table:
+    """The picks in selected order, made again if their file was deleted.
+
+    Raises:
+        NotFoundError: there is no such selection.
+    """
+    record = selections.find(project.db, selection_id)
+    path = project.paths.selection(record["id"])
+    if not path.exists():
+        again = select(project, request_of(project, record))
+        if again["id"] != record["id"]:
+            raise errors.InputError(
+                f"The picks of {record['id']} were deleted and the project has changed since; "
+                f"the same settings now give {again['id']}."
+            )
+    return pq.read_table(path)
+
+
+def request_of(project: Project, record: dict[str, Any]) -> Request:
+    """The request that a record came from."""
+    settings = record["settings"]
+    return Request(
+        targets=tuple(describe(project, record)["targets"]),
+        settings=SelectionSettings(**settings),
+        encoder=record["encoder_id"],
+        filter=record["filter"],
+        guard=record["guard"]["state"] != "off",
+    )
+
+
+def again(project: Project, selection_id: str) -> dict[str, Any]:
+    """Make a selection again on today's pool and decisions; `churn` says who came and went."""
+    before = picks(project, selection_id)
+    record = select(project, request_of(project, selections.find(project.db, selection_id)))
+    after = picks(project, record["id"])
+    churn = review.churn(before["uid"].to_pylist(), after["uid"].to_pylist())
+    return record | {"before": selection_id, "churn": asdict(churn)}
+
+
+def compared(project: Project, first: str, second: str) -> dict[str, Any]:
+    """Overlap of two selections, and the images that only one of them has."""
+    return asdict(compare.compare(picks(project, first), picks(project, second)))
+
+
+def advise(project: Project, request: Request, depth: int = 100) -> dict[str, Any]:
+    """How similarity falls with rank and where more images stop helping; nothing is stored."""
+    scene = open_scene(project, replace(request, guard=False))
+    found = advice.advise(scene.evidence.neighbours(depth), request.settings.budget)
+    return {
+        "quartiles": np.round(found.quartiles, 6).tolist(),
+        "budgets": found.budgets.tolist(),
+        "flattens_at": found.flattens_at,
+        "hint": found.hint,
+    }
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that one selection looks at."""
+
+    encoder_id: str
+    target_ids: tuple[str, ...]
+    evidence: PoolEvidence
+    entry: gate.Gate
+    state: review.ReviewState
+    log_hash: str
+    guard: dict[str, Any]
+
+
+def open_scene(project: Project, request: Request) -> Scene:
+    """Gather features, decisions, duplicate groups and leaks for a request.
+
+    Raises:
+        NotFoundError, InputError, LeakError: see `select`.
+    """
+    encoder_id = projects.find_encoder(project, request.encoder)
+    records = [sources.find(project.db, "target", name) for name in request.targets]
+    target_ids = tuple(record.id for record in records)
+    evidence = _evidence(project, encoder_id, target_ids, request)
+    groups = preparation.groups_by_uid(project, encoder_id)
+    guard = guarding.check(project, encoder_id, target_ids, wanted=request.guard)
+    events = decisions.events(project.db, target_ids)
+    state = review.replay(events)
+    entry = _gate(project, evidence, groups, guard, state)
+    return Scene(
+        encoder_id, target_ids, evidence, entry, state, review.log_hash(events), guard.record()
+    )
+
+
+def _evidence(
+    project: Project, encoder_id: str, target_ids: tuple[str, ...], request: Request
+) -> PoolEvidence:
+    paths, db = project.paths, project.db
+    stores = [features.FeatureStore(paths.target_features(encoder_id, t)) for t in target_ids]
+    rows = [images.labelled(db, t, target_layout.SEARCH_SPLITS).to_pylist() for t in target_ids]
+    return PoolEvidence(
+        pool=features.FeatureStore(paths.pool_features(encoder_id)),
+        targets=stores,
+        labels={row["uid"]: row["label"] for part in rows for row in part if row["label"]},
+        inside=images.eligible(db, "pool", request.filter),
+        neighbour_graph=lambda: graph.load(paths.index(encoder_id, "graph")),
+        seed=request.settings.seed,
+    )
+
+
+def _gate(
+    project: Project,
+    evidence: PoolEvidence,
+    groups: dict[bytes, int],
+    guard: guarding.Finding,
+    state: review.ReviewState,
+) -> gate.Gate:
+    live = np.isin(evidence.all_uids, images.eligible(project.db))
+    negatives = _array(state.negatives)
+    margin = evidence.floor_similarity(NEGATIVE_PERCENTILE) if len(negatives) else 0.0
+    return gate.Gate(
+        decodable=evidence.all_uids[live],
+        pool_count=_pool_count(project),
+        in_filter=evidence.inside[live],
+        leaked=guard.leaked,
+        vetoed=_array(state.vetoed),
+        pinned=_array(state.pinned),
+        vetoed_targets=_array(sorted(state.vetoed_targets)),
+        groups=groups,
+        penalties=evidence.penalties(negatives, NEGATIVE_BETA, margin or 0.0),
+    )
+
+
+def _pool_count(project: Project) -> int:
+    """Distinct images where the bytes are known, and every file that is not an image yet."""
+    counts = images.pool_counts(project.db)
+    return counts["images"] + counts["waiting"] + counts["rejected"]
+
+
+def _array(uids: Sequence[str]) -> np.ndarray:
+    return np.array(uids, files.UID_DTYPE)
+
+
+def uids_of(table: pa.Table) -> np.ndarray:
+    """The uid column as S32."""
+    return _array(table["uid"].to_pylist())

@@ -1,0 +1,193 @@
+"""The reviewer's decisions: preview a scope, decide, undo, see what to look at next, audit.
+
+Decisions belong to the target sets, not to a selection: they hold for every selection made
+from now on, whatever its strategy, budget or encoder.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from sept_core import audit, errors, features, files, review, suggestions
+from sept_core.catalogue import decisions, images, settings, sources
+from sept_core.index import cosine
+from sept_core.pipeline import curation, preparation, projects
+from sept_core.pipeline.projects import Project
+
+
+def preview(
+    project: Project,
+    targets: Sequence[str],
+    uids: Sequence[str],
+    scope: str = "image",
+    *,
+    encoder: str | None = None,
+    least_similarity: float | None = None,
+) -> list[str]:
+    """Every uid that a decision on `uids` with this scope would be about, those first.
+
+    Args:
+        project: the open project.
+        targets: names of the target sets.
+        uids: pool images, or target images when the scope is `target`.
+        scope: image, group (near-duplicates), cluster (of the map), radius or target.
+        encoder: whose groups, map and features count; default the current one.
+        least_similarity: of `radius`.
+
+    Raises:
+        NotFoundError: a uid is not in the project.
+        InputError: the scope needs something that has not been made yet.
+    """
+    _check_known(project, targets, uids, scope)
+    if scope in ("image", "target"):
+        return list(dict.fromkeys(uids))
+    encoder_id = projects.find_encoder(project, encoder)
+    found: dict[str, None] = {}
+    for uid in uids:
+        found |= dict.fromkeys(_expand(project, encoder_id, uid, scope, least_similarity))
+    return list(found)
+
+
+def _check_known(project: Project, targets: Sequence[str], uids: Sequence[str], scope: str) -> None:
+    if scope == "target":
+        ids = [sources.find(project.db, "target", name).id for name in targets]
+        known = {uid for ident in ids for uid in images.uids_of_source(project.db, ident)}
+        unknown = [uid for uid in uids if uid not in known]
+    else:
+        unknown = [uid for uid in uids if not images.is_known(project.db, uid)]
+    if unknown:
+        what = "target image" if scope == "target" else "image"
+        raise errors.NotFoundError(f"This project has no {what} {unknown[0]!r}.")
+
+
+def _expand(
+    project: Project, encoder_id: str, uid: str, scope: str, least_similarity: float | None
+) -> tuple[str, ...]:
+    if scope == "group":
+        groups = preparation.groups_by_uid(project, encoder_id)
+        members = np.array(list(groups), files.UID_DTYPE)
+        return review.same_label(uid, members, np.array(list(groups.values()), np.int64))
+    if scope == "cluster":
+        path = project.paths.map(encoder_id) / "map.parquet"
+        if not path.exists():
+            raise errors.InputError(
+                "Clusters come with the map, and it has not been drawn yet; run: sept map"
+            )
+        table = pq.read_table(path, columns=["uid", "cluster"])
+        clusters = table["cluster"].to_numpy().astype(np.int64)
+        return review.same_label(uid, curation.uids_of(table), clusters)
+    if scope == "radius":
+        if least_similarity is None:
+            raise errors.InputError("The scope radius needs the least similarity; give --least.")
+        store = features.FeatureStore(project.paths.pool_features(encoder_id))
+        center = store.vectors_of(np.array([uid], files.UID_DTYPE))
+        parts = [cosine.cosines(block.vectors, center)[:, 0] for block in store.blocks()]
+        return review.within_radius(uid, store.uids, np.concatenate(parts), least_similarity)
+    raise errors.InputError(f"{scope!r} is no scope; use one of {', '.join(review.SCOPES)}.")
+
+
+def decide(
+    project: Project,
+    targets: Sequence[str],
+    action: str,
+    uids: Sequence[str],
+    *,
+    scope: str = "image",
+    reason: str = "",
+    who: str | None = None,
+) -> dict[str, Any]:
+    """Commit one decision on exactly these uids (see `preview`); it is on disk when this returns.
+
+    Raises:
+        NotFoundError: a target set does not exist.
+        InputError: action and scope do not fit each other, or there is no uid.
+    """
+    if not uids:
+        raise errors.InputError(f"Name at least one image to {action}.")
+    target_ids = [sources.find(project.db, "target", name).id for name in targets]
+    name = who or settings.get(project.db, "who", "unknown")
+    review.Event(1, "", name, action, scope, reason, tuple(uids))  # refuses what does not fit
+    position = decisions.append(
+        project.db, target_ids, who=name, action=action, scope=scope, reason=reason, uids=uids
+    )
+    return {"position": position, "action": action, "scope": scope, "count": len(uids)}
+
+
+def undo(
+    project: Project, targets: Sequence[str], *, to: int | None = None, who: str | None = None
+) -> dict[str, Any]:
+    """Take the latest standing decision back, or all after position `to`.
+
+    Raises:
+        InputError: there is nothing to undo.
+    """
+    name = who or settings.get(project.db, "who", "unknown")
+    undone: list[int] = []
+    for target in targets:
+        target_id = sources.find(project.db, "target", target).id
+        events = decisions.events(project.db, [target_id])
+        if to is not None:
+            positions = review.positions_after(events, to)
+        else:
+            last = review.last_undoable(events)
+            positions = () if last is None else (last,)
+        if positions:
+            decisions.append(project.db, [target_id], who=name, action="undo", undoes=positions)
+            undone += positions
+    if not undone:
+        raise errors.InputError(f"There is nothing to undo for {', '.join(targets)}.")
+    return {"undone": undone, "position": decisions.last_position(project.db)}
+
+
+def history(project: Project, targets: Sequence[str]) -> list[dict[str, Any]]:
+    """Every event of these target sets, oldest first, with whether it still stands."""
+    ids = [sources.find(project.db, "target", name).id for name in targets]
+    events = decisions.events(project.db, ids)
+    standing = {event.position for event in review.standing(events)}
+    return [asdict(event) | {"stands": event.position in standing} for event in events]
+
+
+def suggest(project: Project, selection_id: str, count: int = 50) -> dict[str, Any]:
+    """Which picks to look at next, most doubtful first; nothing is decided."""
+    record = curation.find(project, selection_id)
+    picks = curation.picks(project, selection_id)
+    state = _state(project, record)
+    store = features.FeatureStore(project.paths.pool_features(record["encoder_id"]))
+    uids = curation.uids_of(picks)
+    judged = np.array(list(state.decisions), files.UID_DTYPE)
+    judged = judged[store.rows_of(judged) >= 0]
+    found = suggestions.suggest_vetoes(
+        uids,
+        store.vectors_of(uids),
+        picks["similarity"].to_numpy(),
+        state,
+        judged,
+        store.vectors_of(judged),
+        count,
+    )
+    return {"selection": record["selection"], **asdict(found)}
+
+
+def audit_plan(
+    project: Project, selection_id: str, size: int = 100, seed: int = 0
+) -> dict[str, Any]:
+    """The sample to judge, and the precision of each budget as far as it has been judged."""
+    record = curation.find(project, selection_id)
+    ranked = curation.picks(project, selection_id)["uid"].to_pylist()
+    plan = audit.plan(ranked, size, seed)
+    state = _state(project, record)
+    budgets = sorted({max(1, len(ranked) * part // 4) for part in (1, 2, 3, 4)})
+    found = [audit.precision(plan, state, budget) for budget in budgets]
+    return {
+        "selection": record["selection"],
+        "uids": list(plan.uids),
+        "to_judge": [uid for uid in plan.uids if state.verdict(uid) is None],
+        "precision": [asdict(value) for value in found if value is not None],
+    }
+
+
+def _state(project: Project, record: dict[str, Any]) -> review.ReviewState:
+    return review.replay(decisions.events(project.db, record["target_ids"]))

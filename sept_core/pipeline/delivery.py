@@ -1,0 +1,235 @@
+"""From a selection to a manifest, and from a manifest to any other format.
+
+The guard runs again when the manifest is written: what was no leak when the selection was made
+may be one by now.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sept_core import errors, features, files, jobs, leaks, manifest, review
+from sept_core import targets as target_layout
+from sept_core.catalogue import decisions, images, sources
+from sept_core.export import registry as export_registry
+from sept_core.export import run as export_run
+from sept_core.jobfolder import JobFolder
+from sept_core.pipeline import curation, guarding
+from sept_core.pipeline.projects import Project
+
+
+def write_manifest(project: Project, selection_id: str, folder: Path) -> manifest.Manifest:
+    """Write the native manifest of a selection.
+
+    Raises:
+        InputError: images of the selection were vetoed since it was made.
+        LeakError: the guard finds a leak in it, or cannot run.
+        ManifestError: the folder already holds a manifest.
+    """
+    record = curation.find(project, selection_id)
+    picks = curation.picks(project, selection_id)
+    state = review.replay(decisions.events(project.db, record["target_ids"]))
+    _refuse_vetoed(picks, state, record)
+    guard = guarding.check(
+        project,
+        record["encoder_id"],
+        tuple(record["target_ids"]),
+        wanted=record["guard"]["state"] != "off",
+    )
+    _refuse_leaks(picks, guard)
+    places = _places(project, picks, record)
+    names = {target.id: target.name for target in sources.every(project.db, "target")}
+    guarded = guard.heldout.set_column(
+        2, "target", pa.array([names[i] for i in guard.heldout["target"].to_pylist()], pa.string())
+    )
+    return manifest.write(
+        folder,
+        _rows(project, picks, places, state, record),
+        _repeated(places),
+        guarded,
+        _header(project, record, guard),
+        {row["source"]: Path(row["root"]) for row in places},
+    )
+
+
+def _refuse_vetoed(picks: pa.Table, state: review.ReviewState, record: dict[str, Any]) -> None:
+    vetoed = set(state.vetoed) & set(picks["uid"].to_pylist())
+    if vetoed:
+        raise errors.InputError(
+            f"{len(vetoed)} images of {record['id']} have been vetoed since it was made; make it "
+            f"again first: sept again DIR {record['id']}"
+        )
+
+
+def _refuse_leaks(picks: pa.Table, guard: guarding.Finding) -> None:
+    leaked = set(guard.found["uid"].to_pylist()) & set(picks["uid"].to_pylist())
+    if leaked:
+        raise errors.LeakError(
+            f"{len(leaked)} images of the selection are copies of held-out target images (first: "
+            f"{min(leaked)}); make the selection again."
+        )
+
+
+def _places(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every live place of the picks; a target set's source is named `target:NAME`."""
+    own = record["settings"]["strategy"] == "target-images-only"
+    role = "target" if own else "pool"
+    rows = images.locations(project.db, picks["uid"].to_pylist(), role).to_pylist()
+    if own:
+        rows = [row for row in rows if row["source_id"] in record["target_ids"]]
+        for row in rows:
+            row["source"] = f"target:{row['source']}"
+    missing = set(picks["uid"].to_pylist()) - {row["uid"] for row in rows}
+    if missing:
+        raise errors.InputError(
+            f"{len(missing)} images of the selection are not in the pool any more (first: "
+            f"{min(missing)}); make the selection again."
+        )
+    return rows
+
+
+def _split_place(row: Mapping[str, Any]) -> dict[str, str]:
+    """The manifest's way of naming a place: a plain file, or a shard and a key in it."""
+    inside = bool(row["member"])
+    return {
+        "rel_path": "" if inside else row["rel_path"],
+        "shard": row["rel_path"] if inside else "",
+        "key": row["member"],
+    }
+
+
+def _repeated(places: list[dict[str, Any]]) -> pa.Table:
+    """All places of the images that lie in more than one."""
+    count: dict[str, int] = {}
+    for row in places:
+        count[row["uid"]] = count.get(row["uid"], 0) + 1
+    rows = [
+        {"uid": row["uid"], "source": row["source"], **_split_place(row)}
+        for row in places
+        if count[row["uid"]] > 1
+    ]
+    return pa.Table.from_pylist(rows, schema=manifest.LOCATIONS)
+
+
+def _rows(
+    project: Project,
+    picks: pa.Table,
+    places: list[dict[str, Any]],
+    state: review.ReviewState,
+    record: dict[str, Any],
+) -> pa.Table:
+    first: dict[str, dict[str, Any]] = {}
+    count: dict[str, int] = {}
+    for row in places:
+        first.setdefault(row["uid"], row)
+        count[row["uid"]] = count.get(row["uid"], 0) + 1
+    distance = _leak_distance(project, picks, record)
+    rows = []
+    for pick, far in zip(picks.to_pylist(), distance, strict=True):
+        place, decision = first[pick["uid"]], state.decisions.get(pick["uid"])
+        rows.append(
+            pick
+            | _split_place(place)
+            | {name: place[name] for name in ("sha256", "source", "source_uid", "width", "height")}
+            | {
+                "n_locations": count[pick["uid"]],
+                "decision": decision.action if decision else None,
+                "reason": decision.reason if decision else None,
+                "decided_by": decision.who if decision else None,
+                "decided_at": decision.at if decision else None,
+                "leak_distance": far,
+                "encoder_id": record["encoder_id"],
+                "index_id": "exact",
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=manifest.SCHEMA)
+
+
+def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[float | None]:
+    """1 − cosine of each pick to its nearest held-out image; None where there is none."""
+    encoder_id, uids = record["encoder_id"], curation.uids_of(picks)
+    pool = features.FeatureStore(project.paths.pool_features(encoder_id))
+    if record["guard"]["state"] != "on" or (pool.rows_of(uids) < 0).any():
+        return [None] * len(uids)
+    nearest = np.full(len(uids), -np.inf)
+    for target_id in record["target_ids"]:
+        heldout = features.FeatureStore(
+            project.paths.target_features(encoder_id, target_id, heldout=True)
+        )
+        if len(heldout):
+            found = leaks.nearest_heldout(heldout, heldout.uids, pool, uids)
+            nearest = np.maximum(nearest, found.similarity)
+    values: list[float | None] = np.round(1.0 - nearest, 6).tolist()
+    return values
+
+
+def _header(project: Project, record: dict[str, Any], guard: guarding.Finding) -> dict[str, Any]:
+    card = files.read_json(project.paths.features(record["encoder_id"]) / "encoder.json")
+    return {
+        "pool": {
+            "fingerprint": images.pool_fingerprint(project.db),
+            "fingerprint_at_selection": record["pool_fingerprint"],
+        },
+        "targets": record["targets"],
+        "encoder": {name: card[name] for name in ("id", "spec", "kind", "identity")},
+        "index": {"id": "exact", "recall": 1.0},
+        "strategy": record["settings"]["strategy"],
+        "settings": record["settings"] | {"filter": record["filter"]},
+        "seed": record["settings"]["seed"],
+        "counts": record["funnel"],
+        "short_because": record["short_because"],
+        "guard": guard.record(),
+        "decisions": {
+            "position": record["decision_position"],
+            "hash": record["decision_hash"],
+        },
+    }
+
+
+def start_export(
+    project: Project,
+    selection_id: str,
+    export_format: str,
+    out: Path,
+    *,
+    link: str = "copy",
+    options: dict[str, Any] | None = None,
+) -> JobFolder:
+    """Write the selection's manifest into the project, then launch its export to `out`.
+
+    Raises:
+        InputError: `out` exists, or the selection is out of date.
+        LeakError: see `write_manifest`.
+    """
+    export_registry.get(export_format, link, options or {})
+    export_run.refuse_existing(out)
+    folder = project.paths.exports / curation.find(project, selection_id)["id"]
+    if folder.exists():  # an earlier export's; the guard and decisions may have moved on since
+        shutil.rmtree(folder)
+    written = write_manifest(project, selection_id, folder)
+    request = {
+        "manifest": str(written.folder),
+        "roots": None,
+        "format": export_format,
+        "out": str(out.absolute()),
+        "link": link,
+        "options": _with_labels(project, selection_id, export_format, options or {}),
+    }
+    return jobs.launch(project.paths, "export", request, f"Exporting {selection_id}")
+
+
+def _with_labels(
+    project: Project, selection_id: str, export_format: str, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Class folders are named by the label of each image's owning target, where it has one."""
+    if export_format != "imagefolder" or "labels" in options:
+        return options
+    labels: dict[str, str] = {}
+    for target_id in curation.find(project, selection_id)["target_ids"]:
+        rows = images.labelled(project.db, target_id, target_layout.SEARCH_SPLITS)
+        labels |= {row["uid"]: row["label"] for row in rows.to_pylist() if row["label"]}
+    return options | {"labels": labels} if labels else options

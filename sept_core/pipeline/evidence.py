@@ -1,0 +1,138 @@
+"""What selection may learn about pool and targets, computed from stored features on demand.
+
+In: feature stores, the eligible uids, the neighbour graph. Out: `PoolEvidence`, which fulfils
+`selection.evidence.Evidence`; each member is computed once, when it is first asked for.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from sept_core import errors, features, retrieval, scoring
+from sept_core.index import graph
+from sept_core.selection import evidence as contract
+
+BACKGROUND_IMAGES = 5000
+"""Random pool images that stand for "not a target" in scores (TRIAL.md, selection rules)."""
+
+MAX_CLUSTERS = 1000
+
+
+class PoolEvidence:
+    """One pool and one or several joined target sets under one encoder.
+
+    Args:
+        pool: the pool's features.
+        targets: features of the searching part of each target set.
+        labels: label of each target uid, where known; only `class-balanced` asks for them.
+        inside: (n,) S32, the pool images that are live and pass the filter.
+        neighbour_graph: gives the pool's own neighbour graph, for local scaling.
+        seed: of every sample drawn here.
+    """
+
+    def __init__(
+        self,
+        pool: features.FeatureStore,
+        targets: list[features.FeatureStore],
+        labels: dict[str, str],
+        inside: np.ndarray,
+        neighbour_graph: Callable[[], graph.Graph],
+        seed: int,
+    ) -> None:
+        self._pool = pool
+        self._labels = labels
+        self._graph = neighbour_graph
+        self._seed = seed
+        self.inside = np.isin(pool.uids, inside)
+        self.pool_uids = pool.uids[self.inside]
+        uids = np.concatenate([store.uids for store in targets])
+        self.target_uids, first = np.unique(uids, return_index=True)
+        vectors = [store.gather(np.arange(len(store))) for store in targets if len(store)]
+        if not vectors:
+            raise errors.InputError("The target set has no embedded images; run sept embed again.")
+        self.target_vectors = np.concatenate(vectors)[first]
+        self._lists: retrieval.Neighbours | None = None
+
+    @property
+    def all_uids(self) -> np.ndarray:
+        """(N,) S32, every embedded pool image, whatever filter there is."""
+        return self._pool.uids
+
+    @property
+    def content_id(self) -> str:
+        """Names the pool features that everything here is computed from."""
+        return self._pool.content_id()
+
+    @property
+    def target_labels(self) -> list[str | None]:
+        return [self._labels.get(uid.decode()) for uid in self.target_uids.tolist()]
+
+    def neighbours(self, k: int) -> retrieval.Neighbours:
+        """Lists of at least `k`; a longer search replaces a shorter one."""
+        known = self._lists
+        if known is None or (known.uids.shape[1] < k and not known.complete):
+            self._lists = known = retrieval.find_neighbours(
+                self._pool, self.target_vectors, self.target_uids, k, allowed=self.inside
+            )
+        if known.uids.shape[1] <= k:
+            return known
+        return retrieval.Neighbours(
+            known.targets, known.uids[:, :k], known.similarity[:, :k], False, known.recall
+        )
+
+    def scores(self, name: str) -> np.ndarray:
+        """(n,) float64 over `pool_uids`."""
+        function = {"classifier": scoring.classifier, "hub-corrected": scoring.hub_corrected}[name]
+        scores = function(self._pool, self.target_vectors, self._background)
+        return scores.values[self.inside]
+
+    @cached_property
+    def _background(self) -> np.ndarray:
+        return scoring.background_sample(self._pool, self._seed, BACKGROUND_IMAGES)
+
+    @cached_property
+    def _clusters(self) -> contract.Clusters:
+        count = max(2, min(MAX_CLUSTERS, math.isqrt(len(self._pool))))
+        found = scoring.kmeans(self._pool, min(count, len(self._pool)), self._seed)
+        own, _ = scoring.nearest_centroid(found.centroids, self.target_vectors)
+        _, similarity = self.nearest_targets(self.pool_uids)
+        return contract.Clusters(
+            pool=found.assignment[self.inside],
+            targets=own,
+            distance=np.maximum(0.0, 1.0 - similarity),
+        )
+
+    def clusters(self) -> contract.Clusters:
+        """k-means of the whole pool with about √N clusters."""
+        return self._clusters
+
+    def nearest_targets(self, uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest target (S32) of each pool image and its cosine (float64)."""
+        found = retrieval.nearest_targets(self._pool, uids, self.target_vectors, self.target_uids)
+        return found.target_uids, found.similarity
+
+    def scaling(self) -> contract.Scaling:
+        """r_t and r_x of METHOD §3."""
+        lists = self.neighbours(retrieval.RADIUS_NEIGHBOURS)
+        return contract.Scaling(
+            targets=retrieval.target_radius(lists),
+            pool=retrieval.pool_radius(self._graph(), self.pool_uids),
+        )
+
+    @cached_property
+    def background(self) -> np.ndarray:
+        """Similarities of targets to random pool images, rising: the ruler of the floor."""
+        return retrieval.background_similarities(self._pool, self.target_vectors, self._seed)
+
+    def floor_similarity(self, percentile: float) -> float | None:
+        """The cosine at a percentile of `background`."""
+        return retrieval.similarity_at(self.background, percentile)
+
+    def penalties(self, vetoes: np.ndarray, beta: float, margin: float) -> dict[bytes, float]:
+        """Soft penalty of every pool image near a veto that serves as a negative example."""
+        known = vetoes[self._pool.rows_of(vetoes) >= 0]
+        values = scoring.veto_penalty(self._pool, self.pool_uids, known, beta, margin)
+        near = np.flatnonzero(values)
+        return dict(zip(self.pool_uids[near].tolist(), values[near].tolist(), strict=True))

@@ -1,0 +1,129 @@
+"""The contamination guard over whole target sets: what must not be selected, and why.
+
+In: the held-out images of the target sets, embedded into stores of their own. Out: `Finding`;
+this is the only button beside the held-out diagnostics that opens those stores.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sept_core import errors, features, files, leaks
+from sept_core import targets as target_layout
+from sept_core.catalogue import images
+from sept_core.pipeline import preparation
+from sept_core.pipeline.projects import Project
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the guard did.
+
+    Attributes:
+        state: `on`, `off` (the user's choice) or `none` (no held-out image to guard).
+        found: leaks by uid of the pool image: heldout_uid, how, distance; (n, 4) table.
+        heldout: (uid, phash, target) of the held-out images that were compared.
+        settings: the thresholds, empty unless the guard is on.
+    """
+
+    state: str
+    found: pa.Table
+    heldout: pa.Table
+    settings: dict[str, Any]
+
+    @property
+    def leaked(self) -> np.ndarray:
+        """(n,) S32 pool images that must not be selected."""
+        return np.asarray(self.found["uid"].to_pylist(), files.UID_DTYPE)
+
+    def record(self) -> dict[str, Any]:
+        """What a selection and its manifest keep of it."""
+        return {
+            "state": self.state,
+            "leaks": self.found.num_rows,
+            "heldout_images": self.heldout.num_rows,
+            **self.settings,
+        }
+
+
+FOUND_SCHEMA = pa.schema(
+    [
+        ("uid", pa.string()),
+        ("heldout_uid", pa.string()),
+        ("how", pa.string()),
+        ("distance", pa.float64()),
+    ]
+)
+HELDOUT_SCHEMA = pa.schema([("uid", pa.string()), ("phash", pa.uint64()), ("target", pa.string())])
+
+
+def check(
+    project: Project, encoder_id: str, target_ids: tuple[str, ...], *, wanted: bool
+) -> Finding:
+    """Compare the pool with the held-out images of these target sets.
+
+    Raises:
+        LeakError: there are held-out images, and they cannot be compared.
+    """
+    rows = {t: images.labelled(project.db, t, target_layout.HELDOUT_SPLITS) for t in target_ids}
+    waiting = sum(images.waiting(project.db, t, target_layout.HELDOUT_SPLITS) for t in target_ids)
+    if not wanted or (not waiting and not any(table.num_rows for table in rows.values())):
+        return Finding(
+            "none" if wanted else "off",
+            FOUND_SCHEMA.empty_table(),
+            HELDOUT_SCHEMA.empty_table(),
+            {},
+        )
+    if waiting:
+        raise errors.LeakError(
+            f"{waiting} held-out images of the target set have not been embedded, so the "
+            "contamination guard cannot run; run sept embed, or switch the guard off."
+        )
+    settings = _settings(project, encoder_id)
+    pool = features.FeatureStore(project.paths.pool_features(encoder_id))
+    pool_hashes = images.hashes(project.db, "pool")
+    groups = preparation.groups_by_uid(project, encoder_id)
+    live = images.eligible(project.db)
+    found, heldout = [], []
+    for target_id, table in rows.items():
+        if not table.num_rows:
+            continue
+        hashes = images.hashes(project.db, "target", [target_id])
+        uids = np.asarray(table["uid"].to_pylist(), files.UID_DTYPE)
+        leaking = leaks.find_leaks(
+            features.FeatureStore(
+                project.paths.target_features(encoder_id, target_id, heldout=True)
+            ),
+            hashes,
+            pool,
+            pool_hashes,
+            settings,
+            heldout_uids=uids,
+            pool_uids=live[pool.rows_of(live) >= 0],
+            groups=groups,
+        )
+        found.append(leaking.table())
+        heldout.append(_heldout(uids, hashes, target_id))
+    return Finding(
+        "on",
+        pa.concat_tables(found).cast(FOUND_SCHEMA),
+        pa.concat_tables(heldout),
+        {"tau": settings.tau_leak, "bits": settings.bits},
+    )
+
+
+def _settings(project: Project, encoder_id: str) -> leaks.Settings:
+    tau = preparation.calibration(project, encoder_id)["tau_leak"]
+    return leaks.Settings(tau_leak=tau, bits=preparation.HASH_BITS)
+
+
+def _heldout(uids: np.ndarray, hashes: pa.Table, target_id: str) -> pa.Table:
+    known = dict(zip(hashes["uid"].to_pylist(), hashes["phash"].to_pylist(), strict=True))
+    names = [uid.decode() for uid in uids.tolist()]
+    columns = [names, [known.get(name) for name in names], [target_id] * len(names)]
+    return pa.Table.from_arrays(
+        [pa.array(c, f.type) for c, f in zip(columns, HELDOUT_SCHEMA, strict=True)],
+        schema=HELDOUT_SCHEMA,
+    )

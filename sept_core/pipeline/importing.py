@@ -1,0 +1,96 @@
+"""Features computed elsewhere: tie them to known images, or register images by features alone.
+
+In: files in a layout that `feature_import` reads. Out: feature stores like those of our own
+encoders, under the encoder id `imported-NAME-…`.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sept_core import errors, feature_import, features, files
+from sept_core import sources as readers
+from sept_core import targets as target_layout
+from sept_core.catalogue import images, settings, sources
+from sept_core.pipeline.projects import Project
+
+FEATURES_KIND = "features"
+"""Kind of a source whose images cannot be read: only keys and vectors were given."""
+
+
+def import_pool(project: Project, name: str, path: Path) -> dict[str, Any]:
+    """Import features of the pool.
+
+    Keys are matched with the paths and own ids of known pool images. When the pool has no
+    readable source, they become a source of their own whose images are `features_only`.
+
+    Raises:
+        InputError: the files do not fit, or no key matches a known image.
+    """
+    imported = feature_import.read(path)
+    readable = [s for s in sources.every(project.db, "pool") if s.spec.kind != FEATURES_KIND]
+    if readable:
+        uids = feature_import.match_uids(imported.keys, images.keys(project.db, "pool"))
+        if not (uids != b"").any():
+            raise errors.InputError(
+                f"None of the {len(imported)} keys in {path} names a known pool image; embed the "
+                "pool once, so that its images are known, or give keys that are their paths."
+            )
+        source_id = readable[0].id
+    else:
+        uids = feature_import.features_only_uids(imported.keys, name)
+        source_id = _features_source(project, name, path)
+        keys = [str(key) for key in imported.keys]
+        known = [uid.decode() for uid in uids.tolist()]
+        images.add_features_only(project.db, source_id, keys, known)
+    return _store(project, name, imported, uids, source_id, "pool")
+
+
+def import_target(project: Project, name: str, path: Path, target: str) -> dict[str, Any]:
+    """Import features of a target set; held-out images go to their own store.
+
+    Raises:
+        NotFoundError: there is no such target set.
+        InputError: the files do not fit, or no key names an image of the target set.
+    """
+    record = sources.find(project.db, "target", target)
+    imported = feature_import.read(path)
+    uids = feature_import.match_uids(imported.keys, images.keys(project.db, "target", record.id))
+    if not (uids != b"").any():
+        raise errors.InputError(f"None of the keys in {path} names an image of {target}.")
+    parts = {"search": target_layout.SEARCH_SPLITS, "heldout": target_layout.HELDOUT_SPLITS}
+    results = {}
+    for part, splits in parts.items():
+        inside = images.labelled(project.db, record.id, splits)["uid"].to_pylist()
+        own = np.where(np.isin(uids, np.array(inside, files.UID_DTYPE)), uids, b"")
+        collection = f"targets/{record.id}/{part}"
+        if (own != b"").any():
+            results[part] = _store(project, name, imported, own, record.id, collection)
+    return results
+
+
+def _features_source(project: Project, name: str, path: Path) -> str:
+    """The id of the source that stands for these features."""
+    for record in sources.every(project.db, "pool"):
+        if record.name == name:
+            return record.id
+    spec = readers.SourceSpec(name=name, path=path, kind=FEATURES_KIND, root=path.parent)
+    return sources.add(project.db, "pool", spec).id
+
+
+def _store(
+    project: Project,
+    name: str,
+    imported: feature_import.ImportedFeatures,
+    uids: np.ndarray,
+    source_id: str,
+    collection: str,
+) -> dict[str, Any]:
+    card = feature_import.encoder_card(name, imported.dim)
+    root = project.paths.features(card["id"])
+    features.write_card(root, card)
+    counts = feature_import.write_store(imported, uids, root / collection, card["id"], source_id)
+    settings.put(project.db, "encoder", card["id"])
+    return {"encoder_id": card["id"], "layout": imported.layout, **asdict(counts)}
