@@ -21,7 +21,9 @@ class DeviceEngines:
     """One `engine.LocalEngine` in its own process on each device; batches are dealt out in turn."""
 
     def __init__(self, choice: engine.EncoderChoice, devices: list[str], threads: int) -> None:
-        context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
+        # CUDA does not survive a fork of this process; the server has loaded only the modules.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["sept_core.embeddings.engine"])
         self._inboxes = [context.Queue() for _ in devices]
         self._outboxes = [context.Queue(maxsize=2 * threads) for _ in devices]
         self._processes = [

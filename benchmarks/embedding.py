@@ -1,0 +1,156 @@
+"""Does embedding cost more than its parts? Issue 2 allows 1.15 times their CPU-seconds.
+
+    python -m benchmarks.embedding classic $SEPT_DATA/pool --limit 10000
+    python -m benchmarks.embedding open_clip:ViT-B-32 $SEPT_DATA/photos.zip
+
+The parts (read, hash, decode, preprocess, encode) are measured one after the other in one
+thread, over the same images in the same batches and with the same loaded encoder as the
+worker then uses with all its threads. Perceptual hash, quality figures, queues and the
+writing of shards are the worker's overhead. `open_clip:MODEL` and `timm:MODEL` without
+weights get random ones: their speed is the same. Prints seconds for each round and the
+median ratio.
+"""
+
+import argparse
+import hashlib
+import itertools
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pyarrow as pa
+import torch
+
+from sept_core import files, images, jobfolder, sources
+from sept_core.embeddings import engine, worker
+from sept_core.encoders import protocol, registry
+
+Rows = list[dict[str, Any]]
+STAGES = ("read", "hash", "decode", "preprocess", "encode")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("encoder", help="as for `sept embed`, or open_clip:MODEL, timm:MODEL")
+    parser.add_argument("data", type=Path, help="a pool: folder, zip, tar, …")
+    parser.add_argument("--limit", type=int, default=None, help="use the first N files")
+    parser.add_argument("--batch-size", type=int, default=worker.CPU_BATCH)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = worklist_rows(options.data, options.limit)
+        spec = with_weights(options.encoder, folder)
+        run_worker(spec, rows[: options.batch_size], rows, options.batch_size, folder)  # fits it
+        encoder = registry.load(spec, folder=folder / "encoders", device="cpu")
+        with mock.patch.object(registry, "load", return_value=encoder):  # measured for neither
+            compare(encoder, rows, options.batch_size, options.rounds, folder)
+
+
+def compare(
+    encoder: protocol.Encoder, rows: Rows, batch_size: int, rounds: int, folder: Path
+) -> None:
+    """Measure parts and worker in turn, so that a noisy machine disturbs both."""
+    torch.set_num_threads(1)
+    parts_alone(encoder, rows[:batch_size], batch_size)  # warms caches and kernels
+    ratios = []
+    for _ in range(rounds):
+        parts = parts_alone(encoder, rows, batch_size)
+        result = run_worker(encoder.spec, rows, None, batch_size, folder)
+        seconds, rate = result["cpu_seconds"], result["images_per_second"]
+        ratios.append(seconds / parts.total())
+        stages = ", ".join(f"{stage} {parts[stage]:.2f}" for stage in STAGES)
+        print(f"parts {parts.total():.2f} CPU-s ({stages})", end="; ")
+        print(
+            f"worker {seconds:.2f} CPU-s, {rate:.0f} images/s; ratio {ratios[-1]:.3f}", flush=True
+        )
+    print(f"{encoder.id}: median ratio {statistics.median(ratios):.3f} (allowed 1.15)")
+
+
+def parts_alone(encoder: protocol.Encoder, rows: Rows, batch_size: int) -> Counter[str]:
+    """CPU-seconds of each stage, batch by batch in one thread."""
+    seconds: Counter[str] = Counter()
+
+    def timed(stage: str, work: Callable[[Any], Any], inputs: list[Any]) -> list[Any]:
+        started = time.process_time()
+        outputs = [work(value) for value in inputs]
+        seconds[stage] += time.process_time() - started
+        return outputs
+
+    with sources.ByteReader({row["source"]: Path(row["root"]) for row in rows}) as reader:
+        for low in range(0, len(rows), batch_size):
+            batch = rows[low : low + batch_size]
+            data = timed("read", lambda row: engine.read(reader, row), batch)
+            timed("hash", lambda value: hashlib.sha256(value).hexdigest(), data)
+            decoded = timed("decode", images.decode, data)
+            inputs = timed("preprocess", lambda value: encoder.preprocess(value.image), decoded)
+            timed("encode", lambda value: encoder.encode(torch.stack(value)), [inputs])
+    return seconds
+
+
+def run_worker(
+    spec: str, rows: Rows, fit_on: Rows | None, batch_size: int, folder: Path
+) -> dict[str, Any]:
+    """One embedding job in this process, into a store of its own."""
+    job = Path(tempfile.mkdtemp(dir=folder))
+    settings = {
+        "encoder": spec,
+        "encoders_folder": str(folder / "encoders"),
+        "features_root": str(job / "features"),
+        "parts": [{"worklist": write_worklist(job / "rows", rows), "collection": "pool"}],
+        "fit_worklist": write_worklist(job / "fit", fit_on) if fit_on else None,
+        "batch_size": batch_size,
+        "device": "cpu",
+    }
+    files.write_json(job / "settings.json", settings)
+    files.write_json(job / "status.json", {})
+    return worker.main(jobfolder.JobFolder(job))
+
+
+def worklist_rows(data: Path, limit: int | None) -> Rows:
+    spec = sources.detect("pool", data)
+    entries = (entry for entry in sources.scan(spec) if entry.problem is None)
+    return [
+        {
+            "source": spec.name,
+            "root": str(spec.root),
+            "rel_path": entry.rel_path,
+            "member": entry.member,
+            "offset": entry.offset,
+            "size": entry.size,
+        }
+        for entry in itertools.islice(entries, limit)
+    ]
+
+
+def write_worklist(path: Path, rows: Rows) -> str:
+    sources.write_worklist(path, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
+    return str(path)
+
+
+def with_weights(spec: str, folder: Path) -> str:
+    """A spec that loads: random weights are drawn where a model is named without any."""
+    family, _, model = spec.partition(":")
+    if family not in ("open_clip", "timm") or "/" in model or "@" in model:
+        return spec
+    torch.manual_seed(0)
+    if family == "open_clip":
+        import open_clip
+
+        network = open_clip.create_model(model)
+    else:
+        import timm
+
+        network = timm.create_model(model, pretrained=False)
+    path = folder / "random.pt"
+    torch.save(network.state_dict(), path)
+    return f"{family}:{model}@{path}"
+
+
+if __name__ == "__main__":
+    main()
