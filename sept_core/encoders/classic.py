@@ -218,11 +218,15 @@ def _principal(rows: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor
     """Mean (d,), and (d, min(dim, d, n − 1)) principal directions, partly whitened."""
     mean = rows.mean(0)
     centred = rows - mean
-    values, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
     keep = min(dim, rows.shape[1], len(rows) - 1)
-    values, vectors = values.flip(0)[:keep], vectors.flip(1)[:, :keep]
-    floor = values[0] * 1e-6  # directions that hold nothing are not to be blown up
-    return mean, (vectors * values.clamp_min(floor).pow(EIGENVALUE_POWER)).contiguous()
+    # The smaller product holds all of the variance; float64, or rank deficiency fails.
+    wide = len(rows) < rows.shape[1]
+    product = (centred @ centred.T if wide else centred.T @ centred).double() / len(rows)
+    values, vectors = torch.linalg.eigh(product)
+    values = values.flip(0)[:keep].clamp_min(values[-1] * 1e-6).float()
+    vectors = vectors.flip(1)[:, :keep].float()
+    directions = F.normalize(centred.T @ vectors, dim=0) if wide else vectors
+    return mean, (directions * values.pow(EIGENVALUE_POWER)).contiguous()
 
 
 def _save(fitted: dict[str, torch.Tensor], folder: Path, facts: dict[str, Any]) -> None:
