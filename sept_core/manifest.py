@@ -128,8 +128,8 @@ def write(
     missing = [name for name in REQUIRED if name not in header]
     if missing:
         raise errors.ManifestError(f"The manifest's header lacks {', '.join(missing)}.")
-    given = {"manifest": rows, "locations": locations, "guard": guard}
-    tables = {name: _conform(table, TABLES[name], name) for name, table in given.items()}
+    given = zip(TABLES, (rows, locations, guard), strict=True)
+    tables = {name: _conform(table, name) for name, table in given}
     _check_before_writing(tables, header["guard"])
     for name, table in tables.items():
         with files.write_then_rename(folder / f"{name}.parquet") as temporary:
@@ -172,10 +172,7 @@ def content_hash(rows: pa.Table) -> str:
     """
     columns = [_canonical(rows[name].to_pylist()) for name in HASHED]
     lines = sorted(_line(values) for values in zip(*columns, strict=True))
-    digest = hashlib.sha256(_line(HASHED))
-    for line in lines:
-        digest.update(line)
-    return digest.hexdigest()
+    return hashlib.sha256(b"".join([_line(HASHED), *lines])).hexdigest()
 
 
 class ImageReader:
@@ -279,8 +276,9 @@ def _line(values: tuple[Any, ...]) -> bytes:
     return json.dumps(values, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
-def _conform(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
-    """The table with exactly the schema's columns and types; no place is ''."""
+def _conform(table: pa.Table, what: str) -> pa.Table:
+    """The table with exactly the columns and types of its schema; no place is ''."""
+    schema = TABLES[what]
     if set(table.column_names) != set(schema.names):
         odd = sorted(set(table.column_names) ^ set(schema.names))
         raise errors.ManifestError(
@@ -291,10 +289,9 @@ def _conform(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
         table = table.select(schema.names).cast(schema)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as problem:
         raise errors.ManifestError(f"{what}.parquet: {problem}.") from None
-    for name in set(PLACE) & set(schema.names):
-        table = table.set_column(
-            table.column_names.index(name), schema.field(name), pc.fill_null(table[name], "")
-        )
+    for number, name in enumerate(schema.names):
+        if name in PLACE:
+            table = table.set_column(number, schema.field(name), pc.fill_null(table[name], ""))
     return table.replace_schema_metadata(None)
 
 
@@ -352,12 +349,12 @@ def load(folder: Path, header: dict[str, Any]) -> Manifest:
         ManifestError: one cannot be read or has other columns.
     """
     tables = {}
-    for name, schema in TABLES.items():
+    for name in TABLES:
         try:
             table = pq.read_table(folder / f"{name}.parquet")
         except (OSError, pa.ArrowException) as problem:
             raise errors.ManifestError(f"{name}.parquet cannot be read ({problem}).") from None
-        tables[name] = _conform(table, schema, name)
+        tables[name] = _conform(table, name)
     return Manifest(folder, header, tables["manifest"], tables["locations"], tables["guard"])
 
 

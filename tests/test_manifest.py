@@ -25,7 +25,7 @@ RELAXED = settings(
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1)
 floats = st.floats(-1, 1).map(lambda value: round(value, 6))
-counts = st.integers(0, 2**31 - 1)
+counts = st.integers(0, 2**31 - 2)
 maybe = st.one_of(st.none(), names)
 
 

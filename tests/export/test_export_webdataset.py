@@ -61,6 +61,7 @@ def test_an_impossible_shard_size_is_refused(world: World, tmp_path: Path) -> No
         run.export(world.manifest, "webdataset", tmp_path / "out", options={"images_per_shard": 0})
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it closes late
 def test_loads_in_webdataset(world: World, tmp_path: Path) -> None:
     library = pytest.importorskip("webdataset")
     run.export(world.manifest, "webdataset", tmp_path / "out")

@@ -1,0 +1,61 @@
+"""docs/formats.md names every format, and its snippets run on real exports."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from export_world import World
+
+from sept_core import files, manifest
+from sept_core.export import registry, run
+
+TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+SECTIONS = dict(re.findall(r"^## ([\w, -]+).*?\n(.*?)(?=^## |\Z)", TEXT, re.M | re.S))
+SNIPPETS = {
+    name: match[1]
+    for name, text in SECTIONS.items()
+    if (match := re.search(r"```python\n(.*?)```", text, re.S))
+}
+FILES = {
+    "csv": "subset.csv",
+    "jsonl": "subset.jsonl",
+    "txt": "subset.txt",
+    "datacomp": "subset.npy",
+}
+
+
+def test_every_format_has_its_section() -> None:
+    named = [name for title in SECTIONS for name in title.split(", ")]
+    assert named == list(registry.FORMATS)
+
+
+def test_every_column_is_named() -> None:
+    assert all(f"`{name}`" in SECTIONS["native"] for name in manifest.SCHEMA.names)
+    assert all(f"`{name}`" in SECTIONS["native"] for name in manifest.UNHASHED)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of webdataset
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_snippet_runs(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for library in re.findall(r"^(?:import|from) (\w+)", SNIPPETS[name], re.M):
+        if importlib.util.find_spec(library) is None:
+            pytest.skip(f"{library} is not installed")
+    keys = tmp_path / "keys.npy"
+    np.save(keys, np.array(world.uids, files.UID_DTYPE))
+    options = {"pool_keys": str(keys)} if name == "ssl-data-curation" else {}
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    run.export(world.manifest, name, Path(FILES.get(name, "subset")), options=options)
+    scope: dict[str, object] = {}
+    exec(compile(SNIPPETS[name], f"docs/formats.md: {name}", "exec"), scope)
+    if name == "native":
+        assert scope["first"] == world.images[world.uids[0]]
+    if name == "ssl-data-curation":
+        assert [uid.decode() for uid in scope["uids"]] == world.uids  # type: ignore[attr-defined]
+    if name in ("csv", "jsonl", "txt", "flat"):
+        found = next(scope[key] for key in ("paths", "rows", "sizes") if key in scope)
+        assert len(found) == len(world.uids)  # type: ignore[arg-type]
