@@ -24,7 +24,7 @@ GRAY = (0.299, 0.587, 0.114)
 BLUR_SIGMA = (0.1, 2.0)
 
 # RGB to luma and two chroma axes; hue turns the chroma plane (exactly, unlike HSV's hexagon).
-_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]])
+_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 
 
 @dataclass(frozen=True)

@@ -145,9 +145,9 @@ def _learning_rate(narrow: bool, transformer: bool, batch: int) -> float:
 
 
 def _queue(subset_size: int, batch: int) -> int:
-    """Whole symmetric batches, at most a quarter of the subset (METHOD §6), at most 4,096."""
-    keys = 2 * batch
-    return max(keys, min(4096, subset_size // 4) // keys * keys)
+    """At most a quarter of the subset (METHOD §6), at most 4,096, in whole batches of keys."""
+    most, keys = max(1, min(4096, subset_size // 4)), 2 * batch
+    return most // keys * keys or most
 
 
 def from_dict(values: dict[str, Any]) -> PretrainSettings:
@@ -199,6 +199,11 @@ def validate(settings: PretrainSettings, subset_size: int) -> None:
     )
     _require(0 < s.augment.crop_min <= 1, f"crop_min {s.augment.crop_min} must be in (0, 1]")
     _require(s.temperature > 0, f"temperature {s.temperature} must be above 0")
+    _require(
+        s.method != "moco" or 1 <= s.queue <= max(1, subset_size // 4),
+        f"queue {s.queue} must be at most a quarter of the {subset_size} images "
+        "(an image would soon meet its own old keys)",
+    )
     _require(0 <= s.ema < 1, f"ema {s.ema} must be in [0, 1)")
     _require(0 <= s.warmup < 1, f"warmup {s.warmup} is a share of the steps, in [0, 1)")
     _require(s.total_steps(subset_size) >= 1, "the run has no steps; raise steps or epochs")

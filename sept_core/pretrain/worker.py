@@ -23,6 +23,7 @@ from sept_core.encoders import backbones, checkpoint, numerics
 from sept_core.pretrain import augment, data, loop, meter, probe
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
+from sept_core.pretrain.methods import registry
 from sept_core.pretrain.settings import PretrainSettings
 
 FORMAT = 1
@@ -42,6 +43,7 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     settings = pretrain_settings.from_dict(asked["pretrain"])
     subset = manifest.read(Path(asked["manifest"]))
     pretrain_settings.validate(settings, len(subset))
+    backbone, _ = build_backbone(settings), registry.find(settings.method)
     _claim(folder, settings, subset.content_hash)
     if (folder / HEADER).exists():
         finished: dict[str, Any] = files.read_json(folder / HEADER)
@@ -52,9 +54,7 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     roots = {name: Path(root) for name, root in asked["roots"].items()}
     with manifest.ImageReader(subset, roots) as reader:
         images = _load_images(subset, reader, folder, settings, job)
-        trained = loop.train(
-            folder, images, len(subset), build_backbone(settings), settings, job, target
-        )
+        trained = loop.train(folder, images, len(subset), backbone, settings, job, target)
     return _leave(folder, trained, settings, subset)
 
 

@@ -23,8 +23,7 @@ class MoCo(Method):
     views = 2
 
     def __init__(self, backbone: nn.Module, dim: int, settings: PretrainSettings) -> None:
-        super().__init__()
-        self.backbone = backbone
+        super().__init__(backbone, dim, settings)
         self.head = MoCoProjectionHead(dim, dim, KEY_SIZE)
         self.key_backbone = copy.deepcopy(backbone)
         self.key_head = copy.deepcopy(self.head)

@@ -11,17 +11,22 @@ from sept_core.pretrain.methods.moco import MoCo
 from sept_core.pretrain.methods.simclr import SimCLR
 from sept_core.pretrain.settings import PretrainSettings
 
-METHODS = {"moco": MoCo, "simclr": SimCLR}
+METHODS: dict[str, type[Method]] = {"moco": MoCo, "simclr": SimCLR}
 
 
-def build(backbone: nn.Module, dim: int, settings: PretrainSettings) -> Method:
-    """The method of the settings around a backbone with `dim` features.
+def find(name: str) -> type[Method]:
+    """The class of a method.
 
     Raises:
         InputError: no method has that name.
     """
-    if settings.method not in METHODS:
+    if name not in METHODS:
         raise errors.InputError(
-            f"method {settings.method!r} is unknown; take one of {', '.join(sorted(METHODS))}."
+            f"method {name!r} is unknown; take one of {', '.join(sorted(METHODS))}."
         )
-    return METHODS[settings.method](backbone, dim, settings)
+    return METHODS[name]
+
+
+def build(backbone: nn.Module, dim: int, settings: PretrainSettings) -> Method:
+    """The method of the settings around a backbone with `dim` features."""
+    return find(settings.method)(backbone, dim, settings)

@@ -18,8 +18,7 @@ class SimCLR(Method):
     views = 2
 
     def __init__(self, backbone: nn.Module, dim: int, settings: PretrainSettings) -> None:
-        super().__init__()
-        self.backbone = backbone
+        super().__init__(backbone, dim, settings)
         self.head = SimCLRProjectionHead(dim, dim, 128)
         loss = DCLLoss if settings.decoupled else NTXentLoss
         self.criterion = loss(temperature=settings.temperature)
