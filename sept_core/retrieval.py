@@ -52,19 +52,6 @@ class NearestTargets:
     similarity: np.ndarray
 
 
-@dataclass(frozen=True)
-class Decay:
-    """How similarity falls along the lists: quantiles over the targets at each rank.
-
-    All (K,) float64; `low`, `median`, `high` are the 10%, 50% and 90% quantiles, NaN where no
-    list is that long.
-    """
-
-    low: np.ndarray
-    median: np.ndarray
-    high: np.ndarray
-
-
 def find_neighbours(
     store: FeatureStore,
     queries: np.ndarray,
@@ -159,7 +146,7 @@ def pool_radius(pool: graph.Graph, uids: np.ndarray) -> np.ndarray:
     return _mean_of_known(pool.similarity[pool.positions(uids), :RADIUS_NEIGHBOURS])
 
 
-# What a similarity means: the floor and the budget curve.
+# What a similarity means: the ruler of the floor.
 
 
 def background_similarities(
@@ -201,15 +188,6 @@ def percentile_of(background: np.ndarray, similarity: np.ndarray) -> np.ndarray:
     """The share, in percent, of background similarities that lie below each given one."""
     percent: np.ndarray = 100 * np.searchsorted(background, similarity) / max(len(background), 1)
     return percent
-
-
-def similarity_decay(neighbours: Neighbours) -> Decay:
-    """How quickly the lists run out of similar images: advice for the budget."""
-    similarity = np.where(np.isfinite(neighbours.similarity), neighbours.similarity, np.nan)
-    quantiles = np.full((3, similarity.shape[1]), np.nan)
-    reached = np.flatnonzero(~np.isnan(similarity).all(axis=0))
-    quantiles[:, reached] = np.nanquantile(similarity[:, reached], [0.1, 0.5, 0.9], axis=0)
-    return Decay(*quantiles)
 
 
 def _mean_of_known(similarity: np.ndarray) -> np.ndarray:
