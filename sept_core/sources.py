@@ -228,7 +228,7 @@ def _kind_of_folder(path: Path) -> str:
     """By what lies at its top: metadata tables, then shards, else it is a plain folder."""
     try:
         with os.scandir(path) as items:
-            top = {item.name: item.is_dir() for item in items}
+            top = {item.name: item.is_dir(follow_symlinks=False) for item in items}
     except OSError as problem:
         raise errors.SourceError(f"{path} cannot be listed: {problem.strerror}.") from problem
     places = ["", *(f"{name}/" for name, is_folder in sorted(top.items()) if is_folder)]

@@ -79,6 +79,8 @@ def columns(file: BinaryIO, path: str) -> Columns:
         with _parquet(file, path) as table:
             names = [n for n in table.schema_arrow.names if _holds_images(table, n)]
             return Columns(names, [n for n in _scalar_columns(table) if n not in names])
+    if paths.suffix_of(path) == ".txt":
+        return Columns([], ["path"])
     first = next((row.values for row in rows(file, path) if not row.problem), {})
     packed = [name for name in first if name in ("image_base64", "image_bytes", "bytes")]
     return Columns(packed, [name for name in first if name not in packed])
@@ -220,6 +222,19 @@ def _list_rows(file: BinaryIO, path: str, skip: str | None) -> Iterator[Numbered
 
 
 def _csv_rows(file: BinaryIO, path: str, skip: str | None) -> Iterator[Numbered]:
+    table, broken = _read_csv(file, path)
+    number = 0
+    for batch in table.drop_columns([skip] if skip else []).to_batches(_BATCH):
+        for row in batch.to_pylist():
+            yield Numbered(number, {name: _scalar(value) for name, value in row.items()})
+            number += 1
+    for problem in broken:
+        yield Numbered(number, {}, problem)
+        number += 1
+
+
+def _read_csv(file: BinaryIO, path: str) -> tuple[pa.Table, list[str]]:
+    """The whole table, since a column's type shows in its last row only; and the broken rows."""
     broken: list[str] = []
 
     def keep_aside(row: Any) -> str:
@@ -236,18 +251,13 @@ def _csv_rows(file: BinaryIO, path: str, skip: str | None) -> Iterator[Numbered]
                 column_types=dict.fromkeys(TEXT_COLUMNS, pa.string())
             ),
         )
-    except (pa.ArrowException, UnicodeDecodeError) as problem:
+        if any(map(_is_binary, table.schema.types)):
+            raise UnicodeError(f"{table.column_names} hold other than UTF-8")
+    except (pa.ArrowException, UnicodeError) as problem:
         raise errors.SourceError(
             f"{path} is not a csv table ({problem}); it needs a header line and UTF-8 text."
         ) from problem
-    number = 0
-    for batch in table.drop_columns([skip] if skip else []).to_batches(_BATCH):
-        for row in batch.to_pylist():
-            yield Numbered(number, {name: _scalar(value) for name, value in row.items()})
-            number += 1
-    for problem_text in broken:
-        yield Numbered(number, {}, problem_text)
-        number += 1
+    return table, broken
 
 
 def _jsonl_rows(file: BinaryIO, path: str, skip: str | None) -> Iterator[Numbered]:

@@ -15,6 +15,9 @@ SPLITS = {
 }
 """Names of splits, in lower case, as folders or tables give them."""
 
+SEARCH_SPLITS = ("train",)
+"""What retrieval and selection search with."""
+
 HELDOUT_SPLITS = ("val", "test")
 """Read by the guard, held-out diagnostics and evaluation only, never by the search."""
 
@@ -45,23 +48,25 @@ def _layout(folders: Sequence[list[str]]) -> tuple[int, bool]:
     """How many wrapping folders to pass over, and whether splits come next."""
     depth = 0
     while True:
-        tops = {below[depth] if len(below) > depth else "" for below in folders}
+        tops = {below[depth] for below in folders if len(below) > depth}
         if tops and all(top.lower() in SPLITS for top in tops):
             return depth, True
-        if len(tops) != 1 or tops == {""}:
+        if len(tops) != 1 or any(len(below) == depth for below in folders):
             return depth, False
         depth += 1
 
 
 def _assigned(entry: sources.FileEntry, folders: list[str], has_splits: bool) -> sources.FileEntry:
-    classes = folders[1:] if has_splits else folders
-    label = next((entry.metadata[c] for c in LABEL_COLUMNS if c in entry.metadata), None)
-    if label is None and classes:
-        label = classes[0]
-    split = _split(entry.metadata.get("split"), entry.rel_path)
-    if split is None:
-        split = SPLITS[folders[0].lower()] if has_splits else "train"
-    return replace(entry, label=None if label is None else str(label), split=split)
+    layout_split, classes = "train", folders
+    if has_splits and folders:
+        layout_split, classes = SPLITS[folders[0].lower()], folders[1:]
+    named = (entry.metadata.get(column) for column in LABEL_COLUMNS)
+    label = next((value for value in named if value is not None), classes[0] if classes else None)
+    return replace(
+        entry,
+        label=None if label is None else str(label),
+        split=_split(entry.metadata.get("split"), entry.rel_path) or layout_split,
+    )
 
 
 def _split(value: tables.Scalar, where: str) -> str | None:
