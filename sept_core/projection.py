@@ -21,15 +21,18 @@ import faiss
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import umap
 from sklearn import manifold
 
 from sept_core import errors, files, jobfolder, scoring
 from sept_core.features import FeatureStore
 from sept_core.index import blocks
 
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)  # not needed
+    import umap
+
 FEWEST = 10
-"""Fewer images than this are laid out by principal components alone."""
+"""Fewer images are laid out by principal components alone, and so are those all alike."""
 
 ANCHORS = 5
 """Sampled images that place an image which is not in the sample."""
@@ -82,7 +85,7 @@ def lay_out(store: FeatureStore, settings: Settings) -> Layout:
     uids = scoring.background_sample(store, settings.seed, settings.sample)
     vectors = store.vectors_of(uids).astype(np.float32)
     start = _principal_plane(vectors)
-    if len(uids) < FEWEST:
+    if len(uids) < FEWEST or not np.ptp(start, axis=0).all():  # UMAP needs a start that has an area
         return Layout(vectors, start)
     count = min(settings.n_neighbors, len(uids) - 1)
     with warnings.catch_warnings():
