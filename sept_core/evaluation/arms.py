@@ -25,8 +25,8 @@ class Arm:
 
     @property
     def trained_once(self) -> bool:
-        """Whether several seeds share one network."""
-        return len(self.checkpoints) > 1 and len(set(self.checkpoints.values())) == 1
+        """Whether all seeds share one network."""
+        return len(set(self.checkpoints.values())) == 1
 
     def weights(self, seed: int) -> str:
         """Names the network of a seed: the SHA-256 of its weights and its card's content."""

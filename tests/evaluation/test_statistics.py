@@ -1,0 +1,87 @@
+"""Intervals against scipy, and sentences that claim no more than the intervals hold."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from sept_core.evaluation import statistics
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=8))
+def test_t_interval_matches_scipy(values: list[float]) -> None:
+    array = np.array(values)
+    interval = statistics.t_interval(array)
+    assert interval is not None
+    if np.ptp(array) < 1e-9:
+        assert interval == pytest.approx((array.mean(), array.mean()))
+        return
+    expected = stats.t.interval(0.95, len(array) - 1, array.mean(), stats.sem(array))
+    assert interval == pytest.approx(expected)
+
+
+def test_one_seed_has_no_t_interval() -> None:
+    assert statistics.t_interval(np.array([0.5])) is None
+    assert statistics.mean(np.array([0.5])) == statistics.Mean(0.5, None, 1)
+
+
+def test_bootstrap_matches_scipy() -> None:
+    rng = np.random.default_rng(3)
+    correct, other = rng.random((3, 800)) < 0.7, rng.random((3, 800)) < 0.6
+    result = statistics.difference(correct, other)
+    paired = (correct.astype(float) - other).mean(axis=0)
+    expected = stats.bootstrap(
+        (paired,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert result.over_images == pytest.approx((expected.low, expected.high), abs=0.004)
+    assert result.value == pytest.approx(paired.mean())
+    seeds = (correct.astype(float) - other).mean(axis=1)
+    assert result.over_seeds == statistics.t_interval(seeds)
+
+
+def test_pairing_sees_a_difference_that_the_means_hide() -> None:
+    rng = np.random.default_rng(0)
+    level = np.array([0.2, 0.5, 0.8])[:, None]  # seeds differ far more than the arms
+    draws = rng.random((3, 2000))
+    result = statistics.difference(draws < level + 0.05, draws < level)
+    assert result.distinguishable and result.value == pytest.approx(0.05, abs=0.01)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 1000), st.integers(1, 4))
+def test_turning_the_pair_round_turns_the_result_round(seed: int, seeds: int) -> None:
+    rng = np.random.default_rng(seed)
+    one, other = rng.random((2, seeds, 60)) < 0.5
+    there, back = statistics.difference(one, other), statistics.difference(other, one)
+    assert there.value == pytest.approx(-back.value)
+    assert there.interval == pytest.approx((-back.interval[1], -back.interval[0]))
+    assert there.distinguishable == back.distinguishable
+    assert there.interval[0] <= there.value <= there.interval[1]
+
+
+def test_the_wider_interval_decides() -> None:
+    result = statistics.Difference(0.02, (-0.01, 0.05), (0.01, 0.03), 3)
+    assert result.interval == (-0.01, 0.05) and not result.distinguishable
+    same_networks = statistics.Difference(0.02, (0.02, 0.02), (-0.01, 0.04), 3)
+    assert same_networks.interval == (-0.01, 0.04) and not same_networks.distinguishable
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "expected"),
+    [
+        (0.027, (0.011, 0.043), "curated is better than random (+2.7 points, 95% interval +1.1 to"),
+        (-0.027, (-0.043, -0.011), "curated is worse than random (-2.7 points"),
+        (0.007, (-0.009, 0.023), "curated and random are not distinguishable (+0.7 points"),
+        (0.0, (0.0, 0.0), "curated and random are not distinguishable"),
+    ],
+)
+def test_sentences(value: float, interval: tuple[float, float], expected: str) -> None:
+    result = statistics.Difference(value, interval, interval, 3)
+    assert statistics.sentence("curated", "random", result).startswith(expected)
+
+
+def test_a_single_seed_is_named() -> None:
+    result = statistics.Difference(0.1, None, (0.05, 0.15), 1)
+    assert statistics.sentence("a", "b", result).endswith("1 seed).")

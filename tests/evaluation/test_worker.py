@@ -1,0 +1,215 @@
+"""The evaluation job on a drawn target: known answers, resuming, honest sentences."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from PIL import Image
+
+from sept_core import errors, files, jobfolder, sources
+from sept_core.encoders import backbones, checkpoint
+from sept_core.evaluation import results, target, worker
+
+SPEC = {"name": "resnet10-narrow", "stem": "standard"}
+CARD = {
+    "backbone": SPEC,
+    "image_size": 16,
+    "mean": [0.5] * 3,
+    "std": [0.25] * 3,
+    "method": "simclr",
+    "kind": "self-supervised",
+}
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Red, green and blue noise: 6 training and 8 test images of each; one file is broken."""
+    root = tmp_path_factory.mktemp("target")
+    rng = np.random.default_rng(0)
+    rows = []
+    for split, count in (("train", 6), ("val", 2), ("test", 8)):
+        for number in range(3 * count):
+            pixels = rng.integers(0, 120, (16, 16, 3), np.uint8)
+            pixels[:, :, number % 3] += 120
+            name = f"{split}{number}.png"
+            out = io.BytesIO()
+            Image.fromarray(pixels).save(out, "PNG")
+            (root / name).write_bytes(out.getvalue())
+            rows.append(_row(root, name, "rgb"[number % 3], split))
+    (root / "broken.png").write_bytes(b"no image")
+    rows.append(_row(root, "broken.png", "r", "test"))
+    _write(root / "target.parquet", rows)
+    return root
+
+
+def _row(root: Path, name: str, label: str | None, split: str) -> dict[str, Any]:
+    place = {"source": "t", "root": str(root), "rel_path": name, "member": ""}
+    return place | {"offset": -1, "size": -1, "label": label, "split": split}
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    sources.write_worklist(path, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
+
+
+def _checkpoint(folder: Path, seed: int) -> str:
+    torch.manual_seed(seed)
+    checkpoint.save(folder, backbones.build(SPEC), CARD)
+    return str(folder)
+
+
+def _job(folder: Path, task: Path, arms: list[dict[str, Any]], **changes: Any) -> Any:
+    (folder / "job").mkdir(exist_ok=True)
+    asked = {
+        "arms": arms,
+        "target_worklist": str(task / "target.parquet"),
+        "readouts": ["knn", "linear"],
+        "labels": ["2-shot", "all"],
+        "seeds": [0, 1],
+        "out": str(folder / "out"),
+    }
+    files.write_json(folder / "job" / "settings.json", asked | changes)
+    return jobfolder.JobFolder(folder / "job")
+
+
+def _arms(folder: Path) -> list[dict[str, Any]]:
+    trained = {"name": "curated", "checkpoint": _checkpoint(folder / "run", 1)}
+    return [{"name": "random-init", "checkpoint": None, "backbone": None}, trained]
+
+
+def test_known_answer_and_every_score_once(tmp_path: Path, task: Path) -> None:
+    report = worker.main(_job(tmp_path, task, _arms(tmp_path)))
+    scores = list(results.read(tmp_path / "out").values())
+    assert len(scores) == 2 * 2 * 2 * 2
+    full = [score for score in scores if score.labels == "all"]
+    assert all(score.accuracy > 0.9 and score.n_train == 18 for score in full)  # colour is easy
+    assert {score.n_train for score in scores if score.labels == "2-shot"} == {6}
+    assert all(score.n_test == 24 for score in scores)
+    for score in scores:
+        correct = results.correct(tmp_path / "out", score.key)
+        assert correct.shape == (24,) and correct.mean() == pytest.approx(score.accuracy)
+    written = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert written == json.loads(json.dumps(report))
+    assert report["target"]["unreadable"] == ["t/broken.png/"]
+    assert len(report["means"]) == 8 and len(report["differences"]) == 4
+    assert all("not distinguishable" in said for said in report["sentences"])
+    assert "curated" in report["notes"][0] and "random-init" not in report["notes"][0]
+
+
+def test_two_equal_arms_differ_by_nothing(tmp_path: Path, task: Path) -> None:
+    path = _checkpoint(tmp_path / "run", 1)
+    arms = [{"name": name, "checkpoint": path} for name in ("a", "b")]
+    report = worker.main(_job(tmp_path, task, arms))
+    for row in report["differences"]:
+        assert row["value"] == 0 and not row["distinguishable"]
+
+
+def test_a_blind_network_is_worse_and_the_report_says_so(tmp_path: Path, task: Path) -> None:
+    seeing = _checkpoint(tmp_path / "run", 1)
+    blind = backbones.build(SPEC)
+    with torch.no_grad():
+        for parameter in blind.parameters():
+            parameter.mul_(0.0).add_(0.01)
+    checkpoint.save(tmp_path / "blind", blind, CARD)
+    arms = [
+        {"name": "blind", "checkpoint": [str(tmp_path / "blind")] * 2},
+        {"name": "seeing", "checkpoint": [seeing, _checkpoint(tmp_path / "run2", 2)]},
+    ]
+    report = worker.main(_job(tmp_path, task, arms, readouts=["knn"], labels=["all"]))
+    (difference,) = report["differences"]
+    assert difference["value"] > 0.4 and difference["distinguishable"]
+    assert report["sentences"][0].startswith("20-NN, all labels: seeing is better than blind (+")
+
+
+def test_fine_tuning_runs_beside_the_frozen_readouts(tmp_path: Path, task: Path) -> None:
+    job = _job(
+        tmp_path,
+        task,
+        _arms(tmp_path),
+        readouts=["finetune"],
+        labels=["all"],
+        seeds=[0],
+        fine_tuning={"epochs": 1, "least_steps": 12, "batch_size": 9},
+    )
+    report = worker.main(job)
+    assert report["fine_tuning"]["least_steps"] == 12
+    assert "random-init, curated" in report["notes"][0]
+    assert all(row["value"] > 0.5 and row["interval"] is None for row in report["means"])
+
+
+def test_an_interrupted_evaluation_does_only_what_is_missing(
+    tmp_path: Path, task: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = _job(tmp_path, task, _arms(tmp_path))
+    whole = worker.main(job)
+    path = tmp_path / "out" / results.LINES
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:10]) + lines[10][:30])  # killed while it wrote a line
+    seen = []
+    score = worker._score
+    monkeypatch.setattr(worker, "_score", lambda *a: seen.append(a[0].key) or score(*a))
+    assert worker.main(job) == whole
+    assert len(seen) == 6
+    assert len(path.read_text().splitlines()) == 16
+    assert worker.main(job) == whole and len(seen) == 6
+
+
+def test_another_network_is_scored_anew(tmp_path: Path, task: Path) -> None:
+    worker.main(_job(tmp_path, task, _arms(tmp_path), seeds=[0], labels=["all"]))
+    _checkpoint(tmp_path / "run", 7)
+    trained = {"name": "curated", "checkpoint": str(tmp_path / "run")}
+    worker.main(_job(tmp_path, task, [trained], seeds=[0], labels=["all"]))
+    scores = results.read(tmp_path / "out").values()
+    assert len([score for score in scores if score.arm == "curated"]) == 4
+
+
+def test_only_train_and_test_are_read(task: Path) -> None:
+    loaded = target.load(task / "target.parquet")
+    assert (len(loaded.train.rows), len(loaded.test.rows)) == (18, 24)
+    assert loaded.classes == ["b", "g", "r"]
+    assert not [name for name in loaded.train.names + loaded.test.names if "val" in name]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([("train0.png", "r", "train"), ("test0.png", "r", "test")], "1 classes to train"),
+        ([("train0.png", "r", "train"), ("train1.png", "g", "train")], "0 to test"),
+        ([("train0.png", None, "train")], "0 classes to train"),
+        (
+            [
+                ("train0.png", "r", "train"),
+                ("train1.png", "g", "train"),
+                ("test2.png", "b", "test"),
+            ],
+            "class 'b' has test images but no training images",
+        ),
+    ],
+)
+def test_targets_that_cannot_be_scored(
+    tmp_path: Path, task: Path, rows: list[tuple[str, str | None, str]], said: str
+) -> None:
+    _write(tmp_path / "t.parquet", [_row(task, *row) for row in rows])
+    with pytest.raises(errors.InputError, match=said):
+        target.load(tmp_path / "t.parquet")
+
+
+def test_arms_and_readouts_that_make_no_sense(tmp_path: Path, task: Path) -> None:
+    path = _checkpoint(tmp_path / "run", 1)
+    good = {"name": "a", "checkpoint": path}
+    cases: list[tuple[list[dict[str, Any]], dict[str, Any], str]] = [
+        ([good, good], {}, "two arms are called 'a'"),
+        ([{"name": "a", "checkpoint": [path] * 3}], {}, "3 checkpoints for 2 seeds"),
+        ([{"name": "r", "checkpoint": None}], {}, "stands alone"),
+        ([good], {"readouts": ["knnn"]}, "knnn"),
+        ([good], {"labels": ["some"]}, "some"),
+    ]
+    for arms, changes, said in cases:
+        with pytest.raises(errors.InputError, match=said):
+            worker.main(_job(tmp_path, task, arms, **changes))
+    with pytest.raises(errors.EncoderError):
+        worker.main(_job(tmp_path, task, [{"name": "a", "checkpoint": str(tmp_path)}]))
