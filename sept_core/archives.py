@@ -77,11 +77,12 @@ def open_reader(opener: Opener, path: str) -> "ZipReader | TarReader":
     Raises:
         RejectedImage: the archive cannot be opened.
     """
-    name = path.lower()
     try:
-        if name.endswith(".zip"):
+        if path.lower().endswith(".zip"):
             return ZipReader(opener)
-        return TarReader(opener, path) if name.endswith(".tar") else PackedTarReader(opener, path)
+        with opener() as file:
+            reader = PackedTarReader if _is_packed(file) else TarReader
+        return reader(opener, path)
     except _DAMAGE as problem:
         raise images.RejectedImage(f"unreadable: damaged archive: {problem}") from problem
 
@@ -198,7 +199,7 @@ def _zip_members(file: BinaryIO) -> Iterator[Member]:
 
 
 def _tar_members(file: BinaryIO) -> Iterator[Member]:
-    packed = file.read(2) == b"\x1f\x8b"
+    packed = _is_packed(file)
     file.seek(0)
     stream = gzip.GzipFile(fileobj=file) if packed else file
     end = None if packed else os.fstat(file.fileno()).st_size
@@ -213,6 +214,11 @@ def _tar_members(file: BinaryIO) -> Iterator[Member]:
         stream.seek(archive.offset)
         if stream.read(tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes garbage for the end
             raise tarfile.ReadError(f"no header at byte {archive.offset}")
+
+
+def _is_packed(file: BinaryIO) -> bool:
+    """By its first bytes: plain tars named `.tar.gz`, and the reverse, are not rare."""
+    return file.read(2) == b"\x1f\x8b"
 
 
 def _tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo, end: int | None) -> Member:

@@ -158,6 +158,8 @@ def _entry(
 def _image(found: folders.Found, metadata: tables.Row | None = None) -> FileEntry:
     """A file that its name and size say is an image, or why they do not."""
     problem = paths.name_problem(found.rel_path) or paths.size_problem(found.size)
+    if problem and archives.is_archive(found.rel_path):
+        problem = "an archive: add it as a source of its own"
     return _entry(found, metadata, problem)
 
 

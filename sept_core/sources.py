@@ -239,7 +239,8 @@ def _kind_of_folder(path: Path) -> str:
     by_suffix = {paths.suffix_of(name): name for name in names}
     if ".parquet" in by_suffix and _has_columns(path, by_suffix[".parquet"], "key", "status"):
         return "img2dataset"
-    is_shards = any(archives.is_archive(name) for name in names)
+    is_nested = any(folder and not name.startswith(".") for name, folder in top.items())
+    is_shards = not is_nested and any(map(archives.is_archive, names))
     return "webdataset" if is_shards and not paths.IMAGE_SUFFIXES & set(by_suffix) else "folder"
 
 

@@ -119,9 +119,11 @@ def choose_columns(
     if image is None and by_path is None:
         image = best_column(found.images, IMAGE_COLUMNS)
         by_path = None if image else best_column(found.scalars, PATH_COLUMNS)
-    if (image or by_path) in names:
-        return image, by_path
     wanted = image or by_path
+    if wanted and paths.suffix_of(wanted) in paths.IMAGE_SUFFIXES:
+        raise errors.SourceError(f"{path} has no header line; give its columns names.")
+    if wanted in names:
+        return image, by_path
     missing = f"no column {wanted!r}" if wanted else "no column known to hold paths or images"
     raise errors.SourceError(
         f"{path} has {missing}; name one as path_column or image_column: {', '.join(names)}."

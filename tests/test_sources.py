@@ -341,6 +341,20 @@ def test_archive(tmp_path: Path, name: str) -> None:
     assert {entry.mtime_ns for entry in entries} == {(tmp_path / name).stat().st_mtime_ns}
 
 
+@pytest.mark.parametrize(("name", "mode"), [("pool.tar", "w:gz"), ("pool.tar.gz", "w")])
+def test_misnamed_tars(tmp_path: Path, name: str, mode: str) -> None:
+    write_tar(tmp_path / name, [("x.jpg", picture(1))], mode)
+    assert contents(*scanned(tmp_path / name)) == {"x.jpg": picture(1)}
+
+
+def test_archives_inside_a_folder_of_images_are_listed(tmp_path: Path) -> None:
+    write(tmp_path / "train/cat/1.jpg", picture(1))
+    write_tar(tmp_path / "more.tar", [("x.jpg", picture(2))])
+    spec, entries = scanned(tmp_path)
+    assert (spec.kind, set(contents(spec, entries))) == ("folder", {"train/cat/1.jpg"})
+    assert problems(entries) == {"more.tar": "an archive: add it as a source of its own"}
+
+
 def test_zip_that_means_harm(tmp_path: Path) -> None:
     path = tmp_path / "evil.zip"
     link = zipfile.ZipInfo("link.jpg")
@@ -658,6 +672,12 @@ def test_columns_can_be_named(tmp_path: Path, suffix: str) -> None:
     spec, entries = scanned(path, path_column="where")
     assert contents(spec, entries) == {"1.jpg": picture(1)}
     assert dict(entries[0].metadata) == {"what": "cat"}
+
+
+def test_csv_without_header_does_not_lose_its_first_image(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", b"1.jpg\n2.jpg\n")
+    with pytest.raises(errors.SourceError, match="no header line"):
+        sources.detect("pool", path)
 
 
 def test_parquet_of_image_bytes(tmp_path: Path) -> None:
