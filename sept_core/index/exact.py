@@ -36,7 +36,6 @@ def search(
     allowed: np.ndarray | None = None,
     device: str = "auto",
     block_rows: int | None = None,
-    checkpoint: Callable[[], None] = lambda: None,
 ) -> lists.Lists:
     """Find the k nearest allowed rows of each query, exactly.
 
@@ -47,7 +46,6 @@ def search(
         allowed: (N,) bool over the store's rows; None allows all.
         device: "cpu", a torch device such as "cuda", or "auto": a GPU if there is one.
         block_rows: vectors in memory at once; never changes the result.
-        checkpoint: called after every block (a job's cancel point).
 
     Raises:
         InputError: k, queries or mask do not fit the store.
@@ -63,7 +61,6 @@ def search(
         scan = _Scan(best, pending, queries[pending], _margin(store), nearest, reach)
         for block in walk:
             scan.take(block)
-            checkpoint()
         pending = scan.cut_too_early()
         reach *= 2
     return best.lists()

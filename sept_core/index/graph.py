@@ -19,8 +19,8 @@ from sept_core.features import FeatureStore
 from sept_core.index import blocks, exact, ivf, lists
 
 FORMAT = 1
-QUERY_ROWS = 8192
-"""Images whose neighbours are searched at once."""
+QUERY_ROWS = 2048
+"""Images whose neighbours are searched at once, between two signs of progress."""
 
 Search = Callable[[np.ndarray, int], lists.Lists]
 

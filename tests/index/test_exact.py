@@ -167,17 +167,3 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         exact.search(store, clustered(2, 6), 1)
     with pytest.raises(errors.InputError, match="mask"):
         exact.search(store, clustered(2, 4), 1, allowed=np.ones(4, bool))
-
-
-def test_the_search_can_be_stopped_between_blocks(tmp_path: Path) -> None:
-    store = write_store(tmp_path, uids_of(50), clustered(50, 4))
-    seen = []
-
-    def stop() -> None:
-        seen.append(1)
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        exact.search(store, clustered(1, 4), 3, device="cpu", block_rows=10, checkpoint=stop)
-    assert len(seen) == 2
