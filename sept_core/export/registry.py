@@ -3,11 +3,11 @@
 In: a manifest, a format's name and a link mode. Out: the format, or an `ExportPlan`.
 """
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from sept_core import errors, manifest
@@ -67,7 +67,7 @@ class ExportPlan:
 
     Attributes:
         count: images in the subset.
-        bytes: of images that will be written, estimated from `SAMPLE` of them.
+        bytes: of the images that will be written, estimated from about `SAMPLE` of them.
         copied_anyway: images that are copied although links were asked for.
         notes: sentences to show before starting.
     """
@@ -108,18 +108,24 @@ def plan(
         NotFoundError, IntegrityError: a sampled image is gone or has changed.
     """
     kind = get(format, link, {}).images
-    archived = opened.rows.filter(pc.not_equal(opened.rows["shard"], ""))["uid"].to_pylist()
+    archived = opened.rows.filter(pc.not_equal(opened.rows["shard"], ""))
     if kind == "packed" or (kind == "linked" and link == "copy"):
-        written = opened.rows["uid"].to_pylist()
+        written = opened.rows
     else:
-        written = archived if kind in ("linked", "archived") else []
-    size = 0
-    if written:
-        sampled = list(itertools.islice(written, 0, None, max(1, len(written) // SAMPLE)))
-        with manifest.ImageReader(opened, roots) as reader:
-            size = sum(len(reader.read(uid)) for uid in sampled) * len(written) // len(sampled)
+        written = archived if kind in ("linked", "archived") else opened.rows.slice(0, 0)
+    with manifest.ImageReader(opened, roots) as reader:
+        size = round(_mean_size(written, reader) * len(written))
     anyway = len(written) if link != "copy" else 0
     return ExportPlan(len(opened), size, anyway, notes(kind, link, len(archived)))
+
+
+def _mean_size(rows: pa.Table, reader: manifest.ImageReader) -> float:
+    """Bytes an image, from plain files and one archive: opening each archive would be slow."""
+    archives = [name for name in pc.unique(rows["shard"]).to_pylist() if name]
+    near = pc.is_in(rows["shard"], value_set=pa.array(["", *archives[:1]]))
+    uids = rows["uid"].filter(near).to_pylist()
+    sampled = uids[:: max(1, len(uids) // SAMPLE)]
+    return sum(len(reader.read(uid)) for uid in sampled) / max(1, len(sampled))
 
 
 def notes(kind: str, link: str, archived: int) -> list[str]:
