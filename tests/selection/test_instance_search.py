@@ -168,6 +168,15 @@ def test_an_approximate_index_that_finds_no_more_is_a_cap():
     world = Approximate(uids("p", 4), uids("t", 1), np.array([[0.9, 0.8, 0.7, 0.6]]))
     result = select(SelectionSettings(budget=4), world, open_gate(world))
     assert (result.picks.num_rows, result.short_because) == (2, "neighbour_cap")
+    assert world.asked == [2]  # asking for longer lists would be in vain
+
+
+def test_images_outside_the_filter_are_not_among_the_considered():
+    world = plain([[0.9, 0.8, 0.7]])
+    entry = open_gate(world, in_filter=np.array([False, True, True]))
+    result = select(SelectionSettings(budget=1), world, entry)
+    assert picked(result) == [uid("p1")]
+    assert (result.funnel["in_filter"], result.funnel["considered"]) == (2, 1)
 
 
 def test_short_of_pool():

@@ -136,6 +136,20 @@ def test_clusters_by_distance_take_the_nearest_first():
     assert picked(select(options, world, open_gate(world))) == world.pool_uids[nearest].tolist()
 
 
+def test_clusters_at_equal_distance_go_by_uid():
+    world = plain(
+        np.full((1, 9), 0.5), pool_clusters=np.zeros(9, int), target_clusters=np.zeros(1, int)
+    )
+    options = SelectionSettings("clusters", budget=9, within_cluster="distance")
+    assert picked(select(options, world, open_gate(world))) == sorted(world.pool_uids.tolist())
+
+
+def test_small_clusters_get_their_rounded_share():
+    world = clustered([0] * 20 + [1] * 20, [0, 0, 0, 0, 0, 1])
+    result = select(SelectionSettings("clusters", budget=4), world, open_gate(world))
+    assert counts(result, world) == [3, 1, 0]  # of 3.33 and 0.67
+
+
 def test_clusters_refill_what_duplicates_cost():
     world = clustered([0] * 10 + [1] * 10, [0, 1])
     copies = dict.fromkeys(uids("p", 5).tolist(), 3)
@@ -184,6 +198,13 @@ def test_coverage_prefers_the_target_that_has_nothing_yet():
     assert picked(result) == [uid("p0"), uid("p2"), uid("p1")]
     assert owners(result) == [uid("t0"), uid("t1"), uid("t0")]
     assert result.picks["target_rank"].to_pylist() == [1, 1, 2]
+
+
+def test_coverage_gives_an_image_to_the_target_it_is_most_similar_to():
+    world = plain([[0.5], [0.9], [0.7]])
+    result = select(SelectionSettings("coverage", budget=1), world, open_gate(world))
+    assert owners(result) == [uid("t1")]
+    assert result.picks["n_targets"].to_pylist() == [3]
 
 
 def test_coverage_goes_on_over_longer_lists(monkeypatch):

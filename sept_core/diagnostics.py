@@ -1,0 +1,300 @@
+"""How a subset looks beside the held-out targets: diagnostics, not evidence (METHOD §5).
+
+In: feature arrays of the subset, of held-out targets and of a random sample, and what is known
+about the picks. Out: numbers by name, and a sentence for each name. Everything pairwise runs in
+blocks, so that memory stays small.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+MOST_ROWS = 10_000
+"""Larger sets are sampled down to this many rows (seeded), which bounds the time."""
+
+CELLS = 4_000_000
+"""Similarities held at once (16 MB in float32)."""
+
+JACKKNIFE_PARTS = 10
+COVERAGE_NEIGHBOURS = 5
+NEAR_DUPLICATE = 0.95
+
+EXPLANATIONS: dict[str, str] = {
+    "kid": "KID×10³ of the subset against held-out targets (0 if they are distributed alike): "
+    "unbiased MMD² with the kernel (cosine + 1)³.",
+    "kid_error": "Standard error of kid, by a jackknife over tenths of both sets.",
+    "kid_floor": "KID×10³ of one half of the held-out targets against the other: the noise.",
+    "kid_random": "KID×10³ of random pool images, as many as the subset, to the same targets.",
+    "kid_random_error": "Standard error of kid_random.",
+    "energy": "Energy distance ×10³ of the subset to the held-out targets: like kid, but no "
+    "difference of the two distributions escapes it.",
+    "energy_error": "Standard error of energy.",
+    "energy_floor": "Energy distance ×10³ between two halves of the held-out targets: the noise.",
+    "energy_random": "Energy distance ×10³ of the random pool images to the held-out targets.",
+    "energy_random_error": "Standard error of energy_random.",
+    "coverage": "Share of held-out targets with a subset image nearer than their 5th nearest "
+    "fellow target (Naeem et al. 2020); grows with the subset.",
+    "coverage_random": "The same share for the random pool images.",
+    "nearest_in_subset": "Redundancy: mean cosine of a subset image to its nearest other one.",
+    "near_duplicates": "Redundancy: share of subset images with another one above cosine 0.95.",
+    "effective_rank": "Directions over which the subset spreads: exp of the entropy of its "
+    "centred singular values (Roy & Vetterli 2007).",
+    "images_per_target_min": "Fewest images that a target owns.",
+    "images_per_target_median": "Median number of images that a target owns.",
+    "images_per_target_gini": "Inequality of images over targets: 0 all equal, near 1 one has all.",
+    "leaks": "Images of the subset that the contamination guard finds among held-out targets.",
+    "fill": "Share of the budget that was filled.",
+    "precision": "Share of the picks whose label is one of the target's, among those with a known "
+    "label; labels serve this score only.",
+    "index_recall": "Measured recall of the neighbour search; 1 for exact search.",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about a selection beside its features; None where it is not.
+
+    Attributes:
+        uids: the B picks.
+        owners: the owning target of each pick, None where no target led to it.
+        targets: all targets that were searched with.
+        budget: images asked for.
+        leaks: picks that the contamination guard finds.
+        labels: label of each pool image where known.
+        target_labels: labels that count as right.
+        index_recall: of the search that the selection used.
+    """
+
+    uids: Sequence[str] = ()
+    owners: Sequence[str | None] = ()
+    targets: Sequence[str] = ()
+    budget: int | None = None
+    leaks: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    target_labels: Collection[str] = ()
+    index_recall: float | None = None
+
+
+@dataclass(frozen=True)
+class TwoSample:
+    """Distances between two samples, each ×10³, with jackknife standard errors.
+
+    The errors are None where a sample is too small to leave parts out.
+    """
+
+    kid: float
+    kid_error: float | None
+    energy: float
+    energy_error: float | None
+
+
+def report(
+    subset: np.ndarray,
+    *,
+    heldout: np.ndarray | None = None,
+    random: np.ndarray | None = None,
+    facts: Facts | None = None,
+    seed: int = 0,
+) -> dict[str, float | None]:
+    """All diagnostics by the names of `EXPLANATIONS`; None where the inputs do not allow one.
+
+    Call it once with the retrieval encoder's features and once with a second encoder's.
+
+    Args:
+        subset: (B, D) float vectors of the picks, not 0.
+        heldout: (H, D) of the target's test split; None without one.
+        random: (B, D) of as many random pool images.
+        facts: what is known beside the features.
+        seed: of the samples, halves and jackknife parts.
+    """
+    found: dict[str, float | None] = dict.fromkeys(EXPLANATIONS)
+    subset = _unit(subset)
+    if heldout is not None:
+        heldout = _unit(heldout)
+        found |= _against(subset, heldout, seed, "")
+        found |= _noise_floor(heldout, seed)
+        if random is not None:
+            found |= _against(_unit(random), heldout, seed, "_random")
+    if len(subset) > 1:
+        nearest = nearest_other(subset, seed)
+        found["nearest_in_subset"] = float(nearest.mean())
+        found["near_duplicates"] = float((nearest > NEAR_DUPLICATE).mean())
+        found["effective_rank"] = effective_rank(subset)
+    return found | _bookkeeping(len(subset), facts or Facts())
+
+
+def two_sample(x: np.ndarray, y: np.ndarray, seed: int = 0) -> TwoSample:
+    """KID (Bińkowski et al. 2018) and energy distance of two samples of unit vectors.
+
+    Both are unbiased MMD² estimates over all pairs. KID's kernel (x·y/d + 1)³ is taken on
+    vectors of length √d, which makes it (cosine + 1)³ for every encoder; the energy distance is
+    the MMD² of the kernel −‖x − y‖. The error is a delete-a-part jackknife.
+
+    Args:
+        x: (n, D) float32 unit vectors, n ≥ 2.
+        y: (m, D) float32 unit vectors, m ≥ 2.
+        seed: of the sample (beyond `MOST_ROWS`) and of the parts.
+    """
+    x, y = _sample(x, seed), _sample(y, seed)
+    parts = max(1, min(JACKKNIFE_PARTS, len(x) // 2, len(y) // 2))
+    xs, ys = np.array_split(x, parts), np.array_split(y, parts)
+    within_x, within_y = _kernel_sums(xs, xs, same=True), _kernel_sums(ys, ys, same=True)
+    between = _kernel_sums(xs, ys, same=False)
+    sizes = np.array([len(part) for part in xs + ys]).reshape(2, parts)
+
+    def estimate(kept: np.ndarray) -> np.ndarray:
+        n, m = sizes[:, kept].sum(axis=1)
+        square = np.ix_(np.arange(2), kept, kept)
+        xx, yy, xy = (sums[square].sum(axis=(1, 2)) for sums in (within_x, within_y, between))
+        return np.asarray(1e3 * (xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m)))
+
+    every = np.arange(parts)
+    kid, energy = estimate(every).tolist()
+    if parts < JACKKNIFE_PARTS:
+        return TwoSample(kid, None, energy, None)
+    without = np.array([estimate(np.delete(every, part)) for part in every])
+    errors = np.sqrt((parts - 1) * without.var(axis=0)).tolist()
+    return TwoSample(kid, errors[0], energy, errors[1])
+
+
+def coverage(heldout: np.ndarray, subset: np.ndarray, seed: int = 0) -> float:
+    """Share of held-out targets that the subset covers (Naeem et al. 2020).
+
+    A target is covered when some subset image is nearer to it than its 5th nearest fellow.
+
+    Args:
+        heldout: (H, D) float32 unit vectors, H ≥ 2.
+        subset: (B, D) float32 unit vectors, B ≥ 1.
+        seed: of the sample of targets beyond `MOST_ROWS`.
+    """
+    heldout = _sample(heldout, seed)
+    k = min(COVERAGE_NEIGHBOURS, len(heldout) - 1)
+    covered = 0
+    for rows in _blocks(len(heldout), max(len(heldout), len(subset))):
+        fellows = heldout[rows] @ heldout.T
+        fellows[np.arange(len(fellows)), np.arange(rows.start, rows.stop)] = -np.inf
+        radius = np.partition(fellows, -k, axis=1)[:, -k]
+        covered += int(((heldout[rows] @ subset.T).max(axis=1) > radius).sum())
+    return covered / len(heldout)
+
+
+def nearest_other(subset: np.ndarray, seed: int = 0) -> np.ndarray:
+    """(min(B, MOST_ROWS),) float32: cosine of images to their nearest other one in the subset.
+
+    Args:
+        subset: (B, D) float32 unit vectors, B ≥ 2.
+        seed: of the sample of images asked about; all of them answer.
+    """
+    asked = np.random.default_rng(seed).permutation(len(subset))[:MOST_ROWS]
+    nearest = np.empty(len(asked), np.float32)
+    for rows in _blocks(len(asked), len(subset)):
+        cosines = subset[asked[rows]] @ subset.T
+        cosines[np.arange(len(cosines)), asked[rows]] = -np.inf
+        nearest[rows] = cosines.max(axis=1)
+    return nearest
+
+
+def effective_rank(vectors: np.ndarray) -> float:
+    """Exp of the entropy of the centred singular values (Roy & Vetterli 2007); 0 without spread.
+
+    Args:
+        vectors: (n, D) float.
+    """
+    centred = vectors - vectors.mean(axis=0, dtype=np.float64)
+    eigenvalues = np.linalg.eigvalsh(centred.T @ centred)
+    singular = np.sqrt(np.clip(eigenvalues, 0, None))
+    singular = singular[singular > 1e-6 * singular.max(initial=0)]
+    shares = singular / singular.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else 0.0
+
+
+def gini(counts: np.ndarray) -> float:
+    """Gini coefficient of counts (n,), not all 0: 0 when equal, 1 − 1/n when one has all."""
+    ordered = np.sort(counts)
+    n = len(ordered)
+    weighted = (np.arange(1, n + 1) * ordered).sum()
+    return float(2 * weighted / (n * ordered.sum()) - (n + 1) / n)
+
+
+def _against(
+    sample: np.ndarray, heldout: np.ndarray, seed: int, suffix: str
+) -> dict[str, float | None]:
+    """The distances of a sample to the held-out targets."""
+    if min(len(sample), len(heldout)) < 2:
+        return {}
+    found = two_sample(sample, heldout, seed)
+    return {
+        f"kid{suffix}": found.kid,
+        f"kid{suffix}_error": found.kid_error,
+        f"energy{suffix}": found.energy,
+        f"energy{suffix}_error": found.energy_error,
+        f"coverage{suffix}": coverage(heldout, sample, seed),
+    }
+
+
+def _noise_floor(heldout: np.ndarray, seed: int) -> dict[str, float | None]:
+    """What two samples of the very same distribution give."""
+    shuffled = heldout[np.random.default_rng(seed).permutation(len(heldout))]
+    first, second = np.array_split(shuffled, 2)
+    if len(second) < 2:
+        return {}
+    found = two_sample(first, second, seed)
+    return {"kid_floor": found.kid, "energy_floor": found.energy}
+
+
+def _bookkeeping(size: int, facts: Facts) -> dict[str, float | None]:
+    found: dict[str, float | None] = {"leaks": facts.leaks, "index_recall": facts.index_recall}
+    if facts.budget:
+        found["fill"] = size / facts.budget
+    known = [facts.labels[uid] for uid in facts.uids if uid in facts.labels]
+    if known and facts.target_labels:
+        right = set(facts.target_labels)
+        found["precision"] = sum(label in right for label in known) / len(known)
+    owned = Counter(facts.owners)
+    counts = np.array([owned[target] for target in facts.targets])
+    if counts.any():
+        found["images_per_target_min"] = float(counts.min())
+        found["images_per_target_median"] = float(np.median(counts))
+        found["images_per_target_gini"] = gini(counts)
+    return found
+
+
+def _kernel_sums(xs: list[np.ndarray], ys: list[np.ndarray], *, same: bool) -> np.ndarray:
+    """(2, G, G) float64: the sums of both kernels over every pair of parts.
+
+    `same` leaves out each vector's pair with itself and uses the symmetry.
+    """
+    sums = np.zeros((2, len(xs), len(ys)))
+    for i, x in enumerate(xs):
+        for j, y in enumerate(ys):
+            if same and j < i:
+                sums[:, i, j] = sums[:, j, i]
+                continue
+            cosines = x @ y.T
+            for kernel, values in enumerate(
+                ((cosines + 1) ** 3, -np.sqrt(np.maximum(2 - 2 * cosines, 0)))
+            ):
+                diagonal = np.trace(values, dtype=np.float64) if same and i == j else 0.0
+                sums[kernel, i, j] = values.sum(dtype=np.float64) - diagonal
+    return sums
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """Float32 rows of length 1; stored float16 vectors are so only nearly."""
+    wide = np.asarray(vectors, np.float32)
+    return np.asarray(wide / np.linalg.norm(wide, axis=1, keepdims=True))
+
+
+def _sample(vectors: np.ndarray, seed: int) -> np.ndarray:
+    """At most `MOST_ROWS` rows, in random order, so that parts are alike."""
+    order = np.random.default_rng(seed).permutation(len(vectors))[:MOST_ROWS]
+    return np.asarray(vectors[order])
+
+
+def _blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Slices of the rows that keep a block of similarities within `CELLS`."""
+    step = max(1, CELLS // max(columns, 1))
+    for low in range(0, rows, step):
+        yield slice(low, min(low + step, rows))
