@@ -1,2 +1,134 @@
-def report(*a, **k):
-    return {}
+"""The diagnostics report of a selection (METHOD §5), with one encoder or two.
+
+Held-out images are opened here and by the guard only. True pool labels, where somebody has them,
+score the result; nothing that selects ever sees them.
+"""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sept_core import errors, features, files
+from sept_core import targets as target_layout
+from sept_core.catalogue import images
+from sept_core.pipeline import curation, guarding, projects
+from sept_core.pipeline.projects import Project
+
+
+def report(
+    project: Project,
+    selection_id: str,
+    *,
+    labels: Path | None = None,
+    second: str | None = None,
+) -> dict[str, Any]:
+    """Every diagnostic by name, under the selection's encoder and, as `second_…`, another one.
+
+    Args:
+        project: the open project.
+        selection_id: its id or the beginning of it.
+        labels: a csv with columns `key` and `label` of the pool's true classes; the key is a
+            source's own id, a path, or the file name without its ending.
+        second: id or spec of an independent encoder that has embedded pool and targets.
+
+    Raises:
+        NotFoundError: no such selection or encoder.
+        InputError: the label file cannot be read or names no image of the selection.
+    """
+    record = curation.find(project, selection_id)
+    picks = curation.picks(project, selection_id)
+    facts = _facts(project, record, picks, labels)
+    found = _measured(project, record, picks, record["encoder_id"], facts)
+    if second is not None:
+        other = _measured(project, record, picks, projects.find_encoder(project, second), None)
+        found |= {f"second_{name}": value for name, value in other.items() if value is not None}
+    return {"selection": record["selection"], "funnel": record["funnel"], **found}
+
+
+def _measured(
+    project: Project, record: dict[str, Any], picks: pa.Table, encoder_id: str, facts: Any
+) -> dict[str, float | None]:
+    from sept_core import diagnostics
+
+    pool = _pool_of(project, record, encoder_id)
+    live = images.eligible(project.db, "pool", record["filter"])
+    random = live[files.hashed_order(record["settings"]["seed"] + 1, live)[: picks.num_rows]]
+    return diagnostics.report(
+        pool.vectors_of(curation.uids_of(picks)),
+        _heldout(project, record, encoder_id),
+        features.FeatureStore(project.paths.pool_features(encoder_id)).vectors_of(random),
+        facts,
+        record["settings"]["seed"],
+    )
+
+
+def _pool_of(project: Project, record: dict[str, Any], encoder_id: str) -> features.FeatureStore:
+    """The store that holds the picks: the pool's, or the target's own (`target-images-only`)."""
+    if record["settings"]["strategy"] == "target-images-only":
+        return features.FeatureStore(
+            project.paths.target_features(encoder_id, record["target_ids"][0])
+        )
+    return features.FeatureStore(project.paths.pool_features(encoder_id))
+
+
+def _heldout(project: Project, record: dict[str, Any], encoder_id: str) -> np.ndarray | None:
+    """(H, D) features of all held-out images of the target sets; None without any."""
+    stores = [
+        features.FeatureStore(project.paths.target_features(encoder_id, target, heldout=True))
+        for target in record["target_ids"]
+    ]
+    parts = [store.gather(np.arange(len(store))) for store in stores if len(store)]
+    return np.concatenate(parts) if parts else None
+
+
+def _facts(
+    project: Project, record: dict[str, Any], picks: pa.Table, labels: Path | None
+) -> Any:
+    from sept_core import diagnostics
+
+    stores = [
+        features.FeatureStore(project.paths.target_features(record["encoder_id"], target))
+        for target in record["target_ids"]
+    ]
+    guard = guarding.check(
+        project, record["encoder_id"], tuple(record["target_ids"]), wanted=True
+    )
+    owners = [uid or "" for uid in picks["target_uid"].to_pylist()]
+    return diagnostics.Facts(
+        owners=np.array(owners, files.UID_DTYPE),
+        targets=np.concatenate([store.uids for store in stores]),
+        budget=record["settings"]["budget"],
+        leaks=int(np.isin(curation.uids_of(picks), guard.leaked).sum()),
+        relevant=None if labels is None else _relevant(project, record, picks, labels),
+        index_recall=1.0,
+    )
+
+
+def _relevant(
+    project: Project, record: dict[str, Any], picks: pa.Table, path: Path
+) -> np.ndarray:
+    """(n,) bool, for the picks with a known label: is it one of the target's classes?"""
+    try:
+        with path.open(newline="") as file:
+            known = {row["key"]: row["label"] for row in csv.DictReader(file)}
+    except (OSError, KeyError, UnicodeDecodeError) as problem:
+        raise errors.InputError(
+            f"{path} cannot be read as labels ({problem}); give a csv with key and label."
+        ) from None
+    wanted: set[str] = set()
+    for target in record["target_ids"]:
+        rows = images.labelled(project.db, target, target_layout.SEARCH_SPLITS).to_pylist()
+        wanted |= {row["label"] for row in rows if row["label"]}
+    hits = []
+    for row in images.locations(project.db, picks["uid"].to_pylist()).to_pylist():
+        name = row["member"] or row["rel_path"]
+        for key in (row["source_uid"], name, Path(name).stem):
+            if key in known:
+                hits.append(known[key] in wanted)
+                break
+    if not hits:
+        raise errors.InputError(f"{path} labels none of the selection's images; check its keys.")
+    return np.array(hits)

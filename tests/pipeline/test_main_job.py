@@ -1,0 +1,180 @@
+"""The main job through the pipeline's functions, on the small project."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import picture, png, sept
+
+from sept_core import errors, manifest
+from sept_core.export import verify
+from sept_core.pipeline import collections, curation, deciding, delivery, projects
+from sept_core.selection.settings import SelectionSettings
+
+
+def request(budget: int = 20, **settings: object) -> curation.Request:
+    return curation.Request(("toys",), SelectionSettings(budget=budget, **settings))  # type: ignore[arg-type]
+
+
+def test_every_file_is_embedded_or_listed(prepared: Path) -> None:
+    with projects.opened(prepared) as project:
+        state = projects.status(project)
+        rejected = collections.rejected(project).to_pylist()
+    pool = state["pool"]
+    assert pool["files"] == 163
+    assert pool["waiting"] == 0
+    assert pool["images"] == 161, "equal bytes are one image with two locations"
+    assert [row["rel_path"] for row in rejected] == ["broken.jpg"]
+    assert state["targets"][0]["splits"] == {"test": 9, "train": 12}
+
+
+def test_selection_is_the_targets_families_without_the_leak(
+    prepared: Path, small_data: Path
+) -> None:
+    with projects.opened(prepared) as project:
+        record = curation.select(project, request(24))
+        picks = curation.picks(project, record["id"]).to_pylist()
+        places = {
+            row["uid"]: row["rel_path"]
+            for row in _locations(project, [pick["uid"] for pick in picks])
+        }
+    assert record["count"] == 24 and record["short_because"] is None
+    assert record["funnel"]["pool"] == 162 and record["funnel"]["decodable"] == 161
+    assert record["funnel"]["not_leaked"] < record["funnel"]["in_filter"]
+    assert "red/07.png" not in places.values()
+    right = [path.split("/")[0] in ("red", "blue") for path in places.values()]
+    assert np.mean(right) > 0.7
+
+
+def _locations(project: projects.Project, uids: list[str]) -> list[dict[str, str]]:
+    from sept_core.catalogue import images
+
+    rows: list[dict[str, str]] = images.locations(project.db, uids).to_pylist()
+    return rows
+
+
+def test_same_request_gives_the_same_selection(prepared: Path) -> None:
+    with projects.opened(prepared) as project:
+        first = curation.select(project, request())
+        before = curation.picks(project, first["id"])
+        project.paths.selection(first["id"]).unlink()
+        assert curation.picks(project, first["id"]).equals(before), "picks can be made again"
+
+
+def test_veto_backfills_and_undo_brings_back(project: Path) -> None:
+    with projects.opened(project) as opened:
+        first = curation.select(opened, request())
+        victim = curation.picks(opened, first["id"])["uid"][3].as_py()
+        deciding.decide(opened, ["toys"], "veto", [victim])
+        with pytest.raises(errors.InputError, match="vetoed since"):
+            delivery.write_manifest(opened, first["id"], project / "exports" / "old")
+        second = curation.again(opened, first["id"])
+        assert second["churn"]["went"] == (victim,)
+        assert len(second["churn"]["came"]) == 1
+        assert second["count"] == first["count"]
+        deciding.undo(opened, ["toys"])
+        third = curation.again(opened, second["id"])
+        assert third["churn"]["came"] == (victim,)
+
+
+def test_decisions_hold_for_other_strategies_and_survive_reopening(project: Path) -> None:
+    with projects.opened(project) as opened:
+        first = curation.select(opened, request())
+        uids = curation.picks(opened, first["id"])["uid"].to_pylist()
+        deciding.decide(opened, ["toys"], "veto", uids[:2], reason="not a toy")
+        deciding.decide(opened, ["toys"], "pin", uids[5:6])
+    with projects.opened(project) as opened:
+        for strategy in ("hub-corrected", "classifier", "random", "coverage", "importance"):
+            record = curation.select(opened, request(strategy=strategy))
+            picked = curation.picks(opened, record["id"])["uid"].to_pylist()
+            assert not set(uids[:2]) & set(picked)
+            assert uids[5] in picked
+
+
+def test_manifest_is_verified_and_tells_what_happened(project: Path, tmp_path: Path) -> None:
+    with projects.opened(project) as opened:
+        record = curation.select(opened, request(12))
+        written = delivery.write_manifest(opened, record["id"], tmp_path / "manifest")
+        again = delivery.write_manifest(opened, record["id"], tmp_path / "second")
+    assert verify.verify(tmp_path / "manifest").problems == []
+    assert written.content_hash == again.content_hash
+    assert written.header["guard"]["state"] == "on"
+    assert manifest.picks(written).num_rows == 12
+
+
+def test_pool_grows_and_selections_say_so(project: Path, tmp_path: Path) -> None:
+    extra = tmp_path / "extra"
+    extra.mkdir()
+    for number in range(5):
+        (extra / f"{number}.png").write_bytes(png(picture("red", 3000 + number)))
+    with projects.opened(project) as opened:
+        record = curation.select(opened, request())
+        assert not record["older_than_pool"]
+        collections.add(opened, "pool", "extra", extra)
+    assert sept("embed", project).returncode == 0
+    with projects.opened(project) as opened:
+        assert projects.status(opened)["pool"]["images"] == 166
+        assert curation.find(opened, record["id"])["older_than_pool"]
+    done = sept("again", project, record["id"], "--json")
+    assert done.returncode == 0, done.stderr
+    churn = json.loads(done.stdout)["churn"]
+    assert len(churn["came"]) == len(churn["went"])
+
+
+def test_rescan_reports_new_changed_and_gone(
+    project: Path, small_data: Path, tmp_path: Path
+) -> None:
+    moving = tmp_path / "moving"
+    shutil.copytree(small_data / "pool" / "grey", moving)
+    with projects.opened(project) as opened:
+        assert collections.add(opened, "pool", "moving", moving).new == 40
+        (moving / "00.png").unlink()
+        (moving / "01.png").write_bytes(png(picture("grey", 4000)))
+        (moving / "new.png").write_bytes(png(picture("grey", 4001)))
+        report = collections.add(opened, "pool", "moving", moving)
+        assert (report.new, report.changed, report.gone, report.unchanged) == (1, 1, 1, 38)
+        shutil.copy(small_data / "pool" / "grey" / "00.png", moving / "00.png")
+        assert collections.scan(opened, "pool", "moving").gone == 0
+    assert sept("embed", project).returncode == 0
+    with projects.opened(project) as opened:
+        counts = {s["name"]: s for s in projects.status(opened)["sources"]}["moving"]
+        assert (counts["ok"], counts["waiting"], counts["gone"]) == (41, 0, 0)
+
+
+def test_rename_keeps_everything(project: Path) -> None:
+    with projects.opened(project) as opened:
+        record = curation.select(opened, request())
+        uid = curation.picks(opened, record["id"])["uid"][0].as_py()
+        deciding.decide(opened, ["toys"], "veto", [uid])
+        collections.rename(opened, "target", "toys", "playthings")
+        collections.rename(opened, "pool", "shapes", "forms")
+        assert curation.find(opened, record["id"])["targets"] == ["playthings"]
+        assert deciding.history(opened, ["playthings"])[0]["uids"] == (uid,)
+        with pytest.raises(errors.NotFoundError, match="playthings"):
+            curation.select(opened, request())
+
+
+def test_filter_narrows_the_pool(prepared: Path) -> None:
+    with projects.opened(prepared) as project:
+        narrow = curation.Request(
+            ("toys",), SelectionSettings(budget=10), filter="path ~ red/ and width = 48"
+        )
+        record = curation.select(project, narrow)
+        picked = curation.picks(project, record["id"])["uid"].to_pylist()
+        assert all(row["rel_path"].startswith("red/") for row in _locations(project, picked)
+                   if row["rel_path"] != "again.png")  # fmt: skip
+        assert record["funnel"]["in_filter"] == 40
+
+
+def test_target_images_only_reads_the_training_split(project: Path, tmp_path: Path) -> None:
+    with projects.opened(project) as opened:
+        chosen = curation.Request(
+            ("toys",), SelectionSettings(strategy="target-images-only"), guard=False
+        )
+        record = curation.select(opened, chosen)
+        assert record["count"] == 12
+        written = delivery.write_manifest(opened, record["id"], tmp_path / "manifest")
+    assert set(written.rows["source"].to_pylist()) == {"target:toys"}
+    assert verify.verify(tmp_path / "manifest").problems == []

@@ -1,0 +1,64 @@
+"""The documents keep to the code: links, commands, file tree, glossary."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sept_core.cli import app
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        if not target.startswith(("http://", "https://")):
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_no_path_of_one_machine(path: Path) -> None:
+    assert not re.search(r"/(work|home|root)/", path.read_text())
+
+
+def test_every_command_is_documented() -> None:
+    readme = (ROOT / "README.md").read_text()
+    names = [*app.COMMANDS]
+    for group, commands in app.GROUPS.items():
+        names += [f"{group} {command.name}" for command in commands.registered_commands]
+    missing = [name for name in names if f"sept {name}" not in readme]
+    assert not missing, f"the README does not mention: {', '.join(missing)}"
+
+
+def test_commands_in_documents_exist() -> None:
+    known = {*app.COMMANDS, *app.GROUPS}
+    for path in DOCUMENTS:
+        for block in re.findall(r"```(?:sh|console)\n(.*?)```", path.read_text(), re.DOTALL):
+            for command in re.findall(r"^(?:\$ )?sept (\w+)", block, re.MULTILINE):
+                assert command in known, f"{path.name} shows sept {command}"
+
+
+def test_file_tree_is_true() -> None:
+    tree = re.search(r"```text\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert tree is not None
+    for line in tree[1].splitlines():
+        name = line.split()[0]
+        assert (ROOT / name).exists(), f"the README's tree has {name}"
+
+
+def test_architecture_names_every_module() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    for path in (ROOT / "sept_core").iterdir():
+        name = path.name.removesuffix(".py")
+        if not name.startswith("__"):
+            assert f"`{name}`" in text or f"`{name}/`" in text, f"{name} is not in architecture.md"
+
+
+def test_what_make_runs_is_what_the_readme_says() -> None:
+    readme = (ROOT / "README.md").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    for goal in re.findall(r"`make (\w+)`", readme):
+        assert re.search(rf"^{goal}:", makefile, re.MULTILINE), f"no make {goal}"
