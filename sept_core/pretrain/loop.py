@@ -68,9 +68,9 @@ def train(
 
     Args:
         folder: the run folder.
-        images: the subset; rows 0..count−1.
+        images: the subset, rows 0 to count − 1.
         count: its size.
-        backbone: freshly built; its weights are used only where there is no checkpoint.
+        backbone: freshly built; a checkpoint replaces its weights.
         settings: validated.
         job: told of the progress; asked, at every step, whether to stop.
         probe: labelled training images of the target.
@@ -79,17 +79,15 @@ def train(
         Cancelled: after a checkpoint, so that nothing is lost.
         JobError: the loss is not finite, or the features collapsed.
     """
-    device = numerics.choose_device("auto")
-    precision = choose_precision(settings.precision, device)
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
+    device = numerics.choose_device("auto")
+    precision = choose_precision(settings.precision, device)
     total = settings.total_steps(count)
     run = states.create(backbone, settings, device, precision)
     if (folder / CHECKPOINT).exists():
         states.restore(folder / CHECKPOINT, run, device)
-    metrics = meter.MetricsFile(folder / METRICS)
-    metrics.rewind(run.step)
-    report = _Report(settings, total, count, metrics, meter.Clock(device), run.step)
+    report = _Report(settings, total, count, folder / METRICS, device, run.step)
     rows = data.row_batches(count, settings.batch_size, settings.seed, run.step, total)
     batches = images.batches(rows)
     run.method.train()
@@ -172,12 +170,13 @@ class _Report:
         settings: PretrainSettings,
         total: int,
         count: int,
-        metrics: meter.MetricsFile,
-        clock: meter.Clock,
+        path: Path,
+        device: torch.device,
         first_step: int,
     ) -> None:
         self.settings, self.total, self.count = settings, total, count
-        self.metrics, self.clock = metrics, clock
+        self.metrics, self.clock = meter.MetricsFile(path), meter.Clock(device)
+        self.metrics.rewind(first_step)
         self._lined_step = first_step
         self._booked = self._lined = time.perf_counter()
 

@@ -84,8 +84,45 @@ class PretrainSettings:
         return self.epochs * (subset_size // self.batch_size)
 
 
+def choose(
+    method: str,
+    backbone: str,
+    subset_size: int,
+    changes: dict[str, Any],
+    *,
+    image_side: int = 224,
+) -> PretrainSettings:
+    """The defaults with a user's changes; what depends on a change follows it.
+
+    Args:
+        method: see `defaults`.
+        backbone: see `defaults`.
+        subset_size: see `defaults`.
+        changes: settings by name. `steps` alone stands in for the default epochs, and
+            `augment` may hold only the parts that differ.
+        image_side: see `defaults`.
+
+    Raises:
+        InputError: a name is unknown.
+    """
+    given = {k: v for k in ("image_size", "batch_size") if (v := changes.get(k)) is not None}
+    values = dataclasses.asdict(
+        defaults(method, backbone, subset_size, image_side=image_side, **given)
+    )
+    if changes.get("steps") is not None:
+        values["epochs"] = None
+    augment = values["augment"] | changes.get("augment", {})
+    return from_dict(values | changes | {"augment": augment})
+
+
 def defaults(
-    method: str, backbone: str, subset_size: int, *, image_side: int = 224
+    method: str,
+    backbone: str,
+    subset_size: int,
+    *,
+    image_side: int = 224,
+    image_size: int | None = None,
+    batch_size: int | None = None,
 ) -> PretrainSettings:
     """Settings to start from, after METHOD §6 and the trial's recipe (TRIAL.md).
 
@@ -94,20 +131,22 @@ def defaults(
         backbone: a timm name or `resnet10-narrow`.
         subset_size: images in the manifest.
         image_side: the subset's median shorter side in pixels.
+        image_size: side of the views, where it is not to be derived.
+        batch_size: images a step, where it is not to be derived.
     """
     narrow, transformer = backbone == "resnet10-narrow", "vit" in backbone
-    size = 32 if narrow else 224 if transformer else min(224, max(32, image_side // 32 * 32))
-    small = size <= 64 and not transformer
-    batch = _batch_size(subset_size)
+    native = 32 if narrow else 224 if transformer else min(224, max(32, image_side // 32 * 32))
+    size, batch = image_size or native, batch_size or _batch_size(subset_size)
+    cache = _cache_size(size, image_side)
     adamw = narrow or transformer
     contrastive = method == "simclr"
     return PretrainSettings(
         method=method,
         backbone=backbone,
-        stem="small" if small and not narrow else "standard",
+        stem="small" if size <= 64 and not adamw else "standard",
         image_size=size,
-        cache_size=_cache_size(size, image_side),
-        embed_size=size if transformer else min(size * 3 // 2, _cache_size(size, image_side)),
+        cache_size=cache,
+        embed_size=size if transformer else min(size * 3 // 2, cache),
         epochs=200 if subset_size <= 50_000 else 100 if subset_size <= 500_000 else 50,
         batch_size=batch,
         optimizer="adamw" if adamw else "sgd",

@@ -40,6 +40,19 @@ def test_defaults_follow_the_published_benchmark() -> None:
     assert (chosen.temperature, chosen.ema, chosen.queue) == (0.1, 0.99, 4096)
 
 
+def test_what_depends_on_a_change_follows_it() -> None:
+    changes = {"image_size": 32, "batch_size": 64, "steps": 50, "augment": {"jitter": 0.1}}
+    chosen = pretrain.choose("moco", "resnet18", 3000, changes, image_side=300)
+    pretrain.validate(chosen, 3000)
+    assert (chosen.steps, chosen.epochs) == (50, None)
+    assert (chosen.cache_size, chosen.embed_size, chosen.stem) == (64, 48, "small")
+    assert chosen.lr == pytest.approx(0.03)
+    assert chosen.queue % 128 == 0
+    assert chosen.augment == pretrain.Augment(jitter=0.1, blur=0.0)
+    epochs = pretrain.choose("moco", "resnet18", 3000, {"epochs": 3, "steps": None})
+    assert (epochs.steps, epochs.epochs) == (None, 3)
+
+
 def test_settings_survive_json() -> None:
     chosen = pretrain.defaults("moco", "resnet18", 3000)
     assert pretrain.from_dict(json.loads(json.dumps(dataclasses.asdict(chosen)))) == chosen
