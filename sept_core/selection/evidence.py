@@ -89,10 +89,7 @@ class Evidence(Protocol):
         """k-means clusters of the pool."""
 
     def scores(self, name: str) -> np.ndarray:
-        """(N,) float64 over `pool_uids`, higher is better: `classifier` or `hub-corrected`.
-
-        `importance` is the log of each image's importance weight.
-        """
+        """(N,) float64 over `pool_uids`, higher is better: `classifier` or `hub-corrected`."""
 
     def nearest_targets(self, uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The nearest target (S32) of each pool image and its cosine (float64)."""

@@ -42,7 +42,7 @@ FUNCTIONS: dict[str, StrategyFunction] = {
     "clusters": clusters.target_clusters,
     "class-balanced": balanced.class_balanced,
     "coverage": coverage.lazy_greedy,
-    "importance": simple.importance,
+    "importance": clusters.importance,
     "random": simple.random,
     "random-per-cluster": clusters.random_per_cluster,
     "whole-pool": simple.whole_pool,

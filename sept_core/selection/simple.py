@@ -21,20 +21,6 @@ def scored(
     return ev.Outcome([owned_by_nearest(evidence, ledger, taken)], "pool_exhausted")
 
 
-def importance(
-    options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
-) -> ev.Outcome:
-    """Importance resampling (DSIR, Xie et al. 2023): Gumbel top-k on the log weights.
-
-    With u hashed from seed and uid, the order by log w − log(−log u) is a weighted random draw
-    without replacement that needs one pass and no generator.
-    """
-    gumbel = -np.log(-np.log(uniforms(options.seed, evidence.pool_uids)))
-    keys = evidence.scores(options.strategy) + gumbel
-    taken = ledger.take_ranked(ledger.codes_of(evidence.pool_uids), keys)
-    return ev.Outcome([owned_by_nearest(evidence, ledger, taken)], "pool_exhausted")
-
-
 def random(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:

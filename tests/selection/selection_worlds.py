@@ -51,7 +51,7 @@ class World:
         return evidence.Clusters(self.pool_clusters, self.target_clusters, distance)
 
     def scores(self, name):
-        assert name in {"classifier", "hub-corrected", "importance"}
+        assert name in {"classifier", "hub-corrected"}
         return self.score
 
     def nearest_targets(self, wanted):

@@ -236,15 +236,19 @@ def test_scored_strategies_go_by_score_then_uid(strategy):
 
 
 def test_importance_draws_in_proportion_to_the_weights():
-    weight = np.array([4.0] * 500 + [1.0] * 1500)
-    world = plain(np.zeros((1, 2000)), score=np.log(weight))
+    # Cluster 0 holds a quarter of the pool and all 3 targets: weight 3 / ¼ + 1 = 13 against 1.
+    world = plain(
+        np.zeros((3, 2000)),
+        pool_clusters=np.array([0] * 500 + [1] * 1500),
+        target_clusters=np.zeros(3, int),
+    )
     heavy = set(uids("p", 500).tolist())
     hits = 0
     for seed in range(20):
         options = SelectionSettings("importance", budget=50, seed=seed)
         hits += len(heavy & set(picked(select(options, world, open_gate(world)))))
-    # 2000 of 3500 parts of the weight; each of 1000 draws hits with p ≈ 0.57 (σ ≈ 16)
-    assert abs(hits - 571) < 5 * 16
+    # 6500 of 8000 parts of the weight; each of 1000 draws hits with p ≈ 0.81 (σ ≈ 12.5)
+    assert abs(hits - 810) < 4 * 12.5
 
 
 def test_random_is_the_hash_order():
