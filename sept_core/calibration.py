@@ -4,10 +4,11 @@ A worker (`python -m sept_core.calibration JOB_FOLDER`). In: some hundred pool i
 encoder, the pool's features and neighbour graph. Out: `header.json` with τ, its recall and
 both distributions for the plot.
 
-A cosine does not carry over between encoders, so τ is measured (METHOD §3): as low as it
-can be while at most 1% of the pool's images have any false partner, which is a nearest
-neighbour that is no copy. The recall is the share of known copies (crops, recompressions,
-brightness, sizes) whose cosine to their original reaches τ.
+A cosine does not carry over between encoders, so τ is measured (METHOD §3). It is never so
+low that more than 1% of the pool's images have a false partner, which is a neighbour that
+is no copy. Above that it is as high as the recall allows: the share of known copies (crops,
+recompressions, brightness, sizes) whose cosine to their original reaches τ. τ_leak follows
+the same rule with a higher recall, since a missed leak costs more than a lost pool image.
 """
 
 import io
@@ -33,6 +34,12 @@ log = logging.getLogger("sept")
 
 FALSE_PARTNERS = 0.01
 """The share of background images that may have a false partner."""
+
+RECALL = 0.95
+"""The share of copies that τ gives up precision for; beyond it, they are ever more altered."""
+
+RECALL_LEAK = 0.99
+"""The same for τ_leak."""
 
 COPY_BITS = 8
 """Neighbours whose perceptual hashes differ in at most this many bits are true copies."""
@@ -69,6 +76,20 @@ def jitters(image: Image.Image) -> dict[str, Image.Image]:
         "darker": ImageEnhance.Brightness(image).enhance(0.8),
         "half size": image.resize(((width + 1) // 2, (height + 1) // 2)),
     }
+
+
+def choose(background: np.ndarray, copies: np.ndarray, recall: float) -> float:
+    """The highest τ that `recall` of the copies reach, or the lowest with few false partners.
+
+    Args:
+        background: (n,) similarity of each image to its best false partner, n ≥ 1.
+        copies: (m,) similarity of each known copy to its original; may be empty.
+        recall: the share of copies that should reach τ, if the background lets them.
+    """
+    least = threshold(background, FALSE_PARTNERS)
+    if not len(copies):
+        return least
+    return max(least, float(np.sort(copies)[math.floor((1 - recall) * len(copies))]))
 
 
 def threshold(background: np.ndarray, rate: float) -> float:
@@ -185,20 +206,22 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     background = background_similarity(links, *_hashes(store, links.uids))
     if not len(background):
         raise errors.InputError("the pool holds too few different images to calibrate; add some.")
-    tau = threshold(background, FALSE_PARTNERS)
     by_jitter = _measure_copies(job, settings, store.encoder_id)
     copies = np.concatenate([np.empty(0), *by_jitter.values()])
+    tau, tau_leak = (choose(background, copies, share) for share in (RECALL, RECALL_LEAK))
     header = {
         "format": 1,
         "encoder_id": store.encoder_id,
         "content_id": store.content_id(),
         "settings": asdict(settings),
         "tau": tau,
-        "tau_leak": tau,  # by the same rule; named apart, as a user may set it apart
+        "tau_leak": tau_leak,
         "false_partners": round(float(np.mean(background >= tau)), 6),
+        "false_partners_leak": round(float(np.mean(background >= tau_leak)), 6),
         "background_images": len(background),
         "copies": len(copies),
         "recall": _recall(copies, tau),
+        "recall_leak": _recall(copies, tau_leak),
         "recall_by_jitter": {name: _recall(values, tau) for name, values in by_jitter.items()},
         "histogram": _histogram(background, copies),
     }

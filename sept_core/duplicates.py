@@ -26,9 +26,9 @@ from sept_core import errors, files, jobfolder
 from sept_core.features import FeatureStore
 from sept_core.index import cosine, graph
 
-LOOSE = 2.0
+LOOSE = 1.25
 """A member of a group may be this many times as far from its representative as two copies
-may be from each other: 1 − cosine ≤ 2·(1 − τ), or twice the bits. A relation of distances,
+may be from each other: 1 − cosine ≤ 1.25·(1 − τ), bits likewise. A relation of distances,
 since a bare cosine means nothing across encoders."""
 
 MAX_BITS = 6

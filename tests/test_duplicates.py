@@ -117,7 +117,7 @@ def test_a_chain_is_cut_around_its_best_linked_images(tmp_path: Path) -> None:
     step = np.arccos(0.951)
     store = make_store(tmp_path, turned([step * place for place in range(9)]), list(range(9)))
     groups = duplicates.find(store, link(store), hash_table({}), tau=0.95, bits=4)
-    # 1 gathers 0 to 2 (its loose bound is 0.9, a step and a half), what is left begins anew
+    # 1 gathers 0 to 2 (it reaches to 0.9375, not two steps), what is left begins anew
     assert as_sets(groups) == {frozenset(range(low, low + 3)) for low in (0, 3, 6)}
     centres = {int(one[:2], 16) for one in groups.representatives.tolist()}
     assert centres == {1, 4, 7}
@@ -160,7 +160,7 @@ def test_members_are_near_their_representative(
     groups = duplicates.find(store, link(store), hash_table({}), 0.999, 4)
     members = np.array([int(one[:2], 16) for one in groups.uids.tolist()])
     centres = np.array([int(one[:2], 16) for one in groups.representatives.tolist()])
-    assert (np.cos(angles[members] - angles[centres]) >= 0.998 - 1e-3).all()
+    assert (np.cos(angles[members] - angles[centres]) >= 0.99875 - 5e-4).all()
     sizes = np.unique(groups.groups, return_counts=True)[1]
     assert (sizes >= 2).all()
 
