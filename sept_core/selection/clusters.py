@@ -113,25 +113,7 @@ class _Seats:
         self._weights = weights[numbers].tolist()
         self._ledger = ledger
 
-    def importance(
-    options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
-) -> ev.Outcome:
-    """Importance resampling over cluster histograms (DSIR, Xie et al. 2023): Gumbel top-k.
-
-    An image's weight is its cluster's share of the targets over its share of the pool. One
-    pseudo-target that is spread as the pool is keeps every cluster possible. With u hashed from
-    seed and uid, the order by log w − log(−log u) is a weighted draw without replacement.
-    """
-    found = evidence.clusters()
-    held = _targets_held(evidence, found, ledger)
-    share = np.bincount(found.pool, minlength=len(held)) / max(len(found.pool), 1)
-    log_weight = np.log(held[found.pool] / share[found.pool] + 1)  # up to a common factor
-    gumbel = -np.log(-np.log(simple.uniforms(options.seed, evidence.pool_uids)))
-    taken = ledger.take_ranked(ledger.codes_of(evidence.pool_uids), log_weight + gumbel)
-    return ev.Outcome([simple.owned_by_nearest(evidence, ledger, taken)], "pool_exhausted")
-
-
-def fill(self) -> np.ndarray:
+    def fill(self) -> np.ndarray:
         """Seat by seat until the budget is full or the queues are empty; the codes taken."""
         seats = [0] * len(self._starts)
         heap = [entry for queue in range(len(seats)) if (entry := self._next(queue, 0))]

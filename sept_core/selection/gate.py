@@ -141,8 +141,8 @@ class Ledger:
     def funnel(self) -> dict[str, int]:
         """The counts that the user sees, in order.
 
-        Of the candidates considered (pins apart, inside the filter), each was selected or is in exactly one of the
-        four losses.
+        Of the candidates considered (pins apart, inside the filter), each was selected or is in
+        exactly one of the four losses.
         """
         considered = self.considered & self.in_filter
         considered[self.pins] = False
