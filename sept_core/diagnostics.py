@@ -6,8 +6,8 @@ blocks, so that memory stays small.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -57,23 +57,19 @@ class Facts:
     """What is known about a selection beside its features; None where it is not.
 
     Attributes:
-        uids: the B picks.
-        owners: the owning target of each pick, None where no target led to it.
-        targets: all targets that were searched with.
+        owners: (B,) S32, the owning target of each pick, b"" where no target led to it.
+        targets: (T,) S32, all targets that were searched with.
         budget: images asked for.
         leaks: picks that the contamination guard finds.
-        labels: label of each pool image where known.
-        target_labels: labels that count as right.
+        relevant: (n,) bool for the picks with a known label: is it one of the target's?
         index_recall: of the search that the selection used.
     """
 
-    uids: Sequence[str] = ()
-    owners: Sequence[str | None] = ()
-    targets: Sequence[str] = ()
+    owners: np.ndarray | None = None
+    targets: np.ndarray | None = None
     budget: int | None = None
     leaks: int | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
-    target_labels: Collection[str] = ()
+    relevant: np.ndarray | None = None
     index_recall: float | None = None
 
 
@@ -92,7 +88,6 @@ class TwoSample:
 
 def report(
     subset: np.ndarray,
-    *,
     heldout: np.ndarray | None = None,
     random: np.ndarray | None = None,
     facts: Facts | None = None,
@@ -248,17 +243,22 @@ def _bookkeeping(size: int, facts: Facts) -> dict[str, float | None]:
     found: dict[str, float | None] = {"leaks": facts.leaks, "index_recall": facts.index_recall}
     if facts.budget:
         found["fill"] = size / facts.budget
-    known = [facts.labels[uid] for uid in facts.uids if uid in facts.labels]
-    if known and facts.target_labels:
-        right = set(facts.target_labels)
-        found["precision"] = sum(label in right for label in known) / len(known)
-    owned = Counter(facts.owners)
-    counts = np.array([owned[target] for target in facts.targets])
-    if counts.any():
-        found["images_per_target_min"] = float(counts.min())
-        found["images_per_target_median"] = float(np.median(counts))
-        found["images_per_target_gini"] = gini(counts)
+    if facts.relevant is not None and len(facts.relevant):
+        found["precision"] = float(np.mean(facts.relevant))
+    if facts.owners is not None and facts.targets is not None:
+        owned = Counter(facts.owners.tolist())
+        found |= _per_target(np.array([owned[target] for target in facts.targets.tolist()]))
     return found
+
+
+def _per_target(counts: np.ndarray) -> dict[str, float | None]:
+    if not counts.any():
+        return {}  # a strategy without owners
+    return {
+        "images_per_target_min": float(counts.min()),
+        "images_per_target_median": float(np.median(counts)),
+        "images_per_target_gini": gini(counts),
+    }
 
 
 def _kernel_sums(xs: list[np.ndarray], ys: list[np.ndarray], *, same: bool) -> np.ndarray:

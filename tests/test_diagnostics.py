@@ -141,13 +141,11 @@ def test_large_sets_are_sampled(monkeypatch):
 def test_report_names_everything_and_explains_it():
     subset, heldout = cloud(60), cloud(50, shift=0.3, seed=1)
     facts = Facts(
-        uids=["a", "b", "c"],
-        owners=["t", "t", None],
-        targets=["t", "u"],
+        owners=np.array([b"t", b"t", b""], "S32"),
+        targets=np.array([b"t", b"u"], "S32"),
         budget=80,
         leaks=0,
-        labels={"a": "cat", "b": "car", "z": "cat"},
-        target_labels={"cat", "dog"},
+        relevant=np.array([True, False]),
         index_recall=0.97,
     )
     found = diagnostics.report(
