@@ -157,6 +157,7 @@ def defaults(
         queue=_queue(subset_size, batch),
         ema=0.99 if subset_size <= 100_000 else 0.999,
         augment=Augment(blur=0.0 if size < 96 else 0.5),
+        checkpoint_every=100 if narrow else 500,  # about a minute of work, on a CPU or a GPU
     )
 
 
