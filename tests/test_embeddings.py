@@ -105,7 +105,9 @@ def worklist_of(
     return path
 
 
-def make_job(folder: Path, worklist: Path, **changes: Any) -> jobfolder.JobFolder:
+def make_job(
+    folder: Path, worklist: Path, name: str = "job", **changes: Any
+) -> jobfolder.JobFolder:
     """A job that embeds one worklist as the pool, in batches of 3 and shards of 6 rows."""
     chosen = {
         "encoder": "fake",
@@ -115,7 +117,7 @@ def make_job(folder: Path, worklist: Path, **changes: Any) -> jobfolder.JobFolde
         "batch_size": 3,
         "shard_size": 6,
     }
-    path = folder / "jobs" / "job"
+    path = folder / "jobs" / name
     path.mkdir(parents=True, exist_ok=True)
     files.write_json(path / "settings.json", chosen | changes)
     files.write_json(path / "status.json", {"state": "queued"})
@@ -358,7 +360,8 @@ def test_stopping_anywhere_and_going_on_gives_the_same_bytes(
             done = {row["rel_path"] for row in outcomes_of(pool_store(folder / "stopped"))}
             left = [f"{i:02d}.png" for i in range(16) if f"{i:02d}.png" not in done]
             worklist = worklist_of(folder / "rest.parquet", folder / "pool", left)
-        worker.main(make_job(folder / "stopped", worklist))
+        name = "planned-again" if replan else "job"
+        worker.main(make_job(folder / "stopped", worklist, name))
     assert stored_bytes(folder / "stopped") == stored_bytes(folder / "whole")
 
 
@@ -376,11 +379,26 @@ def test_new_files_of_a_grown_pool_come_after_the_old(tmp_path: Path, fake: Fake
     contents = {f"{i}.png": png(i) for i in range(5)}
     root = write_pool(tmp_path / "pool", contents)
     worker.main(make_job(tmp_path, worklist_of(tmp_path / "w1", root, ["2.png", "4.png"])))
-    result = worker.main(make_job(tmp_path, worklist_of(tmp_path / "w2", root, sorted(contents))))
+    known = {f"{i}.png": files.uid_of(png(i)) for i in (2, 4)}
+    grown = worklist_of(tmp_path / "w2", root, sorted(contents), known)
+    result = worker.main(make_job(tmp_path, grown, name="later"))
     store = pool_store(tmp_path)
     order = (2, 4, 0, 1, 3)
     assert store.uids.tolist() == [files.uid_of(png(i)).encode() for i in order]
     assert (result["parts"][0]["ok"], result["parts"][0]["already_done"]) == (3, 2)
+
+
+def test_a_changed_file_is_read_again_by_the_next_job(tmp_path: Path, fake: FakeEncoder) -> None:
+    """The catalogue forgets the uid of a file that changed or that came back."""
+    root = write_pool(tmp_path / "pool", {"a.png": png(1), "b.png": b"cut off"})
+    worklist = worklist_of(tmp_path / "w", root, ["a.png", "b.png"])
+    worker.main(make_job(tmp_path, worklist))
+    write_pool(root, {"a.png": png(2), "b.png": png(3)})
+    worker.main(make_job(tmp_path, worklist))
+    assert len(pool_store(tmp_path)) == 1  # the same job had read them
+    worker.main(make_job(tmp_path, worklist, name="later"))
+    expected = [files.uid_of(png(i)).encode() for i in (1, 2, 3)]
+    assert pool_store(tmp_path).uids.tolist() == expected
 
 
 # Errors that concern the whole job

@@ -58,6 +58,7 @@ class DeviceEngines:
             if self._finished:
                 inbox.put(None)
             else:
+                inbox.cancel_join_thread()  # nobody will read the rest
                 process.terminate()
             process.join()
 

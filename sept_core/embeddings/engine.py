@@ -168,8 +168,8 @@ def _reject_unusable(outcomes: list[dict[str, Any]], vectors: np.ndarray) -> np.
 
     `vectors` are those of the outcomes that are `ok`, in their order.
     """
-    lengths = np.linalg.norm(vectors.astype(np.float32), axis=1)
-    usable = np.abs(lengths - 1) < features.NORM_TOLERANCE  # NaN is not
+    lengths = np.asarray(np.linalg.norm(vectors.astype(np.float32), axis=1))
+    usable: np.ndarray = np.abs(lengths - 1) < features.NORM_TOLERANCE  # NaN is not
     encoded = [outcome for outcome in outcomes if outcome["status"] == "ok"]
     for i in np.flatnonzero(~usable):
         reason = f"no features: the encoder gave a vector of length {lengths[i]:.3g} instead of 1"

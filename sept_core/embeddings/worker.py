@@ -15,8 +15,12 @@ however many threads or devices it had, because nothing is decided by timing:
 - batches are computed in any order, by threads or by one process a device, but are taken
   in worklist order by this one process, which alone writes shards and alone knows which
   uids are stored: of equal bytes, the first in the worklist is stored, each has its outcome;
-- a shard exists once its header does, so a store always covers a prefix of the worklist,
-  and a later run cuts the rest at the same places.
+- a shard exists once its header does, so a store always covers a prefix of the worklist;
+  the same job, started again, goes on behind it and cuts the rest at the same places. So
+  does another job whose worklist lists the same rest.
+
+A row whose uid is known is passed over when the store has its vector. A row without uid is a
+new or a changed file: each job that lists it reads it once.
 
 Repeated bytes are encoded again and dropped when the shard is written: leaving them out of
 their batch would make its composition, and so the last bits of its neighbours, depend on
@@ -38,7 +42,7 @@ import pyarrow as pa
 import torch
 from PIL import Image
 
-from sept_core import errors, features, images, jobfolder, sources
+from sept_core import errors, features, files, images, jobfolder, sources
 from sept_core.embeddings import devices, engine
 from sept_core.encoders import registry
 
@@ -95,7 +99,11 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
         root = Path(settings.features_root) / card["id"]
         features.write_card(root, card)
         batch_size = settings.batch_size or (GPU_BATCH if "cuda" in chosen[0] else CPU_BATCH)
-        plans = [_plan(part, root, batch_size, settings.shard_size) for part in settings.parts]
+        firsts = _first_shards(job, root, settings.parts)
+        plans = [
+            _plan(part, root, first, batch_size, settings.shard_size)
+            for part, first in zip(settings.parts, firsts, strict=True)
+        ]
         progress = _Progress(job, plans)
         embedding_started = time.monotonic()
         parts = [_embed_part(embedder, plan, card["id"], progress) for plan in plans]
@@ -133,13 +141,14 @@ class _Plan:
         return sum(len(rows) for shard in self.shards for rows in shard)
 
 
-def _plan(part: dict[str, str], root: Path, batch_size: int, shard_size: int) -> _Plan:
+def _plan(part: dict[str, str], root: Path, first: int, batch_size: int, shard_size: int) -> _Plan:
+    """See `_Plan`; `first` is the number of this job's first shard in the store."""
     folder = root / part["collection"]
     for leftover in folder.glob(".*.tmp"):  # of a killed run; this job alone writes here
         leftover.unlink()
     store = features.FeatureStore(folder)
     worklist = sources.read_worklist(Path(part["worklist"]))
-    rows = _rows_left(worklist, store)
+    rows = _rows_left(worklist, store, first)
     batches = [rows[low : low + batch_size] for low in range(0, len(rows), batch_size)]
     per_shard = -(-shard_size // batch_size)
     return _Plan(
@@ -151,14 +160,33 @@ def _plan(part: dict[str, str], root: Path, batch_size: int, shard_size: int) ->
     )
 
 
-def _rows_left(worklist: pa.Table, store: features.FeatureStore) -> np.ndarray:
-    """Row numbers (int64, ascending) whose location has no outcome in the store yet."""
+def _rows_left(worklist: pa.Table, store: features.FeatureStore, first: int) -> np.ndarray:
+    """Row numbers (int64, ascending) still to be read: neither known before nor done by this job.
+
+    A file without uid is read in every job that lists it: it is new, or it has changed.
+    """
     keys = list(features.LOCATION)
-    numbered = worklist.select(keys).append_column("row", pa.array(np.arange(worklist.num_rows)))
-    if store.shards:
-        done = pa.concat_tables([shard.outcomes().select(keys) for shard in store.shards])
-        numbered = numbered.join(done, keys, join_type="left anti")
-    return np.sort(numbered["row"].to_numpy())
+    uids = np.array(worklist["uid"].fill_null("").to_pylist(), files.UID_DTYPE)
+    before = [shard.uids for shard in store.shards if shard.number < first]
+    own = [shard.outcomes().select(keys) for shard in store.shards if shard.number >= first]
+    rows = np.arange(len(uids))
+    if before:
+        rows = np.flatnonzero(~np.isin(uids, np.concatenate(before)))
+    if own:
+        numbered = worklist.select(keys).take(rows).append_column("row", pa.array(rows))
+        left = numbered.join(pa.concat_tables(own), keys, join_type="left anti")
+        rows = np.sort(left["row"].to_numpy())
+    return rows
+
+
+def _first_shards(job: jobfolder.JobFolder, root: Path, parts: list[dict[str, str]]) -> list[int]:
+    """For each part the number of this job's first shard, settled when the job first began."""
+    path = job.path / "first_shards.json"
+    if not path.exists():
+        stores = [features.FeatureStore(root / part["collection"]) for part in parts]
+        files.write_json(path, [store.next_number for store in stores])
+    firsts: list[int] = files.read_json(path)
+    return firsts
 
 
 # Writing: one place where shards are made, in worklist order.
