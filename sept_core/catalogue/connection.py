@@ -71,11 +71,18 @@ def table(connection: Connection, query: str, values: list[Any] | None = None) -
     return connection.sql(query, params=values or []).to_arrow_table()
 
 
-def scalar(connection: Connection, query: str, values: list[Any] | None = None) -> Any:
+def one(connection: Connection, query: str, values: Any = None) -> tuple[Any, ...]:
+    """The row of a query that always gives exactly one.
+
+    All is fetched: DuckDB keeps a connection busy while rows may be left.
+    """
+    (row,) = connection.execute(query, values).fetchall()
+    return tuple(row)
+
+
+def scalar(connection: Connection, query: str, values: Any = None) -> Any:
     """The single value of a query that always gives one row."""
-    row = connection.execute(query, values or []).fetchone()
-    assert row is not None
-    return row[0]
+    return one(connection, query, values)[0]
 
 
 @contextlib.contextmanager

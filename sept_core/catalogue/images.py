@@ -10,7 +10,14 @@ import pyarrow as pa
 
 from sept_core import features, files
 from sept_core.catalogue import filters
-from sept_core.catalogue.connection import Connection, registered, scalar, table, transaction
+from sept_core.catalogue.connection import (
+    Connection,
+    one,
+    registered,
+    scalar,
+    table,
+    transaction,
+)
 
 IMAGE_COLUMNS = (
     "uid, sha256, width, height, format, mode, bytes, phash, brightness, contrast, sharpness, "
@@ -149,23 +156,23 @@ def eligible(db: Connection, role: str = "pool", filter_text: str = "") -> np.nd
 
 def pool_counts(db: Connection) -> dict[str, int]:
     """The head of the funnel: distinct pool images, and files that cannot be decoded."""
-    row = db.execute(
+    row = one(
+        db,
         f"""SELECT count(*), count(*) FILTER (f.state = 'waiting'),
                    count(*) FILTER (f.state = 'rejected'),
-                   count(DISTINCT f.uid) FILTER (f.state = 'ok') {_LIVE} AND s.role = 'pool'"""
-    ).fetchone()
-    assert row is not None
+                   count(DISTINCT f.uid) FILTER (f.state = 'ok') {_LIVE} AND s.role = 'pool'""",
+    )
     return dict(zip(("files", "waiting", "rejected", "images"), row, strict=True))
 
 
 def pool_fingerprint(db: Connection) -> str:
     """Names the set of pool images: the same for every order, another when one comes or goes."""
-    row = db.execute(
+    row = one(
+        db,
         f"""SELECT count(*), bit_xor(md5_number(uid))::TEXT FROM
-            (SELECT DISTINCT f.uid {_LIVE} AND s.role = 'pool' AND f.state = 'ok')"""
-    ).fetchone()
-    assert row is not None
-    return files.fingerprint([row[0], row[1]])
+            (SELECT DISTINCT f.uid {_LIVE} AND s.role = 'pool' AND f.state = 'ok')""",
+    )
+    return files.fingerprint(list(row))
 
 
 def details(db: Connection, uids: Iterable[str]) -> pa.Table:

@@ -88,8 +88,7 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS migrations (step INTEGER, name TEXT, applied_at DOUBLE)"
     )
-    row = connection.execute("SELECT count(*) FROM migrations").fetchone()
-    applied = row[0] if row else 0
+    [(applied,)] = connection.execute("SELECT count(*) FROM migrations").fetchall()
     if applied > len(MIGRATIONS):
         raise errors.IntegrityError(
             f"This project was written by a newer SEPT (schema {applied}, this one knows "

@@ -8,8 +8,8 @@ from sept_core.catalogue.connection import Connection, transaction
 
 def get(db: Connection, key: str, default: Any = None) -> Any:
     """The stored value, or `default`."""
-    row = db.execute("SELECT value FROM settings WHERE key = ?", [key]).fetchone()
-    return json.loads(row[0]) if row else default
+    rows = db.execute("SELECT value FROM settings WHERE key = ?", [key]).fetchall()
+    return json.loads(rows[0][0]) if rows else default
 
 
 def put(db: Connection, key: str, value: Any) -> None:

@@ -13,7 +13,14 @@ import pyarrow as pa
 
 from sept_core import errors, files
 from sept_core import sources as readers
-from sept_core.catalogue.connection import Connection, registered, scalar, table, transaction
+from sept_core.catalogue.connection import (
+    Connection,
+    one,
+    registered,
+    scalar,
+    table,
+    transaction,
+)
 
 ROLES = {"pool": "source", "target": "target set"}
 
@@ -163,19 +170,21 @@ def merge_scan(db: Connection, source_id: str, scan: pa.Table) -> ScanReport:
     """
     key = {"id": source_id}
     with registered(db, "scan", scan), transaction(db):
-        count = db.execute(
+        new, changed, returned, total, problems = one(
+            db,
             f"""SELECT count(*) FILTER (f.uid IS NULL AND f.state IS NULL),
                        count(*) FILTER (f.state IS NOT NULL AND NOT ({_SAME_FILE})),
                        count(*) FILTER (f.gone AND {_SAME_FILE}),
                        count(*), count(n.problem)
                 FROM scan n LEFT JOIN files f ON {_SAME_PLACE}""",
             key,
-        ).fetchone()
-        gone = db.execute(
+        )
+        gone = scalar(
+            db,
             f"""UPDATE files f SET gone = TRUE WHERE f.source_id = $id AND NOT f.gone
                 AND NOT EXISTS (SELECT 1 FROM scan n WHERE {_SAME_PLACE})""",
             key,
-        ).fetchone()
+        )
         # What stayed the same keeps its state; the rest is replaced by the scan's row.
         db.execute(
             f"""UPDATE files f SET gone = FALSE, byte_offset = n.byte_offset,
@@ -199,22 +208,21 @@ def merge_scan(db: Connection, source_id: str, scan: pa.Table) -> ScanReport:
                 WHERE NOT EXISTS (SELECT 1 FROM files f WHERE {_SAME_PLACE})""",
             key,
         )
-    assert count is not None and gone is not None
-    new, changed, returned, total, problems = count
     return ScanReport(
         total=total,
         new=new,
         changed=changed,
         returned=returned,
         unchanged=total - new - changed - returned,
-        gone=gone[0],
+        gone=gone,
         problems=problems,
     )
 
 
 def counts(db: Connection, source_id: str) -> dict[str, int]:
     """Files of a source by state: waiting, ok, rejected, gone; and distinct `images`."""
-    row = db.execute(
+    row = one(
+        db,
         """SELECT count(*) FILTER (NOT gone AND state = 'waiting'),
                   count(*) FILTER (NOT gone AND state = 'ok'),
                   count(*) FILTER (NOT gone AND state = 'rejected'),
@@ -222,8 +230,7 @@ def counts(db: Connection, source_id: str) -> dict[str, int]:
                   count(DISTINCT uid) FILTER (NOT gone AND state = 'ok')
            FROM files WHERE source_id = ?""",
         [source_id],
-    ).fetchone()
-    assert row is not None
+    )
     return dict(zip(("waiting", "ok", "rejected", "gone", "images"), row, strict=True))
 
 
