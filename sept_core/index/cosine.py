@@ -42,7 +42,7 @@ def as_stored(vectors: np.ndarray) -> np.ndarray:
 def squared_lengths(vectors: np.ndarray) -> np.ndarray:
     """(n,) float64, exact for float16 values of any float type."""
     wide = vectors.astype(np.float64)
-    squared: np.ndarray = np.einsum("ij,ij->i", wide, wide)
+    squared: np.ndarray = np.vecdot(wide, wide)
     return squared
 
 
@@ -53,10 +53,16 @@ def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.round(products, 6, out=products)
 
 
-def micro_cosines(vectors: np.ndarray, query: np.ndarray, query_squared: float) -> np.ndarray:
-    """(n,) int64 millionths: `vectors` (n, D) holding float16 values against one float64 query."""
+def products(vectors: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) float64 dot products of `vectors` (n, D) with one query, and their squared lengths.
+
+    Both are exact for float16 values of any float type; `micro` makes cosines of them.
+    """
     wide = vectors.astype(np.float64)
-    products: np.ndarray = wide @ query
-    products /= np.sqrt(np.einsum("ij,ij->i", wide, wide) * query_squared)
-    micro: np.ndarray = np.rint(products * MICRO).astype(np.int64)
-    return micro
+    return wide @ query.astype(np.float64), np.vecdot(wide, wide)
+
+
+def micro(products: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(n,) int64 cosines in millionths from dot products and both sides' squared lengths."""
+    millionths: np.ndarray = np.rint(products / np.sqrt(left * right) * MICRO).astype(np.int64)
+    return millionths

@@ -112,8 +112,7 @@ class _Scan:
     ) -> None:
         self._best, self._numbers, self._margin = best, numbers, margin
         self._nearest, self._reach = nearest, reach
-        self._narrow = queries.astype(np.float32)
-        self._wide = queries.astype(np.float64)
+        self._queries = queries.astype(np.float32)
         self._squared = cosine.squared_lengths(queries)
         self._lengths = np.sqrt(self._squared)
         self._cut = np.full(len(queries), -np.inf)  # the best score that a block may have hidden
@@ -125,7 +124,7 @@ class _Scan:
             self._buffer = np.empty(block.vectors.shape, np.float32)
         vectors = self._buffer[: len(block.rows)]
         np.copyto(vectors, block.vectors)
-        raw, local = self._nearest(self._narrow, vectors, min(self._reach, len(vectors)))
+        raw, local = self._nearest(self._queries, vectors, min(self._reach, len(vectors)))
         raw = raw / self._lengths[:, None]
         if self._reach < len(vectors):
             self._cut = np.maximum(self._cut, raw[:, -1])
@@ -145,14 +144,16 @@ class _Scan:
     ) -> None:
         """Hand the first `counts` candidates of each query over with their exact cosines."""
         total = int(counts.sum())
-        chosen, micro = np.empty(total, np.int64), np.empty(total, np.int64)
+        chosen = np.empty(total, np.int64)
+        products, squared = np.empty(total), np.empty(total)
         end = 0
         for query in np.flatnonzero(counts).tolist():
             start, end = end, end + int(counts[query])
-            chosen[start:end] = local[query, : counts[query]]
-            micro[start:end] = cosine.micro_cosines(
-                vectors[chosen[start:end]], self._wide[query], self._squared[query]
+            chosen[start:end] = mine = local[query, : counts[query]]
+            products[start:end], squared[start:end] = cosine.products(
+                vectors.take(mine, axis=0), self._queries[query]
             )
+        micro = cosine.micro(products, squared, np.repeat(self._squared, counts))
         owner = np.repeat(self._numbers, counts)
         self._best.add(owner, block.rows[chosen], block.uids[chosen], micro)
 

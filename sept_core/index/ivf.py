@@ -224,11 +224,10 @@ def _rerank(
     needed, place = np.unique(candidates, return_inverse=True)
     vectors = store.gather(np.maximum(needed, 0))
     place = place.reshape(candidates.shape)
-    squared = cosine.squared_lengths(queries[numbers])
-    micro = np.empty(candidates.shape, np.int64)
-    for line, number in enumerate(numbers.tolist()):
-        wide = queries[number].astype(np.float64)
-        micro[line] = cosine.micro_cosines(vectors[place[line]], wide, squared[line])
+    products, squared = np.empty(candidates.shape), np.empty(candidates.shape)
+    for line, query in enumerate(queries[numbers]):
+        products[line], squared[line] = cosine.products(vectors[place[line]], query)
+    micro = cosine.micro(products, squared, cosine.squared_lengths(queries[numbers])[:, None])
     real = candidates >= 0
     rows = candidates[real]
     owner = np.repeat(numbers, real.sum(axis=1))
