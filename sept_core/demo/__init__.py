@@ -1,0 +1,1 @@
+"""The demo's data: drawn images in visual families, laid out as a pool and two target sets."""

@@ -1,0 +1,25 @@
+"""`python -m sept_core.demo JOB_FOLDER`: draw the demo's data as a background job."""
+
+from pathlib import Path
+from typing import Any
+
+from sept_core import jobfolder
+from sept_core.demo import dataset
+from sept_core.jobfolder import JobFolder
+
+
+def main(job: JobFolder) -> dict[str, Any]:
+    """Settings: folder, seed, scale. Result: the pool's counts."""
+    settings = job.settings()
+    return dict(
+        dataset.draw(
+            Path(settings["folder"]),
+            settings["seed"],
+            scale=settings["scale"],
+            progress=lambda done, total: job.progress(done, total, "pictures"),
+        )
+    )
+
+
+if __name__ == "__main__":
+    jobfolder.run(main)
