@@ -5,6 +5,7 @@ be read), the eligible uids of the pool, and the details that a page or a manife
 """
 
 from collections.abc import Iterable
+
 import numpy as np
 import pyarrow as pa
 
@@ -118,11 +119,12 @@ def fitting_sample(db: Connection, source_ids: list[str], size: int, seed: int) 
 
 
 def labelled(db: Connection, source_id: str, splits: Iterable[str]) -> pa.Table:
-    """A target set's decoded files with uid, label and split, as a worklist; one per uid."""
+    """A target set's decoded files as a worklist with `phash` as well; one per uid."""
     return table(
         db,
-        f"""SELECT {_WORK_COLUMNS} {_LIVE} AND s.id = ? AND f.state = 'ok'
-              AND list_contains(?, f.split)
+        f"""SELECT {_WORK_COLUMNS}, i.phash
+            FROM files f JOIN sources s ON s.id = f.source_id JOIN images i ON i.uid = f.uid
+            WHERE NOT f.gone AND s.id = ? AND f.state = 'ok' AND list_contains(?, f.split)
             QUALIFY row_number() OVER (PARTITION BY f.uid ORDER BY f.rel_path, f.member) = 1
             ORDER BY f.rel_path, f.member""",
         [source_id, list(splits)],

@@ -176,11 +176,11 @@ def open_scene(project: Project, request: Request) -> Scene:
     encoder_id = projects.find_encoder(project, request.encoder)
     records = [sources.find(project.db, "target", name) for name in request.targets]
     target_ids = tuple(record.id for record in records)
-    evidence = _evidence(project, encoder_id, target_ids, request)
-    groups = preparation.groups_by_uid(project, encoder_id)
-    guard = guarding.check(project, encoder_id, target_ids, wanted=request.guard)
     events = decisions.events(project.db, target_ids)
     state = review.replay(events)
+    evidence = _evidence(project, encoder_id, target_ids, request, state)
+    groups = preparation.groups_by_uid(project, encoder_id)
+    guard = guarding.check(project, encoder_id, target_ids, wanted=request.guard)
     entry = _gate(project, evidence, groups, guard, state)
     return Scene(
         encoder_id, target_ids, evidence, entry, state, review.log_hash(events), guard.record()
@@ -188,7 +188,11 @@ def open_scene(project: Project, request: Request) -> Scene:
 
 
 def _evidence(
-    project: Project, encoder_id: str, target_ids: tuple[str, ...], request: Request
+    project: Project,
+    encoder_id: str,
+    target_ids: tuple[str, ...],
+    request: Request,
+    state: review.ReviewState,
 ) -> PoolEvidence:
     paths, db = project.paths, project.db
     stores = [features.FeatureStore(paths.target_features(encoder_id, t)) for t in target_ids]
@@ -196,6 +200,7 @@ def _evidence(
     return PoolEvidence(
         pool=features.FeatureStore(paths.pool_features(encoder_id)),
         targets=stores,
+        vetoed=_array(sorted(state.vetoed_targets)),
         labels={row["uid"]: row["label"] for part in rows for row in part if row["label"]},
         inside=images.eligible(db, "pool", request.filter),
         neighbour_graph=lambda: graph.load(paths.index(encoder_id, "graph")),

@@ -155,15 +155,14 @@ def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) ->
     pool = features.FeatureStore(project.paths.pool_features(encoder_id))
     if record["guard"]["state"] != "on" or (pool.rows_of(uids) < 0).any():
         return [None] * len(uids)
-    nearest = np.full(len(uids), -np.inf)
-    for target_id in record["target_ids"]:
-        heldout = features.FeatureStore(
-            project.paths.target_features(encoder_id, target_id, heldout=True)
-        )
-        if len(heldout):
-            found = leaks.nearest_heldout(heldout, heldout.uids, pool, uids)
-            nearest = np.maximum(nearest, found.similarity)
-    values: list[float | None] = np.round(1.0 - nearest, 6).tolist()
+    ordered, place = np.unique(uids, return_inverse=True)
+    chosen = leaks.Images(ordered, pool, images.hashes(project.db, "pool"))
+    guarded = [guarding.heldout_images(project, encoder_id, t) for t in record["target_ids"]]
+    nearest = np.max(
+        [leaks.nearest_heldout(part, chosen).similarity for part in guarded if len(part.uids)],
+        axis=0,
+    )
+    values: list[float | None] = np.round(1.0 - nearest[place], 6).tolist()
     return values
 
 

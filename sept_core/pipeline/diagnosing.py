@@ -84,18 +84,14 @@ def _heldout(project: Project, record: dict[str, Any], encoder_id: str) -> np.nd
     return np.concatenate(parts) if parts else None
 
 
-def _facts(
-    project: Project, record: dict[str, Any], picks: pa.Table, labels: Path | None
-) -> Any:
+def _facts(project: Project, record: dict[str, Any], picks: pa.Table, labels: Path | None) -> Any:
     from sept_core import diagnostics
 
     stores = [
         features.FeatureStore(project.paths.target_features(record["encoder_id"], target))
         for target in record["target_ids"]
     ]
-    guard = guarding.check(
-        project, record["encoder_id"], tuple(record["target_ids"]), wanted=True
-    )
+    guard = guarding.check(project, record["encoder_id"], tuple(record["target_ids"]), wanted=True)
     owners = [uid or "" for uid in picks["target_uid"].to_pylist()]
     return diagnostics.Facts(
         owners=np.array(owners, files.UID_DTYPE),
@@ -107,9 +103,7 @@ def _facts(
     )
 
 
-def _relevant(
-    project: Project, record: dict[str, Any], picks: pa.Table, path: Path
-) -> np.ndarray:
+def _relevant(project: Project, record: dict[str, Any], picks: pa.Table, path: Path) -> np.ndarray:
     """(n,) bool, for the picks with a known label: is it one of the target's classes?"""
     try:
         with path.open(newline="") as file:

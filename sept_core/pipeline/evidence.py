@@ -26,6 +26,7 @@ class PoolEvidence:
     Args:
         pool: the pool's features.
         targets: features of the searching part of each target set.
+        vetoed: (v,) S32, targets that the reviewer dropped; they count nowhere.
         labels: label of each target uid, where known; only `class-balanced` asks for them.
         inside: (n,) S32, the pool images that are live and pass the filter.
         neighbour_graph: gives the pool's own neighbour graph, for local scaling.
@@ -36,6 +37,7 @@ class PoolEvidence:
         self,
         pool: features.FeatureStore,
         targets: list[features.FeatureStore],
+        vetoed: np.ndarray,
         labels: dict[str, str],
         inside: np.ndarray,
         neighbour_graph: Callable[[], graph.Graph],
@@ -47,12 +49,16 @@ class PoolEvidence:
         self._seed = seed
         self.inside = np.isin(pool.uids, inside)
         self.pool_uids = pool.uids[self.inside]
-        uids = np.concatenate([store.uids for store in targets])
-        self.target_uids, first = np.unique(uids, return_index=True)
-        vectors = [store.gather(np.arange(len(store))) for store in targets if len(store)]
-        if not vectors:
+        stores = [store for store in targets if len(store)]
+        if not stores:
             raise errors.InputError("The target set has no embedded images; run sept embed again.")
-        self.target_vectors = np.concatenate(vectors)[first]
+        uids = np.concatenate([store.uids for store in stores])
+        vectors = np.concatenate([store.gather(np.arange(len(store))) for store in stores])
+        kept, first = np.unique(uids, return_index=True)
+        first = first[~np.isin(kept, vetoed)]
+        if not len(first):
+            raise errors.InputError("Every image of the target set is vetoed; undo some vetoes.")
+        self.target_uids, self.target_vectors = uids[first], vectors[first]
         self._lists: retrieval.Neighbours | None = None
 
     @property

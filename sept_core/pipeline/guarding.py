@@ -4,7 +4,7 @@ In: the held-out images of the target sets, embedded into stores of their own. O
 this is the only button beside the held-out diagnostics that opens those stores.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -82,36 +82,35 @@ def check(
             "contamination guard cannot run; run sept embed, or switch the guard off."
         )
     settings = _settings(project, encoder_id)
-    pool = features.FeatureStore(project.paths.pool_features(encoder_id))
-    pool_hashes = images.hashes(project.db, "pool")
+    pool = _live_pool(project, encoder_id)
     groups = preparation.groups_by_uid(project, encoder_id)
-    live = images.eligible(project.db)
-    found, heldout = [], []
-    for target_id, table in rows.items():
-        if not table.num_rows:
-            continue
-        hashes = images.hashes(project.db, "target", [target_id])
-        uids = np.asarray(table["uid"].to_pylist(), files.UID_DTYPE)
-        leaking = leaks.find_leaks(
-            features.FeatureStore(
-                project.paths.target_features(encoder_id, target_id, heldout=True)
-            ),
-            hashes,
-            pool,
-            pool_hashes,
-            settings,
-            heldout_uids=uids,
-            pool_uids=live[pool.rows_of(live) >= 0],
-            groups=groups,
-        )
-        found.append(leaking.table())
-        heldout.append(_heldout(uids, hashes, target_id))
+    guarded = [heldout_images(project, encoder_id, t) for t in target_ids if rows[t].num_rows]
+    found = [leaks.find_leaks(part, pool, groups, settings).table() for part in guarded]
+    heldout = [_heldout(rows[t], t) for t in target_ids]
     return Finding(
         "on",
         pa.concat_tables(found).cast(FOUND_SCHEMA),
         pa.concat_tables(heldout),
-        {"tau": settings.tau_leak, "bits": settings.bits},
+        asdict(settings),
     )
+
+
+def heldout_images(project: Project, encoder_id: str, target_id: str) -> leaks.Images:
+    """The decodable held-out images of one target set, with features and hashes."""
+    rows = images.labelled(project.db, target_id, target_layout.HELDOUT_SPLITS)
+    store = project.paths.target_features(encoder_id, target_id, heldout=True)
+    return leaks.Images(
+        np.sort(np.asarray(rows["uid"].to_pylist(), files.UID_DTYPE)),
+        features.FeatureStore(store),
+        images.hashes(project.db, "target", [target_id]),
+    )
+
+
+def _live_pool(project: Project, encoder_id: str) -> leaks.Images:
+    store = features.FeatureStore(project.paths.pool_features(encoder_id))
+    live = images.eligible(project.db)
+    embedded = live[store.rows_of(live) >= 0]
+    return leaks.Images(embedded, store, images.hashes(project.db, "pool"))
 
 
 def _settings(project: Project, encoder_id: str) -> leaks.Settings:
@@ -119,11 +118,6 @@ def _settings(project: Project, encoder_id: str) -> leaks.Settings:
     return leaks.Settings(tau_leak=tau, bits=preparation.HASH_BITS)
 
 
-def _heldout(uids: np.ndarray, hashes: pa.Table, target_id: str) -> pa.Table:
-    known = dict(zip(hashes["uid"].to_pylist(), hashes["phash"].to_pylist(), strict=True))
-    names = [uid.decode() for uid in uids.tolist()]
-    columns = [names, [known.get(name) for name in names], [target_id] * len(names)]
-    return pa.Table.from_arrays(
-        [pa.array(c, f.type) for c, f in zip(columns, HELDOUT_SCHEMA, strict=True)],
-        schema=HELDOUT_SCHEMA,
-    )
+def _heldout(rows: pa.Table, target_id: str) -> pa.Table:
+    columns = [rows["uid"], rows["phash"], pa.array([target_id] * rows.num_rows, pa.string())]
+    return pa.Table.from_arrays(columns, schema=HELDOUT_SCHEMA)
