@@ -38,7 +38,14 @@ def pretrain(
     """Pre-train a backbone on a selection or a manifest; killed runs resume exactly."""
     if (selection is None) == (manifest is None):
         raise errors.InputError("Give either a selection or --manifest PATH.")
-    changes = _changes(steps, epochs, batch_size, image_size, seed)
+    given = {
+        "steps": steps,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "image_size": image_size,
+        "seed": seed,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
     if selection is not None:
         name = run or f"{selection}-{method}-{seed}"
         with projects.opened(folder) as project:
@@ -49,20 +56,6 @@ def pretrain(
         paths = projects.paths_of(folder)
         started = training.start_manifest(paths, manifest, name, method, backbone, changes)
     _report(folder, started.id, {"run": name}, wait, as_json)
-
-
-def _changes(
-    steps: int | None, epochs: int | None, batch_size: int | None, image_size: int | None, seed: int
-) -> dict[str, Any]:
-    """The settings that were given; steps and epochs exclude one another."""
-    changes: dict[str, Any] = {"seed": seed}
-    if steps is not None or epochs is not None:
-        changes |= {"steps": steps, "epochs": epochs}
-    if batch_size is not None:
-        changes["batch_size"] = batch_size
-    if image_size is not None:
-        changes |= {"image_size": image_size, "cache_size": image_size, "embed_size": image_size}
-    return changes
 
 
 def evaluate(

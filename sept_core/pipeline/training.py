@@ -119,10 +119,8 @@ def _launch(
     probe: Path | None,
 ) -> JobFolder:
     sides = np.minimum(subset.rows["width"].to_numpy(), subset.rows["height"].to_numpy())
-    defaults = pretrain_settings.defaults(
-        method, backbone, len(subset), image_side=int(np.median(sides))
-    )
-    chosen = pretrain_settings.from_dict(dataclasses.asdict(defaults) | changes)
+    side = int(np.median(sides))
+    chosen = pretrain_settings.choose(method, backbone, len(subset), changes, image_side=side)
     pretrain_settings.validate(chosen, len(subset))
     request = {
         "manifest": str(subset.folder),
