@@ -12,8 +12,8 @@ import numpy as np
 from sept_core import files
 from sept_core.features import FeatureStore
 
-BLOCK_VALUES = 2**24
-"""Numbers in a block: 32 MiB of float16, some 43,000 vectors of length 384."""
+BLOCK_VALUES = 2**25
+"""Numbers in a block: 64 MiB of float16, some 87,000 vectors of length 384."""
 
 
 @dataclass(frozen=True)
