@@ -129,8 +129,8 @@ def _alive(job: JobFolder) -> bool:
         return time.time() - job.status()["launched_at"] < CANCEL_GRACE
     if child := _children.get(identity["pid"]):
         child.poll()
-    started = identity["process_started"]
-    return started is not None and _start_time(identity["pid"]) == started
+    started: str | None = identity["process_started"]
+    return started is not None and started == _start_time(identity["pid"])
 
 
 def status(paths: files.ProjectPaths, job_id: str) -> JobStatus:

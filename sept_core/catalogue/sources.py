@@ -153,7 +153,7 @@ def scan_table(entries: list[readers.FileEntry]) -> pa.Table:
          json.dumps(e.metadata) if e.metadata else None, e.problem)
         for e in entries
     ]  # fmt: skip
-    columns = list(zip(*rows, strict=True)) if rows else [[] for _ in SCAN_SCHEMA]
+    columns = zip(*rows, strict=True) if rows else [()] * len(SCAN_SCHEMA)
     arrays = [pa.array(c, f.type) for c, f in zip(columns, SCAN_SCHEMA, strict=True)]
     return pa.Table.from_arrays(arrays, schema=SCAN_SCHEMA)
 

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage.
 
 import logging
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -19,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "init": data.init,
     "status": data.status,
     "embed": data.embed,

@@ -78,7 +78,9 @@ def _places(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[d
     """Every live place of the picks; a target set's source is named `target:NAME`."""
     own = record["settings"]["strategy"] == "target-images-only"
     role = "target" if own else "pool"
-    rows = images.locations(project.db, picks["uid"].to_pylist(), role).to_pylist()
+    rows: list[dict[str, Any]] = images.locations(
+        project.db, picks["uid"].to_pylist(), role
+    ).to_pylist()
     if own:
         rows = [row for row in rows if row["source_id"] in record["target_ids"]]
         for row in rows:
