@@ -3,9 +3,10 @@
     python -m benchmarks.crash_embedding $SEPT_DATA/pool --limit 4000 --trials 20
 
 Embeds once without interruption; then, in each trial, starts the same job in a folder of its
-own, kills its process group with SIGKILL at a random moment of the embedding (seeded),
-resumes it, and compares every file of the feature store, byte by byte. Every second trial is
-killed twice. The encoder is a small network with random weights unless one is named.
+own, kills its process group with SIGKILL at a random moment of the embedding (seeded: after
+so many shards and a fraction of the next, since a clock alone would follow the machine's
+load), resumes it, and compares every file of the feature store, byte by byte. Every second
+trial is killed twice. The encoder is a small network with random weights unless one is named.
 """
 
 import argparse
@@ -42,21 +43,19 @@ def main() -> None:
         worklist = embedding.write_worklist(folder / "rows", rows)
         whole = make_job(folder / "whole", spec, worklist, options.shard_size)
         seconds = run_to_end(whole)
-        expected = stored_bytes(folder / "whole")
-        print(f"uninterrupted: {seconds:.1f} s of embedding, {len(expected)} files", flush=True)
+        expected, shards = stored_bytes(folder / "whole"), count_shards(whole)
+        print(f"uninterrupted: {shards} shards in {seconds:.1f} s", flush=True)
         failures = 0
         for trial in range(options.trials):
             job = make_job(folder / f"trial{trial}", spec, worklist, options.shard_size)
-            moments = [draw.random() * seconds for _ in range(1 + trial % 2)]
-            shards = [kill_after(job, moment) for moment in moments]
+            moments = sorted(draw.random() * (shards - 1) for _ in range(1 + trial % 2))
+            left = [kill_at(job, moment, seconds / shards) for moment in moments]
             run_to_end(job)
             same = stored_bytes(job.path.parent.parent) == expected
             failures += not same
-            killed = ", ".join(
-                f"{moment:.2f} s ({count} shards)"
-                for moment, count in zip(moments, shards, strict=True)
-            )
-            print(f"trial {trial}: killed at {killed}: {'same' if same else 'DIFFERS'}", flush=True)
+            killed = " and ".join(f"{moment:.2f}" for moment in moments)
+            verdict = "same bytes" if same else "DIFFERS"
+            print(f"trial {trial}: killed at shard {killed}, {left} left: {verdict}", flush=True)
     print(f"{options.trials - failures} of {options.trials} trials left identical files")
     sys.exit(failures > 0)
 
@@ -116,15 +115,22 @@ def run_to_end(job: jobfolder.JobFolder) -> float:
     return time.monotonic() - began
 
 
-def kill_after(job: jobfolder.JobFolder, seconds: float) -> int:
-    """Start the job, kill its group that long after embedding began; shards it had then."""
+def kill_at(job: jobfolder.JobFolder, moment: float, seconds_a_shard: float) -> int:
+    """Start the job, kill its group at that many (and a fraction) shards; how many it left."""
     process = start(job)
     wait_for_embedding(job, process)
+    while count_shards(job) < int(moment) and process.poll() is None:
+        time.sleep(0.002)
     try:
-        process.wait(seconds)
+        process.wait((moment % 1) * seconds_a_shard)
+        sys.exit(f"{job.path} ended before it could be killed")
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+    return count_shards(job)
+
+
+def count_shards(job: jobfolder.JobFolder) -> int:
     return len(list(job.path.parent.parent.rglob("pool/*.json")))
 
 

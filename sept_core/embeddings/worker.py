@@ -51,7 +51,7 @@ CPU_BATCH, GPU_BATCH = 128, 256
 
 @dataclass(frozen=True)
 class Settings:
-    """What `main` reads from the job; see `docs/architecture.md` for who writes it.
+    """What `main` reads from the job.
 
     Attributes:
         parts: one dict a worklist: `worklist` (parquet path) and `collection` (`pool`,
@@ -276,7 +276,7 @@ def _decodable(worklist: Path) -> Iterator[Image.Image]:
     table = sources.read_worklist(worklist)
     with sources.ByteReader(engine.roots(table)) as reader:
         for row in table.to_pylist():
-            with contextlib.suppress(images.RejectedImage):
+            with contextlib.suppress(images.RejectedImage, errors.SourceError):
                 yield images.decode(engine.read(reader, row)).image
 
 
