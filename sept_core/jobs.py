@@ -21,6 +21,7 @@ from sept_core import errors, files
 from sept_core.jobfolder import JobFolder
 
 WORKERS = {
+    "demo": "sept_core.demo",
     "embed": "sept_core.embeddings",
     "graph": "sept_core.index.graph",
     "index": "sept_core.index.ivf",

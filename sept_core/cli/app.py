@@ -44,6 +44,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pretrain": train.pretrain,
     "evaluate": train.evaluate,
     "jobs": train.list_jobs,
+    "demo": train.demo,
 }
 GROUPS = {"pool": data.pool, "target": data.target, "features": data.feature, "job": train.job}
 

@@ -8,7 +8,7 @@ import typer
 from sept_core import errors, jobs
 from sept_core.cli import follow, output
 from sept_core.cli.options import Dir, Json, Seed
-from sept_core.pipeline import projects, training
+from sept_core.pipeline import diagnosing, projects, showcase, training
 
 job = typer.Typer(no_args_is_help=True, help="One background job.")
 
@@ -90,6 +90,35 @@ def _report(folder: Path, job_id: str, known: dict[str, Any], wait: bool, as_jso
         output.as_json(values)
     else:
         output.facts("Finished" if wait else "Launched", values)
+
+
+def demo(folder: Dir, as_json: Json = False) -> None:
+    """Make a project of drawn pictures to look around in: a few minutes, no network."""
+    showcase.begin(folder)
+    paths = projects.paths_of(folder)
+    while True:
+        with projects.opened(folder) as project:
+            step = showcase.next_job(project)
+        if step is None:
+            break
+        follow.to_end(paths, step.id)
+    with projects.opened(folder) as project:
+        record = showcase.curate(project)
+        truth = showcase.layout(paths).truth
+        found = diagnosing.report(project, record["id"], labels=truth)
+    if as_json:
+        return output.as_json(found)
+    output.facts(f"Diagnostics of {record['id']} (not evidence)", found)
+    return output.console.print(_NEXT_STEPS.format(folder=folder, selection=record["id"]))
+
+
+_NEXT_STEPS = """The demo is ready. Look around:
+  sept status {folder}
+  sept pool status {folder}
+  sept history {folder} --target nature
+  sept suggest {folder} {selection}
+  sept select {folder} --target signs-and-charts --budget 300
+  sept export {folder} {selection} --out subset"""
 
 
 def list_jobs(folder: Dir, as_json: Json = False) -> None:

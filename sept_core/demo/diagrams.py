@@ -135,9 +135,9 @@ def contour_maps(rng: Rng) -> Image.Image:
     tints, line, water = canvas.pick(rng, ATLASES)
     land = canvas.noise(rng, rng.uniform(2, 4)) * 0.75 + canvas.fractal(rng, 5, octaves=3) * 0.25
     land = canvas.blur((land - land.min()) / np.ptp(land), 1.2)
-    levels = rng.uniform(9, 20)
+    levels = rng.uniform(10, 17)
     pixels = canvas.ramp(land, [canvas.vary(rng, tint, 0.02) for tint in tints])
-    shade = canvas.relief(land, -2.2, 1.5)
+    shade = canvas.relief(land, -2.2, 1.0)
     pixels = np.clip(pixels * (1 - 0.12 * shade), 0, 1)
     pixels = canvas.mix(pixels, line, 0.75 * _isolines(land * levels, 0.55))
     pixels = canvas.mix(pixels, line, _isolines(land * levels / 5, 0.9))
@@ -159,13 +159,13 @@ def _isolines(field: np.ndarray, width: float, at: float = 0.0) -> np.ndarray:
 
 def _surveyed(rng: Rng, pixels: Pixels, line: str) -> Pixels:
     """Roads, a grid, heights and places on top."""
-    if rng.random() < 0.6:
-        step = rng.uniform(0.4, 0.7)
+    if rng.random() < 0.8:
+        step = rng.uniform(0.4, 0.6)
         pen = Pen()
         for at in np.arange(-1 + rng.uniform(0, step), 1, step):
             pen.line([(at, -1), (at, 1)], 0.01)
             pen.line([(-1, at), (1, at)], 0.01)
-        pixels = canvas.mix(pixels, "#5a7fb5", 0.35 * pen.field())
+        pixels = canvas.mix(pixels, "#5a7fb5", 0.45 * pen.field())
     for _ in range(int(rng.integers(0, 3))):
         at = np.linspace(-1.05, 1.05, 40)
         road = np.stack([at, rng.uniform(-0.6, 0.6) + 0.4 * canvas.profile(rng, 2, 2, 40)], 1)

@@ -83,7 +83,7 @@ YARNS = (
 
 def knitwear(rng: Rng) -> Image.Image:
     """Stocking stitch seen close: plain, striped, Fair Isle or cabled."""
-    across = int(rng.integers(9, 22))
+    across = int(rng.integers(8, 16))
     tall = rng.uniform(0.68, 0.85)
     x, y = canvas.grid(LARGE, angle=rng.normal(0, 0.06))
     warp = 0.02 * (canvas.noise(rng, 4, 4, LARGE) - 0.5)

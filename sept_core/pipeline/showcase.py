@@ -1,0 +1,143 @@
+"""The demo: a whole project made from drawn pictures, to look around in.
+
+In: a new folder. Out: a project with three sources, two target sets, features, map, a selection
+and some decisions. Every step is one of the other buttons, so that a demo that was interrupted
+goes on where it stopped.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sept_core import files, jobs
+from sept_core.catalogue import images, settings, sources
+from sept_core.demo.layout import TARGETS, Layout
+from sept_core.jobfolder import JobFolder
+from sept_core.pipeline import (
+    collections,
+    curation,
+    deciding,
+    embedding,
+    mapping,
+    preparation,
+    projects,
+)
+from sept_core.pipeline.projects import Project
+from sept_core.selection.settings import SelectionSettings
+
+ENCODER = "classic"
+TARGET = "nature"
+BUDGET = 400
+REVIEWER = "demo"
+KEPT = 12
+"""Right picks that the reviewer confirms, so that suggestions have both kinds to learn from."""
+
+NOTES = {
+    "photos": "A tree of folders with names that say nothing; holds a few broken files.",
+    "scans": "One zip, read without unpacking.",
+    "web": "WebDataset shards with a side-car for each image; try the filter: year >= 2020",
+    "nature": "Flowers, leaves, fruit, butterflies and fish. Some of its test images lie in the "
+    "pool: the guard finds them.",
+    "signs-and-charts": "Road signs, charts, contour maps, circuit boards and clocks.",
+}
+"""What the demo says about each source and target set."""
+
+
+def begin(folder: Path, *, seed: int = 0, scale: float = 1.0) -> None:
+    """Make an empty project that will be the demo; one that was begun before goes on.
+
+    Args:
+        folder: new, empty, or a demo.
+        seed: of the pictures.
+        scale: of the number of pool images (about 4,300).
+
+    Raises:
+        InputError: the folder holds something else.
+    """
+    if files.ProjectPaths(folder.absolute()).catalogue.exists():
+        with projects.opened(folder) as project:
+            if settings.get(project.db, "demo") is not None:
+                return
+    projects.init(folder)
+    with projects.opened(folder) as project:
+        settings.put(project.db, "demo", {"seed": seed, "scale": scale})
+
+
+def layout(paths: files.ProjectPaths) -> Layout:
+    """Where a demo keeps its pictures."""
+    return Layout(paths.uploads / "demo")
+
+
+def next_job(project: Project) -> JobFolder | None:
+    """Launch the next of the demo's long steps; None when all of them are done."""
+    data = layout(project.paths)
+    if not data.header.exists():
+        request = settings.get(project.db, "demo") | {"folder": str(data.root)}
+        return jobs.launch(project.paths, "demo", request, "Drawing the pictures")
+    _register(project, data)
+    if _is_waiting(project):
+        return embedding.start(project, embedding.EmbedSettings(ENCODER))
+    encoder_id = projects.find_encoder(project, ENCODER)
+    job = preparation.next_job(project, encoder_id)
+    if job is None and not (project.paths.map(encoder_id) / "header.json").exists():
+        job = mapping.start(project, encoder_id)
+    return job
+
+
+def _register(project: Project, data: Layout) -> None:
+    for role, found in (("pool", data.sources), ("target", data.targets)):
+        known = {record.name for record in sources.every(project.db, role)}
+        for name, path in found.items():
+            if name not in known:
+                collections.add(project, role, name, path)
+                collections.annotate(project, role, name, NOTES[name])
+
+
+def _is_waiting(project: Project) -> bool:
+    """Whether any file has not been read yet."""
+    records = [*sources.every(project.db, "pool"), *sources.every(project.db, "target")]
+    return any(sources.counts(project.db, record.id)["waiting"] for record in records)
+
+
+def curate(project: Project) -> dict[str, Any]:
+    """Select for the first target set, review the picks, select again; done once.
+
+    Returns:
+        The record of the second selection, with its churn the first time.
+    """
+    demo = settings.get(project.db, "demo")
+    if "selection" in demo:
+        return curation.find(project, demo["selection"])
+    request = curation.Request((TARGET,), SelectionSettings(budget=BUDGET), ENCODER)
+    first = curation.select(project, request)
+    _review(project, first["id"])
+    second = curation.again(project, first["id"])
+    settings.put(project.db, "demo", demo | {"selection": second["id"]})
+    return second
+
+
+def _review(project: Project, selection_id: str) -> None:
+    """Decide as a person would who sees what a picture shows; the truth stands in for the eyes."""
+    if deciding.history(project, [TARGET]):
+        return
+    uids = curation.picks(project, selection_id)["uid"].to_pylist()
+    shown = _families(project, uids)
+    wrong: dict[str, list[str]] = defaultdict(list)
+    for uid in uids:
+        if shown[uid] not in TARGETS[TARGET]:
+            wrong[shown[uid]].append(uid)
+    for family, members in wrong.items():
+        reason = f"shows {family}, which the task does not"
+        deciding.decide(project, [TARGET], "veto", members, reason=reason, who=REVIEWER)
+    right = [uid for uid in uids if shown[uid] in TARGETS[TARGET]][:KEPT]
+    deciding.decide(project, [TARGET], "keep", right, reason="just right", who=REVIEWER)
+
+
+def _families(project: Project, uids: list[str]) -> Mapping[str, str]:
+    """The true family of each image, by the name of one of its files."""
+    with layout(project.paths).truth.open(newline="") as file:
+        truth = {row["key"]: row["label"] for row in csv.DictReader(file)}
+    places = images.locations(project.db, uids).to_pylist()
+    return {row["uid"]: truth[Path(row["member"] or row["rel_path"]).stem] for row in places}
