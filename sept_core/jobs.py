@@ -130,8 +130,8 @@ def _alive(job: JobFolder) -> bool:
         return time.time() - job.status()["launched_at"] < CANCEL_GRACE
     if child := _children.get(identity["pid"]):
         child.poll()
-    started: str | None = identity["process_started"]
-    return started is not None and started == _start_time(identity["pid"])
+    started = _start_time(identity["pid"])
+    return started is not None and bool(started == identity["process_started"])
 
 
 def status(paths: files.ProjectPaths, job_id: str) -> JobStatus:

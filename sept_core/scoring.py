@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import faiss
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from sept_core import errors, files
 from sept_core.features import FeatureStore
@@ -101,6 +100,8 @@ def classifier(
         C: inverse strength of the L2 penalty, as in scikit-learn.
         block_rows: images scored at once; never changes the result.
     """
+    from sklearn.linear_model import LogisticRegression  # 1 s to import, for this strategy only
+
     positive = _by_content(cosine.as_stored(queries))
     negative = _by_content(store.vectors_of(background))
     examples = np.concatenate([positive, negative]).astype(np.float64)

@@ -41,7 +41,7 @@ def test_status_is_machine_readable(prepared: Path) -> None:
     ("words", "code", "sentence"),
     [
         (("status", "nowhere"), 1, "is not a SEPT project"),
-        (("select", "{project}", "--target", "cats", "--budget", "5"), 1, "it has: toys"),
+        (("select", "{project}", "--target", "cats", "--budget", "5"), 1, "project has: toys"),
         (("select", "{project}", "--target", "toys", "--budget", "5", "--strategy", "magic"), 1,
          "choose one of"),
         (("select", "{project}", "--target", "toys"), 1, "needs a budget"),

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sept_core import errors, features, files, review
 from sept_core import targets as target_layout
 from sept_core.catalogue import decisions, images, selections, sources
-from sept_core.index import graph
+from sept_core.index import graph, ivf
 from sept_core.pipeline import guarding, preparation, projects
 from sept_core.pipeline.evidence import PoolEvidence
 from sept_core.pipeline.projects import Project
@@ -59,6 +59,7 @@ def select(project: Project, request: Request) -> dict[str, Any]:
         "encoder_id": scene.encoder_id,
         "filter": request.filter,
         "guard": scene.guard,
+        "index": scene.evidence.searched_by(),
         "features": scene.evidence.content_id,
         "pool_fingerprint": images.pool_fingerprint(project.db),
         "decision_position": scene.state.position,
@@ -195,14 +196,17 @@ def _evidence(
     state: review.ReviewState,
 ) -> PoolEvidence:
     paths, db = project.paths, project.db
+    pool = features.FeatureStore(paths.pool_features(encoder_id))
+    indexed = preparation.is_fresh(project, encoder_id, "index", pool)
     stores = [features.FeatureStore(paths.target_features(encoder_id, t)) for t in target_ids]
     rows = [images.labelled(db, t, target_layout.SEARCH_SPLITS).to_pylist() for t in target_ids]
     return PoolEvidence(
-        pool=features.FeatureStore(paths.pool_features(encoder_id)),
+        pool=pool,
         targets=stores,
         vetoed=_array(sorted(state.vetoed_targets)),
         labels={row["uid"]: row["label"] for part in rows for row in part if row["label"]},
         inside=images.eligible(db, "pool", request.filter),
+        index=ivf.load(paths.index(encoder_id, "index")) if indexed else None,
         neighbour_graph=lambda: graph.load(paths.index(encoder_id, "graph")),
         seed=request.settings.seed,
     )

@@ -145,7 +145,7 @@ def _rows(
                 "decided_at": decision.at if decision else None,
                 "leak_distance": far,
                 "encoder_id": record["encoder_id"],
-                "index_id": "exact",
+                "index_id": record["index"]["id"],
             }
         )
     return pa.Table.from_pylist(rows, schema=manifest.SCHEMA)
@@ -177,7 +177,7 @@ def _header(project: Project, record: dict[str, Any], guard: guarding.Finding) -
         },
         "targets": record["targets"],
         "encoder": {name: card[name] for name in ("id", "spec", "kind", "identity")},
-        "index": {"id": "exact", "recall": 1.0},
+        "index": record["index"],
         "strategy": record["settings"]["strategy"],
         "settings": record["settings"] | {"filter": record["filter"]},
         "seed": record["settings"]["seed"],

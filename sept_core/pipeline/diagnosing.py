@@ -99,7 +99,7 @@ def _facts(project: Project, record: dict[str, Any], picks: pa.Table, labels: Pa
         budget=record["settings"]["budget"],
         leaks=int(np.isin(curation.uids_of(picks), guard.leaked).sum()),
         relevant=None if labels is None else _relevant(project, record, picks, labels),
-        index_recall=1.0,
+        index_recall=record["index"]["recall"],
     )
 
 

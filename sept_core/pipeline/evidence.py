@@ -4,14 +4,16 @@ In: feature stores, the eligible uids, the neighbour graph. Out: `PoolEvidence`,
 `selection.evidence.Evidence`; each member is computed once, when it is first asked for.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from sept_core import errors, features, retrieval, scoring
-from sept_core.index import graph
+from sept_core.index import graph, ivf
 from sept_core.selection import evidence as contract
 
 BACKGROUND_IMAGES = 5000
@@ -29,6 +31,7 @@ class PoolEvidence:
         vetoed: (v,) S32, targets that the reviewer dropped; they count nowhere.
         labels: label of each target uid, where known; only `class-balanced` asks for them.
         inside: (n,) S32, the pool images that are live and pass the filter.
+        index: an approximate index of the pool; None searches exactly.
         neighbour_graph: gives the pool's own neighbour graph, for local scaling.
         seed: of every sample drawn here.
     """
@@ -40,11 +43,13 @@ class PoolEvidence:
         vetoed: np.ndarray,
         labels: dict[str, str],
         inside: np.ndarray,
+        index: ivf.Index | None,
         neighbour_graph: Callable[[], graph.Graph],
         seed: int,
     ) -> None:
         self._pool = pool
         self._labels = labels
+        self._index = index
         self._graph = neighbour_graph
         self._seed = seed
         self.inside = np.isin(pool.uids, inside)
@@ -80,13 +85,24 @@ class PoolEvidence:
         known = self._lists
         if known is None or (known.uids.shape[1] < k and not known.complete):
             self._lists = known = retrieval.find_neighbours(
-                self._pool, self.target_vectors, self.target_uids, k, allowed=self.inside
+                self._pool,
+                self.target_vectors,
+                self.target_uids,
+                k,
+                allowed=self.inside,
+                index=self._index,
             )
         if known.uids.shape[1] <= k:
             return known
-        return retrieval.Neighbours(
-            known.targets, known.uids[:, :k], known.similarity[:, :k], False, known.recall
+        return dataclasses.replace(
+            known, uids=known.uids[:, :k], similarity=known.similarity[:, :k], complete=False
         )
+
+    def searched_by(self) -> dict[str, Any]:
+        """Which index answered, and its measured recall; 1 for exact search."""
+        if self._index is None:
+            return {"id": "exact", "recall": 1.0}
+        return {"id": self._index.id, "recall": self._index.recall}
 
     def scores(self, name: str) -> np.ndarray:
         """(n,) float64 over `pool_uids`."""

@@ -30,6 +30,10 @@ class Preparation:
     title: str
 
 
+EXACT_LIMIT = 2_000_000
+"""METHOD §4: pools above this size are searched through an index, re-ranked exactly."""
+
+INDEX = Preparation("index", "Index of the pool")
 STEPS = (
     Preparation("graph", "Neighbour graph of the pool"),
     Preparation("calibrate", "Calibrating the duplicate threshold"),
@@ -40,7 +44,8 @@ STEPS = (
 def next_job(project: Project, encoder_id: str) -> JobFolder | None:
     """Launch the first step that is missing or older than the features; None when ready."""
     store = features.FeatureStore(project.paths.pool_features(encoder_id))
-    for step in STEPS:
+    steps = (INDEX, *STEPS) if len(store) > EXACT_LIMIT else STEPS
+    for step in steps:
         if not is_fresh(project, encoder_id, step.kind, store):
             return jobs.launch(
                 project.paths, step.kind, _settings(project, encoder_id, step.kind), step.title
@@ -59,7 +64,7 @@ def _settings(project: Project, encoder_id: str, kind: str) -> dict[str, Any]:
     paths = project.paths
     out = paths.index(encoder_id, kind)
     common = {"store": str(paths.pool_features(encoder_id)), "out": str(out)}
-    if kind == "graph":
+    if kind in ("graph", "index"):
         return common
     common |= {"graph": str(paths.index(encoder_id, "graph"))}
     if kind == "calibrate":
