@@ -16,7 +16,6 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from PIL import Image
 from torch import nn
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
@@ -135,17 +134,12 @@ def preprocessing(card: dict[str, Any]) -> network.Preprocessing:
     )
     steps = [resize] if squash else [resize, transforms.CenterCrop(size)]
     return network.Preprocessing(
-        transform=transforms.Compose([*steps, _to_uint8]),
+        transform=transforms.Compose([*steps, transforms.PILToTensor()]),
         mean=tuple(card["mean"]),
         std=tuple(card["std"]),
         image_size=size,
         description={"size": size, "mode": "squash" if squash else "shortest-centre"},
     )
-
-
-def _to_uint8(image: Image.Image) -> torch.Tensor:
-    pixels: torch.Tensor = transforms.functional.pil_to_tensor(image)
-    return pixels
 
 
 def _check_card(card: dict[str, Any], folder: Path) -> None:

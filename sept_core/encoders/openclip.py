@@ -16,7 +16,6 @@ import open_clip
 import safetensors
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
-from PIL import Image
 from torch import nn
 from torchvision import transforms
 
@@ -111,17 +110,12 @@ def preprocessing(clip: nn.Module) -> network.Preprocessing:
     size = config["size"]
     return network.Preprocessing(
         # The last two steps are to-float and normalise, which happen on the device.
-        transform=transforms.Compose([*own.transforms[:-2], _to_uint8]),
+        transform=transforms.Compose([*own.transforms[:-2], transforms.PILToTensor()]),
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
         image_size=size if isinstance(size, int) else size[0],
         description={key: config[key] for key in ("size", "interpolation", "resize_mode")},
     )
-
-
-def _to_uint8(image: Image.Image) -> torch.Tensor:
-    pixels: torch.Tensor = transforms.functional.pil_to_tensor(image)
-    return pixels
 
 
 def _model_config(model: str) -> dict[str, Any]:

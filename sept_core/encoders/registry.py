@@ -20,11 +20,11 @@ from typing import Any
 from PIL import Image
 
 from sept_core import errors
-from sept_core.encoders import checkpoint, classic, openclip, timm_models
+from sept_core.encoders import checkpoint, classic, classic_fit, openclip, timm_models
 from sept_core.encoders.protocol import Encoder
 
-FIT_IMAGES = classic.FIT_IMAGES
-"""How many images `fit` wants; more are used, fewer (to about 100) serve a small pool."""
+FIT_IMAGES = classic_fit.FIT_IMAGES
+"""How many images `fit` wants; more are used, fewer serve a small pool."""
 
 RECOMMENDED = (
     "classic",
@@ -119,7 +119,7 @@ def fit(
     """
     if _parse(spec).family != "classic":
         raise errors.EncoderError(f"{spec!r} comes with its weights; only classic is fitted.")
-    classic.fit(images, folder, seed, progress)
+    classic_fit.fit(images, folder, seed, progress)
 
 
 def _parse(spec: str) -> _Parsed:
