@@ -139,15 +139,16 @@ def contour_maps(rng: Rng) -> Image.Image:
     pixels = canvas.ramp(land, [canvas.vary(rng, tint, 0.02) for tint in tints])
     shade = canvas.relief(land, -2.2, 1.0)
     pixels = np.clip(pixels * (1 - 0.12 * shade), 0, 1)
-    pixels = canvas.mix(pixels, line, 0.75 * _isolines(land * levels, 0.55))
+    pixels = canvas.mix(pixels, line, 0.85 * _isolines(land * levels, 0.6))
     pixels = canvas.mix(pixels, line, _isolines(land * levels / 5, 0.9))
-    sea = rng.uniform(0.0, 0.35)
+    sea = rng.uniform(0.05, 0.4)
     wet = canvas.step(sea + 0.004, sea - 0.004, land)
     pixels = canvas.mix(
         pixels, canvas.mix(water, canvas.rgb(water) * 0.85, canvas.step(sea, 0, land)), wet
     )
     pixels = canvas.mix(pixels, canvas.rgb(water) * 0.6, _isolines(land - sea + 0.5, 0.8, 0.5))
-    return canvas.finish(rng, _surveyed(rng, pixels, line), grain=0.006, vignette=0.06)
+    sheet = _framed(rng, _surveyed(rng, pixels, line), tints[0])
+    return canvas.finish(rng, sheet, grain=0.006, vignette=0.06)
 
 
 def _isolines(field: np.ndarray, width: float, at: float = 0.0) -> np.ndarray:
@@ -183,6 +184,20 @@ def _surveyed(rng: Rng, pixels: Pixels, line: str) -> Pixels:
         pen.polygon([(x - 0.03, y + 0.025), (x + 0.03, y + 0.025), (x, y - 0.035)])
         pen.text(x + 0.02, y + 0.09, str(rng.integers(120, 2900)), 0.13)
     return canvas.mix(pixels, canvas.rgb(line) * 0.6, pen.field())
+
+
+def _framed(rng: Rng, pixels: Pixels, paper: str) -> Pixels:
+    """The sheet's margin, and the scale of degrees between two lines along it."""
+    margin, band = rng.uniform(0.05, 0.1), 0.045
+    x, y = canvas.grid()
+    outward = np.maximum(np.abs(x), np.abs(y))
+    along = np.where(np.abs(x) > np.abs(y), y, x)
+    inside = 1 - margin - band
+    degrees = canvas.step(-0.15, 0.15, np.sin(along * np.pi * rng.integers(4, 7)))
+    pixels = canvas.mix(pixels, "#22262b", canvas.edge(inside - outward))
+    pixels = canvas.mix(pixels, "#fbfaf5", canvas.edge(inside + 0.012 - outward) * degrees)
+    pixels = canvas.mix(pixels, "#22262b", canvas.edge(1 - margin - 0.008 - outward))
+    return canvas.mix(pixels, canvas.mix(paper, "#ffffff", 0.6), canvas.edge(1 - margin - outward))
 
 
 # Mask, copper under it, silk screen.

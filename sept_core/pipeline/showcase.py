@@ -7,7 +7,7 @@ goes on where it stopped.
 
 import csv
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,7 @@ def _review(project: Project, selection_id: str) -> None:
     if deciding.history(project, [TARGET]):
         return
     uids = curation.picks(project, selection_id)["uid"].to_pylist()
-    shown = _families(project, uids)
+    shown = families(project, uids)
     wrong: dict[str, list[str]] = defaultdict(list)
     for uid in uids:
         if shown[uid] not in TARGETS[TARGET]:
@@ -135,9 +135,20 @@ def _review(project: Project, selection_id: str) -> None:
     deciding.decide(project, [TARGET], "keep", right, reason="just right", who=REVIEWER)
 
 
-def _families(project: Project, uids: list[str]) -> Mapping[str, str]:
-    """The true family of each image, by the name of one of its files."""
-    with layout(project.paths).truth.open(newline="") as file:
-        truth = {row["key"]: row["label"] for row in csv.DictReader(file)}
+def families(project: Project, uids: Iterable[str]) -> dict[str, str]:
+    """The true family of each pool image; for scoring and for playing the reviewer only."""
+    return _by_name(project, uids, layout(project.paths).truth, "label")
+
+
+def planted(project: Project, uids: Iterable[str]) -> dict[str, str]:
+    """Of the pool images that were planted as copies or leaks: which kind each is."""
+    return _by_name(project, uids, layout(project.paths).flaws, "flaw")
+
+
+def _by_name(project: Project, uids: Iterable[str], path: Path, column: str) -> dict[str, str]:
+    """A column of a csv for each image that it names by the name of one of its files."""
+    with path.open(newline="") as file:
+        known = {row["key"]: row[column] for row in csv.DictReader(file)}
     places = images.locations(project.db, uids).to_pylist()
-    return {row["uid"]: truth[Path(row["member"] or row["rel_path"]).stem] for row in places}
+    named = [(row["uid"], Path(row["member"] or row["rel_path"]).stem) for row in places]
+    return {uid: known[name] for uid, name in named if name in known}
