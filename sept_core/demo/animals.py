@@ -51,11 +51,11 @@ def _marks(rng: Rng) -> dict[str, float]:
     """What a pattern is made of; one draw serves both pairs of wings."""
     return {
         "border": rng.uniform(0.1, 0.28),
-        "spots": rng.integers(5, 9),
+        "spots": float(rng.integers(5, 9)),
         "spot": rng.uniform(0.025, 0.06),
-        "bands": rng.choice([0, 0, 2, 3, 4]),
+        "bands": float(rng.choice([0, 0, 2, 3, 4])),
         "veins": rng.uniform(0.2, 0.8),
-        "eye": rng.uniform(0, 0.17) * rng.integers(0, 2),
+        "eye": rng.uniform(0, 0.17) * int(rng.integers(0, 2)),
     }
 
 

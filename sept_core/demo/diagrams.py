@@ -193,7 +193,7 @@ def _framed(rng: Rng, pixels: Pixels, paper: str) -> Pixels:
     outward = np.maximum(np.abs(x), np.abs(y))
     along = np.where(np.abs(x) > np.abs(y), y, x)
     inside = 1 - margin - band
-    degrees = canvas.step(-0.15, 0.15, np.sin(along * np.pi * rng.integers(4, 7)))
+    degrees = canvas.step(-0.15, 0.15, np.sin(along * np.pi * int(rng.integers(4, 7))))
     pixels = canvas.mix(pixels, "#22262b", canvas.edge(inside - outward))
     pixels = canvas.mix(pixels, "#fbfaf5", canvas.edge(inside + 0.012 - outward) * degrees)
     pixels = canvas.mix(pixels, "#22262b", canvas.edge(1 - margin - 0.008 - outward))

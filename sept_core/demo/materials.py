@@ -46,7 +46,9 @@ def bricks(rng: Rng) -> Image.Image:
     body = canvas.step(0, 2.2 * rows / canvas.SIZE, inside + 0.08 * rough)
     pixels = canvas.mix(joint, brick, body)
     bevel = canvas.relief(canvas.blur(body, 1.0), -2.2, 0.5)
-    stain = 1 - 0.35 * canvas.step(0.5, 0.9, canvas.fractal(rng, 2, octaves=4)) * rng.integers(0, 2)
+    stain = 1 - 0.35 * canvas.step(0.5, 0.9, canvas.fractal(rng, 2, octaves=4)) * int(
+        rng.integers(0, 2)
+    )
     return canvas.finish(rng, pixels * (stain * (1 - 0.35 * bevel)))
 
 

@@ -38,7 +38,7 @@ def road_signs(rng: Rng) -> Image.Image:
     )
     sign(rng, _Plate(pen, silhouette, at, size, rng.normal(0, 0.04)))
     mask = silhouette.field()
-    light = 1.0 - 0.16 * canvas.grid()[0] * rng.choice([-1, 1])
+    light = 1.0 - 0.16 * canvas.grid()[0] * int(rng.choice([-1, 1]))
     dirt = 1 - 0.15 * canvas.step(0.5, 0.9, canvas.fractal(rng, 4))
     shadow = canvas.blur(np.roll(mask, (3, 3), (0, 1)), 3)
     pixels = pixels * (1 - 0.3 * shadow)

@@ -25,7 +25,7 @@ def stained_glass(rng: Rng) -> Image.Image:
     points, colour_by = canvas.pick(rng, (_strewn, _strewn, _rose, _mirrored))(rng)
     owner, border = _panes(x, y, points)
     glass = [canvas.vary(rng, c, 0.03) for c in canvas.pick(rng, GLASS)]
-    own = (1 + 0.3 * rng.uniform(-1, 1, len(points)))[owner]
+    own = rng.uniform(0.7, 1.3, len(points)).astype(np.float32)[owner]
     seeds = canvas.fractal(rng, 14, octaves=3) - 0.5
     sun = np.exp(-((x - rng.uniform(-0.6, 0.6)) ** 2 + (y - rng.uniform(-0.6, 0.4)) ** 2) * 0.9)
     light = (0.55 + 0.75 * sun) * (1 + 0.5 * seeds) * (0.75 + 0.25 * canvas.step(0, 0.12, border))
@@ -119,8 +119,8 @@ def tiles(rng: Rng) -> Image.Image:
     )
     pixels = pixels * (glaze * craze)
     pixels = canvas.mix("#b5aea0", pixels, canvas.step(0.004 * count, 0.009 * count, grout))
-    shine = canvas.step(0.02 * count, 0.004 * count, grout - 0.01) * np.where(
-        u + v < 0, 0.15, -0.12
+    shine = canvas.step(0.02 * count, 0.004 * count, grout - 0.01) * (
+        0.27 * (u + v < 0).astype(np.float32) - 0.12
     )
     return canvas.finish(rng, canvas.halved(np.clip(pixels + shine, 0, 1)), vignette=0.12)
 
@@ -137,7 +137,7 @@ def _stars(rng: Rng, u: Field, v: Field) -> list[tuple[Field, int]]:
     """An eight-pointed star with a rosette, and quarter stars in the corners."""
     reach, ink = rng.uniform(0.34, 0.46), rng.permutation([1, 2, 3])
     square = np.maximum(u, v) - reach * 0.74
-    diamond = (u + v) / np.sqrt(2) - reach * 0.74
+    diamond = (u + v) / 2**0.5 - reach * 0.74
     star = np.minimum(square, diamond)
     corner = canvas.length(0.5 - u, 0.5 - v)
     along, aside = _folded(u, v, 8, np.pi / 8)
@@ -175,10 +175,10 @@ def _azulejo(rng: Rng, u: Field, v: Field) -> list[tuple[Field, int]]:
 def _knot(rng: Rng, u: Field, v: Field) -> list[tuple[Field, int]]:
     """Bands that cross one another, with squares between them."""
     ink, wide = rng.permutation([1, 2, 3]), rng.uniform(0.035, 0.06)
-    diagonal = np.abs(u + v - 0.5) / np.sqrt(2)
+    diagonal = np.abs(u + v - 0.5) / 2**0.5
     ring = np.abs(canvas.length(u, v) - rng.uniform(0.25, 0.38))
     straight = np.abs(np.minimum(u, v) - rng.uniform(0.1, 0.2))
-    field = (u + v) / np.sqrt(2) - 0.14
+    field = (u + v) / 2**0.5 - 0.14
     layers = [
         (diagonal - wide - 0.02, ink[0]),
         (diagonal - wide + 0.01, 0),

@@ -217,7 +217,7 @@ def _leaf(
     flesh = canvas.mix(
         colours[0], colours[1], np.clip(blotches * 1.6 - 0.4 + 0.25 * np.abs(x), 0, 1)
     )
-    side = np.where(x > 0, 0.06, -0.04)
+    side = 0.1 * (x > 0).astype(np.float32) - 0.04
     flesh = flesh * (1 + side + 0.1 * np.tanh(inside_by * 6))
     return canvas.mix(
         pixels,

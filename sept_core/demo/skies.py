@@ -46,7 +46,7 @@ def _spiral(rng: Rng) -> np.ndarray:
     )
     y = y / np.float32(rng.uniform(0.3, 1))
     radius, angle = canvas.length(x, y) + 1e-3, np.arctan2(y, x)
-    arms, twist = int(rng.integers(2, 4)), rng.uniform(2.5, 5) * rng.choice([-1, 1])
+    arms, twist = int(rng.integers(2, 4)), rng.uniform(2.5, 5) * int(rng.choice([-1, 1]))
     dust = canvas.fractal(rng, 8, octaves=4) - 0.5
     arm = np.cos(arms * angle + twist * np.log(radius) * 1.6 + dust * 5) * 0.5 + 0.5
     disc = np.exp(-radius * 2.6) * (0.25 + 1.3 * arm**1.5) * (1 + 1.2 * dust)
@@ -203,9 +203,8 @@ def _balloon(
     x, y = canvas.grid(zoom=size)
     x, y = x - np.float32(at[0] / size), y - np.float32(at[1] / size)
     # A sphere above, drawn in to a mouth below.
-    half = np.sqrt(np.clip(1 - np.minimum(y, 0.25) ** 2, 0, 1)) * np.clip(
-        1 - (y - 0.25) / 1.25, 0, 1
-    ) ** np.where(y > 0.25, 0.8, 0)
+    half = np.sqrt(np.clip(1 - np.minimum(y, 0.25) ** 2, 0, 1))
+    half = half * np.clip(1 - np.maximum(y - 0.25, 0) / 1.25, 0, 1) ** 0.8
     inside = canvas.edge((np.abs(x) - half) * size) * canvas.edge(
         (np.abs(y - 0.125) - 1.125) * size
     )
