@@ -24,8 +24,11 @@ from sept_core.demo import flaws
 from sept_core.demo.families import FAMILIES
 from sept_core.demo.layout import TARGETS, Layout
 
-TRAIN_IMAGES, TEST_IMAGES = 12, 15
-"""Of each class of a target set."""
+TARGET_IMAGES = {"train": 12, "test": 15}
+"""Of each class of a target set, by split."""
+
+FEWEST = 4
+"""Of each family and split, however small the scale."""
 
 NEAR_COPIES, EXACT_COPIES, CORRUPT_EACH, LEAKS_EACH = 60, 12, 2, 3
 """Planted in the pool; leaks are counted per target set and kind (same bytes, near-copy)."""
@@ -73,7 +76,7 @@ def draw(
     Args:
         folder: where to; see `layout.Layout`.
         seed: of everything that is drawn or planted.
-        scale: of the number of pool images; the target sets keep their size.
+        scale: of the number of images.
         processes: at work at once; default one for each CPU.
         progress: called with pictures drawn and their total.
 
@@ -84,9 +87,9 @@ def draw(
     pool_orders = [
         Order(name, "pool", number, seed)
         for name, family in FAMILIES.items()
-        for number in range(max(1, round(family.count * scale)))
+        for number in range(_scaled(family.count, scale))
     ]
-    target_orders = _target_orders(seed)
+    target_orders = _target_orders(seed, scale)
     contents = _drawn([*pool_orders, *target_orders], processes, progress)
     target_contents = contents[len(pool_orders) :]
     _write_targets(layout, target_orders, target_contents)
@@ -100,14 +103,17 @@ def draw(
     return counts
 
 
-def _target_orders(seed: int) -> list[Order]:
-    sizes = {"train": TRAIN_IMAGES, "test": TEST_IMAGES}
+def _scaled(count: int, scale: float) -> int:
+    return max(FEWEST, round(count * scale))
+
+
+def _target_orders(seed: int, scale: float) -> list[Order]:
     return [
         Order(family, stream, number, seed)
         for classes in TARGETS.values()
         for family in classes
-        for stream, size in sizes.items()
-        for number in range(size)
+        for stream, size in TARGET_IMAGES.items()
+        for number in range(_scaled(size, scale))
     ]
 
 
@@ -152,7 +158,7 @@ def _with_flaws(
 ) -> list[Picture]:
     """The pool with everything planted in it, in an order that says nothing."""
     rng = np.random.default_rng([seed, len(FAMILIES)])
-    near, exact = (max(1, round(count * scale)) for count in (NEAR_COPIES, EXACT_COPIES))
+    near, exact = _scaled(NEAR_COPIES, scale), _scaled(EXACT_COPIES, scale)
     chosen = rng.permutation(len(pictures))[: near + exact]
     copies = [_copy(pictures[row], "near-copy", rng) for row in chosen[:near]]
     copies += [_copy(pictures[row], "copy", rng) for row in chosen[near:]]

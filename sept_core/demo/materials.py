@@ -41,8 +41,8 @@ def bricks(rng: Rng) -> Image.Image:
     rough = canvas.fractal(rng, 16, octaves=4) - 0.5
     own = _hash(number, course, int(rng.integers(1 << 30)))
     brick = canvas.ramp(np.clip(own + 0.5 * rough, 0, 1), colours)
-    brick = brick * (1 + 0.5 * (canvas.noise(rng, 55) - 0.5))
-    joint = canvas.rgb(mortar) * (0.85 + 0.5 * (canvas.noise(rng, 60) - 0.5))
+    brick = brick * (1 + 0.32 * (canvas.noise(rng, 55) - 0.5))
+    joint = canvas.rgb(mortar) * (0.88 + 0.3 * (canvas.noise(rng, 60) - 0.5))
     body = canvas.step(0, 2.2 * rows / canvas.SIZE, inside + 0.08 * rough)
     pixels = canvas.mix(joint, brick, body)
     bevel = canvas.relief(canvas.blur(body, 1.0), -2.2, 0.5)

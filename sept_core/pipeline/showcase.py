@@ -51,7 +51,7 @@ def begin(folder: Path, *, seed: int = 0, scale: float = 1.0) -> None:
     Args:
         folder: new, empty, or a demo.
         seed: of the pictures.
-        scale: of the number of pool images (about 4,300).
+        scale: of the number of images (about 4,300 in the pool).
 
     Raises:
         InputError: the folder holds something else.
