@@ -1,13 +1,12 @@
 """A job's folder, as the worker inside it sees it.
 
 In: `settings.json`, written by `jobs.launch`. Out: `status.json` (state, pid, times),
-`progress.json` (done, total, rate, time left), `metrics.jsonl`, `result.json`, `log.txt`.
+`progress.json` (done, total, rate, time left), `result.json`, `log.txt`.
 The folder is the only thing that a worker and its launcher share.
 """
 
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import signal
@@ -96,11 +95,6 @@ class JobFolder:
     def new_phase(self) -> None:
         """Start rate and time left afresh, before another kind of work is counted."""
         self._baseline, self._written = None, 0.0
-
-    def metric(self, **values: Any) -> None:
-        """Append one line to `metrics.jsonl`."""
-        with (self.path / "metrics.jsonl").open("a") as out:
-            out.write(json.dumps(values, allow_nan=False) + "\n")
 
     def result(self) -> dict[str, Any]:
         """What the finished worker returned.

@@ -11,13 +11,10 @@ import numpy as np
 
 from sept_core import errors, files, scoring
 from sept_core.features import FeatureStore
-from sept_core.index import cosine, exact, graph, ivf, lists
+from sept_core.index import cosine, exact, graph, ivf
 
 RADIUS_NEIGHBOURS = 10
 """METHOD §3: local scaling takes the mean similarity to this many nearest images."""
-
-RECALL_QUERIES = 200
-"""METHOD §4: targets on which an approximate search is compared with the exact one."""
 
 CHUNK_ROWS = 2048
 """Vectors compared with all targets at once."""
@@ -86,20 +83,6 @@ def find_neighbours(
     found = exact.search(store, queries, k, allowed=allowed, device=device, block_rows=block_rows)
     most = len(store) if allowed is None else int(allowed.sum())
     return Neighbours(targets, found.uids, found.similarity, complete=k >= most)
-
-
-def measured_recall(
-    store: FeatureStore,
-    index: ivf.Index,
-    queries: np.ndarray,
-    query_uids: np.ndarray,
-    k: int,
-    seed: int = 0,
-) -> float:
-    """The index's recall@k for these targets: up to 200 of them, by hash, searched both ways."""
-    sample = files.hashed_order(seed, query_uids)[:RECALL_QUERIES]
-    found = index.search(store, queries[sample], k)
-    return lists.recall(found, exact.search(store, queries[sample], k))
 
 
 def nearest_targets(
@@ -182,12 +165,6 @@ def similarity_at(background: np.ndarray, percentile: float) -> float:
             f"{len(background)} background similarities; take 0 to 100 and a pool with features."
         )
     return float(np.percentile(background, percentile, method="higher"))
-
-
-def percentile_of(background: np.ndarray, similarity: np.ndarray) -> np.ndarray:
-    """The share, in percent, of background similarities that lie below each given one."""
-    percent: np.ndarray = 100 * np.searchsorted(background, similarity) / max(len(background), 1)
-    return percent
 
 
 def _mean_of_known(similarity: np.ndarray) -> np.ndarray:

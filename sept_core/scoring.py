@@ -153,28 +153,6 @@ def nearest_centroid(centroids: np.ndarray, vectors: np.ndarray) -> tuple[np.nda
     return nearest.astype(np.int32), similarity[np.arange(len(nearest)), nearest]
 
 
-def cluster_importance(
-    clusters: Clusters, target_assignment: np.ndarray, smoothing: float = 1.0
-) -> Scores:
-    """Log importance of every image: how much likelier its cluster is under the target.
-
-    The log ratio of the two cluster histograms, as in DSIR (Xie et al. 2023, there over
-    hashed n-grams), each with `smoothing` pseudo-counts a cluster.
-
-    Args:
-        clusters: the pool's clusters.
-        target_assignment: (T,) int cluster of each target, from `nearest_centroid`.
-        smoothing: keeps a cluster without targets above zero probability.
-    """
-    k = len(clusters.centroids)
-    target, pool = (
-        np.bincount(assignment, minlength=k) + smoothing
-        for assignment in (target_assignment, clusters.assignment)
-    )
-    ratio = np.log(target / target.sum()) - np.log(pool / pool.sum())
-    return Scores(clusters.uids, np.round(ratio, 6)[clusters.assignment])
-
-
 def veto_penalty(
     store: FeatureStore, uids: np.ndarray, vetoes: np.ndarray, beta: float, margin: float
 ) -> np.ndarray:

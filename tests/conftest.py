@@ -1,6 +1,7 @@
 """A small project that is made once a run and copied by the tests that change it."""
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+
+# Tests run side by side: one thread each, here and in every process they start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 HUES = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (50, 70, 210), "grey": (128,) * 3}
 
@@ -21,7 +25,7 @@ def picture(family: str, number: int, size: int = 48) -> Image.Image:
     image = Image.fromarray(pixels)
     draw = ImageDraw.Draw(image)
     for _ in range(4):
-        x, y, r = rng.integers(4, size - 4, 2).tolist() + [int(rng.integers(3, 12))]
+        x, y, r = *rng.integers(4, size - 4, 2).tolist(), int(rng.integers(3, 12))
         colour = tuple(rng.integers(0, 255, 3).tolist())
         box = (x - r, y - r, x + r, y + r)
         if family in ("red", "grey"):

@@ -1,7 +1,6 @@
 """A worker's view of its folder: progress, cancelling, outcomes, the queue."""
 
 import fcntl
-import json
 import multiprocessing
 import os
 import signal
@@ -156,22 +155,6 @@ def test_a_new_phase_starts_its_rate_afresh(tmp_path: Path, clock: Clock) -> Non
     clock.now += 1
     job.progress(10, 50, "images")
     assert progress_of(job)["rate"] == 10
-
-
-def test_metrics_are_lines_of_json(tmp_path: Path) -> None:
-    job = make_job(tmp_path / "j")
-    job.metric(step=1, loss=0.5)
-    job.metric(step=2, loss=0.25)
-    lines = (job.path / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [
-        {"step": 1, "loss": 0.5},
-        {"step": 2, "loss": 0.25},
-    ]
-
-
-def test_a_metric_that_is_not_json_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="JSON"):
-        make_job(tmp_path / "j").metric(loss=float("nan"))
 
 
 def test_update_status_merges(tmp_path: Path) -> None:

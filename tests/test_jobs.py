@@ -26,7 +26,6 @@ def main(job):
     while wish["do"] == "wait" and not marker.exists():
         job.check_cancelled()
         time.sleep(0.01)
-    job.metric(step=10)
     job.progress(10, 10, "steps")
     return {"answer": 42}
 

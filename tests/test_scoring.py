@@ -124,20 +124,6 @@ def test_equal_centroids_leave_the_lowest_number(store: features.FeatureStore) -
     assert set(nearest.tolist()) <= {0, 3}
 
 
-def test_importance_is_the_log_ratio_of_the_histograms() -> None:
-    clusters = scoring.Clusters(
-        centroids=np.zeros((3, 2), np.float16),
-        uids=UIDS[:4],
-        assignment=np.array([0, 0, 1, 2], np.int32),
-        similarity=np.ones(4),
-    )
-    scores = scoring.cluster_importance(clusters, np.array([1, 1, 0]), smoothing=1.0)
-    target, pool = np.array([2, 3, 1]) / 6, np.array([3, 2, 2]) / 7
-    expected = np.log(target / pool)[[0, 0, 1, 2]]
-    np.testing.assert_allclose(scores.values, expected, atol=1e-6)
-    assert (scores.uids == UIDS[:4]).all()
-
-
 def test_veto_penalty_falls_on_what_is_near_a_veto(store: features.FeatureStore) -> None:
     vetoes, asked = UIDS[[3, 8]], UIDS[::-1]
     penalty = by_uid(asked, scoring.veto_penalty(store, asked, vetoes, beta=0.5, margin=0.3))

@@ -177,12 +177,6 @@ def pool_fingerprint(db: Connection) -> str:
     return files.fingerprint(list(row))
 
 
-def details(db: Connection, uids: Iterable[str]) -> pa.Table:
-    """The image rows of these uids (`IMAGE_COLUMNS`), in no particular order."""
-    with registered(db, "wanted", _uid_table(uids)):
-        return table(db, f"SELECT {IMAGE_COLUMNS} FROM images SEMI JOIN wanted USING (uid)")
-
-
 def hashes(db: Connection, role: str, source_ids: list[str] | None = None) -> pa.Table:
     """Perceptual hashes (uid, phash) of the live images of a role, ordered by uid."""
     ids = source_ids or []

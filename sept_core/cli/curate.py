@@ -209,12 +209,13 @@ def undo(
     folder: Dir,
     target: Targets,
     to: Annotated[int | None, typer.Option(help="Undo all after this position.")] = None,
+    redo: Annotated[bool, typer.Option("--redo", help="Take back the latest undo.")] = False,
     who: Who = None,
     as_json: Json = False,
 ) -> None:
     """Take back the latest decision."""
     with projects.opened(folder) as project:
-        done = deciding.undo(project, target, to=to, who=who)
+        done = deciding.undo(project, target, to=to, redo=redo, who=who)
     if as_json:
         return output.as_json(done)
     return output.console.print(f"Undone: {', '.join(map(str, done['undone']))}.")

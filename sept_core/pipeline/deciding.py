@@ -117,9 +117,14 @@ def decide(
 
 
 def undo(
-    project: Project, targets: Sequence[str], *, to: int | None = None, who: str | None = None
+    project: Project,
+    targets: Sequence[str],
+    *,
+    to: int | None = None,
+    redo: bool = False,
+    who: str | None = None,
 ) -> dict[str, Any]:
-    """Take the latest standing decision back, or all after position `to`.
+    """Take the latest standing decision back, or all after position `to`, or the latest undo.
 
     Raises:
         InputError: there is nothing to undo.
@@ -132,13 +137,15 @@ def undo(
         if to is not None:
             positions = review.positions_after(events, to)
         else:
-            last = review.last_undoable(events)
+            last = review.last_redoable(events) if redo else review.last_undoable(events)
             positions = () if last is None else (last,)
         if positions:
             decisions.append(project.db, [target_id], who=name, action="undo", undoes=positions)
             undone += positions
     if not undone:
-        raise errors.InputError(f"There is nothing to undo for {', '.join(targets)}.")
+        raise errors.InputError(
+            f"There is nothing to {'redo' if redo else 'undo'} for {', '.join(targets)}."
+        )
     return {"undone": undone, "position": decisions.last_position(project.db)}
 
 

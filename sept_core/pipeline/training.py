@@ -65,25 +65,12 @@ def start_manifest(
     return _launch(paths, folder, manifest.read(path), method, backbone, changes, None)
 
 
-def resume(paths: files.ProjectPaths, run: str) -> JobFolder:
-    """Go on with an interrupted run from its last checkpoint.
-
-    Raises:
-        NotFoundError: no such run.
-        JobError: it is still at work, or it finished.
-    """
-    for job in jobs.all_jobs(paths):
-        if job.kind == "pretrain" and job.title == _title(run):
-            return jobs.relaunch(paths, job.id)
-    raise errors.NotFoundError(f"No pre-training run named {run!r} in this project.")
-
-
 def _new_run(paths: files.ProjectPaths, run: str) -> Path:
     folder = paths.run(files.check_name(run, "Run"))
     if folder.exists():
         raise errors.InputError(
-            f"There is already a run named {run!r}; take another name, or resume it: "
-            f"sept job resume DIR {run}"
+            f"There is already a run named {run!r}; take another name, or go on with it if it was "
+            "interrupted: sept job resume DIR ID"
         )
     return folder
 
