@@ -34,7 +34,7 @@ _MAY_ORIENT = {"exif", "xmp", "XML:com.adobe.xmp"}
 _QUIET_PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
-class RejectedImage(Exception):  # noqa: N818 (the outcome of one file, not a failure)
+class RejectedImage(Exception):
     """One file cannot be used; `reason` is the short text that is listed with it.
 
     Reasons begin with `empty file`, `not an image`, `truncated`, `too large` or `unreadable`.

@@ -131,7 +131,7 @@ def _alive(job: JobFolder) -> bool:
     if child := _children.get(identity["pid"]):
         child.poll()
     started = _start_time(identity["pid"])
-    return started is not None and bool(started == identity["process_started"])
+    return started is not None and started == str(identity["process_started"])
 
 
 def status(paths: files.ProjectPaths, job_id: str) -> JobStatus:

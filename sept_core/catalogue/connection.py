@@ -8,6 +8,7 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +55,26 @@ def connect(path: Path, wait: float = WAIT_SECONDS) -> Connection:
     return connection
 
 
+_begun: ContextVar[Connection | None] = ContextVar("begun", default=None)
+
+
 @contextlib.contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """All statements inside commit together or not at all."""
+    """All statements inside commit together or not at all; one inside another joins it."""
+    if _begun.get() is connection:
+        yield
+        return
     connection.execute("BEGIN")
+    token = _begun.set(connection)
     try:
         yield
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
+    else:
+        connection.execute("COMMIT")
+    finally:
+        _begun.reset(token)
 
 
 def table(connection: Connection, query: str, values: list[Any] | None = None) -> pa.Table:

@@ -5,6 +5,8 @@ be read), the eligible uids of the pool, and the details that a page or a manife
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -207,6 +209,32 @@ def locations(db: Connection, uids: Iterable[str], role: str = "pool") -> pa.Tab
                ORDER BY f.uid, s.added_at, f.rel_path, f.member""",
             [role],
         )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the bytes of one image lie; `format` is Pillow's name, '' when it is unknown."""
+
+    source_id: str
+    root: Path
+    rel_path: str
+    member: str
+    offset: int
+    size: int
+    format: str
+
+
+def places(db: Connection, uid: str) -> list[Place]:
+    """All live places of one image, of the pool first; none for an image without bytes."""
+    rows = db.execute(
+        """SELECT s.id, s.root, f.rel_path, f.member, f.byte_offset, f.size,
+                  coalesce(i.format, '')
+           FROM files f JOIN sources s ON s.id = f.source_id JOIN images i ON i.uid = f.uid
+           WHERE f.uid = ? AND NOT f.gone AND f.state = 'ok' AND s.kind <> 'features'
+           ORDER BY s.role, s.added_at, f.rel_path, f.member""",
+        [uid],
+    ).fetchall()
+    return [Place(source_id, Path(root), *rest) for source_id, root, *rest in rows]
 
 
 def keys(db: Connection, role: str, source_id: str | None = None) -> pa.Table:
