@@ -127,11 +127,11 @@ def _alive(job: JobFolder) -> bool:
         identity = files.read_json(job.path / "process.json")
     except errors.NotFoundError:
         # The launcher has made the folder and is about to start the worker.
-        return time.time() - job.status()["launched_at"] < CANCEL_GRACE
+        return bool(time.time() - job.status()["launched_at"] < CANCEL_GRACE)
     if child := _children.get(identity["pid"]):
         child.poll()
     started = _start_time(identity["pid"])
-    return started is not None and started == str(identity["process_started"])
+    return started is not None and bool(started == identity["process_started"])
 
 
 def status(paths: files.ProjectPaths, job_id: str) -> JobStatus:
