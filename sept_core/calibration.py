@@ -234,6 +234,7 @@ def _measure_copies(
 ) -> dict[str, np.ndarray]:
     if settings.encoder is None:
         return {}
+    torch.set_num_threads(1)  # a picture and its copies are too few to share between cores
     encoder = registry.load(
         settings.encoder,
         folder=Path(settings.encoders_folder),
