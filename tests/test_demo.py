@@ -4,6 +4,8 @@ import csv
 import hashlib
 import io
 import itertools
+import json
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -13,19 +15,26 @@ import pytest
 from PIL import Image
 
 from sept_core import errors, images, jobs
+from sept_core.demo import __main__ as worker
 from sept_core.demo import canvas, dataset
 from sept_core.demo.families import FAMILIES
 from sept_core.demo.layout import TARGETS, Layout
+from sept_core.jobfolder import JobFolder
 from sept_core.pipeline import curation, deciding, diagnosing, projects, showcase
 
-SCALE = 0.04
+SEED, SCALE = 3, 0.04
 CORRUPT = {"truncated", "empty", "text", "zeroed"}
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """A small set of data, drawn as the background job does it."""
     folder = tmp_path_factory.mktemp("drawn")
-    dataset.draw(folder, 3, scale=SCALE, processes=2)
+    job = JobFolder(tmp_path_factory.mktemp("job"))
+    settings = {"folder": str(folder), "seed": SEED, "scale": SCALE}
+    (job.path / "settings.json").write_text(json.dumps(settings))
+    counts = worker.main(job)
+    assert counts["files"] > 26 * dataset.FEWEST
     return Layout(folder)
 
 
@@ -73,7 +82,7 @@ def test_every_family_draws_varied_pictures(name: str) -> None:
 
 
 def test_same_seed_same_bytes_however_many_processes(drawn: Layout, tmp_path: Path) -> None:
-    dataset.draw(tmp_path, 3, scale=SCALE, processes=1)
+    dataset.draw(tmp_path, SEED, scale=SCALE, processes=1)
     assert tree_hash(tmp_path) == tree_hash(drawn.root)
 
 
@@ -147,9 +156,9 @@ def test_targets_are_image_folders_of_their_families(drawn: Layout) -> None:
     assert not set(TARGETS["nature"]) & set(TARGETS["signs-and-charts"])
 
 
-def make(folder: Path) -> None:
-    """What `sept demo` does, at a small scale."""
-    showcase.begin(folder, seed=1, scale=SCALE)
+def finish(folder: Path) -> None:
+    """What `sept demo` does."""
+    showcase.begin(folder, seed=SEED, scale=SCALE)
     while True:
         with projects.opened(folder) as project:
             job = showcase.next_job(project)
@@ -160,10 +169,12 @@ def make(folder: Path) -> None:
         jobs.finish(project.paths, job.id)
 
 
-def test_small_demo_from_end_to_end(tmp_path: Path) -> None:
+def test_small_demo_from_end_to_end(drawn: Layout, tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    make(folder)
-    make(folder)  # a finished demo is left as it is
+    showcase.begin(folder, seed=SEED, scale=SCALE)
+    shutil.copytree(drawn.root, showcase.layout(projects.paths_of(folder)).root)
+    finish(folder)  # goes on after the drawing
+    finish(folder)  # a finished demo is left as it is
     with projects.opened(folder) as project:
         record = showcase.curate(project)
         assert showcase.curate(project)["id"] == record["id"]
