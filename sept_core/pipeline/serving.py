@@ -4,12 +4,16 @@ In: a uid. Out: bytes that a browser can show, or `NotFoundError`. A uid that th
 not hold reaches no file. Safe for many threads, each call on a cursor of its own.
 """
 
+import io
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyarrow import csv
+
 from sept_core import errors, files, images, sources
 from sept_core.catalogue import images as catalogue
+from sept_core.pipeline import collections
 from sept_core.pipeline.projects import Project
 
 THUMBNAIL_SIZE = 256
@@ -136,6 +140,13 @@ class ThumbnailCache:
             path.unlink(missing_ok=True)
             held -= stat.st_size
         return held
+
+
+def rejected_csv(project: Project) -> bytes:
+    """Every rejected file with its reason, as a csv with a header."""
+    out = io.BytesIO()
+    csv.write_csv(collections.rejected(project), out)
+    return out.getvalue()
 
 
 def _is_uid(text: str) -> bool:

@@ -1,0 +1,456 @@
+/* The review grid: a virtual list of images, judged by keyboard.
+
+   In (data): selection, sheet (URL), marks, acknowledged, fresh, error.
+   Out (state "outbox"): {selection, steps: [[client, number, action, uids], …]}, every step that
+   is not acknowledged yet. A step stays in `pending`, and in sessionStorage through a reload,
+   until the server says that it is on disk; only with nothing pending are the server's marks
+   taken over. Text goes through textContent only. */
+
+const LEAST_SIDE = 132; // of a tile, CSS pixels; tiles grow to fill the width
+const GAP = 8;
+const MARGIN_ROWS = 3; // drawn above and below what is visible
+const SEND_DELAY = 60; // ms; gathers fast key presses
+const PATIENCE = 6000; // ms without an acknowledgement until the reviewer is told
+
+const ACTIONS = { x: "veto", k: "keep", p: "pin" };
+const BADGES = { veto: "✕", negative: "✕", keep: "✓", pin: "★" };
+const grids = new WeakMap();
+
+export default function (component) {
+  const { parentElement, data, setStateValue } = component;
+  let grid = grids.get(parentElement);
+  if (!grid) {
+    grid = new Grid(parentElement.querySelector(".sept-grid"));
+    grids.set(parentElement, grid);
+  }
+  grid.update(data, (value) => setStateValue("outbox", value));
+  return () => grid.detach();
+}
+
+function element(tag, name, text) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+/** Steps that wait for the server; survives a reload of the tab. */
+class Outbox {
+  constructor(selection) {
+    this.selection = selection;
+    this.key = "sept-pending:" + selection;
+    this.client = crypto.randomUUID(); // new for every life, so that no two tabs share numbers
+    this.number = 0;
+    this.pending = JSON.parse(sessionStorage.getItem(this.key) || "[]");
+  }
+
+  add(action, uids) {
+    this.number += 1;
+    this.pending.push([this.client, this.number, action, uids]);
+    this.store();
+  }
+
+  acknowledge(acknowledged) {
+    const before = this.pending.length;
+    this.pending = this.pending.filter(([client, number]) => number > (acknowledged[client] || 0));
+    if (this.pending.length !== before) this.store();
+  }
+
+  store() {
+    sessionStorage.setItem(this.key, JSON.stringify(this.pending));
+  }
+}
+
+class Grid {
+  constructor(root) {
+    this.root = root;
+    this.bar = element("div", "bar");
+    this.counts = element("span", "counts");
+    this.method = element("span", "method");
+    this.status = element("button", "status");
+    this.status.type = "button";
+    this.bar.append(this.counts, this.method, this.status);
+    this.view = element("div", "view");
+    this.view.tabIndex = 0;
+    this.view.setAttribute("role", "listbox");
+    this.view.setAttribute("aria-multiselectable", "true");
+    this.view.setAttribute("aria-label", "Images of the selection");
+    this.canvas = element("div", "canvas");
+    this.view.append(this.canvas);
+    this.keys = element("div", "keys");
+    for (const [key, does] of [
+      ["← ↑ ↓ →", "move"], ["x", "veto"], ["k", "keep"], ["p", "pin"], ["z", "undo"],
+      ["shift", "range"], ["a", "all visible"], ["space", "zoom"],
+    ]) {
+      this.keys.append(element("kbd", "", key), element("span", "", does));
+    }
+    this.zoom = new Zoom();
+    this.root.append(this.bar, this.view, this.keys, this.zoom.dialog);
+    this.drawn = new Map(); // row → its element
+    this.rows = [];
+    this.sheet = null;
+    this.marks = new Map();
+    this.history = []; // of this life: what z puts back at once
+    this.cursor = this.anchor = 0;
+    this.resizing = new ResizeObserver(() => this.layout());
+    this.leaving = (event) => {
+      if (this.outbox.pending.length) event.preventDefault();
+    };
+    this.assignHandlers();
+  }
+
+  assignHandlers() {
+    this.view.onscroll = () => this.draw();
+    this.view.onkeydown = (event) => this.press(event);
+    this.zoom.dialog.onkeydown = (event) => this.press(event);
+    this.zoom.dialog.onclose = () => this.view.focus();
+    this.view.onclick = (event) => {
+      const tile = event.target.closest("[data-row]");
+      if (tile) this.move(Number(tile.dataset.row), event.shiftKey);
+    };
+    this.view.ondblclick = () => this.openZoom();
+    this.status.onclick = () => this.send();
+  }
+
+  update(data, post) {
+    this.post = post;
+    this.resizing.observe(this.view);
+    window.addEventListener("beforeunload", this.leaving);
+    if (!this.outbox || this.outbox.selection !== data.selection) {
+      this.outbox = new Outbox(data.selection);
+      this.history = [];
+      if (this.outbox.pending.length) this.sendSoon();
+    }
+    this.outbox.acknowledge(data.acknowledged);
+    this.error = this.outbox.pending.length ? data.error : null;
+    if (!this.outbox.pending.length) {
+      clearTimeout(this.impatience);
+      this.late = false;
+      this.marks = new Map(Object.entries(data.marks));
+    } else if (this.marks.size === 0) {
+      this.marks = new Map(Object.entries(data.marks)); // a reload with steps still to send
+      for (const [, , action, uids] of this.outbox.pending) {
+        if (action !== "undo") for (const uid of uids) this.marks.set(uid, action);
+      }
+    }
+    this.fresh = new Set(data.fresh);
+    if (this.url !== data.sheet) this.load(data.sheet);
+    else this.refresh();
+  }
+
+  detach() {
+    this.resizing.disconnect();
+    window.removeEventListener("beforeunload", this.leaving);
+  }
+
+  async load(url) {
+    this.url = url;
+    this.sheet = null;
+    this.method.textContent = "Loading…";
+    const answer = await fetch(url);
+    const text = answer.ok ? null : await answer.text();
+    const sheet = answer.ok ? await answer.json() : null;
+    if (this.url !== url) return; // another order was chosen meanwhile
+    if (!sheet) {
+      this.method.textContent = text;
+      return;
+    }
+    this.sheet = sheet;
+    this.method.textContent = sheet.method;
+    this.cursor = this.anchor = 0;
+    this.view.scrollTop = 0;
+    this.layout();
+    this.root.dataset.ready = url;
+  }
+
+  /* ---- layout: rows of tiles; by target, the first column holds the target ---- */
+
+  layout() {
+    if (!this.sheet) return;
+    const width = this.view.clientWidth - GAP;
+    const columns = Math.max(2, Math.floor(width / (LEAST_SIDE + GAP)));
+    this.rowHeight = Math.floor(width / columns);
+    this.canvas.style.setProperty("--side", this.rowHeight - GAP + "px");
+    const byTarget = this.url.includes("/by-target/");
+    this.rows = [];
+    this.rowOf = new Int32Array(this.sheet.uids.length);
+    this.sheet.uids.forEach((_, item) => {
+      const target = byTarget ? this.sheet.target[item] : null;
+      const last = this.rows[this.rows.length - 1];
+      const room = columns - (byTarget ? 1 : 0);
+      if (!last || last.count === room || last.target !== target) {
+        const head = byTarget && (!last || last.target !== target);
+        this.rows.push({ first: item, count: 0, target, head, byTarget });
+      }
+      this.rows[this.rows.length - 1].count += 1;
+      this.rowOf[item] = this.rows.length - 1;
+    });
+    this.canvas.style.height = this.rows.length * this.rowHeight + GAP + "px";
+    for (const made of this.drawn.values()) made.remove();
+    this.drawn.clear();
+    this.refresh();
+  }
+
+  visible() {
+    const first = Math.max(0, Math.floor(this.view.scrollTop / this.rowHeight));
+    const last = Math.ceil((this.view.scrollTop + this.view.clientHeight) / this.rowHeight);
+    return [first, Math.min(last, this.rows.length)];
+  }
+
+  draw() {
+    if (!this.sheet) return;
+    const [first, last] = this.visible();
+    const from = Math.max(0, first - MARGIN_ROWS);
+    const to = Math.min(this.rows.length, last + MARGIN_ROWS);
+    for (const [row, made] of this.drawn) {
+      if (row < from || row >= to) {
+        made.remove();
+        this.drawn.delete(row);
+      }
+    }
+    for (let row = from; row < to; row += 1) {
+      if (!this.drawn.has(row)) this.drawRow(row);
+    }
+  }
+
+  drawRow(number) {
+    const row = this.rows[number];
+    const made = element("div", "row");
+    made.style.transform = `translateY(${number * this.rowHeight + GAP}px)`;
+    if (row.byTarget) made.append(this.targetCell(row));
+    for (let item = row.first; item < row.first + row.count; item += 1) {
+      const tile = element("div", "tile");
+      tile.dataset.row = item;
+      tile.dataset.uid = this.sheet.uids[item];
+      tile.id = "tile-" + item;
+      tile.setAttribute("role", "option");
+      tile.append(picture("/thumbnails/" + this.sheet.uids[item], "Image " + (item + 1)));
+      tile.append(element("span", "badge"), element("span", "new"));
+      made.append(tile);
+      this.paint(tile);
+    }
+    this.canvas.append(made);
+    this.drawn.set(number, made);
+  }
+
+  targetCell(row) {
+    const cell = element("div", "target");
+    if (row.head && row.target >= 0) {
+      cell.append(picture("/thumbnails/" + this.sheet.targets[row.target], "Target image"));
+      cell.append(element("span", "label", "target"));
+    } else if (row.head) {
+      cell.append(element("span", "label", "pinned or filled"));
+    }
+    return cell;
+  }
+
+  paint(tile) {
+    const item = Number(tile.dataset.row);
+    const mark = this.marks.get(tile.dataset.uid) || "";
+    const [first, last] = this.range();
+    tile.dataset.mark = mark;
+    tile.classList.toggle("current", item === this.cursor);
+    tile.classList.toggle("chosen", first !== last && item >= first && item <= last);
+    tile.setAttribute("aria-selected", String(item >= first && item <= last));
+    tile.querySelector(".badge").textContent = BADGES[mark] || "";
+    tile.querySelector(".new").textContent = this.fresh.has(tile.dataset.uid) ? "new" : "";
+  }
+
+  /** Everything that may have changed without a new sheet. */
+  refresh() {
+    if (!this.sheet) return;
+    this.draw();
+    for (const row of this.drawn.values()) row.querySelectorAll(".tile").forEach((t) => this.paint(t));
+    this.view.setAttribute("aria-activedescendant", "tile-" + this.cursor);
+    this.tell();
+    if (this.zoom.dialog.open) this.openZoom();
+  }
+
+  tell() {
+    const count = { veto: 0, keep: 0, pin: 0 };
+    for (const uid of this.sheet.uids) {
+      const mark = this.marks.get(uid);
+      if (mark) count[mark === "negative" ? "veto" : mark] += 1;
+    }
+    const total = this.sheet.uids.length.toLocaleString("en");
+    this.counts.textContent =
+      `${total} images · ${count.veto} vetoed · ${count.keep} kept · ${count.pin} pinned`;
+    const waiting = this.outbox.pending.length;
+    const state = this.error ? "failed" : this.late ? "late" : waiting ? "saving" : "saved";
+    this.status.dataset.state = state;
+    this.status.disabled = state === "saved" || state === "saving";
+    this.status.textContent = {
+      saved: "Saved",
+      saving: `Saving ${waiting}…`,
+      late: `${waiting} not saved yet, no answer from the app. Send again`,
+      failed: `${waiting} not saved: ${this.error} Send again`,
+    }[state];
+  }
+
+  /* ---- keys ---- */
+
+  range() {
+    return [Math.min(this.anchor, this.cursor), Math.max(this.anchor, this.cursor)];
+  }
+
+  press(event) {
+    if (!this.sheet || event.ctrlKey || event.metaKey || event.altKey) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (key in ACTIONS) this.decide(ACTIONS[key]);
+    else if (key === "z") this.undo();
+    else if (key === "a") this.chooseVisible();
+    else if (key === " ") this.zoom.dialog.open ? this.zoom.dialog.close() : this.openZoom();
+    else if (!this.moveBy(key, event.shiftKey)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  moveBy(key, extend) {
+    const row = this.rows[this.rowOf[this.cursor]];
+    const across = this.cursor - row.first;
+    const toRow = (number) => {
+      const next = this.rows[Math.min(Math.max(number, 0), this.rows.length - 1)];
+      return next.first + Math.min(across, next.count - 1);
+    };
+    const page = Math.max(1, Math.floor(this.view.clientHeight / this.rowHeight));
+    const here = this.rowOf[this.cursor];
+    const moves = {
+      ArrowRight: () => this.cursor + 1,
+      ArrowLeft: () => this.cursor - 1,
+      ArrowDown: () => toRow(here + 1),
+      ArrowUp: () => toRow(here - 1),
+      PageDown: () => toRow(here + page),
+      PageUp: () => toRow(here - page),
+      Home: () => 0,
+      End: () => this.sheet.uids.length - 1,
+    };
+    if (!(key in moves)) return false;
+    this.move(moves[key](), extend);
+    return true;
+  }
+
+  move(item, extend) {
+    this.cursor = Math.min(Math.max(item, 0), this.sheet.uids.length - 1);
+    if (!extend) this.anchor = this.cursor;
+    const top = this.rowOf[this.cursor] * this.rowHeight;
+    if (top < this.view.scrollTop) this.view.scrollTop = top;
+    const below = top + this.rowHeight + GAP - this.view.clientHeight;
+    if (below > this.view.scrollTop) this.view.scrollTop = below;
+    this.refresh();
+  }
+
+  chooseVisible() {
+    const [first, last] = this.visible();
+    this.anchor = this.rows[first].first;
+    const end = this.rows[last - 1];
+    this.cursor = end.first + end.count - 1;
+    this.refresh();
+  }
+
+  /* ---- decisions ---- */
+
+  decide(action) {
+    const [first, last] = this.range();
+    const uids = this.sheet.uids.slice(first, last + 1);
+    this.history.push(uids.map((uid) => [uid, this.marks.get(uid)]));
+    for (const uid of uids) this.marks.set(uid, action);
+    this.outbox.add(action, uids);
+    this.sendSoon();
+    this.move(last + 1, false);
+  }
+
+  undo() {
+    for (const [uid, before] of this.history.pop() || []) {
+      if (before) this.marks.set(uid, before);
+      else this.marks.delete(uid);
+    }
+    this.outbox.add("undo", []);
+    this.sendSoon();
+    this.refresh();
+  }
+
+  sendSoon() {
+    clearTimeout(this.sending);
+    this.sending = setTimeout(() => this.send(), SEND_DELAY);
+  }
+
+  send() {
+    clearTimeout(this.impatience);
+    this.impatience = setTimeout(() => {
+      this.late = true;
+      if (this.sheet) this.tell();
+    }, PATIENCE);
+    this.late = false;
+    this.error = null;
+    // `at` makes a repeated outbox a change, so that the server sees it again.
+    this.post({ selection: this.outbox.selection, steps: this.outbox.pending, at: Date.now() });
+    if (this.sheet) this.tell();
+  }
+
+  openZoom() {
+    const item = this.cursor;
+    const sheet = this.sheet;
+    this.zoom.show({
+      uid: sheet.uids[item],
+      target: sheet.targets[sheet.target[item]],
+      mark: this.marks.get(sheet.uids[item]) || "undecided",
+      rank: sheet.rank[item],
+      similarity: sheet.similarity[item],
+      phase: sheet.phase[item],
+      group: sheet.group[item],
+    });
+  }
+}
+
+function picture(url, name) {
+  const made = element("img");
+  made.loading = "lazy";
+  made.decoding = "async";
+  made.alt = name;
+  made.draggable = false;
+  made.onerror = () => made.replaceWith(element("span", "missing", "no preview"));
+  made.src = url;
+  return made;
+}
+
+/** One image in full with the reason why it is here; keys go on working. */
+class Zoom {
+  constructor() {
+    this.dialog = element("dialog", "zoom");
+    this.shown = null;
+  }
+
+  show(facts) {
+    const known = JSON.stringify(facts);
+    if (!this.dialog.open) this.dialog.showModal();
+    if (this.shown === known) return;
+    this.shown = known;
+    const image = element("figure", "image");
+    image.append(picture("/images/" + facts.uid, "The image"));
+    const why = element("div", "why");
+    why.append(element("h3", "", "Why is this here?"));
+    if (facts.target) {
+      const target = element("figure", "target");
+      target.append(picture("/images/" + facts.target, "Its target image"));
+      target.append(element("figcaption", "", "its target image"));
+      why.append(target);
+    }
+    const list = element("dl");
+    for (const [name, value] of Object.entries(describe(facts))) {
+      list.append(element("dt", "", name), element("dd", "", value));
+    }
+    why.append(list);
+    this.dialog.replaceChildren(image, why);
+  }
+}
+
+function describe(facts) {
+  return {
+    Decision: facts.mark,
+    Rank: facts.rank === null ? "–" : `neighbour ${facts.rank} of its target`,
+    Similarity: facts.similarity < 0 ? "–" : facts.similarity.toFixed(3),
+    Phase: facts.phase,
+    "Duplicate group": facts.group === null ? "none" : String(facts.group),
+    Image: facts.uid,
+  };
+}

@@ -1,0 +1,55 @@
+"""The review grid: a virtual list of images in the browser, and the decisions that it sends.
+
+The browser keeps every step until it is acknowledged and sends all of these each time
+(docs/architecture.md, lossless review); here they become `reviewing.Step`s.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pages.shared import state
+from sept_core.pipeline import reviewing
+
+_ASSETS = Path(__file__).parents[2] / "assets"
+_render = st.components.v2.component(
+    "sept_grid",
+    html='<div class="sept-grid">\n</div>',
+    css=(_ASSETS / "grid.css").read_text(),
+    js=(_ASSETS / "grid.js").read_text(),
+)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What the browser sent last: steps on one selection, some of them perhaps seen before."""
+
+    selection: str
+    steps: list[reviewing.Step]
+
+
+def draw(key: str, data: dict[str, Any], on_sent: Callable[[], None]) -> None:
+    """Draw the grid.
+
+    Args:
+        key: of this grid.
+        data: `selection`, `sheet` (its URL), `marks` (uid to action), `acknowledged` (client to
+            number), `fresh` (uids that a new selection brought), `error` (why saving failed).
+        on_sent: called before the next run when steps came in; see `sent`.
+    """
+    _render(key=key, data=data, height="content", on_outbox_change=on_sent)
+
+
+def sent(key: str) -> Sent | None:
+    """The browser's outbox, or None while it has sent nothing."""
+    outbox: Any = state.component_value(key, "outbox")
+    if not outbox:
+        return None
+    steps = [
+        reviewing.Step(str(client), int(number), str(action), tuple(map(str, uids)))
+        for client, number, action, uids in outbox["steps"]
+    ]
+    return Sent(str(outbox["selection"]), steps)

@@ -1,0 +1,104 @@
+"""What the app serves beside its pages: images and review sheets, and headers on every answer.
+
+GET only, by uid or selection id, never by path.
+"""
+
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pages.shared import state
+from sept_core import errors
+
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    # Streamlit compiles expressions and styles in the page, hence the two `unsafe-`.
+    "content-security-policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+        "connect-src 'self' ws: wss: blob:; worker-src 'self' blob:; frame-ancestors 'none'; "
+        "object-src 'none'; base-uri 'self'; form-action 'self'"
+    ),
+}
+FOREVER = "private, max-age=31536000, immutable"
+"""A uid names bytes and a sheet's URL names its revision: neither ever changes."""
+
+
+class SecurityHeaders:
+    """Adds `HEADERS` to every HTTP answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                extra = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                known = [(k, v) for k, v in message["headers"] if k.decode().lower() not in HEADERS]
+                message["headers"] = [*known, *extra]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+async def _answer(make: Callable[[], Response]) -> Response:
+    """Run in a thread what reads files; what is not there is a 404 with its sentence."""
+    try:
+        response = await run_in_threadpool(make)
+    except errors.SeptError as problem:
+        return PlainTextResponse(str(problem), 404, {"cache-control": "no-store"})
+    response.headers["cache-control"] = FOREVER
+    return response
+
+
+async def image(request: Request) -> Response:
+    """The image of a uid."""
+
+    def make() -> Response:
+        found = state.opened().server.image(request.path_params["uid"])
+        return Response(found.data, media_type=found.media_type)
+
+    return await _answer(make)
+
+
+async def thumbnail(request: Request) -> Response:
+    """A small JPEG of a uid."""
+
+    def make() -> Response:
+        found = state.opened().server.thumbnail(request.path_params["uid"])
+        return Response(found.data, media_type=found.media_type)
+
+    return await _answer(make)
+
+
+async def sheet(request: Request) -> Response:
+    """The images of a selection in an order, for the review grid."""
+
+    def make() -> Response:
+        from sept_core.pipeline import reviewing  # brings faiss, which the first page does without
+
+        path = request.path_params
+        with state.project() as project:
+            order = reviewing.Order(path["order"], path["position"])
+            return JSONResponse(reviewing.sheet(project, path["selection"], order))
+
+    return await _answer(make)
+
+
+ROUTES = [
+    Route("/images/{uid}", image, methods=["GET"]),
+    Route("/thumbnails/{uid}", thumbnail, methods=["GET"]),
+    Route("/sheets/{selection}/{order}/{position:int}", sheet, methods=["GET"]),
+]
+MIDDLEWARE = [
+    Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
+    Middleware(SecurityHeaders),
+]

@@ -1,0 +1,174 @@
+"""The review of one selection: what lies before the reviewer, and decisions as they stream in.
+
+In: a selection, an order, batches of numbered steps from a browser. Out: a sheet (the same for
+ever for one selection, order and log position), marks, and the number up to which all is saved.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sept_core import errors, features, files, review, suggestions
+from sept_core.catalogue import connection, decisions, selections, settings, sources
+from sept_core.pipeline import curation, deciding
+from sept_core.pipeline.projects import Project
+
+ORDERS = ("by-target", "by-doubt")
+ACTIONS = ("veto", "keep", "pin")
+CLIENTS_REMEMBERED = 50
+
+
+@dataclass(frozen=True)
+class Order:
+    """`by-target`, or `by-doubt` as the log of decisions stood at `position`."""
+
+    name: str
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One key press; `undo` names no uids.
+
+    `client` names one life of the grid in a browser tab, `number` counts its steps from 1.
+    """
+
+    client: str
+    number: int
+    action: str
+    uids: tuple[str, ...]
+
+
+def choices(project: Project) -> dict[str, list[dict[str, Any]]]:
+    """The selections to review by the names of their target sets, latest first."""
+    names = {source.id: source.name for source in sources.every(project.db, "target")}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for record in reversed(selections.every(project.db)):
+        if set(record["target_ids"]) <= set(names):
+            joined = " + ".join(names[ident] for ident in record["target_ids"])
+            found.setdefault(joined, []).append(record)
+    return found
+
+
+def sheet(project: Project, selection_id: str, order: Order) -> dict[str, Any]:
+    """Every image of a selection in the order of review, column by column.
+
+    `target` gives the row of each image's target in `targets`, −1 for pins and fills.
+
+    Raises:
+        NotFoundError: there is no such selection or order.
+    """
+    record = curation.find(project, selection_id)
+    picks = curation.picks(project, selection_id)
+    if order.name not in ORDERS:
+        raise errors.NotFoundError(f"No order {order.name!r}; use one of {', '.join(ORDERS)}.")
+    if order.name == "by-target":
+        rows, method = _by_target(picks), "nearest to its target first"
+    else:
+        rows, method = _by_doubt(project, record, picks, order.position)
+    picks = picks.take(pa.array(rows))
+    owners = picks["target_uid"].to_pylist()
+    targets = list(dict.fromkeys(uid for uid in owners if uid))
+    places = {uid: row for row, uid in enumerate(targets)}
+    similarity = np.nan_to_num(picks["similarity"].to_numpy(), nan=-1.0)
+    return {
+        "uids": picks["uid"].to_pylist(),
+        "targets": targets,
+        "target": [places.get(uid, -1) for uid in owners],
+        "rank": picks["target_rank"].to_pylist(),
+        "similarity": np.round(similarity, 4).tolist(),
+        "phase": picks["phase"].to_pylist(),
+        "group": picks["dup_group"].to_pylist(),
+        "method": method,
+    }
+
+
+def _by_target(picks: pa.Table) -> np.ndarray:
+    """Targets as they first gained an image, each one's images by rank; the others at the end."""
+    owners = picks["target_uid"].to_pylist()
+    first = {uid: row for row, uid in reversed(list(enumerate(owners))) if uid}
+    turn = np.array([first.get(uid, len(owners)) for uid in owners])
+    rank = picks["target_rank"].fill_null(0).to_numpy()
+    return np.lexsort((np.arange(len(owners)), rank, turn))
+
+
+def _by_doubt(
+    project: Project, record: dict[str, Any], picks: pa.Table, position: int
+) -> tuple[np.ndarray, str]:
+    """Undecided images, the most doubtful first; and how that was told."""
+    events = decisions.events(project.db, record["target_ids"])
+    state = review.replay(event for event in events if event.position <= position)
+    store = features.FeatureStore(project.paths.pool_features(record["encoder_id"]))
+    uids = curation.uids_of(picks)
+    judged = np.array(list(state.decisions), files.UID_DTYPE)
+    judged = judged[store.rows_of(judged) >= 0]
+    found = suggestions.suggest_vetoes(
+        uids,
+        store.vectors_of(uids),
+        picks["similarity"].to_numpy(),
+        state,
+        judged,
+        store.vectors_of(judged),
+        len(uids),
+    )
+    rows = {uid: row for row, uid in enumerate(picks["uid"].to_pylist())}
+    return np.array([rows[uid] for uid in found.uids], np.int64), found.method
+
+
+def marks(project: Project, selection_id: str) -> dict[str, str]:
+    """The standing decision on each image of a selection that has one: uid to action."""
+    record = curation.find(project, selection_id)
+    state = review.replay(decisions.events(project.db, record["target_ids"]))
+    uids = curation.picks(project, selection_id)["uid"].to_pylist()
+    return {uid: state.decisions[uid].action for uid in uids if uid in state.decisions}
+
+
+def position(project: Project) -> int:
+    """Of the newest decision: names the state that an order by doubt is made from."""
+    return decisions.last_position(project.db)
+
+
+def acknowledged(project: Project) -> dict[str, int]:
+    """The number of the last step on disk of each client that wrote lately."""
+    known: dict[str, int] = settings.get(project.db, "acknowledged", {})
+    return known
+
+
+def apply(project: Project, selection_id: str, steps: Sequence[Step]) -> None:
+    """Commit the steps not seen before, in the order given, all or none.
+
+    The acknowledgement is in the same transaction, so a step that is sent again after a
+    crash, reload or restart counts once.
+
+    Raises:
+        InputError: a step is about an image that is not in the selection, or no such action.
+    """
+    record = curation.find(project, selection_id)
+    known = set(curation.picks(project, selection_id)["uid"].to_pylist())
+    with connection.transaction(project.db):
+        done = acknowledged(project)
+        for step in steps:
+            last = done.pop(step.client, 0)
+            if step.number > last:
+                _apply_step(project, record["targets"], step, known)
+            # Who wrote last stands last, so that the oldest are the ones forgotten.
+            done[step.client] = max(last, step.number)
+        recent = list(done)[-CLIENTS_REMEMBERED:]
+        settings.put(project.db, "acknowledged", {client: done[client] for client in recent})
+
+
+def _apply_step(project: Project, targets: list[str], step: Step, known: set[str]) -> None:
+    if step.action == "undo":
+        with suppress(errors.InputError):  # nothing left to undo is what the reviewer sees, too
+            deciding.undo(project, targets)
+        return
+    if step.action not in ACTIONS or not known.issuperset(step.uids):
+        raise errors.InputError(
+            f"{step.action!r} on {len(step.uids)} images does not fit this selection; "
+            "reload the page."
+        )
+    deciding.decide(project, targets, step.action, step.uids)
