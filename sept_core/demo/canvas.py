@@ -129,13 +129,13 @@ def ramp(field: Field, stops: Sequence[Colour]) -> Pixels:
     at = np.linspace(0, 255, len(stops))
     table = np.concatenate([rgb(stop) for stop in stops], 1)[..., 0]
     lookup = np.stack([np.interp(np.arange(256), at, channel) for channel in table])
-    return chosen(lookup.T, (np.clip(field, 0, 1) * 255).astype(np.uint8))
+    index = (np.clip(field, 0, 1) * 255).astype(np.uint8)
+    return np.take(lookup.astype(np.float32), index, axis=1)
 
 
-def chosen(colours: Sequence[np.ndarray] | np.ndarray, index: np.ndarray) -> Pixels:
+def chosen(colours: Sequence[np.ndarray], index: np.ndarray) -> Pixels:
     """For every pixel the colour with its number."""
-    table = np.array([np.ravel(colour) for colour in colours], np.float32).T
-    return np.take(table, index, axis=1)
+    return np.take(np.concatenate(colours, 1)[..., 0], index, axis=1)
 
 
 def pick(rng: Rng, options: Sequence[Option]) -> Option:
