@@ -130,7 +130,7 @@ def ramp(field: Field, stops: Sequence[Colour]) -> Pixels:
     table = np.concatenate([rgb(stop) for stop in stops], 1)[..., 0]
     lookup = np.stack([np.interp(np.arange(256), at, channel) for channel in table])
     index = (np.clip(field, 0, 1) * 255).astype(np.uint8)
-    return np.take(lookup.astype(np.float32), index, axis=1)
+    return np.asarray(np.take(lookup.astype(np.float32), index, axis=1))
 
 
 def chosen(colours: Sequence[np.ndarray], index: np.ndarray) -> Pixels:
