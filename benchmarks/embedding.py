@@ -27,7 +27,7 @@ import pyarrow as pa
 import torch
 
 from sept_core import files, images, jobfolder, sources
-from sept_core.embeddings import engine, worker
+from sept_core.embeddings import preparing, worker
 from sept_core.encoders import protocol, registry
 
 Rows = list[dict[str, Any]]
@@ -85,7 +85,7 @@ def parts_alone(encoder: protocol.Encoder, rows: Rows, batch_size: int) -> Count
     with sources.ByteReader({row["source"]: Path(row["root"]) for row in rows}) as reader:
         for low in range(0, len(rows), batch_size):
             batch = rows[low : low + batch_size]
-            data = timed("read", lambda row: engine.read(reader, row), batch)
+            data = timed("read", lambda row: preparing.read(reader, row), batch)
             timed("hash", lambda value: hashlib.sha256(value).hexdigest(), data)
             decoded = timed("decode", images.decode, data)
             inputs = timed("preprocess", lambda value: encoder.preprocess(value.image), decoded)

@@ -8,6 +8,7 @@ import io
 import math
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,10 +79,14 @@ def decode(data: bytes) -> DecodedImage:
     return _decoded(image)
 
 
-def describe(image: Image.Image) -> dict[str, int | float]:
-    """`phash` and the figures of `quality` in one go, for a little more than one of them."""
-    grey = _small_grey(image)
-    return {"phash": _hash_of(grey), **_quality_of(grey)}
+def describe_all(upright: Sequence[Image.Image]) -> list[dict[str, int | float]]:
+    """`phash` and the figures of `quality` of each RGB image.
+
+    Some ten small images at once take a third of the time they take one by one.
+    """
+    greys = [_small_grey(image) for image in upright]
+    pairs = zip(_hashes_of(greys), _qualities_of(greys), strict=True)
+    return [{"phash": phash, **figures} for phash, figures in pairs]
 
 
 def perceptual_hash(image: Image.Image) -> int:
@@ -91,7 +96,7 @@ def perceptual_hash(image: Image.Image) -> int:
     set when above their median. An image without structure hashes to its top bit at most, so
     equal hashes of flat images say little.
     """
-    return _hash_of(_small_grey(image))
+    return _hashes_of([_small_grey(image)])[0]
 
 
 def quality(image: Image.Image) -> dict[str, float]:
@@ -101,7 +106,7 @@ def quality(image: Image.Image) -> dict[str, float]:
     value, `sharpness` the mean absolute Laplacian (blur lowers it), `entropy` that of the
     grey values over 8 bits (flat images have little).
     """
-    return _quality_of(_small_grey(image))
+    return _qualities_of([_small_grey(image)])[0]
 
 
 def thumbnail(data: bytes, size: int) -> bytes:
@@ -221,37 +226,65 @@ def _small_grey(image: Image.Image) -> Image.Image:
 _COSINES = np.cos(np.pi / 64 * np.outer(np.arange(8), 2 * np.arange(32) + 1))  # (8, 32), DCT-II
 
 
-def _hash_of(grey: Image.Image) -> int:
-    pixels = np.asarray(grey.resize((32, 32), Image.Resampling.BOX), np.float64)
+def _hashes_of(greys: list[Image.Image]) -> list[int]:
+    if not greys:
+        return []
+    pixels = _stacked([grey.resize((32, 32), Image.Resampling.BOX) for grey in greys])
     # Rounding keeps the coefficients that are zero in theory from deciding bits by noise.
-    spectrum = np.round(_COSINES @ pixels @ _COSINES.T, 3).ravel()
-    ordered = np.sort(spectrum)
-    bits = spectrum > (ordered[31] + ordered[32]) / 2
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+    spectra = np.round(_COSINES @ pixels.astype(np.float64) @ _COSINES.T, 3).reshape(-1, 64)
+    ordered = np.sort(spectra, axis=1)
+    bits = spectra > (ordered[:, 31:32] + ordered[:, 32:33]) / 2
+    hashes: list[int] = np.packbits(bits, axis=1).view(">u8").ravel().tolist()
+    return hashes
 
 
-def _quality_of(grey: Image.Image) -> dict[str, float]:
-    pixels = np.asarray(grey)
-    values = pixels.ravel().astype(np.float64)
-    mean = float(values.sum()) / values.size
-    variance = max(float(values @ values) / values.size - mean**2, 0.0)
-    return {
-        "brightness": mean / 255,
-        "contrast": math.sqrt(variance) / 127.5,
-        "sharpness": _laplacian(pixels) / 255,
-        "entropy": abs(grey.entropy()) / 8,  # Pillow gives −0.0 for a flat image
+def _qualities_of(greys: list[Image.Image]) -> list[dict[str, float]]:
+    same_size: dict[tuple[int, int], list[int]] = {}
+    for i, grey in enumerate(greys):
+        same_size.setdefault(grey.size, []).append(i)
+    figures: list[dict[str, float]] = [{} for _ in greys]
+    for rows in same_size.values():
+        group = [greys[i] for i in rows]
+        for i, found in zip(rows, _qualities_of_one_size(group), strict=True):
+            figures[i] = found
+    return figures
+
+
+def _qualities_of_one_size(greys: list[Image.Image]) -> list[dict[str, float]]:
+    pixels = _stacked(greys)
+    values = pixels.reshape(len(greys), -1).astype(np.float64)  # sums of integers stay exact
+    means = values.mean(axis=1)
+    variances = np.maximum(np.einsum("ij,ij->i", values, values) / values.shape[1] - means**2, 0)
+    columns = {
+        "brightness": means / 255,
+        "contrast": np.sqrt(variances) / 127.5,
+        "sharpness": _laplacians(pixels) / 255,
     }
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return [
+        # Pillow gives −0.0 for the entropy of a flat image.
+        dict(zip(columns, row, strict=True)) | {"entropy": abs(grey.entropy()) / 8}
+        for grey, row in zip(greys, rows, strict=True)
+    ]
 
 
-def _laplacian(grey: np.ndarray) -> float:
-    """Mean absolute difference of (H, W) uint8 pixels from their four neighbours' mean, 0..255."""
-    if min(grey.shape) < 3:
-        return 0.0
-    values = grey.astype(np.int16)
-    difference = values[1:-1, 1:-1] * 4
-    difference -= values[:-2, 1:-1]
-    difference -= values[2:, 1:-1]
-    difference -= values[1:-1, :-2]
-    difference -= values[1:-1, 2:]
+def _laplacians(greys: np.ndarray) -> np.ndarray:
+    """Mean absolute difference of (n, H, W) uint8 pixels from their four neighbours' mean: (n,)."""
+    if min(greys.shape[1:]) < 3:
+        return np.zeros(len(greys))
+    values = greys.astype(np.int16)
+    difference = values[:, 1:-1, 1:-1] * 4
+    difference -= values[:, :-2, 1:-1]
+    difference -= values[:, 2:, 1:-1]
+    difference -= values[:, 1:-1, :-2]
+    difference -= values[:, 1:-1, 2:]
     np.abs(difference, out=difference)
-    return int(difference.sum(dtype=np.int64)) / difference.size / 4
+    per_image = difference.reshape(len(greys), -1)
+    return np.asarray(per_image.sum(axis=1, dtype=np.int64) / per_image.shape[1] / 4)
+
+
+def _stacked(greys: list[Image.Image]) -> np.ndarray:
+    """(n, H, W) uint8 of greyscale images of one size."""
+    width, height = greys[0].size
+    data = b"".join(grey.tobytes() for grey in greys)
+    return np.frombuffer(data, np.uint8).reshape(len(greys), height, width)

@@ -286,10 +286,18 @@ def test_quality_against_numpy() -> None:
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 9))
 def test_any_size_is_described(width: int, height: int, seed: int) -> None:
     image = photo(seed, width, height)
-    described = images.describe(image)
+    [described] = images.describe_all([image])
     assert described == {"phash": images.perceptual_hash(image), **images.quality(image)}
     assert 0 <= described.pop("phash") < 2**64
     assert all(0 <= value <= 1 for value in described.values())
+
+
+def test_images_of_mixed_sizes_are_described_as_each_alone() -> None:
+    sizes = [(64, 64), (30, 20), (64, 64), (500, 300), (2, 90), (30, 20), (64, 64)]
+    many = [photo(seed, *size) for seed, size in enumerate(sizes)]
+    alone = [{"phash": images.perceptual_hash(i), **images.quality(i)} for i in many]
+    assert images.describe_all(many) == alone
+    assert images.describe_all([]) == []
 
 
 def test_thumbnails() -> None:

@@ -3,8 +3,6 @@
 In: an encoder and slices of a worklist. Out: a `Batch` for each slice, in order.
 """
 
-import hashlib
-import logging
 import threading
 from collections import deque
 from collections.abc import Generator
@@ -14,13 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import pyarrow as pa
 import torch
 
-from sept_core import errors, features, files, images, sources
+from sept_core import errors, features, files, sources
+from sept_core.embeddings import preparing
 from sept_core.encoders import protocol, registry
-
-log = logging.getLogger("sept")
 
 GPU_QUEUE = 2
 """Batches handed to a GPU at once: one is copied while the other is computed."""
@@ -99,7 +95,7 @@ class LocalEngine:
         """See `Engine`; at most two batches a thread are in work or waiting to be taken."""
         table = sources.read_worklist(worklist)
         waiting: deque[Future[Batch]] = deque()
-        with sources.ByteReader(roots(table)) as reader:
+        with sources.ByteReader(preparing.roots(table)) as reader:
             pool = ThreadPoolExecutor(self._threads, initializer=_use_one_core)
             try:
                 for rows in slices:
@@ -115,12 +111,12 @@ class LocalEngine:
         """Nothing to give back; the counterpart of `DeviceEngines.close`."""
 
     def _embed(self, reader: sources.ByteReader, rows: list[dict[str, Any]]) -> Batch:
-        prepared = [_prepare(reader, self._encoder, row) for row in rows]
-        inputs = [tensor for _, tensor in prepared if tensor is not None]
-        outcomes = [outcome for outcome, _ in prepared]
-        vectors = self._encode(inputs)
-        usable = _reject_unusable(outcomes, vectors)
-        uids = [outcome["uid"] for outcome in outcomes if outcome["status"] == "ok"]
+        prepared = preparing.prepare(reader, self._encoder, rows)
+        encoded = [item for item in prepared if item.inputs is not None]
+        vectors = self._encode([item.inputs for item in encoded if item.inputs is not None])
+        usable = _reject_unusable(encoded, vectors)
+        uids = [item.outcome["uid"] for item in encoded if item.inputs is not None]
+        outcomes = [item.outcome for item in prepared]
         return Batch(outcomes, np.array(uids, files.UID_DTYPE), vectors[usable])
 
     def _encode(self, inputs: list[torch.Tensor]) -> np.ndarray:
@@ -139,64 +135,14 @@ class LocalEngine:
             ) from None
 
 
-def _prepare(
-    reader: sources.ByteReader, encoder: protocol.Encoder, row: dict[str, Any]
-) -> tuple[dict[str, Any], torch.Tensor | None]:
-    """Read one worklist row once: its outcome and, if it is an image, the encoder's input."""
-    outcome: dict[str, Any] = {name: row[name] for name in features.LOCATION}
-    try:
-        data = read(reader, row)
-        sha256 = hashlib.sha256(data).hexdigest()
-        outcome |= {"sha256": sha256, "uid": sha256[:32], "bytes": len(data)}
-        if row["uid"] not in (None, outcome["uid"]):
-            raise images.RejectedImage("changed since it was first read")
-        decoded = images.decode(data)
-        inputs = encoder.preprocess(decoded.image)
-        size = {name: getattr(decoded, name) for name in ("width", "height", "format", "mode")}
-        outcome |= size | images.describe(decoded.image)
-    except (images.RejectedImage, errors.SourceError) as problem:
-        return outcome | {"status": "rejected", "reason": str(problem)}, None
-    except Exception as problem:  # one odd image must not end a job over millions
-        log.exception("%s could not be prepared", outcome)
-        reason = f"could not be prepared: {type(problem).__name__}: {problem}"
-        return outcome | {"status": "rejected", "reason": reason}, None
-    return outcome | {"status": "ok"}, inputs
-
-
-def _reject_unusable(outcomes: list[dict[str, Any]], vectors: np.ndarray) -> np.ndarray:
-    """Reject images whose vector is not of unit length; (n,) bool, True where it is.
-
-    `vectors` are those of the outcomes that are `ok`, in their order.
-    """
+def _reject_unusable(encoded: list[preparing.Prepared], vectors: np.ndarray) -> np.ndarray:
+    """Reject images whose vector is not of unit length; (n,) bool, True where it is."""
     lengths = np.asarray(np.linalg.norm(vectors.astype(np.float32), axis=1))
     usable: np.ndarray = np.abs(lengths - 1) < features.NORM_TOLERANCE  # NaN is not
-    encoded = [outcome for outcome in outcomes if outcome["status"] == "ok"]
     for i in np.flatnonzero(~usable):
-        reason = f"no features: the encoder gave a vector of length {lengths[i]:.3g} instead of 1"
-        encoded[i] |= {"status": "rejected", "reason": reason}
+        length = f"a vector of length {lengths[i]:.3g} instead of 1"
+        encoded[i].reject(f"no features: the encoder gave {length}")
     return usable
-
-
-def read(reader: sources.ByteReader, row: dict[str, Any]) -> bytes:
-    """The bytes that a worklist row names."""
-    return reader.read(row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
-
-
-def roots(worklist: pa.Table) -> dict[str, Path]:
-    """Where each source of a worklist lies.
-
-    Raises:
-        SourceError: a root is not there, so that every row would be rejected.
-    """
-    pairs = worklist.select(["source", "root"]).group_by(["source", "root"]).aggregate([])
-    found = {row["source"]: Path(row["root"]) for row in pairs.to_pylist()}
-    for source, root in found.items():
-        if not root.exists():
-            raise errors.SourceError(
-                f"The root {root} of source {source!r} is not there; mount it, or remove the "
-                "source."
-            )
-    return found
 
 
 def _use_one_core() -> None:

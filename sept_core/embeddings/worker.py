@@ -43,7 +43,7 @@ import torch
 from PIL import Image
 
 from sept_core import errors, features, files, images, jobfolder, sources
-from sept_core.embeddings import devices, engine
+from sept_core.embeddings import devices, engine, preparing
 from sept_core.encoders import registry
 
 CPU_BATCH, GPU_BATCH = 128, 256
@@ -274,10 +274,10 @@ def _fit_if_needed(settings: Settings, job: jobfolder.JobFolder) -> None:
 def _decodable(worklist: Path) -> Iterator[Image.Image]:
     """The images of a worklist in its order, without those that are rejected."""
     table = sources.read_worklist(worklist)
-    with sources.ByteReader(engine.roots(table)) as reader:
+    with sources.ByteReader(preparing.roots(table)) as reader:
         for row in table.to_pylist():
             with contextlib.suppress(images.RejectedImage, errors.SourceError):
-                yield images.decode(engine.read(reader, row)).image
+                yield images.decode(preparing.read(reader, row)).image
 
 
 def _devices(settings: Settings) -> list[str]:
