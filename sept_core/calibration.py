@@ -25,7 +25,7 @@ import torch
 from PIL import Image, ImageEnhance
 
 from sept_core import errors, files, images, jobfolder, sources
-from sept_core.embeddings import engine
+from sept_core.embeddings import preparing
 from sept_core.encoders import protocol, registry
 from sept_core.features import FeatureStore
 from sept_core.index import graph
@@ -134,11 +134,11 @@ def copy_similarity(
     Images of the worklist that cannot be read are passed over.
     """
     found: dict[str, list[float]] = {}
-    with sources.ByteReader(engine.roots(worklist)) as reader:
+    with sources.ByteReader(preparing.roots(worklist)) as reader:
         for done, row in enumerate(worklist.to_pylist()):
             progress(done, worklist.num_rows)
             try:
-                image = images.decode(engine.read(reader, row)).image
+                image = images.decode(preparing.read(reader, row)).image
             except images.RejectedImage as problem:
                 log.info("%s is passed over: %s", row["rel_path"], problem)
                 continue

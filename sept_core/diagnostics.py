@@ -182,6 +182,7 @@ def nearest_other(subset: np.ndarray, seed: int = 0) -> np.ndarray:
         subset: (B, D) float32 unit vectors, B ≥ 2.
         seed: of the sample of images asked about; all of them answer.
     """
+    subset = subset.astype(np.float32)  # NumPy has no fast product of float16
     asked = np.random.default_rng(seed).permutation(len(subset))[:MOST_ROWS]
     nearest = np.empty(len(asked), np.float32)
     for rows in _blocks(len(asked), len(subset)):
@@ -197,7 +198,7 @@ def effective_rank(vectors: np.ndarray) -> float:
     Args:
         vectors: (n, D) float.
     """
-    centred = vectors - vectors.mean(axis=0, dtype=np.float64)
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     eigenvalues = np.linalg.eigvalsh(centred.T @ centred)
     singular = np.sqrt(np.clip(eigenvalues, 0, None))
     singular = singular[singular > 1e-6 * singular.max(initial=0)]
@@ -290,7 +291,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 def _sample(vectors: np.ndarray, seed: int) -> np.ndarray:
     """At most `MOST_ROWS` float32 rows, in random order, so that parts are alike."""
     order = np.random.default_rng(seed).permutation(len(vectors))[:MOST_ROWS]
-    return vectors[order].astype(np.float32)  # NumPy has no fast product of float16
+    return vectors[order].astype(np.float32)
 
 
 def _blocks(rows: int, columns: int) -> Iterator[slice]:
