@@ -17,6 +17,7 @@ $(VENV)/.installed: requirements.txt constraints.txt pyproject.toml
 
 demo: setup
 	$(BIN)/sept demo $(DEMO)
+	@if [ -t 1 ]; then $(BIN)/sept app $(DEMO); else echo "Open it with: $(BIN)/sept app $(DEMO)"; fi
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -45,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": train.evaluate,
     "jobs": train.list_jobs,
     "demo": train.demo,
+    "app": train.app,
 }
 GROUPS = {"pool": data.pool, "target": data.target, "features": data.feature, "job": train.job}
 

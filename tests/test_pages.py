@@ -1,0 +1,85 @@
+"""Pages through the app, as a person reaches them, and what the first one must not import."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import sept
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parent.parent
+REVIEW = "pages/curate/review.py"
+
+
+@pytest.fixture
+def app(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    import streamlit as st
+
+    monkeypatch.setenv("SEPT_PROJECT", str(project))
+    yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    st.cache_resource.clear()
+
+
+def select(project: Path) -> str:
+    made = sept("select", project, "--target", "toys", "--budget", 12, "--json")
+    assert made.returncode == 0, made.stderr
+    return str(json.loads(made.stdout)["selection"])
+
+
+def texts(elements: Any) -> str:
+    return " ".join(element.value for element in elements)
+
+
+def test_overview_says_where_the_project_stands(app: AppTest) -> None:
+    app.run()
+    assert not app.exception and not app.error
+    assert {metric.label: metric.value for metric in app.metric}["Images in the pool"] == "161"
+    assert "Select a subset" in texts(app.info)
+    assert "broken.jpg" in app.dataframe[-1].value["rel_path"].tolist()
+
+
+def test_review_without_a_selection_says_what_to_do(app: AppTest) -> None:
+    app.run().switch_page(REVIEW).run()
+    assert not app.exception and "sept select" in texts(app.info)
+
+
+def test_review_keeps_the_choice_in_the_url(app: AppTest, project: Path) -> None:
+    ident = select(project)
+    app.run().switch_page(REVIEW).run()
+    assert not app.exception and not app.error
+    assert app.query_params["selection"] == ident
+    assert app.query_params["order"] == "by-target"
+    again = next(button for button in app.button if button.label == "Make again")
+    assert again.disabled
+
+
+def test_no_project_is_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEPT_PROJECT", "nowhere")
+    app.run()
+    assert not app.exception and "not a SEPT project" in texts(app.error)
+
+
+def test_first_page_imports_nothing_heavy(prepared: Path) -> None:
+    script = """
+import sys
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file("app.py", default_timeout=60).run()
+assert app.metric and not app.exception and not app.error
+heavy = "torch torchvision timm open_clip umap numba sklearn faiss lightly".split()
+print([name for name in heavy if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"SEPT_PROJECT": str(prepared)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,51 @@
+"""Image routes and headers, asked as a browser or an attacker asks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from pages.shared import routes, state
+
+UNKNOWN = "f" * 32
+
+
+@pytest.fixture
+def client(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    monkeypatch.setenv("SEPT_PROJECT", str(project))
+    app = Starlette(routes=routes.ROUTES, middleware=routes.MIDDLEWARE)
+    yield TestClient(app, base_url="http://127.0.0.1")
+    st.cache_resource.clear()
+
+
+def test_known_images_are_served_for_ever(client: TestClient) -> None:
+    from sept_core.catalogue import images
+
+    with state.project() as project:
+        uid = images.eligible(project.db)[0].decode()
+    for kind in ("images", "thumbnails"):
+        answer = client.get(f"/{kind}/{uid}")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("image/")
+        assert "immutable" in answer.headers["cache-control"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "name", [UNKNOWN, "-1", "catalogue.duckdb", "..%2fcatalogue.duckdb", "%00"]
+)
+def test_anything_else_is_not_found(client: TestClient, name: str) -> None:
+    for kind in ("images", "thumbnails"):
+        answer = client.get(f"/{kind}/{name}")
+        assert answer.status_code == 404
+        assert "immutable" not in answer.headers.get("cache-control", "")
+
+
+def test_only_get_and_only_this_host(client: TestClient) -> None:
+    assert client.post(f"/images/{UNKNOWN}").status_code == 405
+    answer = client.get(f"/images/{UNKNOWN}", headers={"host": "evil.example"})
+    assert answer.status_code == 400
