@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import sept
+from small_project import sept
 
 from sept_core.catalogue import connection
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import sept
+from small_project import sept
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).parent.parent

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import png
 from PIL import Image
+from small_project import png
 
 from sept_core import errors, files
 from sept_core.catalogue import images

@@ -14,8 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import sept
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from small_project import sept
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")

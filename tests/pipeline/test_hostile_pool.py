@@ -4,7 +4,7 @@ import json
 import zipfile
 from pathlib import Path
 
-import conftest
+import small_project
 import test_sources
 
 
@@ -12,18 +12,18 @@ def test_every_file_ends_embedded_or_listed(project: Path, tmp_path: Path) -> No
     folder, archive = tmp_path / "hostile", tmp_path / "escape.zip"
     folder.mkdir()
     test_sources.hostile_folder(folder)
-    inside = conftest.png(conftest.picture("blue", 5000))
+    inside = small_project.png(small_project.picture("blue", 5000))
     with zipfile.ZipFile(archive, "w") as out:
         out.writestr("fine.png", inside)
         out.writestr("../outside.png", inside)
         out.writestr("/absolute.png", inside)
     before = sorted(path.name for path in tmp_path.iterdir())
     for name, path in (("hostile", folder), ("escape", archive)):
-        added = conftest.sept("pool", "add", project, name, path)
+        added = small_project.sept("pool", "add", project, name, path)
         assert added.returncode == 0, added.stderr
-    embedded = conftest.sept("embed", project)
+    embedded = small_project.sept("embed", project)
     assert embedded.returncode == 0, embedded.stderr
-    state = json.loads(conftest.sept("pool", "status", project, "--json").stdout)
+    state = json.loads(small_project.sept("pool", "status", project, "--json").stdout)
     counts = {source["name"]: source for source in state["sources"]}
     reasons = {(row["source"], row["rel_path"], row["member"]): row["reason"]
                for row in state["rejected"]}  # fmt: skip

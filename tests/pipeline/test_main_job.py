@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import picture, png, sept
+from small_project import picture, png, sept
 
 from sept_core import errors, manifest
 from sept_core.export import verify
