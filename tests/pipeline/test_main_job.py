@@ -18,8 +18,8 @@ def request(budget: int = 20, **settings: object) -> curation.Request:
     return curation.Request(("toys",), SelectionSettings(budget=budget, **settings))  # type: ignore[arg-type]
 
 
-def test_every_file_is_embedded_or_listed(prepared: Path) -> None:
-    with projects.opened(prepared) as project:
+def test_every_file_is_embedded_or_listed(project: Path) -> None:
+    with projects.opened(project) as project:
         state = projects.status(project)
         rejected = collections.rejected(project).to_pylist()
     pool = state["pool"]
@@ -31,9 +31,9 @@ def test_every_file_is_embedded_or_listed(prepared: Path) -> None:
 
 
 def test_selection_is_the_targets_families_without_the_leak(
-    prepared: Path, small_data: Path
+    project: Path, small_data: Path
 ) -> None:
-    with projects.opened(prepared) as project:
+    with projects.opened(project) as project:
         record = curation.select(project, request(24))
         picks = curation.picks(project, record["id"]).to_pylist()
         places = {
@@ -55,8 +55,8 @@ def _locations(project: projects.Project, uids: list[str]) -> list[dict[str, str
     return rows
 
 
-def test_same_request_gives_the_same_selection(prepared: Path) -> None:
-    with projects.opened(prepared) as project:
+def test_same_request_gives_the_same_selection(project: Path) -> None:
+    with projects.opened(project) as project:
         first = curation.select(project, request())
         before = curation.picks(project, first["id"])
         project.paths.selection(first["id"]).unlink()
@@ -156,8 +156,8 @@ def test_rename_keeps_everything(project: Path) -> None:
             curation.select(opened, request())
 
 
-def test_filter_narrows_the_pool(prepared: Path) -> None:
-    with projects.opened(prepared) as project:
+def test_filter_narrows_the_pool(project: Path) -> None:
+    with projects.opened(project) as project:
         narrow = curation.Request(
             ("toys",), SelectionSettings(budget=10), filter="path ~ red/ and width = 48"
         )
