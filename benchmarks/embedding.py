@@ -1,14 +1,17 @@
 """Does embedding cost more than its parts? Issue 2 allows 1.15 times their CPU-seconds.
 
-    python -m benchmarks.embedding classic $SEPT_DATA/pool --limit 10000
-    python -m benchmarks.embedding open_clip:ViT-B-32 $SEPT_DATA/photos.zip
+    OMP_WAIT_POLICY=passive python -m benchmarks.embedding classic $SEPT_DATA/pool --limit 10000
+    OMP_WAIT_POLICY=passive python -m benchmarks.embedding open_clip:ViT-B-32 $SEPT_DATA/photos.zip
 
-The parts (read, hash, decode, preprocess, encode) are measured one after the other in one
-thread, over the same images in the same batches and with the same loaded encoder as the
-worker then uses with all its threads. Perceptual hash, quality figures, queues and the
-writing of shards are the worker's overhead. `open_clip:MODEL` and `timm:MODEL` without
-weights get random ones: their speed is the same. Prints seconds for each round and the
-median ratio.
+The parts (read, hash, decode, preprocess, encode) are measured one after the other, over
+the same images in the same batches and with the same loaded encoder as the worker then uses.
+Perceptual hash, quality figures, queues and the writing of shards are the worker's overhead.
+
+On cores that share a cache or a clock the same work takes more CPU-seconds when all are busy
+than when one is. The parts are therefore measured with one thread and with the worker's number
+of threads, and both ratios are printed; `taskset -c 0` makes them one. `open_clip:MODEL` and
+`timm:MODEL` without weights get random ones: their speed is the same. Jobs are started with that
+wait policy (sept_core/jobs.py). Prints seconds for each round and the median ratios.
 """
 
 import argparse
@@ -19,10 +22,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import joblib
 import pyarrow as pa
 import torch
 
@@ -56,40 +62,53 @@ def compare(
     encoder: protocol.Encoder, rows: Rows, batch_size: int, rounds: int, folder: Path
 ) -> None:
     """Measure parts and worker in turn, so that a noisy machine disturbs both."""
-    torch.set_num_threads(1)
-    parts_alone(encoder, rows[:batch_size], batch_size)  # warms caches and kernels
-    ratios = []
+    threads = joblib.cpu_count()
+    parts_alone(encoder, rows[:batch_size], batch_size, 1)  # warms caches and kernels
+    ratios: dict[int, list[float]] = {1: [], threads: []}
     for _ in range(rounds):
-        parts = parts_alone(encoder, rows, batch_size)
+        parts = {count: parts_alone(encoder, rows, batch_size, count) for count in ratios}
         result = run_worker(encoder.spec, rows, None, batch_size, folder)
         seconds, rate = result["cpu_seconds"], result["images_per_second"]
-        ratios.append(seconds / parts.total())
-        stages = ", ".join(f"{stage} {parts[stage]:.2f}" for stage in STAGES)
-        print(f"parts {parts.total():.2f} CPU-s ({stages})", end="; ")
-        print(
-            f"worker {seconds:.2f} CPU-s, {rate:.0f} images/s; ratio {ratios[-1]:.3f}", flush=True
-        )
-    print(f"{encoder.id}: median ratio {statistics.median(ratios):.3f} (allowed 1.15)")
+        for count, found in parts.items():
+            ratios[count].append(seconds / found.total())
+            stages = ", ".join(f"{stage} {found[stage]:.2f}" for stage in STAGES)
+            print(f"parts, {count} threads: {found.total():.2f} CPU-s ({stages}); ", end="")
+        shown = ", ".join(f"{found[-1]:.3f}" for found in ratios.values())
+        print(f"worker {seconds:.2f} CPU-s, {rate:.0f} images/s; ratios {shown}", flush=True)
+    for count, found in ratios.items():
+        median = statistics.median(found)
+        print(f"{encoder.id}: median ratio to {count} threads {median:.3f} (allowed 1.15)")
 
 
-def parts_alone(encoder: protocol.Encoder, rows: Rows, batch_size: int) -> Counter[str]:
-    """CPU-seconds of each stage, batch by batch in one thread."""
+def parts_alone(
+    encoder: protocol.Encoder, rows: Rows, batch_size: int, threads: int
+) -> Counter[str]:
+    """CPU-seconds of each stage, batch by batch in some threads."""
+    batches = [rows[low : low + batch_size] for low in range(0, len(rows), batch_size)]
+    roots = {row["source"]: Path(row["root"]) for row in rows}
+    with (
+        sources.ByteReader(roots) as reader,
+        ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        return sum(pool.map(partial(_parts_of_batch, encoder, reader), batches), Counter())
+
+
+def _parts_of_batch(
+    encoder: protocol.Encoder, reader: sources.ByteReader, batch: Rows
+) -> Counter[str]:
     seconds: Counter[str] = Counter()
 
     def timed(stage: str, work: Callable[[Any], Any], inputs: list[Any]) -> list[Any]:
-        started = time.process_time()
+        started = time.thread_time()
         outputs = [work(value) for value in inputs]
-        seconds[stage] += time.process_time() - started
+        seconds[stage] += time.thread_time() - started
         return outputs
 
-    with sources.ByteReader({row["source"]: Path(row["root"]) for row in rows}) as reader:
-        for low in range(0, len(rows), batch_size):
-            batch = rows[low : low + batch_size]
-            data = timed("read", lambda row: preparing.read(reader, row), batch)
-            timed("hash", lambda value: hashlib.sha256(value).hexdigest(), data)
-            decoded = timed("decode", images.decode, data)
-            inputs = timed("preprocess", lambda value: encoder.preprocess(value.image), decoded)
-            timed("encode", lambda value: encoder.encode(torch.stack(value)), [inputs])
+    data = timed("read", lambda row: preparing.read(reader, row), batch)
+    timed("hash", lambda value: hashlib.sha256(value).hexdigest(), data)
+    decoded = timed("decode", images.decode, data)
+    inputs = timed("preprocess", lambda value: encoder.preprocess(value.image), decoded)
+    timed("encode", lambda value: encoder.encode(torch.stack(value)), [inputs])
     return seconds
 
 
