@@ -5,21 +5,37 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from pages.shared import routes
 
+MENU = {
+    "Data": [
+        ("pages/data/overview.py", "Overview", "home"),
+        ("pages/data/pool.py", "Pool", "photo_library"),
+        ("pages/data/targets.py", "Targets", "target"),
+        ("pages/data/map.py", "Map", "scatter_plot"),
+    ],
+    "Curate": [
+        ("pages/curate/retrieve.py", "Retrieve", "image_search"),
+        ("pages/curate/review.py", "Review", "grid_view"),
+        ("pages/curate/export.py", "Export", "output"),
+    ],
+    "Train": [
+        ("pages/train/pretrain.py", "Pre-train", "model_training"),
+        ("pages/train/evaluate.py", "Evaluate", "monitoring"),
+    ],
+}
+"""File, title and icon (Material Symbols) of each page; the first one is the front page."""
+
 
 def main() -> None:
     """Draw the frame and run the page that the URL names."""
     st.set_page_config(page_title="SEPT", page_icon="assets/icon.svg", layout="wide")
-    menu = {
-        "Data": [
-            st.Page(
-                "pages/data/overview.py", title="Overview", icon=":material/home:", default=True
-            ),
-        ],
-        "Curate": [
-            st.Page("pages/curate/review.py", title="Review", icon=":material/grid_view:"),
-        ],
+    pages = {
+        section: [
+            st.Page(file, title=title, icon=f":material/{icon}:", default=title == "Overview")
+            for file, title, icon in entries
+        ]
+        for section, entries in MENU.items()
     }
-    st.navigation(menu, position="sidebar").run()
+    st.navigation(pages, position="sidebar").run()
 
 
 if st.runtime.exists():

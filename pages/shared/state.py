@@ -66,6 +66,11 @@ def project() -> Iterator[projects.Project]:
         cursor.close()
 
 
+def url(path: str) -> str:
+    """The address of one of the app's own routes (`/thumbnails/UID`), for the open project."""
+    return path
+
+
 def chosen(
     name: str, options: Sequence[str], label: str, titles: Mapping[str, str] | None = None
 ) -> str:

@@ -1,0 +1,5 @@
+"""Export."""
+
+import streamlit as st
+
+st.title("Export", anchor=False)

@@ -1,0 +1,5 @@
+"""Retrieve."""
+
+import streamlit as st
+
+st.title("Retrieve", anchor=False)

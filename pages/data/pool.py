@@ -1,0 +1,5 @@
+"""Pool."""
+
+import streamlit as st
+
+st.title("Pool", anchor=False)

@@ -1,0 +1,5 @@
+"""Targets."""
+
+import streamlit as st
+
+st.title("Targets", anchor=False)

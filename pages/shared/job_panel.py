@@ -1,0 +1,106 @@
+"""What runs in the background, with rate, time left, cancel and resume; any page may draw it."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from pages.shared import notices, state
+from sept_core import jobs
+from sept_core.jobs import JobStatus
+
+POLL_SECONDS = 1.0
+SHOWN_ENDED = 3
+"""Interrupted jobs stay listed until as many newer ones of their kinds have ended."""
+
+STATES = {
+    "queued": ":material/schedule: waiting for its turn",
+    "running": ":material/progress_activity: running",
+    "failed": ":material/error: failed",
+    "cancelled": ":material/cancel: cancelled",
+    "lost": ":material/help: lost",
+}
+
+
+def draw(kinds: Sequence[str], on_end: Callable[[JobStatus], None] | None = None) -> None:
+    """Draw the jobs of some kinds; nothing at all when there is none to show.
+
+    Args:
+        kinds: of `jobs.WORKERS`.
+        on_end: called once in this tab for each job that ended while it was watched, before the
+            whole page runs again.
+    """
+    with state.project() as project:
+        active = any(not job.ended for job in jobs.all_jobs(project.paths) if job.kind in kinds)
+    st.fragment(_panel, run_every=POLL_SECONDS if active else None)(tuple(kinds), on_end)
+
+
+def _panel(kinds: tuple[str, ...], on_end: Callable[[JobStatus], None] | None) -> None:
+    with notices.shown():
+        with state.project() as project:
+            known = [job for job in jobs.all_jobs(project.paths) if job.kind in kinds]
+        _notice_ends(kinds, known, on_end)
+        for job in known:
+            if not job.ended:
+                _running(job)
+        for job in known[:SHOWN_ENDED]:
+            if job.ended and job.state != "done":
+                _interrupted(job)
+
+
+def _notice_ends(
+    kinds: tuple[str, ...], known: list[JobStatus], on_end: Callable[[JobStatus], None] | None
+) -> None:
+    """Run the page again as soon as a watched job has ended."""
+    name = "watched:" + ",".join(kinds)
+    watched = state.kept(name) or []
+    state.keep(name, [job.id for job in known if not job.ended])
+    assert isinstance(watched, list)
+    ended = [job for job in known if job.ended and job.id in watched]
+    for job in ended:
+        if on_end is not None:
+            on_end(job)
+    if ended:
+        st.rerun()
+
+
+def _running(job: JobStatus) -> None:
+    told, button = st.columns([8, 1], vertical_alignment="bottom")
+    progress = job.progress
+    share = min(1.0, progress["done"] / progress["total"]) if progress and progress["total"] else 0
+    told.progress(share, f"**{job.title}** · {detail(job)}")
+    if button.button("Cancel", key=f"cancel:{job.id}", width="stretch"):
+        with state.project() as project, st.spinner("Cancelling…"):
+            jobs.cancel(project.paths, job.id)
+    with st.expander("Log", key=f"log:{job.id}"), state.project() as project:
+        st.code(jobs.tail(project.paths, job.id, 30) or "Nothing yet.", language=None)
+
+
+def _interrupted(job: JobStatus) -> None:
+    told, button = st.columns([8, 1], vertical_alignment="center")
+    told.warning(f"**{job.title}** · {STATES[job.state]}: {job.reason}")
+    if button.button("Resume", key=f"resume:{job.id}", width="stretch"):
+        with state.project() as project:
+            jobs.relaunch(project.paths, job.id)
+        st.rerun()
+
+
+def detail(job: JobStatus) -> str:
+    """`1,200 of 50,000 images, 340/s, 2 min 05 s left`."""
+    progress = job.progress
+    if progress is None:
+        return STATES[job.state]
+    text = f"{progress['done']:,} of {progress['total']:,} {progress['unit']}"
+    if progress["rate"]:
+        text += f", {progress['rate']:,.3g}/s"
+    if progress["seconds_left"] is not None:
+        text += f", {duration(progress['seconds_left'])} left"
+    return f"{text} {progress['note']}".rstrip()
+
+
+def duration(seconds: float) -> str:
+    """`2 h 05 min`, `2 min 05 s` or `5 s`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,0 +1,5 @@
+"""Pre-train."""
+
+import streamlit as st
+
+st.title("Pre-train", anchor=False)
