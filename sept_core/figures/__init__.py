@@ -1,0 +1,1 @@
+"""Plotly figures from arrays, one module per page; no user interface and no files."""
