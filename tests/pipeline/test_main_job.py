@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from small_project import picture, png, sept
 
-from sept_core import errors, manifest
+from sept_core import errors, features, manifest
 from sept_core.export import verify
+from sept_core.index import blocks
 from sept_core.pipeline import collections, curation, deciding, delivery, projects
 from sept_core.selection.settings import SelectionSettings
 
@@ -61,6 +63,43 @@ def test_same_request_gives_the_same_selection(project: Path) -> None:
         before = curation.picks(project, first["id"])
         project.paths.selection(first["id"]).unlink()
         assert curation.picks(project, first["id"]).equals(before), "picks can be made again"
+
+
+def reshard(store: Path, rows: int) -> None:
+    """Write a feature store anew in reverse order and in shards of another size."""
+    old = features.FeatureStore(store)
+    encoder_id = old.shards[0].header["encoder_id"]
+    uids, vectors = old.uids[::-1], old.gather(np.arange(len(old)))[::-1]
+    outcomes = pa.concat_tables(shard.outcomes() for shard in old.shards)
+    for path in store.glob("[0-9]*"):
+        path.unlink()
+    for number, low in enumerate(range(0, len(uids), rows)):
+        chosen = slice(low, low + rows)
+        table = outcomes if low == 0 else outcomes.slice(0, 0)
+        features.write_shard(store, number, encoder_id, uids[chosen], vectors[chosen], table)
+
+
+@pytest.mark.parametrize("strategy", ["instance-search", "hub-corrected", "clusters", "coverage"])
+def test_shards_and_batches_do_not_change_the_manifest(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    chosen = request(strategy=strategy, local_scaling=strategy == "instance-search")
+    with projects.opened(project) as opened:
+        record = curation.select(opened, chosen)
+        before = delivery.write_manifest(opened, record["id"], tmp_path / "before")
+        stores = [
+            opened.paths.pool_features(record["encoder_id"]),
+            opened.paths.target_features(record["encoder_id"], record["target_ids"][0]),
+        ]
+    for store in stores:
+        reshard(store, 7)
+    monkeypatch.setattr(blocks, "BLOCK_VALUES", 512 * 5)
+    assert sept("prepare", project).returncode == 0
+    with projects.opened(project) as opened:
+        record = curation.select(opened, chosen)
+        after = delivery.write_manifest(opened, record["id"], tmp_path / "after")
+    assert len(features.FeatureStore(stores[0]).shards) > 20
+    assert after.content_hash == before.content_hash
 
 
 def test_veto_backfills_and_undo_brings_back(project: Path) -> None:
