@@ -1,12 +1,16 @@
 """The command line as people and scripts use it: JSON, exit codes, one-line errors."""
 
 import json
+from collections.abc import Callable, Iterator
+from inspect import signature
 from pathlib import Path
 
 import pytest
+import typer
 from small_project import sept
 
 from sept_core.catalogue import connection
+from sept_core.cli import app
 
 
 def test_chain_of_commands(project: Path, tmp_path: Path) -> None:
@@ -59,6 +63,37 @@ def test_errors_are_one_sentence_and_a_code(
     assert done.returncode == code, done.stderr
     assert sentence in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def commands(app: typer.Typer) -> Iterator[Callable[..., object]]:
+    for group in app.registered_groups:
+        assert group.typer_instance
+        yield from commands(group.typer_instance)
+    for command in app.registered_commands:
+        assert command.callback
+        yield command.callback
+
+
+def test_every_command_speaks_json() -> None:
+    silent = [c.__name__ for c in commands(app.app) if "as_json" not in signature(c).parameters]
+    assert silent == ["app"], "all but the one that opens the browser take --json"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("pool", "rename", "{project}", "shapes", "forms"), {"name": "forms", "was": "shapes"}),
+        (("target", "note", "{project}", "toys", "[b]x"), {"name": "toys", "note": "[b]x"}),
+        (("jobs", "{project}"), None),
+    ],
+)
+def test_results_go_to_stdout_as_one_document(
+    project: Path, words: tuple[str, ...], expected: dict[str, str] | None
+) -> None:
+    done = sept(*(word.format(project=project) for word in words), "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found == expected if expected else found["jobs"]
 
 
 def test_busy_project_names_its_owner(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ target = typer.Typer(no_args_is_help=True, help="Target sets: images of the task
 feature = typer.Typer(no_args_is_help=True, help="Features computed elsewhere.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name of your choice.")]
+NewName = Annotated[str, typer.Argument(metavar="NEW-NAME", help="The name from now on.")]
+Note = Annotated[str, typer.Argument(metavar="TEXT", help="The note; empty removes it.")]
 Given = Annotated[
     Path,
     typer.Argument(metavar="PATH", help="Folder, zip, tar, shards, list of paths or table."),
@@ -116,16 +118,22 @@ def pool_status(folder: Dir, as_json: Json = False) -> None:
     )
 
 
-def _rename(role: str, folder: Path, name: str, new_name: str) -> None:
+def _rename(role: str, folder: Path, name: str, new_name: str, as_json: bool) -> None:
     with projects.opened(folder) as project:
         collections.rename(project, role, name, new_name)
-    output.notes.print(f"{name} is now {new_name}.")
+    if as_json:
+        output.as_json({"name": new_name, "was": name})
+    else:
+        output.console.print(f"{output.text(name)} is now {output.text(new_name)}.")
 
 
-def _note(role: str, folder: Path, name: str, text: str) -> None:
+def _note(role: str, folder: Path, name: str, text: str, as_json: bool) -> None:
     with projects.opened(folder) as project:
         collections.annotate(project, role, name, text)
-    output.notes.print(f"Noted on {name}.")
+    if as_json:
+        output.as_json({"name": name, "note": text})
+    else:
+        output.console.print(f"Noted on {output.text(name)}.")
 
 
 def _remove(role: str, folder: Path, name: str, as_json: bool) -> None:
@@ -134,31 +142,33 @@ def _remove(role: str, folder: Path, name: str, as_json: bool) -> None:
     if as_json:
         output.as_json({"name": name, "files": count})
     else:
-        output.console.print(f"Removed {name}: {count:,} files forgotten, none touched on disk.")
+        output.console.print(
+            f"Removed {output.text(name)}: {count:,} files forgotten, none touched on disk."
+        )
 
 
 @pool.command("rename")
-def pool_rename(folder: Dir, name: Name, new_name: Name) -> None:
+def pool_rename(folder: Dir, name: Name, new_name: NewName, as_json: Json = False) -> None:
     """Give a source another name."""
-    _rename("pool", folder, name, new_name)
+    _rename("pool", folder, name, new_name, as_json)
 
 
 @target.command("rename")
-def target_rename(folder: Dir, name: Name, new_name: Name) -> None:
+def target_rename(folder: Dir, name: Name, new_name: NewName, as_json: Json = False) -> None:
     """Give a target set another name; its decisions follow."""
-    _rename("target", folder, name, new_name)
+    _rename("target", folder, name, new_name, as_json)
 
 
 @pool.command("note")
-def pool_note(folder: Dir, name: Name, text: str) -> None:
+def pool_note(folder: Dir, name: Name, text: Note, as_json: Json = False) -> None:
     """Write a note on a source."""
-    _note("pool", folder, name, text)
+    _note("pool", folder, name, text, as_json)
 
 
 @target.command("note")
-def target_note(folder: Dir, name: Name, text: str) -> None:
+def target_note(folder: Dir, name: Name, text: Note, as_json: Json = False) -> None:
     """Write a note on a target set."""
-    _note("target", folder, name, text)
+    _note("target", folder, name, text, as_json)
 
 
 @pool.command("remove")

@@ -181,6 +181,11 @@ def job_resume(folder: Dir, job_id: JobId, wait: Wait = True, as_json: Json = Fa
 
 
 @job.command("log")
-def job_log(folder: Dir, job_id: JobId) -> None:
+def job_log(folder: Dir, job_id: JobId, as_json: Json = False) -> None:
     """Print the end of a job's log."""
-    output.console.print(output.text(jobs.tail(projects.paths_of(folder), job_id)))
+    paths = projects.paths_of(folder)
+    jobs.status(paths, job_id)  # says so when there is no such job
+    told = jobs.tail(paths, job_id)
+    if as_json:
+        return output.as_json({"job": job_id, "log": told.splitlines()})
+    return output.console.print(output.text(told))
