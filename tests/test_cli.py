@@ -36,6 +36,14 @@ def test_chain_of_commands(project: Path, tmp_path: Path) -> None:
     assert json.loads(report.stdout)["leaks"] == 0
 
 
+def test_status_is_readable(project: Path) -> None:
+    made = sept("select", project, "--target", "toys", "--budget", 5, "--json")
+    ident = json.loads(made.stdout)["selection"]
+    done = sept("status", project)
+    assert done.returncode == 0, done.stderr
+    assert ident in "".join(done.stdout.split()) and "toys" in done.stdout
+
+
 def test_status_is_machine_readable(prepared: Path) -> None:
     state = json.loads(sept("status", prepared, "--json").stdout)
     assert [target["name"] for target in state["targets"]] == ["toys"]
@@ -49,6 +57,8 @@ def test_status_is_machine_readable(prepared: Path) -> None:
         (("select", "{project}", "--target", "toys", "--budget", "5", "--strategy", "magic"), 1,
          "choose one of"),
         (("select", "{project}", "--target", "toys"), 1, "needs a budget"),
+        (("select", "{project}", "--target", "toys", "--budget", "5", "--filter", "yeer > 1"), 1,
+         "no image has a field 'yeer'"),
         (("report", "{project}", "nothing"), 1, "No selection"),
         (("veto", "{project}", "f" * 32, "--target", "toys"), 1, "has no image"),
         (("undo", "{project}", "--target", "toys"), 1, "nothing to undo"),
@@ -61,7 +71,8 @@ def test_errors_are_one_sentence_and_a_code(
 ) -> None:
     done = sept(*(word.format(project=prepared) for word in words))
     assert done.returncode == code, done.stderr
-    assert sentence in " ".join(done.stderr.split())
+    assert sentence.lower() in done.stderr.lower()
+    assert done.stderr.count("\n") == 1 or code == 2, "one line"
     assert "Traceback" not in done.stderr
 
 

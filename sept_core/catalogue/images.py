@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from sept_core import features, files
+from sept_core import errors, features, files
 from sept_core.catalogue import filters
 from sept_core.catalogue.connection import (
     Connection,
@@ -146,8 +146,14 @@ def waiting(db: Connection, source_id: str, splits: Iterable[str]) -> int:
 
 
 def eligible(db: Connection, role: str = "pool", filter_text: str = "") -> np.ndarray:
-    """(n,) S32, sorted: the decodable images with a live place that passes the filter."""
-    where, values = filters.to_sql(filters.parse(filter_text))
+    """(n,) S32, sorted: the decodable images with a live place that passes the filter.
+
+    Raises:
+        InputError: the filter cannot be read, or names a field that no file has.
+    """
+    conditions = filters.parse(filter_text)
+    _refuse_unknown_fields(db, role, conditions)
+    where, values = filters.to_sql(conditions)
     rows = table(
         db,
         f"""SELECT DISTINCT f.uid FROM files f JOIN sources s ON s.id = f.source_id
@@ -156,6 +162,27 @@ def eligible(db: Connection, role: str = "pool", filter_text: str = "") -> np.nd
         [role, *values],
     )
     return np.asarray(rows["uid"].to_pylist(), files.UID_DTYPE)
+
+
+def _refuse_unknown_fields(db: Connection, role: str, conditions: list[filters.Condition]) -> None:
+    """A misspelt field would silently pass nothing."""
+    own = [c.field for c in conditions if c.field not in filters.COLUMNS]
+    known = metadata_fields(db, role) if own else []
+    for field in own:
+        if field not in known:
+            fields = ", ".join([*filters.COLUMNS, *known])
+            raise errors.InputError(f"No image has a field {field!r} to filter by; use: {fields}.")
+
+
+def metadata_fields(db: Connection, role: str = "pool") -> list[str]:
+    """The names of the columns that came with the files of a role, in order of the alphabet."""
+    rows = table(
+        db,
+        f"""SELECT DISTINCT unnest(json_keys(f.metadata)) AS field
+            {_LIVE} AND s.role = ? AND f.metadata IS NOT NULL ORDER BY field""",
+        [role],
+    )
+    return [str(field) for field in rows["field"].to_pylist()]
 
 
 def pool_counts(db: Connection) -> dict[str, int]:

@@ -12,7 +12,7 @@ from rich.table import Table
 console = Console(highlight=False, soft_wrap=True)
 """For people, on stdout."""
 
-notes = Console(stderr=True, highlight=False)
+notes = Console(stderr=True, highlight=False, soft_wrap=True)
 """Progress, hints and errors: never mixed with what a machine reads."""
 
 
@@ -45,7 +45,7 @@ def rows(title: str, columns: Sequence[str], values: Iterable[Sequence[Any]]) ->
     """Print a table."""
     table = Table(title=title, title_justify="left", box=None, header_style="dim")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")  # an id that is cut short is of no use
     for row in values:
         table.add_row(*(text(value) for value in row))
     console.print(table)

@@ -111,10 +111,11 @@ def find_encoder(project: Project, name: str | None) -> str:
         return str(matches[-1])
     if known and name is None:
         return str(known[-1]["id"])
-    specs = ", ".join(e["spec"] for e in known) or "none yet"
-    wanted = f"with {name!r}" if name else "yet"
+    if not known:
+        raise errors.NotFoundError("Nothing is embedded yet; run sept embed first.")
+    specs = ", ".join(sorted({e["spec"] for e in known}))
     raise errors.NotFoundError(
-        f"Nothing is embedded {wanted}; run sept embed first (embedded so far: {specs})."
+        f"Nothing is embedded with {name!r}; run sept embed first (embedded so far: {specs})."
     )
 
 
@@ -122,16 +123,24 @@ def status(project: Project) -> dict[str, Any]:
     """Where the project stands, step by step, as JSON values."""
     db = project.db
     fingerprint = images.pool_fingerprint(db)
+    targets = sources.every(db, "target")
+    names = {target.id: target.name for target in targets}
     return {
         "project": str(project.paths.root),
         "pool": images.pool_counts(db) | {"fingerprint": fingerprint},
         "sources": [_source_status(project, record) for record in sources.every(db, "pool")],
         "encoders": encoders(project),
-        "targets": [_source_status(project, record) for record in sources.every(db, "target")],
+        "targets": [_source_status(project, record) for record in targets],
         "decisions": decisions.last_position(db),
         "maps": _maps(project),
         "selections": [
-            record | {"older_than_pool": record["pool_fingerprint"] != fingerprint}
+            record
+            | {
+                "targets": [
+                    names.get(ident, f"removed ({ident})") for ident in record["target_ids"]
+                ],
+                "older_than_pool": record["pool_fingerprint"] != fingerprint,
+            }
             for record in selections.every(db)
         ],
         "runs": [path.parent.name for path in sorted(project.paths.runs.glob("*/settings.json"))],
