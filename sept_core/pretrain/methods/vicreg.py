@@ -1,0 +1,32 @@
+"""VICReg (Bardes et al. 2022): equal views, features that vary and do not covary.
+
+In: two batches of views. Out: the loss and the backbone's features of the first view.
+"""
+
+import torch
+from lightly.loss import VICRegLoss
+from lightly.models.modules.heads import VICRegProjectionHead
+from torch import Tensor, nn
+
+from sept_core.pretrain.methods.method import Method
+from sept_core.pretrain.settings import PretrainSettings
+
+
+class VICReg(Method):
+    """A backbone, a wide projection head, and three terms: invariance, variance, covariance."""
+
+    views = 2
+
+    def __init__(self, backbone: nn.Module, dim: int, settings: PretrainSettings) -> None:
+        super().__init__(backbone, dim, settings)
+        size = min(8192, 4 * dim)  # the paper's 8192 is made for ResNet-50's 2048 features
+        self.head = VICRegProjectionHead(dim, size, size)
+        self.criterion = VICRegLoss()
+
+    def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Two batches (B, 3, H, W) to the loss and the first's features (B, D)."""
+        features = self.backbone(torch.cat(views))
+        first, second = self.head(features).float().chunk(2)
+        with torch.autocast(first.device.type, enabled=False):  # small differences decide
+            loss = self.criterion(first, second)
+        return loss, features[: len(first)]
