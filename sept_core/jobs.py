@@ -29,6 +29,7 @@ WORKERS = {
     "duplicates": "sept_core.duplicates",
     "map": "sept_core.projection",
     "export": "sept_core.export.run",
+    "dryrun": "sept_core.pretrain.estimate",
     "pretrain": "sept_core.pretrain.worker",
     "evaluate": "sept_core.evaluation.worker",
 }

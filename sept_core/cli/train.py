@@ -11,7 +11,7 @@ import typer
 from sept_core import errors, jobs
 from sept_core.cli import follow, output
 from sept_core.cli.options import Dir, Json, Seed
-from sept_core.pipeline import diagnosing, projects, showcase, training
+from sept_core.pipeline import diagnosing, evaluating, pretraining, projects, showcase
 
 job = typer.Typer(no_args_is_help=True, help="One background job.")
 
@@ -52,12 +52,14 @@ def pretrain(
     if selection is not None:
         name = run or f"{selection}-{method}-{seed}"
         with projects.opened(folder) as project:
-            started = training.start_selection(project, selection, name, method, backbone, changes)
+            started = pretraining.start_selection(
+                project, selection, name, method, backbone, changes
+            )
     else:
         assert manifest is not None
         name = run or f"{manifest.name}-{method}-{seed}"
         paths = projects.paths_of(folder)
-        started = training.start_manifest(paths, manifest, name, method, backbone, changes)
+        started = pretraining.start_manifest(paths, manifest, name, method, backbone, changes)
     _report(folder, started.id, {"run": name}, wait, as_json)
 
 
@@ -73,14 +75,14 @@ def evaluate(
 ) -> None:
     """Compare runs with random initialisation on a labelled target set."""
     with projects.opened(folder) as project:
-        started = training.start_evaluation(
-            project,
+        request = evaluating.Request(
             target,
-            run,
-            readouts=readout or ["knn", "linear", "finetune"],
-            labels=labels or ["all"],
-            seeds=range(seeds),
+            tuple(run),
+            readouts=tuple(readout or evaluating.READOUTS),
+            labels=tuple(labels or ["all"]),
+            seeds=seeds,
         )
+        started = evaluating.start(project, request)
     _report(folder, started.id, {}, wait, as_json)
 
 

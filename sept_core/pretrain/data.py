@@ -139,7 +139,7 @@ def load(
     Raises:
         ManifestError: an image of the manifest is missing or cannot be decoded.
     """
-    if len(uids) * size * size * 3 > MEMORY_SHARE * _free_memory():
+    if not fits(len(uids), size):
         return StreamedImages(uids, read, size, device)
     key = files.fingerprint([content_hash, len(uids), size, CACHE_VERSION])
     pixels_path, aspect_path = folder / f"cache-{key}.npy", folder / f"cache-{key}.aspect.npy"
@@ -147,6 +147,11 @@ def load(
         _pack(uids, read, size, pixels_path, aspect_path, progress)
     # copy-on-write mapping: several processes of one machine share the pages
     return PackedImages(np.load(pixels_path, mmap_mode="c"), np.load(aspect_path), device)
+
+
+def fits(count: int, size: int) -> bool:
+    """Whether so many images of that side can be kept in memory now."""
+    return count * size * size * 3 <= MEMORY_SHARE * _free_memory()
 
 
 def remove_cache(folder: Path) -> None:

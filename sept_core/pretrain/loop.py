@@ -25,15 +25,12 @@ from sept_core.encoders import numerics
 from sept_core.pretrain import augment, data, meter
 from sept_core.pretrain import probe as probing
 from sept_core.pretrain import state as states
-from sept_core.pretrain.settings import PretrainSettings
+from sept_core.pretrain.settings import COLLAPSED_STD, PretrainSettings
 
 log = logging.getLogger("sept")
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
-
-COLLAPSED_STD = 0.02
-"""Below this spread all images look alike to the network (random weights: about 0.1)."""
 
 _AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -99,7 +96,7 @@ def train(
                 batch = next(batches)
                 report.clock.lap("loading")
                 rate = learning_rate(settings, run.step, total)
-                features = _step(run, batch, settings, rate, precision, report.clock)
+                features = train_step(run, batch, settings, rate, precision, report.clock)
                 report.after_step(run, features, rate)
                 if probe is not None and _due(run.step, settings.probe_every, total):
                     report.probe(run, probe)
@@ -120,7 +117,7 @@ def _due(step: int, every: int, total: int) -> bool:
     return step % every == 0 or step == total
 
 
-def _step(
+def train_step(
     run: states.State,
     batch: data.Batch,
     settings: PretrainSettings,

@@ -11,6 +11,12 @@ from typing import Any
 
 from sept_core import errors
 
+METHODS = {"moco": "MoCo v2", "simclr": "SimCLR"}
+"""The methods of `methods.registry` as people write them; reading this imports no torch."""
+OWN = {"queue": "moco", "ema": "moco", "decoupled": "simclr"}
+"""Settings that one method alone reads."""
+COLLAPSED_STD = 0.02
+"""Below this spread all images look alike to the network (random weights: about 0.1)."""
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 OPTIMIZERS = ("sgd", "adamw")
 STEMS = ("standard", "small")

@@ -90,7 +90,7 @@ def _leave(
         "steps": trained.step,
         "images_seen": trained.step * settings.batch_size,
         "seconds": round(trained.seconds, 1),
-        "device": _device_name(),
+        "device": device_name(),
         "metrics": metrics,
         "software": {
             name: importlib.metadata.version(name) for name in ("torch", "timm", "lightly")
@@ -160,7 +160,8 @@ def _last_metrics(folder: Path) -> dict[str, Any]:
     return merged
 
 
-def _device_name() -> str:
+def device_name() -> str:
+    """What the training runs on."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"CPU, {torch.get_num_threads()} threads"

@@ -1,0 +1,78 @@
+"""The curves of a run: loss, learning rate, kNN probe, spread of the features.
+
+In: lines of `metrics.jsonl`. Out: one Plotly figure whose layout never changes while a run
+lives, so that a browser only takes new data.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One metric against steps."""
+
+    key: str
+    title: str
+    form: str
+    colour: str
+
+
+PANELS = (
+    Panel("loss", "Loss", ".3f", "#0e9384"),
+    Panel("probe_knn", "kNN probe", ".1%", "#d97a1e"),
+    Panel("feature_std", "Spread of the features", ".3f", "#4f7fd1"),
+    Panel("lr", "Learning rate", ".2g", "#8a938f"),
+)
+HEIGHT = 240
+
+
+def curves(
+    lines: list[dict[str, Any]], total: int, *, probed: bool, collapsed_below: float
+) -> go.Figure:
+    """Each metric in a panel of its own, side by side.
+
+    Args:
+        lines: of `metrics.jsonl`; a line may hold any of the metrics.
+        total: steps of the whole run, the end of the axis.
+        probed: whether there is a kNN probe to show.
+        collapsed_below: spread at which the run is stopped, drawn as a line.
+    """
+    panels = [panel for panel in PANELS if probed or panel.key != "probe_knn"]
+    figure = make_subplots(
+        rows=1, cols=len(panels), subplot_titles=[panel.title for panel in panels]
+    )
+    for column, panel in enumerate(panels, start=1):
+        figure.add_trace(_trace(lines, panel), row=1, col=column)
+        figure.update_yaxes(tickformat=panel.form, nticks=5, row=1, col=column)
+        if panel.key == "feature_std":
+            figure.add_hline(
+                collapsed_below, line={"dash": "dot", "width": 1, "color": "#c2410c"},
+                annotation={"text": "collapsed", "font": {"size": 10}}, row=1, col=column,
+            )  # fmt: skip
+            figure.update_yaxes(rangemode="tozero", row=1, col=column)
+    figure.update_xaxes(range=[0, max(total, 1)], nticks=4, tickformat="~s", title_text="step")
+    figure.update_layout(
+        height=HEIGHT,
+        margin={"l": 8, "r": 8, "t": 32, "b": 8},
+        showlegend=False,
+        hovermode="x",
+        uirevision="run",
+    )
+    return figure
+
+
+def _trace(lines: list[dict[str, Any]], panel: Panel) -> go.Scatter:
+    told = [line for line in lines if panel.key in line]
+    few = panel.key == "probe_knn" or len(told) < 3
+    return go.Scatter(
+        x=[line["step"] for line in told],
+        y=[line[panel.key] for line in told],
+        mode="lines+markers" if few else "lines",
+        line={"color": panel.colour, "width": 2},
+        name=panel.title,
+        hovertemplate=f"%{{y:{panel.form}}}<extra></extra>",
+    )

@@ -1,0 +1,227 @@
+"""Pre-training on a subset: what a run will do, what it will cost, and its start.
+
+In: a selection or a manifest, and the settings that differ from the defaults for it. Out: a
+dry run's estimate, and run folders under `runs/`. Jobs work from files alone, so they go on
+while the project is closed.
+"""
+
+import contextlib
+import dataclasses
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sept_core import errors, files, jobs, manifest
+from sept_core import sources as readers
+from sept_core.catalogue import images, sources
+from sept_core.jobfolder import JobFolder
+from sept_core.pipeline import curation, delivery
+from sept_core.pipeline.projects import Project
+from sept_core.pretrain import settings as pretrain_settings
+from sept_core.pretrain.settings import PretrainSettings
+
+RESERVED = "evaluations"
+"""A folder beside the runs' own."""
+
+
+@dataclass(frozen=True)
+class Subset:
+    """What defaults depend on: how many images, and their median shorter side in pixels."""
+
+    name: str
+    images: int
+    side: int
+
+
+def of_selection(project: Project, selection_id: str) -> Subset:
+    """A selection as a subset to train on.
+
+    Raises:
+        NotFoundError: there is no such selection.
+    """
+    uids = curation.picks(project, selection_id)["uid"]
+    own = curation.find(project, selection_id)["settings"]["strategy"] == "target-images-only"
+    role = "target" if own else "pool"
+    return Subset(selection_id, len(uids), _side(images.locations(project.db, uids, role)))
+
+
+def of_manifest(path: Path) -> Subset:
+    """A manifest as a subset to train on.
+
+    Raises:
+        ManifestError: there is none, or it was altered.
+    """
+    found = manifest.read(path)
+    return Subset(str(path), len(found), _side(found.rows))
+
+
+def _side(rows: pa.Table) -> int:
+    sides = np.minimum(rows["width"].to_numpy(), rows["height"].to_numpy()).astype(float)
+    if np.isnan(sides).all():
+        raise errors.InputError("The subset holds no image files, so nothing can be trained on.")
+    return int(np.nanmedian(sides))
+
+
+def plan(subset: Subset, method: str, backbone: str, changes: dict[str, Any]) -> PretrainSettings:
+    """The defaults for a subset with a user's changes.
+
+    Raises:
+        InputError: a setting cannot work; the sentence says which and what to take.
+    """
+    chosen = pretrain_settings.choose(
+        method, backbone, subset.images, changes, image_side=subset.side
+    )
+    pretrain_settings.validate(chosen, subset.images)
+    return chosen
+
+
+def start_selection(
+    project: Project,
+    selection_id: str,
+    run: str,
+    method: str,
+    backbone: str,
+    changes: dict[str, Any],
+) -> JobFolder:
+    """Write the selection's manifest into a new run folder and launch pre-training on it.
+
+    Args:
+        project: the open project.
+        selection_id: the subset.
+        run: the run's name.
+        method: of `pretrain.methods.registry.METHODS`.
+        backbone: a timm name or `resnet10-narrow`.
+        changes: settings that differ from the defaults for this subset.
+
+    Raises:
+        InputError: the name is taken or a setting cannot work.
+        LeakError: see `delivery.write_manifest`.
+    """
+    chosen = plan(of_selection(project, selection_id), method, backbone, changes)
+    with _new_run(project.paths, run) as folder:
+        subset = delivery.write_manifest(project, selection_id, folder / "manifest")
+        probe = _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
+        request = _request(subset, chosen) | {"run": str(folder), "probe_worklist": probe}
+        return jobs.launch(project.paths, "pretrain", request, _title(run))
+
+
+def start_manifest(
+    paths: files.ProjectPaths,
+    path: Path,
+    run: str,
+    method: str,
+    backbone: str,
+    changes: dict[str, Any],
+) -> JobFolder:
+    """Launch pre-training on any manifest; the catalogue is not needed."""
+    chosen = plan(of_manifest(path), method, backbone, changes)
+    with _new_run(paths, run) as folder:
+        request = _request(manifest.read(path), chosen)
+        request |= {"run": str(folder), "probe_worklist": None}
+        return jobs.launch(paths, "pretrain", request, _title(run))
+
+
+def estimate_selection(
+    project: Project, selection_id: str, method: str, backbone: str, changes: dict[str, Any]
+) -> JobFolder:
+    """Launch a dry run of a few steps on a selection; see `estimated`.
+
+    Raises:
+        InputError: a setting cannot work.
+        LeakError: see `delivery.write_manifest`.
+    """
+    subset = of_selection(project, selection_id)
+    chosen = plan(subset, method, backbone, changes)
+    folder = project.paths.jobs / "worklists" / f"dryrun-{selection_id}"
+    shutil.rmtree(folder, ignore_errors=True)
+    written = delivery.write_manifest(project, selection_id, folder)
+    return _estimate(project.paths, subset, written, chosen)
+
+
+def estimate_manifest(
+    paths: files.ProjectPaths, path: Path, method: str, backbone: str, changes: dict[str, Any]
+) -> JobFolder:
+    """Launch a dry run of a few steps on a manifest; see `estimated`."""
+    subset = of_manifest(path)
+    return _estimate(paths, subset, manifest.read(path), plan(subset, method, backbone, changes))
+
+
+def estimated(
+    paths: files.ProjectPaths, subset: Subset, chosen: PretrainSettings
+) -> dict[str, Any] | None:
+    """What the latest dry run of these very settings found; see `pretrain.estimate`."""
+    key = _key(subset, chosen)
+    for job in jobs.all_jobs(paths):
+        if job.kind == "dryrun" and job.state == "done":
+            folder = JobFolder(paths.job(job.id))
+            if folder.settings()["key"] == key:
+                return folder.result()
+    return None
+
+
+def _estimate(
+    paths: files.ProjectPaths, subset: Subset, written: manifest.Manifest, chosen: PretrainSettings
+) -> JobFolder:
+    request = _request(written, chosen) | {"key": _key(subset, chosen)}
+    return jobs.launch(paths, "dryrun", request, f"Estimating on {subset.name}")
+
+
+def _key(subset: Subset, chosen: PretrainSettings) -> str:
+    return files.fingerprint([dataclasses.asdict(subset), dataclasses.asdict(chosen)])
+
+
+def free_name(paths: files.ProjectPaths, wanted: str) -> str:
+    """A name that no run has: the wanted one, or the same with a number."""
+    wanted = wanted[:56]
+    names = [wanted, *(f"{wanted}-{number}" for number in range(2, 1000))]
+    return next(name for name in names if not paths.run(name).exists())
+
+
+@contextlib.contextmanager
+def _new_run(paths: files.ProjectPaths, run: str) -> Iterator[Path]:
+    """The folder of a new run; it goes again when the run cannot start."""
+    folder = paths.run(files.check_name(run, "Run"))
+    if folder.exists() or run == RESERVED:
+        raise errors.InputError(
+            f"There is already a run named {run!r}; take another name, or go on with it if it was "
+            "interrupted: sept job resume DIR ID"
+        )
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+
+
+def _title(run: str) -> str:
+    return f"Pre-training {run}"
+
+
+def _probe_worklist(project: Project, targets: Sequence[str], path: Path) -> str | None:
+    """The target's labelled training images, for the kNN probe; None without two classes."""
+    rows = [
+        row
+        for name in targets
+        for row in images.labelled(
+            project.db, sources.find(project.db, "target", name).id, ("train",)
+        ).to_pylist()
+        if row["label"] is not None
+    ]
+    if len({row["label"] for row in rows}) < 2:
+        return None
+    readers.write_worklist(path, pa.Table.from_pylist(rows, readers.WORKLIST_SCHEMA))
+    return str(path)
+
+
+def _request(subset: manifest.Manifest, chosen: PretrainSettings) -> dict[str, Any]:
+    return {
+        "manifest": str(subset.folder),
+        "roots": {name: str(root) for name, root in subset.roots().items()},
+        "pretrain": dataclasses.asdict(chosen),
+    }
