@@ -25,7 +25,9 @@ def pretrain(
         str | None, typer.Argument(metavar="[SELECTION]", help="The subset to train on.")
     ] = None,
     manifest: Annotated[Path | None, typer.Option(help="A manifest instead.")] = None,
-    method: Annotated[str, typer.Option(help="moco or simclr.")] = "moco",
+    method: Annotated[
+        str, typer.Option(help="moco, simclr, byol, simsiam, barlow-twins, vicreg, dino or mae.")
+    ] = "moco",
     backbone: Annotated[
         str, typer.Option(help="Any timm model, or resnet10-narrow for CPUs.")
     ] = "resnet18",
