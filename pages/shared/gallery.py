@@ -1,0 +1,52 @@
+"""A wrapping row of thumbnails, each a link to the whole image."""
+
+import html
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.shared import state
+
+SHOWN = 60
+"""More than this is for the review grid, which is virtual."""
+
+_STYLE = """<style>
+.sept-gallery {display: flex; flex-wrap: wrap; gap: 8px; overflow-y: auto}
+.sept-gallery a {display: block; width: 104px; border-radius: 6px; text-decoration: none}
+.sept-gallery a:focus-visible {outline: 2px solid var(--st-primary-color, currentColor);
+  outline-offset: 2px}
+.sept-gallery img {width: 104px; height: 104px; object-fit: cover; border-radius: 6px;
+  background: color-mix(in srgb, currentColor 8%, transparent); display: block}
+.sept-gallery span {display: block; font-size: 11px; line-height: 1.35; opacity: .75;
+  color: inherit; overflow: hidden; text-overflow: ellipsis; white-space: nowrap}
+</style>"""
+
+
+def draw(
+    uids: Sequence[str], captions: Sequence[str] | None = None, *, height: int | None = None
+) -> None:
+    """Draw the images of some uids, at most `SHOWN`, and say how many are left out.
+
+    Args:
+        uids: 32 hex digits each.
+        captions: one for each, of a few words.
+        height: in pixels, beyond which the row scrolls.
+    """
+    told = captions or [""] * len(uids)
+    figures = "".join(
+        _figure(uid, text) for uid, text in zip(uids[:SHOWN], told[:SHOWN], strict=True)
+    )
+    limit = f' style="max-height: {height}px"' if height else ""
+    st.html(f'{_STYLE}<div class="sept-gallery"{limit}>{figures}</div>')
+    if len(uids) > SHOWN:
+        st.caption(f"{SHOWN} of {len(uids):,} images.")
+
+
+def _figure(uid: str, caption: str) -> str:
+    text = html.escape(caption, quote=True)
+    image, thumbnail = state.url(f"/images/{uid}"), state.url(f"/thumbnails/{uid}")
+    label = f"<span>{text}</span>" if text else ""
+    return (
+        f'<a href="{html.escape(image)}" target="_blank" rel="noopener noreferrer" title="{text}">'
+        f'<img src="{html.escape(thumbnail)}" alt="{text or "image"}" loading="lazy">{label}</a>'
+    )
