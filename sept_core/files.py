@@ -157,6 +157,11 @@ def write_array(path: Path, array: np.ndarray) -> None:
         np.save(out, array, allow_pickle=False)
 
 
+def folder_size(path: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(found.stat().st_size for found in path.rglob("*") if found.is_file())
+
+
 def sha256_file(path: Path) -> str:
     """The SHA-256 of a file's bytes, as 64 hex digits, in constant memory."""
     with path.open("rb") as file:
