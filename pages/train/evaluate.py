@@ -1,5 +1,227 @@
-"""Evaluate."""
+"""Evaluate: does one way of starting beat another on the target, and by how much for sure?"""
+
+import time
+from typing import Any
 
 import streamlit as st
 
-st.title("Evaluate", anchor=False)
+from pages.shared import job_panel, notices, run_view, state
+from sept_core import jobs
+from sept_core.figures import evaluation as figures
+from sept_core.pipeline import evaluating, evaluations, runs
+from sept_core.pipeline.evaluating import READOUTS, Request, Task
+from sept_core.pipeline.evaluations import Evaluation
+
+VIEWS = ("New evaluation", "Results")
+
+
+def draw() -> None:
+    """The whole page."""
+    st.title("Evaluate", anchor=False)
+    with state.project() as project:
+        found = evaluations.every(project.paths)
+    if state.kept("next results"):
+        state.keep("show", VIEWS[1])
+        state.keep("next results", False)
+    new, old = st.tabs(
+        VIEWS, default=VIEWS[bool(found)], key="show", on_change="rerun", bind="query-params"
+    )
+    if new.open:
+        with new:
+            _new()
+    else:
+        with old:
+            job_panel.draw(("evaluate",), _show)
+            _results(found)
+
+
+def _show(job: jobs.JobStatus) -> None:
+    """Turn to what an evaluation found as soon as it ends."""
+    if job.state == "done":
+        with state.project() as project:
+            state.choose("evaluation", evaluating.made_by(project.paths, job.id))
+            state.keep("next results", True)
+
+
+def _new() -> None:
+    with state.project() as project:
+        targets = evaluating.targets(project)
+        finished = [run.name for run in runs.every(project.paths) if run.done]
+    if not targets:
+        st.info("There is no target set to evaluate on yet.", icon=":material/info:")
+        st.page_link("pages/data/targets.py", label="Add one in Targets")
+        return
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    with left:
+        target = state.chosen("target", targets, "Target set")
+    with state.project() as project:
+        task = evaluating.task(project, target)
+    if task.problem:
+        st.warning(task.problem, icon=":material/warning:")
+        st.page_link("pages/data/targets.py", label="Go to Targets")
+        return
+    right.caption(
+        f"{task.classes:,} classes · {task.train:,} training images · {task.test:,} test images, "
+        "which nothing but evaluation and the guard ever reads."
+    )
+    if not finished:
+        st.info("There is no finished run to evaluate yet.", icon=":material/info:")
+        st.page_link("pages/train/pretrain.py", label="Start one in Pre-train")
+    _form(target, task, finished)
+    job_panel.draw(("evaluate",), _show)
+
+
+def _form(target: str, task: Task, finished: list[str]) -> None:
+    arms, folders = st.columns([3, 2])
+    chosen = arms.multiselect(
+        "Runs", finished, default=finished[:4], key="arms", persist_state="session",
+        help="Each is an arm; random initialisation is always one, as the baseline.",
+    )  # fmt: skip
+    others = folders.multiselect(
+        "Other checkpoints", [], key="folders", accept_new_options=True, persist_state="session",
+        placeholder="/path/to/checkpoint",
+        help="Folders that a pre-training run left, of this machine or another.",
+    )  # fmt: skip
+    readouts_at, labels_at, seeds_at = st.columns([3, 3, 1])
+    readouts = readouts_at.pills(
+        "Readouts", list(READOUTS), default=list(READOUTS), selection_mode="multi",
+        format_func=READOUTS.__getitem__, key="readouts", persist_state="session",
+        help="20-NN and linear probe judge frozen features; fine-tuning trains the whole network.",
+    )  # fmt: skip
+    labels = labels_at.multiselect(
+        "Label counts", task.budgets(), default=["all"], accept_new_options=True, key="labels",
+        help="Labels of the training split that may be used: all, 10%, or 5-shot (per class).",
+    )  # fmt: skip
+    seeds = seeds_at.number_input(
+        "Seeds", 1, 20, 3, key="seeds", persist_state="session",
+        help="Draws of the labels and of fine-tuning; three or more give an interval.",
+    )  # fmt: skip
+    request = Request(
+        target, tuple(chosen), tuple(others), tuple(readouts), tuple(labels), int(seeds)
+    )
+    st.markdown(_told(request))
+    if st.button("Evaluate", type="primary", icon=":material/play_arrow:"):
+        with notices.shown():
+            with state.project() as project:
+                evaluating.start(project, request)
+            st.rerun()
+
+
+def _told(request: Request) -> str:
+    count, whole = request.scores(), request.fine_tunings()
+    arms = 1 + len(request.runs) + len(request.folders)
+    text = (
+        f"**{count:,} scores**: {arms} arms × {len(request.readouts)} readouts × "
+        f"{len(request.labels)} label counts × {request.seeds} seeds"
+    )
+    return f"{text}, {whole:,} of them fine-tunings." if whole else f"{text}."
+
+
+def _results(found: list[Evaluation]) -> None:
+    if not found:
+        st.info(
+            "There is no finished evaluation yet. Start one under New evaluation.",
+            icon=":material/info:",
+        )
+        return
+    titles = {evaluation.id: _title(evaluation) for evaluation in found}
+    left, right = st.columns([3, 2])
+    with left:
+        chosen = state.chosen("evaluation", list(titles), "Evaluation", titles)
+    evaluation = next(known for known in found if known.id == chosen)
+    with right:
+        reference = state.chosen("reference", evaluation.arms, "Compared with")
+    rows = evaluations.table(evaluation, reference)
+    for said in evaluations.sentences(evaluation, reference):
+        st.markdown(f"- {said}")
+    if unmatched := evaluation.unmatched():
+        st.warning(unmatched, icon=":material/balance:")
+    st.plotly_chart(figures.intervals(rows, READOUTS), key="intervals")
+    _table(rows, reference)
+    for note in evaluation.summary["notes"]:
+        st.caption(note)
+    _unreadable(evaluation)
+    _files(evaluation, rows)
+
+
+def _title(evaluation: Evaluation) -> str:
+    when = time.strftime("%d %b %H:%M", time.localtime(evaluation.at))
+    return f"{evaluation.request['target']} · {len(evaluation.arms)} arms · {when}"
+
+
+def _table(rows: list[dict[str, Any]], reference: str) -> None:
+    shown = [
+        {
+            "Arm": row["arm"],
+            "Readout": READOUTS[row["readout"]],
+            "Labels": row["labels"],
+            "Steps": row["steps"],
+            "Images seen": row["images_seen"],
+            "Accuracy, %": 100 * row["mean"],
+            "95% interval": _interval(row["low"], row["high"], "{:.1f}"),
+            f"Difference to {reference}, points": _points(row["difference"]),
+            "95% interval of the difference": _interval(
+                row["difference_low"], row["difference_high"], "{:+.1f}"
+            ),
+            "Distinguishable": {True: "yes", False: "no", None: "–"}[row["distinguishable"]],
+        }
+        for row in rows
+    ]
+    form = st.column_config.NumberColumn
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config={
+            "Steps": form(format="localized", help="Optimiser steps of pre-training."),
+            "Images seen": form(format="localized", help="In pre-training: steps × batch."),
+            "Accuracy, %": form(format="%.1f", help="Mean over the seeds."),
+            f"Difference to {reference}, points": form(format="%+.1f"),
+        },
+    )
+
+
+def _points(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _interval(low: float | None, high: float | None, form: str) -> str:
+    if low is None or high is None:
+        return "–"
+    return f"{form.format(100 * low)} to {form.format(100 * high)}"
+
+
+def _unreadable(evaluation: Evaluation) -> None:
+    names = evaluation.summary["target"]["unreadable"]
+    if names:
+        with st.expander(f"{len(names):,} images could not be read; no arm was shown them"):
+            st.code("\n".join(names), language=None)
+
+
+def _files(evaluation: Evaluation, rows: list[dict[str, Any]]) -> None:
+    table, whole, delete, _ = st.columns([1.3, 1.3, 1.5, 3])
+    table.download_button(
+        "Table, csv", evaluations.as_csv(rows), f"{evaluation.id}.csv", "text/csv",
+        icon=":material/download:", on_click="ignore", width="stretch",
+    )  # fmt: skip
+    whole.download_button(
+        "All, JSON", evaluations.as_json(evaluation), f"{evaluation.id}.json", "application/json",
+        icon=":material/download:", on_click="ignore", width="stretch",
+    )  # fmt: skip
+    if delete.button("Delete…", icon=":material/delete:", width="stretch"):
+        _delete(evaluation)
+
+
+@st.dialog("Delete this evaluation?")
+def _delete(evaluation: Evaluation) -> None:
+    with state.project() as project:
+        size = run_view.size_text(evaluations.size(project.paths, evaluation.id))
+    count = len(evaluation.summary["means"])
+    st.write(f"Its {count:,} results ({size} on disk) go for good. Its runs stay.")
+    if st.button("Delete evaluation", type="primary", icon=":material/delete:"):
+        with state.project() as project:
+            evaluations.delete(project.paths, evaluation.id)
+        st.rerun()
+
+
+with notices.shown():
+    draw()

@@ -1,5 +1,196 @@
-"""Pre-train."""
+"""Pre-train: choose a subset and settings, see what it will cost, start runs and watch them."""
+
+import time
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-st.title("Pre-train", anchor=False)
+from pages.shared import job_panel, notices, run_form, run_view, state
+from sept_core import errors
+from sept_core.pipeline import pretraining, reviewing, runs
+from sept_core.pipeline.projects import Project
+from sept_core.pretrain.settings import METHODS
+
+MANIFEST = "manifest"
+VIEWS = ("New run", "Runs")
+
+
+def draw() -> None:
+    """The whole page."""
+    st.title("Pre-train", anchor=False)
+    with state.project() as project:
+        known = runs.every(project.paths)
+    if state.kept("next view"):
+        state.keep("view", state.kept("next view"))
+        state.keep("next view", None)
+    new, old = st.tabs(
+        VIEWS, default=VIEWS[bool(known)], key="view", on_change="rerun", bind="query-params"
+    )
+    if new.open:
+        with new:
+            _new_run()
+    else:
+        with old:
+            _runs(known)
+
+
+def _new_run() -> None:
+    chosen, where = st.columns([2, 3], vertical_alignment="bottom")
+    with chosen, state.project() as project:
+        titles = _selections(project) | {MANIFEST: "An exported manifest…"}
+        subset_id = state.chosen("selection", list(titles), "Subset", titles)
+    with where:
+        path = _path(subset_id, len(titles) == 1)
+    if subset_id == MANIFEST and not path:
+        return
+    with notices.shown():
+        subset = _subset(subset_id, path)
+        _form(subset, subset_id, path)
+
+
+def _selections(project: Project) -> dict[str, str]:
+    """What each selection is called, the latest first."""
+    return {
+        record["id"]: f"{names} · {record['settings']['strategy']} · {record['count']:,} images · "
+        f"{time.strftime('%d %b %H:%M', time.localtime(record['created_at']))}"
+        for names, records in reviewing.choices(project).items()
+        for record in records
+    }
+
+
+def _path(subset_id: str, alone: bool) -> str:
+    if subset_id != MANIFEST:
+        return ""
+    if alone:
+        st.page_link(
+            "pages/curate/retrieve.py",
+            label="There is no selection yet; make one in Retrieve",
+            icon=":material/arrow_forward:",
+        )
+    return st.text_input(
+        "Manifest",
+        key="manifest_path",
+        persist_state="session",
+        placeholder="/path/to/manifest",
+        help="The folder of a manifest on this machine, from this project or another.",
+    ).strip()
+
+
+def _subset(subset_id: str, path: str) -> pretraining.Subset:
+    if subset_id == MANIFEST:
+        return pretraining.of_manifest(Path(path))
+    with state.project() as project:
+        return pretraining.of_selection(project, subset_id)
+
+
+def _form(subset: pretraining.Subset, subset_id: str, path: str) -> None:
+    """Settings, what they amount to, and the two buttons."""
+    wanted = run_form.draw(subset, _suggested(subset))
+    chosen = pretraining.plan(subset, wanted.method, wanted.backbone, wanted.changes)
+    problem = _problem(subset, chosen)
+    if problem:
+        st.error(problem, icon=":material/error:")
+    else:
+        epochs = chosen.total_steps(subset.images) / (subset.images // chosen.batch_size)
+        st.markdown(
+            f"**{subset.images:,} images · {chosen.total_steps(subset.images):,} steps of "
+            f"{chosen.batch_size:,} images ({epochs:,.4g} epochs) · views of "
+            f"{chosen.image_size} px**, by {METHODS[chosen.method]}."
+        )
+    start, estimate, _ = st.columns([1, 1, 4])
+    started = start.button(
+        "Start", type="primary", icon=":material/play_arrow:", width="stretch",
+        disabled=problem is not None,
+    )  # fmt: skip
+    dry = estimate.button(
+        "Estimate", icon=":material/timer:", width="stretch", disabled=problem is not None,
+        help="Takes a few real steps on this subset to tell time and memory. "
+        "It waits for running jobs, since they would spoil its timing.",
+    )  # fmt: skip
+    if started:
+        _start(subset_id, path, wanted)
+    if dry:
+        _estimate(subset_id, path, wanted)
+    job_panel.draw(("dryrun",))
+    with state.project() as project:
+        found = pretraining.estimated(project.paths, subset, chosen)
+    if found:
+        _estimated(found)
+
+
+def _suggested(subset: pretraining.Subset) -> str:
+    with state.project() as project:
+        return pretraining.free_name(project.paths, Path(subset.name).name)
+
+
+def _problem(subset: pretraining.Subset, chosen: Any) -> str | None:
+    try:
+        pretraining.check(subset, chosen)
+    except errors.InputError as problem:
+        return str(problem)
+    return None
+
+
+def _start(subset_id: str, path: str, wanted: run_form.Wanted) -> None:
+    how = (wanted.name, wanted.method, wanted.backbone, wanted.changes)
+    with state.WRITING, state.project() as project, st.spinner("Writing the manifest…"):
+        if subset_id == MANIFEST:
+            pretraining.start_manifest(project.paths, Path(path), *how)
+        else:
+            pretraining.start_selection(project, subset_id, *how)
+    state.choose("run", wanted.name)
+    state.keep("next view", "Runs")
+    state.keep(run_form.NAME, "")
+    st.rerun()
+
+
+def _estimate(subset_id: str, path: str, wanted: run_form.Wanted) -> None:
+    how = (wanted.method, wanted.backbone, wanted.changes)
+    with state.WRITING, state.project() as project, st.spinner("Writing the manifest…"):
+        if subset_id == MANIFEST:
+            pretraining.estimate_manifest(project.paths, Path(path), *how)
+        else:
+            pretraining.estimate_selection(project, subset_id, *how)
+    st.rerun()
+
+
+def _estimated(found: dict[str, Any]) -> None:
+    figures = {
+        "Time a step": _seconds(found["seconds_per_step"]),
+        "Images a second": f"{found['images_per_second']:,.0f}",
+        "Whole run": job_panel.duration(found["seconds"]),
+        "Memory": run_view.size_text(found["memory_bytes"]),
+    }
+    if found["gpu_memory_bytes"] is not None:
+        figures["GPU memory"] = run_view.size_text(found["gpu_memory_bytes"])
+    for column, (label, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
+        column.metric(label, value)
+    kept = "kept in memory" if found["packed"] else "decoded again for every step"
+    st.caption(
+        f"Seen over {found['steps_timed']} steps on {found['device']}; the images are {kept}. "
+        "kNN probes are not counted."
+    )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
+
+
+def _runs(known: list[runs.Run]) -> None:
+    if not known:
+        st.info("There is no run yet. Start one under New run.", icon=":material/info:")
+        return
+    with state.project() as project:
+        waiting = runs.queue(project.paths)
+    if len(waiting) > 1:
+        order = " → ".join(job.title for job in waiting)
+        st.caption(f"Queue, in order: {order}. It goes on with the app closed.")
+    job_panel.draw(("pretrain",))
+    run_view.table(known)
+    name = state.chosen("run", [run.name for run in known], "Run")
+    run_view.draw(name)
+
+
+with notices.shown():
+    draw()

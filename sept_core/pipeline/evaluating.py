@@ -71,6 +71,16 @@ class Request:
         return self.scores() // len(self.readouts) if "finetune" in self.readouts else 0
 
 
+def targets(project: Project) -> list[str]:
+    """The names of all target sets."""
+    return [record.name for record in sources.every(project.db, "target")]
+
+
+def made_by(paths: files.ProjectPaths, job_id: str) -> str:
+    """The id of the evaluation that a job computes; see `evaluations`."""
+    return Path(JobFolder(paths.job(job_id)).settings()["out"]).name
+
+
 def task(project: Project, target: str) -> Task:
     """Whether and how a target set can be evaluated on."""
     record = sources.find(project.db, "target", target)

@@ -140,6 +140,11 @@ def as_json(evaluation: Evaluation) -> str:
     return json.dumps({"request": evaluation.request, **evaluation.summary}, indent=2)
 
 
+def size(paths: files.ProjectPaths, name: str) -> int:
+    """Bytes on disk."""
+    return files.folder_size(paths.runs / pretraining.RESERVED / name)
+
+
 def delete(paths: files.ProjectPaths, name: str) -> None:
     """Delete an evaluation's folder, scores and all.
 

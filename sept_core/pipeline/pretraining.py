@@ -68,15 +68,31 @@ def _side(rows: pa.Table) -> int:
 
 
 def plan(subset: Subset, method: str, backbone: str, changes: dict[str, Any]) -> PretrainSettings:
-    """The defaults for a subset with a user's changes.
+    """The defaults for a subset with a user's changes; `check` says whether they can work.
 
-    Raises:
-        InputError: a setting cannot work; the sentence says which and what to take.
+    Args:
+        subset: what to train on.
+        method: of `pretrain.settings.METHODS`.
+        backbone: a timm name or `resnet10-narrow`.
+        changes: settings that differ from the defaults for this subset.
     """
-    chosen = pretrain_settings.choose(
+    return pretrain_settings.choose(
         method, backbone, subset.images, changes, image_side=subset.side
     )
+
+
+def check(subset: Subset, chosen: PretrainSettings) -> None:
+    """Refuse settings that cannot work.
+
+    Raises:
+        InputError: the sentence says which and what to take.
+    """
     pretrain_settings.validate(chosen, subset.images)
+
+
+def _checked(subset: Subset, *wanted: Any) -> PretrainSettings:
+    chosen = plan(subset, *wanted)
+    check(subset, chosen)
     return chosen
 
 
@@ -94,15 +110,13 @@ def start_selection(
         project: the open project.
         selection_id: the subset.
         run: the run's name.
-        method: of `pretrain.methods.registry.METHODS`.
-        backbone: a timm name or `resnet10-narrow`.
-        changes: settings that differ from the defaults for this subset.
+        method, backbone, changes: see `plan`.
 
     Raises:
         InputError: the name is taken or a setting cannot work.
         LeakError: see `delivery.write_manifest`.
     """
-    chosen = plan(of_selection(project, selection_id), method, backbone, changes)
+    chosen = _checked(of_selection(project, selection_id), method, backbone, changes)
     with _new_run(project.paths, run) as folder:
         subset = delivery.write_manifest(project, selection_id, folder / "manifest")
         probe = _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
@@ -119,7 +133,7 @@ def start_manifest(
     changes: dict[str, Any],
 ) -> JobFolder:
     """Launch pre-training on any manifest; the catalogue is not needed."""
-    chosen = plan(of_manifest(path), method, backbone, changes)
+    chosen = _checked(of_manifest(path), method, backbone, changes)
     with _new_run(paths, run) as folder:
         request = _request(manifest.read(path), chosen)
         request |= {"run": str(folder), "probe_worklist": None}
@@ -136,7 +150,7 @@ def estimate_selection(
         LeakError: see `delivery.write_manifest`.
     """
     subset = of_selection(project, selection_id)
-    chosen = plan(subset, method, backbone, changes)
+    chosen = _checked(subset, method, backbone, changes)
     folder = project.paths.jobs / "worklists" / f"dryrun-{selection_id}"
     shutil.rmtree(folder, ignore_errors=True)
     written = delivery.write_manifest(project, selection_id, folder)
@@ -148,7 +162,9 @@ def estimate_manifest(
 ) -> JobFolder:
     """Launch a dry run of a few steps on a manifest; see `estimated`."""
     subset = of_manifest(path)
-    return _estimate(paths, subset, manifest.read(path), plan(subset, method, backbone, changes))
+    return _estimate(
+        paths, subset, manifest.read(path), _checked(subset, method, backbone, changes)
+    )
 
 
 def estimated(

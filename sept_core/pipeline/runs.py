@@ -162,7 +162,7 @@ def embedding(paths: files.ProjectPaths, name: str) -> EmbedSettings:
 
 def size(paths: files.ProjectPaths, name: str) -> int:
     """Bytes on disk."""
-    return sum(path.stat().st_size for path in paths.run(name).rglob("*") if path.is_file())
+    return files.folder_size(paths.run(name))
 
 
 def delete(paths: files.ProjectPaths, name: str) -> None:

@@ -11,10 +11,24 @@ from typing import Any
 
 from sept_core import errors
 
-METHODS = {"moco": "MoCo v2", "simclr": "SimCLR"}
+METHODS = {
+    "moco": "MoCo v2",
+    "simclr": "SimCLR",
+    "byol": "BYOL",
+    "simsiam": "SimSiam",
+    "barlow-twins": "Barlow Twins",
+    "vicreg": "VICReg",
+    "dino": "DINO",
+    "mae": "MAE",
+}
 """The methods of `methods.registry` as people write them; reading this imports no torch."""
-OWN = {"queue": "moco", "ema": "moco", "decoupled": "simclr"}
-"""Settings that one method alone reads."""
+OWN = {
+    "temperature": ("moco", "simclr"),
+    "decoupled": ("simclr",),
+    "queue": ("moco",),
+    "ema": ("moco", "byol", "dino"),
+}
+"""Settings that only some methods read."""
 COLLAPSED_STD = 0.02
 """Below this spread all images look alike to the network (random weights: about 0.1)."""
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")

@@ -1,0 +1,184 @@
+"""One pre-training run on a page: its curves while it lives, what it leaves when it is done."""
+
+import dataclasses
+import time
+from typing import Any
+
+import streamlit as st
+
+from pages.shared import job_panel, notices, state
+from sept_core import jobs
+from sept_core.figures import training as figures
+from sept_core.pipeline import embedding, runs
+from sept_core.pipeline.runs import Run
+from sept_core.pretrain.settings import COLLAPSED_STD, METHODS
+
+POLL_SECONDS = 2.0
+
+
+def size_text(count: float) -> str:
+    """`12 kB`, `3.4 MB`, `1.2 GB`."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} GB"
+
+
+def table(known: list[Run]) -> None:
+    """All runs, one a row."""
+    rows = [
+        {
+            "Run": run.name,
+            "State": run.state,
+            "Method": METHODS[run.settings.method],
+            "Backbone": run.settings.backbone,
+            "Steps": f"{run.steps:,} of {run.total:,}" if run.total else "–",
+            "Batch": run.settings.batch_size,
+            "Image size, px": run.settings.image_size,
+            "Seed": run.settings.seed,
+            "Loss": run.last.get("loss"),
+            "kNN probe, %": _percent(run.last.get("probe_knn")),
+            "Started": time.strftime("%d %b %H:%M", time.localtime(run.job.launched_at))
+            if run.job
+            else "–",
+        }
+        for run in known
+    ]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            "Loss": st.column_config.NumberColumn(format="%.3f"),
+            "kNN probe, %": st.column_config.NumberColumn(format="%.1f"),
+        },
+    )
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def draw(name: str) -> None:
+    """The chosen run."""
+    with state.project() as project:
+        run = runs.find(project.paths, name)
+    st.fragment(_progress, run_every=POLL_SECONDS if run.active else None)(name)
+    if run.done:
+        _checkpoint(run)
+    _settings(run)
+    if not run.active and st.button("Delete run…", icon=":material/delete:"):
+        _delete(run)
+
+
+def _progress(name: str) -> None:
+    """Figures and curves; the only part that is drawn again while the run lives."""
+    with notices.shown(), state.project() as project:
+        run = runs.find(project.paths, name)
+        _alarm(run)
+        last = run.last
+        values = {
+            "Steps": f"{run.steps:,} of {run.total:,}" if run.total else "–",
+            "Loss": _told(last.get("loss"), ".3f"),
+            "kNN probe": _told(last.get("probe_knn"), ".1%"),
+            "Effective rank": _told(last.get("effective_rank"), ".1f"),
+            "Images a second": _told(last.get("images_per_second"), ",.0f"),
+        }
+        for column, (label, value) in zip(st.columns(len(values)), values.items(), strict=True):
+            column.metric(label, value)
+        lines = runs.metrics(project.paths.run(name))
+        if lines:
+            st.plotly_chart(
+                figures.curves(
+                    lines,
+                    run.total,
+                    probed="probe_knn" in last,
+                    collapsed_below=COLLAPSED_STD,
+                ),
+                key="run_curves",
+            )
+        elif run.active:
+            st.caption("The curves begin with the first steps.")
+
+
+def _told(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)
+
+
+def _alarm(run: Run) -> None:
+    job = run.job
+    if run.active and run.near_collapse:
+        st.warning(
+            "The features are close to collapse: all images begin to look alike to the network. "
+            "The run stops by itself if that goes on after the warm-up.",
+            icon=":material/warning:",
+        )
+    elif job is not None and job.state == "failed" and not run.done:
+        st.error(job.reason or "It failed without a reason.", icon=":material/error:")
+
+
+def _checkpoint(run: Run) -> None:
+    """Downloads, how to load them, and the pool embedded with them."""
+    with state.project() as project:
+        paths = project.paths
+        folder = runs.finished(paths, run.name)
+        snippet = runs.snippet(paths, run.name)
+    whole, weights, card, embed, _ = st.columns([1.5, 1.5, 1, 2.2, 0.8])
+    with whole:
+        _download("Checkpoint", lambda: runs.archive(paths, run.name), f"{run.name}.zip",
+                  "Weights, card and load.py in one zip.")  # fmt: skip
+    with weights:
+        _download("Weights", (folder / runs.CHECKPOINT[0]).read_bytes,
+                  f"{run.name}.safetensors", "A plain state dict as safetensors.")  # fmt: skip
+    with card:
+        _download("Card", (folder / runs.CHECKPOINT[1]).read_bytes, f"{run.name}.json",
+                  "Settings, preprocessing and where the images came from.")  # fmt: skip
+    if embed.button(
+        "Embed the pool with this", icon=":material/blur_on:", width="stretch",
+        help="Makes this checkpoint the encoder that retrieval works with from then on.",
+    ):  # fmt: skip
+        with state.WRITING, state.project() as project:
+            embedding.start(project, runs.embedding(project.paths, run.name))
+    job_panel.draw(("embed",), _take_over)
+    with st.expander("Load it without SEPT", key="snippet"):
+        st.caption("Unpack the checkpoint and run its load.py; torch, timm and safetensors do.")
+        st.code(snippet, language="python")
+
+
+def _download(label: str, data: Any, file: str, told: str) -> None:
+    st.download_button(
+        label, data, file, "application/octet-stream", icon=":material/download:", help=told,
+        on_click="ignore", width="stretch",
+    )  # fmt: skip
+
+
+def _take_over(job: jobs.JobStatus) -> None:
+    if job.state == "done":
+        with state.WRITING, state.project() as project:
+            embedding.finish(project, job.id)
+
+
+def _settings(run: Run) -> None:
+    with st.expander("Settings", key="run_settings"):
+        values = dataclasses.asdict(run.settings)
+        values |= {f"augment.{key}": value for key, value in values.pop("augment").items()}
+        rows = [{"Setting": key, "Value": str(value)} for key, value in values.items()]
+        st.dataframe(rows, hide_index=True)
+    if run.job is not None and not run.active:
+        with st.expander("Log", key="run_log"), state.project() as project:
+            st.code(jobs.tail(project.paths, run.job.id, 100) or "Nothing.", language=None)
+
+
+@st.dialog("Delete this run?")
+def _delete(run: Run) -> None:
+    with state.project() as project:
+        size = size_text(runs.size(project.paths, run.name))
+    st.write(
+        f"**{run.name}** takes {size} on disk. Its checkpoint and curves go for good; "
+        "evaluations of it keep their results, the pool's features stay."
+    )
+    with notices.shown():
+        if st.button("Delete run", type="primary", icon=":material/delete:"):
+            with state.project() as project:
+                runs.delete(project.paths, run.name)
+            st.rerun()
