@@ -1,5 +1,323 @@
-"""Retrieve."""
+"""Retrieve: rank the pool for a target set, see what a budget takes, store the selection."""
+
+import time
+from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
-st.title("Retrieve", anchor=False)
+from pages.shared import gallery, job_panel, notices, state
+from sept_core.figures import retrieval as figures
+from sept_core.pipeline import collections, curation, diagnosing, exploring, preparation, projects
+from sept_core.pipeline.curation import Request
+from sept_core.selection.settings import STRATEGIES, SelectionSettings
+
+PREPARING = ("graph", "calibrate", "duplicates", "index")
+EXAMPLES = 24
+
+
+def draw() -> None:
+    """The whole page."""
+    st.title("Retrieve", anchor=False)
+    with state.project() as project:
+        targets = collections.names(project, "target")
+        encoders = {record["id"]: record for record in projects.encoders(project)}
+    if not targets or not encoders:
+        _empty(bool(targets))
+        return
+    request = _request(targets, list(encoders))
+    if request is None:
+        st.info("Choose at least one target set.", icon=":material/target:")
+        return
+    with state.project() as project:
+        ready = exploring.is_prepared(project, request.encoder)
+    if ready:
+        _explorer(request)
+    else:
+        _prepare(request)
+    st.divider()
+    _selections()
+
+
+def _empty(has_targets: bool) -> None:
+    if has_targets:
+        st.info("The images have not been embedded yet.", icon=":material/info:")
+        st.page_link("pages/data/pool.py", label="Embed the pool", icon=":material/photo_library:")
+    else:
+        st.info("There is no target set yet: a few images of what you care about.")
+        st.page_link("pages/data/targets.py", label="Add a target set", icon=":material/target:")
+
+
+def _request(targets: list[str], encoders: list[str]) -> Request | None:
+    """What the user asks for, without its budget."""
+    left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
+    with left:
+        chosen = state.chosen_many("target", targets, "Target sets")
+    with middle:
+        strategy = state.chosen("strategy", list(STRATEGIES), "Strategy")
+    with right:
+        encoder = state.chosen("encoder", encoders[::-1], "Encoder")
+    st.caption(STRATEGIES[strategy].description)
+    with st.expander("Floor, duplicates, guard, filter", icon=":material/tune:"):
+        settings, filter_text, guard = _settings(strategy)
+    if not chosen:
+        return None
+    return Request(tuple(chosen), settings, encoder, filter_text, guard)
+
+
+def _settings(strategy: str) -> tuple[SelectionSettings, str, bool]:
+    defaults = SelectionSettings(strategy=strategy, budget=1)
+    first, second, third = st.columns(3)
+    floor = first.slider(
+        "Similarity floor (percentile of random pairs)", 0, 100, 0,
+        help="0 is no floor. 99 takes only images more similar to a target than 99% of pairs of "
+        "a target and a random pool image.",
+    )  # fmt: skip
+    cap = second.number_input(
+        "Images from one group of near-duplicates", 1, 100, defaults.duplicate_cap
+    )
+    seed = third.number_input("Seed", 0, 2**31, defaults.seed)
+    scaling = first.toggle(
+        "Local scaling", defaults.local_scaling, help="Discounts images that are near everything."
+    )
+    fill = second.toggle(
+        "Fill an open budget", defaults.fill, help="From the targets' clusters, then at random."
+    )
+    guard = third.toggle(
+        "Contamination guard", value=True, help="Leaves out copies of held-out target images."
+    )
+    with state.project() as project:
+        fields = ", ".join(exploring.filter_fields(project))
+    filter_text = st.text_input(
+        "Metadata filter", placeholder='width >= 256 and source = web and caption ~ "red fox"',
+        help=f"Fields: {fields}. Operators: = != < <= > >= and ~ (contains).",
+    )  # fmt: skip
+    settings = replace(
+        defaults, seed=int(seed), floor_percentile=float(floor) if floor else None,
+        duplicate_cap=int(cap), local_scaling=scaling, fill=fill,
+    )  # fmt: skip
+    return settings, filter_text, guard
+
+
+def _prepare(request: Request) -> None:
+    """Make neighbour graph, threshold and duplicate groups, one job after the other."""
+    st.info(
+        "Selections need the pool's near-duplicates and thresholds, made once per encoder.",
+        icon=":material/build:",
+    )
+    if state.kept("preparing") or st.button("Prepare the pool", type="primary"):
+        state.keep("preparing", True)
+        with state.project() as project:
+            encoder = projects.find_encoder(project, request.encoder)
+            busy = job_panel.active(project, PREPARING)
+            if not busy:
+                preparation.next_job(project, encoder)
+    job_panel.draw(PREPARING)
+
+
+def _explorer(request: Request) -> None:
+    is_prefix = STRATEGIES[request.settings.strategy].is_prefix
+    if not is_prefix:
+        budget = int(st.number_input("Budget (images)", 1, 10**9, 1000, key="exact budget"))
+        request = replace(request, settings=replace(request.settings, budget=budget))
+    found = _explored(request)
+    if found.picks.num_rows == 0:
+        st.warning(_why_short(found.short_because), icon=":material/filter_alt_off:")
+        st.plotly_chart(figures.funnel(found.funnel, 0), key="funnel", theme="streamlit")
+        return
+    _budget(request, found, is_prefix)
+
+
+def _explored(request: Request) -> exploring.Exploration:
+    """Kept until the request, the pool or the decisions change."""
+    with state.project() as project:
+        stamp = exploring.stamp(project, request)
+        held: Any = state.kept("exploration")
+        if held is None or held[0] != stamp:
+            with st.spinner("Ranking the pool…"):
+                held = (stamp, exploring.explore(project, request))
+            state.keep("exploration", held)
+    found: exploring.Exploration = held[1]
+    return found
+
+
+@st.fragment
+def _budget(request: Request, found: exploring.Exploration, is_prefix: bool) -> None:
+    """The part that follows the budget: nothing is ranked again while it moves."""
+    with notices.shown():
+        most = found.picks.num_rows
+        budget = most
+        slider, button = st.columns([7, 1], vertical_alignment="bottom")
+        if is_prefix and most > 1:
+            start = min(most, found.flattens_at or 1000)
+            budget = slider.slider(
+                "Budget (images)", 1, most, start, key="budget",
+                help="Instant, because a smaller budget is the beginning of a larger one.",
+            )  # fmt: skip
+        if button.button("Select", type="primary", icon=":material/check:", width="stretch"):
+            _select(replace(request, settings=replace(request.settings, budget=budget)))
+        picks = found.at(budget)
+        _told(found, picks.num_rows)
+        left, right = st.columns(2)
+        with left:
+            st.subheader("What falls out", anchor=False)
+            _figure(figures.funnel(found.funnel, picks.num_rows), "funnel")
+        with right:
+            st.subheader("Similarity by budget", anchor=False)
+            _figure(
+                figures.similarity_by_rank(found.quartiles, found.budgets, found.flattens_at),
+                "decay",
+            )
+        with left:
+            st.subheader("Similarity floor", anchor=False)
+            floor = request.settings.floor_percentile
+            cut = None if floor is None else float(found.percentiles[int(floor)])
+            _figure(figures.floor_ruler(found.edges, found.background, found.neighbours, cut), "f")
+        with right:
+            _target_shares(found, picks)
+        st.subheader("First images", anchor=False)
+        rows = picks.slice(0, EXAMPLES).to_pylist()
+        gallery.draw([row["uid"] for row in rows], [_caption(row) for row in rows])
+
+
+def _figure(figure: Any, key: str) -> None:
+    st.plotly_chart(figure, key=f"figure {key}", theme="streamlit", width="stretch")
+
+
+def _caption(row: dict[str, Any]) -> str:
+    similarity = row["similarity"]
+    return row["phase"] if similarity is None else f"{similarity:.2f} · rank {row['target_rank']}"
+
+
+def _told(found: exploring.Exploration, count: int) -> None:
+    sentences = [f"**{count:,}** images for {len(found.target_uids):,} target images."]
+    if found.flattens_at:
+        sentences.append(f"Similarity flattens at about {found.flattens_at:,}.")
+    if found.short_because and count == found.picks.num_rows:
+        sentences.append(_why_short(found.short_because))
+    guard = found.guard
+    if guard["state"] == "on":
+        sentences.append(
+            f"The guard compared {guard['heldout_images']:,} held-out images and left out "
+            f"{guard['leaks']:,} copies."
+        )
+    elif guard["state"] == "off":
+        sentences.append("The guard is off: copies of test images may be selected.")
+    else:
+        sentences.append("There are no held-out images to guard.")
+    if found.hint:
+        sentences.append(found.hint)
+    st.markdown(" ".join(sentences))
+
+
+def _why_short(reason: str | None) -> str:
+    return {
+        "similarity_floor": "The similarity floor lets no more images through.",
+        "neighbour_cap": "The targets' neighbour lists are used up.",
+        "quota": "The classes' quotas are used up.",
+        "pool_exhausted": "The pool has no more eligible images.",
+    }.get(reason or "", "No image is eligible.")
+
+
+def _target_shares(found: exploring.Exploration, picks: Any) -> None:
+    st.subheader("Share of each target", anchor=False)
+    shares = exploring.shares_of_targets(picks, found.target_uids)
+    without = [uid for uid, count in shares.items() if not count]
+    _figure(figures.shares(list(shares.values())), "shares")
+    if without:
+        st.caption(f"{len(without):,} target images brought in nothing.")
+        with st.popover("Show them"):
+            gallery.draw(without, height=320)
+
+
+def _select(request: Request) -> None:
+    with st.spinner("Selecting…"), state.WRITING, state.project() as project:
+        record = curation.select(project, request)
+    state.keep("made", record["selection"])
+    st.rerun()
+
+
+def _selections() -> None:
+    st.subheader("Selections", anchor=False)
+    with state.project() as project:
+        records = curation.every(project)
+    if not records:
+        st.caption("None is stored yet.")
+        return
+    if made := state.kept("made"):
+        st.success(f"Stored as {made}.", icon=":material/check:")
+        st.page_link(
+            "pages/curate/review.py", label="Review it", icon=":material/grid_view:",
+            query_params={"selection": str(made)},
+        )  # fmt: skip
+    chosen = st.dataframe(
+        [_row(record) for record in records], hide_index=True, key="selections",
+        on_select="rerun", selection_mode="multi-row",
+    )  # fmt: skip
+    picked = [records[row]["selection"] for row in chosen["selection"]["rows"]]
+    if not picked:
+        st.caption("Tick two to compare them, or any to delete.")
+        return
+    compare, delete, _ = st.columns([1, 1, 4])
+    if delete.button(f"Delete {len(picked)}…", icon=":material/delete:"):
+        _confirm_delete(picked)
+    if compare.button("Compare", disabled=len(picked) != 2, icon=":material/compare:"):
+        state.keep("compared", picked)
+    if state.kept("compared") == picked:
+        _compared(picked[0], picked[1])
+
+
+def _row(record: dict[str, Any]) -> dict[str, Any]:
+    stale = [
+        word
+        for word, is_so in (
+            ("pool changed", record["older_than_pool"]),
+            ("decisions since", record["older_than_decisions"]),
+        )
+        if is_so
+    ]
+    return {
+        "Selection": record["selection"],
+        "Target sets": " + ".join(record["targets"]),
+        "Strategy": record["settings"]["strategy"],
+        "Images": record["count"],
+        "Guard": record["guard"]["state"],
+        "Made": time.strftime("%d %b %H:%M", time.localtime(record["created_at"])),
+        "State": ", ".join(stale) or "up to date",
+    }
+
+
+@st.dialog("Delete selections")
+def _confirm_delete(picked: list[str]) -> None:
+    st.write(f"{len(picked)} selections will be forgotten. Decisions and exports stay.")
+    if st.button(f"Delete {len(picked)} selections", type="primary"):
+        with state.WRITING, state.project() as project:
+            for ident in picked:
+                curation.remove(project, ident)
+        st.rerun()
+
+
+def _compared(first: str, second: str) -> None:
+    with state.project() as project, st.spinner("Comparing…"):
+        found = curation.compared(project, first, second)
+        reports = [diagnosing.report(project, ident) for ident in (first, second)]
+    st.markdown(
+        f"**{found['shared']:,}** images are in both (Jaccard {found['jaccard']:.2f}); "
+        f"{len(found['only_a']):,} only in the first, {len(found['only_b']):,} only in the second."
+    )
+    names = [key for key, value in reports[0].items() if isinstance(value, int | float)]
+    st.dataframe(
+        [{"Diagnostic": n.replace("_", " "), first: reports[0][n], second: reports[1].get(n)}
+         for n in names],
+        hide_index=True,
+    )  # fmt: skip
+    for column, ident, key in zip(
+        st.columns(2), (first, second), ("only_a", "only_b"), strict=True
+    ):
+        with column:
+            st.caption(f"Only in {ident}")
+            gallery.draw(found[key][:EXAMPLES])
+
+
+with notices.shown():
+    draw()

@@ -12,7 +12,8 @@ SHOWN = 60
 
 _STYLE = """<style>
 .sept-gallery {display: flex; flex-wrap: wrap; gap: 8px; overflow-y: auto}
-.sept-gallery a {display: block; width: 104px; border-radius: 6px; text-decoration: none}
+.sept-gallery a {display: block; width: 104px; border-radius: 6px; text-decoration: none;
+  color: inherit !important}
 .sept-gallery a:focus-visible {outline: 2px solid var(--st-primary-color, currentColor);
   outline-offset: 2px}
 .sept-gallery img {width: 104px; height: 104px; object-fit: cover; border-radius: 6px;

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.shared import notices, state
 from sept_core import jobs
 from sept_core.jobs import JobStatus
+from sept_core.pipeline.projects import Project
 
 POLL_SECONDS = 1.0
 SHOWN_ENDED = 3
@@ -30,8 +31,13 @@ def draw(kinds: Sequence[str], on_end: Callable[[JobStatus], None] | None = None
             whole page runs again.
     """
     with state.project() as project:
-        active = any(not job.ended for job in jobs.all_jobs(project.paths) if job.kind in kinds)
-    st.fragment(_panel, run_every=POLL_SECONDS if active else None)(tuple(kinds), on_end)
+        busy = active(project, kinds)
+    st.fragment(_panel, run_every=POLL_SECONDS if busy else None)(tuple(kinds), on_end)
+
+
+def active(project: Project, kinds: Sequence[str]) -> bool:
+    """Whether a job of some kinds runs or waits for its turn."""
+    return any(not job.ended for job in jobs.all_jobs(project.paths) if job.kind in kinds)
 
 
 def _panel(kinds: tuple[str, ...], on_end: Callable[[JobStatus], None] | None) -> None:

@@ -91,6 +91,15 @@ def chosen(
     return value
 
 
+def chosen_many(name: str, options: Sequence[str], label: str) -> list[str]:
+    """Several choices whose values live in the URL, the first option where none is named."""
+    wanted = [value for value in st.query_params.get_all(name) if value in options]
+    values = st.multiselect(label, options, default=wanted or list(options[:1]))
+    if values != wanted:
+        st.query_params[name] = values
+    return values
+
+
 def choose(name: str, value: str) -> None:
     """Set what `chosen` gives from the next run on."""
     st.query_params[name] = value

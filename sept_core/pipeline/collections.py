@@ -53,6 +53,11 @@ def _list(role: str, spec: readers.SourceSpec) -> pa.Table:
     return pa.concat_tables(tables) if tables else sources.scan_table([])
 
 
+def names(project: Project, role: str) -> list[str]:
+    """The names of all collections of a role, in the order they were added."""
+    return [record.name for record in sources.every(project.db, role)]
+
+
 def rename(project: Project, role: str, name: str, new_name: str) -> None:
     """Give a collection another name; selections, features and decisions follow."""
     sources.rename(project.db, role, name, new_name)

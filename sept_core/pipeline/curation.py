@@ -90,6 +90,11 @@ def describe(project: Project, record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def every(project: Project) -> list[dict[str, Any]]:
+    """Every selection's record, the latest first; see `describe`."""
+    return [describe(project, record) for record in reversed(selections.every(project.db))]
+
+
 def find(project: Project, selection_id: str) -> dict[str, Any]:
     """One selection's record by id or the beginning of it.
 
@@ -138,6 +143,17 @@ def again(project: Project, selection_id: str) -> dict[str, Any]:
     return record | {"before": selection_id, "churn": asdict(churn)}
 
 
+def remove(project: Project, selection_id: str) -> None:
+    """Forget a selection and delete its picks; decisions and exports stay.
+
+    Raises:
+        NotFoundError: there is no such selection.
+    """
+    record = selections.find(project.db, selection_id)
+    selections.remove(project.db, record["id"])
+    project.paths.selection(record["id"]).unlink(missing_ok=True)
+
+
 def compared(project: Project, first: str, second: str) -> dict[str, Any]:
     """Overlap of two selections, and the images that only one of them has."""
     return asdict(compare.compare(picks(project, first), picks(project, second)))
@@ -153,6 +169,24 @@ def advise(project: Project, request: Request, depth: int = 100) -> dict[str, An
         "flattens_at": found.flattens_at,
         "hint": found.hint,
     }
+
+
+def standing(project: Project, request: Request) -> list[str]:
+    """Names of all that a selection is made from beside its request: features, pool, decisions.
+
+    Raises:
+        NotFoundError: a target set is unknown, or nothing is embedded with the encoder.
+    """
+    encoder_id = projects.find_encoder(project, request.encoder)
+    targets = [sources.find(project.db, "target", name).id for name in request.targets]
+    folders = [project.paths.target_features(encoder_id, target) for target in targets]
+    stores = [project.paths.pool_features(encoder_id), *folders]
+    return [
+        encoder_id,
+        *(features.FeatureStore(folder).content_id() for folder in stores),
+        images.pool_fingerprint(project.db),
+        review.log_hash(decisions.events(project.db, targets)),
+    ]
 
 
 @dataclass(frozen=True)
