@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sept_core import errors, files
 
@@ -23,6 +23,10 @@ log = logging.getLogger("sept")
 
 PROGRESS_SECONDS = 0.5
 """Progress is written at most this often, so that it never slows the work."""
+
+
+TICKET = "ticket"
+"""A job's file that is locked while the job waits for its turn."""
 
 
 class Cancelled(Exception):
@@ -108,16 +112,42 @@ class JobFolder:
 
 @contextlib.contextmanager
 def queue_turn(job: JobFolder) -> Iterator[None]:
-    """Hold the queue's lock while a heavy job works; the kernel frees it if we die."""
+    """Hold the queue's lock while a heavy job works; first launched, first served.
+
+    A job that waits holds a lock on its ticket. The kernel frees both locks if we die.
+    """
+    ticket = job.path / TICKET
     with (job.path.parent / "queue.lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
+        with ticket.open("w") as waiting:
+            _try_lock(waiting)
+            while not (_is_first(job) and _try_lock(lock)):
                 job.check_cancelled()
                 time.sleep(0.2)
+            ticket.unlink()
         yield
+
+
+def _is_first(job: JobFolder) -> bool:
+    """Whether no job that was launched earlier is still waiting."""
+    for ticket in job.path.parent.glob(f"*/{TICKET}"):
+        other = JobFolder(ticket.parent)
+        if _place(other) < _place(job):
+            with contextlib.suppress(FileNotFoundError), ticket.open() as waiting:
+                if not _try_lock(waiting):
+                    return False
+    return True
+
+
+def _place(job: JobFolder) -> tuple[float, str]:
+    return job.status().get("launched_at", 0.0), job.id
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def run(main: Callable[[JobFolder], dict[str, Any]]) -> None:

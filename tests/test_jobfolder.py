@@ -200,6 +200,18 @@ def test_a_waiting_job_can_be_cancelled(tmp_path: Path, run: Any) -> None:
     assert job.status()["state"] == "cancelled"
 
 
+def test_the_job_that_was_launched_first_has_its_turn_first(tmp_path: Path, run: Any) -> None:
+    earlier, later = (make_job(tmp_path / "jobs" / name) for name in ("z", "a"))
+    earlier.update_status(launched_at=1.0)
+    later.update_status(launched_at=2.0)
+    with (earlier.path / jobfolder.TICKET).open("w") as waiting:
+        fcntl.flock(waiting, fcntl.LOCK_EX)
+        (later.path / "cancel").touch()
+        assert run(later, lambda job: {}) == 3, "it waits though the queue's lock is free"
+    (later.path / "cancel").unlink()
+    assert run(later, lambda job: {}) == 0, "a waiting job that died holds nobody up"
+
+
 def test_a_killed_worker_frees_the_queue_and_the_next_one_advances(tmp_path: Path) -> None:
     """The kernel drops the lock of a process that died by SIGKILL."""
     holder = (
