@@ -155,4 +155,4 @@ def _widget(field: Field, value: Any) -> None:
 
 
 def _text(value: Any) -> str:
-    return {True: "Yes", False: "No"}.get(value, str(value).capitalize() if value else "–")
+    return {True: "yes", False: "no"}.get(value, str(value))

@@ -26,7 +26,14 @@ def size_text(count: float) -> str:
 
 
 def table(known: list[Run]) -> None:
-    """All runs, one a row."""
+    """All runs, one a row, kept up to date while one of them lives."""
+    active = any(run.active for run in known)
+    st.fragment(_table, run_every=POLL_SECONDS if active else None)()
+
+
+def _table() -> None:
+    with notices.shown(), state.project() as project:
+        known = runs.every(project.paths)
     rows = [
         {
             "Run": run.name,

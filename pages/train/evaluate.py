@@ -20,9 +20,9 @@ def draw() -> None:
     st.title("Evaluate", anchor=False)
     with state.project() as project:
         found = evaluations.every(project.paths)
-    if state.kept("next results"):
+    if state.kept("evaluated"):  # before the widget of this key is drawn
         state.keep("show", VIEWS[1])
-        state.keep("next results", False)
+        state.keep("evaluated", False)
     new, old = st.tabs(
         VIEWS, default=VIEWS[bool(found)], key="show", on_change="rerun", bind="query-params"
     )
@@ -40,7 +40,7 @@ def _show(job: jobs.JobStatus) -> None:
     if job.state == "done":
         with state.project() as project:
             state.choose("evaluation", evaluating.made_by(project.paths, job.id))
-            state.keep("next results", True)
+            state.keep("evaluated", True)
 
 
 def _new() -> None:
@@ -49,7 +49,9 @@ def _new() -> None:
         finished = [run.name for run in runs.every(project.paths) if run.done]
     if not targets:
         st.info("There is no target set to evaluate on yet.", icon=":material/info:")
-        st.page_link("pages/data/targets.py", label="Add one in Targets")
+        st.page_link(
+            "pages/data/targets.py", label="Add one in Targets", icon=":material/arrow_forward:"
+        )
         return
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     with left:
@@ -58,7 +60,9 @@ def _new() -> None:
         task = evaluating.task(project, target)
     if task.problem:
         st.warning(task.problem, icon=":material/warning:")
-        st.page_link("pages/data/targets.py", label="Go to Targets")
+        st.page_link(
+            "pages/data/targets.py", label="Go to Targets", icon=":material/arrow_forward:"
+        )
         return
     right.caption(
         f"{task.classes:,} classes · {task.train:,} training images · {task.test:,} test images, "
@@ -66,7 +70,11 @@ def _new() -> None:
     )
     if not finished:
         st.info("There is no finished run to evaluate yet.", icon=":material/info:")
-        st.page_link("pages/train/pretrain.py", label="Start one in Pre-train")
+        st.page_link(
+            "pages/train/pretrain.py",
+            label="Start one in Pre-train",
+            icon=":material/arrow_forward:",
+        )
     _form(target, task, finished)
     job_panel.draw(("evaluate",), _show)
 
@@ -100,7 +108,8 @@ def _form(target: str, task: Task, finished: list[str]) -> None:
         target, tuple(chosen), tuple(others), tuple(readouts), tuple(labels), int(seeds)
     )
     st.markdown(_told(request))
-    if st.button("Evaluate", type="primary", icon=":material/play_arrow:"):
+    alone = not request.runs and not request.folders
+    if st.button("Evaluate", type="primary", icon=":material/play_arrow:", disabled=alone):
         with notices.shown():
             with state.project() as project:
                 evaluating.start(project, request)
@@ -109,11 +118,14 @@ def _form(target: str, task: Task, finished: list[str]) -> None:
 
 def _told(request: Request) -> str:
     count, whole = request.scores(), request.fine_tunings()
-    arms = 1 + len(request.runs) + len(request.folders)
-    text = (
-        f"**{count:,} scores**: {arms} arms × {len(request.readouts)} readouts × "
-        f"{len(request.labels)} label counts × {request.seeds} seeds"
-    )
+    parts = {
+        "arm": 1 + len(request.runs) + len(request.folders),
+        "readout": len(request.readouts),
+        "label count": len(request.labels),
+        "seed": request.seeds,
+    }
+    told = " × ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in parts.items())
+    text = f"**{count:,} scores**: {told}"
     return f"{text}, {whole:,} of them fine-tunings." if whole else f"{text}."
 
 
@@ -146,7 +158,8 @@ def _results(found: list[Evaluation]) -> None:
 
 def _title(evaluation: Evaluation) -> str:
     when = time.strftime("%d %b %H:%M", time.localtime(evaluation.at))
-    return f"{evaluation.request['target']} · {len(evaluation.arms)} arms · {when}"
+    ident, count = evaluation.id[-6:], len(evaluation.arms)
+    return f"{evaluation.request['target']} · {count} arms · {when} · {ident}"
 
 
 def _table(rows: list[dict[str, Any]], reference: str) -> None:

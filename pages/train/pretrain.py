@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.shared import job_panel, notices, run_form, run_view, state
 from sept_core import errors
-from sept_core.pipeline import pretraining, reviewing, runs
+from sept_core.pipeline import curation, pretraining, reviewing, runs
 from sept_core.pipeline.projects import Project
 from sept_core.pretrain.settings import METHODS
 
@@ -21,9 +21,10 @@ def draw() -> None:
     st.title("Pre-train", anchor=False)
     with state.project() as project:
         known = runs.every(project.paths)
-    if state.kept("next view"):
-        state.keep("view", state.kept("next view"))
-        state.keep("next view", None)
+    if state.kept("started"):  # before the widgets of these keys are drawn
+        state.keep("view", VIEWS[1])
+        state.keep(run_form.NAME, "")
+        state.keep("started", False)
     new, old = st.tabs(
         VIEWS, default=VIEWS[bool(known)], key="view", on_change="rerun", bind="query-params"
     )
@@ -44,6 +45,7 @@ def _new_run() -> None:
         path = _path(subset_id, len(titles) == 1)
     if subset_id == MANIFEST and not path:
         return
+    _older(subset_id)
     with notices.shown():
         subset = _subset(subset_id, path)
         _form(subset, subset_id, path)
@@ -53,7 +55,8 @@ def _selections(project: Project) -> dict[str, str]:
     """What each selection is called, the latest first."""
     return {
         record["id"]: f"{names} · {record['settings']['strategy']} · {record['count']:,} images · "
-        f"{time.strftime('%d %b %H:%M', time.localtime(record['created_at']))}"
+        f"{time.strftime('%d %b %H:%M', time.localtime(record['created_at']))} · "
+        f"{record['id'][-8:]}"
         for names, records in reviewing.choices(project).items()
         for record in records
     }
@@ -75,6 +78,26 @@ def _path(subset_id: str, alone: bool) -> str:
         placeholder="/path/to/manifest",
         help="The folder of a manifest on this machine, from this project or another.",
     ).strip()
+
+
+def _older(subset_id: str) -> None:
+    """Say so where the selection does not obey the latest decisions."""
+    if subset_id == MANIFEST:
+        return
+    with state.project() as project:
+        older = curation.find(project, subset_id)["older_than_decisions"]
+    if older:
+        st.warning(
+            "Decisions were made since this selection; make it again in Review, so that vetoed "
+            "images stay out.",
+            icon=":material/warning:",
+        )
+        st.page_link(
+            "pages/curate/review.py",
+            label="Go to Review",
+            icon=":material/arrow_forward:",
+            query_params={"selection": subset_id},
+        )
 
 
 def _subset(subset_id: str, path: str) -> pretraining.Subset:
@@ -140,8 +163,7 @@ def _start(subset_id: str, path: str, wanted: run_form.Wanted) -> None:
         else:
             pretraining.start_selection(project, subset_id, *how)
     state.choose("run", wanted.name)
-    state.keep("next view", "Runs")
-    state.keep(run_form.NAME, "")
+    state.keep("started", True)
     st.rerun()
 
 

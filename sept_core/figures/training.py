@@ -13,19 +13,20 @@ from plotly.subplots import make_subplots
 
 @dataclass(frozen=True)
 class Panel:
-    """One metric against steps."""
+    """One metric against steps; `form` is how its values are written."""
 
     key: str
     title: str
     form: str
     colour: str
+    from_zero: bool = False
 
 
 PANELS = (
-    Panel("loss", "Loss", ".3f", "#0e9384"),
-    Panel("probe_knn", "kNN probe", ".1%", "#d97a1e"),
-    Panel("feature_std", "Spread of the features", ".3f", "#4f7fd1"),
-    Panel("lr", "Learning rate", ".2g", "#8a938f"),
+    Panel("loss", "Loss", "", "#0e9384"),
+    Panel("probe_knn", "kNN probe", ".0%", "#d97a1e", from_zero=True),
+    Panel("feature_std", "Spread of the features", ".2f", "#4f7fd1", from_zero=True),
+    Panel("lr", "Learning rate", "", "#8a938f"),
 )
 HEIGHT = 240
 
@@ -43,17 +44,26 @@ def curves(
     """
     panels = [panel for panel in PANELS if probed or panel.key != "probe_knn"]
     figure = make_subplots(
-        rows=1, cols=len(panels), subplot_titles=[panel.title for panel in panels]
+        rows=1,
+        cols=len(panels),
+        subplot_titles=[panel.title for panel in panels],
+        horizontal_spacing=0.07,
     )
     for column, panel in enumerate(panels, start=1):
         figure.add_trace(_trace(lines, panel), row=1, col=column)
-        figure.update_yaxes(tickformat=panel.form, nticks=5, row=1, col=column)
+        figure.update_yaxes(
+            tickformat=panel.form,
+            nticks=5,
+            rangemode="tozero" if panel.from_zero else "normal",
+            row=1,
+            col=column,
+        )
         if panel.key == "feature_std":
             figure.add_hline(
                 collapsed_below, line={"dash": "dot", "width": 1, "color": "#c2410c"},
-                annotation={"text": "collapsed", "font": {"size": 10}}, row=1, col=column,
+                annotation={"text": "collapsed", "font": {"size": 11}}, row=1, col=column,
             )  # fmt: skip
-            figure.update_yaxes(rangemode="tozero", row=1, col=column)
+    figure.update_annotations(font_size=13)
     figure.update_xaxes(range=[0, max(total, 1)], nticks=4, tickformat="~s", title_text="step")
     figure.update_layout(
         height=HEIGHT,
@@ -74,5 +84,5 @@ def _trace(lines: list[dict[str, Any]], panel: Panel) -> go.Scatter:
         mode="lines+markers" if few else "lines",
         line={"color": panel.colour, "width": 2},
         name=panel.title,
-        hovertemplate=f"%{{y:{panel.form}}}<extra></extra>",
+        hovertemplate="step %{x:,}: %{y:.4g}<extra></extra>",
     )
