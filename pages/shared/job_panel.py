@@ -45,7 +45,7 @@ def _panel(kinds: tuple[str, ...], on_end: Callable[[JobStatus], None] | None) -
         with state.project() as project:
             known = [job for job in jobs.all_jobs(project.paths) if job.kind in kinds]
         _notice_ends(kinds, known, on_end)
-        for job in known:
+        for job in sorted(known, key=lambda job: job.launched_at):  # as their turns come
             if not job.ended:
                 _running(job)
         for job in known[:SHOWN_ENDED]:
