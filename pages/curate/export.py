@@ -1,5 +1,173 @@
-"""Export."""
+"""Export: write a selection in the format that a trainer reads, check it, take it along."""
+
+import time
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-st.title("Export", anchor=False)
+from pages.shared import job_panel, notices, state
+from sept_core.export import usage
+from sept_core.pipeline import curation, delivery, exporting
+
+LINKS = {
+    "copy": "Copy the files",
+    "hardlink": "Hard links (same disk, no extra space)",
+    "symlink": "Symbolic links (break when the pool moves)",
+}
+
+
+def draw() -> None:
+    """The whole page."""
+    st.title("Export", anchor=False)
+    with state.project() as project:
+        records = {record["selection"]: record for record in curation.every(project)}
+    if not records:
+        st.info("There is no selection to export yet.", icon=":material/info:")
+        st.page_link("pages/curate/retrieve.py", label="Make one", icon=":material/image_search:")
+        return
+    formats = exporting.formats()
+    left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
+    with left:
+        selection = state.chosen("selection", list(records), "Selection", _labels(records))
+    with middle:
+        chosen = state.chosen("format", list(formats), "Format")
+    link = "copy"
+    if exporting.uses_links(chosen):
+        with right:
+            link = state.chosen("link", list(LINKS), "Image files", LINKS)
+    st.caption(f"{formats[chosen][0].upper()}{formats[chosen][1:]}.")
+    _new(records[selection], chosen, link)
+    job_panel.draw(("export",))
+    _finished()
+
+
+def _labels(records: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {
+        ident: f"{' + '.join(record['targets'])} · {record['settings']['strategy']} · "
+        f"{record['count']:,} images · {ident[-8:]}"
+        for ident, record in records.items()
+    }
+
+
+def _new(record: dict[str, Any], export_format: str, link: str) -> None:
+    """What would be written, where, and the button that starts it."""
+    if record["older_than_decisions"]:
+        st.warning(
+            "Decisions were made since this selection; make it again on the Review page first.",
+            icon=":material/history:",
+        )
+    planned = _planned(record, export_format, link)
+    with state.project() as project:
+        proposed = exporting.propose(project, record["selection"], export_format)
+    counts, size, guard = st.columns(3)
+    counts.metric("Images", f"{planned['count']:,}")
+    size.metric("To be written", _bytes(planned["bytes"]))
+    guard.metric("Guard", _guard(planned["guard"]))
+    for note in planned["notes"]:
+        st.caption(note)
+    where, start = st.columns([7, 1], vertical_alignment="bottom")
+    out = where.text_input("Destination (must not exist)", str(proposed), key=f"out {proposed}")
+    if planned["bytes"] > planned["free"]:
+        st.error(
+            f"The disk has only {_bytes(planned['free'])} left; choose links or another disk.",
+            icon=":material/hard_drive:",
+        )
+    if start.button("Export", type="primary", icon=":material/output:", width="stretch"):
+        with state.WRITING, state.project() as project:
+            delivery.start_export(
+                project, record["selection"], export_format, Path(out).expanduser(), link=link
+            )
+        st.rerun()
+
+
+def _planned(record: dict[str, Any], export_format: str, link: str) -> dict[str, Any]:
+    """Kept while selection, decisions and choices stay the same."""
+    key = [record["selection"], record["older_than_decisions"], export_format, link]
+    held: Any = state.kept("export plan")
+    if held is None or held[0] != key:
+        with st.spinner("Looking at what will be written…"), state.project() as project:
+            held = (key, exporting.plan(project, record["selection"], export_format, link))
+        state.keep("export plan", held)
+    planned: dict[str, Any] = held[1]
+    return planned
+
+
+def _guard(guard: dict[str, Any]) -> str:
+    if guard["state"] == "on":
+        return f"no leak in {guard['heldout_images']:,}"
+    return {"off": "off", "none": "nothing held out"}[guard["state"]]
+
+
+def _bytes(size: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
+
+
+def _finished() -> None:
+    with state.project() as project:
+        exports = exporting.every(project)
+    st.subheader("Finished exports", anchor=False)
+    if not exports:
+        st.caption("None yet.")
+    for export in exports:
+        made = time.strftime("%d %b %H:%M", time.localtime(export.ended_at))
+        title = f"{export.out.name} · {export.images:,} images · {_bytes(export.bytes)} · {made}"
+        with st.expander(title, key=f"export {export.job}"):
+            _one(export)
+
+
+@st.fragment
+def _one(export: exporting.Export) -> None:
+    with notices.shown():
+        st.code(str(export.out), language=None)
+        for title, language, text in usage.snippets(export.format, export.out):
+            st.caption(title)
+            st.code(text, language=language)
+        verify, pack, _ = st.columns([1, 1, 4])
+        if verify.button("Verify", key=f"verify {export.job}", icon=":material/verified:"):
+            _verify(export)
+        if export.bytes <= exporting.ZIP_BYTES:
+            _download(export, pack)
+
+
+def _verify(export: exporting.Export) -> None:
+    bar = st.progress(0.0, "Reading every image again…")
+    with state.project() as project:
+        report = exporting.check(
+            project, export, lambda done, total: bar.progress(done / max(1, total))
+        )
+    bar.empty()
+    if not report.problems:
+        st.success(
+            f"{report.checked['images']:,} images are there and unchanged, no row was edited, "
+            f"{report.checked['guard']:,} were compared with the held-out images.",
+            icon=":material/verified:",
+        )
+        return
+    st.error(f"{len(report.problems):,} problems.", icon=":material/error:")
+    st.dataframe(
+        [{"Kind": p.kind, "Image": p.uid, "Problem": p.message} for p in report.problems],
+        hide_index=True,
+    )
+
+
+def _download(export: exporting.Export, place: Any) -> None:
+    """Packed when asked for: a page with many exports stays quick."""
+    if place.button("Pack as zip", key=f"pack {export.job}", icon=":material/folder_zip:"):
+        state.keep("packed", export.job)
+    if state.kept("packed") != export.job:
+        return
+    with st.spinner("Packing…"), state.project() as project:
+        path = exporting.zipped(project, export)
+    st.download_button(
+        f"Download {path.name}", path.read_bytes(), path.name, "application/zip",
+        key=f"zip {export.job}", icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+
+
+with notices.shown():
+    draw()

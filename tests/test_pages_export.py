@@ -1,0 +1,73 @@
+"""The Export page through the app, and what stands behind it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from small_project import sept
+from streamlit.testing.v1 import AppTest
+
+from sept_core import jobs
+from sept_core.export import registry, usage
+from sept_core.pipeline import curation, delivery, exporting, projects
+from sept_core.selection.settings import SelectionSettings
+
+ROOT = Path(__file__).parent.parent
+PAGE = "pages/curate/export.py"
+
+
+@pytest.fixture
+def app(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    import streamlit as st
+
+    monkeypatch.setenv("SEPT_PROJECT", str(project))
+    monkeypatch.setenv("SEPT_STATE", str(project.parent / "projects.json"))
+    yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    st.cache_resource.clear()
+
+
+def test_without_a_selection_it_says_what_to_do(app: AppTest) -> None:
+    app.run().switch_page(PAGE).run()
+    assert not app.exception and "no selection to export" in app.info[0].value
+
+
+def test_it_tells_what_will_be_written_and_refuses_what_exists(
+    app: AppTest, project: Path
+) -> None:
+    assert sept("select", project, "--target", "toys", "--budget", 9).returncode == 0
+    app.run().switch_page(PAGE).run()
+    assert not app.exception and not app.error
+    assert {m.label: m.value for m in app.metric}["Images"] == "9"
+    app.text_input[0].set_value(str(project)).run()
+    next(b for b in app.button if b.label == "Export").click().run()
+    assert not app.exception and "exists; choose another name" in app.error[0].value
+
+
+def test_exports_are_listed_checked_and_zipped(project: Path) -> None:
+    with projects.opened(project) as opened:
+        request = curation.Request(("toys",), SelectionSettings(budget=9))
+        ident = curation.select(opened, request)["id"]
+        planned = exporting.plan(opened, ident, "flat", "copy")
+        assert planned["count"] == 9 and planned["guard"]["state"] == "on"
+        assert exporting.every(opened) == [] and not list(opened.paths.exports.glob("*"))
+        out = exporting.propose(opened, ident, "flat")
+        job = delivery.start_export(opened, ident, "flat", out)
+        assert [s.state for s in jobs.follow(opened.paths, job.id)][-1] == "done"
+        (export,) = exporting.every(opened)
+        assert (export.out, export.images, export.selection) == (out, 9, ident)
+        assert export.bytes == sum(path.stat().st_size for path in out.rglob("*"))
+        assert exporting.propose(opened, ident, "flat") != out
+        assert exporting.check(opened, export, lambda done, total: None).problems == []
+        with ZipFile(exporting.zipped(opened, export)) as packed:
+            names = [name for name in packed.namelist() if not name.endswith("/")]
+        assert len(names) == len(list(out.iterdir()))
+
+
+def test_code_snippets_are_code() -> None:
+    found = {name: usage.snippets(name, Path("/a 'b\"/c")) for name in registry.FORMATS}
+    for name, snippets in found.items():
+        for _, language, text in snippets:
+            if language == "python":
+                compile(text, name, "exec")
+    assert not found["datacomp"] and found["native"]
