@@ -1,6 +1,6 @@
 /* The review grid: a virtual list of images, judged by keyboard.
 
-   In (data): selection, sheet (URL), marks, acknowledged, fresh, error.
+   In (data): selection, sheet (URL), query (names the project in URLs), marks, acknowledged, fresh, error.
    Out (state "outbox"): {selection, steps: [[client, number, action, uids], …]}, every step that
    is not acknowledged yet. A step stays in `pending`, and in sessionStorage through a reload,
    until the server says that it is on disk; only with nothing pending are the server's marks
@@ -134,6 +134,7 @@ class Grid {
       }
     }
     this.fresh = new Set(data.fresh);
+    this.query = data.query;
     if (this.url !== data.sheet) this.load(data.sheet);
     else this.refresh();
   }
@@ -224,7 +225,7 @@ class Grid {
       tile.dataset.uid = this.sheet.uids[item];
       tile.id = "tile-" + item;
       tile.setAttribute("role", "option");
-      tile.append(picture("/thumbnails/" + this.sheet.uids[item], "Image " + (item + 1)));
+      tile.append(picture("/thumbnails/" + this.sheet.uids[item] + this.query, "Image " + (item + 1)));
       tile.append(element("span", "badge"), element("span", "new"));
       made.append(tile);
       this.paint(tile);
@@ -236,7 +237,7 @@ class Grid {
   targetCell(row) {
     const cell = element("div", "target");
     if (row.head && row.target >= 0) {
-      cell.append(picture("/thumbnails/" + this.sheet.targets[row.target], "Target image"));
+      cell.append(picture("/thumbnails/" + this.sheet.targets[row.target] + this.query, "Target image"));
       cell.append(element("span", "label", "target"));
     } else if (row.head) {
       cell.append(element("span", "label", "pinned or filled"));
@@ -391,6 +392,7 @@ class Grid {
     const item = this.cursor;
     const sheet = this.sheet;
     this.zoom.show({
+      query: this.query,
       uid: sheet.uids[item],
       target: sheet.targets[sheet.target[item]],
       mark: this.marks.get(sheet.uids[item]) || "undecided",
@@ -426,12 +428,12 @@ class Zoom {
     if (this.shown === known) return;
     this.shown = known;
     const image = element("figure", "image");
-    image.append(picture("/images/" + facts.uid, "The image"));
+    image.append(picture("/images/" + facts.uid + facts.query, "The image"));
     const why = element("div", "why");
     why.append(element("h3", "", "Why is this here?"));
     if (facts.target) {
       const target = element("figure", "target");
-      target.append(picture("/images/" + facts.target, "Its target image"));
+      target.append(picture("/images/" + facts.target + facts.query, "Its target image"));
       target.append(element("figcaption", "", "its target image"));
       why.append(target);
     }

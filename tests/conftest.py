@@ -47,9 +47,34 @@ def prepared(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return project
 
 
+@pytest.fixture(autouse=True)
+def own_list_of_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests leave the user's list of projects alone."""
+    monkeypatch.setenv("SEPT_STATE", str(tmp_path / "projects.json"))
+
+
 @pytest.fixture
 def project(prepared: Path, tmp_path: Path) -> Path:
     """A copy of the prepared project that the test may change."""
     copy = tmp_path / "project"
     shutil.copytree(prepared, copy)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def trained_once(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The prepared project with a selection, a finished run and an evaluation of it."""
+    import small_runs  # brings torch, which most tests do without
+
+    copy = tmp_path_factory.mktemp("trained") / "project"
+    shutil.copytree(prepared, copy)
+    small_runs.prepare(copy)
+    return copy
+
+
+@pytest.fixture
+def trained(trained_once: Path, tmp_path: Path) -> Path:
+    """A copy of the trained project that the test may change."""
+    copy = tmp_path / "trained"
+    shutil.copytree(trained_once, copy)
     return copy

@@ -45,7 +45,7 @@ def test_overview_says_where_the_project_stands(app: AppTest) -> None:
 
 def test_review_without_a_selection_says_what_to_do(app: AppTest) -> None:
     app.run().switch_page(REVIEW).run()
-    assert not app.exception and "sept select" in texts(app.info)
+    assert not app.exception and "no selection to review" in texts(app.info)
 
 
 def test_review_keeps_the_choice_in_the_url(app: AppTest, project: Path) -> None:

@@ -22,7 +22,6 @@ def app(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     import streamlit as st
 
     monkeypatch.setenv("SEPT_PROJECT", str(project))
-    monkeypatch.setenv("SEPT_STATE", str(project.parent / "projects.json"))
     yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     st.cache_resource.clear()
 
@@ -32,9 +31,7 @@ def test_without_a_selection_it_says_what_to_do(app: AppTest) -> None:
     assert not app.exception and "no selection to export" in app.info[0].value
 
 
-def test_it_tells_what_will_be_written_and_refuses_what_exists(
-    app: AppTest, project: Path
-) -> None:
+def test_it_tells_what_will_be_written_and_refuses_what_exists(app: AppTest, project: Path) -> None:
     assert sept("select", project, "--target", "toys", "--budget", 9).returncode == 0
     app.run().switch_page(PAGE).run()
     assert not app.exception and not app.error

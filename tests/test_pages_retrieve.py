@@ -20,7 +20,6 @@ def app(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     import streamlit as st
 
     monkeypatch.setenv("SEPT_PROJECT", str(project))
-    monkeypatch.setenv("SEPT_STATE", str(project.parent / "projects.json"))
     yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     st.cache_resource.clear()
 

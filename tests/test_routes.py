@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from pages.shared import routes, state
+from sept_core.pipeline import recent
 
 UNKNOWN = "f" * 32
 
@@ -21,13 +22,13 @@ def client(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClien
     st.cache_resource.clear()
 
 
-def test_known_images_are_served_for_ever(client: TestClient) -> None:
+def test_known_images_are_served_for_ever(client: TestClient, project: Path) -> None:
     from sept_core.catalogue import images
 
-    with state.project() as project:
-        uid = images.eligible(project.db)[0].decode()
+    with state.project() as opened:
+        uid = images.eligible(opened.db)[0].decode()
     for kind in ("images", "thumbnails"):
-        answer = client.get(f"/{kind}/{uid}")
+        answer = client.get(f"/{kind}/{uid}?project={recent.key_of(project)}")
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("image/")
         assert "immutable" in answer.headers["cache-control"]
@@ -38,11 +39,17 @@ def test_known_images_are_served_for_ever(client: TestClient) -> None:
 @pytest.mark.parametrize(
     "name", [UNKNOWN, "-1", "catalogue.duckdb", "..%2fcatalogue.duckdb", "%00"]
 )
-def test_anything_else_is_not_found(client: TestClient, name: str) -> None:
+def test_anything_else_is_not_found(client: TestClient, project: Path, name: str) -> None:
     for kind in ("images", "thumbnails"):
-        answer = client.get(f"/{kind}/{name}")
+        answer = client.get(f"/{kind}/{name}?project={recent.key_of(project)}")
         assert answer.status_code == 404
         assert "immutable" not in answer.headers.get("cache-control", "")
+
+
+@pytest.mark.parametrize("key", ["", "nowhere-123456", "../other"])
+def test_a_project_that_was_not_opened_is_not_found(client: TestClient, key: str) -> None:
+    answer = client.get(f"/images/{UNKNOWN}?project={key}")
+    assert answer.status_code == 404 and "No project" in answer.text
 
 
 def test_only_get_and_only_this_host(client: TestClient) -> None:

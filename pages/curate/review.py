@@ -19,10 +19,8 @@ def draw() -> None:
     with state.project() as project:
         choices = reviewing.choices(project)
     if not choices:
-        st.info(
-            "There is no selection to review yet. Make one with: sept select",
-            icon=":material/info:",
-        )
+        st.info("There is no selection to review yet.", icon=":material/info:")
+        st.page_link("pages/curate/retrieve.py", label="Make one", icon=":material/image_search:")
         return
     left, middle, right = st.columns([2, 3, 2], vertical_alignment="bottom")
     with left:
@@ -53,7 +51,8 @@ def _reviewer(selection: str, order: str) -> None:
             GRID,
             {
                 "selection": selection,
-                "sheet": f"/sheets/{selection}/{order}/{position}",
+                "sheet": state.url(f"/sheets/{selection}/{order}/{position}"),
+                "query": state.query(),
                 "marks": reviewing.marks(project, selection),
                 "acknowledged": reviewing.acknowledged(project),
                 "fresh": state.kept(f"came:{selection}") or [],

@@ -59,11 +59,16 @@ async def _answer(make: Callable[[], Response]) -> Response:
     return response
 
 
+def _key(request: Request) -> str:
+    """Which project; only those that were opened on this machine have a key."""
+    return request.query_params.get("project", "")
+
+
 async def image(request: Request) -> Response:
     """The image of a uid."""
 
     def make() -> Response:
-        found = state.opened().server.image(request.path_params["uid"])
+        found = state.opened(_key(request)).server.image(request.path_params["uid"])
         return Response(found.data, media_type=found.media_type)
 
     return await _answer(make)
@@ -73,7 +78,7 @@ async def thumbnail(request: Request) -> Response:
     """A small JPEG of a uid."""
 
     def make() -> Response:
-        found = state.opened().server.thumbnail(request.path_params["uid"])
+        found = state.opened(_key(request)).server.thumbnail(request.path_params["uid"])
         return Response(found.data, media_type=found.media_type)
 
     return await _answer(make)
@@ -86,7 +91,7 @@ async def sheet(request: Request) -> Response:
         from sept_core.pipeline import reviewing  # brings faiss, which the first page does without
 
         path = request.path_params
-        with state.project() as project:
+        with state.project(_key(request)) as project:
             order = reviewing.Order(path["order"], path["position"])
             return JSONResponse(reviewing.sheet(project, path["selection"], order))
 

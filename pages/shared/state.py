@@ -1,4 +1,4 @@
-"""What outlives a rerun: the one open project of this process, and choices kept in the URL.
+"""What outlives a rerun: the open projects of this process, and choices kept in the URL.
 
 The only module that touches `st.session_state` and `st.cache_resource`.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from sept_core import errors
-from sept_core.pipeline import projects, serving
+from sept_core.pipeline import projects, recent, serving
 
 WRITING = threading.RLock()
 """One writer at a time: two tabs must not claim one position of the decision log."""
@@ -21,7 +21,7 @@ WRITING = threading.RLock()
 
 @dataclass(frozen=True)
 class Opened:
-    """The open project, what serves its images, and what closes both."""
+    """An open project, what serves its images, and what closes both."""
 
     folder: Path
     project: projects.Project
@@ -34,31 +34,77 @@ def _close(held: Opened) -> None:
     held.closing.close()
 
 
-@st.cache_resource(max_entries=1, show_spinner=False, on_release=_close)
+@st.cache_resource(max_entries=4, show_spinner=False, on_release=_close)
 def _open(folder: str) -> Opened:
     closing = contextlib.ExitStack()
     project = closing.enter_context(projects.opened(Path(folder)))
+    recent.remember(Path(folder), projects.title(project))
     return Opened(Path(folder), project, serving.ImageServer(project), closing)
 
 
-def opened() -> Opened:
-    """The project that the app was started with, held open for the life of the process.
+def opened(key: str) -> Opened:
+    """The project of a key, held open for the life of the process.
 
     Raises:
-        NotFoundError: none was named, or the folder is no project.
+        NotFoundError: no project is known by that key, or its folder is gone.
         BusyError: another process holds it.
     """
-    folder = os.environ.get("SEPT_PROJECT")
-    if not folder:
-        raise errors.NotFoundError("No project is open; start the app with: sept app DIR")
     with WRITING:
-        return _open(folder)
+        return _open(str(recent.find(key)))
+
+
+def open_folder(folder: Path) -> None:
+    """Make a project this tab's own; it is in the URL from the next run on.
+
+    Raises:
+        NotFoundError: the folder is no project.
+        BusyError: another process holds it.
+    """
+    with WRITING:
+        held = _open(str(folder.absolute()))
+    _use(recent.key_of(held.folder))
+
+
+def close_folder(folder: Path) -> None:
+    """Let go of a project, so that it can be deleted."""
+    with WRITING:
+        _open.clear(str(folder.absolute()))
+    st.session_state.pop("project", None)
+    st.query_params.clear()
+
+
+def _use(key: str) -> None:
+    st.session_state["project"] = key
+    st.query_params["project"] = key
+
+
+def project_key() -> str | None:
+    """This tab's project: from the URL, else as before, else what the app was started with."""
+    named = st.query_params.get("project") or st.session_state.get("project")
+    if named is None and (folder := os.environ.get("SEPT_PROJECT")):
+        with WRITING:
+            named = recent.key_of(_open(str(Path(folder).absolute())).folder)
+    if named is not None and named != st.query_params.get("project"):
+        st.query_params["project"] = named  # the menu's links leave it out
+    st.session_state["project"] = named
+    return named
 
 
 @contextlib.contextmanager
-def project() -> Iterator[projects.Project]:
-    """The open project on a database cursor of the caller's own, so that runs do not mix."""
-    held = opened().project
+def project(key: str | None = None) -> Iterator[projects.Project]:
+    """A project on a database cursor of the caller's own, so that runs do not mix.
+
+    Args:
+        key: of the project; None is this tab's.
+
+    Raises:
+        NotFoundError: none is open, or there is none by that key.
+        BusyError: another process holds it.
+    """
+    wanted = key or project_key()
+    if wanted is None:
+        raise errors.NotFoundError("No project is open; choose one on the Overview page.")
+    held = opened(wanted).project
     cursor = held.db.cursor()
     try:
         yield projects.Project(held.paths, cursor)
@@ -67,8 +113,13 @@ def project() -> Iterator[projects.Project]:
 
 
 def url(path: str) -> str:
-    """The address of one of the app's own routes (`/thumbnails/UID`), for the open project."""
-    return path
+    """The address of one of the app's own routes (`/thumbnails/UID`), for this tab's project."""
+    return path + query()
+
+
+def query() -> str:
+    """The part of such an address that names the project."""
+    return f"?project={project_key()}"
 
 
 def chosen(

@@ -127,6 +127,7 @@ def status(project: Project) -> dict[str, Any]:
     names = {target.id: target.name for target in targets}
     return {
         "project": str(project.paths.root),
+        "title": title(project),
         "pool": images.pool_counts(db) | {"fingerprint": fingerprint},
         "sources": [_source_status(project, record) for record in sources.every(db, "pool")],
         "encoders": encoders(project),
@@ -172,6 +173,24 @@ def _maps(project: Project) -> list[dict[str, Any]]:
         older = header["content_id"] != store.content_id()
         found.append({"encoder": path.parent.name, "older_than_pool": older})
     return found
+
+
+def title(project: Project) -> str:
+    """What people call the project; its folder's name until it is renamed."""
+    value: str = settings.get(project.db, "title", project.paths.root.name)
+    return value
+
+
+def rename(project: Project, new_title: str) -> None:
+    """Call the project something else; its folder keeps its name, since jobs and exports name it.
+
+    Raises:
+        InputError: the title is empty or longer than 100 characters.
+    """
+    wanted = " ".join(new_title.split())
+    if not 1 <= len(wanted) <= 100:
+        raise errors.InputError("A project's title has 1 to 100 characters.")
+    settings.put(project.db, "title", wanted)
 
 
 def delete(folder: Path) -> None:
