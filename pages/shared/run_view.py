@@ -55,6 +55,7 @@ def _table() -> None:
     st.dataframe(
         rows,
         hide_index=True,
+        placeholder="–",
         column_config={
             "Loss": st.column_config.NumberColumn(format="%.3f"),
             "kNN probe, %": st.column_config.NumberColumn(format="%.1f"),
@@ -74,8 +75,9 @@ def draw(name: str) -> None:
     if run.done:
         _checkpoint(run)
     _settings(run)
-    if not run.active and st.button("Delete run…", icon=":material/delete:"):
-        _delete(run)
+    if not run.active:
+        with st.popover("Delete run…", icon=":material/delete:"):
+            _delete(run)
 
 
 def _progress(name: str) -> None:
@@ -176,7 +178,6 @@ def _settings(run: Run) -> None:
             st.code(jobs.tail(project.paths, run.job.id, 100) or "Nothing.", language=None)
 
 
-@st.dialog("Delete this run?")
 def _delete(run: Run) -> None:
     with state.project() as project:
         size = size_text(runs.size(project.paths, run.name))
@@ -184,8 +185,7 @@ def _delete(run: Run) -> None:
         f"**{run.name}** takes {size} on disk. Its checkpoint and curves go for good; "
         "evaluations of it keep their results, the pool's features stay."
     )
-    with notices.shown():
-        if st.button("Delete run", type="primary", icon=":material/delete:"):
-            with state.project() as project:
-                runs.delete(project.paths, run.name)
-            st.rerun()
+    if st.button("Delete run", type="primary", icon=":material/delete:"):
+        with state.project() as project:
+            runs.delete(project.paths, run.name)
+        st.rerun()

@@ -184,6 +184,7 @@ def _table(rows: list[dict[str, Any]], reference: str) -> None:
     st.dataframe(
         shown,
         hide_index=True,
+        placeholder="–",
         column_config={
             "Steps": form(format="localized", help="Optimiser steps of pre-training."),
             "Images seen": form(format="localized", help="In pre-training: steps × batch."),
@@ -220,11 +221,10 @@ def _files(evaluation: Evaluation, rows: list[dict[str, Any]]) -> None:
         "All, JSON", evaluations.as_json(evaluation), f"{evaluation.id}.json", "application/json",
         icon=":material/download:", on_click="ignore", width="stretch",
     )  # fmt: skip
-    if delete.button("Delete…", icon=":material/delete:", width="stretch"):
+    with delete.popover("Delete…", icon=":material/delete:", width="stretch"):
         _delete(evaluation)
 
 
-@st.dialog("Delete this evaluation?")
 def _delete(evaluation: Evaluation) -> None:
     with state.project() as project:
         size = run_view.size_text(evaluations.size(project.paths, evaluation.id))

@@ -37,7 +37,7 @@ def draw() -> None:
 
 
 def _new_run() -> None:
-    chosen, where = st.columns([2, 3], vertical_alignment="bottom")
+    chosen, where = st.columns(2, vertical_alignment="bottom")
     with chosen, state.project() as project:
         titles = _selections(project) | {MANIFEST: "An exported manifest…"}
         subset_id = state.chosen("selection", list(titles), "Subset", titles)

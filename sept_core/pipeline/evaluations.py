@@ -39,11 +39,9 @@ class Evaluation:
 
     def unmatched(self) -> str | None:
         """A sentence where the trained arms did not see equally many images."""
-        seen = {
-            arm: cost["images_seen"]
-            for arm, cost in self.request["compute"].items()
-            if cost["images_seen"]
-        }
+        cost = self.request["compute"]
+        seen = {arm: cost[arm]["images_seen"] for arm in self.arms if arm in cost}
+        seen = {arm: count for arm, count in seen.items() if count}
         if len(set(seen.values())) < 2:
             return None
         told = ", ".join(f"{arm} {count:,}" for arm, count in seen.items())

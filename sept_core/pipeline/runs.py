@@ -68,7 +68,7 @@ def every(paths: files.ProjectPaths) -> list[Run]:
     for job in jobs.all_jobs(paths):
         if job.kind == "pretrain":
             asked = JobFolder(paths.job(job.id)).settings()
-            folder = Path(asked["run"])
+            folder = _folder(paths, asked)
             if folder.exists() and folder.name not in found:
                 found[folder.name] = _run(folder, asked["pretrain"], job)
     for path in sorted(paths.runs.glob("*/settings.json")):
@@ -87,6 +87,11 @@ def find(paths: files.ProjectPaths, name: str) -> Run:
         if run.name == name:
             return run
     raise errors.NotFoundError(f"This project has no run named {name!r}.")
+
+
+def _folder(paths: files.ProjectPaths, asked: dict[str, Any]) -> Path:
+    """A job's run folder, by name: the project may have moved since the launch."""
+    return paths.run(Path(asked["run"]).name)
 
 
 def _run(folder: Path, settings: dict[str, Any], job: JobStatus | None) -> Run:
@@ -176,6 +181,6 @@ def delete(paths: files.ProjectPaths, name: str) -> None:
         raise errors.BusyError(f"{name} is still running or waiting; cancel it first.")
     for job in jobs.all_jobs(paths):
         folder = JobFolder(paths.job(job.id))
-        if job.kind == "pretrain" and Path(folder.settings()["run"]) == paths.run(name):
+        if job.kind == "pretrain" and _folder(paths, folder.settings()) == paths.run(name):
             shutil.rmtree(folder.path)
     shutil.rmtree(paths.run(name))

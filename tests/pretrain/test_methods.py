@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sept_core import errors
 from sept_core.pretrain.methods import mae, registry
-from sept_core.pretrain.settings import PretrainSettings
+from sept_core.pretrain.settings import METHODS, OWN, PretrainSettings
 
 BASE = PretrainSettings(batch_size=4, queue=8, temperature=0.3)
 
@@ -202,3 +202,9 @@ def test_mae_refuses_what_is_no_transformer() -> None:
 def test_unknown_method_names_those_there_are() -> None:
     with pytest.raises(errors.InputError, match="barlow-twins, byol"):
         _build("simclear")
+
+
+def test_the_light_list_of_methods_is_the_registry() -> None:
+    assert list(METHODS) == list(registry.METHODS)
+    assert set(OWN) <= {field.name for field in dataclasses.fields(PretrainSettings)}
+    assert {method for methods in OWN.values() for method in methods} <= set(METHODS)

@@ -1,0 +1,167 @@
+"""Evaluations through the pipeline: what can be evaluated on, the table, its sentences."""
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import small_runs
+from small_project import picture, png
+
+from sept_core import errors
+from sept_core.evaluation import worker
+from sept_core.pipeline import collections, evaluating, evaluations, projects
+from sept_core.pipeline.evaluating import Request
+from sept_core.pipeline.evaluations import Evaluation
+
+RUN, RANDOM = small_runs.RUN, evaluating.RANDOM_INIT
+
+
+@pytest.fixture(autouse=True)
+def held(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_runs.hold(monkeypatch)
+
+
+def the_evaluation(folder: Path) -> Evaluation:
+    (found,) = evaluations.every(projects.paths_of(folder))
+    return found
+
+
+def test_a_labelled_target_set_with_splits_can_be_evaluated_on(project: Path) -> None:
+    with projects.opened(project) as opened:
+        assert evaluating.targets(opened) == ["toys"]
+        task = evaluating.task(opened, "toys")
+    assert (task.classes, task.train, task.test, task.smallest) == (2, 12, 9, 6)
+    assert task.problem is None
+    assert task.budgets() == ["all", "10%", "1-shot", "5-shot"]
+
+
+def test_a_target_set_that_was_not_read_says_what_it_needs(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "1.png").write_bytes(png(picture("red", 5000)))
+    with projects.opened(project) as opened:
+        collections.add(opened, "target", "new", tmp_path / "new")
+        problem = evaluating.task(opened, "new").problem
+        assert problem and "needs a train and a test split" in problem and "add it again" in problem
+        with pytest.raises(errors.InputError, match="train and a test split"):
+            evaluating.start(opened, Request("new", (RUN,)))
+
+
+ROW = {"split": "train", "label": "a"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([ROW, {"split": "test", "label": None}], "without a label"),
+        ([ROW, {"split": "test", "label": "a"}], "a single class"),
+        ([ROW, ROW | {"label": "b"}, {"split": "test", "label": "c"}], "no training images of it"),
+    ],
+)
+def test_what_cannot_be_scored_is_told(rows: list[dict[str, str]], said: str) -> None:
+    trained = {row["label"] for row in rows if row["split"] == "train"}
+    problem = evaluating._problem("t", rows, {"train": 1, "test": 1}, trained)
+    assert problem and said in problem
+
+
+def test_the_number_of_scores_is_known_before(project: Path) -> None:
+    request = Request("toys", ("a", "b"), ("/c",), labels=("all", "5-shot"), seeds=3)
+    assert request.scores() == 4 * 3 * 2 * 3
+    assert request.fine_tunings() == 4 * 2 * 3
+    assert Request("toys", ("a",), readouts=("knn",)).fine_tunings() == 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "problem"),
+    [
+        (Request("toys", ()), "nothing to compare"),
+        (Request("toys", (RUN,), readouts=()), "at least one readout"),
+        (Request("toys", (RUN,), labels=("most",)), "5-shot, 10% or all"),
+        (Request("toys", (RUN,), ("/elsewhere/tiny",)), "same name"),
+    ],
+)
+def test_a_request_that_cannot_work_is_refused(
+    trained_once: Path, request_: Request, problem: str
+) -> None:
+    refused = pytest.raises(errors.InputError, match=problem)
+    with projects.opened(trained_once) as opened, refused:
+        evaluating.start(opened, request_)
+
+
+def test_one_evaluation_runs_once_at_a_time(trained: Path) -> None:
+    with projects.opened(trained) as opened:
+        job = evaluating.start(opened, Request("toys", (RUN,), readouts=("knn",), seeds=1))
+        with pytest.raises(errors.BusyError, match="already runs"):
+            evaluating.start(opened, Request("toys", (RUN,), readouts=("knn",), seeds=1))
+        assert evaluating.made_by(opened.paths, job.id).startswith("toys-")
+
+
+def test_the_table_compares_every_arm_with_the_reference(trained_once: Path) -> None:
+    found = the_evaluation(trained_once)
+    assert found.arms == [RANDOM, RUN]
+    rows = evaluations.table(found, RANDOM)
+    assert [(row["arm"], row["readout"]) for row in rows] == [
+        (RANDOM, "knn"), (RUN, "knn"), (RANDOM, "linear"), (RUN, "linear")
+    ]  # fmt: skip
+    base, tiny = rows[:2]
+    assert (base["steps"], base["images_seen"]) == (0, 0)
+    assert (tiny["steps"], tiny["images_seen"]) == (6, 24)
+    assert base["difference"] is None and base["distinguishable"] is None
+    assert tiny["difference"] == pytest.approx(tiny["mean"] - base["mean"])
+    assert tiny["difference_low"] <= tiny["difference"] <= tiny["difference_high"]
+
+
+def test_another_reference_turns_the_sign(trained_once: Path) -> None:
+    found = the_evaluation(trained_once)
+    forth = {r["readout"]: r for r in evaluations.table(found, RANDOM) if r["arm"] == RUN}
+    back = {r["readout"]: r for r in evaluations.table(found, RUN) if r["arm"] == RANDOM}
+    for readout, row in back.items():
+        assert row["difference"] == -forth[readout]["difference"]
+        assert row["difference_low"] == -forth[readout]["difference_high"]
+        assert row["distinguishable"] == forth[readout]["distinguishable"]
+
+
+def test_sentences_and_files_say_the_same(trained_once: Path) -> None:
+    found = the_evaluation(trained_once)
+    said = evaluations.sentences(found, RANDOM)
+    assert len(said) == 2 and said[0].startswith("20-NN, all labels: ")
+    rows = evaluations.table(found, RANDOM)
+    read = list(csv.DictReader(io.StringIO(evaluations.as_csv(rows))))
+    assert list(read[0]) == list(evaluations.COLUMNS)
+    assert float(read[1]["difference"]) == rows[1]["difference"]
+    whole = json.loads(evaluations.as_json(found))
+    assert whole["sentences"] == said and whole["request"]["runs"] == [RUN]
+
+
+def test_another_checkpoint_is_an_arm_and_unequal_compute_is_told(
+    trained: Path, tmp_path: Path
+) -> None:
+    assert the_evaluation(trained).unmatched() is None
+    other = tmp_path / "other"
+    shutil.copytree(trained / "runs" / RUN, other)
+    header = json.loads((other / "run.json").read_text())
+    (other / "run.json").write_text(json.dumps(header | {"images_seen": 240}))
+    with projects.opened(trained) as opened:
+        job = evaluating.start(
+            opened, Request("toys", (RUN,), (str(other),), readouts=("knn",), seeds=1)
+        )
+    small_runs.work_off(job, worker.main)
+    paths = projects.paths_of(trained)
+    found = evaluations.find(paths, evaluating.made_by(paths, job.id))
+    assert found.arms == [RANDOM, RUN, "other"]
+    assert "tiny 24, other 240" in (found.unmatched() or "")
+    (row,) = [row for row in evaluations.table(found, RUN) if row["arm"] == "other"]
+    assert row["difference"] == 0 and not row["distinguishable"]
+    assert len(evaluations.sentences(found, "other")) == 2
+
+
+def test_deleting_an_evaluation(trained: Path) -> None:
+    paths = projects.paths_of(trained)
+    found = the_evaluation(trained)
+    assert evaluations.size(paths, found.id) > 1000
+    evaluations.delete(paths, found.id)
+    assert evaluations.every(paths) == []
+    with pytest.raises(errors.NotFoundError, match="no finished evaluation"):
+        evaluations.find(paths, found.id)

@@ -1,0 +1,75 @@
+"""Tiny real runs and evaluations, worked off in this process instead of one of their own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sept_core import files, jobs
+from sept_core.jobfolder import JobFolder
+from sept_core.pipeline import curation, evaluating, pretraining, projects
+from sept_core.selection.settings import SelectionSettings
+
+TINY = {
+    "steps": 6,
+    "batch_size": 4,
+    "image_size": 16,
+    "cache_size": 16,
+    "embed_size": 16,
+    "queue": 4,
+    "threads": 1,
+    "log_every": 2,
+    "probe_every": 3,
+}
+RECIPE = ("moco", "resnet10-narrow", TINY)
+RUN = "tiny"
+
+
+def hold(patch: pytest.MonkeyPatch) -> None:
+    """Launch jobs without their processes: they wait until `work_off`."""
+    patch.setattr(jobs, "_start", lambda job, kind: None)
+    patch.setattr(jobs, "_alive", lambda job: job.status()["state"] == "queued")
+
+
+def work_off(job: JobFolder, main: Callable[[JobFolder], dict[str, Any]]) -> dict[str, Any]:
+    """What the job's process would have done."""
+    result = main(job)
+    files.write_json(job.path / "result.json", result)
+    job.update_status(state="done", ended_at=2e9)
+    return result
+
+
+def select(project: projects.Project, budget: int = 16) -> str:
+    request = curation.Request(("toys",), SelectionSettings(budget=budget))
+    return str(curation.select(project, request)["id"])
+
+
+def train(project: projects.Project, selection: str, run: str = RUN, **changes: Any) -> JobFolder:
+    """A finished run; the caller holds the jobs."""
+    from sept_core.pretrain import worker
+
+    method, backbone, tiny = RECIPE
+    job = pretraining.start_selection(
+        project, selection, run, method, backbone, {**tiny, **changes}
+    )
+    work_off(job, worker.main)
+    return job
+
+
+def evaluate(project: projects.Project, **changes: Any) -> JobFolder:
+    """A finished evaluation of `RUN`; the caller holds the jobs."""
+    from sept_core.evaluation import worker
+
+    chosen = {"target": "toys", "runs": (RUN,), "readouts": ("knn", "linear"), "seeds": 2}
+    job = evaluating.start(project, evaluating.Request(**{**chosen, **changes}))
+    work_off(job, worker.main)
+    return job
+
+
+def prepare(folder: Path) -> None:
+    """A selection, a run of it and an evaluation of that run."""
+    with pytest.MonkeyPatch.context() as patch, projects.opened(folder) as project:
+        hold(patch)
+        train(project, select(project))
+        evaluate(project)
