@@ -7,7 +7,6 @@ in the list cannot be named there.
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sept_core import errors, files
 
@@ -69,12 +68,13 @@ def forget(folder: Path) -> None:
     files.write_json(_path(), {"projects": rows})
 
 
-def _rows() -> list[dict[str, Any]]:
-    path = _path()
-    if not path.exists():
+def _rows() -> list[dict[str, str]]:
+    """The list as it is stored; one that cannot be read counts as empty, and is written anew."""
+    try:
+        rows = files.read_json(_path())["projects"]
+        return [{"folder": str(row["folder"]), "title": str(row["title"])} for row in rows]
+    except (errors.SeptError, KeyError, TypeError):
         return []
-    rows: list[dict[str, Any]] = files.read_json(path)["projects"]
-    return rows
 
 
 def _path() -> Path:
