@@ -23,6 +23,7 @@ from sept_core.jobfolder import JobFolder
 WORKERS = {
     "demo": "sept_core.demo",
     "embed": "sept_core.embeddings",
+    "speed": "sept_core.embeddings.speed",
     "graph": "sept_core.index.graph",
     "index": "sept_core.index.ivf",
     "calibrate": "sept_core.calibration",

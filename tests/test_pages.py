@@ -40,7 +40,40 @@ def test_overview_says_where_the_project_stands(app: AppTest) -> None:
     assert not app.exception and not app.error
     assert {metric.label: metric.value for metric in app.metric}["Images in the pool"] == "161"
     assert "Select a subset" in texts(app.info)
+
+
+def test_pool_lists_rejected_files_with_reasons(app: AppTest) -> None:
+    app.run().switch_page("pages/data/pool.py").run()
+    assert not app.exception and not app.error
     assert "broken.jpg" in app.dataframe[-1].value["rel_path"].tolist()
+    assert "hand-made" in texts(app.markdown)
+
+
+def test_targets_show_gaps_and_leaks(app: AppTest) -> None:
+    app.run().switch_page("pages/data/targets.py").run()
+    assert not app.exception and not app.error
+    assert app.dataframe[0].value["train"].tolist() == [6, 6]
+    assert "**1** pool images are copies of the 9 held-out" in texts(app.markdown)
+    assert "the pool has a gap" in texts(app.markdown)
+
+
+def test_a_project_is_made_and_deleted_in_the_app(app: AppTest, tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    os.environ["SEPT_ROOTS"] = str(tmp_path)
+    try:
+        app.run()
+        field = next(f for f in app.text_input if f.label == "Folder of the new project")
+        field.set_value(str(folder)).run()
+        next(b for b in app.button if b.label == "Make the project").click().run()
+        assert not app.exception and not app.error
+        assert (folder / "catalogue.duckdb").exists()
+        assert app.title[0].value == "fresh" and "Add a source" in texts(app.info)
+        field = next(f for f in app.text_input if f.label == "Folder of the new project")
+        field.set_value("/etc/sept").run()
+        next(b for b in app.button if b.label == "Make the project").click().run()
+        assert "outside the folders" in texts(app.error)
+    finally:
+        del os.environ["SEPT_ROOTS"]
 
 
 def test_review_without_a_selection_says_what_to_do(app: AppTest) -> None:

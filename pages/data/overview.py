@@ -1,27 +1,81 @@
-"""Overview: where the project stands, and what to do next."""
+"""Overview: where the project stands, what to do next, and the other projects."""
 
 from typing import Any
 
 import streamlit as st
 
-from pages.shared import notices, state
-from sept_core import jobs
-from sept_core.pipeline import collections, guidance, projects, serving
+from pages.shared import job_panel, notices, project_menu, state
+from sept_core import files, jobs
+from sept_core.pipeline import guidance, projects
+
+PAGES = {
+    "Pool": "pages/data/pool.py",
+    "Targets": "pages/data/targets.py",
+    "Map": "pages/data/map.py",
+    "Retrieve": "pages/curate/retrieve.py",
+    "Review": "pages/curate/review.py",
+    "Export": "pages/curate/export.py",
+    "Pre-train": "pages/train/pretrain.py",
+    "Evaluate": "pages/train/evaluate.py",
+}
 
 
 def draw() -> None:
     """The whole page."""
-    with state.project() as project:
+    if state.project_key() is None:
+        st.title("SEPT", anchor=False)
+        st.write("Choose the part of an unlabelled image pool that is worth pre-training on.")
+        project_menu.draw()
+        return
+    try:
+        _project()
+    finally:  # a project that cannot be opened must not keep one from the others
+        with st.expander("Projects", icon=":material/folder:"), notices.shown():
+            project_menu.draw()
+
+
+def _project() -> None:
+    _demo_goes_on()
+    with state.WRITING, state.project() as project:
+        projects.adopt(project)
         status = projects.status(project)
-        st.title(project.paths.root.name, anchor=False)
-        st.caption(status["project"])
-        st.info(guidance.next_step(status), icon=":material/arrow_forward:")
-        _figures(status)
-        if status["jobs"]:
-            _running()
-        _collections(status)
-        _selections(status)
-        _rejected(project)
+        size = files.folder_size(project.paths.root)
+    _head(status, size)
+    _next(status)
+    _figures(status)
+    job_panel.draw(tuple(jobs.WORKERS))
+    _steps(status)
+
+
+def _demo_goes_on() -> None:
+    """Take the demo's next step when the last one has ended."""
+    with state.WRITING, state.project() as project:
+        if not projects.is_unfinished_demo(project):
+            return
+        from sept_core.pipeline import showcase  # brings faiss, only while the demo is made
+
+        showcase.go_on(project)
+
+
+def _head(status: dict[str, Any], size: int) -> None:
+    title, rename, delete = st.columns([7, 1.4, 1.4], vertical_alignment="bottom")
+    title.title(status["title"], anchor=False)
+    st.caption(f"{status['project']} · {size / 1e6:,.0f} MB")
+    if rename.button("Rename", icon=":material/edit:", width="stretch"):
+        project_menu.rename(status["title"])
+    if delete.button("Delete…", icon=":material/delete:", width="stretch"):
+        with state.project() as project:
+            root = project.paths.root
+        told = f"{status['decisions']:,} decisions and {len(status['selections']):,} selections"
+        project_menu.delete(root, status["title"], f"{told} ({size / 1e6:,.0f} MB)")
+
+
+def _next(status: dict[str, Any]) -> None:
+    name, sentence = guidance.next_step(status)
+    told, link = st.columns([8, 2], vertical_alignment="center")
+    told.info(sentence, icon=":material/arrow_forward:")
+    if name in PAGES:
+        link.page_link(PAGES[name], label=f"Go to {name}", icon=":material/arrow_forward:")
 
 
 def _figures(status: dict[str, Any]) -> None:
@@ -39,117 +93,13 @@ def _figures(status: dict[str, Any]) -> None:
         column.metric(label, f"{value:,}")
 
 
-@st.fragment(run_every=2)
-def _running() -> None:
-    """Progress of what runs; the page is drawn anew when one of them ends."""
-    with notices.shown(), state.project() as project:
-        running = [job for job in jobs.all_jobs(project.paths) if not job.ended]
-        st.subheader("Under way", anchor=False)
-        for job in running:
-            progress = job.progress or {"done": 0, "total": 0, "unit": ""}
-            share = progress["done"] / progress["total"] if progress["total"] else 0.0
-            told = f"{progress['done']:,} of {progress['total']:,} {progress['unit']}"
-            st.progress(min(share, 1.0), f"{job.title} · {told if job.progress else job.state}")
-        ids = [job.id for job in running]
-        if state.kept("running") not in (None, ids):
-            projects.adopt(project)
-            state.keep("running", ids)
-            st.rerun()
-        state.keep("running", ids)
-
-
-def _collections(status: dict[str, Any]) -> None:
-    left, right = st.columns(2)
-    with left:
-        st.subheader("Pool", anchor=False)
-        _table(
-            [
-                {
-                    "Source": source["name"],
-                    "Images": source["images"],
-                    "Waiting": source["waiting"],
-                    "Rejected": source["rejected"],
-                    "Gone": source["gone"],
-                    "Path": source["path"],
-                }
-                for source in status["sources"]
-            ],
-            "No source yet; add one with: sept pool add",
-        )
-    with right:
-        st.subheader("Target sets", anchor=False)
-        _table(
-            [
-                {
-                    "Target set": target["name"],
-                    "Images": target["images"],
-                    "Splits": ", ".join(f"{k} {v:,}" for k, v in target["splits"].items()),
-                    "Path": target["path"],
-                }
-                for target in status["targets"]
-            ],
-            "No target set yet; add one with: sept target add",
-        )
-    st.subheader("Encoders", anchor=False)
-    _table(
-        [
-            {
-                "Encoder": encoder["spec"],
-                "Kind": encoder["kind"],
-                "Dimensions": encoder["dim"],
-                "Pool images embedded": encoder["pool_images"],
-            }
-            for encoder in status["encoders"]
-        ],
-        "Nothing is embedded yet; do it with: sept embed",
-    )
-
-
-def _selections(status: dict[str, Any]) -> None:
-    st.subheader("Selections", anchor=False)
-    _table(
-        [
-            {
-                "Selection": record["id"],
-                "Strategy": record["settings"]["strategy"],
-                "Images": record["count"],
-                "Pool": "has changed since" if record["older_than_pool"] else "as it is now",
-            }
-            for record in reversed(status["selections"])
-        ],
-        "No selection yet; make one with: sept select",
-    )
-
-
-def _rejected(project: projects.Project) -> None:
-    rows = collections.rejected(project)
-    if not rows.num_rows:
-        return
-    st.subheader("Rejected files", anchor=False)
-    st.dataframe(
-        rows,
-        hide_index=True,
-        column_config={
-            "source": "Source",
-            "rel_path": "File",
-            "member": "Member",
-            "reason": "Reason",
-        },
-    )
-    st.download_button(
-        "Download as csv",
-        serving.rejected_csv(project),
-        "rejected.csv",
-        "text/csv",
-        icon=":material/download:",
-    )
-
-
-def _table(rows: list[dict[str, Any]], empty: str) -> None:
-    if rows:
-        st.dataframe(rows, hide_index=True)
-    else:
-        st.caption(empty)
+def _steps(status: dict[str, Any]) -> None:
+    st.subheader("The way", anchor=False)
+    for step in guidance.steps(status):
+        link, told = st.columns([2, 8], vertical_alignment="center")
+        icon = ":material/check_circle:" if step.done else ":material/radio_button_unchecked:"
+        link.page_link(PAGES[step.name], label=step.name, icon=icon)
+        told.caption(step.told)
 
 
 with notices.shown():

@@ -18,6 +18,9 @@ from sept_core.pipeline import projects, recent, serving
 WRITING = threading.RLock()
 """One writer at a time: two tabs must not claim one position of the decision log."""
 
+_OPENING = threading.RLock()
+"""Apart from `WRITING`, so that images are served while a long listing is written."""
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -49,7 +52,7 @@ def opened(key: str) -> Opened:
         NotFoundError: no project is known by that key, or its folder is gone.
         BusyError: another process holds it.
     """
-    with WRITING:
+    with _OPENING:
         return _open(str(recent.find(key)))
 
 
@@ -60,15 +63,17 @@ def open_folder(folder: Path) -> None:
         NotFoundError: the folder is no project.
         BusyError: another process holds it.
     """
-    with WRITING:
+    with _OPENING:
         held = _open(str(folder.absolute()))
     _use(recent.key_of(held.folder))
 
 
 def close_folder(folder: Path) -> None:
     """Let go of a project, so that it can be deleted."""
-    with WRITING:
+    with _OPENING:
         _open.clear(str(folder.absolute()))
+    if os.environ.get("SEPT_PROJECT") and Path(os.environ["SEPT_PROJECT"]).absolute() == folder:
+        del os.environ["SEPT_PROJECT"]  # the app goes on without the project it was started with
     st.session_state.pop("project", None)
     st.query_params.clear()
 
@@ -82,7 +87,7 @@ def project_key() -> str | None:
     """This tab's project: from the URL, else as before, else what the app was started with."""
     named = st.query_params.get("project") or st.session_state.get("project")
     if named is None and (folder := os.environ.get("SEPT_PROJECT")):
-        with WRITING:
+        with _OPENING:
             named = recent.key_of(_open(str(Path(folder).absolute())).folder)
     if named is not None and named != st.query_params.get("project"):
         st.query_params["project"] = named  # the menu's links leave it out
@@ -101,7 +106,7 @@ def project(key: str | None = None) -> Iterator[projects.Project]:
         NotFoundError: none is open, or there is none by that key.
         BusyError: another process holds it.
     """
-    wanted = key or project_key()
+    wanted = project_key() if key is None else key
     if wanted is None:
         raise errors.NotFoundError("No project is open; choose one on the Overview page.")
     held = opened(wanted).project

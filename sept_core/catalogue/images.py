@@ -206,6 +206,17 @@ def pool_fingerprint(db: Connection) -> str:
     return files.fingerprint(list(row))
 
 
+def quality(db: Connection) -> pa.Table:
+    """uid, width, height and the quality figures of every pool image, by uid."""
+    return table(
+        db,
+        f"""SELECT uid, width, height, brightness, contrast, sharpness, entropy FROM images
+            WHERE uid IN (SELECT f.uid {_LIVE} AND s.role = 'pool' AND f.state = 'ok')
+                AND brightness IS NOT NULL
+            ORDER BY uid""",
+    )
+
+
 def hashes(db: Connection, role: str, source_ids: list[str] | None = None) -> pa.Table:
     """Perceptual hashes (uid, phash) of the live images of a role, ordered by uid."""
     ids = source_ids or []

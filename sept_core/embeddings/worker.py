@@ -93,8 +93,8 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     started, cpu_before = time.monotonic(), _cpu_seconds()
     settings = Settings(**job.settings())
     _fit_if_needed(settings, job)
-    chosen = _devices(settings)
-    with contextlib.closing(_open_engine(settings, chosen)) as embedder:
+    chosen = choose_devices(settings)
+    with contextlib.closing(open_engine(settings, chosen)) as embedder:
         card = embedder.card
         root = Path(settings.features_root) / card["id"]
         features.write_card(root, card)
@@ -149,7 +149,7 @@ def _plan(part: dict[str, str], root: Path, first: int, batch_size: int, shard_s
     store = features.FeatureStore(folder)
     worklist = sources.read_worklist(Path(part["worklist"]))
     rows = _rows_left(worklist, store, first)
-    batches = [rows[low : low + batch_size] for low in range(0, len(rows), batch_size)]
+    batches = slices(rows, batch_size)
     per_shard = -(-shard_size // batch_size)
     return _Plan(
         Path(part["worklist"]),
@@ -158,6 +158,11 @@ def _plan(part: dict[str, str], root: Path, first: int, batch_size: int, shard_s
         worklist.num_rows - len(rows),
         [batches[low : low + per_shard] for low in range(0, len(batches), per_shard)],
     )
+
+
+def slices(rows: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Row numbers (int64) cut into batches."""
+    return [rows[low : low + batch_size] for low in range(0, len(rows), batch_size)]
 
 
 def _rows_left(worklist: pa.Table, store: features.FeatureStore, first: int) -> np.ndarray:
@@ -267,11 +272,11 @@ def _fit_if_needed(settings: Settings, job: jobfolder.JobFolder) -> None:
     def progress(done: int, total: int) -> None:
         job.progress(done, total, "steps", "fitting the encoder on a sample")
 
-    sample = itertools.islice(_decodable(Path(settings.fit_worklist)), registry.FIT_IMAGES)
+    sample = itertools.islice(decodable(Path(settings.fit_worklist)), registry.FIT_IMAGES)
     registry.fit(settings.encoder, sample, folder, settings.seed, progress)
 
 
-def _decodable(worklist: Path) -> Iterator[Image.Image]:
+def decodable(worklist: Path) -> Iterator[Image.Image]:
     """The images of a worklist in its order, without those that are rejected."""
     table = sources.read_worklist(worklist)
     with sources.ByteReader(preparing.roots(table)) as reader:
@@ -280,7 +285,8 @@ def _decodable(worklist: Path) -> Iterator[Image.Image]:
                 yield images.decode(preparing.read(reader, row)).image
 
 
-def _devices(settings: Settings) -> list[str]:
+def choose_devices(settings: Settings) -> list[str]:
+    """What the encoder runs on: one process for each name."""
     if settings.devices:
         return settings.devices
     if settings.device == "auto" and torch.cuda.is_available():
@@ -288,7 +294,8 @@ def _devices(settings: Settings) -> list[str]:
     return [settings.device]
 
 
-def _open_engine(settings: Settings, chosen: list[str]) -> engine.Engine:
+def open_engine(settings: Settings, chosen: list[str]) -> engine.Engine:
+    """The encoder, loaded, with all the threads of this machine."""
     choice = engine.EncoderChoice(
         settings.encoder, Path(settings.encoders_folder), settings.precision
     )

@@ -26,16 +26,6 @@ from sept_core.encoders.protocol import Encoder
 FIT_IMAGES = classic_fit.FIT_IMAGES
 """How many images `fit` wants; more are used, fewer serve a small pool."""
 
-RECOMMENDED = (
-    "classic",
-    "timm:vit_small_patch16_dinov3.lvd1689m",
-    "timm:vit_small_patch14_dinov2.lvd142m",
-    "timm:vit_base_patch14_dinov2.lvd142m",
-    "open_clip:ViT-B-32/laion2b_s34b_b79k",
-    "open_clip:ViT-B-16/dfn2b",
-)
-"""For a menu: no download first, then the paper's kind (self-supervised), then image-text."""
-
 
 @dataclass(frozen=True)
 class _Parsed:

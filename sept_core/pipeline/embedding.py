@@ -8,6 +8,7 @@ from sept_core import errors, files, jobs
 from sept_core import sources as readers
 from sept_core import targets as target_layout
 from sept_core.catalogue import images, settings, sources
+from sept_core.encoders import menu
 from sept_core.jobfolder import JobFolder
 from sept_core.pipeline import projects
 from sept_core.pipeline.projects import Project
@@ -77,6 +78,54 @@ def _parts(project: Project, folder: Path) -> list[dict[str, Any]]:
             readers.write_worklist(path, rows)
             parts.append({"worklist": str(path), "collection": collection})
     return parts
+
+
+TRIAL_IMAGES = 128
+
+
+def try_speed(project: Project, encoder: str, precision: str = "auto") -> JobFolder:
+    """Launch a job that measures how fast an encoder embeds some images of the pool here.
+
+    Raises:
+        InputError: the pool is empty.
+    """
+    pool_ids = [record.id for record in sources.every(project.db, "pool")]
+    sample = images.fitting_sample(project.db, pool_ids, TRIAL_IMAGES, seed=2)
+    if not sample.num_rows:
+        raise errors.InputError("The pool holds no images to try; add a source first.")
+    worklist = project.paths.jobs / "worklists" / f"speed-{files.fingerprint(encoder)}.parquet"
+    readers.write_worklist(worklist, sample)
+    request = {
+        "encoder": encoder,
+        "encoders_folder": str(project.paths.encoders),
+        "precision": precision,
+        "worklist": str(worklist),
+    }
+    return jobs.launch(project.paths, "speed", request, f"Trying {encoder}")
+
+
+def measured_speed(project: Project, encoder: str) -> float | None:
+    """Images a second of the latest trial of an encoder on this machine, if there was one."""
+    for status in jobs.all_jobs(project.paths):
+        if status.kind != "speed" or status.state != "done":
+            continue
+        job = JobFolder(project.paths.job(status.id))
+        if job.settings()["encoder"] == encoder:
+            return float(job.result()["images_per_second"])
+    return None
+
+
+def about(project: Project, encoder: str) -> dict[str, Any]:
+    """What is known of an encoder without its weights; see `encoders.registry.describe`.
+
+    Raises:
+        EncoderError: there is no such encoder.
+    """
+    if encoder in menu.RECOMMENDED:
+        return menu.RECOMMENDED[encoder]
+    from sept_core.encoders import registry  # brings torch, which takes seconds
+
+    return registry.describe(encoder, project.paths.encoders)
 
 
 def finish(project: Project, job_id: str) -> dict[str, Any]:

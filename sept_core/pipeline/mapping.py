@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sept_core import features, jobs
+from sept_core import features, files, jobs
 from sept_core.catalogue import sources
 from sept_core.jobfolder import JobFolder
 from sept_core.pipeline import projects
@@ -29,3 +29,10 @@ def start(project: Project, encoder: str | None = None, seed: int = 0) -> JobFol
         "seed": seed,
     }
     return jobs.launch(paths, "map", request, "Drawing the map")
+
+
+def is_fresh(project: Project, encoder_id: str) -> bool:
+    """Whether there is a map of the pool as it is embedded now."""
+    header = project.paths.map(encoder_id) / "header.json"
+    store = features.FeatureStore(project.paths.pool_features(encoder_id))
+    return header.exists() and files.read_json(header)["content_id"] == store.content_id()

@@ -144,6 +144,10 @@ def status(project: Project) -> dict[str, Any]:
             }
             for record in selections.every(db)
         ],
+        "exports": sum(
+            job.kind == "export" and job.state == "done" for job in jobs.all_jobs(project.paths)
+        ),
+        "evaluations": len(list(project.paths.runs.glob("evaluations/*/summary.json"))),
         "runs": [path.parent.name for path in sorted(project.paths.runs.glob("*/settings.json"))],
         "jobs": [
             {"id": job.id, "kind": job.kind, "title": job.title, "state": job.state}
@@ -173,6 +177,12 @@ def _maps(project: Project) -> list[dict[str, Any]]:
         older = header["content_id"] != store.content_id()
         found.append({"encoder": path.parent.name, "older_than_pool": older})
     return found
+
+
+def is_unfinished_demo(project: Project) -> bool:
+    """Whether the project is a demo that is still being made; see `showcase`."""
+    demo = settings.get(project.db, "demo")
+    return demo is not None and "selection" not in demo
 
 
 def title(project: Project) -> str:

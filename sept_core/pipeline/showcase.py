@@ -86,6 +86,15 @@ def next_job(project: Project) -> JobFolder | None:
     return job
 
 
+def go_on(project: Project) -> None:
+    """Take the next step unless one runs; a failed or cancelled step waits to be resumed."""
+    known = jobs.all_jobs(project.paths)
+    if known and known[0].state != "done":
+        return
+    if next_job(project) is None:
+        curate(project)
+
+
 def _register(project: Project, data: Layout) -> None:
     for role, found in (("pool", data.sources), ("target", data.targets)):
         known = {record.name for record in sources.every(project.db, role)}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sept_core import errors
-from sept_core.encoders import classic, protocol, registry, timm_models
+from sept_core.encoders import classic, menu, protocol, registry, timm_models
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_wrong_spec_gets_one_clear_sentence(spec: str, message: str, tmp_path:
 
 
 def test_every_recommended_encoder_is_described_without_weights(tmp_path: Path) -> None:
-    for spec in registry.RECOMMENDED:
+    for spec in menu.RECOMMENDED:
         known = registry.describe(spec, tmp_path)
         assert known["spec"] == spec
         assert known["dim"] > 0
@@ -102,3 +102,9 @@ def test_describing_draws_no_random_numbers(tmp_path: Path) -> None:
     registry.describe("timm:vit_small_patch14_dinov2.lvd142m", tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
     assert classic.describe()["download"] is None
+
+
+@pytest.mark.parametrize("spec", menu.RECOMMENDED)
+def test_the_menu_tells_what_the_registry_finds(spec: str, tmp_path: Path) -> None:
+    found, told = registry.describe(spec, tmp_path), menu.RECOMMENDED[spec]
+    assert {name: found[name] for name in told} == told

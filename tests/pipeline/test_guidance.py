@@ -34,6 +34,26 @@ def test_each_stage_leads_to_the_next(stage: int) -> None:
     status = dict(EMPTY)
     for change, _ in STAGES[: stage + 1]:
         status |= change
-    assert guidance.next_step(status).startswith(STAGES[stage][1]) or (
-        STAGES[stage][1] in guidance.next_step(status)
+    assert STAGES[stage][1] in guidance.next_step(status)[1]
+
+
+def test_steps_are_done_one_after_the_other() -> None:
+    status = EMPTY | {"pool": {"waiting": 0, "images": 9}, "maps": [], "exports": 0}
+    status |= {"evaluations": 0}
+    assert not any(step.done for step in guidance.steps(status))
+    done = guidance.steps(
+        status
+        | {
+            "sources": [{}],
+            "encoders": [{}],
+            "targets": [{"name": "birds", "waiting": 0}],
+            "maps": [{"older_than_pool": False}],
+            "selections": [{"older_than_pool": False}],
+            "decisions": 1,
+            "exports": 1,
+            "runs": ["r"],
+            "evaluations": 1,
+        }
     )
+    assert all(step.done for step in done)
+    assert [step.name for step in done][:2] == ["Pool", "Targets"]

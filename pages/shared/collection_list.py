@@ -1,0 +1,60 @@
+"""The sources or target sets of a project: counts, scan again, rename, note, remove."""
+
+from typing import Any
+
+import streamlit as st
+
+from pages.shared import adding, state
+from sept_core.pipeline import collections
+
+COUNTS = {"images": "images", "waiting": "to be read", "rejected": "rejected", "gone": "gone"}
+
+
+def draw(role: str, entries: list[dict[str, Any]]) -> None:
+    """Draw one line each, with its menu.
+
+    Args:
+        role: `pool` or `target`.
+        entries: as `projects.status` gives them.
+    """
+    for entry in entries:
+        told, menu = st.columns([9, 1], vertical_alignment="center")
+        counts = [f"{entry[k]:,} {word}" for k, word in COUNTS.items() if entry[k] or k == "images"]
+        told.markdown(f"**{entry['name']}** · {' · '.join(counts)}")
+        told.caption(f"{entry['kind']} · {entry['path']}")
+        if entry["note"]:
+            told.caption(entry["note"])
+        with menu.popover("Edit", key=f"menu {role} {entry['name']}"):
+            _menu(role, entry)
+
+
+def _menu(role: str, entry: dict[str, Any]) -> None:
+    name = entry["name"]
+    if st.button("List files again", key=f"scan {role} {name}", icon=":material/refresh:"):
+        with st.spinner("Listing files…"), state.WRITING, state.project() as project:
+            report = collections.scan(project, role, name)
+        state.keep("told", f"{name}: {adding.told(report.new, report.changed, report.gone)}.")
+        st.rerun()
+    new_name = st.text_input("Name", name, key=f"rename {role} {name}")
+    note = st.text_area("Note", entry["note"], key=f"note {role} {name}")
+    if st.button("Save", key=f"save {role} {name}"):
+        with state.WRITING, state.project() as project:
+            if note != entry["note"]:
+                collections.annotate(project, role, name, note)
+            if new_name != name:
+                collections.rename(project, role, name, new_name)
+        st.rerun()
+    if st.button("Remove…", key=f"remove {role} {name}", icon=":material/delete:"):
+        _confirm(role, name, sum(entry[k] for k in COUNTS))
+
+
+@st.dialog("Remove from the project")
+def _confirm(role: str, name: str, count: int) -> None:
+    st.write(
+        f"{count:,} files of **{name}** will be forgotten. Nothing on disk is touched; adding the "
+        "same path again brings them back."
+    )
+    if st.button(f"Remove {count:,} files", type="primary"):
+        with state.WRITING, state.project() as project:
+            collections.remove(project, role, name)
+        st.rerun()

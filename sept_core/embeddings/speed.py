@@ -1,0 +1,71 @@
+"""The job that tries an encoder on a few images: `python -m sept_core.embeddings.speed JOB_FOLDER`.
+
+In (job settings): `encoder`, `encoders_folder`, `precision`, `worklist` (parquet path). Out: its
+result, the rate that embedding will have on this machine. The encoder is loaded, and fitted
+where it must be, before the clock starts.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sept_core import jobfolder, sources
+from sept_core.embeddings import engine, worker
+from sept_core.encoders import registry
+
+BATCH = 32
+
+
+def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+    """Embed the images of the worklist, and forget the vectors.
+
+    Returns:
+        images_per_second, images, device, dim.
+
+    Raises:
+        EncoderError: the encoder cannot be loaded.
+    """
+    asked = job.settings()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(asked["encoders_folder"])
+        if registry.needs_fit(asked["encoder"], folder):
+            folder = Path(name)
+            sample = worker.decodable(Path(asked["worklist"]))
+            registry.fit(asked["encoder"], sample, folder, 0, lambda done, total: None)
+        settings = worker.Settings(
+            encoder=asked["encoder"],
+            encoders_folder=str(folder),
+            features_root=name,
+            parts=[],
+            precision=asked["precision"],
+        )
+        return _measure(settings, Path(asked["worklist"]), job)
+
+
+def _measure(settings: worker.Settings, worklist: Path, job: jobfolder.JobFolder) -> dict[str, Any]:
+    devices = worker.choose_devices(settings)
+    embedder: engine.Engine = worker.open_engine(settings, devices)
+    try:
+        rows = sources.read_worklist(worklist).num_rows
+        slices = worker.slices(np.arange(rows), BATCH)
+        list(embedder.batches(worklist, slices[:1]))  # wakes caches and kernels
+        started, done = time.monotonic(), 0
+        for batch in embedder.batches(worklist, slices):
+            done += len(batch.outcomes)
+            job.progress(done, rows, "images")
+        seconds = time.monotonic() - started
+        return {
+            "images_per_second": round(done / seconds, 2),
+            "images": done,
+            "device": ", ".join(devices),
+            "dim": embedder.card["dim"],
+        }
+    finally:
+        embedder.close()
+
+
+if __name__ == "__main__":
+    jobfolder.run(main)

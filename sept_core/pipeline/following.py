@@ -1,0 +1,50 @@
+"""What follows an embedding by itself: adopt it, prepare selections, draw the map.
+
+In: an open project. Out: the next job, launched, or nothing when all is there.
+"""
+
+from sept_core import errors, jobs
+from sept_core.catalogue import settings
+from sept_core.jobfolder import JobFolder
+from sept_core.pipeline import embedding, mapping, preparation, projects
+from sept_core.pipeline.projects import Project
+
+KINDS = ("embed", "graph", "index", "calibrate", "duplicates", "map")
+"""Job kinds that belong to one chain; one runs at a time."""
+
+
+def ask(project: Project) -> None:
+    """Remember that the chain is wanted: it goes on whenever `advance` is called."""
+    settings.put(project.db, "following", True)
+
+
+def advance(project: Project) -> JobFolder | None:
+    """Take the next step of the chain if it is wanted and nothing of it runs.
+
+    A step that failed or was cancelled ends the chain; `ask` begins it again.
+    """
+    if not settings.get(project.db, "following", False):
+        return None
+    known = [job for job in jobs.all_jobs(project.paths) if job.kind in KINDS]
+    if any(not job.ended for job in known):
+        return None
+    if known and known[0].state != "done":
+        settings.put(project.db, "following", False)
+        return None
+    if known and known[0].kind == "embed":
+        embedding.finish(project, known[0].id)
+    job = _next(project)
+    if job is None:
+        settings.put(project.db, "following", False)
+    return job
+
+
+def _next(project: Project) -> JobFolder | None:
+    try:
+        encoder_id = projects.find_encoder(project, None)
+    except errors.NotFoundError:
+        return None
+    job = preparation.next_job(project, encoder_id)
+    if job is None and not mapping.is_fresh(project, encoder_id):
+        job = mapping.start(project, encoder_id)
+    return job

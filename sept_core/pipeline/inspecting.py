@@ -1,0 +1,153 @@
+"""A look at the pool: quality figures, sizes, copies; and at a target set: labels, neighbours.
+
+In: an open project. Out: plain values and arrays for figures and galleries.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sept_core import errors
+from sept_core.catalogue import images, sources
+from sept_core.pipeline import curation, guarding, preparation, projects
+from sept_core.pipeline.curation import Request
+from sept_core.pipeline.projects import Project
+from sept_core.selection.settings import SelectionSettings
+
+QUALITY = ("brightness", "contrast", "sharpness", "entropy")
+BINS = 50
+EXTREMES = 12
+LARGEST = 5
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How one figure is spread over the pool, and the images at both ends."""
+
+    counts: np.ndarray
+    edges: np.ndarray
+    lowest: list[str]
+    highest: list[str]
+
+
+def quality(project: Project) -> dict[str, Spread]:
+    """The spread of each quality figure, and of the shorter side in pixels."""
+    table = images.quality(project.db)
+    uids = table["uid"].to_pylist()
+    if not uids:
+        return {}
+    columns = {name: table[name].to_numpy() for name in QUALITY}
+    columns["shorter side"] = np.minimum(table["width"].to_numpy(), table["height"].to_numpy())
+    return {name: _spread(values, uids) for name, values in columns.items()}
+
+
+def _spread(values: np.ndarray, uids: list[str]) -> Spread:
+    counts, edges = np.histogram(values, BINS)
+    order = np.argsort(values, kind="stable")
+    lowest = [uids[i] for i in order[:EXTREMES]]
+    return Spread(counts, edges, lowest, [uids[i] for i in order[::-1][:EXTREMES]])
+
+
+def copies(project: Project) -> dict[str, Any]:
+    """Exact and near copies in the pool.
+
+    Returns:
+        exact: files beyond the first of their bytes; groups, grouped: near-duplicate groups and
+        the images in them, None before they have been looked for; largest: uids of the
+        largest groups.
+    """
+    counts = images.pool_counts(project.db)
+    exact = counts["files"] - counts["waiting"] - counts["rejected"] - counts["images"]
+    try:
+        groups = preparation.groups_by_uid(project, projects.find_encoder(project, None))
+    except (errors.InputError, errors.NotFoundError):
+        return {"exact": exact, "groups": None, "grouped": None, "largest": []}
+    members: dict[int, list[str]] = defaultdict(list)
+    for uid, group in groups.items():
+        members[group].append(uid.decode())
+    largest = sorted(members.values(), key=lambda found: (-len(found), found))[:LARGEST]
+    return {
+        "exact": exact,
+        "groups": len(members),
+        "grouped": len(groups),
+        "largest": [sorted(found) for found in largest],
+    }
+
+
+def labels(project: Project, target: str) -> dict[str, dict[str, int]]:
+    """Images by split and label; no label is an empty text."""
+    record = sources.find(project.db, "target", target)
+    counted: dict[str, Counter[str]] = {}
+    for split in sources.splits(project.db, record.id):
+        rows = images.labelled(project.db, record.id, (split,))["label"].to_pylist()
+        counted[split] = Counter(label or "" for label in rows)
+    return {split: dict(sorted(found.items())) for split, found in counted.items()}
+
+
+def of_label(project: Project, target: str, split: str, label: str, count: int) -> list[str]:
+    """The first images of a label in a split."""
+    record = sources.find(project.db, "target", target)
+    rows = images.labelled(project.db, record.id, (split,)).to_pylist()
+    return [row["uid"] for row in rows if (row["label"] or "") == label][:count]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How near the pool comes to a target set's searching images.
+
+    Attributes:
+        edges: (BINS + 1,) similarities.
+        nearest: (BINS,) counts of each target's nearest pool image.
+        background: (BINS,) counts of target–random similarities.
+        weakest: uids of the targets whose nearest pool image is farthest, with the similarity.
+        at_random: share of targets whose nearest image is no nearer than 99% of random pairs.
+    """
+
+    edges: np.ndarray
+    nearest: np.ndarray
+    background: np.ndarray
+    weakest: list[tuple[str, float]]
+    at_random: float
+
+
+def reach(project: Project, target: str) -> Reach:
+    """Where the pool has a gap for this target set; held-out images are not looked at.
+
+    Raises:
+        NotFoundError, InputError: see `curation.open_scene`.
+    """
+    request = Request((target,), SelectionSettings(budget=1), guard=False)
+    evidence = curation.open_scene(project, request).evidence
+    lists = evidence.neighbours(1)
+    nearest, background = lists.similarity[:, 0], evidence.background
+    low, high = (f(np.concatenate([nearest, background])) for f in (np.min, np.max))
+    edges = np.linspace(low, max(high, low + 1e-6), BINS + 1)
+    order = np.argsort(nearest, kind="stable")[:EXTREMES]
+    uids = lists.targets
+    return Reach(
+        edges=edges,
+        nearest=np.histogram(nearest, edges)[0],
+        background=np.histogram(background, edges)[0],
+        weakest=[(uids[i].decode(), float(nearest[i])) for i in order],
+        at_random=float(np.mean(nearest <= np.percentile(background, 99))),
+    )
+
+
+def leaks(project: Project, target: str) -> dict[str, Any]:
+    """Pool images that are copies of the target set's held-out images.
+
+    Returns:
+        state (`on` or `none`), heldout_images, pairs (uid, heldout_uid, how, distance).
+
+    Raises:
+        LeakError: held-out images have not been embedded yet.
+    """
+    record = sources.find(project.db, "target", target)
+    found = guarding.check(project, projects.find_encoder(project, None), (record.id,), wanted=True)
+    return {
+        "state": found.state,
+        "heldout_images": found.heldout.num_rows,
+        "pairs": found.found.to_pylist(),
+    }

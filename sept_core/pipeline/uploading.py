@@ -1,0 +1,136 @@
+"""Files brought in through the browser, and folders of this machine that it may look into.
+
+In: uploaded names and bytes, or a path. Out: a folder or archive under the project's uploads,
+ready to be added; listings confined to allowed roots.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from sept_core import errors, files
+from sept_core.pipeline.projects import Project
+
+ARCHIVES = (".zip", ".tar", ".tgz", ".gz")
+LISTED = 500
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a folder: names of sub-folders, and of files that may be a source."""
+
+    folder: Path
+    parent: Path | None
+    folders: list[str]
+    archives: list[str]
+    files: int
+
+
+def roots(project_folder: Path | None = None) -> list[Path]:
+    """The folders that the browser may show: `SEPT_ROOTS`, or home, here and beside the project."""
+    if given := os.environ.get("SEPT_ROOTS"):
+        wanted = [Path(part) for part in given.split(os.pathsep) if part]
+    else:
+        wanted = [Path.home(), Path.cwd()]
+        wanted += [project_folder.parent] if project_folder else []
+    found = [path.resolve() for path in wanted if path.is_dir()]
+    return list(dict.fromkeys(found))
+
+
+def check_allowed(folder: Path, allowed: list[Path]) -> Path:
+    """The folder with links followed.
+
+    Raises:
+        InputError: it is not inside an allowed root.
+    """
+    real = folder.resolve()
+    if not any(real.is_relative_to(root) for root in allowed):
+        raise errors.InputError(
+            f"{folder} is outside the folders that the app may use; start it with SEPT_ROOTS set "
+            "to allow more."
+        )
+    return real
+
+
+def listing(folder: Path, allowed: list[Path]) -> Listing:
+    """The contents of one folder.
+
+    Raises:
+        InputError: it is not inside an allowed root (links followed), or cannot be read.
+    """
+    real = check_allowed(folder, allowed)
+    try:
+        entries = sorted(os.scandir(real), key=lambda entry: entry.name)[: LISTED * 20]
+    except OSError as problem:
+        raise errors.InputError(f"{folder} cannot be read: {problem.strerror}.") from None
+    shown = [entry for entry in entries if not entry.name.startswith(".")]
+    folders = [entry.name for entry in shown if entry.is_dir()][:LISTED]
+    plain = [entry.name for entry in shown if not entry.is_dir()]
+    archives = [name for name in plain if Path(name).suffix.lower() in _SOURCES][:LISTED]
+    parent = real.parent if any(real.parent.is_relative_to(root) for root in allowed) else None
+    return Listing(real, parent, folders, archives, len(plain))
+
+
+_SOURCES = (*ARCHIVES, ".parquet", ".csv", ".jsonl", ".txt")
+
+
+def store(project: Project, name: str, uploads: Iterable[tuple[str, BinaryIO]]) -> Path:
+    """Write uploaded files into a new folder of the project, nothing over anything else.
+
+    Args:
+        project: the open project.
+        name: of the source or target set that they are for.
+        uploads: file names as the browser tells them, and their bytes.
+
+    Returns:
+        The archive, if one alone was uploaded, else the folder.
+
+    Raises:
+        InputError: nothing was uploaded, or the name cannot be used.
+    """
+    folder = _new_folder(project.paths.uploads, files.check_name(name, "Source"))
+    written = []
+    try:
+        for given, data in uploads:
+            path = _free(folder / _safe(given))
+            with files.write_then_rename(path) as temporary, temporary.open("wb") as out:
+                shutil.copyfileobj(data, out, 1 << 20)
+            written.append(path)
+        if not written:
+            raise errors.InputError("Choose the images or the archive to upload first.")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    alone = written[0] if len(written) == 1 else folder
+    return alone if alone.suffix.lower() in ARCHIVES else folder
+
+
+def _new_folder(uploads: Path, name: str) -> Path:
+    for number in range(1, 10_000):
+        folder = uploads / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise errors.InputError(f"{uploads} holds too many uploads named {name}; take another name.")
+
+
+def _safe(given: str) -> str:
+    """A file name without folders, control characters or a leading dot."""
+    base = re.split(r"[/\\]", given)[-1]
+    clean = "".join("_" if ord(c) < 32 or c in '<>:"|?*' else c for c in base).lstrip(".")
+    return clean[-120:] or "file"
+
+
+def _free(path: Path) -> Path:
+    number = 2
+    free = path
+    while free.exists():
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        number += 1
+    return free

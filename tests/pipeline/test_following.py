@@ -1,0 +1,59 @@
+"""What follows an embedding, and a trial of an encoder's speed."""
+
+from pathlib import Path
+
+from sept_core import jobs
+from sept_core.pipeline import embedding, following, inspecting, projects, recent
+
+
+def test_the_chain_runs_to_its_end_and_only_when_asked(project: Path) -> None:
+    kinds = []
+    with projects.opened(project) as opened:
+        assert following.advance(opened) is None
+        following.ask(opened)
+        while (job := following.advance(opened)) is not None:
+            assert following.advance(opened) is None, "one at a time"
+            ended = list(jobs.follow(opened.paths, job.id))[-1]
+            assert ended.state == "done", ended.reason
+            kinds.append(ended.kind)
+        assert following.advance(opened) is None
+    assert kinds == ["map"], "the project was prepared, but had no map"
+
+
+def test_speed_is_measured_once_asked(project: Path) -> None:
+    with projects.opened(project) as opened:
+        assert embedding.measured_speed(opened, "classic") is None
+        job = embedding.try_speed(opened, "classic")
+        ended = list(jobs.follow(opened.paths, job.id))[-1]
+        assert ended.state == "done", ended.reason
+        rate = embedding.measured_speed(opened, "classic")
+        assert rate is not None and rate > 0
+        assert embedding.measured_speed(opened, "timm:resnet18") is None
+
+
+def test_the_pool_is_described(project: Path) -> None:
+    with projects.opened(project) as opened:
+        spreads = inspecting.quality(opened)
+        copies = inspecting.copies(opened)
+        reach = inspecting.reach(opened, "toys")
+        labels = inspecting.labels(opened, "toys")
+        shown = inspecting.of_label(opened, "toys", "train", "red", 3)
+    assert all(spread.counts.sum() == 161 for spread in spreads.values())
+    assert copies["exact"] == 1 and copies["groups"] >= 1
+    assert reach.nearest.sum() == 12 and 0 <= reach.at_random <= 1
+    assert [s for _, s in reach.weakest] == sorted(s for _, s in reach.weakest)
+    assert labels == {"test": {"blue": 4, "red": 5}, "train": {"blue": 6, "red": 6}}
+    assert len(shown) == 3
+
+
+def test_known_projects_are_listed_latest_first(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        projects.init(folder)
+        recent.remember(folder, folder.name.title())
+    assert [known.title for known in recent.every()] == ["Two", "One"]
+    assert recent.find(recent.key_of(folders[0])) == folders[0]
+    projects.delete(folders[1])
+    assert [known.folder for known in recent.every()] == [folders[0]]
+    recent.forget(folders[0])
+    assert recent.every() == []
