@@ -144,8 +144,7 @@ def _results(found: list[Evaluation]) -> None:
     with right:
         reference = state.chosen("reference", evaluation.arms, "Compared with")
     rows = evaluations.table(evaluation, reference)
-    for said in evaluations.sentences(evaluation, reference):
-        st.markdown(f"- {said}")
+    st.markdown("\n".join(f"- {said}" for said in evaluations.sentences(evaluation, reference)))
     if unmatched := evaluation.unmatched():
         st.warning(unmatched, icon=":material/balance:")
     st.plotly_chart(figures.intervals(rows, READOUTS), key="intervals")
@@ -172,10 +171,8 @@ def _table(rows: list[dict[str, Any]], reference: str) -> None:
             "Images seen": row["images_seen"],
             "Accuracy, %": 100 * row["mean"],
             "95% interval": _interval(row["low"], row["high"], "{:.1f}"),
-            f"Difference to {reference}, points": _points(row["difference"]),
-            "95% interval of the difference": _interval(
-                row["difference_low"], row["difference_high"], "{:+.1f}"
-            ),
+            f"To {reference}, points": _points(row["difference"]),
+            "Its 95% interval": _interval(row["difference_low"], row["difference_high"], "{:+.1f}"),
             "Distinguishable": {True: "yes", False: "no", None: "–"}[row["distinguishable"]],
         }
         for row in rows
@@ -189,7 +186,9 @@ def _table(rows: list[dict[str, Any]], reference: str) -> None:
             "Steps": form(format="localized", help="Optimiser steps of pre-training."),
             "Images seen": form(format="localized", help="In pre-training: steps × batch."),
             "Accuracy, %": form(format="%.1f", help="Mean over the seeds."),
-            f"Difference to {reference}, points": form(format="%+.1f"),
+            f"To {reference}, points": form(
+                format="%+.1f", help="Paired difference on the same seeds and test images."
+            ),
         },
     )
 
