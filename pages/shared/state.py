@@ -72,8 +72,9 @@ def close_folder(folder: Path) -> None:
     """Let go of a project, so that it can be deleted."""
     with _OPENING:
         _open.clear(str(folder.absolute()))
-    if os.environ.get("SEPT_PROJECT") and Path(os.environ["SEPT_PROJECT"]).absolute() == folder.absolute():
-        del os.environ["SEPT_PROJECT"]  # the app goes on without the project it was started with
+    started_with = os.environ.get("SEPT_PROJECT")
+    if started_with and Path(started_with).absolute() == folder.absolute():
+        del os.environ["SEPT_PROJECT"]
     st.session_state.pop("project", None)
     st.query_params.clear()
 
