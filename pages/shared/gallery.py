@@ -35,7 +35,7 @@ def draw(
     """
     told = captions or [""] * len(uids)
     figures = "".join(
-        _figure(uid, text) for uid, text in zip(uids[:SHOWN], told[:SHOWN], strict=True)
+        _figure(uid, caption) for uid, caption in zip(uids[:SHOWN], told[:SHOWN], strict=True)
     )
     limit = f' style="max-height: {height}px"' if height else ""
     st.html(f'{_STYLE}<div class="sept-gallery"{limit}>{figures}</div>')
@@ -43,11 +43,16 @@ def draw(
         st.caption(f"{SHOWN} of {len(uids):,} images.")
 
 
+def text(value: str) -> str:
+    """A value that may stand in a page: markup in names stays a name."""
+    return html.escape(value, quote=True)
+
+
 def _figure(uid: str, caption: str) -> str:
-    text = html.escape(caption, quote=True)
+    told = text(caption)
     image, thumbnail = state.url(f"/images/{uid}"), state.url(f"/thumbnails/{uid}")
-    label = f"<span>{text}</span>" if text else ""
+    label = f"<span>{told}</span>" if told else ""
     return (
-        f'<a href="{html.escape(image)}" target="_blank" rel="noopener noreferrer" title="{text}">'
-        f'<img src="{html.escape(thumbnail)}" alt="{text or "image"}" loading="lazy">{label}</a>'
+        f'<a href="{html.escape(image)}" target="_blank" rel="noopener noreferrer" title="{told}">'
+        f'<img src="{html.escape(thumbnail)}" alt="{told or "image"}" loading="lazy">{label}</a>'
     )

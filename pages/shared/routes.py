@@ -98,7 +98,62 @@ async def sheet(request: Request) -> Response:
     return await _answer(make)
 
 
+async def map_points(request: Request) -> Response:
+    """x and y of every point of a map, 4 bytes each."""
+
+    def make() -> Response:
+        from sept_core.pipeline import mapview  # brings faiss, which the first page does without
+
+        with state.project(_key(request)) as project:
+            drawn = mapview.load(project, request.path_params["encoder"])
+        return _raw(drawn.points())
+
+    return await _answer(make)
+
+
+async def map_colours(request: Request) -> Response:
+    """The colour class of every point of a map, 1 byte each."""
+
+    def make() -> Response:
+        from sept_core.pipeline import mapview
+
+        encoder = request.path_params["encoder"]
+        with state.project(_key(request)) as project:
+            drawn = mapview.load(project, encoder)
+            by = request.query_params.get("by", "")
+            return _raw(mapview.colour(project, encoder, drawn, by).classes.tobytes())
+
+    return await _answer(make)
+
+
+async def map_nearest(request: Request) -> Response:
+    """The uid of the image nearest to a place on a map, or null."""
+
+    def make() -> Response:
+        from sept_core.pipeline import mapview
+
+        try:
+            x, y, within = (float(request.query_params[name]) for name in ("x", "y", "within"))
+        except (KeyError, ValueError):
+            raise errors.NotFoundError("Give x, y and within as numbers.") from None
+        with state.project(_key(request)) as project:
+            drawn = mapview.load(project, request.path_params["encoder"])
+        return JSONResponse({"uid": mapview.nearest(drawn, x, y, within)})
+
+    return await _answer(make)
+
+
+def _raw(data: bytes) -> Response:
+    """Said to be encoded already: to pack a million points costs more than it saves."""
+    return Response(data, media_type="application/octet-stream", headers=IDENTITY)
+
+
+IDENTITY = {"content-encoding": "identity"}
+
 ROUTES = [
+    Route("/map/{encoder}/points/{revision}", map_points, methods=["GET"]),
+    Route("/map/{encoder}/colours/{revision}", map_colours, methods=["GET"]),
+    Route("/map/{encoder}/nearest/{revision}", map_nearest, methods=["GET"]),
     Route("/images/{uid}", image, methods=["GET"]),
     Route("/thumbnails/{uid}", thumbnail, methods=["GET"]),
     Route("/sheets/{selection}/{order}/{position:int}", sheet, methods=["GET"]),

@@ -53,7 +53,20 @@ def opened(key: str) -> Opened:
         BusyError: another process holds it.
     """
     with _OPENING:
-        return _open(str(recent.find(key)))
+        return _open(str(_folder_of(key)))
+
+
+def _folder_of(key: str) -> Path:
+    """Only what was opened before, or what the app was started with, can be named."""
+    started_with = _started_with()
+    if started_with is not None and recent.key_of(started_with) == key:
+        return started_with
+    return recent.find(key)
+
+
+def _started_with() -> Path | None:
+    folder = os.environ.get("SEPT_PROJECT")
+    return Path(folder).absolute() if folder else None
 
 
 def open_folder(folder: Path) -> None:
@@ -72,8 +85,7 @@ def close_folder(folder: Path) -> None:
     """Let go of a project, so that it can be deleted."""
     with _OPENING:
         _open.clear(str(folder.absolute()))
-    started_with = os.environ.get("SEPT_PROJECT")
-    if started_with and Path(started_with).absolute() == folder.absolute():
+    if _started_with() == folder.absolute():
         del os.environ["SEPT_PROJECT"]
     st.session_state.pop("project", None)
     st.query_params.clear()
@@ -87,13 +99,20 @@ def _use(key: str) -> None:
 def project_key() -> str | None:
     """This tab's project: from the URL, else as before, else what the app was started with."""
     named = st.query_params.get("project") or st.session_state.get("project")
-    if named is None and (folder := os.environ.get("SEPT_PROJECT")):
-        with _OPENING:
-            named = recent.key_of(_open(str(Path(folder).absolute())).folder)
+    if named is None and (folder := _started_with()) is not None:
+        named = recent.key_of(folder)
     if named is not None and named != st.query_params.get("project"):
         st.query_params["project"] = named  # the menu's links leave it out
     st.session_state["project"] = named
     return named
+
+
+def folder() -> Path | None:
+    """Where this tab's project lies, whether or not it can be opened."""
+    key = project_key()
+    with contextlib.suppress(errors.NotFoundError):
+        return None if key is None else _folder_of(key)
+    return None
 
 
 @contextlib.contextmanager
@@ -155,6 +174,12 @@ def chosen_many(name: str, options: Sequence[str], label: str) -> list[str]:
     if values != wanted:
         st.query_params[name] = values
     return values
+
+
+def named(name: str) -> str | None:
+    """A value of the URL, or None."""
+    value = st.query_params.get(name)
+    return value or None
 
 
 def choose(name: str, value: str) -> None:

@@ -206,6 +206,15 @@ def pool_fingerprint(db: Connection) -> str:
     return files.fingerprint(list(row))
 
 
+def first_sources(db: Connection) -> pa.Table:
+    """uid and source (the first of its sources by name) of every pool image, by uid."""
+    return table(
+        db,
+        f"""SELECT f.uid, min(s.name) AS source {_LIVE} AND s.role = 'pool' AND f.state = 'ok'
+            GROUP BY f.uid ORDER BY f.uid""",
+    )
+
+
 def quality(db: Connection) -> pa.Table:
     """uid, width, height and the quality figures of every pool image, by uid."""
     return table(

@@ -16,7 +16,7 @@ from sept_core import errors, features, files, review
 from sept_core import targets as target_layout
 from sept_core.catalogue import decisions, images, selections, sources
 from sept_core.index import graph, ivf
-from sept_core.pipeline import guarding, preparation, projects
+from sept_core.pipeline import groups, guarding, preparation, projects
 from sept_core.pipeline.evidence import PoolEvidence
 from sept_core.pipeline.projects import Project
 from sept_core.selection import advice, compare, gate, run
@@ -36,6 +36,8 @@ class Request:
     encoder: str | None = None
     filter: str = ""
     guard: bool = True
+    group: str = ""
+    """A named group of images (see `groups`) that narrows the pool; empty for all of it."""
 
 
 def select(project: Project, request: Request) -> dict[str, Any]:
@@ -58,6 +60,9 @@ def select(project: Project, request: Request) -> dict[str, Any]:
         "settings": asdict(request.settings),
         "encoder_id": scene.encoder_id,
         "filter": request.filter,
+        "group": [request.group, files.fingerprint(groups.members(project, request.group))]
+        if request.group
+        else [],
         "guard": scene.guard,
         "index": scene.evidence.searched_by(),
         "features": scene.evidence.content_id,
@@ -130,6 +135,7 @@ def request_of(project: Project, record: dict[str, Any]) -> Request:
         settings=SelectionSettings(**settings),
         encoder=record["encoder_id"],
         filter=record["filter"],
+        group=record["group"][0] if record.get("group") else "",
         guard=record["guard"]["state"] != "off",
     )
 
@@ -239,11 +245,18 @@ def _evidence(
         targets=stores,
         vetoed=_array(sorted(state.vetoed_targets)),
         labels={row["uid"]: row["label"] for part in rows for row in part if row["label"]},
-        inside=images.eligible(db, "pool", request.filter),
+        inside=_inside(project, request),
         index=ivf.load(paths.index(encoder_id, "index")) if indexed else None,
         neighbour_graph=lambda: graph.load(paths.index(encoder_id, "graph")),
         seed=request.settings.seed,
     )
+
+
+def _inside(project: Project, request: Request) -> np.ndarray:
+    found = images.eligible(project.db, "pool", request.filter)
+    if not request.group:
+        return found
+    return found[np.isin(found, _array(groups.members(project, request.group)))]
 
 
 def _gate(

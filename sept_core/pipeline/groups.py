@@ -1,0 +1,92 @@
+"""Named groups of pool images, made on the map or anywhere else a person gathers images.
+
+In: a name and uids. Out: groups in the catalogue; selections and target sets made from uids.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sept_core import errors, files, sources
+from sept_core.catalogue import images, settings
+from sept_core.pipeline import collections
+from sept_core.pipeline.projects import Project
+
+MOST = 100_000
+
+
+def every(project: Project) -> dict[str, list[str]]:
+    """Uids by group name, in the order the groups were saved."""
+    found: dict[str, list[str]] = settings.get(project.db, "groups", {})
+    return found
+
+
+def members(project: Project, name: str) -> list[str]:
+    """The uids of one group.
+
+    Raises:
+        NotFoundError: there is no such group; the message lists those there are.
+    """
+    known = every(project)
+    if name not in known:
+        raise errors.NotFoundError(
+            f"No group named {name!r}; this project has: {', '.join(known) or 'none yet'}."
+        )
+    return known[name]
+
+
+def save(project: Project, name: str, uids: Sequence[str]) -> None:
+    """Keep some images under a name; the same name again replaces the group.
+
+    Raises:
+        InputError: the name cannot be used, there is no image, or there are too many.
+    """
+    files.check_name(name, "Group")
+    if not 1 <= len(uids) <= MOST:
+        raise errors.InputError(f"A group holds 1 to {MOST:,} images, not {len(uids):,}.")
+    settings.put(project.db, "groups", every(project) | {name: list(uids)})
+
+
+def remove(project: Project, name: str) -> None:
+    """Forget a group; its images stay where they are."""
+    settings.put(project.db, "groups", {k: v for k, v in every(project).items() if k != name})
+
+
+def add_to_target(project: Project, name: str, uids: Sequence[str]) -> int:
+    """Copy pool images into a target set of the project's own uploads; returns how many are new.
+
+    Args:
+        project: the open project.
+        name: of a target set made here before, or a new one.
+        uids: pool images.
+
+    Raises:
+        InputError: the name is that of a target set from elsewhere.
+        NotFoundError: an image is not in the pool, or its file cannot be read.
+    """
+    files.check_name(name, "Target set")
+    folder = project.paths.uploads / f"target-{name}"
+    if name in collections.names(project, "target") and not folder.exists():
+        raise errors.InputError(f"{name} was added from another folder; take a new name.")
+    folder.mkdir(parents=True, exist_ok=True)
+    before = len(list(folder.iterdir()))
+    for uid in uids:
+        _copy(project, uid, folder)
+    collections.add(project, "target", name, folder)
+    return len(list(folder.iterdir())) - before
+
+
+def _copy(project: Project, uid: str, folder: Path) -> None:
+    for place in images.places(project.db, uid):
+        ending = Path(place.member or place.rel_path).suffix.lower()
+        path = folder / f"{uid}{ending}"
+        if path.exists():
+            return
+        with sources.ByteReader({place.source_id: place.root}) as reader:
+            data = reader.read(
+                place.source_id, place.rel_path, place.member, place.offset, place.size
+            )
+        if files.uid_of(data) == uid:
+            with files.write_then_rename(path) as temporary:
+                temporary.write_bytes(data)
+            return
+    raise errors.NotFoundError(f"No file of image {uid} can be read.")

@@ -1,0 +1,70 @@
+"""The Map page through the app; the component itself is tested in the browser."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from small_project import sept
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from streamlit.testing.v1 import AppTest
+
+from pages.shared import routes
+from sept_core.pipeline import recent
+
+ROOT = Path(__file__).parent.parent
+PAGE = "pages/data/map.py"
+
+
+@pytest.fixture
+def app(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    import streamlit as st
+
+    monkeypatch.setenv("SEPT_PROJECT", str(project))
+    yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    st.cache_resource.clear()
+
+
+def said(app: AppTest) -> str:
+    return " ".join(element.value for element in app.markdown)
+
+
+def test_without_a_map_it_offers_to_draw_one(app: AppTest) -> None:
+    app.run().switch_page(PAGE).run()
+    assert not app.exception and "not been drawn" in app.info[0].value
+    assert any(button.label == "Draw the map" for button in app.button)
+
+
+def test_an_area_of_the_url_is_gathered_and_kept_as_a_group(app: AppTest, project: Path) -> None:
+    assert sept("map", project).returncode == 0
+    app.run()
+    app.query_params["area"] = "[[0,0],[1,0],[1,1],[0,1]]"
+    app.switch_page(PAGE).run()
+    assert not app.exception and not app.error
+    assert "**161** images in the area" in said(app)
+    next(f for f in app.text_input if f.label == "Group").set_value("all").run()
+    next(b for b in app.button if b.label == "Save 161 images").click().run()
+    assert not app.exception and not app.error
+    assert "all" in next(s for s in app.selectbox if s.label == "Named group").options
+
+
+def test_routes_serve_bytes_for_every_point(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import streamlit as st
+
+    assert sept("map", project).returncode == 0
+    encoder = next((project / "maps").iterdir()).name
+    recent.remember(project, "p")
+    client = TestClient(Starlette(routes=routes.ROUTES), base_url="http://127.0.0.1")
+    key = f"project={recent.key_of(project)}"
+    try:
+        points = client.get(f"/map/{encoder}/points/x?{key}")
+        colours = client.get(f"/map/{encoder}/colours/x?{key}&by=source")
+        assert len(points.content) == 161 * 4 and len(colours.content) == 161
+        assert points.headers["content-encoding"] == "identity"
+        near = client.get(f"/map/{encoder}/nearest/x?{key}&x=0.5&y=0.5&within=2")
+        assert len(near.json()["uid"]) == 32
+        for bad in (f"/map/{encoder}/nearest/x?{key}&x=a", f"/map/..%2f/points/x?{key}",
+                    f"/map/{encoder}/colours/x?{key}&by=magic"):  # fmt: skip
+            assert client.get(bad).status_code == 404
+    finally:
+        st.cache_resource.clear()
