@@ -190,7 +190,7 @@ def _neighbours(encoder: str, uid: str) -> None:
 
 
 def _gathered(encoder: str, shown: mapview.Map, uids: list[str], told: str, group: str) -> None:
-    st.markdown()
+    st.markdown(f"**{len(uids):,}** images {told}")
     if not uids:
         return
     _actions(encoder, shown, uids, group)
