@@ -10,28 +10,33 @@ from sept_core.figures import inspection as figures
 from sept_core.pipeline import collections, embedding, following, inspecting, projects, serving
 
 OTHER = "another…"
+LOOKS = ("Quality", "Copies", "Rejected files")
+KINDS = (*following.KINDS, "speed")
 
 
 def draw() -> None:
     """The whole page."""
     st.title("Pool", anchor=False)
-    _advance()
+    with state.WRITING, state.project() as project:
+        projects.adopt(project)
+        following.advance(project)
+        status = projects.status(project)
+        fields = collections.metadata_fields(project)
     if told := state.kept("told"):
         st.success(told, icon=":material/check:")
         state.keep("told", None)
-    with state.project() as project:
-        status = projects.status(project)
     if status["sources"]:
         collection_list.draw("pool", status["sources"])
     else:
         st.info("The pool is empty. Add a folder or archive of images.", icon=":material/info:")
+    if fields:
+        st.caption(f"Columns that came with the images: {', '.join(fields)}.")
     with st.expander("Add a source", expanded=not status["sources"], icon=":material/add:"):
         adding.draw("pool", "source", _added)
     if status["sources"]:
-        st.divider()
-        _embed(status)
-        if status["pool"]["images"]:
-            _inspect()
+        with notices.shown():
+            _embed(status)
+        _inspect(status)
 
 
 def _added(sentence: str) -> None:
@@ -39,40 +44,41 @@ def _added(sentence: str) -> None:
     st.rerun()
 
 
-def _advance() -> None:
-    """Take over what ended and start what follows it."""
-    with state.WRITING, state.project() as project:
-        projects.adopt(project)
-        following.advance(project)
-
-
 def _embed(status: dict[str, Any]) -> None:
     st.subheader("Embed", anchor=False)
     waiting = status["pool"]["waiting"] + sum(t["waiting"] for t in status["targets"])
-    left, right = st.columns([3, 2])
-    with left:
-        options = [*menu.RECOMMENDED, OTHER]
-        spec = state.chosen("embed_with", options, "Encoder")
-        if spec == OTHER:
-            spec = st.text_input(
-                "Which", "classic",
-                help="timm:MODEL, timm:MODEL@FILE, open_clip:MODEL/TAG, checkpoint:FOLDER",
-            )  # fmt: skip
-        precision = st.selectbox("Precision", ["auto", "fp32", "bf16"], key="embed precision")
-    with right:
-        _about(spec, status)
-    start, trial, _ = st.columns([1.4, 1.6, 4])
     with state.project() as project:
-        busy = job_panel.active(project, (*following.KINDS, "speed"))
-    if start.button("Embed", type="primary", disabled=busy, icon=":material/play_arrow:"):
+        busy = job_panel.active(project, KINDS)
+    if waiting and not busy:
+        st.info(f"{waiting:,} files wait to be embedded.", icon=":material/hourglass_empty:")
+    chosen, about = st.columns([3, 2], gap="large")
+    with chosen:
+        spec = _encoder()
+        precision = st.selectbox("Precision", ["auto", "fp32", "bf16"], key="embed precision")
+        with st.container(horizontal=True):
+            start = st.button("Embed", type="primary", disabled=busy, icon=":material/play_arrow:")
+            trial = st.button("Measure its speed", disabled=busy, icon=":material/speed:")
+    with about:
+        _about(spec, status)
+    if start:
         _start(embedding.EmbedSettings(spec, precision))
-    if trial.button("Measure its speed", disabled=busy, icon=":material/speed:"):
+    if trial:
         with state.project() as project:
             embedding.try_speed(project, spec, precision)
         st.rerun()
-    if waiting and not busy:
-        st.caption(f"{waiting:,} files have not been read yet.")
-    job_panel.draw((*following.KINDS, "speed"))
+    job_panel.draw(KINDS)
+
+
+def _encoder() -> str:
+    spec = state.chosen("embed_with", [*menu.RECOMMENDED, OTHER], "Encoder")
+    if spec != OTHER:
+        return spec
+    return st.text_input(
+        "Its name",
+        "classic",
+        key="embed other",
+        help="timm:MODEL, timm:MODEL@FILE, open_clip:MODEL/TAG or checkpoint:FOLDER",
+    )
 
 
 def _start(chosen: embedding.EmbedSettings) -> None:
@@ -86,44 +92,59 @@ def _about(spec: str, status: dict[str, Any]) -> None:
     with state.project() as project:
         known = embedding.about(project, spec)
         rate = embedding.measured_speed(project, spec)
-    st.markdown(f"**{known['kind']}** · {known['dim']} dimensions · {known['image_size']} px")
-    if known["download"]:
-        st.caption(
-            f"Downloads {known['download']['megabytes']:,.0f} MB from "
-            f"{known['download']['from']} unless its weights are at hand."
-        )
-    else:
-        st.caption("Needs no download.")
-    if known["licence"]:
-        st.caption(f"Licence: {known['licence']}")
-    if rate:
-        left = status["pool"]["files"] / rate
-        st.caption(f"Measured here: {rate:,.0f} images/s, {job_panel.duration(left)} for the pool.")
+    facts = {
+        "Kind": known["kind"],
+        "Feature": f"{known['dim']:,} numbers",
+        "Reads": f"{known['image_size']} × {known['image_size']} pixels",
+        "Download": _download(known["download"]),
+        "Licence": known["licence"] or "not known",
+        "Speed here": _speed(rate, status["pool"]["files"]),
+    }
+    st.markdown("\n".join(f"- {name}: **{told}**" for name, told in facts.items()))
 
 
-def _inspect() -> None:
-    quality, copies, rejected = st.tabs(["Quality", "Copies", "Rejected files"])
-    with quality:
-        _quality()
-    with copies:
-        _copies()
-    with rejected:
-        _rejected()
+def _download(needed: dict[str, Any] | None) -> str:
+    if needed is None:
+        return "none"
+    size = f"{needed['megabytes']:,.0f} MB" if needed["megabytes"] else "weights"
+    return f"{size} from {needed['from']}, once"
+
+
+def _speed(rate: float | None, count: int) -> str:
+    if not rate:
+        return "not measured yet"
+    return f"{rate:,.3g} images/s, {job_panel.duration(count / rate)} for the pool"
+
+
+def _inspect(status: dict[str, Any]) -> None:
+    """Only the tab that is open is worked out."""
+    st.subheader("Look into it", anchor=False)
+    tabs = st.tabs(LOOKS, key="look", on_change="rerun", bind="query-params")
+    for tab, look in zip(tabs, (_quality, _copies, _rejected), strict=True):
+        if tab.open:
+            with tab, notices.shown():
+                if status["pool"]["images"] or look is _rejected:
+                    look()
+                else:
+                    st.caption("Known once images are embedded.")
 
 
 def _quality() -> None:
     with state.project() as project:
         spreads = inspecting.quality(project)
     if not spreads:
-        st.caption("Known once images are embedded.")
+        st.caption("These images came as features only; nothing is known of their pixels.")
         return
     name = state.chosen("figure", list(spreads), "Figure")
     found = spreads[name]
     st.plotly_chart(figures.spread(found.counts, found.edges, name), theme="streamlit")
-    st.caption(f"Lowest {name}")
-    gallery.draw(found.lowest)
-    st.caption(f"Highest {name}")
-    gallery.draw(found.highest)
+    low, high = st.columns(2)
+    with low:
+        st.caption(f"Lowest {name}")
+        gallery.draw(found.lowest)
+    with high:
+        st.caption(f"Highest {name}")
+        gallery.draw(found.highest)
 
 
 def _copies() -> None:
@@ -131,29 +152,31 @@ def _copies() -> None:
         found = inspecting.copies(project)
     st.markdown(f"**{found['exact']:,}** files repeat the bytes of another and count once.")
     if found["groups"] is None:
-        st.caption("Near-duplicates are looked for after embedding.")
+        st.caption("Near-copies are looked for after embedding.")
         return
-    st.markdown(
-        f"**{found['grouped']:,}** images fall into {found['groups']:,} near-duplicate groups."
-    )
+    st.markdown(f"**{found['grouped']:,}** images fall into {found['groups']:,} duplicate groups.")
     for members in found["largest"]:
+        st.caption(f"{len(members):,} near-copies of one another")
         gallery.draw(members, height=130)
 
 
 def _rejected() -> None:
     with state.project() as project:
         rows = collections.rejected(project)
+        data = serving.rejected_csv(project)
     if not rows.num_rows:
         st.caption("Every file could be read.")
         return
     titles = {"source": "Source", "rel_path": "File", "member": "Member", "reason": "Reason"}
     st.dataframe(rows, hide_index=True, column_config=titles)
-    with state.project() as project:
-        data = serving.rejected_csv(project)
     st.download_button(
-        "Download as csv", data, "rejected.csv", "text/csv", icon=":material/download:",
+        "Download as csv",
+        data,
+        "rejected.csv",
+        "text/csv",
+        icon=":material/download:",
         on_click="ignore",
-    )  # fmt: skip
+    )
 
 
 with notices.shown():

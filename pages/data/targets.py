@@ -6,9 +6,11 @@ import streamlit as st
 
 from pages.shared import adding, collection_list, gallery, notices, state
 from sept_core.figures import inspection as figures
-from sept_core.pipeline import inspecting, projects
+from sept_core.pipeline import collections, inspecting, projects
 
-SHOWN = 14
+LOOKS = ("Images", "Gaps in the pool", "Leaks")
+ALL_LABELS = "all labels"
+PAIRS_SHOWN = 24
 
 
 def draw() -> None:
@@ -17,7 +19,7 @@ def draw() -> None:
     if told := state.kept("told"):
         st.success(told, icon=":material/check:")
         state.keep("told", None)
-    with state.project() as project:
+    with state.WRITING, state.project() as project:
         projects.adopt(project)
         status = projects.status(project)
     targets = {entry["name"]: entry for entry in status["targets"]}
@@ -32,9 +34,9 @@ def draw() -> None:
     with st.expander("Add a target set", expanded=not targets, icon=":material/add:"):
         adding.draw("target", "target set", _added)
     if targets:
-        st.divider()
-        name = state.chosen("target", list(targets), "Look into")
-        _one(name, targets[name], bool(status["encoders"]))
+        st.subheader("Look into it", anchor=False)
+        name = state.chosen("target", list(targets), "Target set")
+        _one(name, targets[name])
 
 
 def _added(sentence: str) -> None:
@@ -42,21 +44,28 @@ def _added(sentence: str) -> None:
     st.rerun()
 
 
-def _one(name: str, entry: dict[str, Any], embedded: bool) -> None:
+def _one(name: str, entry: dict[str, Any]) -> None:
     if entry["waiting"]:
-        st.info(f"{entry['waiting']:,} images have not been embedded yet.")
+        st.info(f"{entry['waiting']:,} images wait to be embedded.", icon=":material/info:")
         st.page_link("pages/data/pool.py", label="Embed them", icon=":material/photo_library:")
+    if entry["rejected"]:
+        _rejected(name)
     if not entry["images"]:
         return
-    images, gaps, leaks = st.tabs(["Images", "Gaps in the pool", "Leaks"])
-    with images:
-        _labels(name)
-    with gaps, notices.shown():
-        if embedded:
-            _gaps(name)
-    with leaks, notices.shown():
-        if embedded:
-            _leaks(name)
+    tabs = st.tabs(LOOKS, key="see", on_change="rerun", bind="query-params")
+    for tab, look in zip(tabs, (_labels, _gaps, _leaks), strict=True):
+        if tab.open:
+            with tab, notices.shown():
+                look(name)
+
+
+def _rejected(name: str) -> None:
+    with state.project() as project:
+        rows = collections.rejected(project, "target")
+    mine = rows.filter([source == name for source in rows["source"].to_pylist()])
+    with st.expander(f"{mine.num_rows:,} rejected files", icon=":material/block:"):
+        titles = {"rel_path": "File", "member": "Member", "reason": "Reason"}
+        st.dataframe(mine.drop_columns("source"), hide_index=True, column_config=titles)
 
 
 def _labels(name: str) -> None:
@@ -67,30 +76,43 @@ def _labels(name: str) -> None:
         {"Label": label or "no label", **{s: found.get(label, 0) for s, found in counted.items()}}
         for label in known
     ]
-    table, shown = st.columns([2, 3])
+    table, shown = st.columns([2, 3], gap="large")
     table.dataframe(rows, hide_index=True)
     with shown:
-        split = state.chosen("split", list(counted), "Split")
-        label = state.chosen("label", list(counted[split]), "Label", {"": "no label"})
+        left, right = st.columns(2)
+        with left:
+            split = state.chosen("split", list(counted), "Split")
+        with right:
+            options = [ALL_LABELS, *counted[split]]
+            label = state.chosen("label", options, "Label", {"": "no label"})
         with state.project() as project:
-            gallery.draw(inspecting.of_label(project, name, split, label, SHOWN))
+            found = inspecting.examples(
+                project, name, split, None if label == ALL_LABELS else label
+            )
+        gallery.draw([uid for uid, _ in found], [told for _, told in found])
 
 
 def _gaps(name: str) -> None:
     with state.project() as project, st.spinner("Comparing with the pool…"):
         found = inspecting.reach(project, name)
     st.plotly_chart(figures.reach(found.edges, found.nearest, found.background), theme="streamlit")
-    st.markdown(
-        f"For **{found.at_random:.0%}** of the searching images the nearest pool image is no "
-        "nearer than 1 in 100 random pool images: for these the pool has a gap."
-    )
+    if found.at_random:
+        st.markdown(
+            f"For **{found.at_random:.0%}** of the searching images the nearest pool image is no "
+            "nearer than 1 in 100 random pool images: there the pool has a gap."
+        )
+    else:
+        st.markdown(
+            "Every searching image has a pool image nearer than 99 in 100 random ones: the pool "
+            "has no clear gap for this target set."
+        )
     st.caption("The images that the pool serves worst, with the similarity of their nearest one")
     uids, similarities = zip(*found.weakest, strict=True)
     gallery.draw(uids, [f"{value:.2f}" for value in similarities])
 
 
 def _leaks(name: str) -> None:
-    with state.project() as project:
+    with state.project() as project, st.spinner("Comparing with the held-out images…"):
         found = inspecting.leaks(project, name)
     if found["state"] == "none":
         st.info("This target set has no held-out images, so there is nothing to guard.")
@@ -102,13 +124,13 @@ def _leaks(name: str) -> None:
     )
     if pairs:
         st.caption("Each pool image, and the held-out image that it repeats")
-        uids = [uid for pair in pairs for uid in (pair["uid"], pair["heldout_uid"])]
-        told = [
-            text
-            for pair in pairs
-            for text in (f"pool · {pair['how']}", f"held out · {pair['distance']:.3g}")
-        ]
-        gallery.draw(uids, told)
+    with st.container(horizontal=True):
+        for pair in pairs[:PAIRS_SHOWN]:
+            with st.container(border=True, width=252):
+                told = [f"pool · {pair['how']}", f"held out · {pair['distance']:.3g}"]
+                gallery.draw([pair["uid"], pair["heldout_uid"]], told)
+    if len(pairs) > PAIRS_SHOWN:
+        st.caption(f"{PAIRS_SHOWN} of {len(pairs):,} pairs.")
 
 
 with notices.shown():

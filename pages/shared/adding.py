@@ -5,11 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import state
+from pages.shared import folder_browser, notices, state
 from sept_core.pipeline import collections, uploading
 
-NAMES = "letters, digits, - _ ."
 PICTURES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "zip", "tar", "tgz"]
+NAMES = "letters, digits, - _ ."
 
 
 def draw(role: str, what: str, on_added: Callable[[str], None]) -> None:
@@ -21,16 +21,17 @@ def draw(role: str, what: str, on_added: Callable[[str], None]) -> None:
         on_added: called with a sentence on what was listed.
     """
     by_path, by_upload = st.tabs(["A folder or archive of this machine", "Upload"])
-    with by_path:
+    with by_path, notices.shown():
+        path = folder_browser.pick(role, "Path")
+        st.caption("A folder, zip, tar, WebDataset shards, list of paths, table or img2dataset.")
         name = st.text_input("Name", key=f"{role} path name", placeholder=NAMES)
-        path = pick_path(role)
         if st.button(f"Add {what}", key=f"{role} add path", type="primary"):
-            _add(role, name, Path(path).expanduser(), on_added)
-    with by_upload:
-        name = st.text_input("Name", key=f"{role} upload name", placeholder=NAMES)
+            _add(role, name, folder_browser.chosen(path), on_added)
+    with by_upload, notices.shown():
         uploads = st.file_uploader(
             "Images, or one zip or tar", PICTURES, accept_multiple_files=True, key=f"{role} files"
         )
+        name = st.text_input("Name", key=f"{role} upload name", placeholder=NAMES)
         if st.button(f"Add {what}", key=f"{role} add upload", type="primary"):
             with state.project() as project, st.spinner("Storing…"):
                 given = [(file.name, file) for file in uploads]
@@ -41,57 +42,14 @@ def draw(role: str, what: str, on_added: Callable[[str], None]) -> None:
 def _add(role: str, name: str, path: Path, on_added: Callable[[str], None]) -> None:
     with st.spinner("Listing files…"), state.WRITING, state.project() as project:
         report = collections.add(project, role, name, path)
-    on_added(f"{name}: {told(report.new, report.changed, report.gone)}.")
+    on_added(f"{name}: {told(report)}.")
 
 
-def told(new: int, changed: int, gone: int) -> str:
-    """What a listing found."""
-    parts = [f"{new:,} new files"]
-    parts += [f"{changed:,} changed"] if changed else []
-    parts += [f"{gone:,} gone"] if gone else []
+def told(report: collections.ScanReport) -> str:
+    """What a listing found: `12 new files, 3 changed, 1 gone`."""
+    parts = [f"{report.new:,} new files"]
+    for word in ("changed", "returned", "gone"):
+        count = getattr(report, word)
+        parts += [f"{count:,} {word}"] if count else []
+    parts += [f"{report.problems:,} listed as rejected"] if report.problems else []
     return ", ".join(parts)
-
-
-def pick_path(key: str) -> str:
-    """A path, typed or found in the folders that the app may show."""
-    box, button = st.columns([7, 1], vertical_alignment="bottom")
-    typed = box.text_input(
-        "Path", state.kept(f"picked {key}") or "", key=f"path {key} {state.kept(f'picked {key}')}",
-        help="A folder, zip, tar, WebDataset shards, list of paths, table, img2dataset output.",
-    )  # fmt: skip
-    with button.popover("Browse", icon=":material/folder_open:"):
-        _browse(key)
-    return str(typed)
-
-
-@st.fragment
-def _browse(key: str) -> None:
-    with state.project() as project:
-        allowed = uploading.roots(project.paths.root)
-    place = state.kept(f"browsing {key}")
-    if not isinstance(place, Path):
-        for root in allowed:
-            if st.button(str(root), key=f"{key} root {root}", icon=":material/folder:"):
-                state.keep(f"browsing {key}", root)
-                st.rerun(scope="fragment")
-        return
-    found = uploading.listing(place, allowed)
-    st.caption(f"{found.folder} · {found.files:,} files")
-    if st.button("Use this folder", key=f"{key} use", type="primary"):
-        _picked(key, found.folder)
-    if st.button("Up", key=f"{key} up", icon=":material/arrow_upward:"):
-        state.keep(f"browsing {key}", found.parent)
-        st.rerun(scope="fragment")
-    with st.container(height=260):
-        for name in found.folders:
-            if st.button(name, key=f"{key} into {name}", icon=":material/folder:", type="tertiary"):
-                state.keep(f"browsing {key}", found.folder / name)
-                st.rerun(scope="fragment")
-        for name in found.archives:
-            if st.button(name, key=f"{key} take {name}", icon=":material/draft:", type="tertiary"):
-                _picked(key, found.folder / name)
-
-
-def _picked(key: str, path: Path) -> None:
-    state.keep(f"picked {key}", str(path))
-    st.rerun()

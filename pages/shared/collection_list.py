@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import adding, state
+from pages.shared import adding, notices, state
 from sept_core.pipeline import collections
 
 COUNTS = {"images": "images", "waiting": "to be read", "rejected": "rejected", "gone": "gone"}
@@ -20,11 +20,11 @@ def draw(role: str, entries: list[dict[str, Any]]) -> None:
     for entry in entries:
         told, menu = st.columns([9, 1], vertical_alignment="center")
         counts = [f"{entry[k]:,} {word}" for k, word in COUNTS.items() if entry[k] or k == "images"]
-        told.markdown(f"**{entry['name']}** · {' · '.join(counts)}")
+        note = f"  \n{entry['note']}" if entry["note"] else ""
+        told.markdown(f"**{entry['name']}** · {' · '.join(counts)}{note}")
         told.caption(f"{entry['kind']} · {entry['path']}")
-        if entry["note"]:
-            told.caption(entry["note"])
-        with menu.popover("Edit", key=f"menu {role} {entry['name']}"):
+        edit = menu.popover("Edit", key=f"menu {role} {entry['name']}", width="stretch")
+        with edit, notices.shown():
             _menu(role, entry)
 
 
@@ -33,19 +33,18 @@ def _menu(role: str, entry: dict[str, Any]) -> None:
     if st.button("List files again", key=f"scan {role} {name}", icon=":material/refresh:"):
         with st.spinner("Listing files…"), state.WRITING, state.project() as project:
             report = collections.scan(project, role, name)
-        state.keep("told", f"{name}: {adding.told(report.new, report.changed, report.gone)}.")
+        state.keep("told", f"{name}: {adding.told(report)}.")
         st.rerun()
     new_name = st.text_input("Name", name, key=f"rename {role} {name}")
     note = st.text_area("Note", entry["note"], key=f"note {role} {name}")
     if st.button("Save", key=f"save {role} {name}"):
         with state.WRITING, state.project() as project:
-            if note != entry["note"]:
-                collections.annotate(project, role, name, note)
+            collections.annotate(project, role, name, note)
             if new_name != name:
                 collections.rename(project, role, name, new_name)
         st.rerun()
     if st.button("Remove…", key=f"remove {role} {name}", icon=":material/delete:"):
-        _confirm(role, name, sum(entry[k] for k in COUNTS))
+        _confirm(role, name, sum(entry[k] for k in ("ok", "waiting", "rejected", "gone")))
 
 
 @st.dialog("Remove from the project")
@@ -55,6 +54,6 @@ def _confirm(role: str, name: str, count: int) -> None:
         "same path again brings them back."
     )
     if st.button(f"Remove {count:,} files", type="primary"):
-        with state.WRITING, state.project() as project:
+        with notices.shown(), state.WRITING, state.project() as project:
             collections.remove(project, role, name)
-        st.rerun()
+            st.rerun()

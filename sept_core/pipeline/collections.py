@@ -11,7 +11,7 @@ import pyarrow as pa
 from sept_core import errors
 from sept_core import sources as readers
 from sept_core import targets as target_layout
-from sept_core.catalogue import sources
+from sept_core.catalogue import images, sources
 from sept_core.catalogue.sources import ScanReport
 from sept_core.pipeline.projects import Project
 
@@ -76,3 +76,8 @@ def remove(project: Project, role: str, name: str) -> int:
 def rejected(project: Project, role: str = "pool") -> pa.Table:
     """Every file that is listed with a reason instead of embedded."""
     return sources.rejected(project.db, role)
+
+
+def metadata_fields(project: Project, role: str = "pool") -> list[str]:
+    """The columns that came with the files of a role."""
+    return images.metadata_fields(project.db, role)

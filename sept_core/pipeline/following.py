@@ -21,15 +21,13 @@ def ask(project: Project) -> None:
 def advance(project: Project) -> JobFolder | None:
     """Take the next step of the chain if it is wanted and nothing of it runs.
 
-    A step that failed or was cancelled ends the chain; `ask` begins it again.
+    After a step that failed or was cancelled the chain waits: for that one to be resumed, or for
+    another embedding.
     """
     if not settings.get(project.db, "following", False):
         return None
     known = [job for job in jobs.all_jobs(project.paths) if job.kind in KINDS]
-    if any(not job.ended for job in known):
-        return None
-    if known and known[0].state != "done":
-        settings.put(project.db, "following", False)
+    if any(not job.ended for job in known) or (known and known[0].state != "done"):
         return None
     if known and known[0].kind == "embed":
         embedding.finish(project, known[0].id)

@@ -25,26 +25,39 @@ def steps(status: dict[str, Any]) -> list[Step]:
     Args:
         status: as `projects.status` gives it.
     """
-    pool, chosen = status["pool"], status["selections"]
-    waiting = _waiting(status)
-    images = f"{pool['images']:,} images of {len(status['sources']):,} sources"
-    embedded = "all embedded" if status["encoders"] else "not embedded"
-    names = ", ".join(target["name"] for target in status["targets"])
-    fresh = sum(not record["older_than_pool"] for record in chosen)
+    fresh = any(not record["older_than_pool"] for record in status["selections"])
+    targets = ", ".join(target["name"] for target in status["targets"])
+    drawn = bool(status["maps"]) and not status["maps"][-1]["older_than_pool"]
     return [
-        Step("Pool", bool(status["encoders"]) and not waiting, (
-            f"{waiting:,} files to embed" if waiting else f"{images}, {embedded}"
-        ) if status["sources"] else "no source yet"),
-        Step("Targets", bool(status["targets"]), names or "no target set yet"),
-        Step("Map", bool(status["maps"]) and not status["maps"][-1]["older_than_pool"],
-             _map(status["maps"])),
-        Step("Retrieve", fresh > 0, f"{len(chosen):,} selections, {fresh:,} of the pool as it is"
-             if chosen else "no selection yet"),
-        Step("Review", status["decisions"] > 0, f"{status['decisions']:,} decisions"),
-        Step("Export", status["exports"] > 0, f"{status['exports']:,} finished"),
-        Step("Pre-train", bool(status["runs"]), f"{len(status['runs']):,} runs"),
-        Step("Evaluate", status["evaluations"] > 0, f"{status['evaluations']:,} finished"),
-    ]  # fmt: skip
+        Step("Pool", bool(status["encoders"]) and not _waiting(status), _pool(status)),
+        Step("Targets", bool(status["targets"]), targets or "no target set yet"),
+        Step("Map", drawn, _map(status["maps"])),
+        Step("Retrieve", fresh, _selections(status["selections"], fresh=fresh)),
+        Step("Review", status["decisions"] > 0, _count(status["decisions"], "decision")),
+        Step("Export", status["exports"] > 0, _count(status["exports"], "export")),
+        Step("Pre-train", bool(status["runs"]), _count(len(status["runs"]), "run")),
+        Step("Evaluate", status["evaluations"] > 0, _count(status["evaluations"], "evaluation")),
+    ]
+
+
+def _count(number: int, word: str) -> str:
+    """`no run yet`, `1 run`, `1,200 runs`."""
+    return f"{number:,} {word}{'s' if number != 1 else ''}" if number else f"no {word} yet"
+
+
+def _pool(status: dict[str, Any]) -> str:
+    if not status["sources"]:
+        return "no source yet"
+    pool, waiting = status["pool"], _waiting(status)
+    parts = [f"{_count(pool['images'], 'image')} in {_count(len(status['sources']), 'source')}"]
+    parts += [f"{waiting:,} files to embed"] if waiting else []
+    parts += [f"{pool['rejected']:,} rejected files"] if pool["rejected"] else []
+    return " · ".join(parts)
+
+
+def _selections(chosen: list[dict[str, Any]], *, fresh: bool) -> str:
+    told = _count(len(chosen), "selection")
+    return told if fresh or not chosen else f"{told}, older than the pool"
 
 
 def _map(maps: list[dict[str, Any]]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sept_core import errors
+from sept_core import targets as target_layout
 from sept_core.catalogue import images, sources
 from sept_core.pipeline import curation, guarding, preparation, projects
 from sept_core.pipeline.curation import Request
@@ -20,6 +21,9 @@ QUALITY = ("brightness", "contrast", "sharpness", "entropy")
 BINS = 50
 EXTREMES = 12
 LARGEST = 5
+EXAMPLES = 60
+FEW = 4
+"""Images of each label where all labels are shown."""
 
 
 @dataclass(frozen=True)
@@ -77,20 +81,34 @@ def copies(project: Project) -> dict[str, Any]:
 
 
 def labels(project: Project, target: str) -> dict[str, dict[str, int]]:
-    """Images by split and label; no label is an empty text."""
+    """Images by split, those for searching first, and label; no label is an empty text."""
     record = sources.find(project.db, "target", target)
     counted: dict[str, Counter[str]] = {}
-    for split in sources.splits(project.db, record.id):
+    for split in sorted(sources.splits(project.db, record.id), key=_heldout_last):
         rows = images.labelled(project.db, record.id, (split,))["label"].to_pylist()
         counted[split] = Counter(label or "" for label in rows)
     return {split: dict(sorted(found.items())) for split, found in counted.items()}
 
 
-def of_label(project: Project, target: str, split: str, label: str, count: int) -> list[str]:
-    """The first images of a label in a split."""
+def _heldout_last(split: str) -> tuple[bool, str]:
+    return split in target_layout.HELDOUT_SPLITS, split
+
+
+def examples(project: Project, target: str, split: str, label: str | None) -> list[tuple[str, str]]:
+    """Uids in a split with their labels: some of one label, or a few of each for None."""
     record = sources.find(project.db, "target", target)
     rows = images.labelled(project.db, record.id, (split,)).to_pylist()
-    return [row["uid"] for row in rows if (row["label"] or "") == label][:count]
+    most, taken = (FEW if label is None else EXAMPLES), Counter[str]()
+    found = []
+    for uid, own in sorted(((row["uid"], row["label"] or "") for row in rows), key=_by_label):
+        if label in (None, own) and taken[own] < most:
+            taken[own] += 1
+            found.append((uid, own))
+    return found[:EXAMPLES]
+
+
+def _by_label(pair: tuple[str, str]) -> str:
+    return pair[1]
 
 
 @dataclass(frozen=True)

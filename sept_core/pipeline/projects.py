@@ -210,8 +210,19 @@ def delete(folder: Path) -> None:
         NotFoundError: the folder is no project.
         BusyError: it is in use, or a job is still running in it.
     """
-    with opened(folder) as project:
-        running = [job.title for job in jobs.all_jobs(project.paths) if not job.ended]
+    check_idle(folder)
+    with opened(folder):
+        pass  # refuses while another process holds it
+    shutil.rmtree(folder)
+
+
+def check_idle(folder: Path) -> None:
+    """Refuse while a job of the project runs or waits.
+
+    Raises:
+        NotFoundError: the folder is no project.
+        BusyError: one does; the message names them.
+    """
+    running = [job.title for job in jobs.all_jobs(paths_of(folder)) if not job.ended]
     if running:
         raise errors.BusyError(f"{folder} still runs {', '.join(running)}; cancel that first.")
-    shutil.rmtree(folder)

@@ -37,13 +37,15 @@ def test_the_pool_is_described(project: Path) -> None:
         copies = inspecting.copies(opened)
         reach = inspecting.reach(opened, "toys")
         labels = inspecting.labels(opened, "toys")
-        shown = inspecting.of_label(opened, "toys", "train", "red", 3)
+        red = inspecting.examples(opened, "toys", "train", "red")
+        each = inspecting.examples(opened, "toys", "train", None)
     assert all(spread.counts.sum() == 161 for spread in spreads.values())
     assert copies["exact"] == 1 and copies["groups"] >= 1
     assert reach.nearest.sum() == 12 and 0 <= reach.at_random <= 1
     assert [s for _, s in reach.weakest] == sorted(s for _, s in reach.weakest)
     assert labels == {"test": {"blue": 4, "red": 5}, "train": {"blue": 6, "red": 6}}
-    assert len(shown) == 3
+    assert len(set(red)) == 6 and {label for _, label in red} == {"red"}
+    assert [label for _, label in each] == ["blue"] * 4 + ["red"] * 4
 
 
 def test_known_projects_are_listed_latest_first(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_each_stage_leads_to_the_next(stage: int) -> None:
 
 
 def test_steps_are_done_one_after_the_other() -> None:
-    status = EMPTY | {"pool": {"waiting": 0, "images": 9}, "maps": [], "exports": 0}
+    status = EMPTY | {"pool": {"waiting": 0, "images": 9, "rejected": 2}, "maps": [], "exports": 0}
     status |= {"evaluations": 0}
     assert not any(step.done for step in guidance.steps(status))
     done = guidance.steps(
@@ -56,4 +56,5 @@ def test_steps_are_done_one_after_the_other() -> None:
         }
     )
     assert all(step.done for step in done)
+    assert done[0].told == "9 images in 1 source · 2 rejected files"
     assert [step.name for step in done][:2] == ["Pool", "Targets"]

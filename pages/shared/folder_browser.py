@@ -1,0 +1,108 @@
+"""A path of this machine, typed or looked up in the folders that the app may use."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.shared import notices, state
+from sept_core import errors
+from sept_core.pipeline import uploading
+
+
+def pick(key: str, label: str, *, archives: bool = True, start: Path | None = None) -> str:
+    """Draw the field and its browser; what stands in the field.
+
+    Args:
+        key: of this field.
+        label: above it.
+        archives: whether files that can be a source are offered beside folders.
+        start: the path that the field begins with.
+    """
+    if state.kept(_typed(key)) is None and start is not None:
+        state.keep(_typed(key), str(start))
+    box, button = st.columns([7, 1.3], vertical_alignment="bottom")
+    menu = button.popover(
+        "Browse", icon=":material/folder_open:", width="stretch", key=_menu(key), on_change="rerun"
+    )
+    if menu.open:
+        with menu:
+            _browse(key, archives)
+    return str(box.text_input(label, key=_typed(key)))
+
+
+def chosen(text: str) -> Path:
+    """The path that was picked, if the app may use it.
+
+    Raises:
+        InputError: it is empty or outside the allowed folders, links followed.
+    """
+    if not text.strip():
+        raise errors.InputError("Choose a folder first: type its path, or browse.")
+    folder = Path(text.strip()).expanduser().absolute()
+    uploading.check_allowed(folder, _roots())
+    return folder
+
+
+def _roots() -> list[Path]:
+    return uploading.roots(state.folder())
+
+
+@st.fragment
+def _browse(key: str, archives: bool) -> None:
+    if state.kept(f"picked:{key}"):
+        state.keep(f"picked:{key}", False)
+        st.rerun()
+    with notices.shown():
+        place = state.kept(f"place:{key}")
+        if isinstance(place, Path):
+            _folder(key, place, archives)
+        else:
+            for root in _roots():
+                _button(key, str(root), root)
+
+
+def _folder(key: str, place: Path, archives: bool) -> None:
+    try:
+        found = uploading.listing(place, _roots())
+    finally:
+        _button(key, "Up", place.parent if place not in _roots() else None, "arrow_upward")
+    st.caption(f"{found.folder} · {found.files:,} files")
+    st.button("Use this folder", key=f"{key} use", on_click=_use, args=(key, found.folder))
+    with st.container(height=260, border=False):
+        for name in found.folders:
+            _button(key, name, found.folder / name)
+        for name in found.archives if archives else []:
+            st.button(
+                name,
+                key=f"{key} take {name}",
+                icon=":material/draft:",
+                type="tertiary",
+                on_click=_use,
+                args=(key, found.folder / name),
+            )
+
+
+def _button(key: str, label: str, place: Path | None, icon: str = "folder") -> None:
+    """Goes to a folder; None is the list of roots."""
+    st.button(
+        label,
+        key=f"{key} to {label}",
+        icon=f":material/{icon}:",
+        type="tertiary",
+        on_click=state.keep,
+        args=(f"place:{key}", place),
+    )
+
+
+def _use(key: str, path: Path) -> None:
+    state.keep(_typed(key), str(path))
+    state.keep(_menu(key), False)
+    state.keep(f"picked:{key}", True)
+
+
+def _typed(key: str) -> str:
+    return f"path:{key}"
+
+
+def _menu(key: str) -> str:
+    return f"browser:{key}"
