@@ -1,8 +1,8 @@
 /* The review grid: a virtual list of images, judged by keyboard.
 
    In (data): selection, sheet (URL), query (names the project in URLs), marks, acknowledged, fresh, error.
-   Out (state "outbox"): {selection, steps: [[client, number, action, uids], …]}, every step that
-   is not acknowledged yet. A step stays in `pending`, and in sessionStorage through a reload,
+   Out (state): "asked", the uid to decide on with a scope; "outbox", {selection, steps:
+   [[client, number, action, uids], …]}, every step that is not acknowledged yet. A step stays in `pending`, and in sessionStorage through a reload,
    until the server says that it is on disk; only with nothing pending are the server's marks
    taken over. Text goes through textContent only. */
 
@@ -23,7 +23,7 @@ export default function (component) {
     grid = new Grid(parentElement.querySelector(".sept-grid"));
     grids.set(parentElement, grid);
   }
-  grid.update(data, (value) => setStateValue("outbox", value));
+  grid.update(data, setStateValue);
   return () => grid.detach();
 }
 
@@ -80,7 +80,7 @@ class Grid {
     this.keys = element("div", "keys");
     for (const [key, does] of [
       ["← ↑ ↓ →", "move"], ["x", "veto"], ["k", "keep"], ["p", "pin"], ["z", "undo"],
-      ["shift", "range"], ["a", "all visible"], ["space", "zoom"],
+      ["shift", "range"], ["a", "all visible"], ["space", "zoom"], ["s", "scope"],
     ]) {
       this.keys.append(element("kbd", "", key), element("span", "", does));
     }
@@ -172,16 +172,16 @@ class Grid {
     const columns = Math.max(2, Math.floor(width / (LEAST_SIDE + GAP)));
     this.rowHeight = Math.floor(width / columns);
     this.canvas.style.setProperty("--side", this.rowHeight - GAP + "px");
-    const byTarget = this.url.includes("/by-target/");
+    const divided = this.sheet.sections.length > 0;
     this.rows = [];
     this.rowOf = new Int32Array(this.sheet.uids.length);
     this.sheet.uids.forEach((_, item) => {
-      const target = byTarget ? this.sheet.target[item] : null;
+      const section = this.sheet.section[item];
       const last = this.rows[this.rows.length - 1];
-      const room = columns - (byTarget ? 1 : 0);
-      if (!last || last.count === room || last.target !== target) {
-        const head = byTarget && (!last || last.target !== target);
-        this.rows.push({ first: item, count: 0, target, head, byTarget });
+      const room = columns - (divided ? 1 : 0);
+      if (!last || last.count === room || last.section !== section) {
+        const head = divided && (!last || last.section !== section);
+        this.rows.push({ first: item, count: 0, section, head, divided });
       }
       this.rows[this.rows.length - 1].count += 1;
       this.rowOf[item] = this.rows.length - 1;
@@ -218,7 +218,7 @@ class Grid {
     const row = this.rows[number];
     const made = element("div", "row");
     made.style.transform = `translateY(${number * this.rowHeight + GAP}px)`;
-    if (row.byTarget) made.append(this.targetCell(row));
+    if (row.divided) made.append(this.sectionCell(row));
     for (let item = row.first; item < row.first + row.count; item += 1) {
       const tile = element("div", "tile");
       tile.dataset.row = item;
@@ -234,14 +234,13 @@ class Grid {
     this.drawn.set(number, made);
   }
 
-  targetCell(row) {
+  /** What the images beside it have in common: their target image, or a cluster's name. */
+  sectionCell(row) {
     const cell = element("div", "target");
-    if (row.head && row.target >= 0) {
-      cell.append(picture("/thumbnails/" + this.sheet.targets[row.target] + this.query, "Target image"));
-      cell.append(element("span", "label", "target"));
-    } else if (row.head) {
-      cell.append(element("span", "label", "pinned or filled"));
-    }
+    if (!row.head) return cell;
+    const { uid, label } = this.sheet.sections[row.section];
+    if (uid) cell.append(picture("/thumbnails/" + uid + this.query, "Target image"));
+    cell.append(element("span", "label", label));
     return cell;
   }
 
@@ -300,6 +299,7 @@ class Grid {
     if (key in ACTIONS) this.decide(ACTIONS[key]);
     else if (key === "z") this.undo();
     else if (key === "a") this.chooseVisible();
+    else if (key === "s") this.post("asked", this.sheet.uids[this.cursor] + " " + Date.now());
     else if (key === " ") this.zoom.dialog.open ? this.zoom.dialog.close() : this.openZoom();
     else if (!this.moveBy(key, event.shiftKey)) return;
     event.preventDefault();
@@ -384,7 +384,7 @@ class Grid {
     this.late = false;
     this.error = null;
     // `at` makes a repeated outbox a change, so that the server sees it again.
-    this.post({ selection: this.outbox.selection, steps: this.outbox.pending, at: Date.now() });
+    this.post("outbox", { selection: this.outbox.selection, steps: this.outbox.pending, at: Date.now() });
     if (this.sheet) this.tell();
   }
 

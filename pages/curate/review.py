@@ -5,12 +5,23 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import grid, notices, state
+from pages.shared import gallery, grid, notices, state
 from sept_core import errors
-from sept_core.pipeline import curation, reviewing
+from sept_core.pipeline import curation, deciding, reviewing
 
 GRID = "review_grid"
-ORDERS = {"by-target": "By target", "by-doubt": "By doubt"}
+ORDERS = {
+    "by-target": "By target",
+    "by-doubt": "By doubt",
+    "by-cluster": "By cluster",
+    "audit": "Audit a random sample",
+}
+SCOPES = {
+    "image": "This image",
+    "group": "Its near-duplicates",
+    "cluster": "Its cluster on the map",
+    "radius": "All pool images as similar as…",
+}
 
 
 def draw() -> None:
@@ -45,7 +56,8 @@ def _label(records: dict[str, dict[str, Any]]) -> dict[str, str]:
 def _reviewer(selection: str, order: str) -> None:
     """The grid and what follows from its decisions; the rest of the page stays as it is."""
     with notices.shown(), state.project() as project:
-        _toolbar(curation.find(project, selection), order)
+        record = curation.find(project, selection)
+        _toolbar(record, order)
         position = _doubt_position(selection) if order == "by-doubt" else 0
         grid.draw(
             GRID,
@@ -59,7 +71,14 @@ def _reviewer(selection: str, order: str) -> None:
                 "error": state.kept("not saved"),
             },
             _save,
+            _asked,
         )
+        if uid := state.kept("scope of"):
+            state.keep("scope of", None)
+            _scope(record, str(uid))
+        if order == "audit":
+            _audit(selection)
+        _history(record["targets"])
 
 
 def _save() -> None:
@@ -74,6 +93,106 @@ def _save() -> None:
     except errors.SeptError as raised:
         problem = str(raised)
     state.keep("not saved", problem)
+
+
+def _asked() -> None:
+    state.keep("scope of", grid.asked(GRID))
+
+
+@st.dialog("Decide with a scope", width="large")
+def _scope(record: dict[str, Any], uid: str) -> None:
+    """One decision on everything that belongs to an image, counted before it is made."""
+    scope = st.radio("Scope", list(SCOPES), format_func=SCOPES.get, horizontal=True)
+    least = None
+    if scope == "radius":
+        least = st.slider("Least cosine similarity to this image", 0.0, 1.0, 0.6, 0.01)
+    targets, encoder = record["targets"], record["encoder_id"]
+    with notices.shown(), state.project() as project:
+        uids = deciding.preview(
+            project, targets, [uid], scope, encoder=encoder, least_similarity=least
+        )
+        st.markdown(f"**{len(uids):,}** images of the pool:")
+        gallery.draw(uids, height=240)
+        reason = st.text_input("Reason")
+        for column, action in zip(st.columns(3), reviewing.ACTIONS, strict=True):
+            label = f"{action.capitalize()} {len(uids):,}"
+            if column.button(label, width="stretch", key=f"scope {action}"):
+                with state.WRITING:
+                    deciding.decide(project, targets, action, uids, scope=scope, reason=reason)
+                st.rerun()
+
+
+def _audit(selection: str) -> None:
+    """The precision so far; keeps and vetoes on the sample are the judgement."""
+    with state.project() as project:
+        found = deciding.audit_plan(project, selection)
+    left = len(found["to_judge"])
+    st.markdown(
+        f"**{len(found['uids']) - left:,}** of {len(found['uids']):,} judged: keep what is right, "
+        "veto what is wrong."
+    )
+    if found["precision"]:
+        st.dataframe(
+            [
+                {
+                    "Budget": row["budget"],
+                    "Precision": f"{row['estimate']:.1%}",
+                    "95% interval": f"{row['low']:.1%} to {row['high']:.1%}",
+                    "Judged": row["judged"],
+                }
+                for row in found["precision"]
+            ],
+            hide_index=True,
+        )
+
+
+def _history(targets: list[str]) -> None:
+    with st.expander("History of decisions", icon=":material/history:"):
+        with state.project() as project:
+            events = deciding.history(project, targets)[::-1]
+            who = deciding.who(project)
+        name = st.text_input("Your name, as decisions are signed", who)
+        if name != who:
+            with state.WRITING, state.project() as project:
+                deciding.sign_as(project, name)
+        if not events:
+            st.caption("None yet.")
+            return
+        rows = st.dataframe(
+            [
+                {
+                    "No.": event["position"],
+                    "When": event["at"],
+                    "Who": event["who"],
+                    "Decision": event["action"],
+                    "Scope": event["scope"],
+                    "Images": len(event["uids"]),
+                    "Reason": event["reason"],
+                    "Stands": event["stands"],
+                }
+                for event in events
+            ],
+            hide_index=True, on_select="rerun", selection_mode="single-row", key="history",
+        )["selection"]["rows"]  # fmt: skip
+        _undo(targets, events, rows)
+
+
+def _undo(targets: list[str], events: list[dict[str, Any]], rows: list[int]) -> None:
+    back, again, told = st.columns([2, 1, 5], vertical_alignment="center")
+    if rows:
+        to = events[rows[0]]["position"]
+        later = sum(e["stands"] and e["action"] != "undo" for e in events if e["position"] > to)
+        label = f"Undo {later:,} decisions after no. {to}"
+        if back.button(label, disabled=not later, width="stretch"):
+            with state.WRITING, state.project() as project:
+                deciding.undo(project, targets, to=to)
+            st.rerun()
+    else:
+        told.caption("Tick a decision to undo all that came after it.")
+    if again.button("Redo", width="stretch", help="Take the latest undo back."):
+        with state.WRITING, state.project() as project:
+            deciding.undo(project, targets, redo=True)
+        st.rerun()
 
 
 def _doubt_position(selection: str) -> int:
@@ -95,6 +214,10 @@ def _toolbar(record: dict[str, Any], order: str) -> None:
         told.caption(f"Made again: {churn}")
     else:
         told.caption("This selection obeys every decision so far.")
+    if went := state.kept(f"went:{selection}"):
+        assert isinstance(went, list)
+        with st.popover(f"Show the {len(went):,} that went"):
+            gallery.draw(went, height=300)
     if order == "by-doubt" and rank.button("Rank again", width="stretch"):
         state.keep(f"doubt:{selection}", None)
     if again.button(
@@ -113,6 +236,7 @@ def _make_again(selection: str) -> None:
         made = curation.again(project, selection)
     came, went = made["churn"]["came"], made["churn"]["went"]
     state.keep(f"came:{made['selection']}", list(came))
+    state.keep(f"went:{made['selection']}", list(went))
     state.keep(
         f"churn:{made['selection']}",
         f"{len(came):,} images came (marked new), {len(went):,} went.",

@@ -31,7 +31,9 @@ class Sent:
     steps: list[reviewing.Step]
 
 
-def draw(key: str, data: dict[str, Any], on_sent: Callable[[], None]) -> None:
+def draw(
+    key: str, data: dict[str, Any], on_sent: Callable[[], None], on_asked: Callable[[], None]
+) -> None:
     """Draw the grid.
 
     Args:
@@ -39,8 +41,17 @@ def draw(key: str, data: dict[str, Any], on_sent: Callable[[], None]) -> None:
         data: `selection`, `sheet` (its URL), `marks` (uid to action), `acknowledged` (client to
             number), `fresh` (uids that a new selection brought), `error` (why saving failed).
         on_sent: called before the next run when steps came in; see `sent`.
+        on_asked: called before the next run when a scope was asked for; see `asked`.
     """
-    _render(key=key, data=data, height="content", on_outbox_change=on_sent)
+    _render(
+        key=key, data=data, height="content", on_outbox_change=on_sent, on_asked_change=on_asked
+    )
+
+
+def asked(key: str) -> str | None:
+    """The image that was last to be decided on with a scope."""
+    value: Any = state.component_value(key, "asked")
+    return str(value).partition(" ")[0] if value else None
 
 
 def sent(key: str) -> Sent | None:

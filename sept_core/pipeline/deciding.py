@@ -157,6 +157,24 @@ def history(project: Project, targets: Sequence[str]) -> list[dict[str, Any]]:
     return [asdict(event) | {"stands": event.position in standing} for event in events]
 
 
+def who(project: Project) -> str:
+    """The name that decisions are signed with unless another is given."""
+    name: str = settings.get(project.db, "who", "unknown")
+    return name
+
+
+def sign_as(project: Project, name: str) -> None:
+    """Sign decisions with another name from now on.
+
+    Raises:
+        InputError: the name is empty or longer than 100 characters.
+    """
+    wanted = " ".join(name.split())
+    if not 1 <= len(wanted) <= 100:
+        raise errors.InputError("A name has 1 to 100 characters.")
+    settings.put(project.db, "who", wanted)
+
+
 def suggest(project: Project, selection_id: str, count: int = 50) -> dict[str, Any]:
     """Which picks to look at next, most doubtful first; nothing is decided."""
     record = curation.find(project, selection_id)

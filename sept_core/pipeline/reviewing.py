@@ -11,20 +11,24 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from sept_core import errors, features, files, review, suggestions
+from sept_core import audit, errors, features, files, review, suggestions
 from sept_core.catalogue import connection, decisions, selections, settings, sources
 from sept_core.pipeline import curation, deciding
 from sept_core.pipeline.projects import Project
 
-ORDERS = ("by-target", "by-doubt")
+ORDERS = ("by-target", "by-doubt", "by-cluster", "audit")
+AUDITED = 100
+"""Images of an audit's sample, the same as `deciding.audit_plan` draws."""
+
 ACTIONS = ("veto", "keep", "pin")
 CLIENTS_REMEMBERED = 50
 
 
 @dataclass(frozen=True)
 class Order:
-    """`by-target`, or `by-doubt` as the log of decisions stood at `position`."""
+    """One of `ORDERS`; `by-doubt` as the log of decisions stood at `position`."""
 
     name: str
     position: int = 0
@@ -55,9 +59,11 @@ def choices(project: Project) -> dict[str, list[dict[str, Any]]]:
 
 
 def sheet(project: Project, selection_id: str, order: Order) -> dict[str, Any]:
-    """Every image of a selection in the order of review, column by column.
+    """Images of a selection in the order of review, column by column.
 
-    `target` gives the row of each image's target in `targets`, −1 for pins and fills.
+    All of them; in the order `audit` only its random sample. `target` gives the row of each
+    image's target in `targets`, −1 for pins and fills; `section` that of what it stands under in
+    `sections` (uid of a target image or null, label), −1 where nothing is divided.
 
     Raises:
         NotFoundError: there is no such selection or order.
@@ -66,10 +72,7 @@ def sheet(project: Project, selection_id: str, order: Order) -> dict[str, Any]:
     picks = curation.picks(project, selection_id)
     if order.name not in ORDERS:
         raise errors.NotFoundError(f"No order {order.name!r}; use one of {', '.join(ORDERS)}.")
-    if order.name == "by-target":
-        rows, method = _by_target(picks), "nearest to its target first"
-    else:
-        rows, method = _by_doubt(project, record, picks, order.position)
+    rows, method = _ordered(project, record, picks, order)
     picks = picks.take(pa.array(rows))
     owners = picks["target_uid"].to_pylist()
     targets = list(dict.fromkeys(uid for uid in owners if uid))
@@ -84,7 +87,64 @@ def sheet(project: Project, selection_id: str, order: Order) -> dict[str, Any]:
         "phase": picks["phase"].to_pylist(),
         "group": picks["dup_group"].to_pylist(),
         "method": method,
+        **_sections(project, record, picks, order, targets, places),
     }
+
+
+def _ordered(
+    project: Project, record: dict[str, Any], picks: pa.Table, order: Order
+) -> tuple[np.ndarray, str]:
+    """Rows of the picks, and how they were ordered in a few words."""
+    if order.name == "by-target":
+        return _by_target(picks), "nearest to its target first"
+    if order.name == "by-doubt":
+        return _by_doubt(project, record, picks, order.position)
+    if order.name == "by-cluster":
+        clusters = _clusters(project, record, picks)
+        return np.lexsort((np.arange(picks.num_rows), clusters)), "by cluster of the map"
+    uids = picks["uid"].to_pylist()
+    places = {uid: row for row, uid in enumerate(uids)}
+    sample = audit.plan(uids, AUDITED, 0).uids
+    return np.array([places[uid] for uid in sample], np.int64), "a random sample to judge"
+
+
+def _clusters(project: Project, record: dict[str, Any], picks: pa.Table) -> np.ndarray:
+    """(n,) the cluster of each pick on the map.
+
+    Raises:
+        InputError: the map has not been drawn.
+    """
+    path = project.paths.map(record["encoder_id"]) / "map.parquet"
+    if not path.exists():
+        raise errors.InputError("Clusters come with the map; draw it on the Map page first.")
+    table = pq.read_table(path, columns=["uid", "cluster"])
+    known = dict(zip(table["uid"].to_pylist(), table["cluster"].to_pylist(), strict=True))
+    return np.array([known.get(uid, -1) for uid in picks["uid"].to_pylist()], np.int64)
+
+
+def _sections(
+    project: Project,
+    record: dict[str, Any],
+    picks: pa.Table,
+    order: Order,
+    targets: list[str],
+    places: dict[str, int],
+) -> dict[str, Any]:
+    if order.name == "by-target":
+        sections: list[dict[str, Any]] = [{"uid": uid, "label": "target"} for uid in targets]
+        sections.append({"uid": None, "label": "pinned or filled"})
+        own = [places.get(uid, len(targets)) for uid in picks["target_uid"].to_pylist()]
+    elif order.name == "by-cluster":
+        clusters = _clusters(project, record, picks)
+        names, inverse, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+        sections = [
+            {"uid": None, "label": f"cluster {name} · {count}" if name >= 0 else "no cluster"}
+            for name, count in zip(names.tolist(), counts.tolist(), strict=True)
+        ]
+        own = inverse.tolist()
+    else:
+        sections, own = [], [-1] * picks.num_rows
+    return {"sections": sections, "section": own}
 
 
 def _by_target(picks: pa.Table) -> np.ndarray:
@@ -123,8 +183,8 @@ def marks(project: Project, selection_id: str) -> dict[str, str]:
     """The standing decision on each image of a selection that has one: uid to action."""
     record = curation.find(project, selection_id)
     state = review.replay(decisions.events(project.db, record["target_ids"]))
-    uids = curation.picks(project, selection_id)["uid"].to_pylist()
-    return {uid: state.decisions[uid].action for uid in uids if uid in state.decisions}
+    known = _known(project, record["id"])
+    return {uid: d.action for uid, d in state.decisions.items() if uid in known}
 
 
 def position(project: Project) -> int:
@@ -148,7 +208,7 @@ def apply(project: Project, selection_id: str, steps: Sequence[Step]) -> None:
         InputError: a step is about an image that is not in the selection, or no such action.
     """
     record = curation.find(project, selection_id)
-    known = set(curation.picks(project, selection_id)["uid"].to_pylist())
+    known = _known(project, record["id"])
     with connection.transaction(project.db):
         done = acknowledged(project)
         for step in steps:
@@ -161,7 +221,20 @@ def apply(project: Project, selection_id: str, steps: Sequence[Step]) -> None:
         settings.put(project.db, "acknowledged", {client: done[client] for client in recent})
 
 
-def _apply_step(project: Project, targets: list[str], step: Step, known: set[str]) -> None:
+_picked: dict[str, frozenset[str]] = {}
+
+
+def _known(project: Project, selection_id: str) -> frozenset[str]:
+    """The images of a selection, kept for the next batch of steps: an id names its picks."""
+    key = f"{project.paths.root}/{selection_id}"
+    if key not in _picked:
+        while len(_picked) >= 4:
+            _picked.pop(next(iter(_picked)))
+        _picked[key] = frozenset(curation.picks(project, selection_id)["uid"].to_pylist())
+    return _picked[key]
+
+
+def _apply_step(project: Project, targets: list[str], step: Step, known: frozenset[str]) -> None:
     if step.action == "undo":
         with suppress(errors.InputError):  # nothing left to undo is what the reviewer sees, too
             deciding.undo(project, targets)
