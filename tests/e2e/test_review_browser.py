@@ -1,108 +1,19 @@
 """Review in a real browser: keys, saving, reload; and nothing leaves the machine."""
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browser_app import PATIENCE, needs_chromium, open_grid, running, wait_until_saved
+from playwright.sync_api import Page, expect
 from small_project import sept
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
-PATIENCE = 120_000  # ms; a shared machine may be slow, a hang is still found
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="needs chromium; CI must have it"
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert CHROMIUM, "no chromium on this machine"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@contextmanager
-def running(project: Path) -> Iterator[str]:
-    """The app on a free port; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    environment = os.environ | {"SEPT_PROJECT": str(project)}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as server:
-        address = f"http://127.0.0.1:{port}"
-        try:
-            wait_until_up(server, address)
-            yield address
-        finally:
-            server.terminate()
-
-
-def wait_until_up(server: subprocess.Popen[bytes], address: str) -> None:
-    deadline = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the app ended"
-        try:
-            urllib.request.urlopen(address + "/_stcore/health", timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail("the app did not start")
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that records requests to other hosts and errors of its scripts."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    opened = context.new_page()
-    strangers: list[str] = []
-    problems: list[str] = []
-
-    def note(url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
-            strangers.append(url)
-
-    opened.on("request", lambda request: note(request.url))
-    opened.on("websocket", lambda channel: note(channel.url))
-    opened.on("pageerror", lambda problem: problems.append(str(problem)))
-    yield opened
-    context.close()
-    assert strangers == []
-    assert problems == []
+pytestmark = needs_chromium
 
 
 def select(project: Path) -> str:
     made = sept("select", project, "--target", "toys", "--budget", 30, "--json")
     assert made.returncode == 0, made.stderr
     return str(json.loads(made.stdout)["selection"])
-
-
-def open_grid(page: Page, url: str) -> None:
-    page.goto(url)
-    page.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
-
-
-def wait_until_saved(page: Page) -> None:
-    expect(page.locator(".status")).to_have_attribute("data-state", "saved", timeout=PATIENCE)
 
 
 def marks(page: Page) -> list[str]:

@@ -1,0 +1,124 @@
+"""The whole job by mouse and keyboard alone: from two folders of images to a trained network."""
+
+import json
+import os
+from pathlib import Path
+from shutil import make_archive
+
+import pytest
+from browser_app import PATIENCE, needs_chromium, open_grid, running, wait_until_saved
+from playwright.sync_api import Page, expect
+from small_project import sept
+
+pytestmark = needs_chromium
+
+
+def go(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).first.click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=PATIENCE)
+
+
+def fill(page: Page, label: str, value: str) -> None:
+    """Type into the visible field and let the page take it in."""
+    field = page.get_by_label(label, exact=True).and_(page.locator("input:visible")).first
+    field.fill(value)
+    field.press("Enter")
+    expect(field).to_have_value(value)
+
+
+def add(page: Page, what: str, name: str, path: Path) -> None:
+    fill(page, "Path", str(path))
+    fill(page, "Name", name)
+    page.get_by_role("button", name=f"Add {what}").first.click()
+    expect(page.get_by_text("new files")).to_be_visible(timeout=PATIENCE)
+
+
+def make_project(page: Page, folder: Path) -> None:
+    fill(page, "Name", folder.name)
+    fill(page, "Inside", str(folder.parent))
+    page.get_by_role("button", name="Make the project").click()
+    expect(page.get_by_role("heading", name=folder.name)).to_be_visible(timeout=PATIENCE)
+
+
+def embed(page: Page) -> None:
+    """Start, reload in the middle, and wait until everything that follows is done too."""
+    go(page, "Pool")
+    page.get_by_role("button", name="Embed", exact=True).click()
+    expect(page.get_by_text("Embedding with classic").first).to_be_visible(timeout=PATIENCE)
+    page.reload()
+    expect(page.get_by_text("Drawing the map").first).to_be_visible(timeout=3 * PATIENCE)
+    expect(page.get_by_text("Drawing the map")).to_have_count(0, timeout=PATIENCE)
+
+
+def lasso(page: Page) -> None:
+    go(page, "Map")
+    page.wait_for_selector(".sept-map[data-ready]", timeout=PATIENCE)
+    box = page.locator(".sept-map .overlay").bounding_box()
+    assert box
+    left, top = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    reach = box["height"] / 2 - 4
+    page.mouse.move(left - reach, top - reach)
+    page.mouse.down()
+    for dx, dy in ((reach, -reach), (reach, reach), (-reach, reach), (-reach, 0)):
+        page.mouse.move(left + dx, top + dy)
+    page.mouse.up()
+    expect(page.get_by_text("161 images in the area")).to_be_visible(timeout=PATIENCE)
+
+
+def test_from_folders_to_a_trained_network(
+    page: Page, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEPT_ROOTS", os.pathsep.join([str(tmp_path), str(small_data)]))
+    zipped = Path(make_archive(str(tmp_path / "toys"), "zip", small_data / "target"))
+    folder = tmp_path / "job"
+    with running() as address:
+        page.goto(address)
+        make_project(page, folder)
+        go(page, "Pool")
+        add(page, "source", "shapes", small_data / "pool")
+        go(page, "Targets")
+        add(page, "target set", "toys", zipped)
+        embed(page)
+        lasso(page)
+        go(page, "Retrieve")
+        page.get_by_role("button", name="Select", exact=True).click()
+        page.get_by_role("link", name="Review it").click()
+        page.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
+        page.locator(".view").focus()
+        for _ in range(20):
+            page.keyboard.press("x")
+        page.keyboard.press("z")
+        wait_until_saved(page)
+        expect(page.get_by_text("19 vetoed")).to_be_visible()
+        url = page.url
+    with running(folder) as address:  # the app is started again in the middle of the review
+        open_grid(page, address + "/" + url.split("/", 3)[3])
+        expect(page.get_by_text("19 vetoed")).to_be_visible(timeout=PATIENCE)
+        page.get_by_role("button", name="Make again").click()
+        expect(page.get_by_text("images came")).to_be_visible(timeout=PATIENCE)
+        export_and_verify(page)
+        pretrain(page)
+    state = json.loads(sept("status", folder, "--json").stdout)
+    assert state["decisions"] == 21 and state["exports"] == 1
+    history = json.loads(sept("history", folder, "--target", "toys", "--json").stdout)["events"]
+    assert sum(event["action"] == "veto" and event["stands"] for event in history) == 19
+
+
+def export_and_verify(page: Page) -> None:
+    go(page, "Export")
+    page.get_by_role("button", name="Export", exact=True).click()
+    made = page.get_by_text("native · ").first
+    expect(made).to_be_visible(timeout=PATIENCE)
+    made.click()
+    page.get_by_role("button", name="Verify").click()
+    expect(page.get_by_text("are there and unchanged")).to_be_visible(timeout=PATIENCE)
+
+
+def pretrain(page: Page) -> None:
+    """Start a few steps and see them finished."""
+    go(page, "Pre-train")
+    for label, value in (("Steps", "4"), ("Batch", "8"), ("Image size, px", "32")):
+        fill(page, label, value)
+    expect(page.get_by_text("4 steps of 8 images")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("button", name="Download").first).to_be_visible(timeout=2 * PATIENCE)
