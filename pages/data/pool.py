@@ -118,7 +118,7 @@ def _speed(rate: float | None, count: int) -> str:
 
 def _inspect(status: dict[str, Any]) -> None:
     """Only the tab that is open is worked out."""
-    st.subheader("Look into it", anchor=False)
+    st.subheader("A closer look", anchor=False)
     tabs = st.tabs(LOOKS, key="look", on_change="rerun", bind="query-params")
     for tab, look in zip(tabs, (_quality, _copies, _rejected), strict=True):
         if tab.open:

@@ -11,6 +11,13 @@ from sept_core.pipeline import collections, inspecting, projects
 LOOKS = ("Images", "Gaps in the pool", "Leaks")
 ALL_LABELS = "all labels"
 PAIRS_SHOWN = 24
+HOW = {
+    "bytes": "The same bytes",
+    "phash": "Nearly the same pixels: {:.0f} of 64 bits of the perceptual hash differ",
+    "cosine": "Nearly the same feature: cosine distance {:.3f}",
+    "group": "A near-copy of a pool image that leaks",
+}
+"""How a leak was found, with its distance."""
 
 
 def draw() -> None:
@@ -34,7 +41,7 @@ def draw() -> None:
     with st.expander("Add a target set", expanded=not targets, icon=":material/add:"):
         adding.draw("target", "target set", _added)
     if targets:
-        st.subheader("Look into it", anchor=False)
+        st.subheader("A closer look", anchor=False)
         name = state.chosen("target", list(targets), "Target set")
         _one(name, targets[name])
 
@@ -127,8 +134,8 @@ def _leaks(name: str) -> None:
     with st.container(horizontal=True):
         for pair in pairs[:PAIRS_SHOWN]:
             with st.container(border=True, width=252):
-                told = [f"pool · {pair['how']}", f"held out · {pair['distance']:.3g}"]
-                gallery.draw([pair["uid"], pair["heldout_uid"]], told)
+                gallery.draw([pair["uid"], pair["heldout_uid"]], ["pool", "held out"])
+                st.caption(HOW[pair["how"]].format(pair["distance"]))
     if len(pairs) > PAIRS_SHOWN:
         st.caption(f"{PAIRS_SHOWN} of {len(pairs):,} pairs.")
 

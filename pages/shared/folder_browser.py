@@ -6,7 +6,11 @@ import streamlit as st
 
 from pages.shared import notices, state
 from sept_core import errors
-from sept_core.pipeline import uploading
+from sept_core.pipeline import recent, uploading
+
+WIDTH = 420
+TALL = 8
+"""More entries than this scroll."""
 
 
 def pick(key: str, label: str, *, archives: bool = True, start: Path | None = None) -> str:
@@ -25,7 +29,7 @@ def pick(key: str, label: str, *, archives: bool = True, start: Path | None = No
         "Browse", icon=":material/folder_open:", width="stretch", key=_menu(key), on_change="rerun"
     )
     if menu.open:
-        with menu:
+        with menu.container(width=WIDTH):
             _browse(key, archives)
     return str(box.text_input(label, key=_typed(key)))
 
@@ -43,8 +47,20 @@ def chosen(text: str) -> Path:
     return folder
 
 
+def home() -> Path:
+    """Where to begin: beside the project, or else at home, if the app may use that."""
+    project, roots = _project(), _roots()
+    wanted = project.parent if project else Path.home()
+    return wanted if wanted.resolve() in roots or not roots else roots[0]
+
+
 def _roots() -> list[Path]:
-    return uploading.roots(state.folder())
+    return uploading.roots(_project())
+
+
+def _project() -> Path | None:
+    """This tab's project, or the one that was opened last."""
+    return state.folder() or next((entry.folder for entry in recent.every()), None)
 
 
 @st.fragment
@@ -68,10 +84,12 @@ def _folder(key: str, place: Path, archives: bool) -> None:
         _button(key, "Up", place.parent if place not in _roots() else None, "arrow_upward")
     st.caption(f"{found.folder} · {found.files:,} files")
     st.button("Use this folder", key=f"{key} use", on_click=_use, args=(key, found.folder))
-    with st.container(height=260, border=False):
+    files = found.archives if archives else []
+    long = len(found.folders) + len(files) > TALL
+    with st.container(height=300 if long else "content", border=False, gap=None):
         for name in found.folders:
             _button(key, name, found.folder / name)
-        for name in found.archives if archives else []:
+        for name in files:
             st.button(
                 name,
                 key=f"{key} take {name}",

@@ -35,7 +35,9 @@ def _known(entry: recent.Known) -> None:
 
 def _new() -> None:
     name = st.text_input("Name", placeholder="letters, digits, - _ .", key="new project name")
-    parent = folder_browser.pick("new project", "Inside", archives=False, start=_home())
+    parent = folder_browser.pick(
+        "new project", "Inside", archives=False, start=folder_browser.home()
+    )
     if st.button("Make the project", type="primary", icon=":material/add:"):
         folder = folder_browser.chosen(parent) / files.check_name(name, "Project")
         projects.init(folder)
@@ -48,7 +50,7 @@ def _demo() -> None:
         "curated: two to three minutes on two cores, offline. It goes on while a page is open."
     )
     name = st.text_input("Name", "sept-demo", key="demo name")
-    parent = folder_browser.pick("demo", "Inside", archives=False, start=_home())
+    parent = folder_browser.pick("demo", "Inside", archives=False, start=folder_browser.home())
     if st.button("Load the demo", type="primary", icon=":material/auto_awesome:"):
         from sept_core.pipeline import showcase  # brings faiss, which the first paint does without
 
@@ -60,12 +62,6 @@ def _demo() -> None:
 def _open(folder: Path) -> None:
     state.open_folder(folder)
     st.rerun()
-
-
-def _home() -> Path:
-    """Beside the latest project, or else at home."""
-    known = recent.every()
-    return known[0].folder.parent if known else Path.home()
 
 
 @st.dialog("Rename the project")
