@@ -1,0 +1,201 @@
+"""How fast is the app in a browser? (issue 3)
+
+    python -m benchmarks.app PROJECT
+
+PROJECT is embedded, prepared and mapped; best the 50,000-image pool. A copy of it is measured,
+with a selection of the whole pool made in it. Every figure is the median of ROUNDS, taken in
+headless Chromium with software WebGL; `first paint` counts from the launch of the server's
+process to the page's content in a browser that is already open. The blank app is one `st.write`.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from benchmarks import browser
+
+ROUNDS = 5
+KEYS = 400
+MARKED = """([key]) => new Promise((done) => {
+    const view = document.querySelector('.sept-grid .view');
+    const tile = document.querySelector('.tile[data-row="0"]');
+    const before = tile.dataset.mark;
+    const started = performance.now();
+    const look = () => tile.dataset.mark !== before
+        ? requestAnimationFrame(() => done(performance.now() - started))
+        : requestAnimationFrame(look);
+    view.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+    look();
+})"""
+SAVED = """() => new Promise((done) => {
+    const started = performance.now();
+    const status = () => document.querySelector('.sept-grid .status').dataset.state;
+    let left = false;
+    const look = () => {
+        if (status() !== 'saved') left = true;
+        left && status() === 'saved' ? done(performance.now() - started) : setTimeout(look, 5);
+    };
+    document.querySelector('.sept-grid .view')
+        .dispatchEvent(new KeyboardEvent('keydown', {key: 'k', bubbles: true}));
+    look();
+})"""
+SCROLLED = """() => new Promise((done) => {
+    const view = document.querySelector('.sept-grid .view');
+    const started = performance.now();
+    const frames = [];
+    let last = started, step = 0;
+    const steps = 60;
+    const look = (now) => {
+        frames.push(now - last); last = now;
+        if (step <= steps) {
+            view.scrollTop = (view.scrollHeight - view.clientHeight) * step++ / steps;
+            return requestAnimationFrame(look);
+        }
+        const images = [...document.querySelectorAll('.sept-grid .tile img')];
+        const shown = images.length && images.every((image) => image.complete);
+        shown ? done([performance.now() - started, frames]) : requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+})"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--target", default=None, help="a target set; default: the first")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        project = Path(name) / "project"
+        shutil.copytree(options.project, project)
+        target = options.target or sept("status", project)["targets"][0]["name"]
+        size = sept("status", project)["pool"]["images"]
+        words = ("--target", target, "--strategy", "random", "--budget", str(size))
+        selection = sept("select", project, *words)
+        print(f"{size:,} images in the pool, {selection['count']:,} in the selection\n")
+        print("| measure | median | all |\n| --- | --- | --- |")
+        with browser.chromium() as chromium:
+            measure_start(chromium, project, Path(name))
+            with browser.serving(browser.ROOT / "app.py", project) as server:
+                measure_grid(chromium, server, selection["selection"])
+
+
+def sept(command: str, project: Path, *words: str) -> dict:
+    argv = [sys.executable, "-m", "sept_core", command, str(project), *words, "--json"]
+    done = subprocess.run(argv, cwd=browser.ROOT, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def tell(measure: str, values: list[float], unit: str) -> float:
+    """Print one row of the table; returns the median."""
+    median = statistics.median(values)
+    shown = ", ".join(f"{value:.3g}" for value in values)
+    print(f"| {measure} | {median:.3g} {unit} | {shown} |", flush=True)
+    return median
+
+
+def measure_start(chromium: Browser, project: Path, folder: Path) -> None:
+    """A fresh server each time, in turn with a blank app."""
+    blank = folder / "blank.py"
+    blank.write_text("import streamlit as st\nst.write('blank')\n")
+    starts: dict[str, list[float]] = {"app": [], "blank": [], "app up": [], "blank up": []}
+    for _ in range(ROUNDS):
+        for name, script, given, sign in (
+            ("app", browser.ROOT / "app.py", project, "h1"),
+            ("blank", blank, None, "text=blank"),
+        ):
+            page = chromium.new_page()
+            with browser.serving(script, given) as server:
+                starts[f"{name} up"].append(time.perf_counter() - server.launched)
+                page.goto(server.address)
+                page.wait_for_selector(sign, timeout=browser.PATIENCE)
+                starts[name].append(time.perf_counter() - server.launched)
+            page.close()
+    ours = tell("launch to first paint", starts["app"], "s")
+    theirs = tell("the same of a blank app", starts["blank"], "s")
+    up = tell("launch to the server's first answer", starts["app up"], "s")
+    blank_up = tell("the same of a blank app", starts["blank up"], "s")
+    print(f"| ratios to the blank app | {ours / theirs:.2f} and {up / blank_up:.2f} | |")
+
+
+def measure_grid(chromium: Browser, server: browser.Server, selection: str) -> None:
+    """The review grid over the whole selection."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    address = f"{server.address}/review?selection={selection}"
+
+    def ready() -> float:
+        started = time.perf_counter()
+        page.goto(address)
+        page.wait_for_selector(".sept-grid[data-ready] .tile", timeout=browser.PATIENCE)
+        return time.perf_counter() - started
+
+    tell("review grid ready", repeat(ready), "s")
+    tell("key press to visible mark", repeat(lambda: marked(page)), "ms")
+    tell("key press to committed", repeat(lambda: page.evaluate(SAVED)), "ms")
+    scrolls = []
+    for _ in range(ROUNDS):
+        page.evaluate("document.querySelector('.sept-grid .view').scrollTop = 0")
+        scrolls.append(page.evaluate(SCROLLED))
+    tell("scroll to the end of the grid, thumbnails there", [s[0] for s in scrolls], "ms")
+    frames = sorted(frame for _, found in scrolls for frame in found)
+    print(
+        f"| frame while scrolling, 95th percentile | {frames[int(len(frames) * 0.95)]:.3g} ms | |"
+    )
+    page.reload()
+    page.wait_for_selector(".sept-grid[data-ready] .tile", timeout=browser.PATIENCE)
+    lost, seconds = many_keys(page)
+    print(f"| {KEYS} key presses in {seconds:.2f} s | {lost} lost | |")
+    print(f"| memory of the server | {server.memory() / 2**20:.0f} MiB | |")
+    page.close()
+
+
+def repeat(measure: Callable[[], float]) -> list[float]:
+    return [measure() for _ in range(ROUNDS)]
+
+
+def marked(page: Page) -> float:
+    """Milliseconds from a key press to the frame that shows its mark."""
+    page.locator(".sept-grid .view").focus()
+    page.keyboard.press("Home")
+    current = page.locator('.tile[data-row="0"]').get_attribute("data-mark")
+    milliseconds: float = page.evaluate(MARKED, ["k" if current == "veto" else "x"])
+    page.wait_for_selector('.status[data-state="saved"]', timeout=browser.PATIENCE)
+    return milliseconds
+
+
+def many_keys(page: Page) -> tuple[int, float]:
+    """Type `KEYS` vetoes as fast as the browser takes them; how many are not saved, and when."""
+    page.locator(".sept-grid .view").focus()
+    page.keyboard.press("Home")
+    started = time.perf_counter()
+    page.evaluate(
+        """async (count) => {
+            const view = document.querySelector('.sept-grid .view');
+            for (let i = 0; i < count; i++) {
+                view.dispatchEvent(new KeyboardEvent('keydown', {key: 'x', bubbles: true}));
+                await new Promise((done) => setTimeout(done, 4));
+            }
+        }""",
+        KEYS,
+    )
+    seconds = time.perf_counter() - started
+    page.wait_for_selector('.status[data-state="saved"]', timeout=browser.PATIENCE)
+    page.reload()
+    page.wait_for_selector(".sept-grid[data-ready] .tile", timeout=browser.PATIENCE)
+    vetoed = page.evaluate("""() => {
+        const text = document.querySelector('.sept-grid .counts').textContent;
+        return Number((text.match(/([\\d,]+) veto/) || [0, '0'])[1].replaceAll(',', ''));
+    }""")
+    return KEYS - int(vetoed), seconds
+
+
+if __name__ == "__main__":
+    main()

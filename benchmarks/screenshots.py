@@ -1,0 +1,89 @@
+"""Take the pictures of the app that the documentation shows: every page, light and dark.
+
+    python -m benchmarks.screenshots DEMO_PROJECT
+
+The project is a copy of the demo's, so that what the pages do to it is not kept. Pictures go to
+docs/screenshots/ as WebP, 1280 pixels wide.
+"""
+
+import io
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page
+
+from benchmarks import browser
+
+OUT = browser.ROOT / "docs" / "screenshots"
+PAGES = {
+    "overview": ("", "h1"),
+    "pool": ("pool", "button:has-text('Measure its speed')"),
+    "targets": ("targets", ".sept-gallery a"),
+    "map": ("map", ".sept-map[data-ready]"),
+    "retrieve": ("retrieve", ".sept-gallery a"),
+    "review": ("review", ".sept-grid[data-ready] .tile"),
+    "export": ("export", "button:has-text('Export')"),
+    "pretrain": ("pretrain", "button:has-text('Estimate')"),
+    "evaluate": ("evaluate", "h1"),
+}
+"""Path of each page, and what is there once it is drawn."""
+
+
+def main() -> None:
+    OUT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        project = Path(name) / "demo"
+        shutil.copytree(sys.argv[1], project)
+        with (
+            browser.serving(browser.ROOT / "app.py", project) as server,
+            browser.chromium() as chromium,
+        ):
+            for scheme in ("light", "dark"):
+                page = chromium.new_page(
+                    viewport={"width": 1280, "height": 860}, color_scheme=scheme
+                )
+                for title, (path, sign) in PAGES.items():
+                    page.goto(f"{server.address}/{path}")
+                    page.locator(sign).first.wait_for(timeout=browser.PATIENCE)
+                    if title == "map":
+                        _lasso(page)
+                    _settle(page)
+                    _save(page, OUT / f"{title}-{scheme}.webp")
+
+
+def _lasso(page: Page) -> None:
+    """Draw an area on the map, so that its gallery shows."""
+    box = page.locator(".sept-map .overlay").bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 60, y - 60)
+    page.mouse.down()
+    for dx, dy in ((90, -80), (140, 20), (60, 110), (-70, 60)):
+        page.mouse.move(x + dx, y + dy)
+    page.mouse.up()
+    page.get_by_text("images in the area").wait_for(timeout=browser.PATIENCE)
+
+
+def _settle(page: Page) -> None:
+    """Wait until the page rests and every image in sight is there."""
+    page.wait_for_function(
+        """() => !document.querySelector('[data-testid=stStatusWidget]')
+            && [...document.images].every((image) => {
+                const box = image.getBoundingClientRect();
+                const seen = box.top < innerHeight && box.bottom > 0 && box.width > 0;
+                return !seen || image.complete;
+            })""",
+        timeout=browser.PATIENCE,
+    )
+    page.wait_for_timeout(800)  # charts and fonts fade in
+
+
+def _save(page: Page, path: Path) -> None:
+    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(path, "WEBP", quality=72)
+
+
+if __name__ == "__main__":
+    main()
