@@ -159,21 +159,52 @@ def chosen(
         titles: how values are shown.
     """
     wanted = st.query_params.get(name)
-    index = options.index(wanted) if wanted in options else 0
+    key = _follow(name, wanted, wanted if wanted in options else options[0])
+    if st.session_state[key] not in options:
+        st.session_state[key] = options[0]  # what was chosen is gone
     shown = titles or {}
-    value = st.selectbox(label, options, index=index, format_func=lambda key: shown.get(key, key))
+    value = st.selectbox(label, options, key=key, format_func=lambda key: shown.get(key, key))
     if value != wanted:
-        choose(name, value)
+        st.query_params[name] = value
+    st.session_state[f"url:{name}"] = value
     return value
 
 
 def chosen_many(name: str, options: Sequence[str], label: str) -> list[str]:
     """Several choices whose values live in the URL, the first option where none is named."""
-    wanted = [value for value in st.query_params.get_all(name) if value in options]
-    values = st.multiselect(label, options, default=wanted or list(options[:1]))
-    if values != wanted:
+    named = st.query_params.get_all(name)
+    wanted = [value for value in named if value in options]
+    key = _follow(f"{name} list", named, wanted or list(options[:1]))
+    if not set(st.session_state[key]) <= set(options):
+        st.session_state[key] = [v for v in st.session_state[key] if v in options]
+    values = st.multiselect(label, options, key=key)
+    if values != named:
         st.query_params[name] = values
+    st.session_state[f"url:{name} list"] = values
     return values
+
+
+def written(name: str, label: str, placeholder: str) -> str:
+    """A line of text whose value lives in the URL."""
+    wanted = st.query_params.get(name, "")
+    key = _follow(name, wanted, wanted)
+    value: str = st.text_input(label, key=key, placeholder=placeholder).strip()
+    if value != wanted:
+        choose(name, value)
+    st.session_state[f"url:{name}"] = value
+    return value
+
+
+def _follow(name: str, in_url: object, value: object) -> str:
+    """The key of the widget for a part of the URL; where the URL was changed, so is the widget.
+
+    A default that follows the URL would make another widget of it, and the next choice of the
+    person, made in the old one, would be lost.
+    """
+    key = f"chosen:{name}"
+    if key not in st.session_state or st.session_state.get(f"url:{name}") != in_url:
+        st.session_state[key] = value
+    return key
 
 
 def named(name: str) -> str | None:
@@ -183,8 +214,11 @@ def named(name: str) -> str | None:
 
 
 def choose(name: str, value: str) -> None:
-    """Set what `chosen` gives from the next run on."""
-    st.query_params[name] = value
+    """Set what `chosen` gives from the next run on; an empty value leaves the URL."""
+    if value:
+        st.query_params[name] = value
+    else:
+        st.query_params.pop(name, None)
 
 
 def component_value(key: str, name: str) -> object:
