@@ -1,17 +1,24 @@
 /* The map: points in WebGL, a density below them, targets and selected areas above.
 
-   In (data): points and colours (URLs), count, palette (hex), targets [{name, uids, places}],
-   area (corners in 0..1, or []), nearest (URL), query (names the project in URLs).
-   Out (state): "area", the corners of what was drawn last; "clicked", a uid. Points come in a
-   hashed order: while the map moves a beginning of them is drawn, a fair sample. */
+   In (data): points and colours (URLs), palette (hex), targets [{colour, uids, places}], marks
+   (places to ring), area (corners in 0..1, or []), nearest (URL), query (names the project in
+   URLs). Out (state): "area", the corners of what was drawn last, [] to clear all; "clicked", a
+   uid. Points come in a hashed order: while the map moves a beginning of them is drawn, a fair
+   sample. */
 
 const SAMPLE = 60000; // points drawn while moving
 const DRAWN = 250000; // points drawn at rest, above the density
 const GRID = 512; // cells along a side of the density
 const CORNERS = 80; // of an area that is sent
 const PEEK_DELAY = 90; // ms the pointer must rest before an image is asked for
+const CLICK_DELAY = 220; // ms in which a second click makes a double click of it
+const REACH = 14; // pixels around a point that count as on it
+const STEP = 60; // pixels that an arrow key moves the map
+const OUTLINE = "#101413"; // of glyphs, whose own colours are all light
 const TOOLS = { lasso: "Lasso (L)", box: "Box (B)", pan: "Move (M)" };
 const KEYS = { l: "lasso", b: "box", m: "pan" };
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const ZOOMS = { "+": 1.4, "=": 1.4, "-": 1 / 1.4 };
 const maps = new WeakMap();
 
 export default function (component) {
@@ -61,7 +68,8 @@ class PointMap {
     this.root = root;
     this.root.tabIndex = 0;
     this.root.setAttribute("role", "application");
-    this.root.setAttribute("aria-label", "Map of the pool; L lasso, B box, M move, 0 whole map");
+    this.root.setAttribute("aria-label",
+      "Map of the pool; L lasso, B box, M move, arrows, plus and minus, 0 whole map");
     this.density = element("canvas", "density");
     this.canvas = element("canvas", "points");
     this.overlay = element("canvas", "overlay");
@@ -72,29 +80,29 @@ class PointMap {
       this.density, this.canvas, this.overlay, this.tools, this.told, this.peek);
     this.buttons = {};
     for (const [tool, label] of Object.entries(TOOLS)) this.addTool(tool, label);
-    const clear = element("button", "", "Clear");
-    clear.type = "button";
-    clear.onclick = () => this.choose([]);
-    const whole = element("button", "", "Whole map (0)");
-    whole.type = "button";
-    whole.onclick = () => this.whole();
-    this.tools.append(clear, whole);
+    this.addButton("Clear (Esc)", () => this.choose([]));
+    this.addButton("Whole map (0)", () => this.whole());
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.points = null;
     this.kinds = null;
     this.area = [];
     this.path = null;
+    this.turn = 0; // of the pointer: an image asked for in an earlier one comes too late
     this.pick("lasso");
     this.startGl();
     this.listen();
   }
 
-  addTool(tool, label) {
+  addButton(label, onclick) {
     const button = element("button", "", label);
     button.type = "button";
-    button.onclick = () => this.pick(tool);
-    this.buttons[tool] = button;
+    button.onclick = onclick;
     this.tools.append(button);
+    return button;
+  }
+
+  addTool(tool, label) {
+    this.buttons[tool] = this.addButton(label, () => this.pick(tool));
   }
 
   pick(tool) {
@@ -144,21 +152,63 @@ class PointMap {
     top.onpointerdown = (event) => this.press(event);
     top.onpointermove = (event) => this.move(event);
     top.onpointerup = (event) => this.release(event);
+    top.onpointercancel = () => this.letGo();
     top.onpointerleave = () => this.hidePeek();
-    top.ondblclick = () => this.whole();
-    top.onwheel = (event) => this.wheel(event);
-    this.root.onkeydown = (event) => {
-      if (KEYS[event.key]) this.pick(KEYS[event.key]);
-      else if (event.key === "0") this.whole();
-      else if (event.key === "Escape") this.choose([]);
-      else return;
-      event.preventDefault();
+    top.ondblclick = () => {
+      clearTimeout(this.clicking);
+      this.whole();
     };
+    top.onwheel = (event) => this.wheel(event);
+    this.root.onkeydown = (event) => this.key(event);
+    this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    this.canvas.addEventListener("webglcontextrestored", () => {
+      this.startGl();
+      this.pointsUrl = this.kindsUrl = null;
+      this.update(this.data, this.post);
+    });
   }
 
   detach() {
     this.resizing.disconnect();
-    clearTimeout(this.peeking);
+    this.hidePeek();
+    clearTimeout(this.clicking);
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const key = event.key.toLowerCase();
+    const arrow = ARROWS[event.key];
+    if (KEYS[key]) this.pick(KEYS[key]);
+    else if (key === "0") this.whole();
+    else if (key === "escape") this.choose([]);
+    else if (ZOOMS[key]) this.zoom(ZOOMS[key]);
+    else if (arrow) this.shift(arrow[0] * STEP, arrow[1] * STEP);
+    else return;
+    event.preventDefault();
+  }
+
+  /** Move the view by pixels of the page. */
+  shift(right, up) {
+    this.view.x += right / this.cssUnit();
+    this.view.y += up / this.cssUnit();
+    this.draw();
+  }
+
+  zoom(factor) {
+    this.view.zoom = Math.min(200, Math.max(0.5, this.view.zoom * factor));
+    this.draw();
+  }
+
+  /** The bytes behind a URL, or null: then the map says so. */
+  async load(url) {
+    try {
+      const answer = await fetch(url);
+      if (answer.ok) return await answer.arrayBuffer();
+    } catch {
+      // told below, as any other failure
+    }
+    this.told.textContent = "The map could not be loaded; reload the page.";
+    return null;
   }
 
   update(data, post) {
@@ -174,9 +224,10 @@ class PointMap {
   async loadPoints(url) {
     this.pointsUrl = url;
     this.points = null;
-    const answer = await fetch(url);
-    if (this.pointsUrl !== url || !answer.ok) return;
-    this.points = new Uint16Array(await answer.arrayBuffer());
+    this.told.textContent = "Loading…";
+    const bytes = await this.load(url);
+    if (this.pointsUrl !== url || !bytes) return;
+    this.points = new Uint16Array(bytes);
     const gl = this.gl;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.placeBuffer);
     gl.bufferData(gl.ARRAY_BUFFER, this.points, gl.STATIC_DRAW);
@@ -188,9 +239,9 @@ class PointMap {
 
   async loadKinds(url, palette) {
     this.kindsUrl = url;
-    const answer = await fetch(url);
-    if (this.kindsUrl !== url || !answer.ok) return;
-    const kinds = new Uint8Array(await answer.arrayBuffer());
+    const bytes = await this.load(url);
+    if (this.kindsUrl !== url || !bytes) return;
+    const kinds = new Uint8Array(bytes);
     const gl = this.gl;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.kindBuffer);
     gl.bufferData(gl.ARRAY_BUFFER, kinds, gl.STATIC_DRAW);
@@ -233,6 +284,11 @@ class PointMap {
   /** Pixels of the canvas for one unit of the map. */
   unit() {
     return Math.min(this.canvas.width, this.canvas.height) * this.view.zoom;
+  }
+
+  /** Pixels of the page for one unit of the map. */
+  cssUnit() {
+    return (this.unit() * this.overlay.clientWidth) / this.canvas.width;
   }
 
   toScreen([x, y]) {
@@ -302,10 +358,13 @@ class PointMap {
     const style = getComputedStyle(this.root);
     to.lineWidth = 1.5 * ratio;
     (this.data?.targets || []).forEach((set, index) => {
-      to.strokeStyle = style.color;
+      to.strokeStyle = OUTLINE;
       to.fillStyle = set.colour;
       for (const place of set.places) glyph(to, index, this.toScreen(place), 5 * ratio);
     });
+    const ground = style.getPropertyValue("--st-background-color");
+    this.ring(to, 5 * ratio, ground); // sets the ring off from what is under it
+    this.ring(to, 2 * ratio, style.color);
     const corners = this.path || this.area;
     if (corners.length < 2) return;
     to.beginPath();
@@ -322,12 +381,28 @@ class PointMap {
     to.stroke();
   }
 
+  /** Rings around the marked images, the first one larger. */
+  ring(to, width, colour) {
+    const ratio = window.devicePixelRatio || 1;
+    to.strokeStyle = colour;
+    to.lineWidth = width;
+    (this.data?.marks || []).forEach((place, index) => {
+      to.beginPath();
+      to.arc(...this.toScreen(place), (index ? 6 : 9) * ratio, 0, 7);
+      to.stroke();
+    });
+  }
+
+  /** The middle button and the shift key move the map whatever the tool. */
   press(event) {
+    if (event.button > 1) return;
     this.root.focus();
     this.overlay.setPointerCapture(event.pointerId);
     this.hidePeek();
-    this.from = { at: this.toMap(event), x: event.clientX, y: event.clientY, view: { ...this.view } };
-    this.path = this.tool === "pan" ? null : [this.from.at];
+    const panning = this.tool === "pan" || event.button === 1 || event.shiftKey;
+    const at = this.toMap(event);
+    this.from = { at, panning, x: event.clientX, y: event.clientY, view: { ...this.view } };
+    this.path = panning ? null : [at];
     this.moved = false;
   }
 
@@ -337,8 +412,8 @@ class PointMap {
     const dy = event.clientY - this.from.y;
     if (Math.hypot(dx, dy) > 4) this.moved = true;
     if (!this.moved) return;
-    if (this.tool === "pan") {
-      const unit = (this.unit() * this.overlay.clientWidth) / this.canvas.width;
+    if (this.from.panning) {
+      const unit = this.cssUnit();
       this.moving = true;
       this.view.x = this.from.view.x - dx / unit;
       this.view.y = this.from.view.y + dy / unit;
@@ -352,17 +427,28 @@ class PointMap {
     this.draw();
   }
 
-  async release(event) {
+  release(event) {
     const { from, path, moved } = this;
+    this.letGo();
+    if (!from) return;
+    if (!moved) this.click(event);
+    else if (path && path.length > 2) this.choose(path);
+  }
+
+  letGo() {
     this.from = this.path = null;
     this.moving = false;
-    if (!moved && from) {
-      const uid = await this.nearest(this.toMap(event));
-      if (uid) this.post("clicked", uid + " " + Date.now());
-    } else if (path && path.length > 2) {
-      this.choose(path);
-    }
     this.draw();
+  }
+
+  /** Waits whether a double click comes of it, which shows the whole map and is no click. */
+  click(event) {
+    clearTimeout(this.clicking);
+    const at = this.toMap(event);
+    this.clicking = setTimeout(async () => {
+      const uid = await this.nearest(at);
+      if (uid) this.post("clicked", uid + " " + Date.now());
+    }, CLICK_DELAY);
   }
 
   choose(corners) {
@@ -381,8 +467,8 @@ class PointMap {
   wheel(event) {
     event.preventDefault();
     const before = this.toMap(event);
-    const zoom = this.view.zoom * Math.exp(-event.deltaY * 0.0015);
-    this.view.zoom = Math.min(200, Math.max(0.5, zoom));
+    const lines = event.deltaMode === 1 ? 30 : 1; // Firefox counts lines
+    this.zoom(Math.exp(-event.deltaY * lines * 0.0015));
     const after = this.toMap(event);
     this.view.x += before[0] - after[0];
     this.view.y += before[1] - after[1];
@@ -399,34 +485,54 @@ class PointMap {
     clearTimeout(this.peeking);
     const at = this.toMap(event);
     const [x, y] = [event.offsetX, event.offsetY];
+    const turn = ++this.turn;
     this.peeking = setTimeout(async () => {
-      const uid = await this.nearest(at);
-      if (!uid || this.from) return this.hidePeek();
-      const image = element("img");
-      image.alt = "Image under the pointer";
-      image.src = "/thumbnails/" + uid + this.data.query;
-      this.peek.replaceChildren(image);
-      this.peek.style.display = "block";
-      this.peek.style.left = Math.min(x + 14, this.root.clientWidth - 136) + "px";
-      this.peek.style.top = Math.max(4, Math.min(y + 14, this.root.clientHeight - 136)) + "px";
+      const uid = this.target(at) || (await this.nearest(at));
+      if (turn !== this.turn) return; // the pointer has gone on
+      if (uid) this.showPeek(uid, x, y);
+      else this.hidePeek();
     }, PEEK_DELAY);
   }
 
+  showPeek(uid, x, y) {
+    const image = element("img");
+    image.alt = "Image under the pointer";
+    image.src = "/thumbnails/" + uid + this.data.query;
+    this.peek.replaceChildren(image);
+    this.peek.style.display = "block";
+    this.peek.style.left = Math.min(x + 14, this.root.clientWidth - 136) + "px";
+    this.peek.style.top = Math.max(4, Math.min(y + 14, this.root.clientHeight - 136)) + "px";
+  }
+
   hidePeek() {
+    this.turn += 1;
     clearTimeout(this.peeking);
     this.peek.style.display = "none";
   }
 
-  /** The uid of the image within some pixels of a place, or null. */
+  /** The uid of the target whose glyph is at a place; targets lie above the pool. */
+  target([x, y]) {
+    const within = (REACH / 2 / this.cssUnit()) ** 2;
+    for (const set of this.data.targets) {
+      const at = set.places.findIndex((p) => (p[0] - x) ** 2 + (p[1] - y) ** 2 < within);
+      if (at >= 0) return set.uids[at];
+    }
+    return null;
+  }
+
+  /** The uid of the pool image within some pixels of a place, or null. */
   async nearest([x, y]) {
-    if (!this.data) return null;
-    const within = 14 / (this.unit() * (this.overlay.clientWidth / this.canvas.width));
-    const answer = await fetch(`${this.data.nearest}&x=${x}&y=${y}&within=${within}`);
-    return answer.ok ? (await answer.json()).uid : null;
+    const within = REACH / this.cssUnit();
+    try {
+      const answer = await fetch(`${this.data.nearest}&x=${x}&y=${y}&within=${within}`);
+      return answer.ok ? (await answer.json()).uid : null;
+    } catch {
+      return null; // a hint that does not come is no loss
+    }
   }
 }
 
-/** One shape for each target set, outlined in the colour of the text. */
+/** One shape for each target set, with an outline. */
 function glyph(to, index, [x, y], size) {
   to.beginPath();
   if (index % 4 === 0) {

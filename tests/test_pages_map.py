@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import routes
-from sept_core.pipeline import recent
+from sept_core.pipeline import recent, text_search
 
 ROOT = Path(__file__).parent.parent
 PAGE = "pages/data/map.py"
@@ -46,6 +46,37 @@ def test_an_area_of_the_url_is_gathered_and_kept_as_a_group(app: AppTest, projec
     next(b for b in app.button if b.label == "Save 161 images").click().run()
     assert not app.exception and not app.error
     assert "all" in next(s for s in app.selectbox if s.label == "Named group").options
+
+
+def test_every_choice_counts_and_is_in_the_url(app: AppTest, project: Path) -> None:
+    assert sept("map", project).returncode == 0
+    app.run().switch_page(PAGE).run()
+    for choice in ("source", "quality:sharpness", "cluster", "decision:toys"):
+        next(s for s in app.selectbox if s.label == "Colour").set_value(choice).run()
+        assert app.query_params["colour"] == choice
+    app.query_params["colour"] = "source"
+    app.run()
+    assert next(s for s in app.selectbox if s.label == "Colour").value == "source"
+
+
+def test_words_are_asked_for_only_where_the_encoder_knows_them(
+    app: AppTest, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sept("map", project).returncode == 0
+    app.run().switch_page(PAGE).run()
+    assert not [field for field in app.text_input if field.label == "Words"]
+    uid = "0" * 31 + "7"
+    monkeypatch.setattr(text_search, "understands_words", lambda *_: True)
+    monkeypatch.setattr(text_search, "find", lambda *_: [(uid, 0.31)])
+    app.run()
+    next(f for f in app.text_input if f.label == "Words").set_value("a red circle").run()
+    assert not app.exception and not app.error
+    assert "**1** images most similar to the words" in said(app)
+    assert app.query_params["words"] == "a red circle"
+    assert any(uid in element.proto.body for element in app.get("html"))
+    app.query_params["near"] = "f" * 32
+    app.run()
+    assert "no features" in app.error[0].value, "a clicked image comes before words"
 
 
 def test_routes_serve_bytes_for_every_point(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

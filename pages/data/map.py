@@ -2,19 +2,33 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import streamlit as st
 
-from pages.shared import gallery, job_panel, map_view, notices, state
+from pages.shared import gallery, gathered, job_panel, map_view, notices, state
 from sept_core.figures import map as figures
-from sept_core.pipeline import curation, deciding, groups, mapping, mapview, projects
-from sept_core.selection.settings import SelectionSettings
+from sept_core.pipeline import (
+    groups,
+    mapcolours,
+    mapping,
+    mapview,
+    projects,
+    text_search,
+)
 
 MAP = "map"
 PAGE_SIZE = 48
 NEIGHBOURS = 20
+FOUND = 48
+MARKED = 500
+"""Images of a group that get a ring; a larger group is better seen as an area."""
+
+LOOKS = ("near", "area", "words", "group")
+"""What is looked into, in the URL: one of a clicked image, an area, words, a named group."""
 
 
 def draw() -> None:
@@ -28,7 +42,10 @@ def draw() -> None:
         return
     encoder = encoders[-1]
     if len(encoders) > 1:
+        before = state.named("encoder")
         encoder = state.chosen("encoder", encoders[::-1], "Encoder")
+        if before and encoder != before:
+            state.choose("area", "")  # it was drawn on another map
     job_panel.draw(("map",))
     with state.project() as project:
         drawn = (project.paths.map(encoder) / "header.json").exists()
@@ -51,46 +68,107 @@ def _offer(encoder: str, drawn: bool) -> None:
 
 @st.fragment
 def _map(encoder: str) -> None:
-    """The map and what was drawn on it; the rest of the page stays as it is."""
+    """The map and what is looked into; the rest of the page stays as it is."""
     with notices.shown():
         with state.project() as project:
             shown = mapview.load(project, encoder)
-            choices = mapview.colour_choices(project, shown)
+            choices = mapcolours.choices(project, shown)
             saved = list(groups.every(project))
-        left, middle, right = st.columns([4, 3, 2], vertical_alignment="bottom")
-        with left:
+            wordy = text_search.understands_words(project, encoder)
+        parts = st.columns([3, 3, 3, 2] if wordy else [4, 3, 2], vertical_alignment="bottom")
+        with parts[0]:
             by = state.chosen("colour", list(choices), "Colour", choices)
-        with middle:
-            group = state.chosen("group", ["", *saved], "Named group", {"": "none"})
-        with right:
+        with parts[1]:
+            _ask("group", lambda: state.chosen("group", ["", *saved], "Named group", {"": "none"}))
+        if wordy:
+            with parts[2]:
+                _ask("words", lambda: state.written("words", "Words", "a red flower"))
+        with parts[-1]:
             names = {"webgl": "Fast", "plain": "Plain"}
             kind = state.chosen("kind", list(names), "Kind", names)
+        found = None
+        with notices.shown():  # the map is drawn whatever becomes of what is looked for
+            found = _look(encoder, shown)
         with state.project() as project:
-            colouring = mapview.colour(project, encoder, shown, by)
+            colouring = mapcolours.colour(project, encoder, shown, by)
         if kind == "webgl":
-            _fast(encoder, shown, by, colouring)
+            _fast(encoder, shown, by, colouring, found)
         else:
             _plain(shown, colouring)
-        _legend(colouring)
-        _below(encoder, shown, group)
+        map_view.legend(colouring.legend, list(shown.targets) if kind == "webgl" else [])
+        _below(encoder, shown, found)
 
 
-def _fast(encoder: str, shown: mapview.Map, by: str, colouring: mapview.Colouring) -> None:
+def _ask(name: str, widget: Callable[[], str]) -> None:
+    """A widget whose new value is looked into in place of what was."""
+    before = state.named(name) or ""
+    value = widget()
+    if value and value != before:
+        _look_into(name, value)
+
+
+def _look_into(name: str = "", value: str = "") -> None:
+    """Look into one thing and no other; into nothing without a name."""
+    for other in LOOKS:
+        state.choose(other, value if other == name else "")
+    state.keep("map page", 0)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is looked into: images, the sentence that says which, a caption for each if any."""
+
+    uids: list[str]
+    told: str
+    captions: list[str] | None = None
+    group: str = ""
+    marked: bool = True
+
+
+def _look(encoder: str, shown: mapview.Map) -> Look | None:
+    near, words, group, corners = (*map(state.named, ("near", "words", "group")), _area())
     with state.project() as project:
-        revision = mapview.colour_revision(project, encoder, shown, by)
+        if near:
+            rows = mapview.neighbours(project, encoder, near, NEIGHBOURS)
+            told = f"This image and its **{len(rows):,}** neighbours in the pool"
+            captions = ["this image", *(f"{similarity:.2f}" for _, similarity in rows)]
+            return Look([near, *(uid for uid, _ in rows)], told, captions)
+        if corners:
+            inside = shown.uids[mapview.inside(shown, corners)].tolist()
+            told = f"**{len(inside):,}** images in the area"
+            return Look([uid.decode() for uid in inside], told, marked=False)
+        if words:
+            with st.spinner("Comparing the words with the pool…"):
+                rows = text_search.find(project, encoder, words, FOUND)
+            told = f"The **{len(rows):,}** images most similar to the words"
+            captions = [f"{similarity:.2f}" for _, similarity in rows]
+            return Look([uid for uid, _ in rows], told, captions)
+        if group:
+            uids = groups.members(project, group)
+            return Look(uids, f"**{len(uids):,}** images in {gallery.text(group)}", group=group)
+    return None
+
+
+def _fast(
+    encoder: str, shown: mapview.Map, by: str, colouring: mapcolours.Colouring, found: Look | None
+) -> None:
+    with state.project() as project:
+        stamp = mapcolours.stamp(project, encoder, shown, by)
     base = f"/map/{encoder}"
+    marked = found.uids[:MARKED] if found and found.marked else []
     map_view.draw(
         MAP,
         {
             "points": state.url(f"{base}/points/{shown.revision}"),
-            "colours": state.url(f"{base}/colours/{revision}") + f"&by={by}",
+            "colours": state.url(f"{base}/colours/{stamp}") + f"&by={quote(by)}",
             "nearest": state.url(f"{base}/nearest/{shown.revision}"),
             "query": state.query(),
             "palette": colouring.palette,
             "targets": [
-                {"name": name, "colour": colour, "places": places.tolist()}
+                {"uids": shown.targets[name][0], "colour": colour, "places": places.tolist()}
                 for name, (colour, places) in _targets(shown).items()
             ],
+            "marks": shown.places[shown.rows_of(marked)].tolist(),
             "area": _area(),
         },
         _drawn,
@@ -99,14 +177,13 @@ def _fast(encoder: str, shown: mapview.Map, by: str, colouring: mapview.Colourin
 
 
 def _targets(shown: mapview.Map) -> dict[str, tuple[str, np.ndarray]]:
-    colours = ("#ffffff", "#ffd84a", "#ff9ec4", "#9ad8ff")
     return {
-        name: (colours[i % len(colours)], places)
+        name: (map_view.GLYPHS[i % len(map_view.GLYPHS)][1], places)
         for i, (name, (_, places)) in enumerate(shown.targets.items())
     }
 
 
-def _plain(shown: mapview.Map, colouring: mapview.Colouring) -> None:
+def _plain(shown: mapview.Map, colouring: mapcolours.Colouring) -> None:
     figure = figures.density_map(
         shown.places, colouring.classes, colouring.palette, _targets(shown), _area()
     )
@@ -119,9 +196,13 @@ def _plain(shown: mapview.Map, colouring: mapview.Colouring) -> None:
             (x1, y1), (x2, y2) = corners
             corners = [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
         rounded = [(round(x, 4), round(y, 4)) for x, y in corners]
-        if rounded != _area():
+        if rounded != state.kept("plain area"):  # sent again at every run
+            state.keep("plain area", rounded)
             _keep_area(rounded)
             st.rerun(scope="fragment")
+    if _area() and st.button("Clear the area", icon=":material/close:"):
+        _look_into()
+        st.rerun(scope="fragment")
 
 
 def _drawn() -> None:
@@ -129,15 +210,11 @@ def _drawn() -> None:
 
 
 def _clicked() -> None:
-    state.choose("near", map_view.clicked(MAP) or "")
-    _keep_area([])
+    _look_into("near", map_view.clicked(MAP) or "")
 
 
 def _keep_area(corners: list[tuple[float, float]]) -> None:
-    state.choose("area", json.dumps(corners, separators=(",", ":")) if corners else "")
-    if corners:
-        state.choose("near", "")
-    state.keep("map page", 0)
+    _look_into("area", json.dumps(corners, separators=(",", ":")) if corners else "")
 
 
 def _area() -> list[tuple[float, float]]:
@@ -149,55 +226,22 @@ def _area() -> list[tuple[float, float]]:
         return []
 
 
-def _legend(colouring: mapview.Colouring) -> None:
-    entries = sorted(colouring.legend, key=lambda entry: -entry["count"])[:18]
-    if len(colouring.palette) == len(mapview.CONTINUOUS) + 1:
-        entries = colouring.legend
-    dots = "".join(
-        f'<span style="white-space:nowrap"><i style="display:inline-block;width:10px;height:10px;'
-        f'border-radius:5px;background:{e["colour"]};margin-right:5px"></i>'
-        f"{gallery.text(e['label'])} <small style='opacity:.7'>{e['count']:,}</small></span>"
-        for e in entries
-    )
-    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:4px 14px;font-size:12px">{dots}</div>')
-
-
-def _below(encoder: str, shown: mapview.Map, group: str) -> None:
-    """What was drawn, clicked or recalled, and what to do with it."""
-    near, corners = state.named("near"), _area()
-    if near:
-        _neighbours(encoder, near)
-        return
-    if corners:
-        uids = [uid.decode() for uid in shown.uids[mapview.inside(shown, corners)].tolist()]
-        told = "in the area"
-    elif group:
-        with state.project() as project:
-            uids = groups.members(project, group)
-        told = f"in {group}"
-    else:
+def _below(encoder: str, shown: mapview.Map, found: Look | None) -> None:
+    """What was drawn, clicked, asked for or recalled, and what to do with it."""
+    gathered.told()
+    if found is None:
         st.caption("Draw around images to look into them; click one to see its neighbours.")
         return
-    _gathered(encoder, shown, uids, told, group if not corners else "")
-
-
-def _neighbours(encoder: str, uid: str) -> None:
-    with state.project() as project:
-        found = mapview.neighbours(project, encoder, uid, NEIGHBOURS)
-    st.subheader("Its neighbours in the pool", anchor=False)
-    told = ["this image", *(f"{similarity:.2f}" for _, similarity in found)]
-    gallery.draw([uid, *(other for other, _ in found)], told)
-
-
-def _gathered(encoder: str, shown: mapview.Map, uids: list[str], told: str, group: str) -> None:
-    st.markdown(f"**{len(uids):,}** images {told}")
+    uids = found.uids
+    st.markdown(found.told)
     if not uids:
         return
-    _actions(encoder, shown, uids, group)
+    gathered.draw(encoder, list(shown.targets), uids, found.group)
     last = (len(uids) - 1) // PAGE_SIZE
     kept = state.kept("map page")
     page = min(kept if isinstance(kept, int) else 0, last)
-    gallery.draw(uids[page * PAGE_SIZE : (page + 1) * PAGE_SIZE])
+    part = slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+    gallery.draw(uids[part], found.captions[part] if found.captions else None)
     if last:
         back, count, on, _ = st.columns([1, 2, 1, 6], vertical_alignment="center")
         if back.button("Back", disabled=page == 0, width="stretch"):
@@ -207,67 +251,6 @@ def _gathered(encoder: str, shown: mapview.Map, uids: list[str], told: str, grou
         if on.button("On", disabled=page == last, width="stretch"):
             state.keep("map page", page + 1)
             st.rerun(scope="fragment")
-
-
-def _actions(encoder: str, shown: mapview.Map, uids: list[str], group: str) -> None:
-    decide, target, select, save = st.columns(4)
-    names = list(shown.targets)
-    with decide.popover("Decide…", icon=":material/gavel:", width="stretch"):
-        _decide(names, uids)
-    with target.popover("Use as target images…", icon=":material/target:", width="stretch"):
-        name = st.text_input("Target set", key="new target")
-        _act(f"Add {len(uids):,} target images", lambda p: _say(
-            f"{groups.add_to_target(p, name, uids):,} images are new in {name}; embed them next."
-        ))  # fmt: skip
-    with select.popover("Select these…", icon=":material/check:", width="stretch"):
-        _select(encoder, names, uids)
-    with save.popover("Save as group…", icon=":material/bookmark:", width="stretch"):
-        name = st.text_input("Group", group, key="group name")
-        _act(f"Save {len(uids):,} images", lambda p: groups.save(p, name, uids))
-        if group:
-            _act(f"Forget {group}", lambda p: groups.remove(p, group))
-
-
-def _act(label: str, work: Callable[[projects.Project], object]) -> None:
-    if st.button(label, type="primary", key=f"do {label}"):
-        with notices.shown():
-            with state.WRITING, state.project() as project:
-                work(project)
-            st.rerun()
-
-
-def _say(sentence: str) -> None:
-    st.toast(sentence)
-
-
-def _decide(names: list[str], uids: list[str]) -> None:
-    if not names:
-        st.caption("Decisions belong to a target set; add one first.")
-        return
-    name = st.selectbox("For the target set", names)
-    reason = st.text_input("Reason", key="map reason")
-    for action in ("veto", "pin", "keep"):
-        _act(
-            f"{action.capitalize()} {len(uids):,} images",
-            lambda p, action=action: deciding.decide(p, [name], action, uids, reason=reason),
-        )
-
-
-def _select(encoder: str, names: list[str], uids: list[str]) -> None:
-    if not names:
-        st.caption("A selection belongs to a target set; add one first.")
-        return
-    target = st.selectbox("Target set", names, key="map target")
-    name = st.text_input("Name of the group", "area", key="map group")
-
-    def select(project: projects.Project) -> None:
-        groups.save(project, name, uids)
-        settings = SelectionSettings(strategy="whole-pool")
-        made = curation.select(project, curation.Request((target,), settings, encoder, group=name))
-        _say(f"{made['count']:,} images are selected as {made['selection']}.")
-
-    _act(f"Select {len(uids):,} images", select)
-    st.caption("Vetoes, the guard and the duplicate cap still apply.")
 
 
 with notices.shown():

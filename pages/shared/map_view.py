@@ -1,15 +1,15 @@
-"""The map component: WebGL points, an area drawn on them, and a click.
+"""The map component: WebGL points, an area drawn on them, and a click; and the map's legend.
 
 What it shows and answers is told in assets/map.js.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.shared import state
+from pages.shared import gallery, state
 
 _ASSETS = Path(__file__).parents[2] / "assets"
 _render = st.components.v2.component(
@@ -18,6 +18,18 @@ _render = st.components.v2.component(
     css=(_ASSETS / "map.css").read_text(),
     js=(_ASSETS / "map.js").read_text(),
 )
+
+GLYPHS = (("▲", "#ffffff"), ("■", "#ffd84a"), ("◆", "#ff9ec4"), ("●", "#9ad8ff"))
+"""Shape, as assets/map.js draws it, and colour of each target set in turn."""
+
+LEGEND = 18
+"""The largest classes that are named; there may be more than one can tell apart."""
+
+_STYLE = """<style>
+.sept-legend {display: flex; flex-wrap: wrap; gap: 4px 14px; font-size: 12px}
+.sept-legend span {white-space: nowrap; display: inline-flex; align-items: center; gap: 5px}
+.sept-legend small {opacity: .75}
+</style>"""
 
 
 def draw(
@@ -49,3 +61,31 @@ def clicked(key: str) -> str | None:
     """The uid that was clicked last."""
     sent = state.component_value(key, "clicked")
     return str(sent).partition(" ")[0] if sent else None
+
+
+def legend(classes: list[dict[str, Any]], targets: Sequence[str]) -> None:
+    """Say what colours and glyphs mean.
+
+    Args:
+        classes: `label`, `colour` and `count` each, as in `mapcolours.Colouring`.
+        targets: names of the target sets whose glyphs are on the map, in their order.
+    """
+    shown = classes
+    if len(classes) > LEGEND:
+        shown = sorted(classes, key=lambda entry: -entry["count"])[:LEGEND]
+    parts = [
+        f'<i style="width:10px;height:10px;border-radius:5px;background:{entry["colour"]}"></i>'
+        f"{gallery.text(entry['label'])} <small>{entry['count']:,}</small>"
+        for entry in shown
+    ]
+    if more := len(classes) - len(shown):
+        parts.append(f"<small>and {more:,} smaller</small>")
+    parts += [_glyph(index, name) for index, name in enumerate(targets)]
+    spans = "".join(f"<span>{part}</span>" for part in parts)
+    st.html(f'{_STYLE}<div class="sept-legend">{spans}</div>')
+
+
+def _glyph(index: int, name: str) -> str:
+    shape, colour = GLYPHS[index % len(GLYPHS)]
+    outlined = f"-webkit-text-fill-color:{colour};-webkit-text-stroke:1px currentColor"
+    return f'<b style="{outlined}">{shape}</b>{gallery.text(name)} <small>target set</small>'

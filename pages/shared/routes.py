@@ -115,13 +115,13 @@ async def map_colours(request: Request) -> Response:
     """The colour class of every point of a map, 1 byte each."""
 
     def make() -> Response:
-        from sept_core.pipeline import mapview
+        from sept_core.pipeline import mapcolours, mapview
 
         encoder = request.path_params["encoder"]
         with state.project(_key(request)) as project:
             drawn = mapview.load(project, encoder)
             by = request.query_params.get("by", "")
-            return _raw(mapview.colour(project, encoder, drawn, by).classes.tobytes())
+            return _raw(mapcolours.colour(project, encoder, drawn, by).classes.tobytes())
 
     return await _answer(make)
 

@@ -1,15 +1,28 @@
 """The map's numbers: areas against a slow reference, colours, neighbours, groups."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from small_project import sept
 
-from sept_core import errors
-from sept_core.pipeline import collections, curation, deciding, groups, mapview, projects
+from sept_core import errors, features, files
+from sept_core.encoders import registry
+from sept_core.pipeline import (
+    collections,
+    curation,
+    deciding,
+    groups,
+    mapcolours,
+    mapping,
+    mapview,
+    projects,
+    text_search,
+)
 from sept_core.selection.settings import SelectionSettings
 
 corner = st.tuples(st.floats(0, 1, width=32), st.floats(0, 1, width=32))
@@ -18,7 +31,8 @@ corner = st.tuples(st.floats(0, 1, width=32), st.floats(0, 1, width=32))
 def some_map(places: np.ndarray) -> mapview.Map:
     count = len(places)
     uids = np.array([f"{i:032x}" for i in range(count)], "S32")
-    return mapview.Map("r", uids, places.astype(np.float32), np.zeros(count, np.int64), {})
+    clusters, rows = np.zeros(count, np.int64), np.arange(count)
+    return mapview.Map("r", uids, places.astype(np.float32), clusters, {}, rows)
 
 
 @given(st.lists(corner, min_size=1, max_size=30), st.lists(corner, min_size=3, max_size=8))
@@ -45,6 +59,14 @@ def test_points_are_sent_in_four_bytes() -> None:
     assert len(mapview.inside(drawn, [(0, 0), (1, 1)])) == 0, "two corners are no area"
 
 
+def test_rows_follow_the_uids_asked_for() -> None:
+    drawn = some_map(np.zeros((4, 2)))
+    backwards = dataclasses.replace(drawn, uids=drawn.uids[::-1], by_uid=np.array([3, 2, 1, 0]))
+    asked = [f"{2:032x}", "f" * 32, f"{0:032x}"]
+    assert backwards.rows_of(asked).tolist() == [1, 3], "unknown ones are left out"
+    assert len(some_map(np.zeros((0, 2))).rows_of(asked)) == 0
+
+
 @pytest.fixture
 def mapped(project: Path) -> Path:
     assert sept("map", project).returncode == 0
@@ -59,19 +81,19 @@ def test_every_colour_counts_every_point(mapped: Path) -> None:
         request = curation.Request(("toys",), SelectionSettings(budget=9))
         record = curation.select(project, request)
         picked = curation.picks(project, record["id"])["uid"].to_pylist()
-        before = mapview.colour_revision(project, encoder, drawn, "decision:toys")
+        before = mapcolours.stamp(project, encoder, drawn, "decision:toys")
         deciding.decide(project, ["toys"], "veto", picked[:2])
-        assert mapview.colour_revision(project, encoder, drawn, "decision:toys") != before
-        for by in mapview.colour_choices(project, drawn):
-            found = mapview.colour(project, encoder, drawn, by)
+        assert mapcolours.stamp(project, encoder, drawn, "decision:toys") != before
+        for by in mapcolours.choices(project, drawn):
+            found = mapcolours.colour(project, encoder, drawn, by)
             assert found.classes.shape == (161,) and found.classes.max() < len(found.palette)
             assert sum(entry["count"] for entry in found.legend) <= 161
-        decided = mapview.colour(project, encoder, drawn, "decision:toys")
+        decided = mapcolours.colour(project, encoder, drawn, "decision:toys")
         assert decided.legend[0]["label"] == "vetoed" and decided.legend[0]["count"] == 2
-        chosen = mapview.colour(project, encoder, drawn, f"selection:{record['id']}")
+        chosen = mapcolours.colour(project, encoder, drawn, f"selection:{record['id']}")
         assert chosen.legend[0]["count"] == 9
         with pytest.raises(errors.NotFoundError, match="cannot be coloured"):
-            mapview.colour(project, encoder, drawn, "magic")
+            mapcolours.colour(project, encoder, drawn, "magic")
         near = mapview.neighbours(project, encoder, picked[0], 5)
         assert len(near) == 5 and picked[0] not in dict(near)
         assert [s for _, s in near] == sorted((s for _, s in near), reverse=True)
@@ -96,3 +118,60 @@ def test_groups_narrow_selections_and_become_targets(project: Path) -> None:
         groups.remove(opened, "mine")
         with pytest.raises(errors.NotFoundError, match="No group named 'mine'"):
             groups.members(opened, "mine")
+
+
+def test_a_colouring_is_made_once_for_one_state(mapped: Path) -> None:
+    with projects.opened(mapped) as project:
+        encoder = projects.find_encoder(project, None)
+        drawn = mapview.load(project, encoder)
+        by_source = mapcolours.colour(project, encoder, drawn, "source")
+        assert mapcolours.colour(project, encoder, drawn, "source") is by_source
+        before = mapcolours.stamp(project, encoder, drawn, "similarity:toys")
+        collections.rename(project, "pool", "shapes", "forms")
+        again = mapcolours.colour(project, encoder, drawn, "source")
+        assert [entry["label"] for entry in again.legend] == ["forms"]
+        assert mapcolours.stamp(project, encoder, drawn, "similarity:toys") == before
+        near = mapcolours.colour(project, encoder, drawn, "similarity:toys")
+        assert len(np.unique(near.classes)) > 3, "similarity spreads over the scale"
+
+
+def test_a_map_is_older_than_targets_that_came_after_it(mapped: Path) -> None:
+    with projects.opened(mapped) as project:
+        encoder = projects.find_encoder(project, None)
+        assert mapping.is_fresh(project, encoder)
+        uids = [uid.decode() for uid in mapview.load(project, encoder).uids[:2].tolist()]
+        groups.add_to_target(project, "new", uids)
+    assert sept("embed", mapped).returncode == 0
+    with projects.opened(mapped) as project:
+        assert not mapping.is_fresh(project, encoder)
+
+
+class Speaker:
+    """An encoder for which every text means one image."""
+
+    def __init__(self, ident: str, vector: np.ndarray) -> None:
+        self.id, self._vector = ident, vector
+
+    def encode_text(self, texts: list[str]) -> torch.Tensor:
+        return torch.from_numpy(np.repeat(self._vector, len(texts), axis=0))
+
+
+def test_words_find_the_images_nearest_to_them(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with projects.opened(project) as opened:
+        encoder = projects.find_encoder(opened, None)
+        assert not text_search.understands_words(opened, encoder), "classic knows no words"
+        card = opened.paths.features(encoder) / "encoder.json"
+        files.write_json(card, files.read_json(card) | {"spec": "open_clip:ViT-B-32/tag"})
+        assert text_search.understands_words(opened, encoder)
+        store = features.FeatureStore(opened.paths.pool_features(encoder))
+        meant = store.vectors_of(store.uids[7:8]).astype(np.float32)
+        monkeypatch.setattr(registry, "load", lambda spec, **options: Speaker(encoder, meant))
+        found = text_search.find(opened, encoder, " a  red circle ", 5)
+        assert len(found) == 5 and found[0] == (store.uids[7].decode(), 1.0)
+        assert [s for _, s in found] == sorted((s for _, s in found), reverse=True)
+        text_search._load.cache_clear()
+        monkeypatch.setattr(registry, "load", lambda spec, **options: Speaker("other", meant))
+        with pytest.raises(errors.EncoderError, match="no longer what embedded"):
+            text_search.find(opened, encoder, "a blue square", 5)

@@ -1,0 +1,113 @@
+"""What can be done with images that were gathered: decide, use as targets, select, name."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from pages.shared import notices, state
+from sept_core.pipeline import curation, deciding, groups
+from sept_core.pipeline.projects import Project
+from sept_core.selection.settings import SelectionSettings
+
+_TOLD = "told of the gathered"
+PAST = {"veto": "vetoed", "pin": "pinned", "keep": "kept"}
+
+
+def draw(encoder: str, targets: Sequence[str], uids: Sequence[str], group: str = "") -> None:
+    """Draw a menu of actions, each with the count that it would touch.
+
+    Args:
+        encoder: id of the encoder that a selection would use.
+        targets: names of the target sets that decisions and selections may belong to.
+        uids: of the gathered images, at least one.
+        group: the named group that they are, if they are one.
+    """
+    decide, target, select, save = st.columns(4)
+    with decide.popover("Decide…", icon=":material/gavel:", width="stretch"):
+        _decide(targets, uids)
+    with target.popover("Use as target images…", icon=":material/target:", width="stretch"):
+        _add_to_target(uids)
+    with select.popover("Select these…", icon=":material/check:", width="stretch"):
+        _select(encoder, targets, uids)
+    with save.popover("Save as group…", icon=":material/bookmark:", width="stretch"):
+        _save(uids, group)
+
+
+def told() -> None:
+    """Say once what the last action did."""
+    if sentence := state.kept(_TOLD):
+        st.success(sentence, icon=":material/check:")
+        state.keep(_TOLD, None)
+
+
+def _act(label: str, work: Callable[[Project], str]) -> None:
+    """A button whose work gives the sentence that is shown once it is done."""
+    if st.button(label, type="primary", key=f"do {label}"):
+        with notices.shown():
+            with state.WRITING, state.project() as project:
+                state.keep(_TOLD, work(project))
+            st.rerun()
+
+
+def _decide(targets: Sequence[str], uids: Sequence[str]) -> None:
+    if not targets:
+        st.caption("Decisions belong to a target set; add one first.")
+        return
+    name = st.selectbox("For the target set", targets)
+    reason = st.text_input("Reason", key="gathered reason")
+
+    def decide(project: Project, action: str) -> str:
+        made = deciding.decide(project, [name], action, list(uids), reason=reason)
+        return (
+            f"{len(uids):,} images are {PAST[action]} for {name}." if made else "Nothing changed."
+        )
+
+    for action in PAST:
+        _act(
+            f"{action.capitalize()} {len(uids):,} images",
+            lambda project, action=action: decide(project, action),
+        )
+
+
+def _add_to_target(uids: Sequence[str]) -> None:
+    name = st.text_input("Target set", key="gathered target set", help="A new one or your own.")
+
+    def add(project: Project) -> str:
+        new = groups.add_to_target(project, name, uids)
+        return f"{new:,} images are new in {name}; embed them on the Pool page."
+
+    _act(f"Add {len(uids):,} target images", add)
+
+
+def _select(encoder: str, targets: Sequence[str], uids: Sequence[str]) -> None:
+    if not targets:
+        st.caption("A selection belongs to a target set; add one first.")
+        return
+    target = st.selectbox("Target set", targets, key="gathered target")
+    name = st.text_input("Name of the group", "area", key="gathered group")
+
+    def select(project: Project) -> str:
+        groups.save(project, name, uids)
+        settings = SelectionSettings(strategy="whole-pool")
+        made = curation.select(project, curation.Request((target,), settings, encoder, group=name))
+        return f"{made['count']:,} images are selected as {made['selection']}; see Review."
+
+    _act(f"Select {len(uids):,} images", select)
+    st.caption("Vetoes, the guard and the duplicate cap still apply.")
+
+
+def _save(uids: Sequence[str], group: str) -> None:
+    name = st.text_input("Group", group, key="gathered name", help="A known name is replaced.")
+
+    def save(project: Project) -> str:
+        groups.save(project, name, uids)
+        return f"{len(uids):,} images are kept as {name}."
+
+    def forget(project: Project) -> str:
+        groups.remove(project, group)
+        state.choose("group", "")
+        return f"The group {group} is forgotten; its images stay."
+
+    _act(f"Save {len(uids):,} images", save)
+    if group:
+        _act(f"Forget {group}", forget)
