@@ -218,7 +218,7 @@ class PointMap {
     if (!this.path) this.area = data.area;
     if (this.gl && this.pointsUrl !== data.points) this.loadPoints(data.points);
     if (this.gl && this.kindsUrl !== data.colours) this.loadKinds(data.colours, data.palette);
-    this.draw();
+    this.drawAbove();
   }
 
   async loadPoints(url) {
@@ -309,12 +309,21 @@ class PointMap {
     ];
   }
 
+  /** In the next frame; points only where they have changed, since there may be many. */
   draw() {
+    this.stale = true;
+    this.drawAbove();
+  }
+
+  drawAbove() {
     if (this.drawing) return;
     this.drawing = requestAnimationFrame(() => {
       this.drawing = null;
-      this.drawGround();
-      if (this.gl && this.points && this.kinds) this.drawPoints();
+      if (this.stale) {
+        this.drawGround();
+        if (this.gl && this.points && this.kinds) this.drawPoints();
+        this.stale = false;
+      }
       this.drawOverlay();
     });
   }
@@ -414,7 +423,7 @@ class PointMap {
     if (!this.moved) return;
     if (this.from.panning) {
       const unit = this.cssUnit();
-      this.moving = true;
+      this.moving = this.stale = true;
       this.view.x = this.from.view.x - dx / unit;
       this.view.y = this.from.view.y + dy / unit;
     } else if (this.tool === "box") {
@@ -424,7 +433,7 @@ class PointMap {
     } else {
       this.path.push(this.toMap(event));
     }
-    this.draw();
+    this.drawAbove();
   }
 
   release(event) {
@@ -437,8 +446,9 @@ class PointMap {
 
   letGo() {
     this.from = this.path = null;
+    this.stale ||= this.moving; // what was left out while it moved
     this.moving = false;
-    this.draw();
+    this.drawAbove();
   }
 
   /** Waits whether a double click comes of it, which shows the whole map and is no click. */
@@ -456,7 +466,7 @@ class PointMap {
     this.area = corners.filter((_, i) => i % step === 0).map(
       (corner) => corner.map((value) => Math.round(value * 1e4) / 1e4));
     this.post("area", { corners: this.area, at: Date.now() });
-    this.draw();
+    this.drawAbove();
   }
 
   whole() {

@@ -134,9 +134,8 @@ def _look(encoder: str, shown: mapview.Map) -> Look | None:
             captions = ["this image", *(f"{similarity:.2f}" for _, similarity in rows)]
             return Look([near, *(uid for uid, _ in rows)], told, captions)
         if corners:
-            inside = shown.uids[mapview.inside(shown, corners)].tolist()
-            told = f"**{len(inside):,}** images in the area"
-            return Look([uid.decode() for uid in inside], told, marked=False)
+            inside = shown.uids[mapview.inside(shown, corners)].astype(str).tolist()
+            return Look(inside, f"**{len(inside):,}** images in the area", marked=False)
         if words:
             with st.spinner("Comparing the words with the pool…"):
                 rows = text_search.find(project, encoder, words, FOUND)
