@@ -66,7 +66,10 @@ class JobStatus:
 def launch(paths: files.ProjectPaths, kind: str, settings: dict[str, Any], title: str) -> JobFolder:
     """Start a worker in a session of its own and return its folder at once."""
     started = time.time()
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(started))
+    # To the millisecond, so that ids stand in the order of their launches.
+    stamp = (
+        time.strftime("%Y%m%d-%H%M%S", time.gmtime(started)) + f"{int(started * 1000) % 1000:03d}"
+    )
     job = JobFolder(paths.job(f"{stamp}-{kind}-{secrets.token_hex(3)}"))
     job.path.mkdir(parents=True)
     files.write_json(job.path / "settings.json", settings)

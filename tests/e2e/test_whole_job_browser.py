@@ -109,6 +109,8 @@ def export_and_verify(page: Page) -> None:
     page.get_by_role("button", name="Export", exact=True).click()
     made = page.get_by_text("native · ").first
     expect(made).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("progressbar")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=PATIENCE)
     made.click()
     page.get_by_role("button", name="Verify").click()
     expect(page.get_by_text("are there and unchanged")).to_be_visible(timeout=PATIENCE)
