@@ -17,7 +17,7 @@ NAME = "run_name"
 BACKBONES = (
     "resnet18",
     "resnet50",
-    "resnet10-narrow",
+    *pretrain_settings.SMALL_BACKBONES,
     "vit_tiny_patch16_224",
     "vit_small_patch16_224",
 )
@@ -99,7 +99,7 @@ def draw(subset: pretraining.Subset, suggested: str) -> Wanted:
     backbone = backbone_at.selectbox(
         "Backbone", BACKBONES, key="set:backbone", persist_state="session",
         index=BACKBONES.index(base.backbone), accept_new_options=True,
-        help="Any timm model by name; resnet10-narrow is made for small images on a CPU.",
+        help="Any timm model by name; resnet10-narrow and -tiny are made for CPUs.",
     )  # fmt: skip
     more = [f for f in MORE if method in pretrain_settings.OWN.get(f.name, (method,))]
     changes = _changes([*MAIN, *more])

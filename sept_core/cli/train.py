@@ -29,7 +29,7 @@ def pretrain(
         str, typer.Option(help="moco, simclr, byol, simsiam, barlow-twins, vicreg, dino or mae.")
     ] = "moco",
     backbone: Annotated[
-        str, typer.Option(help="Any timm model, or resnet10-narrow for CPUs.")
+        str, typer.Option(help="Any timm model, or resnet10-narrow or -tiny for CPUs.")
     ] = "resnet18",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs instead of steps.")] = None,

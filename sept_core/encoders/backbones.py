@@ -13,15 +13,17 @@ from torch import nn
 
 from sept_core import errors
 
-NARROW = "resnet10-narrow"
-"""Our own small ResNet (TRIAL.md): 1.2 million parameters, made for 32 to 64 px on a CPU."""
+NARROW, TINY = "resnet10-narrow", "resnet10-tiny"
+OWN = {NARROW: (32, 64, 128, 256), TINY: (16, 32, 64, 128)}
+"""Our own small ResNets by the widths of their four blocks, made for 32 to 64 px on a CPU: 1.2
+million parameters (TRIAL.md's), and 0.3 million at a third of the time."""
 
 
 def build(spec: Mapping[str, Any]) -> nn.Module:
     """A headless backbone with freshly drawn weights (from torch's global generator).
 
     Args:
-        spec: `name`: `resnet10-narrow` or a timm model. `stem`: "standard" (default), or
+        spec: `name`: one of `OWN` or a timm model. `stem`: "standard" (default), or
             "small" for images under about 100 px (ResNets only: a 3×3 convolution without
             stride in place of the 7×7 one, and no max-pooling). `arguments`: further JSON
             arguments of `timm.create_model`, as {"img_size": 64} for a ViT.
@@ -36,8 +38,8 @@ def build(spec: Mapping[str, Any]) -> nn.Module:
             f"Backbone {dict(spec)} is not understood: beside name and arguments it may hold "
             "stem, standard or small."
         )
-    if name == NARROW:
-        return _narrow_resnet()
+    if name in OWN:
+        return _own_resnet(OWN[name])
     backbone = _from_timm(name, dict(spec.get("arguments", {})))
     return _with_small_stem(backbone, name) if stem == "small" else backbone
 
@@ -45,7 +47,7 @@ def build(spec: Mapping[str, Any]) -> nn.Module:
 def _from_timm(name: str, arguments: dict[str, Any]) -> nn.Module:
     if not timm.is_model(name):
         raise errors.EncoderError(
-            f"Backbone {name!r} is neither {NARROW} nor a timm model; "
+            f"Backbone {name!r} is neither {NARROW}, {TINY} nor a timm model; "
             "`timm.list_models()` lists the names."
         )
     try:
@@ -66,15 +68,15 @@ def _with_small_stem(network: nn.Module, name: str) -> nn.Module:
     return _replace_stem(network, stride=1)
 
 
-def _narrow_resnet() -> nn.Module:
+def _own_resnet(widths: tuple[int, ...]) -> nn.Module:
     # timm's plain stem is always 64 wide; the deep one follows stem_width, and is replaced.
     network: Any = resnet.ResNet(
         resnet.BasicBlock,  # type: ignore[arg-type]  # timm annotates an instance
         (1, 1, 1, 1),
         num_classes=0,
-        channels=(32, 64, 128, 256),
+        channels=widths,
         stem_type="deep",
-        stem_width=16,
+        stem_width=widths[0] // 2,
     )
     return _replace_stem(network, stride=2)
 
@@ -87,16 +89,16 @@ def _replace_stem(network: Any, stride: int) -> nn.Module:
     return network  # type: ignore[no-any-return]
 
 
-_NARROW_SOURCE = """\
+_OWN_SOURCE = """\
 backbone = timm.models.resnet.ResNet(
     timm.models.resnet.BasicBlock,
     (1, 1, 1, 1),
     num_classes=0,
-    channels=(32, 64, 128, 256),
+    channels={widths},
     stem_type="deep",
-    stem_width=16,
+    stem_width={half},
 )
-backbone.conv1 = torch.nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False)
+backbone.conv1 = torch.nn.Conv2d(3, {first}, 3, stride=2, padding=1, bias=False)
 backbone.maxpool = torch.nn.Identity()"""
 
 _SMALL_STEM_SOURCE = """
@@ -106,8 +108,8 @@ backbone.maxpool = torch.nn.Identity()"""
 
 def source(spec: Mapping[str, Any]) -> str:
     """Python that binds `backbone` to what `build(spec)` builds, given timm and torch alone."""
-    if spec["name"] == NARROW:
-        return _NARROW_SOURCE
+    if widths := OWN.get(spec["name"]):
+        return _OWN_SOURCE.format(widths=widths, half=widths[0] // 2, first=widths[0])
     arguments = "".join(f", {key}={value!r}" for key, value in spec.get("arguments", {}).items())
     line = f"backbone = timm.create_model({spec['name']!r}, num_classes=0{arguments})"
     return line + (_SMALL_STEM_SOURCE if spec.get("stem") == "small" else "")

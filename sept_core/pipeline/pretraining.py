@@ -73,7 +73,7 @@ def plan(subset: Subset, method: str, backbone: str, changes: dict[str, Any]) ->
     Args:
         subset: what to train on.
         method: of `pretrain.settings.METHODS`.
-        backbone: a timm name or `resnet10-narrow`.
+        backbone: a timm name or one of `SMALL_BACKBONES`.
         changes: settings that differ from the defaults for this subset.
     """
     return pretrain_settings.choose(

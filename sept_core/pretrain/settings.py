@@ -29,6 +29,8 @@ OWN = {
     "ema": ("moco", "byol", "dino"),
 }
 """Settings that only some methods read."""
+SMALL_BACKBONES = ("resnet10-narrow", "resnet10-tiny")
+"""The backbones of our own, for CPUs; see `encoders.backbones`."""
 COLLAPSED_STD = 0.02
 """Below this spread all images look alike to the network (random weights: about 0.1)."""
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -148,13 +150,13 @@ def defaults(
 
     Args:
         method: a name in `registry.METHODS`.
-        backbone: a timm name or `resnet10-narrow`.
+        backbone: a timm name or one of `SMALL_BACKBONES`.
         subset_size: images in the manifest.
         image_side: the subset's median shorter side in pixels.
         image_size: side of the views, where it is not to be derived.
         batch_size: images a step, where it is not to be derived.
     """
-    narrow, transformer = backbone == "resnet10-narrow", "vit" in backbone
+    narrow, transformer = backbone in SMALL_BACKBONES, "vit" in backbone
     native = 32 if narrow else 224 if transformer else min(224, max(32, image_side // 32 * 32))
     size, batch = image_size or native, batch_size or _batch_size(subset_size)
     cache = _cache_size(size, image_side)

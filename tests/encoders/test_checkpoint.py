@@ -15,6 +15,7 @@ from sept_core.encoders import backbones, checkpoint, registry
 
 SPECS: list[dict[str, Any]] = [
     {"name": "resnet10-narrow", "stem": "small"},
+    {"name": "resnet10-tiny"},
     {"name": "resnet10t", "stem": "standard"},
     {"name": "resnet18", "stem": "small"},
     {"name": "vit_tiny_patch16_224", "arguments": {"img_size": 64, "depth": 2}},
@@ -81,13 +82,16 @@ assert "sept_core" not in sys.modules
         torch.testing.assert_close(torch.load(folder / "features.pt"), expected, rtol=0, atol=1e-6)
 
 
-def test_narrow_resnet_is_the_trials() -> None:
-    network = backbones.build({"name": "resnet10-narrow"})
+@pytest.mark.parametrize(
+    ("name", "millions", "width"), [("resnet10-narrow", 1.2, 32), ("resnet10-tiny", 0.31, 16)]
+)
+def test_small_resnets_are_as_wide_as_they_say(name: str, millions: float, width: int) -> None:
+    network = backbones.build({"name": name})
     count = sum(parameter.numel() for parameter in network.parameters())
-    assert 1.15e6 < count < 1.25e6
-    assert network.conv1.weight.shape == (32, 3, 3, 3)
+    assert count / 1e6 == pytest.approx(millions, rel=0.05)
+    assert network.conv1.weight.shape == (width, 3, 3, 3)
     with torch.inference_mode():
-        assert network.forward_features(torch.zeros(1, 3, 32, 32)).shape == (1, 256, 2, 2)
+        assert network.forward_features(torch.zeros(1, 3, 32, 32)).shape == (1, 8 * width, 2, 2)
 
 
 def test_small_stem_keeps_the_resolution() -> None:
