@@ -80,12 +80,13 @@ class Grid {
     this.keys = element("div", "keys");
     for (const [key, does] of [
       ["← ↑ ↓ →", "move"], ["x", "veto"], ["k", "keep"], ["p", "pin"], ["z", "undo"],
-      ["shift", "range"], ["a", "all visible"], ["space", "zoom"], ["s", "scope"],
+      ["shift", "range"], ["a", "all visible"], ["space", "zoom"], ["s", "scope"], ["?", "help"],
     ]) {
       this.keys.append(element("kbd", "", key), element("span", "", does));
     }
     this.zoom = new Zoom();
-    this.root.append(this.bar, this.view, this.keys, this.zoom.dialog);
+    this.help = helpDialog();
+    this.root.append(this.bar, this.view, this.keys, this.zoom.dialog, this.help);
     this.drawn = new Map(); // row → its element
     this.rows = [];
     this.sheet = null;
@@ -104,6 +105,7 @@ class Grid {
     this.view.onkeydown = (event) => this.press(event);
     this.zoom.dialog.onkeydown = (event) => this.press(event);
     this.zoom.dialog.onclose = () => this.view.focus();
+    this.help.onclose = () => this.view.focus();
     this.view.onclick = (event) => {
       const tile = event.target.closest("[data-row]");
       if (tile) this.move(Number(tile.dataset.row), event.shiftKey);
@@ -300,6 +302,7 @@ class Grid {
     else if (key === "z") this.undo();
     else if (key === "a") this.chooseVisible();
     else if (key === "s") this.post("asked", this.sheet.uids[this.cursor] + " " + Date.now());
+    else if (key === "?") this.help.showModal();
     else if (key === " ") this.zoom.dialog.open ? this.zoom.dialog.close() : this.openZoom();
     else if (!this.moveBy(key, event.shiftKey)) return;
     event.preventDefault();
@@ -393,13 +396,13 @@ class Grid {
     const sheet = this.sheet;
     this.zoom.show({
       query: this.query,
+      why: `/why/${this.outbox.selection}/${sheet.uids[item]}${this.query}`,
       uid: sheet.uids[item],
       target: sheet.targets[sheet.target[item]],
       mark: this.marks.get(sheet.uids[item]) || "undecided",
       rank: sheet.rank[item],
       similarity: sheet.similarity[item],
       phase: sheet.phase[item],
-      group: sheet.group[item],
     });
   }
 }
@@ -418,7 +421,7 @@ function picture(url, name) {
 /** One image in full with the reason why it is here; keys go on working. */
 class Zoom {
   constructor() {
-    this.dialog = element("dialog", "zoom");
+    this.dialog = element("dialog", "panel zoom");
     this.shown = null;
   }
 
@@ -434,16 +437,78 @@ class Zoom {
     if (facts.target) {
       const target = element("figure", "target");
       target.append(picture("/images/" + facts.target + facts.query, "Its target image"));
-      target.append(element("figcaption", "", "its target image"));
+      target.append(element("figcaption", "", "the target image that brought it"));
       why.append(target);
     }
-    const list = element("dl");
-    for (const [name, value] of Object.entries(describe(facts))) {
-      list.append(element("dt", "", name), element("dd", "", value));
-    }
-    why.append(list);
+    why.append(listed(describe(facts)));
+    const more = element("div", "more");
+    why.append(more);
     this.dialog.replaceChildren(image, why);
+    this.tellMore(more, facts);
   }
+
+  /** What the server knows besides: other targets, copies, decisions, files. */
+  async tellMore(more, facts) {
+    const answer = await fetch(facts.why);
+    if (!answer.ok) {
+      more.append(element("p", "", await answer.text()));
+      return;
+    }
+    const { targets, copies, decisions, places } = await answer.json();
+    const row = (title, uids, captions) => {
+      if (!uids.length) return;
+      const pictures = element("div", "pictures");
+      uids.forEach((uid, i) => {
+        const figure = element("figure");
+        figure.append(picture("/thumbnails/" + uid + facts.query, title));
+        if (captions) figure.append(element("figcaption", "", captions[i]));
+        pictures.append(figure);
+      });
+      more.append(element("h4", "", title), pictures);
+    };
+    const figures = targets.map(([, value]) => value.toFixed(3));
+    row("Nearest target images", targets.map(([uid]) => uid), figures);
+    row("Its near-duplicates in the pool", copies);
+    if (decisions.length) more.append(element("h4", "", "Decisions"));
+    for (const { at, who, action, scope, reason, stands } of decisions) {
+      const when = new Date(at).toLocaleString();
+      const said = [`${action} by ${who}, ${when}`, scope === "image" ? "" : `scope ${scope}`,
+        reason, stands ? "" : "taken back"].filter(Boolean).join(" · ");
+      more.append(element("p", stands ? "" : "past", said));
+    }
+    more.append(element("h4", "", places.length > 1 ? "Files" : "File"));
+    for (const place of places) more.append(element("p", "place", place));
+  }
+}
+
+function listed(entries) {
+  const list = element("dl");
+  for (const [name, value] of Object.entries(entries)) {
+    list.append(element("dt", "", name), element("dd", "", value));
+  }
+  return list;
+}
+
+/** Every key with what it does; closes with Esc, as dialogs do. */
+function helpDialog() {
+  const dialog = element("dialog", "panel help");
+  const text = element("div");
+  text.append(element("h3", "", "Keys"), listed({
+    "← ↑ ↓ →": "go to another image; Page up, Page down, Home and End go further",
+    x: "veto: never in a selection for these target sets",
+    k: "keep: judged and right",
+    p: "pin: always in, counts towards the budget",
+    z: "undo the latest decision, whoever made it",
+    "shift + arrow or click": "choose a range; x, k and p then act on all of it",
+    a: "choose all that is visible",
+    space: "full size, and why the image is here; keys go on working",
+    s: "decide on its near-duplicates, its cluster or all images like it",
+    "?": "this list",
+  }), element("p", "", "A decision shows at once and is on disk when the bar says Saved. It "
+    + "belongs to the target sets: other strategies, budgets and encoders keep it."));
+  dialog.append(text);
+  dialog.onclick = (event) => { if (event.target === dialog) dialog.close(); };
+  return dialog;
 }
 
 function describe(facts) {
@@ -452,7 +517,6 @@ function describe(facts) {
     Rank: facts.rank === null ? "–" : `neighbour ${facts.rank} of its target`,
     Similarity: facts.similarity < 0 ? "–" : facts.similarity.toFixed(3),
     Phase: facts.phase,
-    "Duplicate group": facts.group === null ? "none" : String(facts.group),
     Image: facts.uid,
   };
 }

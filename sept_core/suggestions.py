@@ -31,6 +31,7 @@ def suggest_vetoes(
     uids: np.ndarray,
     vectors: np.ndarray,
     similarity: np.ndarray,
+    owners: np.ndarray,
     state: review.ReviewState,
     judged_uids: np.ndarray,
     judged_vectors: np.ndarray,
@@ -39,12 +40,15 @@ def suggest_vetoes(
     """Rank the undecided images of a selection by how likely the reviewer vetoes them.
 
     With vetoes and keeps, by a logistic regression on features; with vetoes only, by the
-    similarity to the nearest veto; before any veto, the least similar to its target first.
+    similarity to the nearest veto; before any veto, those first that are little like their target
+    and the odd ones out among its images (the mean of both ranks, from 0 to 1).
 
     Args:
         uids: (n,) S32, the selection.
         vectors: (n, D) unit vectors of it.
         similarity: (n,) of each image to its owning target; pins and fills may have NaN.
+        owners: (n,) int64, the number of each image's target; what was found without one shares
+            a number, too.
         state: the decisions.
         judged_uids: (m,) S32 decided images that have features; vetoed ones are not in the
             selection any more.
@@ -62,8 +66,9 @@ def suggest_vetoes(
         scores = (candidates @ examples.T).max(axis=1)
         method = f"most similar to one of {vetoes} vetoes"
     else:
-        scores = 1 - np.nan_to_num(similarity.astype(np.float64), nan=1.0)
-        method = "least similar to its target image, as nothing has been vetoed yet"
+        unlike = 1 - np.nan_to_num(similarity.astype(np.float64), nan=1.0)
+        scores = (_ranks(unlike) + _ranks(_oddness(candidates, owners))) / 2
+        method = "little like its target and the odd one out among its images"
     undecided = np.array([state.verdict(uid.decode()) is None for uid in uids.tolist()], bool)
     rounded = np.round(scores.astype(np.float64), 6)
     order = np.lexsort((uids, -rounded))
@@ -73,6 +78,24 @@ def suggest_vetoes(
         scores=tuple(rounded[chosen].tolist()),
         method=method,
     )
+
+
+def _oddness(vectors: np.ndarray, owners: np.ndarray) -> np.ndarray:
+    """(n,) float64: one minus the cosine to the mean of all images of the same owner."""
+    order = np.argsort(owners, kind="stable")
+    _, starts, place = np.unique(owners[order], return_index=True, return_inverse=True)
+    means = np.add.reduceat(vectors[order], starts)
+    means /= np.linalg.norm(means, axis=1, keepdims=True).clip(1e-12)
+    odd = np.empty(len(vectors))
+    odd[order] = 1 - np.einsum("nd,nd->n", vectors[order], means[place])
+    return odd
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """(n,) the share of values that are smaller, 0 to 1: makes unlike quantities comparable."""
+    rounded = np.round(values, 6)
+    shares: np.ndarray = np.searchsorted(np.sort(rounded), rounded) / max(1, len(values) - 1)
+    return shares
 
 
 def _veto_probability(

@@ -48,6 +48,19 @@ def test_an_area_of_the_url_is_gathered_and_kept_as_a_group(app: AppTest, projec
     assert "all" in next(s for s in app.selectbox if s.label == "Named group").options
 
 
+def test_a_metadata_filter_is_looked_into_and_a_wrong_one_is_told(
+    app: AppTest, project: Path
+) -> None:
+    assert sept("map", project).returncode == 0
+    app.run().switch_page(PAGE).run()
+    field = next(f for f in app.text_input if f.label == "Metadata filter")
+    field.set_value("path ~ red").run()
+    assert not app.exception and "images pass `path ~ red`" in said(app)
+    assert app.query_params["filter"] == "path ~ red"
+    next(f for f in app.text_input if f.label == "Metadata filter").set_value("colour = 1").run()
+    assert not app.exception and "colour" in app.error[0].value
+
+
 def test_every_choice_counts_and_is_in_the_url(app: AppTest, project: Path) -> None:
     assert sept("map", project).returncode == 0
     app.run().switch_page(PAGE).run()

@@ -4,11 +4,20 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from pages.shared import gallery, job_panel, notices, state
 from sept_core.figures import retrieval as figures
-from sept_core.pipeline import collections, curation, diagnosing, exploring, preparation, projects
+from sept_core.pipeline import (
+    collections,
+    curation,
+    diagnosing,
+    exploring,
+    groups,
+    preparation,
+    projects,
+)
 from sept_core.pipeline.curation import Request
 from sept_core.selection.settings import STRATEGIES, SelectionSettings
 
@@ -59,13 +68,14 @@ def _request(targets: list[str], encoders: list[str]) -> Request | None:
         encoder = state.chosen("encoder", encoders[::-1], "Encoder")
     st.caption(STRATEGIES[strategy].description)
     with st.expander("Floor, duplicates, guard, filter", icon=":material/tune:"):
-        settings, filter_text, guard = _settings(strategy)
+        settings, guard = _settings(strategy)
+        filter_text, group = _narrowed()
     if not chosen:
         return None
-    return Request(tuple(chosen), settings, encoder, filter_text, guard)
+    return Request(tuple(chosen), settings, encoder, filter_text, guard, group)
 
 
-def _settings(strategy: str) -> tuple[SelectionSettings, str, bool]:
+def _settings(strategy: str) -> tuple[SelectionSettings, bool]:
     defaults = SelectionSettings(strategy=strategy, budget=1)
     first, second, third = st.columns(3)
     floor = first.slider(
@@ -86,17 +96,28 @@ def _settings(strategy: str) -> tuple[SelectionSettings, str, bool]:
     guard = third.toggle(
         "Contamination guard", value=True, help="Leaves out copies of held-out target images."
     )
-    with state.project() as project:
-        fields = ", ".join(exploring.filter_fields(project))
-    filter_text = st.text_input(
-        "Metadata filter", placeholder='width >= 256 and source = web and caption ~ "red fox"',
-        help=f"Fields: {fields}. Operators: = != < <= > >= and ~ (contains).",
-    )  # fmt: skip
     settings = replace(
         defaults, seed=int(seed), floor_percentile=float(floor) if floor else None,
         duplicate_cap=int(cap), local_scaling=scaling, fill=fill,
     )  # fmt: skip
-    return settings, filter_text, guard
+    return settings, guard
+
+
+def _narrowed() -> tuple[str, str]:
+    """A metadata filter and a named group, both of which the pool is narrowed to."""
+    with state.project() as project:
+        fields = ", ".join(exploring.filter_fields(project))
+        saved = list(groups.every(project))
+    left, right = st.columns([3, 1])
+    filter_text = left.text_input(
+        "Metadata filter", placeholder='width >= 256 and source = web and caption ~ "red fox"',
+        help=f"Fields: {fields}. Operators: = != < <= > >= and ~ (contains).",
+    )  # fmt: skip
+    group = right.selectbox(
+        "Named group", ["", *saved], format_func=lambda name: name or "all of the pool",
+        help="Groups are made on the Map page.",
+    )  # fmt: skip
+    return filter_text, group
 
 
 def _prepare(request: Request) -> None:
@@ -173,6 +194,7 @@ def _budget(request: Request, found: exploring.Exploration, is_prefix: bool) -> 
             floor = request.settings.floor_percentile
             cut = None if floor is None else float(found.percentiles[int(floor)])
             _figure(figures.floor_ruler(found.edges, found.background, found.neighbours, cut), "f")
+            _copies(request)
         with right:
             _target_shares(found, picks)
         st.subheader("First images", anchor=False)
@@ -217,6 +239,25 @@ def _why_short(reason: str | None) -> str:
         "quota": "The classes' quotas are used up.",
         "pool_exhausted": "The pool has no more eligible images.",
     }.get(reason or "", "No image is eligible.")
+
+
+def _copies(request: Request) -> None:
+    """From which similarity on two pool images count as copies, and how that was measured."""
+    st.subheader("Duplicate threshold", anchor=False)
+    with state.project() as project:
+        encoder_id = projects.find_encoder(project, request.encoder)
+        known = preparation.calibration(project, encoder_id)
+    drawn = known["histogram"]
+    _figure(
+        figures.copies(
+            *(np.array(drawn[name]) for name in ("edges", "background", "copies")), known["tau"]
+        ),
+        "copies",
+    )
+    told = f"From a cosine of {known['tau']:.3f} on, images count as copies: "
+    if known["copies"]:
+        told += f"{known['recall']:.0%} of {known['copies']:,} altered copies reach it, and "
+    st.caption(f"{told}{known['false_partners']:.1%} of all images have a false partner there.")
 
 
 def _target_shares(found: exploring.Exploration, picks: Any) -> None:

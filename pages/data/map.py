@@ -12,6 +12,7 @@ import streamlit as st
 from pages.shared import gallery, gathered, job_panel, map_view, notices, state
 from sept_core.figures import map as figures
 from sept_core.pipeline import (
+    exploring,
     groups,
     mapcolours,
     mapping,
@@ -25,10 +26,10 @@ PAGE_SIZE = 48
 NEIGHBOURS = 20
 FOUND = 48
 MARKED = 500
-"""Images of a group that get a ring; a larger group is better seen as an area."""
+"""Images that get a ring; more are better seen as an area."""
 
-LOOKS = ("near", "area", "words", "group")
-"""What is looked into, in the URL: one of a clicked image, an area, words, a named group."""
+LOOKS = ("near", "area", "words", "filter", "group")
+"""What is looked into, in the URL: one of a clicked image, an area, words, metadata, a group."""
 
 
 def draw() -> None:
@@ -75,13 +76,22 @@ def _map(encoder: str) -> None:
             choices = mapcolours.choices(project, shown)
             saved = list(groups.every(project))
             wordy = text_search.understands_words(project, encoder)
-        parts = st.columns([3, 3, 3, 2] if wordy else [4, 3, 2], vertical_alignment="bottom")
+            fields = ", ".join(exploring.filter_fields(project))
+        widths = [3, 3, 3, 3, 2] if wordy else [3, 3, 3, 2]
+        parts = st.columns(widths, vertical_alignment="bottom")
         with parts[0]:
             by = state.chosen("colour", list(choices), "Colour", choices)
         with parts[1]:
             _ask("group", lambda: state.chosen("group", ["", *saved], "Named group", {"": "none"}))
+        with parts[2]:
+            _ask(
+                "filter",
+                lambda: state.written(
+                    "filter", "Metadata filter", "width < 200 and source = web", f"Fields: {fields}"
+                ),
+            )
         if wordy:
-            with parts[2]:
+            with parts[3]:
                 _ask("words", lambda: state.written("words", "Words", "a red flower"))
         with parts[-1]:
             names = {"webgl": "Fast", "plain": "Plain"}
@@ -126,7 +136,8 @@ class Look:
 
 
 def _look(encoder: str, shown: mapview.Map) -> Look | None:
-    near, words, group, corners = (*map(state.named, ("near", "words", "group")), _area())
+    near, words, text, group = map(state.named, ("near", "words", "filter", "group"))
+    corners = _area()
     with state.project() as project:
         if near:
             rows = mapview.neighbours(project, encoder, near, NEIGHBOURS)
@@ -142,6 +153,9 @@ def _look(encoder: str, shown: mapview.Map) -> Look | None:
             told = f"The **{len(rows):,}** images most similar to the words"
             captions = [f"{similarity:.2f}" for _, similarity in rows]
             return Look([uid for uid, _ in rows], told, captions)
+        if text:
+            uids = exploring.passing(project, text)
+            return Look(uids, f"**{len(uids):,}** images pass `{text.replace('`', '')}`")
         if group:
             uids = groups.members(project, group)
             return Look(uids, f"**{len(uids):,}** images in {gallery.text(group)}", group=group)

@@ -31,6 +31,8 @@ HEADERS = {
 FOREVER = "private, max-age=31536000, immutable"
 """A uid names bytes and a sheet's URL names its revision: neither ever changes."""
 
+NEVER = "no-store"
+
 
 class SecurityHeaders:
     """Adds `HEADERS` to every HTTP answer."""
@@ -49,13 +51,13 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
-async def _answer(make: Callable[[], Response]) -> Response:
+async def _answer(make: Callable[[], Response], cache: str = FOREVER) -> Response:
     """Run in a thread what reads files; what is not there is a 404 with its sentence."""
     try:
         response = await run_in_threadpool(make)
     except errors.SeptError as problem:
-        return PlainTextResponse(str(problem), 404, {"cache-control": "no-store"})
-    response.headers["cache-control"] = FOREVER
+        return PlainTextResponse(str(problem), 404, {"cache-control": NEVER})
+    response.headers["cache-control"] = cache
     return response
 
 
@@ -96,6 +98,19 @@ async def sheet(request: Request) -> Response:
             return JSONResponse(reviewing.sheet(project, path["selection"], order))
 
     return await _answer(make)
+
+
+async def why(request: Request) -> Response:
+    """What stands beside one image of a selection in full size."""
+
+    def make() -> Response:
+        from sept_core.pipeline import reviewing  # brings faiss, which the first page does without
+
+        path = request.path_params
+        with state.project(_key(request)) as project:
+            return JSONResponse(reviewing.why(project, path["selection"], path["uid"]))
+
+    return await _answer(make, NEVER)
 
 
 async def map_points(request: Request) -> Response:
@@ -156,6 +171,7 @@ ROUTES = [
     Route("/map/{encoder}/nearest/{revision}", map_nearest, methods=["GET"]),
     Route("/images/{uid}", image, methods=["GET"]),
     Route("/thumbnails/{uid}", thumbnail, methods=["GET"]),
+    Route("/why/{selection}/{uid}", why, methods=["GET"]),
     Route("/sheets/{selection}/{order}/{position:int}", sheet, methods=["GET"]),
 ]
 MIDDLEWARE = [

@@ -184,11 +184,11 @@ def chosen_many(name: str, options: Sequence[str], label: str) -> list[str]:
     return values
 
 
-def written(name: str, label: str, placeholder: str) -> str:
+def written(name: str, label: str, placeholder: str, help: str | None = None) -> str:
     """A line of text whose value lives in the URL."""
     wanted = st.query_params.get(name, "")
     key = _follow(name, wanted, wanted)
-    value: str = st.text_input(label, key=key, placeholder=placeholder).strip()
+    value: str = st.text_input(label, key=key, placeholder=placeholder, help=help).strip()
     if value != wanted:
         choose(name, value)
     st.session_state[f"url:{name}"] = value

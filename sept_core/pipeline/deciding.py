@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sept_core import audit, errors, features, files, review, suggestions
@@ -175,19 +176,30 @@ def sign_as(project: Project, name: str) -> None:
     settings.put(project.db, "who", wanted)
 
 
-def suggest(project: Project, selection_id: str, count: int = 50) -> dict[str, Any]:
-    """Which picks to look at next, most doubtful first; nothing is decided."""
+def suggest(
+    project: Project, selection_id: str, count: int = 50, position: int | None = None
+) -> dict[str, Any]:
+    """Which picks to look at next, most doubtful first; nothing is decided.
+
+    Args:
+        project: the open project.
+        selection_id: the selection.
+        count: images wanted.
+        position: of the log that counts as its end; None for all decisions.
+    """
     record = curation.find(project, selection_id)
     picks = curation.picks(project, selection_id)
-    state = _state(project, record)
+    state = _state(project, record, position)
     store = features.FeatureStore(project.paths.pool_features(record["encoder_id"]))
     uids = curation.uids_of(picks)
     judged = np.array(list(state.decisions), files.UID_DTYPE)
     judged = judged[store.rows_of(judged) >= 0]
+    owners = pc.rank(picks["target_uid"], tiebreaker="min").to_numpy()
     found = suggestions.suggest_vetoes(
         uids,
         store.vectors_of(uids),
         picks["similarity"].to_numpy(),
+        owners.astype(np.int64),
         state,
         judged,
         store.vectors_of(judged),
@@ -214,5 +226,8 @@ def audit_plan(
     }
 
 
-def _state(project: Project, record: dict[str, Any]) -> review.ReviewState:
-    return review.replay(decisions.events(project.db, record["target_ids"]))
+def _state(
+    project: Project, record: dict[str, Any], position: int | None = None
+) -> review.ReviewState:
+    events = decisions.events(project.db, record["target_ids"])
+    return review.replay(e for e in events if position is None or e.position <= position)

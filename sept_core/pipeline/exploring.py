@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sept_core import errors, files
-from sept_core.catalogue import images
+from sept_core.catalogue import filters, images
 from sept_core.pipeline import curation, preparation, projects
 from sept_core.pipeline.curation import Request
 from sept_core.pipeline.projects import Project
@@ -145,6 +145,14 @@ def is_prepared(project: Project, encoder: str | None) -> bool:
 
 def filter_fields(project: Project) -> list[str]:
     """The fields that a metadata filter may name."""
-    from sept_core.catalogue import filters
-
     return [*filters.COLUMNS, *images.metadata_fields(project.db)]
+
+
+def passing(project: Project, filter_text: str) -> list[str]:
+    """Uids of the pool images that pass a metadata filter, in their order.
+
+    Raises:
+        InputError: the filter cannot be read, or names a field that no image has.
+    """
+    found: list[str] = images.eligible(project.db, "pool", filter_text).astype(str).tolist()
+    return found

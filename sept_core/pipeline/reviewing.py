@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sept_core import audit, errors, features, files, review, suggestions
-from sept_core.catalogue import connection, decisions, selections, settings, sources
-from sept_core.pipeline import curation, deciding
+from sept_core import audit, errors, features, files, review
+from sept_core.catalogue import connection, decisions, images, selections, settings, sources
+from sept_core.index import cosine
+from sept_core.pipeline import curation, deciding, preparation
 from sept_core.pipeline.projects import Project
 
 ORDERS = ("by-target", "by-doubt", "by-cluster", "audit")
@@ -24,6 +25,8 @@ AUDITED = 100
 
 ACTIONS = ("veto", "keep", "pin")
 CLIENTS_REMEMBERED = 50
+NEAREST, MOST_SHOWN = 4, 12
+"""Target images and copies that stand beside an image in full size."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,6 @@ def sheet(project: Project, selection_id: str, order: Order) -> dict[str, Any]:
         "rank": picks["target_rank"].to_pylist(),
         "similarity": np.round(similarity, 4).tolist(),
         "phase": picks["phase"].to_pylist(),
-        "group": picks["dup_group"].to_pylist(),
         "method": method,
         **_sections(project, record, picks, order, targets, places),
     }
@@ -98,7 +100,10 @@ def _ordered(
     if order.name == "by-target":
         return _by_target(picks), "nearest to its target first"
     if order.name == "by-doubt":
-        return _by_doubt(project, record, picks, order.position)
+        count = picks.num_rows
+        found = deciding.suggest(project, record["id"], count, order.position)
+        rows = {uid: row for row, uid in enumerate(picks["uid"].to_pylist())}
+        return np.array([rows[uid] for uid in found["uids"]], np.int64), found["method"]
     if order.name == "by-cluster":
         clusters = _clusters(project, record, picks)
         return np.lexsort((np.arange(picks.num_rows), clusters)), "by cluster of the map"
@@ -156,35 +161,60 @@ def _by_target(picks: pa.Table) -> np.ndarray:
     return np.lexsort((np.arange(len(owners)), rank, turn))
 
 
-def _by_doubt(
-    project: Project, record: dict[str, Any], picks: pa.Table, position: int
-) -> tuple[np.ndarray, str]:
-    """Undecided images, the most doubtful first; and how that was told."""
-    events = decisions.events(project.db, record["target_ids"])
-    state = review.replay(event for event in events if event.position <= position)
-    store = features.FeatureStore(project.paths.pool_features(record["encoder_id"]))
-    uids = curation.uids_of(picks)
-    judged = np.array(list(state.decisions), files.UID_DTYPE)
-    judged = judged[store.rows_of(judged) >= 0]
-    found = suggestions.suggest_vetoes(
-        uids,
-        store.vectors_of(uids),
-        picks["similarity"].to_numpy(),
-        state,
-        judged,
-        store.vectors_of(judged),
-        len(uids),
-    )
-    rows = {uid: row for row, uid in enumerate(picks["uid"].to_pylist())}
-    return np.array([rows[uid] for uid in found.uids], np.int64), found.method
-
-
 def marks(project: Project, selection_id: str) -> dict[str, str]:
     """The standing decision on each image of a selection that has one: uid to action."""
     record = curation.find(project, selection_id)
     state = review.replay(decisions.events(project.db, record["target_ids"]))
     known = _known(project, record["id"])
     return {uid: d.action for uid, d in state.decisions.items() if uid in known}
+
+
+def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
+    """What a reviewer wants to know of one image beside its row of the sheet.
+
+    Returns:
+        targets: `[uid, cosine]` of its nearest target images, nearest first; copies: the other
+        images of its duplicate group; places: its files, as `source/path`; decisions: every
+        decision on it, latest first, with `at`, `who`, `action`, `scope`, `reason`, `stands`.
+
+    Raises:
+        NotFoundError: there is no such selection, or the image is not in it.
+    """
+    record = curation.find(project, selection_id)
+    if uid not in _known(project, record["id"]):
+        raise errors.NotFoundError(f"Image {uid!r} is not in this selection.")
+    groups = preparation.groups_by_uid(project, record["encoder_id"])
+    own = groups.get(uid.encode())
+    told = ("at", "who", "action", "scope", "reason", "stands")
+    events = deciding.history(project, record["targets"])[::-1]
+    places = images.locations(project.db, [uid]).to_pylist()
+    return {
+        "targets": _nearest_targets(project, record, uid),
+        "copies": [
+            other.decode()
+            for other, group in groups.items()
+            if group == own and other != uid.encode()
+        ][:MOST_SHOWN],
+        "places": [
+            "/".join(filter(None, (place["source"], place["rel_path"], place["member"])))
+            for place in places
+        ],
+        "decisions": [{key: e[key] for key in told} for e in events if uid in e["uids"]],
+    }
+
+
+def _nearest_targets(project: Project, record: dict[str, Any], uid: str) -> list[tuple[str, float]]:
+    pool = features.FeatureStore(project.paths.pool_features(record["encoder_id"]))
+    query = np.array([uid], files.UID_DTYPE)
+    if pool.rows_of(query)[0] < 0:
+        return []
+    found: dict[str, float] = {}
+    for target in record["target_ids"]:
+        store = features.FeatureStore(project.paths.target_features(record["encoder_id"], target))
+        for block in store.blocks():
+            values = cosine.cosines(block.vectors, pool.vectors_of(query))[:, 0]
+            found |= zip((u.decode() for u in block.uids.tolist()), values.tolist(), strict=True)
+    return sorted(found.items(), key=lambda item: (-item[1], item[0]))[:NEAREST]
 
 
 def position(project: Project) -> int:

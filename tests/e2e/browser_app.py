@@ -28,11 +28,12 @@ needs_chromium = pytest.mark.skipif(
 
 
 @contextmanager
-def running(project: Path | None = None) -> Iterator[str]:
-    """The app on a free port, with a project or none; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def running(project: Path | None = None, port: int | None = None) -> Iterator[str]:
+    """The app with a project or none, on a port or any that is free; its address."""
+    if port is None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
     environment = os.environ | ({"SEPT_PROJECT": str(project)} if project else {})
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as server:

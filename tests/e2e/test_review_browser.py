@@ -63,3 +63,47 @@ def test_fast_keys_lose_nothing_and_making_again_fills_up(project: Path, page: P
         expect(page.get_by_text("10 images came")).to_be_visible(timeout=PATIENCE)
         expect(page.locator(".tile .new", has_text="new").first).to_be_visible(timeout=PATIENCE)
         assert "veto" not in marks(page)
+
+
+def test_a_decision_while_the_app_is_gone_is_told_and_saved_later(
+    project: Path, page: Page
+) -> None:
+    ident = select(project)
+    with running(project) as address:
+        open_grid(page, f"{address}/review?selection={ident}")
+    page.locator(".view").focus()
+    page.keyboard.press("x")
+    assert marks(page)[0] == "veto"
+    status = page.locator(".status")
+    expect(status).to_have_attribute("data-state", "late", timeout=PATIENCE)
+    expect(status).to_contain_text("1 not saved yet")
+    with running(project, int(address.rpartition(":")[2])):
+        page.reload()
+        page.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
+        wait_until_saved(page)
+        assert marks(page)[0] == "veto"
+    history = json.loads(sept("history", project, "--target", "toys", "--json").stdout)
+    assert [event["action"] for event in history["events"]] == ["veto"]
+
+
+def test_full_size_says_why_and_help_lists_the_keys(project: Path, page: Page) -> None:
+    ident = select(project)
+    with running(project) as address:
+        open_grid(page, f"{address}/review?selection={ident}")
+        page.locator(".view").focus()
+        page.keyboard.press("k")
+        wait_until_saved(page)
+        page.keyboard.press("Home")
+        page.keyboard.press("Space")
+        zoom = page.locator("dialog.zoom")
+        expect(zoom).to_contain_text("Nearest target images", timeout=PATIENCE)
+        expect(zoom).to_contain_text("keep by")
+        expect(zoom.locator(".pictures img").first).to_be_visible()
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        expect(page.locator("dialog.help")).to_contain_text("near-duplicates")
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog.help")).not_to_be_visible()
+        page.keyboard.press("v")  # the grid has the focus again, and v is no key
+        page.keyboard.press("x")
+        assert marks(page)[0] == "veto"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sept_core import errors
+from sept_core.catalogue import images
 from sept_core.pipeline import curation, deciding, projects, reviewing
 from sept_core.pipeline.reviewing import Order, Step
 from sept_core.selection.settings import SelectionSettings
@@ -88,6 +89,26 @@ def test_a_sheet_by_doubt_stays_the_same_while_decisions_are_made(project: Path)
         assert reviewing.sheet(opened, ident, Order("by-doubt", 0)) == before
         after = reviewing.sheet(opened, ident, Order("by-doubt", reviewing.position(opened)))
     assert before["uids"][0] not in after["uids"] and len(after["uids"]) == 19
+
+
+def test_why_an_image_is_here_names_targets_files_and_its_decisions(project: Path) -> None:
+    with projects.opened(project) as opened:
+        ident = selection(opened)
+        first, second = curation.picks(opened, ident).to_pylist()[:2]
+        deciding.decide(opened, ["toys"], "keep", [first["uid"]], reason="right", who="ada")
+        deciding.decide(opened, ["toys"], "veto", [first["uid"], second["uid"]], who="bob")
+        deciding.undo(opened, ["toys"])
+        told = reviewing.why(opened, ident, first["uid"])
+        assert told["targets"][0] == (first["target_uid"], pytest.approx(first["similarity"]))
+        assert len(told["targets"]) == reviewing.NEAREST
+        assert told["targets"] == sorted(told["targets"], key=lambda pair: (-pair[1], pair[0]))
+        found = [(d["who"], d["action"], d["reason"], d["stands"]) for d in told["decisions"]]
+        assert found == [("bob", "veto", "", False), ("ada", "keep", "right", True)]
+        names = {f"{row['source']}/{row['rel_path']}" for row in images.locations(
+            opened.db, [first["uid"]]).to_pylist()}  # fmt: skip
+        assert set(told["places"]) == names and names
+        with pytest.raises(errors.NotFoundError, match="not in this selection"):
+            reviewing.why(opened, ident, "f" * 32)
 
 
 def test_choices_come_by_target_set_latest_first(project: Path) -> None:
