@@ -67,6 +67,11 @@ SCROLLED = """() => new Promise((done) => {
     requestAnimationFrame(look);
 })"""
 
+GALLERY = """() => {
+    const seen = [...document.querySelectorAll('.sept-gallery img')].slice(0, 6);
+    return seen.length > 0 && seen.every((image) => image.complete && image.naturalWidth);
+}"""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -85,6 +90,7 @@ def main() -> None:
         with browser.chromium() as chromium:
             measure_start(chromium, project, Path(name))
             with browser.serving(browser.ROOT / "app.py", project) as server:
+                measure_map(chromium, server)
                 measure_grid(chromium, server, selection["selection"])
 
 
@@ -124,6 +130,66 @@ def measure_start(chromium: Browser, project: Path, folder: Path) -> None:
     up = tell("launch to the server's first answer", starts["app up"], "s")
     blank_up = tell("the same of a blank app", starts["blank up"], "s")
     print(f"| ratios to the blank app | {ours / theirs:.2f} and {up / blank_up:.2f} | |")
+
+
+def measure_map(chromium: Browser, server: browser.Server) -> None:
+    """The map of the whole pool; a gallery counts once its first thumbnails are decoded."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+
+    def painted() -> float:
+        started = time.perf_counter()
+        page.goto(f"{server.address}/map")
+        page.wait_for_selector(".sept-map[data-ready]", timeout=browser.PATIENCE)
+        return time.perf_counter() - started
+
+    tell("map ready", repeat(painted), "s")
+    page.locator(".sept-map").focus()
+    page.keyboard.press("l")
+    for share in (0.2, 0.5):
+        found: list[int] = []
+        seconds = [lasso(page, share, found) for _ in range(ROUNDS)]
+        tell(f"lasso end to gallery, {share:.0%} of the side", seconds, "s")
+        print(f"| images in these areas | {statistics.median(found):,.0f} | |")
+    tell("filter to gallery", repeat(lambda: filtered(page)), "s")
+    page.close()
+
+
+def lasso(page: Page, share: float, found: list[int]) -> float:
+    """Seconds from the end of a drawn area to the thumbnails of its images."""
+    count = page.get_by_text("images in the area")
+    page.keyboard.press("Escape")
+    count.wait_for(state="detached", timeout=browser.PATIENCE)
+    box = page.locator(".sept-map .overlay").bounding_box()
+    assert box
+    side = min(box["width"], box["height"]) * share
+    x, y = box["x"] + box["width"] / 2 - side / 2, box["y"] + box["height"] / 2 - side / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for to_x, to_y in ((x + side, y), (x + side, y + side), (x, y + side), (x, y + 4)):
+        page.mouse.move(to_x, to_y, steps=4)
+    page.mouse.up()
+    started = time.perf_counter()
+    count.wait_for(timeout=browser.PATIENCE)
+    page.wait_for_function(GALLERY, timeout=browser.PATIENCE)
+    seconds = time.perf_counter() - started
+    text = page.locator("p", has_text="images in the area").first.inner_text()
+    found.append(int(text.split()[0].replace(",", "")))
+    return seconds
+
+
+def filtered(page: Page) -> float:
+    """Seconds from a metadata filter's Enter to the thumbnails of what passes it."""
+    field = page.get_by_role("textbox", name="Metadata filter")
+    field.fill("")
+    field.press("Enter")
+    passing = page.get_by_text("images pass")
+    passing.wait_for(state="detached", timeout=browser.PATIENCE)
+    field.fill("brightness > 0.5")
+    started = time.perf_counter()
+    field.press("Enter")
+    passing.wait_for(timeout=browser.PATIENCE)
+    page.wait_for_function(GALLERY, timeout=browser.PATIENCE)
+    return time.perf_counter() - started
 
 
 def measure_grid(chromium: Browser, server: browser.Server, selection: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core import errors, features, files
-from sept_core.catalogue import filters
+from sept_core.catalogue import filters, revision
 from sept_core.catalogue.connection import (
     Connection,
     one,
@@ -39,6 +39,7 @@ def adopt(db: Connection, store: features.FeatureStore) -> int:
         with transaction(db):
             _adopt_outcomes(db, shard.outcomes())
             db.execute("INSERT INTO adopted VALUES (?)", [shard.header["outcomes_sha256"]])
+            revision.renew(db)
     return len(fresh)
 
 
@@ -73,6 +74,7 @@ def add_features_only(db: Connection, source_id: str, keys: list[str], uids: lis
             """INSERT INTO images (uid, features_only) SELECT uid, TRUE FROM imported n
                WHERE NOT EXISTS (SELECT 1 FROM images i WHERE i.uid = n.uid)"""
         )
+        revision.renew(db)
 
 
 def _uid_table(uids: Iterable[str]) -> pa.Table:
@@ -176,33 +178,26 @@ def _refuse_unknown_fields(db: Connection, role: str, conditions: list[filters.C
 
 def metadata_fields(db: Connection, role: str = "pool") -> list[str]:
     """The names of the columns that came with the files of a role, in order of the alphabet."""
-    rows = table(
-        db,
-        f"""SELECT DISTINCT unnest(json_keys(f.metadata)) AS field
-            {_LIVE} AND s.role = ? AND f.metadata IS NOT NULL ORDER BY field""",
-        [role],
-    )
+    query = f"""SELECT DISTINCT unnest(json_keys(f.metadata)) AS field
+                {_LIVE} AND s.role = ? AND f.metadata IS NOT NULL ORDER BY field"""
+    rows = revision.once(db, f"metadata_fields:{role}", lambda: table(db, query, [role]))
     return [str(field) for field in rows["field"].to_pylist()]
 
 
 def pool_counts(db: Connection) -> dict[str, int]:
     """The head of the funnel: distinct pool images, and files that cannot be decoded."""
-    row = one(
-        db,
-        f"""SELECT count(*), count(*) FILTER (f.state = 'waiting'),
-                   count(*) FILTER (f.state = 'rejected'),
-                   count(DISTINCT f.uid) FILTER (f.state = 'ok') {_LIVE} AND s.role = 'pool'""",
-    )
+    query = f"""SELECT count(*), count(*) FILTER (f.state = 'waiting'),
+                       count(*) FILTER (f.state = 'rejected'),
+                       count(DISTINCT f.uid) FILTER (f.state = 'ok') {_LIVE} AND s.role = 'pool'"""
+    row = revision.once(db, "pool_counts", lambda: one(db, query))
     return dict(zip(("files", "waiting", "rejected", "images"), row, strict=True))
 
 
 def pool_fingerprint(db: Connection) -> str:
     """Names the set of pool images: the same for every order, another when one comes or goes."""
-    row = one(
-        db,
-        f"""SELECT count(*), bit_xor(md5_number(uid))::TEXT FROM
-            (SELECT DISTINCT f.uid {_LIVE} AND s.role = 'pool' AND f.state = 'ok')""",
-    )
+    query = f"""SELECT count(*), bit_xor(md5_number(uid))::TEXT FROM
+                (SELECT DISTINCT f.uid {_LIVE} AND s.role = 'pool' AND f.state = 'ok')"""
+    row = revision.once(db, "pool_fingerprint", lambda: one(db, query))
     return files.fingerprint(list(row))
 
 

@@ -76,7 +76,14 @@ CREATE TABLE selections (
 CREATE TABLE settings (key TEXT NOT NULL, value JSON NOT NULL);
 """
 
-MIGRATIONS: list[tuple[str, str]] = [("first schema", _FIRST)]
+_REVISION = """
+INSERT INTO settings VALUES ('files_revision', to_json(uuid()::TEXT));  -- see `revision`
+"""
+
+MIGRATIONS: list[tuple[str, str]] = [
+    ("first schema", _FIRST),
+    ("a revision of the files", _REVISION),
+]
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from sept_core import errors, files
 from sept_core import sources as readers
+from sept_core.catalogue import revision
 from sept_core.catalogue.connection import (
     Connection,
     one,
@@ -127,6 +128,7 @@ def remove(db: Connection, role: str, name: str) -> int:
         count = scalar(db, "SELECT count(*) FROM files WHERE source_id = ?", [record.id])
         db.execute("DELETE FROM files WHERE source_id = ?", [record.id])
         db.execute("DELETE FROM sources WHERE id = ?", [record.id])
+        revision.renew(db)
     return int(count)
 
 
@@ -208,6 +210,7 @@ def merge_scan(db: Connection, source_id: str, scan: pa.Table) -> ScanReport:
                 WHERE NOT EXISTS (SELECT 1 FROM files f WHERE {_SAME_PLACE})""",
             key,
         )
+        revision.renew(db)
     return ScanReport(
         total=total,
         new=new,

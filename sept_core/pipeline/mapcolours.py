@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sept_core import errors, features, files, retrieval, review
-from sept_core.catalogue import decisions, images, sources
+from sept_core.catalogue import decisions, images, selections, sources
 from sept_core.pipeline import curation
 from sept_core.pipeline.mapview import Map
 from sept_core.pipeline.projects import Project
@@ -58,8 +58,8 @@ def choices(project: Project, drawn: Map) -> dict[str, str]:
     found = {"cluster": "Cluster", "source": "Source"}
     found |= {f"similarity:{name}": f"Similarity to {name}" for name in drawn.targets}
     found |= {f"decision:{name}": f"Decisions for {name}" for name in drawn.targets}
-    records = curation.every(project)
-    found |= {f"selection:{r['selection']}": f"In {r['selection']}" for r in records}
+    idents = [record["id"] for record in reversed(selections.every(project.db))]
+    found |= {f"selection:{ident}": f"In {ident}" for ident in idents}
     return found | {f"quality:{name}": name.capitalize() for name in QUALITY}
 
 

@@ -1,0 +1,41 @@
+"""The revision of a project's files, and what is computed once for each.
+
+In: `renew`, in every transaction after which files or their images may be others. Out: `once`,
+which spares pages a walk over the whole pool at each click.
+"""
+
+import secrets
+from collections.abc import Callable
+from typing import TypeVar
+
+from sept_core.catalogue import settings
+from sept_core.catalogue.connection import Connection
+
+Value = TypeVar("Value")
+
+KEY = "files_revision"
+KEPT = 64
+
+_known: dict[tuple[str, str], object] = {}
+
+
+def renew(db: Connection) -> None:
+    """Give the files a new revision: a random name, so that none ever comes back."""
+    settings.put(db, KEY, secrets.token_hex(8))
+
+
+def once(db: Connection, what: str, compute: Callable[[], Value]) -> Value:
+    """The value of `compute`, kept by this process until the files change.
+
+    Args:
+        db: the catalogue.
+        what: names the value; the same name always goes with the same computation.
+        compute: reads the catalogue.
+    """
+    key = (settings.get(db, KEY), what)  # read first: a change in between only wastes the value
+    if key not in _known:
+        value = compute()
+        while len(_known) >= KEPT:
+            _known.pop(next(iter(_known)), None)
+        _known[key] = value
+    return _known[key]  # type: ignore[return-value]

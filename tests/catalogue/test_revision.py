@@ -1,0 +1,31 @@
+"""What is computed once for each revision of the files, and never stays when they change."""
+
+from pathlib import Path
+
+from small_project import sept
+
+from sept_core.catalogue import images, revision
+from sept_core.pipeline import collections, projects
+
+
+def test_a_value_is_computed_once_until_a_source_goes(project: Path) -> None:
+    calls = []
+
+    def compute() -> int:
+        calls.append(1)
+        return len(calls)
+
+    with projects.opened(project) as opened:
+        assert [revision.once(opened.db, "calls", compute) for _ in range(3)] == [1, 1, 1]
+        before = images.pool_fingerprint(opened.db), images.pool_counts(opened.db)
+        collections.remove(opened, "pool", collections.names(opened, "pool")[0])
+        assert revision.once(opened.db, "calls", compute) == 2
+        assert images.pool_fingerprint(opened.db) != before[0]
+        assert images.pool_counts(opened.db) != before[1]
+
+
+def test_two_projects_share_no_values(tmp_path: Path) -> None:
+    for name, expected in (("one", 1), ("two", 2)):
+        assert sept("init", tmp_path / name).returncode == 0
+        with projects.opened(tmp_path / name) as opened:
+            assert revision.once(opened.db, "name", lambda value=expected: value) == expected
