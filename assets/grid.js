@@ -87,10 +87,14 @@ class Grid {
     this.zoom = new Zoom();
     this.help = helpDialog();
     this.root.append(this.bar, this.view, this.keys, this.zoom.dialog, this.help);
-    this.drawn = new Map(); // row → its element
+    this.drawn = new Map(); // number of a row → its element and what it holds
+    this.tiles = new Map(); // item → its tile, of the drawn rows
+    // What layout would have to be computed for, were it asked for at every key.
+    this.top = this.height = 0;
     this.rows = [];
     this.sheet = null;
-    this.marks = new Map();
+    this.members = new Set();
+    this.setMarks([]);
     this.history = []; // of this life: what z puts back at once
     this.cursor = this.anchor = 0;
     this.resizing = new ResizeObserver(() => this.layout());
@@ -101,7 +105,10 @@ class Grid {
   }
 
   assignHandlers() {
-    this.view.onscroll = () => this.draw();
+    this.view.onscroll = () => {
+      this.top = this.view.scrollTop;
+      this.draw();
+    };
     this.view.onkeydown = (event) => this.press(event);
     this.zoom.dialog.onkeydown = (event) => this.press(event);
     this.zoom.dialog.onclose = () => this.view.focus();
@@ -128,17 +135,34 @@ class Grid {
     if (!this.outbox.pending.length) {
       clearTimeout(this.impatience);
       this.late = false;
-      this.marks = new Map(Object.entries(data.marks));
+      this.setMarks(Object.entries(data.marks));
     } else if (this.marks.size === 0) {
-      this.marks = new Map(Object.entries(data.marks)); // a reload with steps still to send
+      this.setMarks(Object.entries(data.marks)); // a reload with steps still to send
       for (const [, , action, uids] of this.outbox.pending) {
-        if (action !== "undo") for (const uid of uids) this.marks.set(uid, action);
+        if (action !== "undo") for (const uid of uids) this.mark(uid, action);
       }
     }
     this.fresh = new Set(data.fresh);
     this.query = data.query;
     if (this.url !== data.sheet) this.load(data.sheet);
     else this.refresh();
+  }
+
+  /* ---- marks, and how many of each kind are in the sheet: a key press walks over neither ---- */
+
+  setMarks(entries) {
+    this.marks = new Map();
+    this.count = { veto: 0, keep: 0, pin: 0 };
+    for (const [uid, mark] of entries) this.mark(uid, mark);
+  }
+
+  mark(uid, mark) {
+    const before = this.marks.get(uid);
+    if (mark) this.marks.set(uid, mark);
+    else this.marks.delete(uid);
+    if (!this.members.has(uid)) return;
+    if (before) this.count[before === "negative" ? "veto" : before] -= 1;
+    if (mark) this.count[mark === "negative" ? "veto" : mark] += 1;
   }
 
   detach() {
@@ -159,9 +183,11 @@ class Grid {
       return;
     }
     this.sheet = sheet;
+    this.members = new Set(sheet.uids);
+    this.setMarks([...this.marks]);
     this.method.textContent = sheet.method;
     this.cursor = this.anchor = 0;
-    this.view.scrollTop = 0;
+    this.scrollTo(0);
     this.layout();
     this.root.dataset.ready = url;
   }
@@ -171,6 +197,7 @@ class Grid {
   layout() {
     if (!this.sheet) return;
     const width = this.view.clientWidth - GAP;
+    this.height = this.view.clientHeight;
     const columns = Math.max(2, Math.floor(width / (LEAST_SIDE + GAP)));
     this.rowHeight = Math.floor(width / columns);
     this.canvas.style.setProperty("--side", this.rowHeight - GAP + "px");
@@ -189,14 +216,13 @@ class Grid {
       this.rowOf[item] = this.rows.length - 1;
     });
     this.canvas.style.height = this.rows.length * this.rowHeight + GAP + "px";
-    for (const made of this.drawn.values()) made.remove();
-    this.drawn.clear();
+    for (const row of [...this.drawn.keys()]) this.eraseRow(row);
     this.refresh();
   }
 
   visible() {
-    const first = Math.max(0, Math.floor(this.view.scrollTop / this.rowHeight));
-    const last = Math.ceil((this.view.scrollTop + this.view.clientHeight) / this.rowHeight);
+    const first = Math.max(0, Math.floor(this.top / this.rowHeight));
+    const last = Math.ceil((this.top + this.height) / this.rowHeight);
     return [first, Math.min(last, this.rows.length)];
   }
 
@@ -205,15 +231,17 @@ class Grid {
     const [first, last] = this.visible();
     const from = Math.max(0, first - MARGIN_ROWS);
     const to = Math.min(this.rows.length, last + MARGIN_ROWS);
-    for (const [row, made] of this.drawn) {
-      if (row < from || row >= to) {
-        made.remove();
-        this.drawn.delete(row);
-      }
-    }
+    for (const row of [...this.drawn.keys()]) if (row < from || row >= to) this.eraseRow(row);
     for (let row = from; row < to; row += 1) {
       if (!this.drawn.has(row)) this.drawRow(row);
     }
+  }
+
+  eraseRow(number) {
+    const { made, row } = this.drawn.get(number);
+    for (let item = row.first; item < row.first + row.count; item += 1) this.tiles.delete(item);
+    made.remove();
+    this.drawn.delete(number);
   }
 
   drawRow(number) {
@@ -230,10 +258,11 @@ class Grid {
       tile.append(picture("/thumbnails/" + this.sheet.uids[item] + this.query, "Image " + (item + 1)));
       tile.append(element("span", "badge"), element("span", "new"));
       made.append(tile);
+      this.tiles.set(item, tile);
       this.paint(tile);
     }
     this.canvas.append(made);
-    this.drawn.set(number, made);
+    this.drawn.set(number, { made, row });
   }
 
   /** What the images beside it have in common: their target image, or a cluster's name. */
@@ -262,18 +291,19 @@ class Grid {
   refresh() {
     if (!this.sheet) return;
     this.draw();
-    for (const row of this.drawn.values()) row.querySelectorAll(".tile").forEach((t) => this.paint(t));
+    this.repaint(0, this.sheet.uids.length);
+  }
+
+  /** The tiles from one item to another, and what tells of the current one. */
+  repaint(from, to) {
+    for (const [item, tile] of this.tiles) if (item >= from && item <= to) this.paint(tile);
     this.view.setAttribute("aria-activedescendant", "tile-" + this.cursor);
     this.tell();
     if (this.zoom.dialog.open) this.openZoom();
   }
 
   tell() {
-    const count = { veto: 0, keep: 0, pin: 0 };
-    for (const uid of this.sheet.uids) {
-      const mark = this.marks.get(uid);
-      if (mark) count[mark === "negative" ? "veto" : mark] += 1;
-    }
+    const count = this.count;
     const total = this.sheet.uids.length.toLocaleString("en");
     this.counts.textContent =
       `${total} images · ${count.veto} vetoed · ${count.keep} kept · ${count.pin} pinned`;
@@ -316,7 +346,7 @@ class Grid {
       const next = this.rows[Math.min(Math.max(number, 0), this.rows.length - 1)];
       return next.first + Math.min(across, next.count - 1);
     };
-    const page = Math.max(1, Math.floor(this.view.clientHeight / this.rowHeight));
+    const page = Math.max(1, Math.floor(this.height / this.rowHeight));
     const here = this.rowOf[this.cursor];
     const moves = {
       ArrowRight: () => this.cursor + 1,
@@ -334,13 +364,19 @@ class Grid {
   }
 
   move(item, extend) {
+    const before = this.range();
     this.cursor = Math.min(Math.max(item, 0), this.sheet.uids.length - 1);
     if (!extend) this.anchor = this.cursor;
     const top = this.rowOf[this.cursor] * this.rowHeight;
-    if (top < this.view.scrollTop) this.view.scrollTop = top;
-    const below = top + this.rowHeight + GAP - this.view.clientHeight;
-    if (below > this.view.scrollTop) this.view.scrollTop = below;
-    this.refresh();
+    const below = top + this.rowHeight + GAP - this.height;
+    if (top < this.top || below > this.top) this.scrollTo(top < this.top ? top : below);
+    const touched = [...before, ...this.range()];
+    this.repaint(Math.min(...touched), Math.max(...touched));
+  }
+
+  scrollTo(top) {
+    this.view.scrollTop = this.top = top;
+    this.draw();
   }
 
   chooseVisible() {
@@ -357,17 +393,14 @@ class Grid {
     const [first, last] = this.range();
     const uids = this.sheet.uids.slice(first, last + 1);
     this.history.push(uids.map((uid) => [uid, this.marks.get(uid)]));
-    for (const uid of uids) this.marks.set(uid, action);
+    for (const uid of uids) this.mark(uid, action);
     this.outbox.add(action, uids);
     this.sendSoon();
     this.move(last + 1, false);
   }
 
   undo() {
-    for (const [uid, before] of this.history.pop() || []) {
-      if (before) this.marks.set(uid, before);
-      else this.marks.delete(uid);
-    }
+    for (const [uid, before] of this.history.pop() || []) this.mark(uid, before);
     this.outbox.add("undo", []);
     this.sendSoon();
     this.refresh();
