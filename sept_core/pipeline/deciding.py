@@ -75,7 +75,8 @@ def _expand(
         path = project.paths.map(encoder_id) / "map.parquet"
         if not path.exists():
             raise errors.InputError(
-                "Clusters come with the map, and it has not been drawn yet; run: sept map"
+                "Clusters come with the map, which is not drawn yet; draw it "
+                "(Map page, or sept map)."
             )
         table = pq.read_table(path, columns=["uid", "cluster"])
         clusters = table["cluster"].to_numpy().astype(np.int64)

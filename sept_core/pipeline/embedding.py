@@ -44,7 +44,9 @@ def start(project: Project, chosen: EmbedSettings) -> JobFolder:
     folder = project.paths.jobs / "worklists" / files.fingerprint(asdict(chosen))
     parts = _parts(project, folder)
     if not parts:
-        raise errors.InputError("There is nothing to embed; add a source first: sept pool add")
+        raise errors.InputError(
+            "There is nothing to embed; add a source first (Pool page, or sept pool add)."
+        )
     fit = folder / "fit.parquet"
     pool_ids = [record.id for record in sources.every(project.db, "pool")]
     readers.write_worklist(

@@ -79,7 +79,8 @@ def check(
     if waiting:
         raise errors.LeakError(
             f"{waiting} held-out images of the target set have not been embedded, so the "
-            "contamination guard cannot run; run sept embed, or switch the guard off."
+            "contamination guard cannot run; embed again (Pool page, or sept embed), or switch "
+            "the guard off."
         )
     settings = _settings(project, encoder_id)
     pool = _live_pool(project, encoder_id)

@@ -113,7 +113,7 @@ def groups_by_uid(project: Project, encoder_id: str) -> dict[bytes, int]:
     if not is_fresh(project, encoder_id, "duplicates", store):
         raise errors.InputError(
             "Near-duplicates of the pool have not been looked for since it changed; "
-            "run: sept prepare"
+            "prepare it (Retrieve page, or sept prepare)."
         )
     table = pq.read_table(project.paths.index(encoder_id, "duplicates") / "groups.parquet")
     uids = pc.cast(table["uid"], pa.binary()).to_pylist()

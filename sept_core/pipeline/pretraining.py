@@ -205,7 +205,7 @@ def _new_run(paths: files.ProjectPaths, run: str) -> Iterator[Path]:
     if folder.exists() or run == RESERVED:
         raise errors.InputError(
             f"There is already a run named {run!r}; take another name, or go on with it if it was "
-            "interrupted: sept job resume DIR ID"
+            "interrupted (Resume on its page, or sept job resume)."
         )
     folder.mkdir(parents=True)
     try:

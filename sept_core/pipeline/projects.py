@@ -112,10 +112,12 @@ def find_encoder(project: Project, name: str | None) -> str:
     if known and name is None:
         return str(known[-1]["id"])
     if not known:
-        raise errors.NotFoundError("Nothing is embedded yet; run sept embed first.")
+        raise errors.NotFoundError(
+            "Nothing is embedded yet; embed the pool first (Pool page, or sept embed)."
+        )
     specs = ", ".join(sorted({e["spec"] for e in known}))
     raise errors.NotFoundError(
-        f"Nothing is embedded with {name!r}; run sept embed first (embedded so far: {specs})."
+        f"Nothing is embedded with {name!r}; embed with it first (embedded so far: {specs})."
     )
 
 
