@@ -365,15 +365,18 @@ class PointMap {
     const ratio = window.devicePixelRatio || 1;
     to.clearRect(0, 0, this.overlay.width, this.overlay.height);
     const style = getComputedStyle(this.root);
-    to.lineWidth = 1.5 * ratio;
+    const count = (this.data?.targets || []).reduce((sum, set) => sum + set.places.length, 0);
+    const glyphs = crowd(count) * ratio; // thousands of glyphs must not hide the pool
+    to.lineWidth = 1.5 * glyphs;
     (this.data?.targets || []).forEach((set, index) => {
       to.strokeStyle = OUTLINE;
       to.fillStyle = set.colour;
-      for (const place of set.places) glyph(to, index, this.toScreen(place), 5 * ratio);
+      for (const place of set.places) glyph(to, index, this.toScreen(place), 5 * glyphs);
     });
     const ground = style.getPropertyValue("--st-background-color");
-    this.ring(to, 5 * ratio, ground); // sets the ring off from what is under it
-    this.ring(to, 2 * ratio, style.color);
+    const rings = crowd((this.data?.marks || []).length) * ratio;
+    this.ring(to, rings, 5, ground); // sets the ring off from what is under it
+    this.ring(to, rings, 2, style.color);
     const corners = this.path || this.area;
     if (corners.length < 2) return;
     to.beginPath();
@@ -391,13 +394,12 @@ class PointMap {
   }
 
   /** Rings around the marked images, the first one larger. */
-  ring(to, width, colour) {
-    const ratio = window.devicePixelRatio || 1;
+  ring(to, scale, width, colour) {
     to.strokeStyle = colour;
-    to.lineWidth = width;
+    to.lineWidth = width * scale;
     (this.data?.marks || []).forEach((place, index) => {
       to.beginPath();
-      to.arc(...this.toScreen(place), (index ? 6 : 9) * ratio, 0, 7);
+      to.arc(...this.toScreen(place), (index ? 6 : 9) * scale, 0, 7);
       to.stroke();
     });
   }
@@ -543,6 +545,11 @@ class PointMap {
 }
 
 /** One shape for each target set, with an outline. */
+/** How much smaller signs are drawn where there are many of them: 1 up to 150, then less. */
+function crowd(count) {
+  return Math.max(0.4, Math.min(1, Math.sqrt(150 / Math.max(1, count))));
+}
+
 function glyph(to, index, [x, y], size) {
   to.beginPath();
   if (index % 4 === 0) {

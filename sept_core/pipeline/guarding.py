@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sept_core import errors, features, files, leaks
 from sept_core import targets as target_layout
-from sept_core.catalogue import images
+from sept_core.catalogue import images, revision
 from sept_core.pipeline import preparation
 from sept_core.pipeline.projects import Project
 
@@ -83,10 +83,7 @@ def check(
             "the guard off."
         )
     settings = _settings(project, encoder_id)
-    pool = _live_pool(project, encoder_id)
-    groups = preparation.groups_by_uid(project, encoder_id)
-    guarded = [heldout_images(project, encoder_id, t) for t in target_ids if rows[t].num_rows]
-    found = [leaks.find_leaks(part, pool, groups, settings).table() for part in guarded]
+    found = [_leaks(project, encoder_id, t, settings) for t in target_ids if rows[t].num_rows]
     heldout = [_heldout(rows[t], t) for t in target_ids]
     return Finding(
         "on",
@@ -94,6 +91,19 @@ def check(
         pa.concat_tables(heldout),
         asdict(settings),
     )
+
+
+def _leaks(project: Project, encoder_id: str, target_id: str, settings: leaks.Settings) -> pa.Table:
+    """The leaks of one target set, looked for once until files, features or groups change."""
+    groups_header = files.read_json(project.paths.index(encoder_id, "duplicates") / "header.json")
+    depends = [encoder_id, target_id, asdict(settings), groups_header]
+
+    def find() -> pa.Table:
+        groups = preparation.groups_by_uid(project, encoder_id)
+        heldout = heldout_images(project, encoder_id, target_id)
+        return leaks.find_leaks(heldout, _live_pool(project, encoder_id), groups, settings).table()
+
+    return revision.once(project.db, f"leaks:{files.fingerprint(depends)}", find)
 
 
 def heldout_images(project: Project, encoder_id: str, target_id: str) -> leaks.Images:
