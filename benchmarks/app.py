@@ -250,7 +250,7 @@ def many_keys(page: Page) -> tuple[int, float]:
             const view = grid.querySelector('.view');
             for (let i = 0; i < count; i++) {
                 view.dispatchEvent(new KeyboardEvent('keydown', {key: 'x', bubbles: true}));
-                if (i % 5 === 4) await new Promise((done) => setTimeout(done, 25)); // 200 a second
+                if (i % 10 === 9) await new Promise((done) => setTimeout(done, 40));
             }
         }""",
         KEYS,
