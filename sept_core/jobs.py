@@ -33,6 +33,7 @@ WORKERS = {
     "dryrun": "sept_core.pretrain.estimate",
     "pretrain": "sept_core.pretrain.worker",
     "evaluate": "sept_core.evaluation.worker",
+    "study": "sept_core.study",
 }
 """Job kind → module run as `python -m MODULE JOB_FOLDER`."""
 

@@ -25,8 +25,10 @@ LAYERS = [
     {"retrieval"},
     {"selection", "diagnostics"},
     {"pretrain", "evaluation", "demo"},
+    {"study"},
     {"jobs"},
     {"pipeline", "figures"},
+    {"report"},
     {"cli"},
     {"__main__"},
 ]
@@ -39,7 +41,7 @@ ONLY = {
 }
 WORKERS = {
     "embeddings", "index", "projection", "duplicates", "calibration", "export", "pretrain",
-    "evaluation",
+    "evaluation", "study",
 }  # fmt: skip
 PURE = {"selection", "review", "audit", "suggestions"}
 IO_MODULES = {"pathlib", "os", "io", "shutil", "tempfile", "duckdb", "pyarrow.parquet"}

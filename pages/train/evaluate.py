@@ -39,7 +39,7 @@ def _show(job: jobs.JobStatus) -> None:
     """Turn to what an evaluation found as soon as it ends."""
     if job.state == "done":
         with state.project() as project:
-            state.choose("evaluation", evaluating.made_by(project.paths, job.id))
+            state.choose("evaluation", evaluating.evaluations_of(project.paths, job.id)[0])
             state.keep("evaluated", True)
 
 

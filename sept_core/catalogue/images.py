@@ -135,6 +135,19 @@ def labelled(db: Connection, source_id: str, splits: Iterable[str]) -> pa.Table:
     )
 
 
+def labelled_like(db: Connection, target: str) -> list[str]:
+    """Uids of the pool images whose own label is one of a target set's, by uid."""
+    rows = table(
+        db,
+        f"""SELECT DISTINCT f.uid {_LIVE} AND s.role = 'pool' AND f.state = 'ok' AND f.label IN
+            (SELECT t.label FROM files t JOIN sources o ON o.id = t.source_id
+             WHERE o.role = 'target' AND o.name = ? AND t.label IS NOT NULL)
+            ORDER BY f.uid""",
+        [target],
+    )
+    return [str(uid) for uid in rows["uid"].to_pylist()]
+
+
 def waiting(db: Connection, source_id: str, splits: Iterable[str]) -> int:
     """Files of a target set's splits that no encoder has read yet."""
     return int(

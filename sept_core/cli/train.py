@@ -8,14 +8,32 @@ from typing import Annotated, Any
 
 import typer
 
-from sept_core import errors, jobs
+from sept_core import errors, jobs, report
 from sept_core.cli import follow, output
 from sept_core.cli.options import Dir, Json, Seed
-from sept_core.pipeline import diagnosing, evaluating, pretraining, projects, showcase
+from sept_core.pipeline import (
+    diagnosing,
+    evaluating,
+    evaluations,
+    pretraining,
+    projects,
+    showcase,
+    studies,
+)
 
 job = typer.Typer(no_args_is_help=True, help="One background job.")
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id; see sept jobs.")]
+Method = Annotated[
+    str, typer.Option(help="moco, simclr, byol, simsiam, barlow-twins, vicreg, dino or mae.")
+]
+Backbone = Annotated[
+    str, typer.Option(help="Any timm model, or resnet10-narrow or -tiny for CPUs.")
+]
+_ARM_HELP = (
+    "An arm to train, baselines first: a strategy of sept select, random-10x, oracle, encoder, a "
+    "selection, or NAME=SELECTION, NAME=group:GROUP, NAME=ENCODER (timm:resnet18@/path/FILE)."
+)
 Wait = Annotated[bool, typer.Option(help="Follow the job to its end.")]
 
 
@@ -25,12 +43,8 @@ def pretrain(
         str | None, typer.Argument(metavar="[SELECTION]", help="The subset to train on.")
     ] = None,
     manifest: Annotated[Path | None, typer.Option(help="A manifest instead.")] = None,
-    method: Annotated[
-        str, typer.Option(help="moco, simclr, byol, simsiam, barlow-twins, vicreg, dino or mae.")
-    ] = "moco",
-    backbone: Annotated[
-        str, typer.Option(help="Any timm model, or resnet10-narrow or -tiny for CPUs.")
-    ] = "resnet18",
+    method: Method = "moco",
+    backbone: Backbone = "resnet18",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs instead of steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
@@ -43,14 +57,9 @@ def pretrain(
     """Pre-train a backbone on a selection or a manifest; killed runs resume exactly."""
     if (selection is None) == (manifest is None):
         raise errors.InputError("Give either a selection or --manifest PATH.")
-    given = {
-        "steps": steps,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "image_size": image_size,
-        "seed": seed,
-    }
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes = _given(
+        steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size, seed=seed
+    )
     if selection is not None:
         name = run or f"{selection}-{method}-{seed}"
         with projects.opened(folder) as project:
@@ -68,24 +77,70 @@ def pretrain(
 def evaluate(
     folder: Dir,
     target: Annotated[str, typer.Option(help="A labelled target set with a test split.")],
-    run: Annotated[list[str], typer.Option(help="A finished run; give it again for more.")],
+    run: Annotated[list[str] | None, typer.Option(help="A finished run to compare.")] = None,
+    arm: Annotated[list[str] | None, typer.Option(help=_ARM_HELP)] = None,
+    budget: Annotated[
+        list[int] | None, typer.Option(help="Images of an arm; several: a sweep.")
+    ] = None,
+    method: Method = "moco",
+    backbone: Backbone = "resnet18",
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of every arm.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of the budget instead.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the views in pixels.")] = None,
+    equal_epochs: Annotated[
+        bool,
+        typer.Option(
+            help="Also train larger or smaller arms for as many epochs as those of the budget."
+        ),
+    ] = False,
+    without_decisions: Annotated[
+        bool, typer.Option(help="Also train each strategy as if nobody had reviewed.")
+    ] = False,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(help="Another labelled target set to test the same networks on."),
+    ] = None,
     readout: Annotated[list[str] | None, typer.Option(help="knn, linear or finetune.")] = None,
     labels: Annotated[list[str] | None, typer.Option(help="all, 10% or 5-shot.")] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
-    """Compare runs with random initialisation on a labelled target set."""
+    """Compare finished runs, or train arms alike and compare them, on a labelled target set."""
+    if bool(run) == bool(arm):
+        raise errors.InputError("Give either finished runs (--run) or arms to train (--arm).")
+    readouts, counts = tuple(readout or evaluating.READOUTS), tuple(labels or ["all"])
     with projects.opened(folder) as project:
-        request = evaluating.Request(
-            target,
-            tuple(run),
-            readouts=tuple(readout or evaluating.READOUTS),
-            labels=tuple(labels or ["all"]),
-            seeds=seeds,
-        )
-        started = evaluating.start(project, request)
-    _report(folder, started.id, {}, wait, as_json)
+        if run:
+            asked = evaluating.Request(target, tuple(run), (), readouts, counts, seeds)
+            started = evaluating.start(project, asked)
+        else:
+            study = studies.Study(
+                target, tuple(arm or ()), tuple(budget or ()), method, backbone,
+                _given(steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size),
+                seeds, readouts, counts, tuple(control or ()), equal_epochs, without_decisions,
+            )  # fmt: skip
+            started = studies.start(project, study)
+        paths = project.paths
+    _report(folder, started.id, {}, wait, as_json=False if wait else as_json)
+    if wait:
+        for name in evaluating.evaluations_of(paths, started.id):
+            _show_evaluation(evaluations.find(paths, name), as_json)
+
+
+def _show_evaluation(found: evaluations.Evaluation, as_json: bool) -> None:
+    if as_json:
+        return output.as_json({"id": found.id, "request": found.request, **found.summary})
+    page = report.write(found)
+    for said in (*found.summary["sentences"], *found.summary["notes"]):
+        output.console.print(output.text(said))
+    return output.notes.print(f"The report: {page}")
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _report(folder: Path, job_id: str, known: dict[str, Any], wait: bool, as_json: bool) -> None:

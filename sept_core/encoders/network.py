@@ -69,6 +69,7 @@ class NetworkEncoder:
         self.precision = numerics.choose_precision(precision, self.device)
         self.network = numerics.prepare(network, self.device, self.precision)
         self._preprocessing = preprocessing
+        self.mean, self.std = preprocessing.mean, preprocessing.std
         self._mean = torch.tensor(preprocessing.mean, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(preprocessing.std, device=self.device).view(1, 3, 1, 1)
         self._identity = {
@@ -83,6 +84,10 @@ class NetworkEncoder:
     def identity(self) -> dict[str, Any]:
         """See `protocol.Encoder`."""
         return dict(self._identity)
+
+    def trainable(self) -> nn.Module:
+        """The image network with gradients; it maps normalised (B, 3, H, W) to (B, dim)."""
+        return self.network.requires_grad_(True)
 
     def preprocess(self, image: Image.Image) -> torch.Tensor:
         """See `protocol.Encoder`."""

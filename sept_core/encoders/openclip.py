@@ -49,6 +49,11 @@ class OpenClipEncoder(network.NetworkEncoder):
                 "images can be embedded, texts not."
             ) from None
 
+    def trainable(self) -> nn.Module:
+        """The image tower alone."""
+        tower: nn.Module = self.network.visual.requires_grad_(True)  # type: ignore[assignment]
+        return tower
+
     def _features(self, pixels: torch.Tensor) -> torch.Tensor:
         features: torch.Tensor = self.network.encode_image(pixels)  # type: ignore[operator]
         return features

@@ -1,4 +1,4 @@
-"""The networks that are compared: one checkpoint an arm, or one for each seed.
+"""The networks that are compared: one checkpoint an arm or one for each seed, or an encoder.
 
 In: the arms of the job's settings. Out: `Arm`s whose `encoder` and `network` are built
 alike for all of them. Random initialisation is an arm like any other: its untrained
@@ -6,22 +6,64 @@ network is written as a checkpoint first.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import torch
 
 from sept_core import errors, files
-from sept_core.encoders import backbones, checkpoint, network
+from sept_core.encoders import backbones, checkpoint, network, registry
+from sept_core.encoders.protocol import Encoder
 from sept_core.evaluation import readouts
+
+HEADER = "run.json"
+UNTRAINED = "none"
+COSTS = ("steps", "images_seen", "flops", "seconds")
+
+
+class Arm(Protocol):
+    """A named arm: for each seed a network that is embedded with and, if it can be, adapted."""
+
+    @property
+    def name(self) -> str:
+        """In tables and sentences."""
+        ...
+
+    @property
+    def trained_once(self) -> bool:
+        """Whether all seeds share one network."""
+        ...
+
+    @property
+    def adaptable(self) -> bool:
+        """Whether there is a network to fine-tune."""
+        ...
+
+    def weights(self, seed: int) -> str:
+        """Names the network of a seed and how images are shown to it."""
+        ...
+
+    def encoder(self, seed: int) -> Encoder:
+        """The frozen network of a seed."""
+        ...
+
+    def network(self, seed: int) -> readouts.Network:
+        """A fresh copy of the network of a seed, to be fine-tuned, of an adaptable arm."""
+        ...
+
+    def cost(self) -> dict[str, Any] | None:
+        """What its training cost in the mean over the seeds; None where nobody knows."""
+        ...
 
 
 @dataclass(frozen=True)
-class Arm:
-    """A named arm and its checkpoint folder for each seed."""
+class CheckpointArm:
+    """A checkpoint folder of ours for each seed."""
 
     name: str
     checkpoints: dict[int, Path]
+    adaptable: ClassVar = True
 
     @property
     def trained_once(self) -> bool:
@@ -35,7 +77,7 @@ class Arm:
         seen = {key: card[key] for key in ("backbone", "image_size", "mean", "std")}
         return files.fingerprint([files.sha256_file(folder / checkpoint.WEIGHTS), seen])
 
-    def encoder(self, seed: int) -> network.NetworkEncoder:
+    def encoder(self, seed: int) -> Encoder:
         """The frozen network of a seed."""
         return checkpoint.load(f"checkpoint:{self.name}", self.checkpoints[seed], "auto", "auto")
 
@@ -45,6 +87,62 @@ class Arm:
         dim = int(backbone.num_features)  # type: ignore[arg-type]
         return readouts.Network(backbone, dim, tuple(card["mean"]), tuple(card["std"]))
 
+    def cost(self) -> dict[str, Any] | None:
+        """From the headers that `pretrain` leaves beside its checkpoints; nothing was trained
+        for random initialisation."""
+        first = next(iter(self.checkpoints.values()))
+        if checkpoint.read_card(first)["method"] == UNTRAINED:
+            return {"subset": 0, "device": None, **dict.fromkeys(COSTS, 0.0)}
+        paths = [folder / HEADER for folder in self.checkpoints.values()]
+        if not all(path.exists() for path in paths):
+            return None
+        headers = [files.read_json(path) for path in paths]
+        mean = {key: sum(h.get(key, 0) for h in headers) / len(headers) for key in COSTS}
+        return {"subset": headers[0]["subset"], "device": headers[0]["device"], **mean}
+
+
+@dataclass(frozen=True)
+class EncoderArm:
+    """Any encoder of the registry: the one that retrieved, or somebody else's checkpoint.
+
+    Attributes:
+        name: of the arm.
+        spec: see `encoders.registry`.
+        folder: where the project keeps fitted encoders.
+    """
+
+    name: str
+    spec: str
+    folder: Path
+    trained_once: ClassVar = True
+
+    @property
+    def adaptable(self) -> bool:
+        """Hand-made features have no network."""
+        return isinstance(self._loaded, network.NetworkEncoder)
+
+    @cached_property
+    def _loaded(self) -> Encoder:
+        return registry.load(self.spec, folder=self.folder)
+
+    def weights(self, seed: int) -> str:
+        """All that decides its features."""
+        return files.fingerprint(self._loaded.identity())
+
+    def encoder(self, seed: int) -> Encoder:
+        """The same for every seed."""
+        return self._loaded
+
+    def network(self, seed: int) -> readouts.Network:
+        """In single precision, whatever it embeds in."""
+        found = registry.load(self.spec, folder=self.folder, precision="fp32")
+        assert isinstance(found, network.NetworkEncoder), "only an adaptable arm is asked"
+        return readouts.Network(found.trainable(), found.dim, found.mean, found.std)
+
+    def cost(self) -> dict[str, Any] | None:
+        """Unknown."""
+        return None
+
 
 def prepare(asked: list[dict[str, Any]], seeds: list[int], folder: Path) -> list[Arm]:
     """Make the arms ready.
@@ -52,7 +150,8 @@ def prepare(asked: list[dict[str, Any]], seeds: list[int], folder: Path) -> list
     Args:
         asked: each `{"name": …, "checkpoint": folder | [folder for each seed] | null,
             "backbone": spec | null}`; without a checkpoint it is random initialisation, of
-            `backbone` or else of the first trained arm's, seen at that arm's image size.
+            `backbone` or else of the first trained arm's, seen at that arm's image size. Or
+            `{"name": …, "encoder": spec, "encoders_folder": folder}`.
         seeds: of the evaluation.
         folder: where untrained networks are written.
 
@@ -64,17 +163,21 @@ def prepare(asked: list[dict[str, Any]], seeds: list[int], folder: Path) -> list
     names = [arm["name"] for arm in asked]
     if twice := [name for name in names if names.count(name) > 1]:
         raise errors.InputError(f"two arms are called {twice[0]!r}; give each its own name.")
-    trained = {arm["name"]: _folders(arm, seeds) for arm in asked if arm["checkpoint"]}
+    trained = {arm["name"]: _folders(arm, seeds) for arm in asked if arm.get("checkpoint")}
     for folders in trained.values():
         for path in folders.values():
             checkpoint.read_card(path)
     cards = [checkpoint.read_card(folders[seeds[0]]) for folders in trained.values()]
-    return [
-        Arm(name, trained[name])
-        if name in trained
-        else Arm(name, _untrained(arm, cards, seeds, folder / files.check_name(name, "arm")))
-        for name, arm in zip(names, asked, strict=True)
-    ]
+
+    def make(name: str, arm: dict[str, Any]) -> Arm:
+        if name in trained:
+            return CheckpointArm(name, trained[name])
+        if spec := arm.get("encoder"):
+            return EncoderArm(name, spec, Path(arm["encoders_folder"]))
+        where = folder / files.check_name(name, "arm")
+        return CheckpointArm(name, _untrained(arm, cards, seeds, where))
+
+    return [make(name, arm) for name, arm in zip(names, asked, strict=True)]
 
 
 def _folders(arm: dict[str, Any], seeds: list[int]) -> dict[int, Path]:
@@ -99,7 +202,7 @@ def _untrained(
         )
     spec = arm.get("backbone") or cards[0]["backbone"]
     same = {key: cards[0][key] for key in ("image_size", "mean", "std")}
-    card = same | {"backbone": spec, "method": "none", "kind": "self-supervised", "settings": {}}
+    card = same | {"backbone": spec, "method": UNTRAINED, "kind": "self-supervised", "settings": {}}
     folders = {seed: folder / f"seed-{seed}" for seed in seeds}
     for seed, path in folders.items():
         torch.manual_seed(seed)

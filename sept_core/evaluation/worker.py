@@ -26,7 +26,8 @@ import torch
 from torch import Tensor
 
 from sept_core import errors, files, jobfolder
-from sept_core.encoders import network, numerics
+from sept_core.encoders import numerics
+from sept_core.encoders.protocol import Encoder
 from sept_core.evaluation import arms, labels, readouts, results, summary, target
 
 VERSION = 1
@@ -51,9 +52,7 @@ class Cell:
 class Views:
     """The target as one network sees it: pixels (n, 3, S, S) uint8 and unit features."""
 
-    def __init__(
-        self, weights: str, encoder: network.NetworkEncoder, train: Tensor, test: Tensor
-    ) -> None:
+    def __init__(self, weights: str, encoder: Encoder, train: Tensor, test: Tensor) -> None:
         self.weights, self.encoder, self.train, self.test = weights, encoder, train, test
 
     @cached_property
@@ -105,7 +104,9 @@ def _plan(
     for arm in arms.prepare(asked["arms"], seeds, out / "arms"):
         for seed in seeds:
             weights = arm.weights(seed)
-            for name, budget in itertools.product(asked["readouts"], budgets):
+            # Hand-made features have no network to adapt: those scores are left out, as told.
+            able = [n for n in asked["readouts"] if n != "finetune" or arm.adaptable]
+            for name, budget in itertools.product(able, budgets):
                 depends = [VERSION, arm.name, weights, task.fingerprint, name, budget.name, seed]
                 if name == "finetune":
                     depends.append(dataclasses.asdict(tuning))
@@ -118,8 +119,8 @@ def _views(cell: Cell, task: target.Target, last: Views | None) -> Views:
     if last is not None and last.weights == cell.weights:
         return last
     encoder = cell.arm.encoder(cell.seed)
-    seen = encoder.identity()["preprocessing"]
-    if last is not None and last.encoder.identity()["preprocessing"] == seen:
+    seen = encoder.identity().get("preprocessing")
+    if seen and last is not None and last.encoder.identity().get("preprocessing") == seen:
         return Views(cell.weights, encoder, last.train, last.test)
     parts = (target.pixels(part, encoder.preprocess) for part in (task.train, task.test))
     return Views(cell.weights, encoder, *parts)
@@ -178,6 +179,7 @@ def _report(
     compared = {cell.arm.name: cell.arm for cell in cells}
     once = [name for name, arm in compared.items() if arm.trained_once]
     return summary.summarise(scores, lambda score: results.correct(out, score.key), once) | {
+        "compute": {name: arm.cost() for name, arm in compared.items()},
         "target": {
             "classes": task.classes,
             "train": len(task.train.labels),

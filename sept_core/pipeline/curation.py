@@ -38,6 +38,8 @@ class Request:
     guard: bool = True
     group: str = ""
     """A named group of images (see `groups`) that narrows the pool; empty for all of it."""
+    decisions: bool = True
+    """False leaves out what reviewers decided: to measure what their work is worth."""
 
 
 def select(project: Project, request: Request) -> dict[str, Any]:
@@ -70,10 +72,12 @@ def select(project: Project, request: Request) -> dict[str, Any]:
         "decision_position": scene.state.position,
         "decision_hash": scene.log_hash,
     }
-    selection_id = f"{request.settings.strategy}-{files.fingerprint(made_from)[:8]}"
+    named = made_from if request.decisions else {**made_from, "decisions": False}
+    selection_id = f"{request.settings.strategy}-{files.fingerprint(named)[:8]}"
     with files.write_then_rename(project.paths.selection(selection_id)) as temporary:
         pq.write_table(chosen.picks, temporary)
     record = made_from | {
+        "decisions": request.decisions,
         "count": chosen.picks.num_rows,
         "funnel": chosen.funnel,
         "short_because": chosen.short_because,
@@ -91,8 +95,15 @@ def describe(project: Project, record: dict[str, Any]) -> dict[str, Any]:
         "targets": [names.get(ident, f"removed ({ident})") for ident in record["target_ids"]],
         "older_than_pool": record["pool_fingerprint"] != images.pool_fingerprint(project.db),
         "older_than_decisions": record["decision_hash"]
-        != review.log_hash(decisions.events(project.db, record["target_ids"])),
+        != review.log_hash(events_of(project, record)),
     }
+
+
+def events_of(project: Project, record: dict[str, Any]) -> list[review.Event]:
+    """The decisions that a selection has to obey."""
+    return (
+        decisions.events(project.db, record["target_ids"]) if record.get("decisions", True) else []
+    )
 
 
 def every(project: Project) -> list[dict[str, Any]]:
@@ -137,6 +148,7 @@ def request_of(project: Project, record: dict[str, Any]) -> Request:
         filter=record["filter"],
         group=record["group"][0] if record.get("group") else "",
         guard=record["guard"]["state"] != "off",
+        decisions=record.get("decisions", True),
     )
 
 
@@ -217,7 +229,7 @@ def open_scene(project: Project, request: Request) -> Scene:
     encoder_id = projects.find_encoder(project, request.encoder)
     records = [sources.find(project.db, "target", name) for name in request.targets]
     target_ids = tuple(record.id for record in records)
-    events = decisions.events(project.db, target_ids)
+    events = decisions.events(project.db, target_ids) if request.decisions else []
     state = review.replay(events)
     evidence = _evidence(project, encoder_id, target_ids, request, state)
     groups = preparation.groups_by_uid(project, encoder_id)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from sept_core import errors, features, files, jobs, leaks, manifest, review
 from sept_core import targets as target_layout
-from sept_core.catalogue import decisions, images, sources
+from sept_core.catalogue import images, sources
 from sept_core.export import registry as export_registry
 from sept_core.export import run as export_run
 from sept_core.jobfolder import JobFolder
@@ -32,7 +32,7 @@ def write_manifest(project: Project, selection_id: str, folder: Path) -> manifes
     """
     record = curation.find(project, selection_id)
     picks = curation.picks(project, selection_id)
-    state = review.replay(decisions.events(project.db, record["target_ids"]))
+    state = review.replay(curation.events_of(project, record))
     _refuse_vetoed(picks, state, record)
     guard = guarding.check(
         project,

@@ -4,9 +4,10 @@ In: a target set with labels and a test split, and the arms to compare. Out: eva
 `runs/evaluations/`, their tables and sentences.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -76,9 +77,9 @@ def targets(project: Project) -> list[str]:
     return [record.name for record in sources.every(project.db, "target")]
 
 
-def made_by(paths: files.ProjectPaths, job_id: str) -> str:
-    """The id of the evaluation that a job computes; see `evaluations`."""
-    return Path(JobFolder(paths.job(job_id)).settings()["out"]).name
+def evaluations_of(paths: files.ProjectPaths, job_id: str) -> list[str]:
+    """The ids of the evaluations that a job computes, a study's main one first."""
+    return [Path(out).name for out in _outs(paths, jobs.status(paths, job_id))]
 
 
 def task(project: Project, target: str) -> Task:
@@ -136,27 +137,66 @@ def start(project: Project, request: Request) -> JobFolder:
         InputError: the target set has no labels or no test split, or a setting cannot work.
         BusyError: this very evaluation is under way.
     """
-    if problem := task(project, request.target).problem:
-        raise errors.InputError(problem)
+    rows = checked_task(project, request.target, request.labels)
     _check(request)
-    record = sources.find(project.db, "target", request.target)
+    arms = _arms(project.paths, request)
+    asked = prepare(project, request.target, rows, arms, request, asdict(request))
+    return jobs.launch(project.paths, "evaluate", asked, f"Evaluating on {request.target}")
+
+
+def checked_task(project: Project, target: str, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """The labelled images of a target set, as rows of a worklist.
+
+    Raises:
+        InputError: nothing can be scored on it, or a label count cannot be read.
+    """
+    if problem := task(project, target).problem:
+        raise errors.InputError(problem)
+    for text in labels:
+        label_budgets.parse(text)
+    record = sources.find(project.db, "target", target)
     splits = sources.splits(project.db, record.id)
     rows: list[dict[str, Any]] = images.labelled(project.db, record.id, splits).to_pylist()
-    arms = _arms(project.paths, request)
+    return rows
+
+
+class Measured(Protocol):
+    """How arms are compared: part of a request, and of a study."""
+
+    @property
+    def readouts(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def seeds(self) -> int: ...
+
+
+def prepare(
+    project: Project,
+    target: str,
+    rows: list[dict[str, Any]],
+    arms: list[dict[str, Any]],
+    how: Measured,
+    request: dict[str, Any],
+) -> dict[str, Any]:
+    """Write the folder of an evaluation; returns what `evaluation.worker` is asked.
+
+    Raises:
+        BusyError: this very evaluation is under way.
+    """
     asked: dict[str, Any] = {
         "arms": arms,
-        "readouts": list(request.readouts),
-        "labels": list(request.labels),
-        "seeds": list(range(request.seeds)),
+        "readouts": list(how.readouts),
+        "labels": list(how.labels),
+        "seeds": list(range(how.seeds)),
     }
-    name = f"{request.target}-{files.fingerprint([asked, rows])}"
+    name = f"{target}-{files.fingerprint([asked, rows])}"
     out = project.paths.runs / pretraining.RESERVED / name
     _refuse_twice(project.paths, out)
     worklist = out / "target.parquet"
     readers.write_worklist(worklist, pa.Table.from_pylist(rows, readers.WORKLIST_SCHEMA))
-    files.write_json(out / "request.json", asdict(request) | {"compute": _compute(arms)})
-    asked |= {"target_worklist": str(worklist), "out": str(out)}
-    return jobs.launch(project.paths, "evaluate", asked, f"Evaluating on {request.target}")
+    files.write_json(out / "request.json", request)
+    return asked | {"target_worklist": str(worklist), "out": str(out)}
 
 
 def _check(request: Request) -> None:
@@ -164,15 +204,20 @@ def _check(request: Request) -> None:
         raise errors.InputError("There is nothing to compare; choose at least one finished run.")
     if not request.readouts or not request.labels or request.seeds < 1:
         raise errors.InputError("Choose at least one readout, one label count and one seed.")
-    for text in request.labels:
-        label_budgets.parse(text)
 
 
 def _refuse_twice(paths: files.ProjectPaths, out: Path) -> None:
     for job in jobs.all_jobs(paths):
-        active = job.kind == "evaluate" and not job.ended
-        if active and JobFolder(paths.job(job.id)).settings()["out"] == str(out):
+        if not job.ended and str(out) in _outs(paths, job):
             raise errors.BusyError(f"This evaluation already runs as job {job.id}.")
+
+
+def _outs(paths: files.ProjectPaths, job: jobs.JobStatus) -> list[str]:
+    """The folders of the evaluations that a job computes."""
+    if job.kind not in ("evaluate", "study"):
+        return []
+    asked = JobFolder(paths.job(job.id)).settings()
+    return [one["out"] for one in asked.get("evaluations", [asked])]
 
 
 def _arms(paths: files.ProjectPaths, request: Request) -> list[dict[str, Any]]:
@@ -181,18 +226,11 @@ def _arms(paths: files.ProjectPaths, request: Request) -> list[dict[str, Any]]:
     folders |= {Path(folder).name: folder for folder in request.folders}
     if len(folders) < len(request.runs) + len(request.folders):
         raise errors.InputError("Two arms have the same name; rename one of their folders.")
-    first: list[dict[str, Any]] = [{"name": RANDOM_INIT, "checkpoint": None, "backbone": None}]
-    return first + [
+    return [random_arm()] + [
         {"name": name, "checkpoint": folder, "backbone": None} for name, folder in folders.items()
     ]
 
 
-def _compute(arms: list[dict[str, Any]]) -> dict[str, Any]:
-    """What pre-training each arm cost, as far as its folder says so: steps and images seen."""
-    found = {RANDOM_INIT: {"steps": 0, "images_seen": 0}}
-    for arm in arms[1:]:
-        header = Path(arm["checkpoint"]) / runs.HEADER
-        if header.exists():
-            known = files.read_json(header)
-            found[arm["name"]] = {key: known[key] for key in ("steps", "images_seen")}
-    return found
+def random_arm() -> dict[str, Any]:
+    """Random initialisation of what the other arms train."""
+    return {"name": RANDOM_INIT, "checkpoint": None, "backbone": None}

@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sept_core import errors, files
@@ -22,16 +23,21 @@ class Evaluation:
     """A finished evaluation.
 
     Attributes:
-        id: its folder's name.
-        request: see `evaluating.Request`, with the `compute` of each arm.
-        summary: see `evaluation.summary`.
+        folder: where it lies.
+        request: see `evaluating.Request` or `studies.Study`.
+        summary: see `evaluation.summary`; with the `compute` of each arm.
         at: when it was summed up, in seconds since 1970.
     """
 
-    id: str
+    folder: Path
     request: dict[str, Any]
     summary: dict[str, Any]
     at: float
+
+    @property
+    def id(self) -> str:
+        """Its folder's name."""
+        return self.folder.name
 
     @property
     def arms(self) -> list[str]:
@@ -39,9 +45,9 @@ class Evaluation:
 
     def unmatched(self) -> str | None:
         """A sentence where the trained arms did not see equally many images."""
-        cost = self.request["compute"]
-        seen = {arm: cost[arm]["images_seen"] for arm in self.arms if arm in cost}
-        seen = {arm: count for arm, count in seen.items() if count}
+        costs = {arm: self.summary["compute"].get(arm) for arm in self.arms}
+        seen = {arm: int(cost["images_seen"]) for arm, cost in costs.items() if cost}
+        seen = {arm: count for arm, count in seen.items() if count}  # none: random initialisation
         if len(set(seen.values())) < 2:
             return None
         told = ", ".join(f"{arm} {count:,}" for arm, count in seen.items())
@@ -52,7 +58,7 @@ def every(paths: files.ProjectPaths) -> list[Evaluation]:
     """All finished evaluations, the latest first."""
     found = [
         Evaluation(
-            path.parent.name,
+            path.parent,
             files.read_json(path.parent / "request.json"),
             files.read_json(path),
             path.stat().st_mtime,
@@ -86,7 +92,8 @@ def table(evaluation: Evaluation, reference: str) -> list[dict[str, Any]]:
     for mean in evaluation.summary["means"]:
         where = {key: mean[key] for key in ("arm", "readout", "labels", "seeds")}
         low, high = mean["interval"] or (None, None)
-        cost = evaluation.request["compute"].get(mean["arm"], {"steps": None, "images_seen": None})
+        known = evaluation.summary["compute"].get(mean["arm"]) or {}
+        cost = {key: known.get(key) for key in ("steps", "images_seen")}
         rows.append(
             where
             | cost
@@ -122,6 +129,27 @@ def sentences(evaluation: Evaluation, reference: str) -> list[str]:
     """What the comparisons with the reference show."""
     pairs = zip(evaluation.summary["differences"], evaluation.summary["sentences"], strict=True)
     return [said for row, said in pairs if reference in (row["arm"], row["other"])]
+
+
+def cost_sentences(evaluation: Evaluation) -> list[str]:
+    """What the arms' training cost beside what it could have cost."""
+    known = {a: c for a, c in evaluation.summary["compute"].items() if c and c["images_seen"]}
+    told = [
+        f"{arm} saw {cost['images_seen']:,.0f} images ({cost['flops']:.2g} FLOP, "
+        f"{cost['seconds'] / 60:.1f} minutes)."
+        for arm, cost in known.items()
+    ]
+    largest = max(known.items(), key=lambda item: item[1]["subset"], default=None)
+    if largest:
+        name, whole = largest
+        told += [
+            f"As many epochs on {name} ({whole['subset']:,} images) as {arm} had on its "
+            f"{cost['subset']:,} would take {whole['subset'] / cost['subset']:.0f} times its "
+            "training."
+            for arm, cost in known.items()
+            if whole["subset"] >= 2 * cost["subset"]
+        ]
+    return told
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:

@@ -7,6 +7,7 @@ while the project is closed.
 
 import contextlib
 import dataclasses
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from sept_core.pipeline.projects import Project
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.settings import PretrainSettings
 
+REPORTING = ("log_every", "checkpoint_every", "probe_every")
+"""Settings that change what a run tells, not what it learns."""
 RESERVED = "evaluations"
 """A folder beside the runs' own."""
 
@@ -122,6 +125,56 @@ def start_selection(
         probe = _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
         request = _request(subset, chosen) | {"run": str(folder), "probe_worklist": probe}
         return jobs.launch(project.paths, "pretrain", request, _title(run))
+
+
+def prepare_run(
+    project: Project, selection_id: str, name: str, chosen: PretrainSettings
+) -> dict[str, Any]:
+    """The request for a run on a selection: of a run that there is already, or of a new one.
+
+    A run serves if it has the same images and the same settings, as far as its method reads
+    them, whatever it is called.
+
+    Args:
+        project: the open project.
+        selection_id: the subset.
+        name: of a new run; what cannot stand in a name is replaced.
+        chosen: its settings, checked.
+
+    Raises:
+        LeakError: see `delivery.write_manifest`.
+    """
+    staging = project.paths.jobs / "worklists" / f"run-{selection_id}"
+    shutil.rmtree(staging, ignore_errors=True)
+    subset = delivery.write_manifest(project, selection_id, staging)
+    key = _shared_key(subset.content_hash, chosen)
+    for path in sorted(project.paths.runs.glob("*/settings.json")):
+        held = files.read_json(path)
+        settings = pretrain_settings.from_dict(held["pretrain"])
+        if _shared_key(held["manifest"], settings) == key:
+            return _run_request(project, path.parent, settings)
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+    folder = project.paths.run(free_name(project.paths, slug))
+    folder.mkdir(parents=True)
+    staging.rename(folder / "manifest")
+    held = {"pretrain": dataclasses.asdict(chosen), "manifest": subset.content_hash}
+    files.write_json(folder / "settings.json", held)
+    return _run_request(project, folder, chosen)
+
+
+def _run_request(project: Project, folder: Path, chosen: PretrainSettings) -> dict[str, Any]:
+    subset = manifest.read(folder / "manifest")
+    probe = _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
+    return _request(subset, chosen) | {"run": str(folder), "probe_worklist": probe}
+
+
+def _shared_key(content_hash: str, chosen: PretrainSettings) -> str:
+    """Names the weights that a run ends with: what its method does not read is left out."""
+    values = dataclasses.asdict(chosen)
+    for name in (*REPORTING, *pretrain_settings.OWN):
+        if chosen.method not in pretrain_settings.OWN.get(name, ()):
+            del values[name]
+    return files.fingerprint([content_hash, values])
 
 
 def start_manifest(

@@ -121,6 +121,12 @@ def find_encoder(project: Project, name: str | None) -> str:
     )
 
 
+def find_encoder_record(project: Project, name: str | None) -> dict[str, Any]:
+    """The header of an embedded encoder; see `find_encoder`."""
+    wanted = find_encoder(project, name)
+    return next(record for record in encoders(project) if record["id"] == wanted)
+
+
 def status(project: Project) -> dict[str, Any]:
     """Where the project stands, step by step, as JSON values."""
     db = project.db

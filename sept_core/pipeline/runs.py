@@ -66,8 +66,7 @@ def every(paths: files.ProjectPaths) -> list[Run]:
     """All runs, the latest first; those without a job of theirs last."""
     found: dict[str, Run] = {}
     for job in jobs.all_jobs(paths):
-        if job.kind == "pretrain":
-            asked = JobFolder(paths.job(job.id)).settings()
+        for asked in _asked(paths, job):
             folder = _folder(paths, asked)
             if folder.exists() and folder.name not in found:
                 found[folder.name] = _run(folder, asked["pretrain"], job)
@@ -75,6 +74,15 @@ def every(paths: files.ProjectPaths) -> list[Run]:
         if path.parent.name not in found:
             found[path.parent.name] = _run(path.parent, files.read_json(path)["pretrain"], None)
     return list(found.values())
+
+
+def _asked(paths: files.ProjectPaths, job: JobStatus) -> list[dict[str, Any]]:
+    """What a job was asked to train, run by run."""
+    if job.kind not in ("pretrain", "study"):
+        return []
+    asked = JobFolder(paths.job(job.id)).settings()
+    found: list[dict[str, Any]] = asked["runs"] if job.kind == "study" else [asked]
+    return found
 
 
 def find(paths: files.ProjectPaths, name: str) -> Run:

@@ -20,7 +20,7 @@ from torch import nn
 
 from sept_core import errors, files, jobfolder, manifest
 from sept_core.encoders import backbones, checkpoint, numerics
-from sept_core.pretrain import augment, data, loop, meter, probe
+from sept_core.pretrain import augment, data, flops, loop, meter, probe
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
 from sept_core.pretrain.methods import registry
@@ -82,13 +82,15 @@ def _leave(
     """Write the backbone with its card, then the header; tidy up what only resuming needs."""
     metrics = _last_metrics(folder)
     checkpoint.save(folder, trained.method.backbone, card(settings, subset.content_hash, metrics))
+    images_seen = trained.step * settings.batch_size
     header = {
         "format": FORMAT,
         "manifest": subset.content_hash,
         "subset": len(subset),
         "settings": dataclasses.asdict(settings),
         "steps": trained.step,
-        "images_seen": trained.step * settings.batch_size,
+        "images_seen": images_seen,
+        "flops": images_seen * flops.per_image(build_backbone(settings), settings),
         "seconds": round(trained.seconds, 1),
         "device": device_name(),
         "metrics": metrics,
@@ -144,8 +146,9 @@ def _claim(folder: Path, settings: PretrainSettings, content_hash: str) -> None:
         files.write_json(path, wanted)
         return
     held = files.read_json(path)
+    held["pretrain"] = dataclasses.asdict(pretrain_settings.from_dict(held["pretrain"]))
     if held != wanted:
-        names = [k for k, v in values.items() if held["pretrain"].get(k) != v]
+        names = [k for k, v in values.items() if held["pretrain"][k] != v]
         raise errors.InputError(
             f"{folder} holds a run with another {names[0] if names else 'manifest'}; "
             "give its settings again to resume it, or take another folder."

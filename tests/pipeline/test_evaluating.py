@@ -95,7 +95,7 @@ def test_one_evaluation_runs_once_at_a_time(trained: Path) -> None:
         job = evaluating.start(opened, Request("toys", (RUN,), readouts=("knn",), seeds=1))
         with pytest.raises(errors.BusyError, match="already runs"):
             evaluating.start(opened, Request("toys", (RUN,), readouts=("knn",), seeds=1))
-        assert evaluating.made_by(opened.paths, job.id).startswith("toys-")
+        assert evaluating.evaluations_of(opened.paths, job.id)[0].startswith("toys-")
 
 
 def test_the_table_compares_every_arm_with_the_reference(trained_once: Path) -> None:
@@ -149,7 +149,7 @@ def test_another_checkpoint_is_an_arm_and_unequal_compute_is_told(
         )
     small_runs.work_off(job, worker.main)
     paths = projects.paths_of(trained)
-    found = evaluations.find(paths, evaluating.made_by(paths, job.id))
+    found = evaluations.find(paths, evaluating.evaluations_of(paths, job.id)[0])
     assert found.arms == [RANDOM, RUN, "other"]
     assert "tiny 24, other 240" in (found.unmatched() or "")
     (row,) = [row for row in evaluations.table(found, RUN) if row["arm"] == "other"]

@@ -1,0 +1,33 @@
+"""What one image of a training step costs, in floating-point operations.
+
+In: a backbone and settings. Out: a count, made by torch on a tiny batch: the same whatever
+machine the run was on.
+"""
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from sept_core.pretrain import state as states
+from sept_core.pretrain.settings import PretrainSettings
+
+BATCH = 4
+
+
+def per_image(backbone: nn.Module, settings: PretrainSettings) -> float:
+    """Multiplications and additions of convolutions and matrix products, all views together.
+
+    Forward and backward; losses over pairs are counted at a tiny batch, where they are nothing
+    beside the network.
+
+    Args:
+        backbone: freshly built; its running statistics change.
+        settings: of the run.
+    """
+    method = states.create(backbone, settings, torch.device("cpu"), "fp32").method.train()
+    side = settings.image_size
+    views = [torch.randn(BATCH, 3, side, side) for _ in range(method.views)]
+    with FlopCounterMode(display=False) as counter:
+        loss, _ = method(views)
+        loss.backward()
+    return float(counter.get_total_flops()) / BATCH

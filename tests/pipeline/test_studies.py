@@ -1,0 +1,167 @@
+"""Studies: the arms, what they share, and one job that trains and evaluates them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small_runs
+
+from sept_core import errors, files, jobs, report, study
+from sept_core.catalogue import images
+from sept_core.jobfolder import JobFolder
+from sept_core.pipeline import (
+    curation,
+    deciding,
+    evaluating,
+    evaluations,
+    groups,
+    projects,
+    runs,
+    studies,
+)
+from sept_core.pipeline.studies import Study
+from sept_core.selection.settings import SelectionSettings
+
+METHOD, BACKBONE, TINY = small_runs.RECIPE
+
+
+@pytest.fixture(autouse=True)
+def held(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_runs.hold(monkeypatch)
+
+
+def a_study(*arms: str, **changes: Any) -> Study:
+    known = {"seeds": 2, "readouts": ("knn",)}
+    return Study("toys", arms, (16,), METHOD, BACKBONE, dict(TINY), **{**known, **changes})
+
+
+def test_a_study_trains_every_arm_alike_and_compares_them(project: Path) -> None:
+    with projects.opened(project) as opened:
+        job = studies.start(opened, a_study("random", "instance-search", "encoder"))
+        result = small_runs.work_off(job, study.main)
+        paths = opened.paths
+    assert len(result["runs"]) == 4
+    (found,) = evaluations.every(paths)
+    assert found.arms == ["random-init", "random", "instance-search", "retrieval encoder"]
+    trained = {run.name: run for run in runs.every(paths)}
+    assert set(trained) == set(result["runs"]) and all(run.done for run in trained.values())
+    settings = [files.read_json(paths.run(name) / "settings.json") for name in trained]
+    seeds = sorted(held["pretrain"].pop("seed") for held in settings)
+    assert seeds == [0, 0, 1, 1]
+    assert all(held["pretrain"] == settings[0]["pretrain"] for held in settings)
+    random = [held["manifest"] for held, name in zip(settings, trained, strict=True)
+              if name.startswith("random")]  # fmt: skip
+    assert len(set(random)) == 2, "each seed draws its own random subset"
+    cost = found.summary["compute"]
+    assert cost["random"]["images_seen"] == TINY["steps"] * TINY["batch_size"]
+    assert cost["random"]["flops"] > 0 and cost["retrieval encoder"] is None
+    assert found.unmatched() is None
+    page = report.page(found)
+    assert all(said.split("(")[0] in page for said in found.summary["sentences"])
+    assert "http://" not in page.split("<script")[0] and "instance-search" in page
+
+
+def test_runs_are_shared_and_a_study_goes_on(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with projects.opened(project) as opened:
+        first = studies.start(opened, a_study("random"))
+        small_runs.work_off(first, study.main)
+        monkeypatch.setattr(
+            study.pretraining.loop, "train", lambda *_: pytest.fail("nothing is to be trained")
+        )
+        again = studies.start(opened, a_study("random", seeds=2, readouts=("linear",)))
+        result = small_runs.work_off(again, study.main)
+        assert result["runs"] == first.result()["runs"]
+        other = a_study("random")
+        other.changes["crop_min"] = 0.5
+        with pytest.raises(errors.InputError, match="no setting 'crop_min'"):
+            studies.start(opened, other)
+
+
+def test_arms_of_every_kind(project: Path) -> None:
+    with projects.opened(project) as opened:
+        request = curation.Request(("toys",), SelectionSettings(budget=12))
+        mine = curation.select(opened, request)["selection"]
+        groups.save(opened, "right", images.eligible(opened.db).astype(str).tolist()[:30])
+        asked = a_study(
+            "random", "random-10x", "whole-pool", "target-images-only", "classifier", mine,
+            "best=group:right", "theirs=classic", f"ours={mine}", equal_epochs=True,
+        )  # fmt: skip
+        asked.changes["queue"] = 2  # the target's own images are few
+        arms = {arm.name: arm for arm in studies.plan(opened, asked)}
+        chosen = studies.settings_of(opened, asked, list(arms.values()))
+        sizes = {name: curation.find(opened, arm.selections[0])["count"]
+                 for name, arm in arms.items() if arm.selections}  # fmt: skip
+    assert arms["theirs"].encoder == "classic"
+    assert arms["ours"].selections == arms[mine].selections == (mine, mine)
+    assert len(set(arms["random"].selections)) == 2
+    assert sizes["best"] == 16 and sizes["random-10x"] > 16
+    longer = {name for name in chosen if name.endswith(studies.EPOCHS)}
+    assert longer == {
+        f"{name}{studies.EPOCHS}" for name in ("random-10x", "whole-pool", "target-images-only")
+    }
+    steps = chosen["random"].steps
+    assert all(chosen[name].steps == steps for name in set(chosen) - longer)
+    for name in longer:
+        images_each = chosen[name].steps * TINY["batch_size"] / sizes[name]
+        assert images_each == pytest.approx(steps * TINY["batch_size"] / 16, rel=0.2)
+
+
+def test_a_sweep_names_its_budgets_and_decisions_can_be_left_out(project: Path) -> None:
+    with projects.opened(project) as opened:
+        before = curation.select(opened, curation.Request(("toys",), SelectionSettings(budget=16)))
+        vetoed = curation.picks(opened, before["selection"])["uid"].to_pylist()[:3]
+        deciding.decide(opened, ["toys"], "veto", vetoed)
+        asked = a_study("instance-search", without_decisions=True)
+        arms = studies.plan(opened, asked)
+        kept, bare = (set(curation.picks(opened, arm.selections[0])["uid"].to_pylist())
+                      for arm in arms)  # fmt: skip
+        assert not kept & set(vetoed) and bare >= set(vetoed)
+        record = curation.find(opened, arms[1].selections[0])
+        assert not record["older_than_decisions"], "it never asked what was decided"
+        job = studies.start(opened, asked)
+        assert len(job.settings()["runs"]) == 4
+        sweep = Study("toys", ("instance-search",), (8, 16), METHOD, BACKBONE, dict(TINY))
+        assert [arm.name for arm in studies.plan(opened, sweep)] == [
+            "instance-search 8", "instance-search 16",
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arms", "said"),
+    [
+        ((), "at least one arm"),
+        (("random", "random"), "Two arms"),
+        (("oracle",), "no oracle"),
+        (("encoder",), "trains at least one arm"),
+    ],
+)
+def test_what_cannot_be_studied_is_told(project: Path, arms: tuple[str, ...], said: str) -> None:
+    with projects.opened(project) as opened, pytest.raises(errors.InputError, match=said):
+        studies.start(opened, a_study(*arms))
+
+
+def test_an_unknown_arm_and_group_are_told(project: Path) -> None:
+    with projects.opened(project) as opened:
+        for arm in ("nonsense", "best=group:nothing"):
+            with pytest.raises(errors.NotFoundError):
+                studies.plan(opened, a_study(arm))
+
+
+def test_a_part_tells_its_progress_as_a_part_of_the_whole(tmp_path: Path) -> None:
+    job = JobFolder(tmp_path)
+    part = study.Part(job, {"own": 1}, "training a", (2, 7))
+    part.progress(5, 100, "steps")
+    told = files.read_json(tmp_path / "progress.json")
+    assert (told["done"], told["total"], told["unit"]) == (2, 7, "parts")
+    assert "training a: 5 of 100 steps" in told["note"] and part.settings() == {"own": 1}
+
+
+def test_the_job_is_known_to_the_evaluate_page(project: Path) -> None:
+    with projects.opened(project) as opened:
+        job = studies.start(opened, a_study("random"))
+        (name,) = evaluating.evaluations_of(opened.paths, job.id)
+        assert name.startswith("toys-") and jobs.status(opened.paths, job.id).kind == "study"
+        with pytest.raises(errors.BusyError):
+            studies.start(opened, a_study("random"))
