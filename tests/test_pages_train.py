@@ -9,6 +9,7 @@ import pytest
 import small_runs
 from streamlit.testing.v1 import AppTest
 
+from sept_core import files
 from sept_core.pipeline import evaluations, projects, runs
 from sept_core.pretrain import estimate
 
@@ -148,13 +149,28 @@ def test_evaluation_without_a_run_leads_to_one(open_app: Any, project: Path) -> 
 
 
 def test_evaluate_counts_and_launches(open_app: Any, trained: Path) -> None:
-    app = open_app(trained, EVALUATE, show="New evaluation")
+    app = open_app(trained, EVALUATE, show="Compare runs")
     assert sound(app) and "18 scores**: 2 arms × 3 readouts × 1 label count × 3 seeds" in texts(
         app.markdown
     )
     by_label(app.number_input, "Seeds").set_value(1).run()
     by_label(app.button, "Evaluate").click().run()
     assert sound(app) and len(list(trained.glob("jobs/*-evaluate-*"))) == 2
+
+
+def test_a_study_is_planned_and_launched(open_app: Any, trained: Path) -> None:
+    app = open_app(trained, EVALUATE, show="Train and compare")
+    assert sound(app)
+    by_label(app.multiselect, "Baselines").set_value(["random", "target-images-only"]).run()
+    by_label(app.multiselect, "Budgets (images)").set_value(["12"]).run()
+    for label, value in (("Steps", 3), ("Batch", 4), ("Image size, px", 16)):
+        by_label(app.number_input, label).set_value(value).run()
+    by_label(app.button, "Train and compare").click().run()
+    assert sound(app) and not app.error
+    (job,) = trained.glob("jobs/*-study-*")
+    asked = files.read_json(job / "settings.json")
+    assert len(asked["runs"]) == 9 and len(asked["evaluations"]) == 1
+    assert {run["pretrain"]["steps"] for run in asked["runs"]} == {3}
 
 
 def test_results_compare_with_the_chosen_arm(open_app: Any, trained: Path) -> None:

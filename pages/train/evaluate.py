@@ -1,18 +1,20 @@
 """Evaluate: does one way of starting beat another on the target, and by how much for sure?"""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
-from pages.shared import job_panel, notices, run_view, state
-from sept_core import jobs
+from pages.shared import job_panel, notices, run_view, state, study_form
+from sept_core import jobs, report
 from sept_core.figures import evaluation as figures
 from sept_core.pipeline import evaluating, evaluations, runs
 from sept_core.pipeline.evaluating import READOUTS, Request, Task
 from sept_core.pipeline.evaluations import Evaluation
 
-VIEWS = ("New evaluation", "Results")
+VIEWS = ("Compare runs", "Train and compare", "Results")
+JOBS = ("evaluate", "study")
 
 
 def draw() -> None:
@@ -21,17 +23,18 @@ def draw() -> None:
     with state.project() as project:
         found = evaluations.every(project.paths)
     if state.kept("evaluated"):  # before the widget of this key is drawn
-        state.keep("show", VIEWS[1])
+        state.keep("show", VIEWS[2])
         state.keep("evaluated", False)
-    new, old = st.tabs(
-        VIEWS, default=VIEWS[bool(found)], key="show", on_change="rerun", bind="query-params"
+    runs_at, study_at, results_at = st.tabs(
+        VIEWS, default=VIEWS[2 if found else 0], key="show", on_change="rerun", bind="query-params"
     )
-    if new.open:
-        with new:
-            _new()
-    else:
-        with old:
-            job_panel.draw(("evaluate",), _show)
+    for tab, form in ((runs_at, _form), (study_at, study_form.draw)):
+        if tab.open:
+            with tab:
+                _new(form)
+    if results_at.open:
+        with results_at:
+            job_panel.draw(JOBS, _show)
             _results(found)
 
 
@@ -43,10 +46,10 @@ def _show(job: jobs.JobStatus) -> None:
             state.keep("evaluated", True)
 
 
-def _new() -> None:
+def _new(form: Callable[[str, Task], None]) -> None:
+    """Choose a labelled target set, then what to compare on it."""
     with state.project() as project:
         targets = evaluating.targets(project)
-        finished = [run.name for run in runs.every(project.paths) if run.done]
     if not targets:
         st.info("There is no target set to evaluate on yet.", icon=":material/info:")
         st.page_link(
@@ -68,6 +71,14 @@ def _new() -> None:
         f"{task.classes:,} classes · {task.train:,} training images · {task.test:,} test images, "
         "which nothing but evaluation and the guard ever reads."
     )
+    form(target, task)
+    job_panel.draw(JOBS, _show)
+
+
+def _form(target: str, task: Task) -> None:
+    """Finished runs and other checkpoints as arms."""
+    with state.project() as project:
+        finished = [run.name for run in runs.every(project.paths) if run.done]
     if not finished:
         st.info("There is no finished run to evaluate yet.", icon=":material/info:")
         st.page_link(
@@ -75,11 +86,6 @@ def _new() -> None:
             label="Start one in Pre-train",
             icon=":material/arrow_forward:",
         )
-    _form(target, task, finished)
-    job_panel.draw(("evaluate",), _show)
-
-
-def _form(target: str, task: Task, finished: list[str]) -> None:
     arms, folders = st.columns([3, 2])
     chosen = arms.multiselect(
         "Runs", finished, default=finished[:4], key="arms", persist_state="session",
@@ -90,23 +96,7 @@ def _form(target: str, task: Task, finished: list[str]) -> None:
         placeholder="/path/to/checkpoint",
         help="Folders that a pre-training run left, of this machine or another.",
     )  # fmt: skip
-    readouts_at, labels_at, seeds_at = st.columns([3, 3, 1])
-    readouts = readouts_at.pills(
-        "Readouts", list(READOUTS), default=list(READOUTS), selection_mode="multi",
-        format_func=READOUTS.__getitem__, key="readouts", persist_state="session",
-        help="20-NN and linear probe judge frozen features; fine-tuning trains the whole network.",
-    )  # fmt: skip
-    labels = labels_at.multiselect(
-        "Label counts", task.budgets(), default=["all"], accept_new_options=True, key="labels",
-        help="Labels of the training split that may be used: all, 10%, or 5-shot (per class).",
-    )  # fmt: skip
-    seeds = seeds_at.number_input(
-        "Seeds", 1, 20, 3, key="seeds", persist_state="session",
-        help="Draws of the labels and of fine-tuning; three or more give an interval.",
-    )  # fmt: skip
-    request = Request(
-        target, tuple(chosen), tuple(others), tuple(readouts), tuple(labels), int(seeds)
-    )
+    request = Request(target, tuple(chosen), tuple(others), *study_form.measures(task))
     st.markdown(_told(request))
     alone = not request.runs and not request.folders
     if st.button("Evaluate", type="primary", icon=":material/play_arrow:", disabled=alone):
@@ -132,7 +122,7 @@ def _told(request: Request) -> str:
 def _results(found: list[Evaluation]) -> None:
     if not found:
         st.info(
-            "There is no finished evaluation yet. Start one under New evaluation.",
+            "There is no finished evaluation yet. Start one under one of the other headings.",
             icon=":material/info:",
         )
         return
@@ -149,7 +139,7 @@ def _results(found: list[Evaluation]) -> None:
         st.warning(unmatched, icon=":material/balance:")
     st.plotly_chart(figures.intervals(rows, READOUTS), key="intervals")
     _table(rows, reference)
-    for note in evaluation.summary["notes"]:
+    for note in (*evaluations.cost_sentences(evaluation), *evaluation.summary["notes"]):
         st.caption(note)
     _unreadable(evaluation)
     _files(evaluation, rows)
@@ -211,7 +201,7 @@ def _unreadable(evaluation: Evaluation) -> None:
 
 
 def _files(evaluation: Evaluation, rows: list[dict[str, Any]]) -> None:
-    table, whole, delete, _ = st.columns([1.3, 1.3, 1.5, 3])
+    table, whole, page, delete, _ = st.columns([1.3, 1.3, 1.5, 1.5, 1.5])
     table.download_button(
         "Table, csv", evaluations.as_csv(rows), f"{evaluation.id}.csv", "text/csv",
         icon=":material/download:", on_click="ignore", width="stretch",
@@ -219,6 +209,11 @@ def _files(evaluation: Evaluation, rows: list[dict[str, Any]]) -> None:
     whole.download_button(
         "All, JSON", evaluations.as_json(evaluation), f"{evaluation.id}.json", "application/json",
         icon=":material/download:", on_click="ignore", width="stretch",
+    )  # fmt: skip
+    page.download_button(
+        "Report, HTML", report.page(evaluation), f"{evaluation.id}.html", "text/html",
+        icon=":material/download:", on_click="ignore", width="stretch",
+        help="Plots, tables, costs and sentences in one file that needs no network.",
     )  # fmt: skip
     with delete.popover("Delete…", icon=":material/delete:", width="stretch"):
         _delete(evaluation)

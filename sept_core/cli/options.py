@@ -21,6 +21,7 @@ EncoderSpec = Annotated[
     str,
     typer.Option(
         "--encoder",
-        help="classic, open_clip:MODEL/TAG, timm:MODEL, timm:MODEL@FILE, checkpoint:FOLDER.",
+        help="classic, bundled, bundled+classic, open_clip:MODEL/TAG, timm:MODEL, "
+        "timm:MODEL@FILE, checkpoint:FOLDER.",
     ),
 ]

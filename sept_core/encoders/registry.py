@@ -4,6 +4,8 @@ In: a spec and the project's `encoders/` folder. Out: an `Encoder`, or what one 
 it without its weights. The specs:
 
     classic                        hand-made features, fitted on this pool; no download
+    bundled                        a small self-supervised network that ships with SEPT
+    bundled+classic                both joined
     checkpoint:PATH                a backbone trained by `sept pretrain`
     timm:MODEL                     published weights by timm's name (DINOv2, DINOv3, …)
     timm:MODEL@/path/FILE          the same model with a local file of weights
@@ -20,11 +22,15 @@ from typing import Any
 from PIL import Image
 
 from sept_core import errors
-from sept_core.encoders import checkpoint, classic, classic_fit, openclip, timm_models
+from sept_core.encoders import bundled, checkpoint, classic, classic_fit, openclip, timm_models
 from sept_core.encoders.protocol import Encoder
 
 FIT_IMAGES = classic_fit.FIT_IMAGES
 """How many images `fit` wants; more are used, fewer serve a small pool."""
+
+
+FITTED = ("classic", bundled.JOINED)
+"""Encoders with a part that is fitted on the pool."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,10 @@ def load(spec: str, *, folder: Path, device: str = "auto", precision: str = "aut
     parsed = _parse(spec)
     if parsed.family == "classic":
         return classic.load(folder, device)
+    if parsed.family == "bundled":
+        return bundled.load(device, precision)
+    if parsed.family == bundled.JOINED:
+        return bundled.load_joined(folder, device, precision)
     if parsed.family == "checkpoint":
         assert parsed.path is not None
         return checkpoint.load(spec, parsed.path, device, precision)
@@ -73,6 +83,8 @@ def describe(spec: str, folder: Path) -> dict[str, Any]:
     parsed = _parse(spec)
     if parsed.family == "classic":
         known = classic.describe()
+    elif parsed.family in ("bundled", bundled.JOINED):
+        known = bundled.describe(spec)
     elif parsed.family == "checkpoint":
         assert parsed.path is not None
         known = checkpoint.describe(parsed.path)
@@ -84,8 +96,8 @@ def describe(spec: str, folder: Path) -> dict[str, Any]:
 
 
 def needs_fit(spec: str, folder: Path) -> bool:
-    """Whether `fit` must run before `load`: for `classic` without a fit in `folder`."""
-    return _parse(spec).family == "classic" and classic.newest_fit(folder) is None
+    """Whether `fit` must run before `load`: where `classic` has no fit in `folder` yet."""
+    return _parse(spec).family in FITTED and classic.newest_fit(folder) is None
 
 
 def fit(
@@ -107,15 +119,15 @@ def fit(
     Raises:
         EncoderError: the spec cannot be fitted, or there are too few images.
     """
-    if _parse(spec).family != "classic":
+    if _parse(spec).family not in FITTED:
         raise errors.EncoderError(f"{spec!r} comes with its weights; only classic is fitted.")
     classic_fit.fit(images, folder, seed, progress)
 
 
 def _parse(spec: str) -> _Parsed:
     family, _, rest = spec.partition(":")
-    if spec == "classic":
-        return _Parsed("classic")
+    if spec in ("classic", "bundled", bundled.JOINED):
+        return _Parsed(spec)
     if family == "checkpoint" and rest:
         return _Parsed(family, path=Path(rest).expanduser())
     if family in ("timm", "open_clip") and rest:
@@ -123,8 +135,8 @@ def _parse(spec: str) -> _Parsed:
         path = Path(file).expanduser() if file else None
         return _Parsed(family, model, None, path) if family == "timm" else _open_clip(model, path)
     raise errors.EncoderError(
-        f"Encoder {spec!r} is unknown; take classic, timm:MODEL, open_clip:MODEL/TAG or "
-        "checkpoint:FOLDER (local weights: timm:MODEL@/path/FILE)."
+        f"Encoder {spec!r} is unknown; take classic, bundled, bundled+classic, timm:MODEL, "
+        "open_clip:MODEL/TAG or checkpoint:FOLDER (local weights: timm:MODEL@/path/FILE)."
     )
 
 

@@ -24,6 +24,8 @@ OWN_SIZE = ("random-10x", "whole-pool", "target-images-only")
 """Arms of another size than the budget: for them equal steps and equal epochs are not the same."""
 
 WORDS = (*STRATEGIES, "random-10x", "oracle", "encoder")
+OFFLINE = ("classic", "bundled", "bundled+classic")
+"""Encoders whose spec has no colon."""
 RETRIEVAL = "retrieval encoder"
 WITHOUT = " without decisions"
 EPOCHS = " (equal epochs)"
@@ -112,7 +114,7 @@ def _named(project: Project, study: Study, name: str, value: str) -> Iterator[Ar
         groups.members(project, group)
         for budget in study.budgets:
             yield Arm(_sized(study, name, budget), _grouped(project, study, group, budget))
-    elif ":" in value or value == "classic":
+    elif ":" in value or value in OFFLINE:
         yield Arm(name, encoder=value)
     else:
         found = str(curation.find(project, value)["selection"])

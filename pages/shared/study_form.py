@@ -1,0 +1,123 @@
+"""The form of a study: which arms to train alike, how long, and how to compare them."""
+
+from typing import Any
+
+import streamlit as st
+
+from pages.shared import notices, run_form, state
+from sept_core.pipeline import curation, evaluating, groups, studies
+from sept_core.pipeline.evaluating import READOUTS, Task
+from sept_core.pipeline.studies import Study
+from sept_core.pretrain import settings as pretrain_settings
+
+BASELINES = ("random", "random-10x", "whole-pool", "target-images-only", "oracle", "encoder")
+CURATED = tuple(name for name in studies.WORDS if name not in BASELINES)
+TOLD = {
+    "random": "random, of the same size",
+    "random-10x": "random, ten times larger",
+    "whole-pool": "whole pool",
+    "target-images-only": "target's own images",
+    "oracle": "oracle, by the pool's labels",
+    "encoder": "retrieval encoder, as it is",
+}
+
+
+def draw(target: str, task: Task) -> None:
+    """Choose arms and settings; a button starts it all."""
+    with state.project() as project:
+        stored = [record["selection"] for record in curation.every(project)]
+        saved = [f"{name}=group:{name}" for name in groups.every(project)]
+        others = [name for name in evaluating.targets(project) if name != target]
+    left, right = st.columns(2)
+    baselines = left.multiselect(
+        "Baselines", BASELINES, default=["random", "whole-pool"], key="study baselines",
+        format_func=lambda name: TOLD[name], persist_state="session",
+        help="Random initialisation is always one.",
+    )  # fmt: skip
+    curated = right.multiselect(
+        "Curated", [*CURATED, *stored, *saved], default=["instance-search"], key="study arms",
+        accept_new_options=True, persist_state="session",
+        help="Strategies, selections, named groups, or NAME=timm:MODEL@/path/FILE.",
+    )  # fmt: skip
+    budgets_at, controls_at, more_at = st.columns([2, 2, 3], vertical_alignment="bottom")
+    budgets = budgets_at.multiselect(
+        "Budgets (images)", [1000, 2500, 5000], default=[1000], key="study budgets",
+        accept_new_options=True, persist_state="session", help="Several make a sweep.",
+    )  # fmt: skip
+    controls = controls_at.multiselect(
+        "Controls", others, key="study controls", persist_state="session",
+        help="Target sets that the same networks are tested on, too: nothing was curated for them.",
+    )  # fmt: skip
+    with more_at:
+        epochs = st.toggle("Equal epochs, too", key="study epochs", persist_state="session")
+        bare = st.toggle("Also without decisions", key="study bare", persist_state="session")
+    method, backbone, changes = _training()
+    study = Study(
+        target, (*baselines, *map(str, curated)), _numbers(budgets), method, backbone, changes,
+        *_measured(task), tuple(controls), equal_epochs=epochs, without_decisions=bare,
+    )  # fmt: skip
+    st.caption(
+        f"{len(study.arms) * len(study.budgets)} arms at most × {study.seeds} seeds. All arms are "
+        "trained alike, one run after the other; runs that exist already serve again."
+    )
+    if st.button("Train and compare", type="primary", icon=":material/play_arrow:"):
+        with notices.shown():
+            with st.spinner("Selecting the arms…"), state.WRITING, state.project() as project:
+                studies.start(project, study)
+            st.rerun()
+
+
+def _training() -> tuple[str, str, dict[str, Any]]:
+    """Method, backbone and the few settings that a study's length hangs on."""
+    method_at, backbone_at, steps_at, batch_at, size_at = st.columns([2, 2, 1, 1, 1])
+    method = method_at.selectbox(
+        "Method", list(pretrain_settings.METHODS), key="study method", persist_state="session",
+        format_func=pretrain_settings.METHODS.__getitem__,
+    )  # fmt: skip
+    backbone = backbone_at.selectbox(
+        "Backbone", run_form.BACKBONES, key="study backbone", persist_state="session",
+        accept_new_options=True,
+    )  # fmt: skip
+    given = {
+        "steps": steps_at.number_input(
+            "Steps", 1, None, 3000, key="study steps", persist_state="session"
+        ),
+        "batch_size": batch_at.number_input(
+            "Batch", 2, None, None, key="study batch", persist_state="session", placeholder="auto"
+        ),
+        "image_size": size_at.number_input(
+            "Image size, px", 8, None, None, key="study size", persist_state="session",
+            placeholder="auto",
+        ),
+    }  # fmt: skip
+    changes = {name: int(value) for name, value in given.items() if value is not None}
+    return method, str(backbone), changes
+
+
+def measures(task: Task) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+    """Readouts, label counts and seeds."""
+    readouts_at, labels_at, seeds_at = st.columns([3, 3, 1])
+    readouts = readouts_at.pills(
+        "Readouts", list(READOUTS), default=list(READOUTS), selection_mode="multi",
+        format_func=READOUTS.__getitem__, key="readouts", persist_state="session",
+        help="20-NN and linear probe judge frozen features; fine-tuning trains the whole network.",
+    )  # fmt: skip
+    labels = labels_at.multiselect(
+        "Label counts", task.budgets(), default=["all"], accept_new_options=True, key="labels",
+        help="Labels of the training split that may be used: all, 10%, or 5-shot (per class).",
+    )  # fmt: skip
+    seeds = seeds_at.number_input(
+        "Seeds", 1, 20, 3, key="seeds", persist_state="session",
+        help="Of weights, draws of labels and fine-tuning; three or more give an interval.",
+    )  # fmt: skip
+    return tuple(readouts), tuple(labels), int(seeds)
+
+
+def _measured(task: Task) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    readouts, labels, seeds = measures(task)
+    return seeds, readouts, labels
+
+
+def _numbers(values: list[Any]) -> tuple[int, ...]:
+    """Budgets as they may have been typed; what is no number is left for the study to refuse."""
+    return tuple(int(value) for value in values if str(value).isdigit())
