@@ -4,14 +4,23 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import adding, collection_list, gallery, job_panel, notices, state
+from pages.shared import adding, collection_list, gallery, job_panel, notices, run_form, state
 from sept_core.encoders import menu
 from sept_core.figures import inspection as figures
-from sept_core.pipeline import collections, embedding, following, inspecting, projects, serving
+from sept_core.pipeline import (
+    collections,
+    embedding,
+    following,
+    inspecting,
+    own_encoder,
+    projects,
+    serving,
+)
+from sept_core.pretrain import settings as pretrain_settings
 
 OTHER = "another…"
 LOOKS = ("Quality", "Copies", "Rejected files")
-KINDS = (*following.KINDS, "speed")
+KINDS = (*following.KINDS, "speed", "pretrain")
 
 
 def draw() -> None:
@@ -67,6 +76,8 @@ def _embed(status: dict[str, Any]) -> None:
             embedding.try_speed(project, spec, precision)
         st.rerun()
     job_panel.draw(KINDS)
+    if status["encoders"]:
+        _own_encoder()
 
 
 def _encoder() -> str:
@@ -79,6 +90,29 @@ def _encoder() -> str:
         key="embed other",
         help="timm:MODEL, timm:MODEL@FILE, open_clip:MODEL/TAG or checkpoint:FOLDER",
     )
+
+
+def _own_encoder() -> None:
+    """The paper's first step: train on a random part of the pool, then embed it all."""
+    with st.expander("Train an encoder on this pool", icon=":material/model_training:"):
+        st.caption(
+            "A network is trained without labels on a random part of the pool; then the whole pool "
+            "is embedded with it."
+        )
+        images_at, method_at, backbone_at, epochs_at = st.columns(4)
+        images = images_at.number_input("Random images", 100, None, 20_000, step=1000)
+        method = method_at.selectbox(
+            "Method", list(pretrain_settings.METHODS),
+            format_func=pretrain_settings.METHODS.__getitem__,
+        )  # fmt: skip
+        backbone = backbone_at.selectbox("Backbone", run_form.BACKBONES, accept_new_options=True)
+        epochs = epochs_at.number_input("Epochs", 1, None, 50)
+        if st.button("Train and embed", icon=":material/play_arrow:"):
+            changes = {"epochs": int(epochs)}
+            with notices.shown():
+                with state.WRITING, state.project() as project:
+                    own_encoder.start(project, int(images), method, str(backbone), changes)
+                st.rerun()
 
 
 def _start(chosen: embedding.EmbedSettings) -> None:

@@ -41,6 +41,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": curate.compare,
     "export": curate.export,
     "verify": curate.verify,
+    "train-encoder": train.train_encoder,
     "pretrain": train.pretrain,
     "evaluate": train.evaluate,
     "jobs": train.list_jobs,

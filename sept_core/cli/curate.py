@@ -35,26 +35,15 @@ _STRATEGY_HELP = " ".join(f"{name}: {s.description}" for name, s in STRATEGIES.i
 
 def prepare(folder: Dir, encoder: Encoder = None, as_json: Json = False) -> None:
     """Make what selection needs once per encoder: neighbour graph, thresholds, duplicates."""
-    encoder_id = _prepare(folder, encoder)
+    encoder_id = follow.prepare(folder, encoder)
     if as_json:
         return output.as_json({"encoder_id": encoder_id})
     return output.console.print(f"{encoder_id} is prepared.")
 
 
-def _prepare(folder: Path, encoder: str | None) -> str:
-    paths = projects.paths_of(folder)
-    while True:
-        with projects.opened(folder) as project:
-            encoder_id = projects.find_encoder(project, encoder)
-            job = preparation.next_job(project, encoder_id)
-        if job is None:
-            return encoder_id
-        follow.to_end(paths, job.id)
-
-
 def calibrate(folder: Dir, encoder: Encoder = None, as_json: Json = False) -> None:
     """Show from which similarity on two images count as copies, and how that was measured."""
-    encoder_id = _prepare(folder, encoder)
+    encoder_id = follow.prepare(folder, encoder)
     with projects.opened(folder) as project:
         found = preparation.calibration(project, encoder_id)
     if as_json:
@@ -109,7 +98,7 @@ def select(
         unfilled_quota=unfilled_quota,
     )
     request = curation.Request(tuple(target), settings, encoder, filter_text, guard)
-    _prepare(folder, encoder)
+    follow.prepare(folder, encoder)
     with projects.opened(folder) as project:
         record = curation.select(project, request)
     _show_selection(record, as_json)
@@ -132,7 +121,7 @@ def again(folder: Dir, selection: SelectionId, as_json: Json = False) -> None:
     """Make a selection again on today's pool and decisions, and show who came and went."""
     with projects.opened(folder) as project:
         encoder = curation.find(project, selection)["encoder_id"]
-    _prepare(folder, encoder)
+    follow.prepare(folder, encoder)
     with projects.opened(folder) as project:
         record = curation.again(project, selection)
     _show_selection(record, as_json)
@@ -146,7 +135,7 @@ def advise(
     as_json: Json = False,
 ) -> None:
     """Advise on the budget: how similarity decays, and where coverage flattens."""
-    _prepare(folder, encoder)
+    follow.prepare(folder, encoder)
     request = curation.Request(tuple(target), SelectionSettings(budget=budget or 1), encoder)
     with projects.opened(folder) as project:
         found = curation.advise(project, request)

@@ -185,24 +185,14 @@ def target_remove(folder: Dir, name: Name, as_json: Json = False) -> None:
 
 def embed(
     folder: Dir,
-    encoder: EncoderSpec = "classic",
+    encoder: EncoderSpec = embedding.DEFAULT,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Read every image once and compute its features; continues where it stopped."""
-    chosen = embedding.EmbedSettings(encoder, precision, device, seed=seed)
-    with projects.opened(folder) as project:
-        job = embedding.start(project, chosen)
-    paths = projects.paths_of(folder)
-    try:
-        follow.to_end(paths, job.id)
-    finally:  # what an interrupted job finished counts as well
-        with projects.opened(folder) as project:
-            projects.adopt(project)
-    with projects.opened(folder) as project:
-        result = embedding.finish(project, job.id)
+    result = follow.embed(folder, embedding.EmbedSettings(encoder, precision, device, seed=seed))
     if as_json:
         return output.as_json(result)
     return output.facts(f"Embedded with {result['encoder_id']}", result)

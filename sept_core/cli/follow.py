@@ -1,5 +1,6 @@
-"""Following a job from a terminal: a progress bar on stderr, Ctrl-C cancels."""
+"""Following jobs from a terminal: a progress bar on stderr, Ctrl-C cancels."""
 
+from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -7,6 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sept_core import files, jobs
 from sept_core.cli.output import notes
 from sept_core.jobs import JobStatus
+from sept_core.pipeline import embedding, preparation, projects
 
 
 def to_end(paths: files.ProjectPaths, job_id: str) -> dict[str, Any]:
@@ -36,6 +38,36 @@ def to_end(paths: files.ProjectPaths, job_id: str) -> dict[str, Any]:
             notes.print("Cancelling; what is finished is kept.")
             jobs.cancel(paths, job_id)
     return jobs.finish(paths, job_id)
+
+
+def prepare(folder: Path, encoder: str | None) -> str:
+    """Make what selections need once per encoder, step by step; returns the encoder's id."""
+    paths = projects.paths_of(folder)
+    while True:
+        with projects.opened(folder) as project:
+            encoder_id = projects.find_encoder(project, encoder)
+            job = preparation.next_job(project, encoder_id)
+        if job is None:
+            return encoder_id
+        to_end(paths, job.id)
+
+
+def embed(folder: Path, chosen: embedding.EmbedSettings) -> dict[str, Any]:
+    """Embed to the end and take over the result."""
+    with projects.opened(folder) as project:
+        job = embedding.start(project, chosen)
+    return finish_embedding(folder, job.id)
+
+
+def finish_embedding(folder: Path, job_id: str) -> dict[str, Any]:
+    """Wait for an embedding and take over its result; of an interrupted one, what it finished."""
+    try:
+        to_end(projects.paths_of(folder), job_id)
+    finally:
+        with projects.opened(folder) as project:
+            projects.adopt(project)
+    with projects.opened(folder) as project:
+        return embedding.finish(project, job_id)
 
 
 def _detail(status: JobStatus) -> str:

@@ -13,8 +13,10 @@ from sept_core.cli import follow, output
 from sept_core.cli.options import Dir, Json, Seed
 from sept_core.pipeline import (
     diagnosing,
+    embedding,
     evaluating,
     evaluations,
+    own_encoder,
     pretraining,
     projects,
     showcase,
@@ -72,6 +74,39 @@ def pretrain(
         paths = projects.paths_of(folder)
         started = pretraining.start_manifest(paths, manifest, name, method, backbone, changes)
     _report(folder, started.id, {"run": name}, wait, as_json)
+
+
+def train_encoder(
+    folder: Dir,
+    images: Annotated[int, typer.Option(help="Random pool images to train on.")] = 20_000,
+    method: Method = "moco",
+    backbone: Backbone = "resnet18",
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs instead of steps.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the views in pixels.")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Train an encoder on a random part of the pool, then embed all of it (the paper's step 1)."""
+    changes = _given(
+        steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size, seed=seed
+    )
+    with projects.opened(folder) as project:
+        unread = not projects.encoders(project)
+    if unread:  # images must have been read once before some of them can be drawn
+        follow.embed(folder, embedding.EmbedSettings())
+    follow.prepare(folder, None)
+    with projects.opened(folder) as project:
+        training = own_encoder.start(project, images, method, backbone, changes)
+    follow.to_end(projects.paths_of(folder), training.id)
+    with projects.opened(folder) as project:
+        job = own_encoder.advance(project)
+    assert job is not None, "the run has just left its checkpoint"
+    result = follow.finish_embedding(folder, job.id)
+    if as_json:
+        return output.as_json(result)
+    return output.facts(f"Embedded with {result['encoder_id']}", result)
 
 
 def evaluate(

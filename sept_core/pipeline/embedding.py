@@ -17,11 +17,15 @@ FITTING_SAMPLE = 5000
 """Pool images on which an encoder that needs it (`classic`) is fitted."""
 
 
+DEFAULT = "classic"
+"""The encoder that needs no network, of those that ship the one that measures best."""
+
+
 @dataclass(frozen=True)
 class EmbedSettings:
     """What the user chooses; the rest follows from the encoder and the machine."""
 
-    encoder: str
+    encoder: str = DEFAULT
     precision: str = "auto"
     device: str = "auto"
     batch_size: int | None = None

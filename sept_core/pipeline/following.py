@@ -6,7 +6,7 @@ In: an open project. Out: the next job, launched, or nothing when all is there.
 from sept_core import errors, jobs
 from sept_core.catalogue import settings
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import embedding, mapping, preparation, projects
+from sept_core.pipeline import embedding, mapping, own_encoder, preparation, projects
 from sept_core.pipeline.projects import Project
 
 KINDS = ("embed", "graph", "index", "calibrate", "duplicates", "map")
@@ -24,6 +24,9 @@ def advance(project: Project) -> JobFolder | None:
     After a step that failed or was cancelled the chain waits: for that one to be resumed, or for
     another embedding.
     """
+    if job := own_encoder.advance(project):
+        ask(project)
+        return job
     if not settings.get(project.db, "following", False):
         return None
     known = [job for job in jobs.all_jobs(project.paths) if job.kind in KINDS]

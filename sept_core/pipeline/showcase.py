@@ -27,7 +27,7 @@ from sept_core.pipeline import (
 from sept_core.pipeline.projects import Project
 from sept_core.selection.settings import SelectionSettings
 
-ENCODER = "classic"
+ENCODER = embedding.DEFAULT
 TARGET = "nature"
 BUDGET = 400
 REVIEWER = "demo"
