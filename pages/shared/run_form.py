@@ -54,6 +54,8 @@ MAIN = (
 MORE = (
     Field("stem", "Stem", "Small: no stride or pooling at the entry, for small images.",
           pretrain_settings.STEMS),
+    Field("init", "Start from", "Empty: from scratch. A checkpoint's folder, timm (published "
+          "weights of the backbone) or timm@/path/FILE."),
     Field("cache_size", "Kept size, px", "Side at which images are kept for training."),
     Field("embed_size", "Embedding size, px", "Side at which the finished backbone embeds."),
     Field("optimizer", "Optimiser", "What updates the weights.", pretrain_settings.OPTIMIZERS),
@@ -120,7 +122,7 @@ def _changes(fields: list[Field]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for field in fields:
         value = state.kept(f"set:{field.name}")
-        if value is not None:
+        if value not in (None, ""):
             group, _, name = field.name.rpartition(".")
             (changes.setdefault(group, {}) if group else changes)[name] = value
     return changes
@@ -144,6 +146,9 @@ def _widget(field: Field, value: Any) -> None:
             field.label, field.choices, index=None, placeholder=_text(value),
             format_func=_text, **common,
         )  # fmt: skip
+        return
+    if field.name == "init":
+        st.text_input(field.label, placeholder="scratch", **common)
         return
     example = default if "." not in field.name else default.augment
     whole = not isinstance(getattr(example, field.name.rpartition(".")[2]), float)

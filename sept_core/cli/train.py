@@ -51,6 +51,13 @@ def pretrain(
     epochs: Annotated[int | None, typer.Option(help="Epochs instead of steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the views in pixels.")] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            help="Start from a checkpoint's folder, timm (its "
+            "published weights) or timm@/path/FILE."
+        ),
+    ] = None,
     seed: Seed = 0,
     run: Annotated[str | None, typer.Option(help="The run's name.")] = None,
     wait: Wait = True,
@@ -60,8 +67,9 @@ def pretrain(
     if (selection is None) == (manifest is None):
         raise errors.InputError("Give either a selection or --manifest PATH.")
     changes = _given(
-        steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size, seed=seed
-    )
+        steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size, seed=seed,
+        init=init,
+    )  # fmt: skip
     if selection is not None:
         name = run or f"{selection}-{method}-{seed}"
         with projects.opened(folder) as project:

@@ -65,6 +65,8 @@ class PretrainSettings:
     method: str = "moco"
     backbone: str = "resnet18"
     stem: str = "standard"
+    init: str = ""
+    """Weights to start from: see `initial`; empty draws them."""
     image_size: int = 64
     """Side in pixels of the views that the network is trained on."""
     cache_size: int = 128

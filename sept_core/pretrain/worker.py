@@ -20,7 +20,7 @@ from torch import nn
 
 from sept_core import errors, files, jobfolder, manifest
 from sept_core.encoders import backbones, checkpoint, numerics
-from sept_core.pretrain import augment, data, flops, loop, meter, probe
+from sept_core.pretrain import augment, data, flops, initial, loop, meter, probe
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
 from sept_core.pretrain.methods import registry
@@ -54,6 +54,7 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     roots = {name: Path(root) for name, root in asked["roots"].items()}
     with manifest.ImageReader(subset, roots) as reader:
         images = _load_images(subset, reader, folder, settings, job)
+        initial.start_from(backbone, settings, folder.parents[1] / "encoders")
         trained = loop.train(folder, images, len(subset), backbone, settings, job, target)
     return _leave(folder, trained, settings, subset)
 

@@ -1,0 +1,49 @@
+"""Where a run's weights come from: drawn, or those of a network that was trained before.
+
+In: `settings.init`. Out: the backbone. Continued pre-training starts from a checkpoint of ours,
+or from published weights of the same timm model.
+"""
+
+from pathlib import Path
+
+from torch import nn
+
+from sept_core import errors
+from sept_core.encoders import checkpoint, network, registry
+from sept_core.pretrain.settings import PretrainSettings
+
+PUBLISHED = "timm"
+
+
+def start_from(backbone: nn.Module, settings: PretrainSettings, encoders_folder: Path) -> nn.Module:
+    """Give a freshly built backbone the weights that it is to start from.
+
+    Args:
+        backbone: as `settings` name it.
+        settings: `init` is empty (weights stay as drawn), `timm` (published), `timm@/path/FILE`, or
+            the folder of a checkpoint.
+        encoders_folder: the project's `encoders/`, where weights fetched by hand may lie.
+
+    Raises:
+        EncoderError: there are no such weights.
+        InputError: they are of another network.
+    """
+    if not settings.init:
+        return backbone
+    family, _, file = settings.init.partition("@")
+    if family == PUBLISHED:
+        spec = f"timm:{settings.backbone}" + (f"@{file}" if file else "")
+        found = registry.load(spec, folder=encoders_folder, device="cpu", precision="fp32")
+        assert isinstance(found, network.NetworkEncoder)
+        weights = found.network.state_dict()
+    else:
+        weights = checkpoint.load_backbone(Path(settings.init).expanduser())[0].state_dict()
+    try:
+        backbone.load_state_dict(weights)
+    except RuntimeError as problem:
+        reason = " ".join(str(problem).split())[:200]
+        raise errors.InputError(
+            f"The weights of {settings.init} are not those of {settings.backbone} with stem "
+            f"{settings.stem} ({reason}); take the same network, or start from scratch."
+        ) from None
+    return backbone.requires_grad_(True)
