@@ -26,8 +26,8 @@ from sept_core.pipeline.projects import Project
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.settings import PretrainSettings
 
-REPORTING = ("log_every", "checkpoint_every", "probe_every")
-"""Settings that change what a run tells, not what it learns."""
+REPORTING = ("log_every", "checkpoint_every", "probe_every", "threads")
+"""Settings that change what a run tells and how fast it goes, not what it learns."""
 RESERVED = "evaluations"
 """A folder beside the runs' own."""
 
