@@ -21,11 +21,11 @@ from sept_core.encoders.protocol import Encoder, Kind, encoder_id
 
 FOLDER = Path(__file__).parents[2] / "assets" / "bundled"
 REDUCTION = "reduction.safetensors"
-DIM, POWER = 192, -0.25
+DIM, POWER = 192, -0.35
 """Directions kept, and the power of their eigenvalues: −0.5 would whiten (TRIAL.md)."""
 
 JOINED = "bundled+classic"
-WEIGHTS = {"bundled": 1.0, "classic": 1.0}
+WEIGHTS = {"bundled": 1.0, "classic": 1.75}
 """Of the two parts of `JOINED`, each of unit length before (benchmarks/encoders.py)."""
 
 

@@ -16,7 +16,20 @@ def _hub(
     }  # fmt: skip
 
 
+_RESEARCH = (
+    "Trained on Tiny-ImageNet images, without labels. ImageNet's terms: non-commercial research "
+    "use; `classic` is the choice without them."
+)
+
 RECOMMENDED: dict[str, dict[str, Any]] = {
+    "bundled+classic": {
+        "kind": "self-supervised", "dim": 704, "image_size": 64, "download": None,
+        "licence": _RESEARCH,
+    },
+    "bundled": {
+        "kind": "self-supervised", "dim": 192, "image_size": 64, "download": None,
+        "licence": _RESEARCH,
+    },
     "classic": {
         "kind": "hand-made", "dim": 512, "image_size": 64, "download": None, "licence": "MIT",
     },

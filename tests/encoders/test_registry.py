@@ -38,12 +38,11 @@ def test_every_recommended_encoder_is_described_without_weights(tmp_path: Path) 
         assert known["spec"] == spec
         assert known["dim"] > 0
         assert known["image_size"] > 0
+        assert known["needs_fit"] == ("classic" in spec)
         if spec == "classic":
             assert known["kind"] == "hand-made"
-            assert known["needs_fit"]
         else:
-            assert known["kind"] == ("self-supervised" if "dino" in spec else "image-text")
-            assert not known["needs_fit"]
+            assert known["kind"] == ("image-text" if "clip" in spec else "self-supervised")
 
 
 def test_description_of_a_known_model(tmp_path: Path) -> None:
