@@ -16,6 +16,7 @@ from sept_core.pipeline import (
     embedding,
     evaluating,
     evaluations,
+    following,
     own_encoder,
     pretraining,
     projects,
@@ -109,7 +110,7 @@ def train_encoder(
         training = own_encoder.start(project, images, method, backbone, changes)
     follow.to_end(projects.paths_of(folder), training.id)
     with projects.opened(folder) as project:
-        job = own_encoder.advance(project)
+        job = following.advance(project)
     assert job is not None, "the run has just left its checkpoint"
     result = follow.finish_embedding(folder, job.id)
     if as_json:

@@ -22,6 +22,9 @@ _RESEARCH = (
 )
 
 RECOMMENDED: dict[str, dict[str, Any]] = {
+    "classic": {
+        "kind": "hand-made", "dim": 512, "image_size": 64, "download": None, "licence": "MIT",
+    },
     "bundled+classic": {
         "kind": "self-supervised", "dim": 704, "image_size": 64, "download": None,
         "licence": _RESEARCH,
@@ -29,9 +32,6 @@ RECOMMENDED: dict[str, dict[str, Any]] = {
     "bundled": {
         "kind": "self-supervised", "dim": 192, "image_size": 64, "download": None,
         "licence": _RESEARCH,
-    },
-    "classic": {
-        "kind": "hand-made", "dim": 512, "image_size": 64, "download": None, "licence": "MIT",
     },
     "timm:vit_small_patch16_dinov3.lvd1689m": _hub(
         "self-supervised", 384, 256, 86, "timm/vit_small_patch16_dinov3.lvd1689m", "dinov3-license"

@@ -6,7 +6,7 @@ In: an open project. Out: the next job, launched, or nothing when all is there.
 from sept_core import errors, jobs
 from sept_core.catalogue import settings
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import embedding, mapping, own_encoder, preparation, projects
+from sept_core.pipeline import embedding, mapping, preparation, projects, runs
 from sept_core.pipeline.projects import Project
 
 KINDS = ("embed", "graph", "index", "calibrate", "duplicates", "map")
@@ -24,7 +24,7 @@ def advance(project: Project) -> JobFolder | None:
     After a step that failed or was cancelled the chain waits: for that one to be resumed, or for
     another embedding.
     """
-    if job := own_encoder.advance(project):
+    if job := _embed_with_own(project):
         ask(project)
         return job
     if not settings.get(project.db, "following", False):
@@ -38,6 +38,19 @@ def advance(project: Project) -> JobFolder | None:
     if job is None:
         settings.put(project.db, "following", False)
     return job
+
+
+def embed_with(project: Project, run: str) -> None:
+    """Remember that the pool is to be embedded with a run's checkpoint once it is trained."""
+    settings.put(project.db, "own_encoder", run)
+
+
+def _embed_with_own(project: Project) -> JobFolder | None:
+    name = settings.get(project.db, "own_encoder")
+    if not name or not (project.paths.run(name) / runs.HEADER).exists():
+        return None
+    settings.put(project.db, "own_encoder", None)
+    return embedding.start(project, runs.embedding(project.paths, name))
 
 
 def _next(project: Project) -> JobFolder | None:

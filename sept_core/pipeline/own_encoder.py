@@ -8,14 +8,11 @@ In: a pool that has been read once, with any encoder. Out: a pre-training run; w
 from typing import Any
 
 from sept_core import errors
-from sept_core.catalogue import settings
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import collections, curation, embedding, pretraining, runs
+from sept_core.pipeline import collections, curation, following, pretraining
 from sept_core.pipeline.curation import Request
 from sept_core.pipeline.projects import Project
 from sept_core.selection.settings import SelectionSettings
-
-WANTED = "own_encoder"
 
 
 def start(
@@ -44,14 +41,5 @@ def start(
     made = curation.select(project, Request(targets, drawn, decisions=False))
     name = pretraining.free_name(project.paths, f"encoder-{method}-{backbone}")
     job = pretraining.start_selection(project, made["selection"], name, method, backbone, changes)
-    settings.put(project.db, WANTED, name)
+    following.embed_with(project, name)
     return job
-
-
-def advance(project: Project) -> JobFolder | None:
-    """Embed with the encoder that was asked for as soon as it is trained."""
-    name = settings.get(project.db, WANTED)
-    if not name or not (project.paths.run(name) / runs.HEADER).exists():
-        return None
-    settings.put(project.db, WANTED, None)
-    return embedding.start(project, runs.embedding(project.paths, name))

@@ -25,7 +25,7 @@ def test_embedding_follows_the_training(project: Path, monkeypatch: pytest.Monke
         embed = following.advance(opened)
         assert embed is not None
         assert embed.settings()["encoder"].startswith("checkpoint:")
-        assert own_encoder.advance(opened) is None, "once"
+        assert following.advance(opened) is None, "once"
 
 
 def test_without_a_target_set_nothing_could_be_kept_out(project: Path) -> None:
