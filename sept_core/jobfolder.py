@@ -164,8 +164,9 @@ def run(main: Callable[[JobFolder], dict[str, Any]]) -> None:
         with queue_turn(job):
             job.update_status(state="running", started_at=time.time())
             result = main(job)
+            ended = time.time()  # before the next in the queue may begin
         files.write_json(job.path / "result.json", result)
-        job.update_status(state="done", ended_at=time.time())
+        job.update_status(state="done", ended_at=ended)
     except (Cancelled, KeyboardInterrupt):
         job.update_status(state="cancelled", ended_at=time.time(), reason="cancelled by the user")
         sys.exit(3)
