@@ -1,10 +1,13 @@
 """A small project that is made once a run and copied by the tests that change it."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from small_project import HUES, picture, png, sept
+from streamlit.testing.v1 import AppTest
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +81,11 @@ def trained(trained_once: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "trained"
     shutil.copytree(trained_once, copy)
     return copy
+
+
+@pytest.fixture
+def app(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    """The app on that project, without a browser."""
+    monkeypatch.setenv("SEPT_PROJECT", str(project))
+    yield AppTest.from_file(str(Path(__file__).parent.parent / "app.py"), default_timeout=60)
+    st.cache_resource.clear()

@@ -4,25 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from small_project import sept
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).parent.parent
 REVIEW = "pages/curate/review.py"
-
-
-@pytest.fixture
-def app(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    import streamlit as st
-
-    monkeypatch.setenv("SEPT_PROJECT", str(project))
-    yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    st.cache_resource.clear()
 
 
 def select(project: Path) -> str:

@@ -1,10 +1,8 @@
 """The Export page through the app, and what stands behind it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
-import pytest
 from small_project import sept
 from streamlit.testing.v1 import AppTest
 
@@ -15,15 +13,6 @@ from sept_core.selection.settings import SelectionSettings
 
 ROOT = Path(__file__).parent.parent
 PAGE = "pages/curate/export.py"
-
-
-@pytest.fixture
-def app(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    import streamlit as st
-
-    monkeypatch.setenv("SEPT_PROJECT", str(project))
-    yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    st.cache_resource.clear()
 
 
 def test_without_a_selection_it_says_what_to_do(app: AppTest) -> None:

@@ -1,6 +1,5 @@
 """The Map page through the app; the component itself is tested in the browser."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,6 @@ from sept_core.pipeline import recent, text_search
 
 ROOT = Path(__file__).parent.parent
 PAGE = "pages/data/map.py"
-
-
-@pytest.fixture
-def app(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    import streamlit as st
-
-    monkeypatch.setenv("SEPT_PROJECT", str(project))
-    yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    st.cache_resource.clear()
 
 
 def said(app: AppTest) -> str:

@@ -1,10 +1,8 @@
 """The Retrieve page through the app: what it shows follows the request, and Select stores it."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from small_project import sept
 from streamlit.testing.v1 import AppTest
 
@@ -13,15 +11,6 @@ from sept_core.selection.settings import SelectionSettings
 
 ROOT = Path(__file__).parent.parent
 PAGE = "pages/curate/retrieve.py"
-
-
-@pytest.fixture
-def app(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    import streamlit as st
-
-    monkeypatch.setenv("SEPT_PROJECT", str(project))
-    yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    st.cache_resource.clear()
 
 
 def said(app: AppTest) -> str:

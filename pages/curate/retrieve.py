@@ -107,7 +107,7 @@ def _narrowed() -> tuple[str, str]:
     """A metadata filter and a named group, both of which the pool is narrowed to."""
     with state.project() as project:
         fields = ", ".join(exploring.filter_fields(project))
-        saved = list(groups.every(project))
+        saved = groups.names(project)
     left, right = st.columns([3, 1])
     filter_text = left.text_input(
         "Metadata filter", placeholder='width >= 256 and source = web and caption ~ "red fox"',

@@ -74,7 +74,7 @@ def _map(encoder: str) -> None:
         with state.project() as project:
             shown = mapview.load(project, encoder)
             choices = mapcolours.choices(project, shown)
-            saved = list(groups.every(project))
+            saved = groups.names(project)
             wordy = text_search.understands_words(project, encoder)
             fields = ", ".join(exploring.filter_fields(project))
         widths = [3, 3, 3, 3, 2] if wordy else [3, 3, 3, 2]

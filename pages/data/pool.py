@@ -20,7 +20,7 @@ from sept_core.pretrain import settings as pretrain_settings
 
 OTHER = "another…"
 LOOKS = ("Quality", "Copies", "Rejected files")
-KINDS = (*following.KINDS, "speed", "pretrain")
+KINDS = (*following.KINDS, "speed")
 
 
 def draw() -> None:
@@ -75,7 +75,7 @@ def _embed(status: dict[str, Any]) -> None:
         with state.project() as project:
             embedding.try_speed(project, spec, precision)
         st.rerun()
-    job_panel.draw(KINDS)
+    job_panel.draw((*KINDS, "pretrain"))
     if status["encoders"]:
         _own_encoder()
 

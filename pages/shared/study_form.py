@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import notices, run_form, state
+from sept_core import errors
 from sept_core.pipeline import curation, evaluating, groups, studies
 from sept_core.pipeline.evaluating import READOUTS, Task
 from sept_core.pipeline.studies import Study
@@ -26,7 +27,7 @@ def draw(target: str, task: Task) -> None:
     """Choose arms and settings; a button starts it all."""
     with state.project() as project:
         stored = [record["selection"] for record in curation.every(project)]
-        saved = [f"{name}=group:{name}" for name in groups.every(project)]
+        saved = [f"{name}=group:{name}" for name in groups.names(project)]
         others = [name for name in evaluating.targets(project) if name != target]
     left, right = st.columns(2)
     baselines = left.multiselect(
@@ -119,5 +120,12 @@ def _measured(task: Task) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
 
 
 def _numbers(values: list[Any]) -> tuple[int, ...]:
-    """Budgets as they may have been typed; what is no number is left for the study to refuse."""
-    return tuple(int(value) for value in values if str(value).isdigit())
+    """Budgets as they may have been typed.
+
+    Raises:
+        InputError: one is no number.
+    """
+    for value in values:
+        if not str(value).isdigit():
+            raise errors.InputError(f"Budget {value!r} is no whole number of images.")
+    return tuple(map(int, values))

@@ -211,7 +211,7 @@ def _files(evaluation: Evaluation, rows: list[dict[str, Any]]) -> None:
         icon=":material/download:", on_click="ignore", width="stretch",
     )  # fmt: skip
     page.download_button(
-        "Report, HTML", report.page(evaluation), f"{evaluation.id}.html", "text/html",
+        "Report, HTML", lambda: report.page(evaluation), f"{evaluation.id}.html", "text/html",
         icon=":material/download:", on_click="ignore", width="stretch",
         help="Plots, tables, costs and sentences in one file that needs no network.",
     )  # fmt: skip

@@ -5,6 +5,7 @@ which spares pages a walk over the whole pool at each click.
 """
 
 import secrets
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ KEY = "files_revision"
 KEPT = 64
 
 _known: dict[tuple[str, str], object] = {}
+_lock = threading.Lock()
 
 
 def renew(db: Connection) -> None:
@@ -33,9 +35,12 @@ def once(db: Connection, what: str, compute: Callable[[], Value]) -> Value:
         compute: reads the catalogue.
     """
     key = (settings.get(db, KEY), what)  # read first: a change in between only wastes the value
-    if key not in _known:
-        value = compute()
+    with _lock:
+        if key in _known:
+            return _known[key]  # type: ignore[return-value]
+    value = compute()
+    with _lock:
         while len(_known) >= KEPT:
-            _known.pop(next(iter(_known)), None)
+            del _known[next(iter(_known))]
         _known[key] = value
-    return _known[key]  # type: ignore[return-value]
+    return value

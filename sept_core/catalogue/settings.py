@@ -17,3 +17,16 @@ def put(db: Connection, key: str, value: Any) -> None:
     with transaction(db):
         db.execute("DELETE FROM settings WHERE key = ?", [key])
         db.execute("INSERT INTO settings VALUES (?, ?)", [key, json.dumps(value)])
+
+
+def keys(db: Connection, prefix: str) -> list[str]:
+    """The keys that begin with `prefix`, in order of the alphabet; no value is read."""
+    rows = db.execute(
+        "SELECT key FROM settings WHERE starts_with(key, ?) ORDER BY key", [prefix]
+    ).fetchall()
+    return [str(key) for (key,) in rows]
+
+
+def remove(db: Connection, key: str) -> None:
+    """Forget a key; nothing happens if there is none."""
+    db.execute("DELETE FROM settings WHERE key = ?", [key])

@@ -33,6 +33,10 @@ Method = Annotated[
 Backbone = Annotated[
     str, typer.Option(help="Any timm model, or resnet10-narrow or -tiny for CPUs.")
 ]
+Steps = Annotated[int | None, typer.Option(help="Optimiser steps.")]
+Epochs = Annotated[int | None, typer.Option(help="Epochs instead of steps.")]
+BatchSize = Annotated[int | None, typer.Option(help="Images a step.")]
+ImageSize = Annotated[int | None, typer.Option(help="Side of the views in pixels.")]
 _ARM_HELP = (
     "An arm to train, baselines first: a strategy of sept select, random-10x, oracle, encoder, a "
     "selection, or NAME=SELECTION, NAME=group:GROUP, NAME=ENCODER (timm:resnet18@/path/FILE)."
@@ -48,10 +52,10 @@ def pretrain(
     manifest: Annotated[Path | None, typer.Option(help="A manifest instead.")] = None,
     method: Method = "moco",
     backbone: Backbone = "resnet18",
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs instead of steps.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Side of the views in pixels.")] = None,
+    steps: Steps = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    image_size: ImageSize = None,
     init: Annotated[
         str | None,
         typer.Option(
@@ -90,10 +94,10 @@ def train_encoder(
     images: Annotated[int, typer.Option(help="Random pool images to train on.")] = 20_000,
     method: Method = "moco",
     backbone: Backbone = "resnet18",
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs instead of steps.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Side of the views in pixels.")] = None,
+    steps: Steps = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    image_size: ImageSize = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -128,10 +132,10 @@ def evaluate(
     ] = None,
     method: Method = "moco",
     backbone: Backbone = "resnet18",
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps of every arm.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of the budget instead.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Side of the views in pixels.")] = None,
+    steps: Steps = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    image_size: ImageSize = None,
     equal_epochs: Annotated[
         bool,
         typer.Option(
@@ -167,19 +171,20 @@ def evaluate(
             )  # fmt: skip
             started = studies.start(project, study)
         paths = project.paths
-    _report(folder, started.id, {}, wait, as_json=False if wait else as_json)
-    if wait:
-        for name in evaluating.evaluations_of(paths, started.id):
-            _show_evaluation(evaluations.find(paths, name), as_json)
-
-
-def _show_evaluation(found: evaluations.Evaluation, as_json: bool) -> None:
+    if not wait:
+        return _report(folder, started.id, {}, wait, as_json)
+    follow.to_end(paths, started.id)
+    found = [evaluations.find(paths, name) for name in evaluating.evaluations_of(paths, started.id)]
+    pages = [report.write(one) for one in found]
     if as_json:
-        return output.as_json({"id": found.id, "request": found.request, **found.summary})
-    page = report.write(found)
-    for said in (*found.summary["sentences"], *found.summary["notes"]):
-        output.console.print(output.text(said))
-    return output.notes.print(f"The report: {page}")
+        told = [{"id": one.id, "request": one.request, **one.summary} for one in found]
+        return output.as_json({"job": started.id, "evaluations": told})
+    for one, page in zip(found, pages, strict=True):
+        output.console.print(f"On {output.text(one.request['target'])}:")
+        for said in (*one.summary["sentences"], *one.summary["notes"]):
+            output.console.print(f"  {output.text(said)}")
+        output.notes.print(f"The report: {page}")
+    return None
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class EncoderArm:
 
     @property
     def adaptable(self) -> bool:
-        """Hand-made features have no network."""
+        """Hand-made features, alone or joined, have no one network."""
         return isinstance(self._loaded, network.NetworkEncoder)
 
     @cached_property

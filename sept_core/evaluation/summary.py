@@ -15,6 +15,8 @@ from sept_core.evaluation.results import Score
 
 HEADINGS = {"knn": "20-NN", "linear": "linear probe", "finetune": "fine-tuned"}
 
+NOT_ADAPTED = "{arms}: features without a network to adapt, so there is no fine-tuned score."
+
 ONE_TRAINING = (
     "Each of {arms} is one pre-trained network used for all seeds: the intervals do not "
     "cover how another pre-training run would differ."

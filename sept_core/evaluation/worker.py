@@ -104,7 +104,7 @@ def _plan(
     for arm in arms.prepare(asked["arms"], seeds, out / "arms"):
         for seed in seeds:
             weights = arm.weights(seed)
-            # Hand-made features have no network to adapt: those scores are left out, as told.
+            # Where there is no network to adapt, the score is left out and the notes say so.
             able = [n for n in asked["readouts"] if n != "finetune" or arm.adaptable]
             for name, budget in itertools.product(able, budgets):
                 depends = [VERSION, arm.name, weights, task.fingerprint, name, budget.name, seed]
@@ -178,7 +178,11 @@ def _report(
 ) -> dict[str, Any]:
     compared = {cell.arm.name: cell.arm for cell in cells}
     once = [name for name, arm in compared.items() if arm.trained_once]
-    return summary.summarise(scores, lambda score: results.correct(out, score.key), once) | {
+    found = summary.summarise(scores, lambda score: results.correct(out, score.key), once)
+    tuned = {cell.arm.name for cell in cells if cell.readout == "finetune"}
+    if left := [name for name in compared if tuned and name not in tuned]:
+        found["notes"].append(summary.NOT_ADAPTED.format(arms=", ".join(left)))
+    return found | {
         "compute": {name: arm.cost() for name, arm in compared.items()},
         "target": {
             "classes": task.classes,

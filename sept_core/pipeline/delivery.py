@@ -61,7 +61,7 @@ def _refuse_vetoed(picks: pa.Table, state: review.ReviewState, record: dict[str,
     if vetoed:
         raise errors.InputError(
             f"{len(vetoed)} images of {record['id']} have been vetoed since it was made; make it "
-            f"again first (Review page, or sept again)."
+            "again first (Review page, or sept again)."
         )
 
 

@@ -14,10 +14,12 @@ from sept_core.pipeline.projects import Project
 MOST = 100_000
 
 
-def every(project: Project) -> dict[str, list[str]]:
-    """Uids by group name, in the order the groups were saved."""
-    found: dict[str, list[str]] = settings.get(project.db, "groups", {})
-    return found
+PREFIX = "group:"
+
+
+def names(project: Project) -> list[str]:
+    """The names of all groups, in order of the alphabet."""
+    return [key.removeprefix(PREFIX) for key in settings.keys(project.db, PREFIX)]
 
 
 def members(project: Project, name: str) -> list[str]:
@@ -26,12 +28,12 @@ def members(project: Project, name: str) -> list[str]:
     Raises:
         NotFoundError: there is no such group; the message lists those there are.
     """
-    known = every(project)
-    if name not in known:
+    found: list[str] | None = settings.get(project.db, PREFIX + name)
+    if found is None:
         raise errors.NotFoundError(
-            f"No group named {name!r}; this project has: {', '.join(known) or 'none yet'}."
+            f"No group named {name!r}; this project has: {', '.join(names(project)) or 'none yet'}."
         )
-    return known[name]
+    return found
 
 
 def save(project: Project, name: str, uids: Sequence[str]) -> None:
@@ -43,12 +45,12 @@ def save(project: Project, name: str, uids: Sequence[str]) -> None:
     files.check_name(name, "Group")
     if not 1 <= len(uids) <= MOST:
         raise errors.InputError(f"A group holds 1 to {MOST:,} images, not {len(uids):,}.")
-    settings.put(project.db, "groups", every(project) | {name: list(uids)})
+    settings.put(project.db, PREFIX + name, list(uids))
 
 
 def remove(project: Project, name: str) -> None:
     """Forget a group; its images stay where they are."""
-    settings.put(project.db, "groups", {k: v for k, v in every(project).items() if k != name})
+    settings.remove(project.db, PREFIX + name)
 
 
 def add_to_target(project: Project, name: str, uids: Sequence[str]) -> int:

@@ -127,10 +127,10 @@ def start_selection(
         return jobs.launch(project.paths, "pretrain", request, _title(run))
 
 
-def prepare_run(
-    project: Project, selection_id: str, name: str, chosen: PretrainSettings
-) -> dict[str, Any]:
-    """The request for a run on a selection: of a run that there is already, or of a new one.
+def prepare_runs(
+    project: Project, selection_id: str, wanted: dict[str, PretrainSettings]
+) -> list[dict[str, Any]]:
+    """Requests for runs on a selection: of runs that there are already, or of new ones.
 
     A run serves if it has the same images and the same settings, as far as its method reads
     them, whatever it is called.
@@ -138,8 +138,7 @@ def prepare_run(
     Args:
         project: the open project.
         selection_id: the subset.
-        name: of a new run; what cannot stand in a name is replaced.
-        chosen: its settings, checked.
+        wanted: checked settings by the name of a new run; what cannot stand in a name is replaced.
 
     Raises:
         LeakError: see `delivery.write_manifest`.
@@ -147,25 +146,40 @@ def prepare_run(
     staging = project.paths.jobs / "worklists" / f"run-{selection_id}"
     shutil.rmtree(staging, ignore_errors=True)
     subset = delivery.write_manifest(project, selection_id, staging)
-    key = _shared_key(subset.content_hash, chosen)
-    for path in sorted(project.paths.runs.glob("*/settings.json")):
-        held = files.read_json(path)
-        settings = pretrain_settings.from_dict(held["pretrain"])
-        if _shared_key(held["manifest"], settings) == key:
-            return _run_request(project, path.parent, settings)
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
-    folder = project.paths.run(free_name(project.paths, slug))
-    folder.mkdir(parents=True)
-    staging.rename(folder / "manifest")
-    held = {"pretrain": dataclasses.asdict(chosen), "manifest": subset.content_hash}
-    files.write_json(folder / "settings.json", held)
-    return _run_request(project, folder, chosen)
+    known = _known_runs(project.paths)
+    requests = []
+    for name, chosen in wanted.items():
+        folder = known.get(_shared_key(subset.content_hash, chosen))
+        if folder is None:
+            slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+            folder = project.paths.run(free_name(project.paths, slug))
+            shutil.copytree(staging, folder / "manifest")
+            _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
+            held = {"pretrain": dataclasses.asdict(chosen), "manifest": subset.content_hash}
+            files.write_json(folder / "settings.json", held)
+        requests.append(_request_of(folder))
+    shutil.rmtree(staging)
+    return requests
 
 
-def _run_request(project: Project, folder: Path, chosen: PretrainSettings) -> dict[str, Any]:
-    subset = manifest.read(folder / "manifest")
-    probe = _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
-    return _request(subset, chosen) | {"run": str(folder), "probe_worklist": probe}
+def _known_runs(paths: files.ProjectPaths) -> dict[str, Path]:
+    """Run folders that hold their manifest, by what they train; see `_shared_key`."""
+    found = {}
+    for path in sorted(paths.runs.glob("*/settings.json")):
+        if (path.parent / "manifest").exists():
+            held = files.read_json(path)
+            settings = pretrain_settings.from_dict(held["pretrain"])
+            found[_shared_key(held["manifest"], settings)] = path.parent
+    return found
+
+
+def _request_of(folder: Path) -> dict[str, Any]:
+    """What the worker is asked to go on with, or to find done, in a run folder."""
+    chosen = pretrain_settings.from_dict(files.read_json(folder / "settings.json")["pretrain"])
+    probe = folder / "probe.parquet"
+    return _request(manifest.read(folder / "manifest"), chosen) | {
+        "run": str(folder), "probe_worklist": str(probe) if probe.exists() else None,
+    }  # fmt: skip
 
 
 def _shared_key(content_hash: str, chosen: PretrainSettings) -> str:

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sept_core import errors, files, jobs
+from sept_core import errors, jobs
 from sept_core.catalogue import images
+from sept_core.encoders import menu
 from sept_core.jobfolder import JobFolder
 from sept_core.pipeline import collections, curation, evaluating, groups, pretraining, projects
 from sept_core.pipeline.curation import Request
 from sept_core.pipeline.projects import Project
+from sept_core.pretrain.settings import PretrainSettings
 from sept_core.selection.settings import STRATEGIES, SelectionSettings
 
 SHARED = ("random", "random-10x", "whole-pool")
@@ -24,8 +26,6 @@ OWN_SIZE = ("random-10x", "whole-pool", "target-images-only")
 """Arms of another size than the budget: for them equal steps and equal epochs are not the same."""
 
 WORDS = (*STRATEGIES, "random-10x", "oracle", "encoder")
-OFFLINE = ("classic", "bundled", "bundled+classic")
-"""Encoders whose spec has no colon."""
 RETRIEVAL = "retrieval encoder"
 WITHOUT = " without decisions"
 EPOCHS = " (equal epochs)"
@@ -114,7 +114,7 @@ def _named(project: Project, study: Study, name: str, value: str) -> Iterator[Ar
         groups.members(project, group)
         for budget in study.budgets:
             yield Arm(_sized(study, name, budget), _grouped(project, study, group, budget))
-    elif ":" in value or value in OFFLINE:
+    elif ":" in value or value in menu.RECOMMENDED:
         yield Arm(name, encoder=value)
     else:
         found = str(curation.find(project, value)["selection"])
@@ -205,13 +205,9 @@ def start(project: Project, study: Study) -> JobFolder:
             folder = str(project.paths.encoders)
             compared.append({"name": arm.name, "encoder": arm.encoder, "encoders_folder": folder})
             continue
-        folders = []
-        for seed, selection in enumerate(arm.selections):
-            settings = replace(chosen[arm.name], seed=seed)
-            wanted = f"{arm.name}-{study.target}-s{seed}"
-            run = pretraining.prepare_run(project, selection, wanted, settings)
-            runs[run["run"]] = run
-            folders.append(run["run"])
+        trained = _runs(project, study, arm, chosen[arm.name])
+        folders = [run["run"] for run in trained]
+        runs |= dict(zip(folders, trained, strict=True))
         compared.append({"name": arm.name, "checkpoint": folders, "backbone": None})
     request = asdict(study)
     evaluations = [
@@ -222,7 +218,22 @@ def start(project: Project, study: Study) -> JobFolder:
     return jobs.launch(project.paths, "study", asked, f"Study on {study.target}")
 
 
-def settings_of(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str, Any]:
+def _runs(
+    project: Project, study: Study, arm: Arm, settings: PretrainSettings
+) -> list[dict[str, Any]]:
+    """The arm's run for each seed; seeds with the same images share one writing of them."""
+    seeds: dict[str, list[int]] = {}
+    for seed, selection in enumerate(arm.selections):
+        seeds.setdefault(selection, []).append(seed)
+    found: dict[int, dict[str, Any]] = {}
+    for selection, own in seeds.items():
+        wanted = {f"{arm.name}-{study.target}-s{s}": replace(settings, seed=s) for s in own}
+        prepared = pretraining.prepare_runs(project, selection, wanted)
+        found |= zip(own, prepared, strict=True)
+    return [found[seed] for seed in range(study.seeds)]
+
+
+def settings_of(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str, PretrainSettings]:
     """The settings of each trained arm, which differ in their length alone.
 
     Those of the smallest subset, so that they fit all; checked for each.
@@ -244,16 +255,3 @@ def settings_of(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str
             chosen[arm.name] = replace(base, steps=steps)
             pretraining.check(subset, chosen[arm.name])
     return chosen
-
-
-def size(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str, Any]:
-    """How much a study is: arms, and how many runs and images their training takes at most."""
-    chosen = settings_of(project, study, arms)
-    steps = [chosen[a.name].steps * study.seeds for a in arms if a.selections]
-    batch = next(iter(chosen.values())).batch_size
-    return {
-        "arms": len(arms) + 1,
-        "runs": len(steps) * study.seeds,
-        "images": sum(steps) * batch,
-        "key": files.fingerprint(asdict(study)),
-    }

@@ -9,7 +9,8 @@ from pathlib import Path
 from torch import nn
 
 from sept_core import errors
-from sept_core.encoders import checkpoint, network, registry
+from sept_core.encoders import checkpoint, network, registry, timm_models
+from sept_core.encoders.protocol import Kind
 from sept_core.pretrain.settings import PretrainSettings
 
 PUBLISHED = "timm"
@@ -47,3 +48,13 @@ def start_from(backbone: nn.Module, settings: PretrainSettings, encoders_folder:
             f"{settings.stem} ({reason}); take the same network, or start from scratch."
         ) from None
     return backbone.requires_grad_(True)
+
+
+def kind(settings: PretrainSettings) -> Kind:
+    """How the finished network was trained: labels or words stay in what went on from them."""
+    if not settings.init:
+        return "self-supervised"
+    if settings.init.partition("@")[0] == PUBLISHED:
+        return timm_models.kind_of(settings.backbone)
+    held: Kind = checkpoint.read_card(Path(settings.init).expanduser())["kind"]
+    return held

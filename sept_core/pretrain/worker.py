@@ -54,7 +54,8 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     roots = {name: Path(root) for name, root in asked["roots"].items()}
     with manifest.ImageReader(subset, roots) as reader:
         images = _load_images(subset, reader, folder, settings, job)
-        initial.start_from(backbone, settings, folder.parents[1] / "encoders")
+        if not (folder / loop.CHECKPOINT).exists():  # a resumed run has its own weights
+            initial.start_from(backbone, settings, folder.parents[1] / "encoders")
         trained = loop.train(folder, images, len(subset), backbone, settings, job, target)
     return _leave(folder, trained, settings, subset)
 
@@ -130,7 +131,7 @@ def card(settings: PretrainSettings, content_hash: str, metrics: dict[str, Any])
         "settings": dataclasses.asdict(settings),
         "manifest": content_hash,
         "metrics": metrics,
-        "kind": "self-supervised",
+        "kind": initial.kind(settings),
     }
 
 

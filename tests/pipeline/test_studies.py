@@ -1,10 +1,12 @@
 """Studies: the arms, what they share, and one job that trains and evaluates them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import small_runs
+from small_project import sept
 
 from sept_core import errors, files, jobs, report, study
 from sept_core.catalogue import images
@@ -77,6 +79,42 @@ def test_runs_are_shared_and_a_study_goes_on(
         other.changes["crop_min"] = 0.5
         with pytest.raises(errors.InputError, match="no setting 'crop_min'"):
             studies.start(opened, other)
+
+
+def test_what_cannot_be_fine_tuned_is_told(project: Path) -> None:
+    with projects.opened(project) as opened:
+        asked = a_study("random", "encoder", readouts=("knn", "finetune"), seeds=1)
+        small_runs.work_off(studies.start(opened, asked), study.main)
+        (found,) = evaluations.every(opened.paths)
+    assert any("retrieval encoder: features without a network" in n for n in found.summary["notes"])
+
+
+def test_a_run_on_a_manifest_from_elsewhere_does_not_serve(project: Path) -> None:
+    """Its folder holds no manifest of its own, so nothing could be trained from it again."""
+    with projects.opened(project) as opened:
+        first = studies.start(opened, a_study("random", seeds=1))
+        small_runs.work_off(first, study.main)
+        (folder,) = (Path(run["run"]) for run in first.settings()["runs"])
+        (folder / "manifest").rename(project / "elsewhere")
+        again = studies.start(opened, a_study("random", seeds=1, readouts=("linear",)))
+    (run,) = again.settings()["runs"]
+    assert Path(run["run"]) != folder and (Path(run["run"]) / "manifest").exists()
+
+
+def test_the_command_prints_one_json_or_sentences_and_leaves_reports(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # real processes, not held ones
+    words = ["--arm", "random", "--budget", 12, "--method", "simclr", "--backbone", "resnet10-tiny"]
+    words += ["--steps", 2, "--batch-size", 4, "--image-size", 16, "--seeds", 1]
+    words += ["--readout", "knn"]
+    done = sept("evaluate", project, "--target", "toys", *words, "--json")
+    assert done.returncode == 0, done.stderr
+    (one,) = json.loads(done.stdout)["evaluations"]
+    assert one["compute"]["random"]["images_seen"] == 8
+    assert (project / "runs" / "evaluations" / one["id"] / report.NAME).exists()
+    again = sept("evaluate", project, "--target", "toys", *words)
+    assert again.returncode == 0 and one["sentences"][0][:20] in again.stdout
 
 
 def test_arms_of_every_kind(project: Path) -> None:

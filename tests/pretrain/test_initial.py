@@ -49,6 +49,13 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         initial.start_from(own, replace(SETTINGS, init=str(tmp_path / "none")), tmp_path)
 
 
+def test_what_labels_taught_is_told_as_the_kind() -> None:
+    assert initial.kind(SETTINGS) == "self-supervised"
+    assert initial.kind(replace(SETTINGS, init="timm")) == "supervised"
+    dino = replace(SETTINGS, backbone="vit_small_patch14_dinov2.lvd142m", init="timm")
+    assert initial.kind(dino) == "self-supervised"
+
+
 def test_without_init_the_weights_stay_as_drawn(tmp_path: Path) -> None:
     own, same = worker.build_backbone(SETTINGS), worker.build_backbone(SETTINGS)
     initial.start_from(own, SETTINGS, tmp_path)
