@@ -36,7 +36,7 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with that pool and target set, embedded with `classic` and prepared."""
+    """A project with that pool and target set, embedded with the default encoder and prepared."""
     project = tmp_path_factory.mktemp("prepared") / "project"
     for words in (
         ("init", project),

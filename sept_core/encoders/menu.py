@@ -22,12 +22,12 @@ _RESEARCH = (
 )
 
 RECOMMENDED: dict[str, dict[str, Any]] = {
-    "classic": {
-        "kind": "hand-made", "dim": 512, "image_size": 64, "download": None, "licence": "MIT",
-    },
     "bundled+classic": {
         "kind": "self-supervised", "dim": 704, "image_size": 64, "download": None,
         "licence": _RESEARCH,
+    },
+    "classic": {
+        "kind": "hand-made", "dim": 512, "image_size": 64, "download": None, "licence": "MIT",
     },
     "bundled": {
         "kind": "self-supervised", "dim": 192, "image_size": 64, "download": None,
@@ -49,4 +49,4 @@ RECOMMENDED: dict[str, dict[str, Any]] = {
         "image-text", 512, 224, 598, "apple/DFN2B-CLIP-ViT-B-16", None
     ),
 }  # fmt: skip
-"""No download first, then the paper's kind (self-supervised), then image-text."""
+"""The default first, then what needs no download, the paper's kind (self-supervised), image-text."""

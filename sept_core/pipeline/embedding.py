@@ -17,8 +17,8 @@ FITTING_SAMPLE = 5000
 """Pool images on which an encoder that needs it (`classic`) is fitted."""
 
 
-DEFAULT = "classic"
-"""The encoder that is taken where none is named: it needs no network and no weights."""
+DEFAULT = next(iter(menu.RECOMMENDED))
+"""The encoder that is taken where none is named: the best that needs no download (docs/log.md)."""
 
 
 @dataclass(frozen=True)

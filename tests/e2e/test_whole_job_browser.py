@@ -45,7 +45,7 @@ def embed(page: Page) -> None:
     """Start, reload in the middle, and wait until everything that follows is done too."""
     go(page, "Pool")
     page.get_by_role("button", name="Embed", exact=True).click()
-    expect(page.get_by_text("Embedding with classic").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Embedding with bundled+classic").first).to_be_visible(timeout=PATIENCE)
     page.reload()
     expect(page.get_by_text("Drawing the map").first).to_be_visible(timeout=3 * PATIENCE)
     expect(page.get_by_text("Drawing the map")).to_have_count(0, timeout=PATIENCE)
