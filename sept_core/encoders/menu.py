@@ -49,4 +49,4 @@ RECOMMENDED: dict[str, dict[str, Any]] = {
         "image-text", 512, 224, 598, "apple/DFN2B-CLIP-ViT-B-16", None
     ),
 }  # fmt: skip
-"""The default first, then what needs no download, the paper's kind (self-supervised), image-text."""
+"""The default first, then what needs no download, then self-supervised (the paper), image-text."""
