@@ -22,6 +22,9 @@ from sept_core import errors
 UID_DTYPE = np.dtype("S32")
 """Arrays of uids hold 32 ASCII hex digits a row; sorting bytes sorts the hex."""
 
+RUN_HEADER = "run.json"
+"""Written last into a run folder: the run is complete."""
+
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

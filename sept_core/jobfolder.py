@@ -142,6 +142,27 @@ def _place(job: JobFolder) -> tuple[float, str]:
     return job.status().get("launched_at", 0.0), job.id
 
 
+@contextlib.contextmanager
+def locked(path: Path, check: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a lock that ends with this process, whatever happens to it.
+
+    Args:
+        path: the lock's file; made if need be.
+        check: called while another process holds it; may raise to give up.
+    """
+    with path.open("a") as file:
+        while not _try_lock(file):
+            check()
+            time.sleep(0.1)
+        yield
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process that is alive holds the lock of this file, which exists."""
+    with path.open("a") as file:
+        return not _try_lock(file)
+
+
 def _try_lock(file: IO[str]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -31,7 +31,7 @@ WORKERS = {
     "map": "sept_core.projection",
     "export": "sept_core.export.run",
     "dryrun": "sept_core.pretrain.estimate",
-    "pretrain": "sept_core.pretrain.worker",
+    "pretrain": "sept_core.pretrain.launch",
     "evaluate": "sept_core.evaluation.worker",
     "study": "sept_core.study",
 }

@@ -1,6 +1,6 @@
 """The job of a study: `python -m sept_core.study JOB_FOLDER`.
 
-In (job settings): `runs`, each what `pretrain.worker` takes, and `evaluations`, each what
+In (job settings): `runs`, each what `pretrain.launch` takes, and `evaluations`, each what
 `evaluation.worker` takes. Out: the run folders, one after the other, then the evaluations. What
 is complete is not done again, so a study that was interrupted, or shares runs with another,
 does only what is missing.
@@ -12,7 +12,7 @@ from typing import Any
 
 from sept_core import jobfolder
 from sept_core.evaluation import worker as evaluation
-from sept_core.pretrain import worker as pretraining
+from sept_core.pretrain import launch
 
 Work = Callable[[jobfolder.JobFolder], dict[str, Any]]
 
@@ -45,7 +45,7 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     """
     asked = job.settings()
     parts: list[tuple[Work, dict[str, Any], str]] = [
-        (pretraining.main, run, f"training {Path(run['run']).name}") for run in asked["runs"]
+        (launch.main, run, f"training {Path(run['run']).name}") for run in asked["runs"]
     ]
     parts += [(evaluation.main, one, "evaluating") for one in asked["evaluations"]]
     for number, (work, settings, title) in enumerate(parts):

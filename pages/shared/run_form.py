@@ -10,7 +10,9 @@ import streamlit as st
 
 from pages.shared import state
 from sept_core.pipeline import pretraining
+from sept_core.pretrain import launch
 from sept_core.pretrain import settings as pretrain_settings
+from sept_core.pretrain.launch import Launch
 from sept_core.pretrain.settings import PretrainSettings
 
 NAME = "run_name"
@@ -31,6 +33,7 @@ class Wanted:
     method: str
     backbone: str
     changes: dict[str, Any]
+    where: Launch
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,34 @@ def draw(subset: pretraining.Subset, suggested: str) -> Wanted:
             for column, field in zip(st.columns(5), more[start : start + 5], strict=False):
                 with column:
                     _widget(field, _value(shown, field, subset))
-    return Wanted(name or suggested, method, backbone, changes)
+        where = _launch()
+    return Wanted(name or suggested, method, backbone, changes, where)
+
+
+def _launch() -> Launch:
+    """Who starts how many processes."""
+    on_at, processes_at, nodes_at, options_at = st.columns([1, 1, 1, 2])
+    on = on_at.selectbox(
+        "Runs on", list(launch.PLACES), key="launch:on", persist_state="session",
+        format_func=launch.PLACES.__getitem__,
+        help="Slurm and Ray need the project's folder at the same path on every machine.",
+    )  # fmt: skip
+    processes = processes_at.number_input(
+        "Processes", 1, value=1, key="launch:processes", persist_state="session",
+        help="They share each batch, on each machine; one for each GPU is usual.",
+    )  # fmt: skip
+    if on == launch.HERE.on:
+        return Launch(processes=processes)
+    nodes = nodes_at.number_input(
+        "Machines", 1, value=1, key="launch:nodes", persist_state="session",
+        help="Each runs so many processes.",
+    )  # fmt: skip
+    options = options_at.text_input(
+        "Options", key="launch:options", persist_state="session",
+        placeholder="slurm_partition=gpu timeout_min=600" if on == "slurm" else "address=auto",
+        help="NAME=VALUE, with spaces between them; docs/clusters.md lists them.",
+    )  # fmt: skip
+    return Launch(on, processes, nodes, launch.read_options(options.split()))
 
 
 def _changes(fields: list[Field]) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def _form(subset: pretraining.Subset, subset_id: str, path: str) -> None:
     """Settings, what they amount to, and the two buttons."""
     wanted = run_form.draw(subset, _suggested(subset))
     chosen = pretraining.plan(subset, wanted.method, wanted.backbone, wanted.changes)
-    problem = _problem(subset, chosen)
+    problem = _problem(subset, chosen, wanted)
     if problem:
         st.error(problem, icon=":material/error:")
     else:
@@ -147,16 +147,16 @@ def _suggested(subset: pretraining.Subset) -> str:
         return pretraining.free_name(project.paths, Path(subset.name).name)
 
 
-def _problem(subset: pretraining.Subset, chosen: Any) -> str | None:
+def _problem(subset: pretraining.Subset, chosen: Any, wanted: run_form.Wanted) -> str | None:
     try:
-        pretraining.check(subset, chosen)
+        pretraining.check(subset, chosen, wanted.where)
     except errors.InputError as problem:
         return str(problem)
     return None
 
 
 def _start(subset_id: str, path: str, wanted: run_form.Wanted) -> None:
-    how = (wanted.name, wanted.method, wanted.backbone, wanted.changes)
+    how = (wanted.name, wanted.method, wanted.backbone, wanted.changes, wanted.where)
     with state.WRITING, state.project() as project, st.spinner("Writing the manifest…"):
         if subset_id == MANIFEST:
             pretraining.start_manifest(project.paths, Path(path), *how)

@@ -23,6 +23,7 @@ from sept_core.pipeline import (
     showcase,
     studies,
 )
+from sept_core.pretrain import launch
 
 job = typer.Typer(no_args_is_help=True, help="One background job.")
 
@@ -37,6 +38,15 @@ Steps = Annotated[int | None, typer.Option(help="Optimiser steps.")]
 Epochs = Annotated[int | None, typer.Option(help="Epochs instead of steps.")]
 BatchSize = Annotated[int | None, typer.Option(help="Images a step.")]
 ImageSize = Annotated[int | None, typer.Option(help="Side of the views in pixels.")]
+On = Annotated[str, typer.Option(help="Who starts the processes: here, slurm or ray.")]
+Processes = Annotated[
+    int, typer.Option(help="Processes that share each batch, on each node; one a GPU is usual.")
+]
+Nodes = Annotated[int, typer.Option(help="Machines, for slurm and ray.")]
+LaunchOption = Annotated[
+    list[str] | None,
+    typer.Option(help="For slurm and ray, such as slurm_partition=gpu (docs/clusters.md)."),
+]
 _ARM_HELP = (
     "An arm to train, baselines first: a strategy of sept select, random-10x, oracle, encoder, a "
     "selection, or NAME=SELECTION, NAME=group:GROUP, NAME=ENCODER (timm:resnet18@/path/FILE)."
@@ -65,6 +75,10 @@ def pretrain(
     ] = None,
     seed: Seed = 0,
     run: Annotated[str | None, typer.Option(help="The run's name.")] = None,
+    on: On = "here",
+    processes: Processes = 1,
+    nodes: Nodes = 1,
+    launch_option: LaunchOption = None,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
@@ -75,17 +89,20 @@ def pretrain(
         steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size, seed=seed,
         init=init,
     )  # fmt: skip
+    where = _launch(on, processes, nodes, launch_option)
     if selection is not None:
         name = run or f"{selection}-{method}-{seed}"
         with projects.opened(folder) as project:
             started = pretraining.start_selection(
-                project, selection, name, method, backbone, changes
+                project, selection, name, method, backbone, changes, where
             )
     else:
         assert manifest is not None
         name = run or f"{manifest.name}-{method}-{seed}"
         paths = projects.paths_of(folder)
-        started = pretraining.start_manifest(paths, manifest, name, method, backbone, changes)
+        started = pretraining.start_manifest(
+            paths, manifest, name, method, backbone, changes, where
+        )
     _report(folder, started.id, {"run": name}, wait, as_json)
 
 
@@ -99,19 +116,24 @@ def train_encoder(
     batch_size: BatchSize = None,
     image_size: ImageSize = None,
     seed: Seed = 0,
+    on: On = "here",
+    processes: Processes = 1,
+    nodes: Nodes = 1,
+    launch_option: LaunchOption = None,
     as_json: Json = False,
 ) -> None:
     """Train an encoder on a random part of the pool, then embed all of it (the paper's step 1)."""
     changes = _given(
         steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size, seed=seed
     )
+    where = _launch(on, processes, nodes, launch_option)
     with projects.opened(folder) as project:
         unread = not projects.encoders(project)
     if unread:  # images must have been read once before some of them can be drawn
         follow.embed(folder, embedding.EmbedSettings())
     follow.prepare(folder, None)
     with projects.opened(folder) as project:
-        training = own_encoder.start(project, images, method, backbone, changes)
+        training = own_encoder.start(project, images, method, backbone, changes, where)
     follow.to_end(projects.paths_of(folder), training.id)
     with projects.opened(folder) as project:
         job = following.advance(project)
@@ -152,6 +174,10 @@ def evaluate(
     readout: Annotated[list[str] | None, typer.Option(help="knn, linear or finetune.")] = None,
     labels: Annotated[list[str] | None, typer.Option(help="all, 10% or 5-shot.")] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
+    on: On = "here",
+    processes: Processes = 1,
+    nodes: Nodes = 1,
+    launch_option: LaunchOption = None,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
@@ -168,6 +194,7 @@ def evaluate(
                 target, tuple(arm or ()), tuple(budget or ()), method, backbone,
                 _given(steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size),
                 seeds, readouts, counts, tuple(control or ()), equal_epochs, without_decisions,
+                where=_launch(on, processes, nodes, launch_option),
             )  # fmt: skip
             started = studies.start(project, study)
         paths = project.paths
@@ -185,6 +212,10 @@ def evaluate(
             output.console.print(f"  {output.text(said)}")
         output.notes.print(f"The report: {page}")
     return None
+
+
+def _launch(on: str, processes: int, nodes: int, options: list[str] | None) -> launch.Launch:
+    return launch.Launch(on, processes, nodes, launch.read_options(options or ()))
 
 
 def _given(**values: Any) -> dict[str, Any]:

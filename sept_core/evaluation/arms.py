@@ -17,7 +17,6 @@ from sept_core.encoders import backbones, checkpoint, network, registry
 from sept_core.encoders.protocol import Encoder
 from sept_core.evaluation import readouts
 
-HEADER = "run.json"
 UNTRAINED = "none"
 COSTS = ("steps", "images_seen", "flops", "seconds")
 
@@ -93,7 +92,7 @@ class CheckpointArm:
         first = next(iter(self.checkpoints.values()))
         if checkpoint.read_card(first)["method"] == UNTRAINED:
             return {"subset": 0, "device": None, **dict.fromkeys(COSTS, 0.0)}
-        paths = [folder / HEADER for folder in self.checkpoints.values()]
+        paths = [folder / files.RUN_HEADER for folder in self.checkpoints.values()]
         if not all(path.exists() for path in paths):
             return None
         headers = [files.read_json(path) for path in paths]

@@ -3,7 +3,7 @@
 In: an open project. Out: the next job, launched, or nothing when all is there.
 """
 
-from sept_core import errors, jobs
+from sept_core import errors, files, jobs
 from sept_core.catalogue import settings
 from sept_core.jobfolder import JobFolder
 from sept_core.pipeline import embedding, mapping, preparation, projects, runs
@@ -47,7 +47,7 @@ def embed_with(project: Project, run: str) -> None:
 
 def _embed_with_own(project: Project) -> JobFolder | None:
     name = settings.get(project.db, "own_encoder")
-    if not name or not (project.paths.run(name) / runs.HEADER).exists():
+    if not name or not (project.paths.run(name) / files.RUN_HEADER).exists():
         return None
     settings.put(project.db, "own_encoder", None)
     return embedding.start(project, runs.embedding(project.paths, name))

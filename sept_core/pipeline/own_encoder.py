@@ -12,11 +12,17 @@ from sept_core.jobfolder import JobFolder
 from sept_core.pipeline import collections, curation, following, pretraining
 from sept_core.pipeline.curation import Request
 from sept_core.pipeline.projects import Project
+from sept_core.pretrain.launch import HERE, Launch
 from sept_core.selection.settings import SelectionSettings
 
 
 def start(
-    project: Project, images: int, method: str, backbone: str, changes: dict[str, Any]
+    project: Project,
+    images: int,
+    method: str,
+    backbone: str,
+    changes: dict[str, Any],
+    where: Launch = HERE,
 ) -> JobFolder:
     """Draw a random part of the pool and launch training on it; `advance` does the rest.
 
@@ -26,6 +32,7 @@ def start(
         project: the open project, embedded and prepared with any encoder.
         images: how many to train on; all of the pool where it has fewer.
         method, backbone, changes: see `pretraining.plan`.
+        where: who starts how many processes.
 
     Raises:
         InputError: there is no target set, the pool is not prepared, or a setting cannot work.
@@ -40,6 +47,8 @@ def start(
     drawn = SelectionSettings(strategy="random", budget=images, seed=changes.get("seed", 0))
     made = curation.select(project, Request(targets, drawn, decisions=False))
     name = pretraining.free_name(project.paths, f"encoder-{method}-{backbone}")
-    job = pretraining.start_selection(project, made["selection"], name, method, backbone, changes)
+    job = pretraining.start_selection(
+        project, made["selection"], name, method, backbone, changes, where
+    )
     following.embed_with(project, name)
     return job

@@ -23,7 +23,9 @@ from sept_core.catalogue import images, sources
 from sept_core.jobfolder import JobFolder
 from sept_core.pipeline import curation, delivery
 from sept_core.pipeline.projects import Project
+from sept_core.pretrain import launch
 from sept_core.pretrain import settings as pretrain_settings
+from sept_core.pretrain.launch import HERE, Launch
 from sept_core.pretrain.settings import PretrainSettings
 
 REPORTING = ("log_every", "checkpoint_every", "probe_every", "threads")
@@ -84,18 +86,21 @@ def plan(subset: Subset, method: str, backbone: str, changes: dict[str, Any]) ->
     )
 
 
-def check(subset: Subset, chosen: PretrainSettings) -> None:
+def check(subset: Subset, chosen: PretrainSettings, where: Launch = HERE) -> None:
     """Refuse settings that cannot work.
 
     Raises:
         InputError: the sentence says which and what to take.
     """
-    pretrain_settings.validate(chosen, subset.images)
+    launch.validate(where)
+    pretrain_settings.validate(chosen, subset.images, where.members)
 
 
-def _checked(subset: Subset, *wanted: Any) -> PretrainSettings:
-    chosen = plan(subset, *wanted)
-    check(subset, chosen)
+def _checked(
+    subset: Subset, method: str, backbone: str, changes: dict[str, Any], where: Launch = HERE
+) -> PretrainSettings:
+    chosen = plan(subset, method, backbone, changes)
+    check(subset, chosen, where)
     return chosen
 
 
@@ -106,6 +111,7 @@ def start_selection(
     method: str,
     backbone: str,
     changes: dict[str, Any],
+    where: Launch = HERE,
 ) -> JobFolder:
     """Write the selection's manifest into a new run folder and launch pre-training on it.
 
@@ -114,21 +120,26 @@ def start_selection(
         selection_id: the subset.
         run: the run's name.
         method, backbone, changes: see `plan`.
+        where: who starts how many processes.
 
     Raises:
         InputError: the name is taken or a setting cannot work.
         LeakError: see `delivery.write_manifest`.
     """
-    chosen = _checked(of_selection(project, selection_id), method, backbone, changes)
+    chosen = _checked(of_selection(project, selection_id), method, backbone, changes, where)
     with _new_run(project.paths, run) as folder:
         subset = delivery.write_manifest(project, selection_id, folder / "manifest")
         probe = _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
-        request = _request(subset, chosen) | {"run": str(folder), "probe_worklist": probe}
+        request = _request(subset, chosen, where)
+        request |= {"run": str(folder), "probe_worklist": probe}
         return jobs.launch(project.paths, "pretrain", request, _title(run))
 
 
 def prepare_runs(
-    project: Project, selection_id: str, wanted: dict[str, PretrainSettings]
+    project: Project,
+    selection_id: str,
+    wanted: dict[str, PretrainSettings],
+    where: Launch = HERE,
 ) -> list[dict[str, Any]]:
     """Requests for runs on a selection: of runs that there are already, or of new ones.
 
@@ -139,6 +150,7 @@ def prepare_runs(
         project: the open project.
         selection_id: the subset.
         wanted: checked settings by the name of a new run; what cannot stand in a name is replaced.
+        where: who starts how many processes.
 
     Raises:
         LeakError: see `delivery.write_manifest`.
@@ -157,7 +169,7 @@ def prepare_runs(
             _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
             held = {"pretrain": dataclasses.asdict(chosen), "manifest": subset.content_hash}
             files.write_json(folder / "settings.json", held)
-        requests.append(_request_of(folder))
+        requests.append(_request_of(folder, where))
     shutil.rmtree(staging)
     return requests
 
@@ -173,11 +185,11 @@ def _known_runs(paths: files.ProjectPaths) -> dict[str, Path]:
     return found
 
 
-def _request_of(folder: Path) -> dict[str, Any]:
+def _request_of(folder: Path, where: Launch) -> dict[str, Any]:
     """What the worker is asked to go on with, or to find done, in a run folder."""
     chosen = pretrain_settings.from_dict(files.read_json(folder / "settings.json")["pretrain"])
     probe = folder / "probe.parquet"
-    return _request(manifest.read(folder / "manifest"), chosen) | {
+    return _request(manifest.read(folder / "manifest"), chosen, where) | {
         "run": str(folder), "probe_worklist": str(probe) if probe.exists() else None,
     }  # fmt: skip
 
@@ -198,11 +210,12 @@ def start_manifest(
     method: str,
     backbone: str,
     changes: dict[str, Any],
+    where: Launch = HERE,
 ) -> JobFolder:
     """Launch pre-training on any manifest; the catalogue is not needed."""
-    chosen = _checked(of_manifest(path), method, backbone, changes)
+    chosen = _checked(of_manifest(path), method, backbone, changes, where)
     with _new_run(paths, run) as folder:
-        request = _request(manifest.read(path), chosen)
+        request = _request(manifest.read(path), chosen, where)
         request |= {"run": str(folder), "probe_worklist": None}
         return jobs.launch(paths, "pretrain", request, _title(run))
 
@@ -302,9 +315,12 @@ def _probe_worklist(project: Project, targets: Sequence[str], path: Path) -> str
     return str(path)
 
 
-def _request(subset: manifest.Manifest, chosen: PretrainSettings) -> dict[str, Any]:
+def _request(
+    subset: manifest.Manifest, chosen: PretrainSettings, where: Launch = HERE
+) -> dict[str, Any]:
     return {
         "manifest": str(subset.folder),
         "roots": {name: str(root) for name, root in subset.roots().items()},
         "pretrain": dataclasses.asdict(chosen),
+        "launch": dataclasses.asdict(where),
     }

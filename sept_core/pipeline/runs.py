@@ -19,7 +19,6 @@ from sept_core.pipeline.embedding import EmbedSettings
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.settings import PretrainSettings
 
-HEADER = "run.json"
 CHECKPOINT = ("backbone.safetensors", "card.json", "load.py")
 """What a finished run leaves for others: weights, card, and a script that loads them."""
 MOST_LINES = 1000
@@ -108,7 +107,7 @@ def _run(folder: Path, settings: dict[str, Any], job: JobStatus | None) -> Run:
         last |= line
     progress = job.progress if job else None
     counted = progress if progress and progress["unit"] == "steps" else {"done": 0, "total": 0}
-    done = (folder / HEADER).exists()
+    done = (folder / files.RUN_HEADER).exists()
     steps = last.get("step", 0)
     return Run(
         name=folder.name,
@@ -145,8 +144,8 @@ def finished(paths: files.ProjectPaths, name: str) -> Path:
         NotFoundError: there is no finished run of that name; the message lists those there are.
     """
     folder = paths.run(name)
-    if not (folder / HEADER).exists():
-        done = ", ".join(sorted(p.parent.name for p in paths.runs.glob(f"*/{HEADER}")))
+    if not (folder / files.RUN_HEADER).exists():
+        done = ", ".join(sorted(p.parent.name for p in paths.runs.glob(f"*/{files.RUN_HEADER}")))
         raise errors.NotFoundError(
             f"No finished run named {name!r}; this project has: {done or 'none yet'}."
         )

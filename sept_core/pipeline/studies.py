@@ -16,6 +16,7 @@ from sept_core.jobfolder import JobFolder
 from sept_core.pipeline import collections, curation, evaluating, groups, pretraining, projects
 from sept_core.pipeline.curation import Request
 from sept_core.pipeline.projects import Project
+from sept_core.pretrain.launch import HERE, Launch
 from sept_core.pretrain.settings import PretrainSettings
 from sept_core.selection.settings import STRATEGIES, SelectionSettings
 
@@ -46,6 +47,7 @@ class Study:
         equal_epochs: whether arms of their own size are also trained for as many epochs as
             those of the budget.
         without_decisions: whether each strategy is also trained as if nobody had reviewed.
+        where: who starts how many processes for each run.
     """
 
     target: str
@@ -61,6 +63,7 @@ class Study:
     equal_epochs: bool = False
     without_decisions: bool = False
     encoder: str | None = None
+    where: Launch = HERE
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,7 @@ def _runs(
     found: dict[int, dict[str, Any]] = {}
     for selection, own in seeds.items():
         wanted = {f"{arm.name}-{study.target}-s{s}": replace(settings, seed=s) for s in own}
-        prepared = pretraining.prepare_runs(project, selection, wanted)
+        prepared = pretraining.prepare_runs(project, selection, wanted, study.where)
         found |= zip(own, prepared, strict=True)
     return [found[seed] for seed in range(study.seeds)]
 
@@ -253,5 +256,5 @@ def settings_of(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str
             if arm.epochs_of:
                 steps = max(1, round(steps * subset.images / arm.epochs_of))
             chosen[arm.name] = replace(base, steps=steps)
-            pretraining.check(subset, chosen[arm.name])
+            pretraining.check(subset, chosen[arm.name], study.where)
     return chosen

@@ -45,10 +45,10 @@ class Draw:
     contrast: Tensor
     sigma: Tensor | None
 
-    def slice(self, start: int, stop: int, device: torch.device) -> "Draw":
-        """The rows of a part of the batch, on the device that will use them."""
-        rows = (None if t is None else t[start:stop].to(device) for t in vars(self).values())
-        return Draw(*rows)  # type: ignore[arg-type]  # only sigma may be None
+    def part(self, rows: Tensor, device: torch.device) -> "Draw":
+        """Some rows of the batch (n,), on the device that will use them."""
+        values = (None if t is None else t[rows].to(device) for t in vars(self).values())
+        return Draw(*values)  # type: ignore[arg-type]  # only sigma may be None
 
 
 def generator(*parts: int | str) -> torch.Generator:

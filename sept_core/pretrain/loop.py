@@ -1,18 +1,19 @@
 """The training loop: straight on from the last checkpoint to the last step.
 
 In: images, a backbone and settings. Out: the trained `State`, with `checkpoint.pt` and
-`metrics.jsonl` in the run folder along the way. A run that was killed and resumed ends
+`metrics.jsonl` in the run folder along the way. Processes that train together (`group`) each take
+their share of every batch; the first of them writes. A run that was killed and resumed ends
 with the very weights of one that was not: each step depends on the state and on numbers
 derived from (seed, step), on nothing else.
 """
 
+import contextlib
 import logging
 import math
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,7 @@ from sept_core.encoders import numerics
 from sept_core.pretrain import augment, data, meter
 from sept_core.pretrain import probe as probing
 from sept_core.pretrain import state as states
+from sept_core.pretrain.group import ALONE, Group
 from sept_core.pretrain.settings import COLLAPSED_STD, PretrainSettings
 
 log = logging.getLogger("sept")
@@ -60,6 +62,7 @@ def train(
     settings: PretrainSettings,
     job: jobfolder.JobFolder,
     probe: probing.Probe | None = None,
+    group: Group = ALONE,
 ) -> states.State:
     """Train to the end, from the checkpoint in `folder` if there is one.
 
@@ -71,6 +74,7 @@ def train(
         settings: validated.
         job: told of the progress; asked, at every step, whether to stop.
         probe: labelled training images of the target.
+        group: the processes that train together, on one GPU each or on CPUs.
 
     Raises:
         Cancelled: after a checkpoint, so that nothing is lost.
@@ -81,12 +85,13 @@ def train(
     device = numerics.choose_device("auto")
     precision = choose_precision(settings.precision, device)
     total = settings.total_steps(count)
-    run = states.create(backbone, settings, device, precision)
+    run = states.create(backbone, settings, device, precision, group)
     if (folder / CHECKPOINT).exists():
         states.restore(folder / CHECKPOINT, run, device)
-    report = _Report(settings, total, count, folder / METRICS, device, run.step)
+    report = _Report(settings, total, count, folder / METRICS, device, run.step, group)
     rows = data.row_batches(count, settings.batch_size, settings.seed, run.step, total)
-    batches = images.batches(rows)
+    own = group.share(settings.batch_size, settings.accumulate)
+    batches = images.batches(chosen[own] for chosen in rows)
     run.method.train()
     job.new_phase()
     with _stop_requests() as stop:
@@ -96,19 +101,22 @@ def train(
                 batch = next(batches)
                 report.clock.lap("loading")
                 rate = learning_rate(settings, run.step, total)
-                features = train_step(run, batch, settings, rate, precision, report.clock)
+                features = train_step(run, batch, settings, rate, precision, report.clock, group)
                 report.after_step(run, features, rate)
-                if probe is not None and _due(run.step, settings.probe_every, total):
-                    report.probe(run, probe)
-                if _due(run.step, settings.checkpoint_every, total):
-                    report.book_time(run)
-                    states.save(folder / CHECKPOINT, run)
-                if stop.is_set():
+                if group.leads:
+                    if probe is not None and _due(run.step, settings.probe_every, total):
+                        report.probe(run, probe)
+                    if _due(run.step, settings.checkpoint_every, total):
+                        report.book_time(run)
+                        states.save(folder / CHECKPOINT, run)
+                if group.any(stop.is_set() or job.cancel_requested()):
                     raise jobfolder.Cancelled
-                job.progress(run.step, total, "steps")
+                if group.leads:
+                    job.progress(run.step, total, "steps")
         except jobfolder.Cancelled:
-            report.book_time(run)
-            states.save(folder / CHECKPOINT, run)
+            if group.leads:
+                report.book_time(run)
+                states.save(folder / CHECKPOINT, run)
             raise
     return run
 
@@ -124,27 +132,36 @@ def train_step(
     rate: float,
     precision: str,
     clock: meter.Clock,
+    group: Group = ALONE,
 ) -> Tensor:
-    """One optimiser step; the features (B, D) of the first micro-batch come back."""
+    """One optimiser step on this process's share of a batch.
+
+    Random numbers are drawn for the whole batch, so that a view is the same whoever makes it.
+    Given back are the features (b, D) of its first micro-batch.
+    """
     device, dtype = batch.images.device, _AUTOCAST[precision]
     numbers = augment.generator(settings.seed, "step", run.step)
-    torch.manual_seed(numbers.initial_seed())  # for dropout and the like inside the network
-    draws = [augment.draw(settings.augment, batch.aspect, numbers) for _ in range(run.method.views)]
-    for group in run.optimizer.param_groups:
-        group["lr"] = rate
-    part = settings.batch_size // settings.accumulate
+    # for dropout and the like inside the network
+    torch.manual_seed(numbers.initial_seed() ^ group.rank)
+    own = group.share(settings.batch_size, settings.accumulate)
+    aspect = torch.ones(settings.batch_size)
+    aspect[own] = batch.aspect
+    draws = [augment.draw(settings.augment, aspect, numbers) for _ in range(run.method.views)]
+    for tuned in run.optimizer.param_groups:
+        tuned["lr"] = rate
+    parts = own.chunk(settings.accumulate)
     first: Tensor | None = None
-    for start in range(0, settings.batch_size, part):
-        pixels = batch.images[start : start + part].float()
+    for rows, pixels in zip(parts, batch.images.chunk(len(parts)), strict=True):
         views = [
-            augment.apply(pixels, draw.slice(start, start + part, device), settings.image_size)
+            augment.apply(pixels.float(), draw.part(rows, device), settings.image_size)
             for draw in draws
         ]
         clock.lap("augment")
-        with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
-            loss, features = run.method(views)
-        clock.lap("forward")
-        run.scaler.scale(loss / settings.accumulate).backward()
+        with contextlib.nullcontext() if rows is parts[-1] else group.unaveraged(run.network):
+            with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+                loss, features = run.network(views)
+            clock.lap("forward")
+            run.scaler.scale(loss / settings.accumulate).backward()
         run.loss_sum += loss.detach() / settings.accumulate
         first = features.detach() if first is None else first
         clock.lap("backward")
@@ -170,10 +187,13 @@ class _Report:
         path: Path,
         device: torch.device,
         first_step: int,
+        group: Group,
     ) -> None:
+        self.group = group
         self.settings, self.total, self.count = settings, total, count
         self.metrics, self.clock = meter.MetricsFile(path), meter.Clock(device)
-        self.metrics.rewind(first_step)
+        if group.leads:
+            self.metrics.rewind(first_step)
         self._lined_step = first_step
         self._booked = self._lined = time.perf_counter()
 
@@ -186,14 +206,16 @@ class _Report:
         """Write a line when one is due; raise where going on would be waste."""
         if not _due(run.step, self.settings.log_every, self.total):
             return
+        run.loss_sum.copy_(self.group.mean(run.loss_sum))
         if not math.isfinite(float(run.loss_sum)):
             raise errors.JobError(
                 f"The loss is no longer a number at step {run.step}; "
                 f"start again with a lower learning rate than {self.settings.lr:g}."
             )
-        line = self._line(run, features, rate)
-        self.metrics.append(line)
-        log.info("step %(step)d loss %(loss).4f effective rank %(effective_rank).1f", line)
+        line = self._line(run, self.group.gather(features), rate)
+        if self.group.leads:
+            self.metrics.append(line)
+            log.info("step %(step)d loss %(loss).4f effective rank %(effective_rank).1f", line)
         warmed_up = run.step > self.settings.warmup * self.total
         if line["feature_std"] < COLLAPSED_STD and warmed_up:
             raise errors.JobError(
@@ -233,7 +255,7 @@ class _Report:
         return line
 
 
-@contextmanager
+@contextlib.contextmanager
 def _stop_requests() -> Iterator[threading.Event]:
     """SIGTERM becomes a wish that the loop grants between steps, after a checkpoint."""
     stop = threading.Event()

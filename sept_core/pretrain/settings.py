@@ -235,8 +235,13 @@ def from_dict(values: dict[str, Any]) -> PretrainSettings:
     return PretrainSettings(**values)
 
 
-def validate(settings: PretrainSettings, subset_size: int) -> None:
+def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -> None:
     """Refuse a run that cannot work, before any image is read.
+
+    Args:
+        settings: of the run.
+        subset_size: images in the manifest.
+        processes: how many share a batch.
 
     Raises:
         InputError: a value is out of its range; the sentence says which and what to take.
@@ -256,6 +261,11 @@ def validate(settings: PretrainSettings, subset_size: int) -> None:
     _require(
         s.batch_size >= 2 and s.batch_size % s.accumulate == 0,
         f"batch_size {s.batch_size} must be a multiple of accumulate {s.accumulate}",
+    )
+    _require(
+        s.batch_size % (s.accumulate * processes) == 0 and s.batch_size >= 2 * processes,
+        f"batch_size {s.batch_size} must be a multiple of {s.accumulate * processes} to be shared "
+        f"by {processes} processes, two images each at least",
     )
     _require(
         s.batch_size <= subset_size,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sept_core import errors, files
 from sept_core.pretrain import augment
+from sept_core.pretrain.group import ALONE, Group
 from sept_core.pretrain.methods import registry
 from sept_core.pretrain.methods.method import Method
 from sept_core.pretrain.settings import PretrainSettings
@@ -25,6 +26,7 @@ class State:
 
     Attributes:
         method: the network with its heads, queue and moving averages.
+        network: the method as it is called; in a group, with gradients averaged over it.
         optimizer: its moments.
         scaler: the loss scale of fp16; idle for other precisions.
         loss_sum: scalar float64, sum of the losses since the last line of metrics.
@@ -34,6 +36,7 @@ class State:
     """
 
     method: Method
+    network: nn.Module
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     loss_sum: Tensor
@@ -43,15 +46,21 @@ class State:
 
 
 def create(
-    backbone: nn.Module, settings: PretrainSettings, device: torch.device, precision: str
+    backbone: nn.Module,
+    settings: PretrainSettings,
+    device: torch.device,
+    precision: str,
+    group: Group = ALONE,
 ) -> State:
     """A fresh state; the heads' first weights depend on the seed alone."""
     dim = feature_dim(backbone, settings.image_size)
     torch.manual_seed(augment.generator(settings.seed, "heads").initial_seed())
     method = registry.build(backbone, dim, settings)
+    group.synchronise(method)
     method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return State(
         method=method,
+        network=group.averaging(method),
         optimizer=_optimizer(method, settings),
         scaler=torch.amp.GradScaler(device.type, enabled=precision == "fp16"),
         loss_sum=torch.zeros((), dtype=torch.float64, device=device),

@@ -1,4 +1,4 @@
-"""The job that pre-trains: `python -m sept_core.pretrain.worker JOB_FOLDER`.
+"""One pre-training run, by one process or by each of a group; `launch` is the job around it.
 
 In (job settings): `manifest` (path), `roots` (source name → folder), `run` (folder),
 `pretrain` (see `settings`), `probe_worklist` (path or null). Out, in the run folder:
@@ -23,15 +23,19 @@ from sept_core.encoders import backbones, checkpoint, numerics
 from sept_core.pretrain import augment, data, flops, initial, loop, meter, probe
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
+from sept_core.pretrain.group import ALONE, Group
 from sept_core.pretrain.methods import registry
 from sept_core.pretrain.settings import PretrainSettings
 
 FORMAT = 1
-HEADER = "run.json"
 
 
-def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+def main(job: jobfolder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
     """Train, or go on training, or return the result of a run that is complete.
+
+    Args:
+        job: what is asked, and who is told how far it is.
+        group: the processes that train together; all of them call this.
 
     Raises:
         InputError: the settings cannot work, or the folder holds another run.
@@ -42,22 +46,33 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     folder, probe_worklist = Path(asked["run"]), asked.get("probe_worklist")
     settings = pretrain_settings.from_dict(asked["pretrain"])
     subset = manifest.read(Path(asked["manifest"]))
-    pretrain_settings.validate(settings, len(subset))
+    pretrain_settings.validate(settings, len(subset), group.size)
     backbone, _ = build_backbone(settings), registry.find(settings.method)
-    _claim(folder, settings, subset.content_hash)
-    if (folder / HEADER).exists():
-        finished: dict[str, Any] = files.read_json(folder / HEADER)
+    if group.leads:
+        _claim(folder, settings, subset.content_hash)
+    group.wait()
+    if (folder / files.RUN_HEADER).exists():
+        finished: dict[str, Any] = files.read_json(folder / files.RUN_HEADER)
         return finished
     target = None
     if probe_worklist is not None:
         target = probe.load(Path(probe_worklist), settings.embed_size, settings.seed)
     roots = {name: Path(root) for name, root in asked["roots"].items()}
     with manifest.ImageReader(subset, roots) as reader:
-        images = _load_images(subset, reader, folder, settings, job)
+        if group.leads:
+            images = _load_images(subset, reader, folder, settings, job)
+        group.wait()  # the others find the images decoded
+        if not group.leads:
+            images = _load_images(subset, reader, folder, settings, job)
         if not (folder / loop.CHECKPOINT).exists():  # a resumed run has its own weights
             initial.start_from(backbone, settings, folder.parents[1] / "encoders")
-        trained = loop.train(folder, images, len(subset), backbone, settings, job, target)
-    return _leave(folder, trained, settings, subset)
+        trained = loop.train(folder, images, len(subset), backbone, settings, job, target, group)
+    cost = flops.per_image(build_backbone(settings), settings)  # by all: losses gather
+    if group.leads:
+        _leave(folder, trained, settings, subset, {"processes": group.size, "image_flops": cost})
+    group.wait()
+    header: dict[str, Any] = files.read_json(folder / files.RUN_HEADER)
+    return header
 
 
 def _load_images(
@@ -79,8 +94,12 @@ def _load_images(
 
 
 def _leave(
-    folder: Path, trained: states.State, settings: PretrainSettings, subset: manifest.Manifest
-) -> dict[str, Any]:
+    folder: Path,
+    trained: states.State,
+    settings: PretrainSettings,
+    subset: manifest.Manifest,
+    known: dict[str, Any],
+) -> None:
     """Write the backbone with its card, then the header; tidy up what only resuming needs."""
     metrics = _last_metrics(folder)
     checkpoint.save(folder, trained.method.backbone, card(settings, subset.content_hash, metrics))
@@ -92,18 +111,18 @@ def _leave(
         "settings": dataclasses.asdict(settings),
         "steps": trained.step,
         "images_seen": images_seen,
-        "flops": images_seen * flops.per_image(build_backbone(settings), settings),
+        "flops": images_seen * known["image_flops"],
         "seconds": round(trained.seconds, 1),
         "device": device_name(),
+        "processes": known["processes"],
         "metrics": metrics,
         "software": {
             name: importlib.metadata.version(name) for name in ("torch", "timm", "lightly")
         },
     }
-    files.write_json(folder / HEADER, header)
+    files.write_json(folder / files.RUN_HEADER, header)
     (folder / loop.CHECKPOINT).unlink(missing_ok=True)
     data.remove_cache(folder)
-    return header
 
 
 def build_backbone(settings: PretrainSettings) -> nn.Module:
@@ -170,7 +189,3 @@ def device_name() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"CPU, {torch.get_num_threads()} threads"
-
-
-if __name__ == "__main__":
-    jobfolder.run(main)

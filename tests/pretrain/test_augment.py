@@ -146,10 +146,13 @@ def test_draws_depend_on_the_seed_alone() -> None:
 
 def test_a_slice_holds_the_rows_of_its_images() -> None:
     drawn = augment.draw(Augment(blur=0.5), torch.ones(6), augment.generator(0))
-    part = drawn.slice(2, 5, CPU)
+    part = drawn.part(torch.arange(2, 5), CPU)
     for whole, sliced in zip(*map(_values, (drawn, part)), strict=True):
         assert torch.equal(whole[2:5], sliced)
-    assert augment.draw(PLAIN, torch.ones(2), augment.generator(0)).slice(0, 1, CPU).sigma is None
+    assert (
+        augment.draw(PLAIN, torch.ones(2), augment.generator(0)).part(torch.arange(1), CPU).sigma
+        is None
+    )
 
 
 def _values(draw: augment.Draw) -> list[Tensor]:

@@ -159,7 +159,7 @@ def test_accumulated_gradients_are_the_mean_of_the_parts(tmp_path: Path) -> None
     draws = [augment.draw(settings.augment, batch.aspect, numbers) for _ in range(2)]
     for rows in (slice(0, 4), slice(4, 8)):
         pixels = batch.images[rows].float()
-        parts = [draw.slice(rows.start, rows.stop, CPU) for draw in draws]
+        parts = [draw.part(torch.arange(rows.start, rows.stop), CPU) for draw in draws]
         (by_hand([augment.apply(pixels, part, 8) for part in parts])[0] / 2).backward()
     trained = _train(tmp_path, settings).method
     for ours, theirs in zip(trained.parameters(), by_hand.parameters(), strict=True):

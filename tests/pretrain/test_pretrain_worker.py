@@ -1,7 +1,6 @@
 """The whole job, from a manifest on disk, in processes that are killed for good."""
 
 import dataclasses
-import io
 import json
 import random
 import signal
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import small_manifest
 import torch
 from PIL import Image
 
@@ -20,23 +20,6 @@ from sept_core import errors, files, jobfolder, manifest, sources
 from sept_core.encoders import checkpoint
 from sept_core.pretrain import loop, meter, probe, worker
 from sept_core.pretrain import settings as pretrain
-
-COUNT = 24
-STEPS = 24
-SETTINGS = dataclasses.replace(
-    pretrain.defaults("moco", "resnet10-narrow", COUNT, image_side=24),
-    image_size=16,
-    cache_size=24,
-    embed_size=16,
-    epochs=None,
-    steps=STEPS,
-    batch_size=4,
-    queue=6,
-    threads=1,
-    log_every=4,
-    checkpoint_every=7,
-    probe_every=12,
-)
 
 CHILD = """
 import os, signal, sys, torch
@@ -59,53 +42,7 @@ jobfolder.run(worker.main)
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of PNGs, a manifest of all of them, and a labelled target's worklist."""
-    root = tmp_path_factory.mktemp("pool")
-    rng = np.random.default_rng(0)
-    rows: list[dict[str, Any]] = []
-    for number in range(COUNT):
-        blocks = rng.integers(0, 256, (6, 6, 3), np.uint8).repeat(4, 0).repeat(4, 1)
-        out = io.BytesIO()
-        Image.fromarray(blocks).save(out, "PNG")
-        name, uid = f"{number}.png", files.uid_of(out.getvalue())
-        (root / name).write_bytes(out.getvalue())
-        row = dict.fromkeys(manifest.SCHEMA.names) | {"uid": uid, "source": "pool"}
-        rows.append(
-            row | {"sha256": files.sha256_file(root / name), "rel_path": name, "phase": "core"}
-        )
-    header = dict.fromkeys(manifest.REQUIRED) | {"guard": {"state": "none"}}
-    manifest.write(
-        root / "manifest",
-        pa.Table.from_pylist(rows, manifest.SCHEMA),
-        manifest.LOCATIONS.empty_table(),
-        manifest.GUARD.empty_table(),
-        header,
-        {"pool": root},
-    )
-    work = [_work(root, number, "train" if number < 16 else "test") for number in range(COUNT)]
-    sources.write_worklist(
-        root / "target.parquet", pa.Table.from_pylist(work, sources.WORKLIST_SCHEMA)
-    )
-    return root
-
-
-def _work(root: Path, number: int, split: str) -> dict[str, Any]:
-    place = {"source": "pool", "root": str(root), "rel_path": f"{number}.png", "member": ""}
-    return place | {"offset": -1, "size": -1, "label": "ab"[number % 2], "split": split}
-
-
-def _job(folder: Path, pool: Path, **changes: Any) -> jobfolder.JobFolder:
-    folder.mkdir(exist_ok=True)
-    asked = {
-        "manifest": str(pool / "manifest"),
-        "roots": {"pool": str(pool)},
-        "run": str(folder / "run"),
-        "pretrain": dataclasses.asdict(dataclasses.replace(SETTINGS, **changes)),
-        "probe_worklist": str(pool / "target.parquet"),
-    }
-    files.write_json(folder / "settings.json", asked)
-    files.write_json(folder / "status.json", {"state": "queued"})
-    return jobfolder.JobFolder(folder)
+    return small_manifest.make(tmp_path_factory.mktemp("pool"))
 
 
 def _run_child(job: jobfolder.JobFolder, step: int, when: str) -> int:
@@ -114,7 +51,10 @@ def _run_child(job: jobfolder.JobFolder, step: int, when: str) -> int:
 
 
 def test_killed_runs_end_with_the_same_weights(tmp_path: Path, pool: Path) -> None:
-    whole, killed = _job(tmp_path / "whole", pool), _job(tmp_path / "killed", pool)
+    whole, killed = (
+        small_manifest.job(tmp_path / "whole", pool),
+        small_manifest.job(tmp_path / "killed", pool),
+    )
     result = worker.main(whole)
     between = random.Random(6).randint(8, 13)
     assert _run_child(killed, between, "between steps") == -signal.SIGKILL
@@ -135,7 +75,7 @@ def _steady_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_what_a_run_leaves(tmp_path: Path, pool: Path) -> None:
-    job = _job(tmp_path, pool, steps=3)
+    job = small_manifest.job(tmp_path, pool, steps=3)
     result = worker.main(job)
     folder = tmp_path / "run"
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -152,18 +92,20 @@ def test_what_a_run_leaves(tmp_path: Path, pool: Path) -> None:
     backbone, card = checkpoint.load_backbone(folder)
     assert backbone.eval()(torch.zeros(1, 3, 16, 16)).shape == (1, 256)
     assert card["manifest"] == content_hash and card["method"] == "moco"
-    assert pretrain.from_dict(card["settings"]) == dataclasses.replace(SETTINGS, steps=3)
+    assert pretrain.from_dict(card["settings"]) == dataclasses.replace(
+        small_manifest.SETTINGS, steps=3
+    )
     assert worker.main(job) == json.loads((folder / "run.json").read_text())
 
 
 def test_a_folder_of_another_run_is_refused(tmp_path: Path, pool: Path) -> None:
-    worker.main(_job(tmp_path, pool, steps=1))
+    worker.main(small_manifest.job(tmp_path, pool, steps=1))
     with pytest.raises(errors.InputError, match="another seed"):
-        worker.main(_job(tmp_path, pool, steps=1, seed=5))
+        worker.main(small_manifest.job(tmp_path, pool, steps=1, seed=5))
 
 
 def test_an_unknown_method_is_refused_before_any_image_is_read(tmp_path: Path, pool: Path) -> None:
-    job = _job(tmp_path, pool, method="simclear")
+    job = small_manifest.job(tmp_path, pool, method="simclear")
     files.write_json(tmp_path / "settings.json", job.settings() | {"roots": {}})
     with pytest.raises(errors.InputError, match="simclear"):
         worker.main(job)
@@ -182,7 +124,7 @@ def test_the_probe_reads_training_images_only(pool: Path) -> None:
 
 def test_a_probe_needs_two_classes(tmp_path: Path, pool: Path) -> None:
     path = tmp_path / "one.parquet"
-    rows = [_work(pool, number, "train") for number in (0, 2)]
+    rows = [small_manifest.work(pool, number, "train") for number in (0, 2)]
     sources.write_worklist(path, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
     with pytest.raises(errors.InputError, match="1 classes"):
         probe.load(path, 12, seed=0)

@@ -39,6 +39,7 @@ class MAE(Method):
                 f"{settings.backbone!r}."
             )
         self.masked = MaskedVisionTransformerTIMM(backbone)
+        self.masked.mask_token.requires_grad_(False)  # the encoder sees no hidden patch
         self.patch = int(backbone.patch_embed.patch_size[0])
         width = max(64, dim // 2 // (2 * DECODER_HEADS) * 2 * DECODER_HEADS)
         self.embed = nn.Linear(dim, width)

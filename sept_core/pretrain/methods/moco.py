@@ -30,7 +30,9 @@ class MoCo(Method):
         deactivate_requires_grad(self.key_backbone)
         deactivate_requires_grad(self.key_head)
         self.ema = settings.ema
-        self.criterion = NTXentLoss(settings.temperature, (settings.queue, KEY_SIZE))
+        self.criterion = NTXentLoss(
+            settings.temperature, (settings.queue, KEY_SIZE), gather_distributed=True
+        )
 
     def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Two batches (B, 3, H, W) to the loss and the first's features (B, D).

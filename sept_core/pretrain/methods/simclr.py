@@ -21,7 +21,7 @@ class SimCLR(Method):
         super().__init__(backbone, dim, settings)
         self.head = SimCLRProjectionHead(dim, dim, 128)
         loss = DCLLoss if settings.decoupled else NTXentLoss
-        self.criterion = loss(temperature=settings.temperature)
+        self.criterion = loss(temperature=settings.temperature, gather_distributed=True)
 
     def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Two batches (B, 3, H, W) to the loss and the first's features (B, D).

@@ -21,7 +21,7 @@ class VICReg(Method):
         super().__init__(backbone, dim, settings)
         size = min(8192, 4 * dim)  # the paper's 8192 is made for ResNet-50's 2048 features
         self.head = VICRegProjectionHead(dim, size, size)
-        self.criterion = VICRegLoss()
+        self.criterion = VICRegLoss(gather_distributed=True)
 
     def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Two batches (B, 3, H, W) to the loss and the first's features (B, D)."""

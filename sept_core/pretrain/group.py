@@ -1,0 +1,111 @@
+"""The processes that train one run together, each on its share of every batch.
+
+In: the environment that torchrun, Slurm or Ray has made (RANK, WORLD_SIZE, MASTER_ADDR, …). Out: a
+`Group`. A process on its own is a group of one, so that the loop need not tell them apart.
+"""
+
+import contextlib
+import datetime
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+BACKEND = "cpu:gloo,cuda:nccl"
+"""Tensors on GPUs meet over NCCL, the wish to stop over gloo."""
+PATIENCE = datetime.timedelta(days=1)
+"""One process decodes the images while the others wait; who is dead is told by the launcher."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """One process's place among those that train a run."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes the run's files."""
+        return self.rank == 0
+
+    def share(self, batch_size: int, accumulate: int) -> Tensor:
+        """(batch_size / size,) int64: this process's places in a batch, micro-batch by micro-batch.
+
+        Every micro-batch is shared out, so that gathered negatives are those that one process
+        would see.
+        """
+        places = torch.arange(batch_size).view(accumulate, self.size, -1)
+        return places[:, self.rank].reshape(-1)
+
+    def wait(self) -> None:
+        """Go on when all have come here."""
+        if self.size > 1:
+            dist.barrier()
+
+    def any(self, wish: bool) -> bool:
+        """Whether one of them wishes it; all get the same answer."""
+        if self.size == 1:
+            return wish
+        wishes = torch.tensor(int(wish))
+        dist.all_reduce(wishes, dist.ReduceOp.MAX)
+        return bool(wishes)
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean of their values, of any one shape."""
+        if self.size == 1:
+            return value
+        total = value.clone()
+        dist.all_reduce(total)
+        return total / self.size
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """(size × n, D): the rows (n, D) of all, in the order of their ranks."""
+        if self.size == 1:
+            return rows
+        parts = [torch.empty_like(rows) for _ in range(self.size)]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    def averaging(self, network: nn.Module) -> nn.Module:
+        """The network, its gradients averaged over the group during the backward pass.
+
+        On GPUs batch norm sees the whole micro-batch; CPUs have no such norm, and each process
+        uses the statistics of its own share.
+        """
+        if self.size == 1:
+            return network
+        return DistributedDataParallel(network)
+
+    def unaveraged(self, network: nn.Module) -> contextlib.AbstractContextManager[None]:
+        """A context in which gradients of `averaging`'s network only add up in each process."""
+        if isinstance(network, DistributedDataParallel):
+            return network.no_sync()
+        return contextlib.nullcontext()
+
+    def synchronise(self, network: nn.Module) -> None:
+        """Make batch norm inside the network see the group's batch, where the device can do it."""
+        if self.size > 1 and torch.cuda.is_available():
+            nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+
+
+ALONE = Group()
+
+
+@contextlib.contextmanager
+def joined() -> Iterator[Group]:
+    """Meet the others that the launcher has started; on GPUs, take one's own."""
+    ours = not dist.is_initialized()  # Ray has introduced its workers to each other already
+    if ours:
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        dist.init_process_group(BACKEND if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+    try:
+        yield Group(dist.get_rank(), dist.get_world_size())
+    finally:
+        if ours:
+            dist.destroy_process_group()

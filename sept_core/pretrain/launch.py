@@ -1,0 +1,392 @@
+"""The job that pre-trains: `python -m sept_core.pretrain.launch JOB_FOLDER`.
+
+In (job settings): what `worker` takes and `launch`, how many processes share the run and who
+starts them. Out: the run folder. One process trains right here; several are started by torchrun
+on this machine, by Slurm (through `submitit`) or by Ray Train on others, which must see the
+project's folder at the same path. This process follows them: their progress is the job's, a
+cancelled job ends them after a checkpoint, and a resumed one goes on from it.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from sept_core import errors, files, jobfolder
+
+MEMBERS = "members"
+"""A job folder inside the run folder, in which launcher and members tell each other things."""
+TIED = "launcher.lock"
+"""Held by a launcher whose end is to be the members' end, too."""
+WORKING = "working.lock"
+"""Held by the first member, so that a run has one writer even after its launcher was killed."""
+POLL = 0.5
+LEAVE = 60.0
+"""Seconds that members have for their last checkpoint once they were asked to stop."""
+PLACES = {
+    "here": "this machine",
+    "slurm": "Slurm",
+    "ray": "a Ray cluster",
+}
+"""Who starts the processes, as people read it."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How many processes share a run, and who starts them."""
+
+    on: str = "here"
+    processes: int = 1
+    """On each node; one for each GPU is usual."""
+    nodes: int = 1
+    options: dict[str, Any] = field(default_factory=dict)
+    """For Slurm what submitit's AutoExecutor takes (slurm_partition, timeout_min, gpus_per_node,
+    …), for Ray `address` and `gpu` (0 for CPUs)."""
+
+    @property
+    def members(self) -> int:
+        """Processes in all."""
+        return self.processes * self.nodes
+
+
+HERE = Launch()
+"""One process on this machine."""
+
+
+def read_options(written: Iterable[str]) -> dict[str, Any]:
+    """Options from NAME=VALUE, whole numbers as such.
+
+    Raises:
+        InputError: one of them has no value.
+    """
+    pairs = [option.strip().partition("=") for option in written]
+    if unclear := [name for name, given, _ in pairs if not given]:
+        raise errors.InputError(
+            f"Launch option {unclear[0]!r} has no value; write {unclear[0]}=VALUE."
+        )
+    return {name: int(value) if value.isdecimal() else value for name, _, value in pairs}
+
+
+def validate(chosen: Launch) -> None:
+    """Refuse what cannot be started.
+
+    Raises:
+        InputError: the sentence says what to take.
+    """
+    if chosen.on not in PLACES:
+        raise errors.InputError(f"Runs start on {', '.join(PLACES)}, not on {chosen.on!r}.")
+    if min(chosen.processes, chosen.nodes) < 1:
+        raise errors.InputError("A run needs one process and one node at least.")
+    if chosen.on == "here" and chosen.nodes > 1:
+        raise errors.InputError(
+            "This machine is one node; take Slurm or Ray for more, or torchrun by hand "
+            "(docs/clusters.md)."
+        )
+    if chosen.on == "here" and chosen.options:
+        raise errors.InputError(
+            f"Runs on this machine have no option {next(iter(chosen.options))!r}."
+        )
+
+
+def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+    """Train here, or have others train and follow them.
+
+    Raises:
+        SeptError: what `worker.main` raises, here or in a member.
+        JobError: a member was lost, or cannot be started.
+    """
+    asked = job.settings()
+    chosen = Launch(**asked.get("launch", {}))
+    validate(chosen)
+    if chosen == HERE:
+        from sept_core.pretrain import worker  # members bring torch, their launcher need not
+
+        return worker.main(job)
+    run = Path(asked["run"])
+    if not (run / files.RUN_HEADER).exists():
+        _follow(job, chosen, _meeting_place(run, asked))
+    header: dict[str, Any] = files.read_json(run / files.RUN_HEADER)
+    return header
+
+
+def _meeting_place(run: Path, asked: dict[str, Any]) -> jobfolder.JobFolder:
+    members = jobfolder.JobFolder(run / MEMBERS)
+    members.path.mkdir(parents=True, exist_ok=True)
+    files.write_json(members.path / "settings.json", asked)
+    return members
+
+
+class Target(Protocol):
+    """Who starts the members, and knows whether they are at work."""
+
+    def start(self) -> None:
+        """Have them started."""
+
+    def attach(self) -> bool:
+        """Whether members that an earlier launcher had started are still at work."""
+        ...
+
+    def ended(self) -> bool:
+        """Whether none is at work any more."""
+        ...
+
+    def stop(self) -> None:
+        """End them without asking."""
+
+    def told(self) -> str:
+        """What is known of their end."""
+        ...
+
+
+def _follow(job: jobfolder.JobFolder, chosen: Launch, members: jobfolder.JobFolder) -> None:
+    """Start the members or find them at work, and wait for their end.
+
+    Raises:
+        Cancelled: the job was cancelled; the members have ended.
+        JobError: they ended without completing the run.
+    """
+    target = TARGETS[chosen.on](chosen, members)
+    with contextlib.ExitStack() as held:
+        if not target.attach():
+            # Members whose launcher was killed take a moment to notice.
+            with jobfolder.locked(members.path / WORKING, job.check_cancelled):
+                _forget(members)
+            if chosen.on == "here":
+                held.enter_context(jobfolder.locked(members.path / TIED))
+            target.start()
+        try:
+            _relay(job, members, target)
+        except (jobfolder.Cancelled, KeyboardInterrupt):
+            (members.path / "cancel").touch()
+            _wait_for_end(target)
+            raise
+    if not (members.path.parent / files.RUN_HEADER).exists():
+        _raise_their_reason(members, target)
+
+
+def _forget(members: jobfolder.JobFolder) -> None:
+    """Remove what the last launch left."""
+    for name in ("cancel", "progress.json", TIED):
+        (members.path / name).unlink(missing_ok=True)
+    files.write_json(members.path / "status.json", {"state": "running"})
+
+
+def _relay(job: jobfolder.JobFolder, members: jobfolder.JobFolder, target: Target) -> None:
+    """Tell the members' progress as the job's until they have ended."""
+    path, unit = members.path / "progress.json", None
+    while not target.ended():
+        job.check_cancelled()
+        if path.exists():
+            told = files.read_json(path)
+            if told["unit"] != unit:
+                unit = told["unit"]
+                job.new_phase()
+            job.progress(told["done"], told["total"], told["unit"], told["note"])
+        time.sleep(POLL)
+
+
+def _wait_for_end(target: Target) -> None:
+    deadline = time.monotonic() + LEAVE
+    while not target.ended() and time.monotonic() < deadline:
+        time.sleep(POLL)
+    target.stop()
+
+
+def _raise_their_reason(members: jobfolder.JobFolder, target: Target) -> None:
+    status = members.status()
+    if status["state"] == "cancelled":
+        raise jobfolder.Cancelled
+    raise errors.JobError(
+        status.get("reason")
+        or f"The training processes ended without a word ({target.told()}); their log is in "
+        "the job's log. Resume the job to go on from the last checkpoint."
+    )
+
+
+class Torchrun:
+    """Processes on this machine."""
+
+    def __init__(self, chosen: Launch, members: jobfolder.JobFolder) -> None:
+        self._chosen, self._members = chosen, members
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """See `Target`."""
+        cores = len(os.sched_getaffinity(0))
+        threads = str(max(1, cores // self._chosen.processes))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "torch.distributed.run", "--standalone",
+             "--local-addr", "127.0.0.1", "--nproc-per-node", str(self._chosen.processes),
+             "-m", "sept_core.pretrain.member", str(self._members.path)],
+            stdin=subprocess.DEVNULL, env={"OMP_NUM_THREADS": threads} | os.environ,
+        )  # fmt: skip
+
+    def attach(self) -> bool:
+        """Never: they end with their launcher."""
+        return False
+
+    def ended(self) -> bool:
+        """See `Target`."""
+        return self._process is None or self._process.poll() is not None
+
+    def stop(self) -> None:
+        """See `Target`."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+
+    def told(self) -> str:
+        """See `Target`."""
+        return f"torchrun's exit code {self._process and self._process.returncode}"
+
+
+class Slurm:
+    """A Slurm job, through submitit; it goes on when its launcher dies, and is found again."""
+
+    def __init__(self, chosen: Launch, members: jobfolder.JobFolder) -> None:
+        self._submitit = _imported("submitit", "Slurm", "slurm")
+        self._chosen, self._folder = chosen, members.path
+        self._job: Any = None
+
+    def start(self) -> None:
+        """Submit the job.
+
+        Raises:
+            InputError: an option that submitit does not know.
+            JobError: Slurm refuses it, or is not here.
+        """
+        from sept_core.pretrain import member
+
+        options = {"gpus_per_node": self._chosen.processes, "timeout_min": 24 * 60}
+        options |= self._chosen.options
+        cluster = options.pop("cluster", "slurm")
+        try:
+            executor = self._submitit.AutoExecutor(self._logs(), cluster=cluster)
+            executor.update_parameters(
+                name="sept-pretrain", nodes=self._chosen.nodes,
+                tasks_per_node=self._chosen.processes, **options,
+            )  # fmt: skip
+            self._job = executor.submit(member.SlurmTask(str(self._folder)))
+        except (NameError, ValueError, TypeError) as problem:
+            raise errors.InputError(f"Slurm options cannot be used: {problem}") from None
+        except (RuntimeError, OSError, self._submitit.core.utils.FailedJobError) as problem:
+            raise errors.JobError(f"Slurm did not take the job: {problem}") from None
+        known = {"job": self._job.job_id, "cluster": cluster, "tasks": self._chosen.members}
+        files.write_json(self._folder / "slurm.json", known)
+
+    def attach(self) -> bool:
+        """See `Target`."""
+        record = self._folder / "slurm.json"
+        if not record.exists() or files.read_json(record)["cluster"] != "slurm":
+            return False
+        known = files.read_json(record)
+        self._job = self._submitit.SlurmJob(
+            self._logs(), known["job"], tasks=list(range(known["tasks"]))
+        )
+        return not self.ended()
+
+    def ended(self) -> bool:
+        """See `Target`."""
+        return bool(self._job.done())
+
+    def stop(self) -> None:
+        """See `Target`."""
+        self._job.cancel()
+
+    def told(self) -> str:
+        """See `Target`."""
+        return f"job {self._job.job_id}, {self._job.state}; its logs: {self._logs()}"
+
+    def _logs(self) -> Path:
+        return self._folder / "slurm"
+
+
+class Ray:
+    """Workers of a Ray cluster, through Ray Train; lost ones are started again."""
+
+    def __init__(self, chosen: Launch, members: jobfolder.JobFolder) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported anywhere
+        self._ray = _imported("ray", "Ray", "ray")
+        self._chosen, self._folder = chosen, members.path
+        self._thread: threading.Thread | None = None
+        self._problem = ""
+
+    def start(self) -> None:
+        """See `Target`."""
+        self._thread = threading.Thread(target=self._fit, daemon=True)
+        self._thread.start()
+
+    def _fit(self) -> None:
+        from ray import train
+        from ray.train.torch import TorchConfig, TorchTrainer
+
+        from sept_core.pretrain import group, member
+
+        options = dict(self._chosen.options)
+        try:
+            self._connect(options.pop("address", None))
+            gpu = bool(options.pop("gpu", "GPU" in self._ray.cluster_resources()))
+            trainer = TorchTrainer(
+                member.ray_loop,
+                train_loop_config={"folder": str(self._folder)},
+                torch_config=TorchConfig(backend=group.BACKEND if gpu else "gloo"),
+                scaling_config=train.ScalingConfig(
+                    num_workers=self._chosen.members, use_gpu=gpu
+                ),
+                run_config=train.RunConfig(
+                    name="ray", storage_path=str(self._folder),
+                    failure_config=train.FailureConfig(max_failures=options.pop("retries", 3)),
+                ),
+            )  # fmt: skip
+            trainer.fit()
+        except Exception as problem:  # a thread's border: it must not die without a word
+            self._problem = f"{type(problem).__name__}: {problem}"
+
+    def _connect(self, address: str | None) -> None:
+        """Join the cluster at `address` or RAY_ADDRESS, or make one of this machine."""
+        package = str(Path(__file__).parents[2])
+        given = address or os.environ.get("RAY_ADDRESS")
+        here = {} if given else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        self._ray.init(
+            given, runtime_env={"env_vars": {"PYTHONPATH": package}}, log_to_driver=True, **here
+        )
+
+    def attach(self) -> bool:
+        """Never: Ray ends a driver's workers with the driver."""
+        return False
+
+    def ended(self) -> bool:
+        """See `Target`."""
+        return self._thread is None or not self._thread.is_alive()
+
+    def stop(self) -> None:
+        """See `Target`."""
+        self._ray.shutdown()
+
+    def told(self) -> str:
+        """See `Target`."""
+        return self._problem or "Ray Train says nothing"
+
+
+def _imported(module: str, what: str, extra: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        raise errors.InputError(
+            f"{what} needs the package {module}; install it with: pip install 'sept[{extra}]'."
+        ) from None
+
+
+TARGETS: dict[str, Any] = {"here": Torchrun, "slurm": Slurm, "ray": Ray}
+
+
+if __name__ == "__main__":
+    jobfolder.run(main)

@@ -1,0 +1,94 @@
+"""One of the processes that train a run together: `python -m sept_core.pretrain.member FOLDER`.
+
+In: the members' folder, a job folder inside the run folder (see `launch`), and the environment of
+torchrun, Slurm or Ray. Out: the run folder of `worker`; in the members' folder how far they are
+and, where it ended early, why. On several machines by hand, with the run folder on a file system
+that all of them share:
+
+    torchrun --nnodes 2 --nproc-per-node 8 … -m sept_core.pretrain.member RUN/members
+"""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sept_core import errors, jobfolder
+from sept_core.pretrain import group, launch, worker
+
+FAILED, CANCELLED = 1, 3
+
+
+class Members(jobfolder.JobFolder):
+    """The members' folder as they see it: a launcher that died asked them to stop."""
+
+    def cancel_requested(self) -> bool:
+        """Whether the user, or the death of the launcher, ends this."""
+        tied = self.path / launch.TIED
+        return super().cancel_requested() or (tied.exists() and not jobfolder.is_locked(tied))
+
+
+def main(folder: Path) -> int:
+    """Train as a member of the group; 0 if the run is complete, else why it is not."""
+    members = Members(folder)
+    with group.joined() as own, _only_writer(members, own):
+        try:
+            worker.main(members, own)
+        except jobfolder.Cancelled:
+            members.update_status(state="cancelled")
+            return CANCELLED
+        except errors.SeptError as problem:
+            members.update_status(state="failed", reason=str(problem))
+            return FAILED
+    return 0
+
+
+@contextlib.contextmanager
+def _only_writer(members: Members, own: group.Group) -> Iterator[None]:
+    lock = (
+        jobfolder.locked(members.path / launch.WORKING) if own.leads else contextlib.nullcontext()
+    )
+    with lock:
+        own.wait()
+        yield
+
+
+class SlurmTask:
+    """What Slurm runs, once for each process; a preempted or timed-out one is queued again."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __call__(self) -> int:
+        """Meet the other tasks and train."""
+        import submitit
+
+        submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
+        _log_to_stderr()
+        return main(Path(self.folder))
+
+    def checkpoint(self) -> Any:
+        """Called by submitit before Slurm ends the job: go on from the last checkpoint."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(SlurmTask(self.folder))
+
+
+def ray_loop(asked: dict[str, Any]) -> None:
+    """What Ray Train runs in each worker; it starts all again when a machine is lost."""
+    _log_to_stderr()
+    main(Path(asked["folder"]))
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+
+
+if __name__ == "__main__":
+    _log_to_stderr()
+    code = main(Path(sys.argv[1]))
+    sys.stdout.flush()
+    os._exit(code)  # a group that was broken off may hang in its destructors
