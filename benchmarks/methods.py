@@ -4,12 +4,12 @@
     SEPT_DATA=… python -m benchmarks.methods OUT.json --published --steps 300
     python -m benchmarks.methods OUT.json --draw docs/screenshots/methods.png
 
-Trains `resnet10-tiny` on the whole pool at 32 px with the method's defaults and prints a row for each
-method: the score of the random weights (step 0), then of the network so far, `encoders.knn_accuracy`
-over the features of all images at 48 px. Labels are read here, for scoring only. OUT.json keeps the
-curves; a method that is in it is not run again. `--published` is lightly's CIFAR-10 benchmark setting
-(ResNet-18 with the small stem, SimCLR, batch 128, SGD 0.06, temperature 0.5) on the target's 2,000
-training images, scored on its 1,000 test images.
+Trains `resnet10-tiny` on the whole pool at 32 px with each method's defaults and prints a row: the
+score of the random weights (step 0), then of the network so far, `encoders.knn_accuracy` over the
+features of all images at 48 px. Labels are read here, for scoring only. OUT.json keeps the
+curves; a method that is in it is not run again. `--published` is lightly's CIFAR-10 benchmark
+setting (ResNet-18 with the small stem, SimCLR, batch 128, SGD 0.06, temperature 0.5) on the
+target's 2,000 training images, scored on its 1,000 test images.
 """
 
 import argparse
@@ -20,7 +20,6 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +35,7 @@ from sept_core.pretrain.settings import PretrainSettings
 
 CPU = torch.device("cpu")
 Score = Callable[[nn.Module], float]
+Task = tuple[np.ndarray, PretrainSettings, Score]
 PUBLISHED = {"temperature": 0.5, "decoupled": False, "lr": 0.06, "weight_decay": 5e-4}
 
 
@@ -60,9 +60,7 @@ def main() -> None:
     return None
 
 
-def wanted(
-    options: argparse.Namespace,
-) -> Iterator[tuple[str, tuple[Any, PretrainSettings, Score]]]:
+def wanted(options: argparse.Namespace) -> Iterator[tuple[str, Task]]:
     root = Path(os.environ["SEPT_DATA"])
     if options.published:
         yield "published", published(root, options.steps)
@@ -79,7 +77,7 @@ def wanted(
         yield method, (pixels, settings, score)
 
 
-def published(root: Path, steps: int) -> tuple[Any, PretrainSettings, Score]:
+def published(root: Path, steps: int) -> Task:
     """lightly's benchmark on the images that are here: 4% of CIFAR-10's training set."""
     train, train_labels = read_target(root, "train")
     test, test_labels = read_target(root, "test")

@@ -86,6 +86,25 @@ def test_settings_that_cannot_work_cannot_start(open_app: Any, project: Path) ->
     assert by_label(app.button, "Start").disabled
 
 
+def test_a_run_on_slurm_says_what_it_needs(open_app: Any, project: Path) -> None:
+    select(project)
+    app = open_app(project, PRETRAIN)
+    by_label(app.number_input, "Processes").set_value(3).run()
+    assert "must be a multiple of 3" in texts(app.error)
+    by_label(app.number_input, "Processes").set_value(2)
+    by_label(app.selectbox, "Runs on").set_value("slurm").run()
+    by_label(app.text_input, "Options").set_value("slurm_partition").run()
+    assert "write slurm_partition=VALUE" in texts(app.error)
+    by_label(app.text_input, "Options").set_value("slurm_partition=gpu timeout_min=60").run()
+    by_label(app.button, "Start").click().run()
+    assert sound(app)
+    (job,) = projects.paths_of(project).jobs.glob("*-pretrain-*")
+    assert files.read_json(job / "settings.json")["launch"] == {
+        "on": "slurm", "processes": 2, "nodes": 1,
+        "options": {"slurm_partition": "gpu", "timeout_min": 60},
+    }  # fmt: skip
+
+
 def test_start_launches_a_run_and_shows_it(open_app: Any, project: Path) -> None:
     select(project)
     app = open_app(project, PRETRAIN)

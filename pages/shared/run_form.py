@@ -117,11 +117,11 @@ def draw(subset: pretraining.Subset, suggested: str) -> Wanted:
             for column, field in zip(st.columns(5), more[start : start + 5], strict=False):
                 with column:
                     _widget(field, _value(shown, field, subset))
-        where = _launch()
+        where = draw_launch()
     return Wanted(name or suggested, method, backbone, changes, where)
 
 
-def _launch() -> Launch:
+def draw_launch() -> Launch:
     """Who starts how many processes."""
     on_at, processes_at, nodes_at, options_at = st.columns([1, 1, 1, 2])
     on = on_at.selectbox(

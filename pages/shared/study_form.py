@@ -53,9 +53,12 @@ def draw(target: str, task: Task) -> None:
         epochs = st.toggle("Equal epochs, too", key="study epochs", persist_state="session")
         bare = st.toggle("Also without decisions", key="study bare", persist_state="session")
     method, backbone, changes = _training()
+    measured = _measured(task)
+    with st.expander("More than one process", key="study_launch"):
+        where = run_form.draw_launch()
     study = Study(
         target, (*baselines, *map(str, curated)), _numbers(budgets), method, backbone, changes,
-        *_measured(task), tuple(controls), equal_epochs=epochs, without_decisions=bare,
+        *measured, tuple(controls), equal_epochs=epochs, without_decisions=bare, where=where,
     )  # fmt: skip
     st.caption(
         f"{len(study.arms) * len(study.budgets)} arms at most × {study.seeds} seeds. All arms are "

@@ -22,6 +22,7 @@ from sept_core.pipeline import (
     studies,
 )
 from sept_core.pipeline.studies import Study
+from sept_core.pretrain import loop
 from sept_core.selection.settings import SelectionSettings
 
 METHOD, BACKBONE, TINY = small_runs.RECIPE
@@ -69,9 +70,7 @@ def test_runs_are_shared_and_a_study_goes_on(
     with projects.opened(project) as opened:
         first = studies.start(opened, a_study("random"))
         small_runs.work_off(first, study.main)
-        monkeypatch.setattr(
-            study.pretraining.loop, "train", lambda *_: pytest.fail("nothing is to be trained")
-        )
+        monkeypatch.setattr(loop, "train", lambda *_: pytest.fail("nothing is to be trained"))
         again = studies.start(opened, a_study("random", seeds=2, readouts=("linear",)))
         result = small_runs.work_off(again, study.main)
         assert result["runs"] == first.result()["runs"]
