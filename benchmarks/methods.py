@@ -4,7 +4,7 @@
     SEPT_DATA=… python -m benchmarks.methods OUT.json --published --steps 300
     python -m benchmarks.methods OUT.json --draw docs/screenshots/methods.png
 
-Trains `resnet10-tiny` on the whole pool at 32 px with each method's defaults and prints a row: the
+Trains `resnet10-narrow` on the whole pool at 32 px with each method's defaults and prints a row: the
 score of the random weights (step 0), then of the network so far, `encoders.knn_accuracy` over the
 features of all images at 48 px. Labels are read here, for scoring only. OUT.json keeps the
 curves; a method that is in it is not run again. `--published` is lightly's CIFAR-10 benchmark
@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("methods", nargs="*")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--every", type=int, default=500)
     parser.add_argument("--published", action="store_true")
     parser.add_argument("--draw", type=Path)
@@ -70,7 +70,7 @@ def wanted(options: argparse.Namespace) -> Iterator[tuple[str, Task]]:
     pixels = np.stack([np.asarray(encoders.decode(content)) for content in pictures])
     changes = {"steps": options.steps, "image_size": 32, "batch_size": 128}
     for method in options.methods:
-        settings = pretrain.choose(method, "resnet10-tiny", len(pixels), changes, image_side=64)
+        settings = pretrain.choose(method, "resnet10-narrow", len(pixels), changes, image_side=64)
         score = lambda network, side=settings.embed_size: encoders.knn_accuracy(  # noqa: E731
             features(network, pixels, side), labels
         )
