@@ -4,9 +4,9 @@
     SEPT_DATA=… python -m benchmarks.methods OUT.json --published --steps 300
     python -m benchmarks.methods OUT.json --draw docs/screenshots/methods.png
 
-Trains `resnet10-narrow` on the whole pool at 32 px with each method's defaults and prints a row: the
-score of the random weights (step 0), then of the network so far, `encoders.knn_accuracy` over the
-features of all images at 48 px. Labels are read here, for scoring only. OUT.json keeps the
+Trains `resnet10-narrow` on the whole pool at 32 px with each method's defaults and prints a row:
+the score of the random weights (step 0), then of the network so far, `encoders.knn_accuracy` over
+the features of all images at 48 px. Labels are read here, for scoring only. OUT.json keeps the
 curves; a method that is in it is not run again. `--published` is lightly's CIFAR-10 benchmark
 setting (ResNet-18 with the small stem, SimCLR, batch 128, SGD 0.06, temperature 0.5) on the
 target's 2,000 training images, scored on its 1,000 test images.

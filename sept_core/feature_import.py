@@ -70,13 +70,11 @@ class ImportCounts:
         stored: vectors written.
         duplicates: rows whose image had a vector already.
         rejected: rows with a vector that cannot be used; the outcomes say why.
-        unmatched: keys that no image is known for, in row order.
     """
 
     stored: int
     duplicates: int
     rejected: int
-    unmatched: list[str]
 
 
 def read(path: Path, array: str | None = None) -> ImportedFeatures:
@@ -154,7 +152,7 @@ def write_store(
     interrupted can be repeated: what is stored already counts as duplicate.
 
     Args:
-        uids: (N,) S32, one a row; rows with an empty uid are left out and listed.
+        uids: (N,) S32, one a row; rows with an empty uid are left out.
         source: the name of the pool or target set that the features are of.
 
     Raises:
@@ -185,7 +183,7 @@ def write_store(
         counts["stored"] += len(keep)
         counts["duplicates"] += len(ok) - len(keep)
         counts["rejected"] += len(keys) - len(ok)
-    return ImportCounts(**counts, unmatched=imported.keys[uids == b""].tolist())
+    return ImportCounts(**counts)
 
 
 def _normalise(vectors: np.ndarray) -> tuple[np.ndarray, list[str | None]]:

@@ -15,6 +15,9 @@ console = Console(highlight=False, soft_wrap=True)
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
 """Progress, hints and errors: never mixed with what a machine reads."""
 
+MOST = 5
+"""Values of a list that people are shown."""
+
 
 def as_json(value: Any) -> None:
     """Print one JSON document; NaN, which JSON lacks, becomes null."""
@@ -63,4 +66,6 @@ def text(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {text(item)}" for key, item in value.items())
+    if isinstance(value, list) and len(value) > MOST:
+        return f"{text(value[:MOST])} and {len(value) - MOST:,} more (--json lists all)"
     return str(value).replace("[", r"\[")

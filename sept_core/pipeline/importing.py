@@ -21,7 +21,7 @@ FEATURES_KIND = "features"
 
 
 def import_pool(project: Project, name: str, path: Path) -> dict[str, Any]:
-    """Import features of the pool.
+    """Import features of the pool; the result lists keys that name no image (`unmatched`).
 
     Keys are matched with the paths and own ids of known pool images. When the pool has no
     readable source, they become a source of their own whose images are `features_only`.
@@ -45,7 +45,8 @@ def import_pool(project: Project, name: str, path: Path) -> dict[str, Any]:
         keys = [str(key) for key in imported.keys]
         known = [uid.decode() for uid in uids.tolist()]
         images.add_features_only(project.db, source_id, keys, known)
-    return _store(project, name, imported, uids, source_id, "pool")
+    stored = _store(project, name, imported, uids, source_id, "pool")
+    return stored | {"unmatched": imported.keys[uids == b""].tolist()}
 
 
 def import_target(project: Project, name: str, path: Path, target: str) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def import_target(project: Project, name: str, path: Path, target: str) -> dict[
     if not (uids != b"").any():
         raise errors.InputError(f"None of the keys in {path} names an image of {target}.")
     parts = {"search": target_layout.SEARCH_SPLITS, "heldout": target_layout.HELDOUT_SPLITS}
-    results = {}
+    results: dict[str, Any] = {"unmatched": imported.keys[uids == b""].tolist()}
     for part, splits in parts.items():
         inside = images.labelled(project.db, record.id, splits)["uid"].to_pylist()
         own = np.where(np.isin(uids, np.array(inside, files.UID_DTYPE)), uids, b"")
