@@ -40,7 +40,7 @@ def test_features_of_known_images_are_selected_from(
     assert sept("prepare", project).returncode == 0
     with projects.opened(project) as opened:
         record = curation.select(opened, curation.Request(("toys",), SelectionSettings(budget=9)))
-        assert record["count"] == 9 and record["encoder"] == found["encoder_id"]
+        assert record["count"] == 9 and record["encoder_id"] == found["encoder_id"]
 
 
 def test_keys_that_name_no_image_are_refused(project: Path, tmp_path: Path) -> None:
