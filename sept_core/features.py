@@ -5,6 +5,7 @@ In: uids, vectors and the outcome of every file that was read. Out: `NNNNN.npy` 
 A shard without its header does not exist; a header that does not fit raises.
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,6 +117,14 @@ class FeatureStore:
                 f"{folder} mixes features of {sorted(encoders)}; remove it and embed again."
             )
         self.encoder_id: str | None = encoders.pop() if encoders else None
+
+    def part(self, shards: slice) -> "FeatureStore":
+        """Some of the shards as a store of their own; its rows are numbered from 0."""
+        found = copy.copy(self)
+        for derived in ("uids", "_sorted"):
+            found.__dict__.pop(derived, None)
+        found.shards = self.shards[shards]
+        return found
 
     def __len__(self) -> int:
         return sum(len(shard) for shard in self.shards)

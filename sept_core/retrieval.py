@@ -69,7 +69,7 @@ def find_neighbours(
         k: images a list; ask for twice as many to extend the lists.
         allowed: (N,) bool over the store's rows; None allows all.
         index: an approximate index of this store; None scans it.
-        device: "cpu", "cuda" or "auto", for the scan.
+        device: "cpu", "cuda", "auto" or "ray", for the scan.
         block_rows: vectors in memory at once while scanning; never changes the result.
 
     Raises:

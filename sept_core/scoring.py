@@ -13,12 +13,15 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
-from sept_core import errors, files
+from sept_core import cluster, errors, files
 from sept_core.features import FeatureStore
-from sept_core.index import blocks, cosine
+from sept_core.index import blocks, cosine, sharded
 
 BLOCK_ROWS = 2048
 """Rows scored at once: against 6,000 other images that is 98 MB of float64."""
+
+Columns = list[tuple[np.ndarray, ...]]
+Function = Callable[[blocks.Block], tuple[np.ndarray, ...]]
 
 TRAINING_POINTS = 256
 """Sampled images per k-means centroid; more no longer moves the centroids much."""
@@ -58,6 +61,7 @@ def hub_corrected(
     k: int = 10,
     *,
     block_rows: int = BLOCK_ROWS,
+    device: str = "auto",
 ) -> Scores:
     """Mean similarity to the k nearest targets minus that to the k nearest of a background.
 
@@ -70,6 +74,7 @@ def hub_corrected(
         background: (B,) S32 pool uids, see `background_sample`.
         k: neighbours on each side, fewer where there are not as many.
         block_rows: images scored at once; never changes the result.
+        device: "ray" for the machines of a cluster; never changes the result.
     """
     targets = _Reference(cosine.as_stored(queries), k)
     crowd = _Reference(store.vectors_of(background), k, background)
@@ -77,6 +82,7 @@ def hub_corrected(
         store,
         lambda block: targets.mean_of_nearest(block) - crowd.mean_of_nearest(block),
         block_rows,
+        device,
     )
 
 
@@ -87,6 +93,7 @@ def classifier(
     C: float = 1.0,  # noqa: N803 (its name everywhere else)
     *,
     block_rows: int = BLOCK_ROWS,
+    device: str = "auto",
 ) -> Scores:
     """Log-odds of being a target rather than a random pool image (METHOD §3).
 
@@ -99,6 +106,7 @@ def classifier(
         background: (B,) S32 pool uids, see `background_sample`.
         C: inverse strength of the L2 penalty, as in scikit-learn.
         block_rows: images scored at once; never changes the result.
+        device: "ray" for the machines of a cluster; never changes the result.
     """
     from sklearn.linear_model import LogisticRegression  # 1 s to import, for this strategy only
 
@@ -110,14 +118,25 @@ def classifier(
     weights = _exactly_summable(model.coef_[0])
     intercept = float(model.intercept_[0])
     return _score_all(
-        store, lambda block: block.vectors.astype(np.float64) @ weights + intercept, block_rows
+        store,
+        lambda block: block.vectors.astype(np.float64) @ weights + intercept,
+        block_rows,
+        device,
     )
 
 
 def kmeans(
-    store: FeatureStore, k: int, seed: int, *, block_rows: int = BLOCK_ROWS, rounds: int = 20
+    store: FeatureStore,
+    k: int,
+    seed: int,
+    *,
+    block_rows: int = BLOCK_ROWS,
+    rounds: int = 20,
+    device: str = "auto",
 ) -> Clusters:
     """Cluster the pool: centroids from a hashed sample, then one pass to assign every image.
+
+    On a cluster (device "ray") its machines share that pass; the result is the same.
 
     Raises:
         InputError: the pool holds fewer than k images.
@@ -138,12 +157,11 @@ def kmeans(
     )
     trainer.train(sample.astype(np.float32))
     centroids = cosine.as_stored(np.asarray(trainer.centroids))
-    uids, found = [], []
-    for block in blocks.stream(store, block_rows=block_rows):
-        uids.append(block.uids.copy())
-        found.append(nearest_centroid(centroids, block.vectors))
-    assignment, similarity = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Clusters(centroids, np.concatenate(uids), assignment, similarity)
+    found = _over_blocks(
+        store, lambda block: nearest_centroid(centroids, block.vectors), block_rows, device
+    )
+    uids, assignment, similarity = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Clusters(centroids, uids, assignment, similarity)
 
 
 def nearest_centroid(centroids: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -216,14 +234,29 @@ class _Reference:
 
 
 def _score_all(
-    store: FeatureStore, score: Callable[[blocks.Block], np.ndarray], block_rows: int
+    store: FeatureStore,
+    score: Callable[[blocks.Block], np.ndarray],
+    block_rows: int,
+    device: str,
 ) -> Scores:
     """Apply `score`, a function of single rows, to the whole store."""
-    uids, values = [np.empty(0, files.UID_DTYPE)], [np.empty(0)]
-    for block in blocks.stream(store, block_rows=block_rows):
-        uids.append(block.uids.copy())
-        values.append(np.round(score(block), 6))
-    return Scores(np.concatenate(uids), np.concatenate(values))
+    found = _over_blocks(store, lambda block: (np.round(score(block), 6),), block_rows, device)
+    nothing = (np.empty(0, files.UID_DTYPE), np.empty(0))
+    uids, values = (np.concatenate(column) for column in zip(nothing, *found, strict=True))
+    return Scores(uids, values)
+
+
+def _over_blocks(store: FeatureStore, function: Function, block_rows: int, device: str) -> Columns:
+    """The uids and what a function of single rows gives for them, a tuple of columns a block."""
+    if device != cluster.DEVICE:
+        return _walk(store, function, block_rows)
+    walked = sharded.over_parts(store, _walk, lambda rows: (function, block_rows))
+    return [columns for _, part in walked for columns in part]
+
+
+def _walk(store: FeatureStore, function: Function, block_rows: int) -> Columns:
+    found = blocks.stream(store, block_rows=block_rows)
+    return [(block.uids.copy(), *function(block)) for block in found]
 
 
 def _by_content(vectors: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ CORE = ROOT / "sept_core"
 LAYERS = [
     {"errors"},
     {"files"},
-    {"jobfolder", "images", "paths"},
+    {"jobfolder", "images", "paths", "cluster"},
     {"archives", "tables", "folders"},
     {"listing", "review"},
     {"sources", "features"},
@@ -36,7 +36,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # Trainers run on machines that have only torch and the manifest's files.
 ONLY = {
-    name: {"errors", "files", "jobfolder", "images", "sources", "manifest", "encoders"}
+    name: {"errors", "files", "jobfolder", "images", "sources", "manifest", "encoders", "cluster"}
     for name in ("pretrain", "evaluation")
 }
 WORKERS = {

@@ -8,7 +8,7 @@ import typer
 
 from sept_core import errors
 from sept_core.cli import follow, output
-from sept_core.cli.options import Dir, Encoder, Json, Seed, SelectionId, Targets
+from sept_core.cli.options import Device, Dir, Encoder, Json, Seed, SelectionId, Targets
 from sept_core.export import registry as export_registry
 from sept_core.export import verify as verification
 from sept_core.pipeline import (
@@ -33,9 +33,11 @@ Least = Annotated[float | None, typer.Option("--least", help="Least similarity o
 _STRATEGY_HELP = " ".join(f"{name}: {s.description}" for name, s in STRATEGIES.items())
 
 
-def prepare(folder: Dir, encoder: Encoder = None, as_json: Json = False) -> None:
+def prepare(
+    folder: Dir, encoder: Encoder = None, device: Device = "auto", as_json: Json = False
+) -> None:
     """Make what selection needs once per encoder: neighbour graph, thresholds, duplicates."""
-    encoder_id = follow.prepare(folder, encoder)
+    encoder_id = follow.prepare(folder, encoder, device)
     if as_json:
         return output.as_json({"encoder_id": encoder_id})
     return output.console.print(f"{encoder_id} is prepared.")
@@ -80,6 +82,7 @@ def select(
         str, typer.Option("--filter", help='E.g. \'width >= 256 and caption ~ "red fox"\'.')
     ] = "",
     guard: Annotated[bool, typer.Option(help="The contamination guard.")] = True,
+    device: Device = "auto",
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Choose a subset of the pool for one or several target sets."""
@@ -97,8 +100,8 @@ def select(
         within_cluster=within_cluster,
         unfilled_quota=unfilled_quota,
     )
-    request = curation.Request(tuple(target), settings, encoder, filter_text, guard)
-    follow.prepare(folder, encoder)
+    request = curation.Request(tuple(target), settings, encoder, filter_text, guard, device=device)
+    follow.prepare(folder, encoder, device)
     with projects.opened(folder) as project:
         record = curation.select(project, request)
     _show_selection(record, as_json)

@@ -8,7 +8,7 @@ import typer
 
 from sept_core.catalogue.sources import ScanReport
 from sept_core.cli import follow, output
-from sept_core.cli.options import Dir, Encoder, EncoderSpec, Json, Seed
+from sept_core.cli.options import Device, Dir, Encoder, EncoderSpec, Json, Seed
 from sept_core.pipeline import collections, embedding, mapping, projects
 
 pool = typer.Typer(no_args_is_help=True, help="Sources of the pool.")
@@ -187,7 +187,7 @@ def embed(
     folder: Dir,
     encoder: EncoderSpec = embedding.DEFAULT,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:

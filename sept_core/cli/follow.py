@@ -40,13 +40,13 @@ def to_end(paths: files.ProjectPaths, job_id: str) -> dict[str, Any]:
     return jobs.finish(paths, job_id)
 
 
-def prepare(folder: Path, encoder: str | None) -> str:
+def prepare(folder: Path, encoder: str | None, device: str = "auto") -> str:
     """Make what selections need once per encoder, step by step; returns the encoder's id."""
     paths = projects.paths_of(folder)
     while True:
         with projects.opened(folder) as project:
             encoder_id = projects.find_encoder(project, encoder)
-            job = preparation.next_job(project, encoder_id)
+            job = preparation.next_job(project, encoder_id, device)
         if job is None:
             return encoder_id
         to_end(paths, job.id)

@@ -25,3 +25,6 @@ EncoderSpec = Annotated[
         "timm:MODEL@FILE, checkpoint:FOLDER.",
     ),
 ]
+Device = Annotated[
+    str, typer.Option(help="auto, cpu, cuda, or ray for the cluster at RAY_ADDRESS.")
+]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from sept_core import errors, features, files, sources
@@ -54,7 +55,8 @@ class EncoderChoice:
 
 
 class Engine(Protocol):
-    """Something that embeds slices of a worklist: `LocalEngine` or `devices.DeviceEngines`.
+    """Something that embeds slices of a worklist: `LocalEngine`, `devices.DeviceEngines` or
+    `ray_engine.RayEngine`.
 
     Attributes:
         card: what `features.write_card` records: id, identity, kind, dim, spec, precision.
@@ -93,7 +95,10 @@ class LocalEngine:
 
     def batches(self, worklist: Path, slices: list[np.ndarray]) -> Results:
         """See `Engine`; at most two batches a thread are in work or waiting to be taken."""
-        table = sources.read_worklist(worklist)
+        yield from self.embed(sources.read_worklist(worklist), slices)
+
+    def embed(self, table: pa.Table, slices: list[np.ndarray]) -> Results:
+        """`batches` of a worklist that has been read already."""
         waiting: deque[Future[Batch]] = deque()
         with sources.ByteReader(preparing.roots(table)) as reader:
             pool = ThreadPoolExecutor(self._threads, initializer=_use_one_core)

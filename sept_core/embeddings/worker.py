@@ -42,8 +42,8 @@ import pyarrow as pa
 import torch
 from PIL import Image
 
-from sept_core import errors, features, files, images, jobfolder, sources
-from sept_core.embeddings import devices, engine, preparing
+from sept_core import cluster, errors, features, files, images, jobfolder, sources
+from sept_core.embeddings import devices, engine, preparing, ray_engine
 from sept_core.encoders import registry
 
 CPU_BATCH, GPU_BATCH = 128, 256
@@ -57,7 +57,8 @@ class Settings:
         parts: one dict a worklist: `worklist` (parquet path) and `collection` (`pool`,
             `targets/NAME/search` or `targets/NAME/heldout`).
         fit_worklist: the sample that an encoder without weights (`classic`) is fitted on.
-        device: of the encoder; "auto" takes every GPU of the machine, else the CPU.
+        device: of the encoder; "auto" takes every GPU of the machine, else the CPU; "ray"
+            the machines of a cluster.
         devices: one process for each of these, instead of `device`.
         batch_size: images a batch; None takes 128 on a CPU, 256 on a GPU.
         shard_size: worklist rows a shard, rounded up to whole batches.
@@ -300,6 +301,8 @@ def open_engine(settings: Settings, chosen: list[str]) -> engine.Engine:
         settings.encoder, Path(settings.encoders_folder), settings.precision
     )
     threads = max(1, joblib.cpu_count() // len(chosen))
+    if chosen == [cluster.DEVICE]:
+        return ray_engine.RayEngine(choice)
     if len(chosen) == 1:
         return engine.LocalEngine(choice, chosen[0], threads)
     return devices.DeviceEngines(choice, chosen, threads)

@@ -6,7 +6,8 @@ In: a feature store. Out: `uids.npy`, `neighbours.npy`, `similarity.npy` and, wr
 and coverage read it.
 """
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from sept_core import errors, files, jobfolder
+from sept_core import cluster, errors, files, jobfolder
 from sept_core.features import FeatureStore
-from sept_core.index import blocks, exact, ivf, lists
+from sept_core.index import exact, ivf, lists
 
 FORMAT = 1
 QUERY_ROWS = 2048
 """Images whose neighbours are searched at once, between two signs of progress."""
-
-Search = Callable[[np.ndarray, int], lists.Lists]
 
 
 @dataclass(frozen=True)
@@ -103,22 +102,21 @@ def build(store: FeatureStore, settings: Settings, progress: Callable[[int], Non
     """
     if not len(store):
         raise errors.InputError(f"{store.folder} holds no features to link; run embed first.")
-    search, approximate = _searcher(store, settings)
+    index = _index(store, settings)
     neighbours = np.empty((len(store), settings.k), np.int32)
     similarity = np.empty((len(store), settings.k), np.float32)
-    for block in blocks.stream(store, block_rows=QUERY_ROWS):
-        found = _others(search(block.vectors, settings.k + 1), block.rows)
-        neighbours[block.rows], similarity[block.rows] = found.rows, found.similarity
-        progress(int(block.rows[-1]) + 1)
-    recall = _measure(store, neighbours, settings) if approximate else 1.0
+    for rows, found in _linked(store, settings, index):
+        neighbours[rows], similarity[rows] = found.rows, found.similarity
+        progress(rows.stop)
+    recall = _measure(store, neighbours, settings) if index else 1.0
     encoder_id = store.encoder_id or ""
     return Graph(store.uids, neighbours, similarity, recall, encoder_id, store.content_id())
 
 
-def _searcher(store: FeatureStore, settings: Settings) -> tuple[Search, bool]:
-    """How to search this store, and whether that is approximate."""
+def _index(store: FeatureStore, settings: Settings) -> ivf.Index | None:
+    """What to search this store by; None where exact search is quick enough."""
     if len(store) <= settings.exact_limit:
-        return lambda queries, k: exact.search(store, queries, k, device=settings.device), False
+        return None
     tuning = ivf.Settings(
         store=settings.store,
         out="",
@@ -126,8 +124,40 @@ def _searcher(store: FeatureStore, settings: Settings) -> tuple[Search, bool]:
         k=settings.k,
         seed=settings.seed,
     )
-    index = ivf.build(store, tuning, lambda done: None)
-    return lambda queries, k: index.search(store, queries, k), True
+    return ivf.build(store, tuning, lambda done: None)
+
+
+def _linked(
+    store: FeatureStore, settings: Settings, index: ivf.Index | None
+) -> Iterator[tuple[slice, lists.Lists]]:
+    """The neighbours of some rows after the other, searched here or on a cluster."""
+    spans = [
+        slice(low, min(low + QUERY_ROWS, len(store))) for low in range(0, len(store), QUERY_ROWS)
+    ]
+    if settings.device != cluster.DEVICE:
+        for rows in spans:
+            yield rows, _link(store, index, rows, settings.k, settings.device)
+        return
+    folder = Path(settings.out) / "search"
+    if index:
+        ivf.save(index, folder)
+    items = ((settings.store, folder if index else None, rows, settings.k) for rows in spans)
+    yield from zip(spans, cluster.ordered(_link_remotely, items), strict=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _link(
+    store: FeatureStore, index: ivf.Index | None, rows: slice, k: int, device: str
+) -> lists.Lists:
+    numbers = np.arange(rows.start, rows.stop)
+    queries = store.gather(numbers)
+    if index:
+        return _others(index.search(store, queries, k + 1), numbers)
+    return _others(exact.search(store, queries, k + 1, device=device), numbers)
+
+
+def _link_remotely(store: str, index: Path | None, rows: slice, k: int) -> lists.Lists:
+    return _link(FeatureStore(Path(store)), ivf.load(index) if index else None, rows, k, "auto")
 
 
 def _others(found: lists.Lists, rows: np.ndarray) -> lists.Lists:

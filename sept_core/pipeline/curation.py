@@ -40,6 +40,9 @@ class Request:
     """A named group of images (see `groups`) that narrows the pool; empty for all of it."""
     decisions: bool = True
     """False leaves out what reviewers decided: to measure what their work is worth."""
+    device: str = "auto"
+    """What compares features: "auto" takes a GPU if there is one, "ray" a cluster. It never
+    changes the result, and is not remembered."""
 
 
 def select(project: Project, request: Request) -> dict[str, Any]:
@@ -261,6 +264,7 @@ def _evidence(
         index=ivf.load(paths.index(encoder_id, "index")) if indexed else None,
         neighbour_graph=lambda: graph.load(paths.index(encoder_id, "graph")),
         seed=request.settings.seed,
+        device=request.device,
     )
 
 

@@ -34,6 +34,7 @@ class PoolEvidence:
         index: an approximate index of the pool; None searches exactly.
         neighbour_graph: gives the pool's own neighbour graph, for local scaling.
         seed: of every sample drawn here.
+        device: what compares features; never changes the result.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class PoolEvidence:
         index: ivf.Index | None,
         neighbour_graph: Callable[[], graph.Graph],
         seed: int,
+        device: str,
     ) -> None:
+        self._device = device
         self._pool = pool
         self._labels = labels
         self._index = index
@@ -91,6 +94,7 @@ class PoolEvidence:
                 k,
                 allowed=self.inside,
                 index=self._index,
+                device=self._device,
             )
         if known.uids.shape[1] <= k:
             return known
@@ -107,7 +111,7 @@ class PoolEvidence:
     def scores(self, name: str) -> np.ndarray:
         """(n,) float64 over `pool_uids`."""
         function = {"classifier": scoring.classifier, "hub-corrected": scoring.hub_corrected}[name]
-        scores = function(self._pool, self.target_vectors, self._background)
+        scores = function(self._pool, self.target_vectors, self._background, device=self._device)
         return scores.values[self.inside]
 
     @cached_property
@@ -117,7 +121,9 @@ class PoolEvidence:
     @cached_property
     def _clusters(self) -> contract.Clusters:
         count = max(2, min(MAX_CLUSTERS, math.isqrt(len(self._pool))))
-        found = scoring.kmeans(self._pool, min(count, len(self._pool)), self._seed)
+        found = scoring.kmeans(
+            self._pool, min(count, len(self._pool)), self._seed, device=self._device
+        )
         own, _ = scoring.nearest_centroid(found.centroids, self.target_vectors)
         _, similarity = self.nearest_targets(self.pool_uids)
         return contract.Clusters(

@@ -41,14 +41,17 @@ STEPS = (
 )
 
 
-def next_job(project: Project, encoder_id: str) -> JobFolder | None:
+def next_job(project: Project, encoder_id: str, device: str = "auto") -> JobFolder | None:
     """Launch the first step that is missing or older than the features; None when ready."""
     store = features.FeatureStore(project.paths.pool_features(encoder_id))
     steps = (INDEX, *STEPS) if len(store) > EXACT_LIMIT else STEPS
     for step in steps:
         if not is_fresh(project, encoder_id, step.kind, store):
             return jobs.launch(
-                project.paths, step.kind, _settings(project, encoder_id, step.kind), step.title
+                project.paths,
+                step.kind,
+                _settings(project, encoder_id, step.kind, device),
+                step.title,
             )
     return None
 
@@ -59,12 +62,14 @@ def is_fresh(project: Project, encoder_id: str, kind: str, store: features.Featu
     return header.exists() and files.read_json(header)["content_id"] == store.content_id()
 
 
-def _settings(project: Project, encoder_id: str, kind: str) -> dict[str, Any]:
+def _settings(project: Project, encoder_id: str, kind: str, device: str) -> dict[str, Any]:
     """The settings that the worker of a step reads (its module's `Settings`)."""
     paths = project.paths
     out = paths.index(encoder_id, kind)
     common = {"store": str(paths.pool_features(encoder_id)), "out": str(out)}
-    if kind in ("graph", "index"):
+    if kind == "graph":
+        return common | {"device": device}
+    if kind == "index":
         return common
     common |= {"graph": str(paths.index(encoder_id, "graph"))}
     if kind == "calibrate":

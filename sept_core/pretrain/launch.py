@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sept_core import errors, files, jobfolder
+from sept_core import cluster, errors, files, jobfolder
 
 MEMBERS = "members"
 """A job folder inside the run folder, in which launcher and members tell each other things."""
@@ -250,7 +250,7 @@ class Slurm:
     """A Slurm job, through submitit; it goes on when its launcher dies, and is found again."""
 
     def __init__(self, chosen: Launch, members: jobfolder.JobFolder) -> None:
-        self._submitit = _imported("submitit", "Slurm", "slurm")
+        self._submitit = cluster.imported("submitit", "Slurm", "slurm")
         self._chosen, self._folder = chosen, members.path
         self._job: Any = None
 
@@ -311,8 +311,6 @@ class Ray:
     """Workers of a Ray cluster, through Ray Train; lost ones are started again."""
 
     def __init__(self, chosen: Launch, members: jobfolder.JobFolder) -> None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported anywhere
-        self._ray = _imported("ray", "Ray", "ray")
         self._chosen, self._folder = chosen, members.path
         self._thread: threading.Thread | None = None
         self._problem = ""
@@ -330,8 +328,8 @@ class Ray:
 
         options = dict(self._chosen.options)
         try:
-            self._connect(options.pop("address", None))
-            gpu = bool(options.pop("gpu", "GPU" in self._ray.cluster_resources()))
+            ray = cluster.connect(options.pop("address", None))
+            gpu = bool(options.pop("gpu", "GPU" in ray.cluster_resources()))
             trainer = TorchTrainer(
                 member.ray_loop,
                 train_loop_config={"folder": str(self._folder)},
@@ -348,15 +346,6 @@ class Ray:
         except Exception as problem:  # a thread's border: it must not die without a word
             self._problem = f"{type(problem).__name__}: {problem}"
 
-    def _connect(self, address: str | None) -> None:
-        """Join the cluster at `address` or RAY_ADDRESS, or make one of this machine."""
-        package = str(Path(__file__).parents[2])
-        given = address or os.environ.get("RAY_ADDRESS")
-        here = {} if given else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-        self._ray.init(
-            given, runtime_env={"env_vars": {"PYTHONPATH": package}}, log_to_driver=True, **here
-        )
-
     def attach(self) -> bool:
         """Never: Ray ends a driver's workers with the driver."""
         return False
@@ -367,22 +356,11 @@ class Ray:
 
     def stop(self) -> None:
         """See `Target`."""
-        self._ray.shutdown()
+        cluster.connect().shutdown()
 
     def told(self) -> str:
         """See `Target`."""
         return self._problem or "Ray Train says nothing"
-
-
-def _imported(module: str, what: str, extra: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError:
-        raise errors.InputError(
-            f"{what} needs the package {module}; install it with: pip install 'sept[{extra}]'."
-        ) from None
 
 
 TARGETS: dict[str, Any] = {"here": Torchrun, "slurm": Slurm, "ray": Ray}
