@@ -6,7 +6,8 @@
 
 Trains `resnet10-narrow` on the whole pool at 32 px with each method's defaults and prints a row:
 the score of the random weights (step 0), then of the network so far, `encoders.knn_accuracy` over
-the features of all images at 48 px. Labels are read here, for scoring only. OUT.json keeps the
+the features of all images at 48 px, reduced as the bundled encoder does it (192 principal
+directions, damped). Labels are read here, for scoring only. OUT.json keeps the
 curves; a method that is in it is not run again. `--published` is lightly's CIFAR-10 benchmark
 setting (ResNet-18 with the small stem, SimCLR, batch 128, SGD 0.06, temperature 0.5) on the
 target's 2,000 training images, scored on its 1,000 test images.
@@ -28,7 +29,7 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks import encoders
-from sept_core.encoders import backbones
+from sept_core.encoders import backbones, bundled
 from sept_core.pretrain import augment, data, loop, meter, state
 from sept_core.pretrain import settings as pretrain
 from sept_core.pretrain.settings import PretrainSettings
@@ -72,7 +73,7 @@ def wanted(options: argparse.Namespace) -> Iterator[tuple[str, Task]]:
     for method in options.methods:
         settings = pretrain.choose(method, "resnet10-narrow", len(pixels), changes, image_side=64)
         score = lambda network, side=settings.embed_size: encoders.knn_accuracy(  # noqa: E731
-            features(network, pixels, side), labels
+            reduced(features(network, pixels, side)), labels
         )
         yield method, (pixels, settings, score)
 
@@ -137,6 +138,12 @@ def features(network: nn.Module, pixels: np.ndarray, side: int) -> torch.Tensor:
     parts = torch.from_numpy(pixels).permute(0, 3, 1, 2).split(256)
     rows = torch.cat([network(augment.plain(part, side)) for part in parts])
     return functional.normalize(rows.float())
+
+
+def reduced(rows: torch.Tensor) -> torch.Tensor:
+    """The rows as the bundled encoder uses them: principal directions, damped."""
+    known = bundled.principal(rows)
+    return functional.normalize((rows - known["mean"]) @ known["projection"])
 
 
 def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:

@@ -19,9 +19,8 @@ from sept_core.index import exact, graph, sharded
 
 def main(folder: Path) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    nodes = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
-    )
+    head = {"num_cpus": 1, "include_dashboard": False}
+    nodes = Cluster(initialize_head=True, head_node_args=head)
     second = nodes.add_node(num_cpus=1)
     package = str(Path(features.__file__).parents[1])
     os.environ["RAY_ADDRESS"] = nodes.address
@@ -31,7 +30,7 @@ def main(folder: Path) -> None:
     result = worker.main(job)
     found = _walk(Path(job.settings()["features_root"]) / result["encoder_id"] / "pool", folder)
     np.savez(folder / "found.npz", **found)
-    files.write_json(folder / "nodes.json", {"alive": sum(n["Alive"] for n in ray.nodes())})
+    files.write_json(folder / "nodes.json", {"lost": not second.any_processes_alive()})
     ray.shutdown()
     nodes.shutdown()
 
