@@ -200,7 +200,7 @@ def test_embedding_and_a_trial_are_launched(
     open_app: Callable[..., AppTest], project: Path, launched: list[str]
 ) -> None:
     app = open_app(project, POOL)
-    assert "Kind: **hand-made**" in texts(app.markdown)
+    assert "Kind: **self-supervised**" in texts(app.markdown)
     assert "Speed here: **not measured yet**" in texts(app.markdown)
     press(app, "Measure its speed")
     assert launched == ["speed"]

@@ -129,7 +129,7 @@ def test_a_run_whose_jobs_are_gone_is_lost_unless_it_finished(trained: Path) -> 
         shutil.rmtree(folder)
     (run,) = runs.every(paths)
     assert (run.state, run.job) == ("done", None)
-    (paths.run(RUN) / runs.HEADER).unlink()
+    (paths.run(RUN) / files.RUN_HEADER).unlink()
     assert runs.find(paths, RUN).state == "lost"
     with pytest.raises(errors.NotFoundError, match="none yet"):
         runs.finished(paths, RUN)
