@@ -33,11 +33,12 @@ def imported(module: str, what: str, extra: str) -> Any:
         ) from None
 
 
-def connect(address: str | None = None) -> Any:
+def connect(address: str | None = None, *, logs: bool = False) -> Any:
     """Join a cluster, once a process; the module `ray` comes back.
 
     Args:
         address: of the cluster; None takes RAY_ADDRESS.
+        logs: whether what its workers print is printed here.
 
     Raises:
         InputError: Ray is not installed.
@@ -52,7 +53,7 @@ def connect(address: str | None = None) -> Any:
     package = str(Path(__file__).parents[1])
     try:
         ray.init(
-            given, runtime_env={"env_vars": {"PYTHONPATH": package}}, log_to_driver=False, **here
+            given, runtime_env={"env_vars": {"PYTHONPATH": package}}, log_to_driver=logs, **here
         )
     except ConnectionError as problem:
         raise errors.JobError(f"There is no Ray cluster at {given}: {problem}") from None

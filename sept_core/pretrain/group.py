@@ -7,13 +7,15 @@ In: the environment that torchrun, Slurm or Ray has made (RANK, WORLD_SIZE, MAST
 import contextlib
 import datetime
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from sept_core import errors, jobfolder
 
 BACKEND = "cpu:gloo,cuda:nccl"
 """Tensors on GPUs meet over NCCL, the wish to stop over gloo."""
@@ -42,10 +44,20 @@ class Group:
         places = torch.arange(batch_size).view(accumulate, self.size, -1)
         return places[:, self.rank].reshape(-1)
 
-    def wait(self) -> None:
-        """Go on when all have come here."""
-        if self.size > 1:
-            dist.barrier()
+    def first(self, work: Callable[[], object]) -> None:
+        """Let the leader do something that the others wait for; its failure ends them all.
+
+        Raises:
+            SeptError, Cancelled: what the work raises; the others are cancelled.
+        """
+        problem: Exception | None = None
+        if self.leads:
+            try:
+                work()
+            except (errors.SeptError, jobfolder.Cancelled) as raised:
+                problem = raised
+        if self.any(problem is not None):
+            raise problem or jobfolder.Cancelled
 
     def any(self, wish: bool) -> bool:
         """Whether one of them wishes it; all get the same answer."""

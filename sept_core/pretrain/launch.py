@@ -218,8 +218,9 @@ class Torchrun:
 
     def start(self) -> None:
         """See `Target`."""
-        cores = len(os.sched_getaffinity(0))
-        threads = str(max(1, cores // self._chosen.processes))
+        import joblib  # which knows what containers allow
+
+        threads = str(max(1, joblib.cpu_count() // self._chosen.processes))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "torch.distributed.run", "--standalone",
              "--local-addr", "127.0.0.1", "--nproc-per-node", str(self._chosen.processes),
@@ -328,12 +329,15 @@ class Ray:
 
         options = dict(self._chosen.options)
         try:
-            ray = cluster.connect(options.pop("address", None))
+            ray = cluster.connect(options.pop("address", None), logs=True)
             gpu = bool(options.pop("gpu", "GPU" in ray.cluster_resources()))
             trainer = TorchTrainer(
                 member.ray_loop,
                 train_loop_config={"folder": str(self._folder)},
-                torch_config=TorchConfig(backend=group.BACKEND if gpu else "gloo"),
+                torch_config=TorchConfig(
+                    backend=group.BACKEND if gpu else "gloo",
+                    timeout_s=int(group.PATIENCE.total_seconds()),
+                ),
                 scaling_config=train.ScalingConfig(
                     num_workers=self._chosen.members, use_gpu=gpu
                 ),

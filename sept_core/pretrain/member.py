@@ -12,7 +12,6 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,22 +37,19 @@ def main(folder: Path) -> int:
         try:
             worker.main(members, own)
         except jobfolder.Cancelled:
-            members.update_status(state="cancelled")
+            if own.leads:
+                members.update_status(state="cancelled")
             return CANCELLED
         except errors.SeptError as problem:
-            members.update_status(state="failed", reason=str(problem))
+            if own.leads:
+                members.update_status(state="failed", reason=str(problem))
             return FAILED
     return 0
 
 
-@contextlib.contextmanager
-def _only_writer(members: Members, own: group.Group) -> Iterator[None]:
-    lock = (
-        jobfolder.locked(members.path / launch.WORKING) if own.leads else contextlib.nullcontext()
-    )
-    with lock:
-        own.wait()
-        yield
+def _only_writer(members: Members, own: group.Group) -> contextlib.AbstractContextManager[None]:
+    lock = members.path / launch.WORKING
+    return jobfolder.locked(lock) if own.leads else contextlib.nullcontext()
 
 
 class SlurmTask:

@@ -48,9 +48,7 @@ def main(job: jobfolder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
     subset = manifest.read(Path(asked["manifest"]))
     pretrain_settings.validate(settings, len(subset), group.size)
     backbone, _ = build_backbone(settings), registry.find(settings.method)
-    if group.leads:
-        _claim(folder, settings, subset.content_hash)
-    group.wait()
+    group.first(lambda: _claim(folder, settings, subset.content_hash))
     if (folder / files.RUN_HEADER).exists():
         finished: dict[str, Any] = files.read_json(folder / files.RUN_HEADER)
         return finished
@@ -59,18 +57,16 @@ def main(job: jobfolder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
         target = probe.load(Path(probe_worklist), settings.embed_size, settings.seed)
     roots = {name: Path(root) for name, root in asked["roots"].items()}
     with manifest.ImageReader(subset, roots) as reader:
-        if group.leads:
-            images = _load_images(subset, reader, folder, settings, job)
-        group.wait()  # the others find the images decoded
-        if not group.leads:
-            images = _load_images(subset, reader, folder, settings, job)
+        found: list[data.ImageSet] = []
+        group.first(lambda: found.append(_load_images(subset, reader, folder, settings, job)))
+        # the others find them decoded
+        images = found[0] if found else _load_images(subset, reader, folder, settings, job)
         if not (folder / loop.CHECKPOINT).exists():  # a resumed run has its own weights
             initial.start_from(backbone, settings, folder.parents[1] / "encoders")
         trained = loop.train(folder, images, len(subset), backbone, settings, job, target, group)
     cost = flops.per_image(build_backbone(settings), settings)  # by all: losses gather
-    if group.leads:
-        _leave(folder, trained, settings, subset, {"processes": group.size, "image_flops": cost})
-    group.wait()
+    known = {"processes": group.size, "image_flops": cost}
+    group.first(lambda: _leave(folder, trained, settings, subset, known))
     header: dict[str, Any] = files.read_json(folder / files.RUN_HEADER)
     return header
 
