@@ -86,6 +86,16 @@ def test_why_members_failed_is_the_jobs_reason(tmp_path: Path, pool: Path) -> No
         launch.main(_job(tmp_path, pool, TWO, batch_size=3, queue=3))
 
 
+def test_a_failure_of_the_first_member_ends_the_others(tmp_path: Path, pool: Path) -> None:
+    """It alone claims the folder; the others wait for it."""
+    job = _job(tmp_path, pool, TWO)
+    (tmp_path / "run").mkdir()
+    asked = job.settings()["pretrain"] | {"seed": 5}
+    files.write_json(tmp_path / "run" / "settings.json", {"pretrain": asked, "manifest": "none"})
+    with pytest.raises(errors.JobError, match="holds a run with another seed"):
+        launch.main(job)
+
+
 def test_slurm_tasks_train_together(tmp_path: Path, pool: Path, whole: jobfolder.JobFolder) -> None:
     """submitit's own stand-in for Slurm: processes on this machine, started by its code."""
     options = {"cluster": "local", "gpus_per_node": 0}
