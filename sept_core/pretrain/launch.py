@@ -47,7 +47,7 @@ class Launch:
     nodes: int = 1
     options: dict[str, Any] = field(default_factory=dict)
     """For Slurm what submitit's AutoExecutor takes (slurm_partition, timeout_min, gpus_per_node,
-    …), for Ray `address` and `gpu` (0 for CPUs)."""
+    …), for Ray `address`, `gpu` (0 for CPUs) and `retries`."""
 
     @property
     def members(self) -> int:
@@ -266,9 +266,9 @@ class Slurm:
 
         options = {"gpus_per_node": self._chosen.processes, "timeout_min": 24 * 60}
         options |= self._chosen.options
-        cluster = options.pop("cluster", "slurm")
+        manager = options.pop("cluster", "slurm")
         try:
-            executor = self._submitit.AutoExecutor(self._logs(), cluster=cluster)
+            executor = self._submitit.AutoExecutor(self._logs(), cluster=manager)
             executor.update_parameters(
                 name="sept-pretrain", nodes=self._chosen.nodes,
                 tasks_per_node=self._chosen.processes, **options,
@@ -278,7 +278,7 @@ class Slurm:
             raise errors.InputError(f"Slurm options cannot be used: {problem}") from None
         except (RuntimeError, OSError, self._submitit.core.utils.FailedJobError) as problem:
             raise errors.JobError(f"Slurm did not take the job: {problem}") from None
-        known = {"job": self._job.job_id, "cluster": cluster, "tasks": self._chosen.members}
+        known = {"job": self._job.job_id, "cluster": manager, "tasks": self._chosen.members}
         files.write_json(self._folder / "slurm.json", known)
 
     def attach(self) -> bool:

@@ -95,6 +95,12 @@ def train(
     run.method.train()
     job.new_phase()
     with _stop_requests() as stop:
+
+        def tell() -> None:
+            if stop.is_set():
+                raise jobfolder.Cancelled
+            job.progress(run.step, total, "steps")
+
         try:
             while run.step < total:
                 report.clock.start(run.step)
@@ -109,10 +115,7 @@ def train(
                     if _due(run.step, settings.checkpoint_every, total):
                         report.book_time(run)
                         states.save(folder / CHECKPOINT, run)
-                if group.any(stop.is_set() or job.cancel_requested()):
-                    raise jobfolder.Cancelled
-                if group.leads:
-                    job.progress(run.step, total, "steps")
+                group.first(tell)
         except jobfolder.Cancelled:
             if group.leads:
                 report.book_time(run)
