@@ -85,8 +85,7 @@ def validate(chosen: Launch) -> None:
         raise errors.InputError("A run needs one process and one node at least.")
     if chosen.on == "here" and chosen.nodes > 1:
         raise errors.InputError(
-            "This machine is one node; take Slurm or Ray for more, or torchrun by hand "
-            "(docs/clusters.md)."
+            "This machine is one node; take Slurm or Ray for more (docs/clusters.md)."
         )
     if chosen.on == "here" and chosen.options:
         raise errors.InputError(

@@ -2,10 +2,7 @@
 
 In: the members' folder, a job folder inside the run folder (see `launch`), and the environment of
 torchrun, Slurm or Ray. Out: the run folder of `worker`; in the members' folder how far they are
-and, where it ended early, why. On several machines by hand, with the run folder on a file system
-that all of them share:
-
-    torchrun --nnodes 2 --nproc-per-node 8 … -m sept_core.pretrain.member RUN/members
+and, where it ended early, why.
 """
 
 import contextlib
