@@ -1,13 +1,15 @@
-"""The approximate index for pools too large to scan: FAISS IVF, re-ranked exactly.
+"""The approximate index for pools too large to scan: FAISS IVF over product codes, re-ranked.
 
 A worker (`python -m sept_core.index.ivf JOB_FOLDER`) and what reads its result.
-In: a feature store. Out: `index.faiss` (inverted lists of 8-bit codes, memory-mapped at use)
-and, written last, `header.json` with the store it belongs to, the tuned `nprobe` and the
-recall measured against exact search. Its candidates are re-ranked with the stored vectors,
-so that similarities are the canonical ones and only completeness is approximate.
+In: a feature store. Out: `index.faiss` and, written last, `header.json` with the store it belongs
+to, the tuned settings and the recall measured against exact search. Candidates go through three
+stages: 4-bit codes of the principal directions, in the inverted lists that are visited (Jégou et
+al. 2011; fast scan: André et al. 2015); 8-bit codes of all numbers, mapped from the file; and the
+stored vectors, so that similarities are the canonical ones and only completeness is approximate.
 """
 
-from collections.abc import Callable
+import bisect
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,39 +21,59 @@ from sept_core import errors, files, jobfolder
 from sept_core.features import FeatureStore
 from sept_core.index import blocks, cosine, exact, lists
 
-FORMAT = 1
+untyped: Any = faiss  # its stubs know the plainest calls only
+
+FORMAT = 2
 SAMPLED_QUERIES = 200
-"""Queries that tune `nprobe`, and as many others that measure the recall."""
+"""Queries that tune the index, and as many others that measure the recall."""
 
 TRAINING_POINTS = 64
 """Sampled vectors per inverted list; FAISS asks for at least 39."""
+ITERATIONS = 10
+"""Of k-means: more do not raise the recall."""
 
-QUERY_ROWS = 256
-"""Queries searched and re-ranked at once."""
+CODED_SHARE = 0.75
+"""Share of the squared length that the coded directions hold, if the memory allows it."""
+LEAST_CODED = 16
+FEW = 1000
+"""Vectors that are not worth coding, nor enough to learn codes from."""
+
+FIRST_REACH = 12
+"""Coded candidates for each neighbour wanted; doubled where the codes lose too many."""
+
+RERANKED = 2**16
+"""Vectors fetched at once for their exact cosines."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """What the index job reads.
 
-    `store` and `out` are folders. `queries` is the feature store of a target set to tune and
-    measure on; None takes pool images, each left out of the pool. `nlist` None means 4·√N.
+    `store` and `out` are folders. `queries` are feature stores of target sets to tune and measure
+    on, which are harder to find neighbours for than pool images; where they hold no vectors, pool
+    images are taken, each left out of the pool. `nlist` None means 4·√N. `memory` is what the
+    inverted lists may take of it at use, in MiB.
     """
 
     store: str
     out: str
-    queries: str | None = None
+    queries: Sequence[str] = ()
     nlist: int | None = None
     target_recall: float = 0.98
     k: int = 50
+    memory: int = 1024
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Index:
-    """An IVF over one store; `header` holds `nprobe`, `recall`, `k`, `encoder_id`, `content_id`."""
+    """An IVF over one store.
 
-    inverted: Any
+    `header` holds `nprobe` (lists visited), `reach` (coded candidates for each one wanted),
+    `recall`, `k`, `encoder_id`, `content_id`, `bytes` (of the inverted lists).
+    """
+
+    codes: Any
     header: dict[str, Any]
 
     @property
@@ -71,7 +93,8 @@ class Index:
             IntegrityError: the index was made for other vectors.
         """
         self._check(store)
-        return _search(self.inverted, store, queries, k, allowed, int(self.header["nprobe"]))
+        effort = _Effort(int(self.header["nprobe"]), int(self.header["reach"]))
+        return _search(self.codes, store, queries, k, allowed, effort)
 
     def _check(self, store: FeatureStore) -> None:
         if self.header["content_id"] != store.content_id():
@@ -82,7 +105,7 @@ class Index:
 
 
 def load(folder: Path) -> Index:
-    """Open an index; its codes stay on disk.
+    """Open an index; its 8-bit codes stay on disk.
 
     Raises:
         NotFoundError: there is none, or it was not finished.
@@ -93,122 +116,195 @@ def load(folder: Path) -> Index:
         raise errors.IntegrityError(
             f"{folder} has index format {header['format']}; build it again."
         )
-    return Index(faiss.read_index(str(folder / "index.faiss"), faiss.IO_FLAG_MMAP), header)
+    codes = faiss.read_index(str(folder / "index.faiss"), faiss.IO_FLAG_MMAP_IFC)
+    return Index(codes, header)
 
 
 def build(store: FeatureStore, settings: Settings, progress: Callable[[int], None]) -> Index:
-    """Train on a hashed sample, add every vector, tune `nprobe`, measure the recall.
+    """Train on a hashed sample, add every vector, tune the effort, measure the recall.
 
-    Needs memory for one byte per number stored, plus 8 bytes an image.
+    Needs memory for the inverted lists and one byte for each number stored.
 
     Raises:
-        InputError: the store is empty.
+        InputError: the store is empty, or the memory is too small for its lists.
     """
     if not len(store):
         raise errors.InputError(f"{store.folder} holds no features to index; run embed first.")
     nlist = settings.nlist or max(1, round(4 * len(store) ** 0.5))
     nlist = min(nlist, max(1, len(store) // TRAINING_POINTS))
-    inverted = faiss.index_factory(store.dim, f"IVF{nlist},SQ8", faiss.METRIC_INNER_PRODUCT)
-    sample = files.hashed_order(settings.seed, store.uids)[: TRAINING_POINTS * nlist]
-    inverted.train(store.gather(np.sort(sample)).astype(np.float32))
+    sample = files.hashed_order(settings.seed, store.uids)[: max(TRAINING_POINTS * nlist, FEW)]
+    codes = _trained(store.gather(np.sort(sample)).astype(np.float32), len(store), nlist, settings)
     for block in blocks.stream(store, block_rows=blocks.default_rows(store.dim) // 4):
-        inverted.add(block.vectors.astype(np.float32))  # FAISS numbers them by row
+        codes.add(block.vectors.astype(np.float32))  # FAISS numbers them by row
         progress(int(block.rows[-1]) + 1)
-    nprobe, recall, measured = _tune(inverted, store, settings)
+    effort, recall, measured = _tune(codes, nlist, store, settings)
     header = {
         "format": FORMAT,
         "encoder_id": store.encoder_id,
         "content_id": store.content_id(),
         "vectors": len(store),
+        "bytes": len(store) * _bytes_each(_coarse(codes).code_size),
         "nlist": nlist,
-        "nprobe": nprobe,
+        **asdict(effort),
         "recall": round(recall, 4),
         "recall_queries": measured,
         "k": settings.k,
         "target_recall": settings.target_recall,
         "seed": settings.seed,
     }
-    return Index(inverted, header)
+    return Index(codes, header)
+
+
+def _trained(sample: np.ndarray, vectors: int, nlist: int, settings: Settings) -> Any:
+    """The three stages but for the last, without vectors yet."""
+    dim = sample.shape[1]
+    coded = _coded_directions(sample, vectors, settings)
+    turn = faiss.LinearTransform(dim, len(coded), False)
+    faiss.copy_array_to_vector(np.ascontiguousarray(coded).ravel(), turn.A)
+    turn.is_trained = True
+    kind = "Flat" if vectors < FEW else f"PQ{len(coded)}x4fs"
+    inverted = untyped.index_factory(len(coded), f"IVF{nlist},{kind}", faiss.METRIC_INNER_PRODUCT)
+    inverted.cp.niter, inverted.by_residual = ITERATIONS, False
+    inverted.train(np.ascontiguousarray(sample @ coded.T))
+    eight_bits = faiss.IndexScalarQuantizer(
+        dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+    )
+    eight_bits.train(sample)
+    return faiss.IndexRefine(faiss.IndexPreTransform(turn, inverted), eight_bits)
+
+
+def _coded_directions(sample: np.ndarray, vectors: int, settings: Settings) -> np.ndarray:
+    """(n, D) principal directions, of the uncentred vectors: products are what is to be kept."""
+    values, directions = np.linalg.eigh(sample.T @ sample)
+    share = np.cumsum(values[::-1]) / values.sum()
+    wanted = int(np.searchsorted(share, CODED_SHARE)) + 1
+    affordable = int(2 * (settings.memory * 2**20 / vectors - _bytes_each(0)))
+    least = min(LEAST_CODED, len(values))
+    if affordable < least:
+        needed = vectors * _bytes_each(least // 2) / 2**20
+        raise errors.InputError(
+            f"An index of {vectors:,} images takes {needed:,.0f} MiB at least, "
+            f"not {settings.memory}; allow it more memory."
+        )
+    count = min(max(wanted + wanted % 2, least), affordable, len(values))
+    return np.ascontiguousarray(directions[:, ::-1][:, :count].T)
+
+
+def _bytes_each(code: int) -> int:
+    """Of an image in the inverted lists: its code and its row."""
+    return code + 8
+
+
+def _coarse(codes: Any) -> Any:
+    """The inverted file inside."""
+    return faiss.extract_index_ivf(codes.base_index)
 
 
 def save(index: Index, folder: Path) -> None:
     """Write the index, its header last."""
     with files.write_then_rename(folder / "index.faiss") as temporary:
-        faiss.write_index(index.inverted, str(temporary))
+        faiss.write_index(index.codes, str(temporary))
     files.write_json(folder / "header.json", index.header)
 
 
-def _tune(inverted: Any, store: FeatureStore, settings: Settings) -> tuple[int, float, int]:
-    """The least `nprobe` (doubling) with the recall wanted, its recall on other queries, how many.
+@dataclass(frozen=True)
+class _Effort:
+    """What a search costs and finds."""
 
-    Tuning and measuring on the same queries would flatter the index.
+    nprobe: int
+    reach: int
+
+
+def _tune(
+    codes: Any, nlist: int, store: FeatureStore, settings: Settings
+) -> tuple[_Effort, float, int]:
+    """The least effort with the recall wanted, its recall on other queries, how many.
+
+    Codes may lose half of what may be lost, lists that are not visited the rest. Tuning and
+    measuring on the same queries would flatter the index.
     """
     queries, allowed = _sampled_queries(store, settings)
     truth = exact.search(store, queries, settings.k, allowed=allowed)
 
-    def recall(part: slice, nprobe: int) -> float:
-        found = _search(inverted, store, queries[part], settings.k, allowed, nprobe)
+    def recall(part: slice, effort: _Effort) -> float:
+        found = _search(codes, store, queries[part], settings.k, allowed, effort)
         return lists.recall(found, truth.part(part))
 
     tuning, measuring = slice(0, None, 2), slice(min(1, len(queries) - 1), None, 2)
-    nprobe = 1
-    while nprobe < inverted.nlist and recall(tuning, nprobe) < settings.target_recall:
-        nprobe = min(2 * nprobe, inverted.nlist)
-    return nprobe, recall(measuring, nprobe), len(queries[measuring])
+    reach = FIRST_REACH
+    while (
+        reach * settings.k < len(store)
+        and recall(tuning, _Effort(nlist, reach)) < (1 + settings.target_recall) / 2
+    ):
+        reach *= 2
+    nprobe = 1 + bisect.bisect_left(
+        range(1, nlist),
+        settings.target_recall,
+        key=lambda nprobe: recall(tuning, _Effort(nprobe, reach)),
+    )
+    effort = _Effort(nprobe, reach)
+    return effort, recall(measuring, effort), len(queries[measuring])
 
 
 def _sampled_queries(
     store: FeatureStore, settings: Settings
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Hash-sampled queries, and the mask of pool rows that they may find."""
-    source = FeatureStore(Path(settings.queries)) if settings.queries else store
-    rows = files.hashed_order(settings.seed + 1, source.uids)[: 2 * SAMPLED_QUERIES]
-    if not len(rows):
-        raise errors.InputError(f"{source.folder} holds no features to measure the index with.")
-    if source is not store:
-        return source.gather(rows), None
+    targets = [FeatureStore(Path(folder)) for folder in settings.queries]
+    if targets := [target for target in targets if len(target)]:
+        uids = np.concatenate([target.uids for target in targets])
+        rows = files.hashed_order(settings.seed + 1, uids)[: 2 * SAMPLED_QUERIES]
+        return np.concatenate([t.gather(np.arange(len(t))) for t in targets])[rows], None
+    rows = files.hashed_order(settings.seed + 1, store.uids)[: 2 * SAMPLED_QUERIES]
     allowed = np.ones(len(store), bool)
     allowed[rows] = len(store) <= len(rows)  # a tiny pool is asked about itself
-    return source.gather(rows), allowed
+    return store.gather(rows), allowed
 
 
 def _search(
-    inverted: Any,
+    codes: Any,
     store: FeatureStore,
     queries: np.ndarray,
     k: int,
     allowed: np.ndarray | None,
-    nprobe: int,
+    effort: _Effort,
 ) -> lists.Lists:
-    """Canonical lists from the candidates of `nprobe` inverted lists a query."""
+    """Canonical lists from the candidates that some effort finds; more of it for short lists."""
     stored = cosine.as_stored(queries)
     best = lists.Best(len(stored), k)
     most = len(store) if allowed is None else int(allowed.sum())
+    nlist = _coarse(codes).nlist
     pending = np.arange(len(stored))
     while len(pending):
-        for low in range(0, len(pending), QUERY_ROWS):
-            part = pending[low : low + QUERY_ROWS]
-            found = _candidates(inverted, stored[part], k, allowed, nprobe)
+        together = max(1, RERANKED // (k + exact.SLACK))
+        for low in range(0, len(pending), together):
+            part = pending[low : low + together]
+            found = _candidates(codes, stored[part], k, allowed, effort)
             _rerank(store, stored, part, found, best)
         short = best.counts()[pending] < min(k, most)
-        pending = pending[short] if nprobe < inverted.nlist else pending[:0]
+        pending = pending[short] if effort.nprobe < nlist else pending[:0]
         best.forget(pending)
-        nprobe = min(2 * nprobe, inverted.nlist)
+        effort = _Effort(min(2 * effort.nprobe, nlist), effort.reach)
     return best.lists()
 
 
 def _candidates(
-    inverted: Any, queries: np.ndarray, k: int, allowed: np.ndarray | None, nprobe: int
+    codes: Any, queries: np.ndarray, k: int, allowed: np.ndarray | None, effort: _Effort
 ) -> np.ndarray:
-    """(t, 2k + slack) rows by coded score, −1 unused: codes misplace near neighbours a little."""
-    options: dict[str, Any] = {"nprobe": nprobe}
+    """(t, k + slack) rows by 8-bit score, −1 unused: such scores misplace hardly any."""
+    count = min(k + exact.SLACK, codes.ntotal)
+    visited: dict[str, Any] = {"nprobe": effort.nprobe}
     if allowed is not None:
-        selector: Any = faiss.IDSelectorBitmap  # its stub lacks the form that takes an array
-        options["sel"] = selector(np.packbits(allowed, bitorder="little"))
-    _, rows = inverted.search(
+        visited["sel"] = untyped.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+    inverted = untyped.SearchParametersIVF(**visited)
+    turned = untyped.SearchParametersPreTransform(index_params=inverted)
+    reach = min(max(effort.reach * k, count), codes.ntotal)
+    _, rows = codes.search(
         queries.astype(np.float32),
-        min(2 * k + exact.SLACK, inverted.ntotal),
-        params=faiss.SearchParametersIVF(**options),
+        count,
+        params=untyped.IndexRefineSearchParameters(
+            k_factor=reach / count, base_index_params=turned
+        ),
     )
     return np.asarray(rows)
 

@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 from sept_core import errors, features, files, jobs
 from sept_core import sources as readers
 from sept_core.catalogue import images, sources
+from sept_core.index import graph, ivf
 from sept_core.jobfolder import JobFolder
 from sept_core.pipeline.projects import Project
 
+FORMATS = {"index": ivf.FORMAT, "graph": graph.FORMAT, "calibrate": 1, "duplicates": 1}
 CALIBRATION_SAMPLE = 400
 HASH_BITS = 4
 """Perceptual hashes this near are candidates for being copies."""
@@ -57,9 +59,13 @@ def next_job(project: Project, encoder_id: str, device: str = "auto") -> JobFold
 
 
 def is_fresh(project: Project, encoder_id: str, kind: str, store: features.FeatureStore) -> bool:
-    """Whether an artefact is there and was made from these very features."""
-    header = project.paths.index(encoder_id, kind) / "header.json"
-    return header.exists() and files.read_json(header)["content_id"] == store.content_id()
+    """Whether an artefact is there, readable by this version, and made from these very features."""
+    path = project.paths.index(encoder_id, kind) / "header.json"
+    if not path.exists():
+        return False
+    header = files.read_json(path)
+    same: bool = header["content_id"] == store.content_id() and header["format"] == FORMATS[kind]
+    return same
 
 
 def _settings(project: Project, encoder_id: str, kind: str, device: str) -> dict[str, Any]:
@@ -70,7 +76,8 @@ def _settings(project: Project, encoder_id: str, kind: str, device: str) -> dict
     if kind == "graph":
         return common | {"device": device}
     if kind == "index":
-        return common
+        targets = [record.id for record in sources.every(project.db, "target")]
+        return common | {"queries": [str(paths.target_features(encoder_id, t)) for t in targets]}
     common |= {"graph": str(paths.index(encoder_id, "graph"))}
     if kind == "calibrate":
         return common | _calibration_inputs(project, encoder_id)

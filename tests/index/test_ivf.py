@@ -66,14 +66,32 @@ def test_only_allowed_images_are_found_and_lists_are_filled(
     assert ((short.rows >= 0).sum(axis=1) == 100).all()
 
 
-def test_targets_can_tune_the_index(store: features.FeatureStore, tmp_path: Path) -> None:
+def test_targets_tune_the_index_if_there_are_some(
+    store: features.FeatureStore, tmp_path: Path
+) -> None:
     targets = write_store(tmp_path / "targets", uids_of(30), clustered(30, DIM, seed=3))
-    settings = ivf.Settings(str(store.folder), "", queries=str(targets.folder), k=5)
-    built = ivf.build(store, settings, lambda done: None)
-    assert built.header["recall_queries"] == 15
-    empty = ivf.Settings(str(store.folder), "", queries=str(tmp_path / "none"))
-    with pytest.raises(errors.InputError, match="no features to measure"):
-        ivf.build(store, empty, lambda done: None)
+    missing = str(tmp_path / "none")
+    for folders, measured in ([str(targets.folder), missing], 15), ([missing], 200):
+        settings = ivf.Settings(str(store.folder), "", queries=folders, k=5)
+        built = ivf.build(store, settings, lambda done: None)
+        assert built.header["recall_queries"] == measured
+
+
+def test_the_memory_allowed_decides_the_codes(tmp_path: Path) -> None:
+    even = np.random.default_rng(0).standard_normal((40_000, 64))
+    even /= np.linalg.norm(even, axis=1, keepdims=True)
+    wide = write_store(tmp_path, uids_of(40_000), even, 25_000)
+
+    def build(memory: int) -> ivf.Index:
+        settings = ivf.Settings(str(tmp_path), "", k=5, nlist=20, memory=memory)
+        return ivf.build(wide, settings, lambda done: None)
+
+    roomy, tight = build(1024), build(1)
+    assert tight.header["bytes"] <= 2**20 < roomy.header["bytes"]
+    assert min(tight.recall, roomy.recall) >= 0.97  # more candidates make up for coarse codes
+    assert tight.header["reach"] >= roomy.header["reach"]
+    with pytest.raises(errors.InputError, match="takes 1 MiB at least, not 0"):
+        build(0)
 
 
 def test_a_tiny_pool_is_found_whole(tmp_path: Path) -> None:

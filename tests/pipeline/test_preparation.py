@@ -1,0 +1,48 @@
+"""Pools above the exact limit are searched through an index, made again when it is out of date."""
+
+from pathlib import Path
+
+import pytest
+
+from sept_core import files, jobs
+from sept_core.pipeline import curation, preparation, projects
+from sept_core.selection.settings import SelectionSettings
+
+
+@pytest.fixture(autouse=True)
+def every_pool_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparation, "EXACT_LIMIT", 100)
+
+
+def prepare(project: projects.Project, encoder: str) -> list[str]:
+    """The steps that were run until nothing was left to do."""
+    done = []
+    while job := preparation.next_job(project, encoder):
+        *_, status = jobs.follow(project.paths, job.path.name)
+        assert status.state == "done", status.reason
+        done.append(status.kind)
+    return done
+
+
+def test_a_large_pool_is_searched_through_its_index(project: Path) -> None:
+    request = curation.Request(("toys",), SelectionSettings(budget=20))
+    with projects.opened(project) as opened:
+        encoder = projects.find_encoder(opened, None)
+        exact = curation.select(opened, request)
+        assert prepare(opened, encoder) == ["index"]
+        record = curation.select(opened, request)
+        assert record["index"]["id"].startswith("ivf-") and record["index"]["recall"] == 1
+        header = files.read_json(opened.paths.index(encoder, "index") / "header.json")
+        assert header["recall_queries"] == 6, "half of the target's training images measure it"
+        uids = [curation.picks(opened, one["id"])["uid"].to_pylist() for one in (exact, record)]
+        assert uids[0] == uids[1]
+
+
+def test_an_index_of_an_earlier_format_is_made_again(project: Path) -> None:
+    with projects.opened(project) as opened:
+        encoder = projects.find_encoder(opened, None)
+        prepare(opened, encoder)
+        path = opened.paths.index(encoder, "index") / "header.json"
+        files.write_json(path, files.read_json(path) | {"format": 1})
+        assert prepare(opened, encoder) == ["index"]
+        assert prepare(opened, encoder) == []
