@@ -6,7 +6,7 @@ A shard without its header does not exist; a header that does not fit raises.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,9 @@ import pyarrow.parquet as pq
 from sept_core import errors, files
 
 FORMAT = 1
+
+PARTS = {"vectors": ".npy", "uids": ".uids.npy", "outcomes": ".parquet"}
+"""The files of a shard, by the name of their checksum in its header."""
 
 NORM_TOLERANCE = 0.01
 """A vector is of unit length when its norm is this close to 1 (float16 leaves about 0.001)."""
@@ -120,10 +123,17 @@ class FeatureStore:
 
     def part(self, shards: slice) -> "FeatureStore":
         """Some of the shards as a store of their own; its rows are numbered from 0."""
+        return self._of(self.shards[shards])
+
+    def only(self, numbers: Collection[int]) -> "FeatureStore":
+        """The shards of these numbers, like `part`."""
+        return self._of([shard for shard in self.shards if shard.number in numbers])
+
+    def _of(self, shards: list[Shard]) -> "FeatureStore":
         found = copy.copy(self)
         for derived in ("uids", "_sorted"):
             found.__dict__.pop(derived, None)
-        found.shards = self.shards[shards]
+        found.shards = shards
         return found
 
     def __len__(self) -> int:
@@ -274,10 +284,9 @@ def write_shard(
     files.write_array(base.with_suffix(".uids.npy"), np.asarray(uids, files.UID_DTYPE))
     with files.write_then_rename(base.with_suffix(".parquet")) as temporary:
         pq.write_table(outcomes, temporary)
-    names = {"vectors": ".npy", "uids": ".uids.npy", "outcomes": ".parquet"}
     checksums = {
         f"{key}_sha256": files.sha256_file(base.with_suffix(suffix))
-        for key, suffix in names.items()
+        for key, suffix in PARTS.items()
     }
     header = {
         "format": FORMAT,

@@ -16,7 +16,7 @@ LAYERS = [
     {"archives", "tables", "folders"},
     {"listing", "review"},
     {"sources", "features"},
-    {"manifest", "targets", "audit", "suggestions"},
+    {"manifest", "targets", "audit", "suggestions", "mirror"},
     {"catalogue", "encoders", "export"},
     {"embeddings", "feature_import"},
     {"index"},

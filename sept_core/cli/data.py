@@ -2,18 +2,18 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from sept_core.catalogue.sources import ScanReport
 from sept_core.cli import follow, output
 from sept_core.cli.options import Device, Dir, Encoder, EncoderSpec, Json, Seed
-from sept_core.pipeline import collections, embedding, mapping, projects
+from sept_core.pipeline import collections, embedding, mapping, mirroring, projects
 
 pool = typer.Typer(no_args_is_help=True, help="Sources of the pool.")
 target = typer.Typer(no_args_is_help=True, help="Target sets: images of the task you care about.")
-feature = typer.Typer(no_args_is_help=True, help="Features computed elsewhere.")
+feature = typer.Typer(no_args_is_help=True, help="Features computed or kept elsewhere.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name of your choice.")]
 NewName = Annotated[str, typer.Argument(metavar="NEW-NAME", help="The name from now on.")]
@@ -206,3 +206,30 @@ def draw_map(folder: Dir, encoder: Encoder = None, seed: Seed = 0, as_json: Json
     if as_json:
         return output.as_json(result)
     return output.facts("Map", result)
+
+
+Url = Annotated[
+    str, typer.Argument(metavar="URL", help="s3://…, gs://… or whatever fsspec knows; or a folder.")
+]
+
+
+@feature.command("push")
+def features_push(folder: Dir, url: Url, encoder: Encoder = None, as_json: Json = False) -> None:
+    """Copy features to object storage; machines of a cluster fetch what they need from there."""
+    with follow.shards("Copying") as told:
+        result = mirroring.push(folder, url, encoder, told)
+    _told(result, as_json)
+
+
+@feature.command("pull")
+def features_pull(folder: Dir, url: Url, as_json: Json = False) -> None:
+    """Bring back features that were copied to object storage."""
+    with follow.shards("Copying") as told:
+        result = mirroring.pull(folder, url, told)
+    _told(result, as_json)
+
+
+def _told(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        return output.as_json(result)
+    return output.facts("Features", result)

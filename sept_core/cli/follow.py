@@ -1,5 +1,7 @@
 """Following jobs from a terminal: a progress bar on stderr, Ctrl-C cancels."""
 
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,7 @@ def to_end(paths: files.ProjectPaths, job_id: str) -> dict[str, Any]:
     Raises:
         JobError: it failed, was cancelled or was lost.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[detail]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=notes, transient=True) as bar:
+    with _bar() as bar:
         task = bar.add_task(jobs.status(paths, job_id).title, total=None, detail="starting")
         try:
             for status in jobs.follow(paths, job_id):
@@ -38,6 +34,26 @@ def to_end(paths: files.ProjectPaths, job_id: str) -> dict[str, Any]:
             notes.print("Cancelling; what is finished is kept.")
             jobs.cancel(paths, job_id)
     return jobs.finish(paths, job_id)
+
+
+def _bar() -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=notes, transient=True)
+
+
+@contextlib.contextmanager
+def shards(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for work of this very process; gives what takes shards done and all of them."""
+    with _bar() as bar:
+        task = bar.add_task(title, total=None, detail="")
+        yield lambda done, total: bar.update(
+            task, completed=done, total=total, detail=f"{done:,} of {total:,} shards"
+        )
 
 
 def prepare(folder: Path, encoder: str | None, device: str = "auto") -> str:

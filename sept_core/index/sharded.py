@@ -1,18 +1,17 @@
 """A feature store that the machines of a Ray cluster walk together, some shards each.
 
-In: a store on a file system that all of them see, and a function of a part of it. Out: what the
-function gives for each part, in the order of the rows. `search` is `exact.search` done that way,
-with the very same lists: what may belong to a list is scored exactly wherever it is found, and
-merged by (−similarity, uid).
+In: a store on a file system that all of them see, or with a mirror in object storage, and a
+function of a part of it. Out: what the function gives for each part, in the order of the rows.
+`search` is `exact.search` done that way, with the very same lists: what may belong to a list is
+scored exactly wherever it is found, and merged by (−similarity, uid).
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sept_core import cluster
+from sept_core import cluster, mirror
 from sept_core.features import FeatureStore
 from sept_core.index import blocks, cosine, exact, lists
 
@@ -57,7 +56,11 @@ def over_parts(
         SeptError: what the function raises; see `cluster.ordered`.
     """
     found = parts(store)
-    items = ((function, str(store.folder), shards, *values(rows)) for shards, rows in found)
+    references = mirror.references(store, [shards for shards, _ in found])
+    items = (
+        (function, reference, *values(rows))
+        for reference, (_, rows) in zip(references, found, strict=True)
+    )
     for (_, rows), result in zip(found, cluster.ordered(_on_part, items), strict=True):
         yield rows, result
 
@@ -74,8 +77,8 @@ def parts(store: FeatureStore) -> list[tuple[slice, slice]]:
     return found
 
 
-def _on_part(function: Callable[..., Any], folder: str, shards: slice, *values: Any) -> Any:
-    return function(FeatureStore(Path(folder)).part(shards), *values)
+def _on_part(function: Callable[..., Any], part: mirror.Reference, *values: Any) -> Any:
+    return function(part.open(), *values)
 
 
 def _search_part(
