@@ -1,53 +1,61 @@
 """Does everything stay fast at a million images? Makes projects of any size, and measures them.
 
     SEPT_DATA=… python -m benchmarks.scale make FOLDER --images 1000000 --features PROJECT
-    python -m benchmarks.scale measure FOLDER
+    python -m benchmarks.scale measure FOLDER [FOLDER …]
 
 `make` writes tars of the real pool images, repeated with changed bytes, adds them, reads every
 one of them with the embedding worker (a tiny network with random weights: its features are not
 used) and imports vectors of length 384: those of PROJECT, which is embedded from the same data,
 with noise for every further copy of an image. FOLDER then holds `pool/`, `project/` and
-`made.json` with the seconds of each step. `measure` prints one row a question; ratios are against
-the bare limit in the same run.
+`made.json` with the seconds of each step. `measure` prints a column for each folder: seconds are
+medians, ratios are against the bare limit in the same run. The pages are measured by
+`benchmarks.app` on FOLDER/project.
 """
 
 import argparse
 import contextlib
 import io
-import json
 import os
+import statistics
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import faiss
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sept_core import features, files, jobs
-from sept_core.pipeline import projects
+from sept_core.catalogue import sources
+from sept_core.index import blocks, exact, ivf, lists
+from sept_core.pipeline import curation, delivery, exploring, projects
+from sept_core.selection.settings import STRATEGIES, SelectionSettings
 
 DIM, SHARD, SEED = 384, 50_000, 0
 LIKENESS = 0.9
 """Cosine of an image's vector and its copies', about."""
 TARGETS = ("pets", "food")
+QUERIES, K, ROUNDS = 1000, 50, 3
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["make", "measure"])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--features", type=Path)
     options = parser.parse_args()
     if options.what == "make":
-        return make(options.folder, options.images, options.features)
-    return measure(options.folder)
+        return make(options.folders[0], options.images, options.features)
+    return measure(options.folders)
 
 
 def make(folder: Path, images: int, embedded: Path) -> None:
@@ -173,8 +181,122 @@ def tiny_encoder(folder: Path) -> Path:
     return out
 
 
-def measure(folder: Path) -> None:
-    print(json.dumps(files.read_json(folder / "made.json"), indent=1))
+def measure(folders: list[Path]) -> None:
+    """One column a folder, one row a question."""
+    columns = [Column(folder).rows() for folder in folders]
+    print("| | " + " | ".join(folder.name for folder in folders) + " |")
+    print("| --- |" + " --- |" * len(folders))
+    for name in columns[-1]:
+        print(f"| {name} | " + " | ".join(column.get(name, "–") for column in columns) + " |")
+
+
+class Column:
+    """What is measured of one project."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "project"
+        with projects.opened(self.path) as project:
+            self.encoder = projects.find_encoder(project, "imported:real")
+            paths = project.paths
+            targets = [record.id for record in sources.every(project.db, "target")]
+        self.store = features.FeatureStore(paths.pool_features(self.encoder))
+        stores = [features.FeatureStore(paths.target_features(self.encoder, t)) for t in targets]
+        self.target_stores = [str(store.folder) for store in stores]
+        queries = np.concatenate([store.gather(np.arange(len(store))) for store in stores])
+        self.queries = queries[np.random.default_rng(SEED).permutation(len(queries))[:QUERIES]]
+
+    def rows(self) -> dict[str, str]:
+        """Everything, by question."""
+        return self.opening() | self.searching() | self.selecting()
+
+    def opening(self) -> dict[str, str]:
+        def ours() -> None:
+            with projects.opened(self.path) as project:
+                projects.status(project)
+
+        def bare() -> None:
+            with duckdb.connect(str(self.path / "catalogue.duckdb")) as connection:
+                connection.execute("select count(distinct uid), sum(bytes) from images").fetchall()
+
+        return {
+            "images": f"{len(self.store):,}",
+            "open the project, state of all its parts": f"{median(ours):.2f} s",
+            "DuckDB opens it and scans one table": f"{median(bare):.2f} s",
+        }
+
+    def searching(self) -> dict[str, str]:
+        def bare() -> None:
+            wide = self.queries.astype(np.float32)
+            for block in blocks.stream(self.store):
+                vectors = block.vectors.astype(np.float32)
+                faiss.knn(wide, vectors, K, metric=faiss.METRIC_INNER_PRODUCT)
+
+        truth: list[lists.Lists] = []
+
+        def ours() -> None:
+            truth.append(exact.search(self.store, self.queries, K, device="cpu"))
+
+        limit, whole = median(bare), median(ours)
+        index, built = self.index()
+        found: list[lists.Lists] = []
+        approximate = median(lambda: found.append(index.search(self.store, self.queries, K)))
+        recall = lists.recall(found[0], truth[0])
+        return {
+            f"exact search of {QUERIES:,} targets, K = {K}": f"{whole:.2f} s",
+            "… against a bare FAISS loop": f"{limit:.2f} s, ratio **{whole / limit:.2f}**",
+            "the same through the index": f"{approximate:.2f} s",
+            "… recall, times faster than exact": f"{recall:.3f}, **{whole / approximate:.1f}**",
+            "build the index, its lists in memory": (
+                f"{built:.0f} s, {index.header['bytes'] / 2**20:.0f} MiB"
+            ),
+        }
+
+    def index(self) -> tuple[ivf.Index, float]:
+        """The index as a job makes it, and the seconds of that."""
+        wanted = ivf.Settings(str(self.store.folder), "", queries=self.target_stores)
+        started = time.perf_counter()
+        ivf.save(ivf.build(self.store, wanted, lambda done: None), self.folder / "index")
+        return ivf.load(self.folder / "index"), time.perf_counter() - started
+
+    def selecting(self) -> dict[str, str]:
+        """Seconds of one selection of a tenth of the pool by each strategy, and of its export."""
+        found = {}
+        budget = len(self.store) // 10
+        with projects.opened(self.path) as project:
+            if not exploring.is_prepared(project, self.encoder):
+                return {}
+            for name, strategy in STRATEGIES.items():
+                if not strategy.needs_budget or name == "target-images-only":
+                    continue
+                settings = SelectionSettings(strategy=name, budget=budget)
+                request = curation.Request(TARGETS, settings, encoder=self.encoder)
+                started = time.perf_counter()
+                record = curation.select(project, request)
+                found[f"select a tenth, {name}"] = f"{time.perf_counter() - started:.1f} s"
+                if name == "random":
+                    found["write its manifest"] = self.exporting(project, record["id"])
+                curation.remove(project, record["id"])
+        return found
+
+    def exporting(self, project: projects.Project, selection: str) -> str:
+        """Against writing the same bytes."""
+        with tempfile.TemporaryDirectory() as name:
+            out = Path(name) / "manifest"
+            started = time.perf_counter()
+            delivery.write_manifest(project, selection, out)
+            took = time.perf_counter() - started
+            return f"{took:.1f} s, {files.folder_size(out) / 2**20:.0f} MiB"
+
+
+def median(measured: Callable[[], Any]) -> float:
+    """Seconds of a call, the files in the page cache."""
+    taken = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        measured()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
 
 
 if __name__ == "__main__":

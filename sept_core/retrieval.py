@@ -11,7 +11,7 @@ import numpy as np
 
 from sept_core import errors, files, scoring
 from sept_core.features import FeatureStore
-from sept_core.index import cosine, exact, graph, ivf
+from sept_core.index import among, cosine, exact, graph, ivf
 
 RADIUS_NEIGHBOURS = 10
 """METHOD §3: local scaling takes the mean similarity to this many nearest images."""
@@ -101,14 +101,13 @@ def nearest_targets(
     """
     order = np.argsort(query_uids)
     targets = np.asarray(query_uids, files.UID_DTYPE)[order]
-    stored = cosine.as_stored(queries)[order]
+    ordered = among.Among(cosine.as_stored(queries)[order])
     nearest = np.empty(len(uids), files.UID_DTYPE)
     similarity = np.empty(len(uids))
     for low in range(0, len(uids), CHUNK_ROWS):
         part = slice(low, low + CHUNK_ROWS)
-        cosines = cosine.cosines(store.vectors_of(uids[part]), stored)
-        nearest[part] = targets[cosines.argmax(axis=1)]
-        similarity[part] = cosines.max(axis=1)
+        places, similarity[part] = ordered.nearest(store.vectors_of(uids[part]))
+        nearest[part] = targets[places]
     return NearestTargets(nearest, similarity)
 
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from sept_core import cluster, errors, files
 from sept_core.features import FeatureStore
-from sept_core.index import blocks, cosine, sharded
+from sept_core.index import among, blocks, cosine, sharded
 
-BLOCK_ROWS = 2048
-"""Rows scored at once: against 6,000 other images that is 98 MB of float64."""
+BLOCK_ROWS = 16384
+"""Rows scored at once."""
 
 Columns = list[tuple[np.ndarray, ...]]
 Function = Callable[[blocks.Block], tuple[np.ndarray, ...]]
@@ -166,9 +166,8 @@ def kmeans(
 
 def nearest_centroid(centroids: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n,) int32 nearest of (k, D) centroids, lowest number first among equals, and cosines."""
-    similarity = cosine.cosines(vectors, centroids)
-    nearest = similarity.argmax(axis=1)
-    return nearest.astype(np.int32), similarity[np.arange(len(nearest)), nearest]
+    places, similarity = among.Among(centroids).nearest(vectors)
+    return places.astype(np.int32), similarity
 
 
 def veto_penalty(
@@ -191,10 +190,10 @@ def veto_penalty(
     penalty = np.zeros(len(uids))
     if not len(vetoes):
         return penalty
-    against = store.vectors_of(vetoes)
+    against = among.Among(store.vectors_of(vetoes))
     for low in range(0, len(uids), BLOCK_ROWS):
         part = slice(low, low + BLOCK_ROWS)
-        nearest = cosine.cosines(store.vectors_of(uids[part]), against).max(axis=1)
+        _, nearest = against.nearest(store.vectors_of(uids[part]))
         penalty[part] = np.round(beta * np.maximum(0.0, nearest - margin), 6)
     return penalty
 
@@ -205,32 +204,28 @@ class _Reference:
     def __init__(self, vectors: np.ndarray, k: int, uids: np.ndarray | None = None) -> None:
         if not len(vectors):
             raise errors.InputError("there is nothing to compare with; give at least one image.")
-        self._columns = vectors.astype(np.float64).T
-        self._scale = 1 / np.sqrt(cosine.squared_lengths(vectors))
+        self._among = among.Among(vectors)
         self._k = min(k, len(vectors))
         self._uids = uids
 
     def mean_of_nearest(self, block: blocks.Block) -> np.ndarray:
         """(n,) float64 mean cosine of each row of the block to its k nearest here."""
-        similarity = block.vectors.astype(np.float64) @ self._columns
-        similarity *= self._scale
-        self._hide_own(block.uids, similarity)
-        first = similarity.shape[1] - self._k
-        nearest = np.partition(similarity, first, axis=1)[:, first:]
-        nearest.sort(axis=1)  # a fixed order of addition
+        if self._uids is None:
+            _, nearest = self._among.top(block.vectors, self._k)
+        else:
+            nearest = self._others(block, self._uids)
         known = np.isfinite(nearest)  # a background of k or fewer may hold the image itself
         total = np.where(known, nearest, 0.0).sum(axis=1)
-        lengths = np.sqrt(cosine.squared_lengths(block.vectors))
-        mean: np.ndarray = total / np.maximum(known.sum(axis=1), 1) / lengths
+        mean: np.ndarray = total / np.maximum(known.sum(axis=1), 1)
         return mean
 
-    def _hide_own(self, uids: np.ndarray, similarity: np.ndarray) -> None:
-        """No image counts as its own neighbour."""
-        if self._uids is not None:
-            _, rows, columns = np.intersect1d(
-                uids, self._uids, assume_unique=True, return_indices=True
-            )
-            similarity[rows, columns] = -np.inf
+    def _others(self, block: blocks.Block, uids: np.ndarray) -> np.ndarray:
+        """(n, ≤ k) cosines, falling; no image counts as its own neighbour."""
+        places, nearest = self._among.top(block.vectors, self._k + 1)
+        own = uids[places] == block.uids[:, None]
+        nearest[own] = -np.inf
+        nearest[:, ::-1].sort(axis=1)
+        return nearest[:, : self._k]
 
 
 def _score_all(

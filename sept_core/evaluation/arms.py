@@ -96,7 +96,9 @@ class CheckpointArm:
         if not all(path.exists() for path in paths):
             return None
         headers = [files.read_json(path) for path in paths]
-        mean = {key: sum(h.get(key, 0) for h in headers) / len(headers) for key in COSTS}
+        if not all(key in header for header in headers for key in COSTS):
+            return None  # a run of an earlier version
+        mean = {key: sum(header[key] for header in headers) / len(headers) for key in COSTS}
         return {"subset": headers[0]["subset"], "device": headers[0]["device"], **mean}
 
 

@@ -1,0 +1,74 @@
+"""The nearest of a set of vectors in memory, for any number of images, exactly.
+
+In: float16 unit vectors, as stored. Out: for each image the nearest of the set by (−cosine,
+place). Like `exact`, FAISS finds candidates in float32, and all that may belong to the answer is
+scored exactly; there the pool is large and a block of it in memory, here the images are many and
+what they are compared with is at hand: targets, centroids, vetoes, a background.
+"""
+
+import faiss
+import numpy as np
+
+from sept_core.index import cosine
+
+SLACK = 6
+"""Candidates taken beyond k at first; doubled for the images that need more."""
+
+EXACT_VALUES = 2**23
+"""Numbers gathered at once for exact cosines: 64 MiB of float64."""
+
+
+class Among:
+    """A set of (m, D) float16 unit vectors, m ≥ 1, ready to be compared with."""
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self._wide = vectors.astype(np.float64)
+        self._squared = cosine.squared_lengths(vectors)
+        self._unit = (self._wide / np.sqrt(self._squared)[:, None]).astype(np.float32)
+        unit = (vectors.shape[1] + 2) * 2.0**-24
+        self._margin = unit / (1 - unit) + 1 / cosine.MICRO
+
+    def nearest(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) int64 place of the nearest of the set, the first of equals, and its cosine."""
+        places, cosines = self.top(vectors, 1)
+        return places[:, 0], cosines[:, 0]
+
+    def top(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k nearest of the set for each of (n, D) float16 vectors.
+
+        Returns:
+            (n, min(k, m)) int64 places and float64 cosines rounded to 1e-6, nearest first and
+            equals in the order of the set.
+        """
+        k = min(k, len(self._unit))
+        places = np.empty((len(vectors), k), np.int64)
+        cosines = np.empty((len(vectors), k))
+        squared = cosine.squared_lengths(vectors)
+        pending, count = np.arange(len(vectors)), k + SLACK
+        while len(pending):
+            count = min(count, len(self._unit))
+            raw, found = faiss.knn(
+                vectors[pending].astype(np.float32),
+                self._unit,
+                count,
+                metric=faiss.METRIC_INNER_PRODUCT,
+            )
+            exact = self._cosines(vectors[pending], squared[pending], found)
+            order = np.lexsort((found, -exact), axis=-1)[:, :k]
+            places[pending] = np.take_along_axis(found, order, axis=1)
+            cosines[pending] = np.take_along_axis(exact, order, axis=1)
+            hidden = raw[:, -1] / np.sqrt(squared[pending]) + self._margin
+            early = (hidden >= cosines[pending, -1]) & (count < len(self._unit))
+            pending, count = pending[early], 2 * count
+        return places, cosines
+
+    def _cosines(self, vectors: np.ndarray, squared: np.ndarray, found: np.ndarray) -> np.ndarray:
+        """(n, c) float64 cosines of each vector and its candidates, rounded to 1e-6."""
+        products = np.empty(found.shape)
+        step = max(1, EXACT_VALUES // (found.shape[1] * vectors.shape[1]))
+        for low in range(0, len(vectors), step):
+            part = slice(low, low + step)
+            wide = vectors[part].astype(np.float64)
+            products[part] = np.einsum("nkd,nd->nk", self._wide[found[part]], wide)
+        products /= np.sqrt(squared[:, None] * self._squared[found])
+        return np.round(products, 6, out=products)
