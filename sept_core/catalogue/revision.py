@@ -26,6 +26,11 @@ def renew(db: Connection) -> None:
     settings.put(db, KEY, secrets.token_hex(8))
 
 
+def current(db: Connection) -> str:
+    """The revision of the files; empty before there are any."""
+    return str(settings.get(db, KEY) or "")
+
+
 def once(db: Connection, what: str, compute: Callable[[], Value]) -> Value:
     """The value of `compute`, kept by this process until the files change.
 
@@ -34,7 +39,7 @@ def once(db: Connection, what: str, compute: Callable[[], Value]) -> Value:
         what: names the value; the same name always goes with the same computation.
         compute: reads the catalogue.
     """
-    key = (settings.get(db, KEY), what)  # read first: a change in between only wastes the value
+    key = (current(db), what)  # read first: a change in between only wastes the value
     with _lock:
         if key in _known:
             return _known[key]  # type: ignore[return-value]

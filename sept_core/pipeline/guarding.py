@@ -4,11 +4,14 @@ In: the held-out images of the target sets, embedded into stores of their own. O
 this is the only button beside the held-out diagnostics that opens those stores.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sept_core import errors, features, files, leaks
 from sept_core import targets as target_layout
@@ -103,7 +106,20 @@ def _leaks(project: Project, encoder_id: str, target_id: str, settings: leaks.Se
         heldout = heldout_images(project, encoder_id, target_id)
         return leaks.find_leaks(heldout, _live_pool(project, encoder_id), groups, settings).table()
 
-    return revision.once(project.db, f"leaks:{files.fingerprint(depends)}", find)
+    name = files.fingerprint([*depends, revision.current(project.db)])
+    kept = project.paths.index(encoder_id, "leaks") / target_id / f"{name}.parquet"
+    return revision.once(project.db, f"leaks:{name}", lambda: _kept(kept, find))
+
+
+def _kept(path: Path, find: Callable[[], pa.Table]) -> pa.Table:
+    """A table that the next process need not make again; those before it are out of date."""
+    if not path.exists():
+        table = find()
+        for old in path.parent.glob("*.parquet"):
+            old.unlink()
+        with files.write_then_rename(path) as temporary:
+            pq.write_table(table, temporary)
+    return pq.read_table(path)
 
 
 def heldout_images(project: Project, encoder_id: str, target_id: str) -> leaks.Images:

@@ -123,13 +123,13 @@ def test_lists_double_until_the_budget_is_full():
     world = plain(np.linspace(1, 0, 100)[None].repeat(4, axis=0))
     with mock.patch.object(instance_search, "FIRST_DEPTH", 8):
         result = select(SelectionSettings(budget=60), world, open_gate(world))
-    assert world.asked == [60]  # four times each target's share: enough even if all collide
+    assert world.asked == [120]  # eight times each target's share: enough even if all collide
     assert result.picks.num_rows == 60
     world.asked.clear()
     half = world.pool_uids[:50]
     with mock.patch.object(instance_search, "FIRST_DEPTH", 8):
         result = select(SelectionSettings(budget=20), world, open_gate(world, vetoed=half))
-    assert world.asked == [20, 40, 80]
+    assert world.asked == [40, 80]
     assert picked(result) == uids("p", 100)[50:70].tolist()
 
 
@@ -218,7 +218,7 @@ def test_scaling_extends_lists_until_it_can_no_longer_change_the_picks():
         result = select(options, world, open_gate(world))
     assert picked(result) == [uid("p9")]
     assert result.picks["target_rank"].to_pylist() == [10]
-    assert world.asked == [4, 8, 16]
+    assert world.asked == [8, 16]
 
 
 def test_lost_candidates_are_counted_where_they_were_lost():
