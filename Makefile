@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo-project
 WORKERS ?= 2
+BENCH ?= bench-projects
 
-.PHONY: demo test setup lint bench clean
+.PHONY: demo test setup lint bench bench-large clean
 
 setup: $(VENV)/.installed
 
@@ -28,8 +29,11 @@ test: lint
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 bench: setup
-	$(BIN)/python -m benchmarks.embedding
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.embedding classic
 	$(BIN)/python -m benchmarks.retrieval
+
+bench-large: setup
+	$(BIN)/python -m benchmarks.scale all $(BENCH)
 
 clean:
 	rm -rf $(VENV) $(DEMO)

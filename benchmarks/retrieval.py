@@ -1,7 +1,7 @@
 """Does retrieval cost more than a bare FAISS loop, and does its memory grow with the pool?
 
-    python benchmarks/retrieval.py                      # synthetic pools of two sizes
-    python benchmarks/retrieval.py --store FOLDER       # and a pool's own feature store
+    python -m benchmarks.retrieval                      # synthetic pools of two sizes
+    python -m benchmarks.retrieval --store FOLDER       # and a pool's own feature store
 
 Every measurement is a process of its own: bare loop and retrieval take turns, the time is
 that of the search alone (files in the page cache, libraries warm), the memory is the peak
@@ -24,8 +24,7 @@ import faiss
 import numpy as np
 import pyarrow as pa
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
+from benchmarks import machine
 from sept_core import features, retrieval
 from sept_core.index import blocks
 
@@ -38,6 +37,7 @@ def main() -> None:
     if options.worker:
         print(json.dumps(_measure(options)))
         return
+    print(machine.describe())
     print(f"{options.queries} queries, K = {options.k}, {options.repeats} repeats, medians")
     print("| pool | bare loop s | retrieval s | ratio | bare peak MiB | retrieval peak MiB |")
     print("| --- | --- | --- | --- | --- | --- |")
@@ -70,7 +70,15 @@ def _compare(folder: Path, name: str, options: argparse.Namespace) -> None:
     found: dict[str, list[dict[str, float]]] = {"bare": [], "sept": []}
     for _ in range(options.repeats):
         for worker, results in found.items():
-            command = [sys.executable, __file__, "--worker", worker, "--store", str(folder)]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.retrieval",
+                "--worker",
+                worker,
+                "--store",
+                str(folder),
+            ]
             command += ["--queries", str(options.queries), "--k", str(options.k)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             results.append(json.loads(done.stdout))

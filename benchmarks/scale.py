@@ -2,6 +2,7 @@
 
     SEPT_DATA=… python -m benchmarks.scale make FOLDER --images 1000000 --features PROJECT
     python -m benchmarks.scale measure FOLDER [FOLDER …]
+    SEPT_DATA=… python -m benchmarks.scale all FOLDER      # three sizes of both, hours
 
 `make` writes tars of the real pool images, repeated with changed bytes, adds them, reads every
 one of them with the embedding worker (a tiny network with random weights: its features are not
@@ -33,6 +34,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks import machine
 from sept_core import features, files, jobs
 from sept_core.catalogue import sources
 from sept_core.index import blocks, exact, ivf, lists
@@ -43,19 +45,39 @@ DIM, SHARD, SEED = 384, 50_000, 0
 LIKENESS = 0.9
 """Cosine of an image's vector and its copies', about."""
 TARGETS = ("pets", "food")
+SIZES = (10_000, 100_000, 1_000_000)
 QUERIES, K, ROUNDS = 1000, 50, 3
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["make", "measure"])
+    parser.add_argument("what", choices=["make", "measure", "all"])
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--features", type=Path)
     options = parser.parse_args()
     if options.what == "make":
         return make(options.folders[0], options.images, options.features)
+    if options.what == "all":
+        return everything(options.folders[0])
     return measure(options.folders)
+
+
+def everything(folder: Path) -> None:
+    """Embed the real pool, make a project of each size that is not there yet, measure them."""
+    real = folder / "real"
+    if not (real / "catalogue.duckdb").exists():
+        data = Path(os.environ["SEPT_DATA"])
+        sept("init", real)
+        sept("pool", "add", real, "pool", data / "pool")
+        for target in TARGETS:
+            sept("target", "add", real, target, data / f"target-{target}.zip")
+        sept("embed", real, "--encoder", "classic")
+    parts = [folder / f"{images}" for images in SIZES]
+    for part, images in zip(parts, SIZES, strict=True):
+        if not (part / "made.json").exists():
+            make(part, images, real)
+    measure(parts)
 
 
 def make(folder: Path, images: int, embedded: Path) -> None:
@@ -183,6 +205,7 @@ def tiny_encoder(folder: Path) -> Path:
 
 def measure(folders: list[Path]) -> None:
     """One column a folder, one row a question."""
+    print(machine.describe())
     columns = [Column(folder).rows() for folder in folders]
     print("| | " + " | ".join(folder.name for folder in folders) + " |")
     print("| --- |" + " --- |" * len(folders))
