@@ -5,11 +5,12 @@ from pathlib import Path
 
 import faiss
 import joblib
-import torch
 
 
 def describe() -> str:
     """Processor, usable cores, memory, GPU and the versions that decide speed."""
+    import torch  # 300 MiB, which would count as memory of what is measured
+
     told = [
         f"{_field('/proc/cpuinfo', 'model name') or platform.processor()}",
         f"{joblib.cpu_count()} cores",
