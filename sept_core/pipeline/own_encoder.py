@@ -24,7 +24,7 @@ def start(
     changes: dict[str, Any],
     where: Launch = HERE,
 ) -> JobFolder:
-    """Draw a random part of the pool and launch training on it; `advance` does the rest.
+    """Draw a random part of the pool and launch training on it; `following.advance` does the rest.
 
     Copies of held-out target images are left out, and nobody's decisions have a say.
 
