@@ -4,6 +4,10 @@
     OMP_WAIT_POLICY=passive python -m benchmarks.embedding classic $SEPT_DATA/pool --limit 10000
     OMP_WAIT_POLICY=passive python -m benchmarks.embedding open_clip:ViT-B-32 $SEPT_DATA/photos.zip
 
+With `--loop` the worker is set beside the loop that people write: a torch `DataLoader` with a
+worker for each core, Pillow at full size, the encoder's own preprocessing, fp32, batches of the
+same size; images/s of both, in turn. Otherwise its parts are.
+
 The parts (read, hash, decode, preprocess, encode) are measured one after the other, over
 the same images in the same batches and with the same loaded encoder as the worker then uses.
 Perceptual hash, quality figures, queues and the writing of shards are the worker's overhead.
@@ -17,6 +21,7 @@ wait policy (sept_core/jobs.py). Prints seconds for each round and the median ra
 
 import argparse
 import hashlib
+import io
 import itertools
 import statistics
 import tempfile
@@ -32,6 +37,7 @@ from unittest import mock
 import joblib
 import pyarrow as pa
 import torch
+from PIL import Image
 
 from benchmarks import machine
 from sept_core import files, images, jobfolder, sources
@@ -51,6 +57,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=None, help="use the first N files")
     parser.add_argument("--batch-size", type=int, default=worker.CPU_BATCH)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--loop", action="store_true", help="compare with a usual DataLoader loop")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -60,7 +67,50 @@ def main() -> None:
         run_worker(spec, rows[: options.batch_size], rows, options.batch_size, folder)  # fits it
         encoder = registry.load(spec, folder=folder / "encoders", device="cpu")
         with mock.patch.object(registry, "load", return_value=encoder):  # measured for neither
-            compare(encoder, rows, options.batch_size, options.rounds, folder)
+            measure = compare_with_loop if options.loop else compare
+            measure(encoder, rows, options.batch_size, options.rounds, folder)
+
+
+def compare_with_loop(
+    encoder: protocol.Encoder, rows: Rows, batch_size: int, rounds: int, folder: Path
+) -> None:
+    """Images a second of the usual loop and of the worker, in turn."""
+    run_worker(encoder.spec, rows, None, batch_size, folder)  # warms caches and kernels
+    ratios = []
+    for _ in range(rounds):
+        usual = usual_loop(encoder, rows, batch_size)
+        ours = run_worker(encoder.spec, rows, None, batch_size, folder)["images_per_second"]
+        ratios.append(ours / usual)
+        print(f"loop {usual:.0f} images/s, worker {ours:.0f}; ratio {ratios[-1]:.2f}", flush=True)
+    print(f"{encoder.id}: {statistics.median(ratios):.2f} times as fast as the usual loop")
+
+
+class Files(torch.utils.data.Dataset):
+    """What people write: open, decode, resize, one image at a time."""
+
+    def __init__(self, encoder: protocol.Encoder, rows: Rows) -> None:
+        self.encoder, self.rows = encoder, rows
+        self.roots = {row["source"]: Path(row["root"]) for row in rows}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> torch.Tensor:
+        with sources.ByteReader(self.roots) as reader:
+            data = preparing.read(reader, self.rows[number])
+        return self.encoder.preprocess(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def usual_loop(encoder: protocol.Encoder, rows: Rows, batch_size: int) -> float:
+    """Its images a second."""
+    batches = torch.utils.data.DataLoader(
+        Files(encoder, rows), batch_size=batch_size, num_workers=joblib.cpu_count()
+    )
+    started = time.perf_counter()
+    with torch.inference_mode():
+        for batch in batches:
+            encoder.encode(batch)
+    return len(rows) / (time.perf_counter() - started)
 
 
 def drawn(folder: Path) -> Path:
@@ -121,7 +171,8 @@ def _parts_of_batch(
 
     data = timed("read", lambda row: preparing.read(reader, row), batch)
     timed("hash", lambda value: hashlib.sha256(value).hexdigest(), data)
-    decoded = timed("decode", images.decode, data)
+    least = preparing.DECODED_SIDES * encoder.image_size
+    decoded = timed("decode", lambda value: images.decode(value, least), data)
     inputs = timed("preprocess", lambda value: encoder.preprocess(value.image), decoded)
     timed("encode", lambda value: encoder.encode(torch.stack(value)), [inputs])
     return seconds

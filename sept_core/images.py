@@ -31,6 +31,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_ITS_SIDE = (5, 6, 7, 8)
 _MAY_ORIENT = {"exif", "xmp", "XML:com.adobe.xmp"}
 _QUIET_PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
@@ -51,9 +52,10 @@ class DecodedImage:
     """One image, wholly decoded.
 
     Attributes:
-        image: RGB, upright (EXIF orientation applied), transparency laid over white.
-        width: of the upright image, in pixels.
-        height: of the upright image, in pixels.
+        image: RGB, upright (EXIF orientation applied), transparency laid over white; smaller
+            than the file says where that was allowed.
+        width: of the upright image at full size, in pixels.
+        height: of the upright image at full size, in pixels.
         format: Pillow's name of the file format, such as `JPEG`.
         mode: Pillow's name of the pixel format in the file, such as `CMYK`.
     """
@@ -65,18 +67,27 @@ class DecodedImage:
     mode: str
 
 
-def decode(data: bytes) -> DecodedImage:
+def decode(data: bytes, least: int = 0) -> DecodedImage:
     """Decode one image file completely; of an animation, the first frame.
 
     16-bit greyscale keeps its upper 8 bits; 32-bit integers and floats, which have no agreed
     range, are stretched between their least and greatest value.
 
+    Args:
+        data: the file's bytes; all of them are read at any scale.
+        least: a JPEG may come at 1/2, 1/4 or 1/8 of its size if no side falls below this, in
+            pixels, nor below what hash and quality are computed on; 0 keeps its size.
+
     Raises:
         RejectedImage: the bytes are not a whole image of a known format, or too large.
     """
     image = _open(data)
+    width, height = image.size
+    if least:
+        side = max(least, _GREY_SIDE)
+        image.draft(None, (side, side))
     _load(image)
-    return _decoded(image)
+    return _decoded(image, width, height)
 
 
 def describe_all(upright: Sequence[Image.Image]) -> list[dict[str, int | float]]:
@@ -116,9 +127,9 @@ def thumbnail(data: bytes, size: int) -> bytes:
         RejectedImage: as in `decode`.
     """
     image = _open(data)
-    image.draft("RGB", (size, size))  # a JPEG decodes at 1/2, 1/4 or 1/8 where that suffices
+    image.draft(None, (size, size))  # a JPEG decodes at 1/2, 1/4 or 1/8 where that suffices
     _load(image)
-    small = _decoded(image).image
+    small = _decoded(image, *image.size).image
     small.thumbnail((size, size))
     out = io.BytesIO()
     small.save(out, "JPEG", quality=85)
@@ -151,7 +162,7 @@ def _load(image: Image.Image) -> None:
         raise _rejection(problem) from problem
 
 
-def _decoded(image: Image.Image) -> DecodedImage:
+def _decoded(image: Image.Image, width: int, height: int) -> DecodedImage:
     """Bring a loaded image into upright RGB; an ordinary JPEG passes straight through."""
     mode, image_format = image.mode, image.format or ""
     orientation = _orientation(image) if not _MAY_ORIENT.isdisjoint(image.info) else 1
@@ -161,7 +172,9 @@ def _decoded(image: Image.Image) -> DecodedImage:
         raise _rejection(problem) from problem
     if orientation in _UPRIGHT:
         rgb = rgb.transpose(_UPRIGHT[orientation])
-    return DecodedImage(rgb, rgb.width, rgb.height, image_format, mode)
+    if orientation in _ON_ITS_SIDE:
+        width, height = height, width
+    return DecodedImage(rgb, width, height, image_format, mode)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

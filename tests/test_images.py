@@ -136,6 +136,30 @@ def test_orientation(orientation: int, image_format: str) -> None:
     assert np.abs(np.asarray(decoded.image, int) - QUADRANTS).mean() < 8
 
 
+@pytest.mark.parametrize(("least", "size"), [(0, (1200, 800)), (300, (600, 400)), (1, (300, 200))])
+def test_a_jpeg_comes_smaller_where_that_is_allowed(least: int, size: tuple[int, int]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = photo(1, 800, 1200)
+    data = saved(turned, "JPEG", quality=95, exif=exif)
+    whole, decoded = images.decode(data), images.decode(data, least)
+    assert (decoded.width, decoded.height) == (whole.width, whole.height) == (1200, 800)
+    assert decoded.image.size == size
+    small = np.asarray(whole.image.resize((30, 20), Image.Resampling.BOX), int)
+    assert (
+        np.abs(np.asarray(decoded.image.resize((30, 20), Image.Resampling.BOX)) - small).max() < 4
+    )
+    one, other = (images.perceptual_hash(found.image) for found in (whole, decoded))
+    assert (one ^ other).bit_count() <= 2
+    with pytest.raises(images.RejectedImage, match="truncated"):
+        images.decode(data[: len(data) * 9 // 10], least)
+
+
+def test_small_images_and_other_formats_keep_their_size() -> None:
+    for data in (saved(photo(1, 250, 250), "JPEG"), saved(photo(1, 900, 900), "PNG")):
+        assert images.decode(data, 10).image.size == images.decode(data).image.size
+
+
 def test_broken_exif_does_not_break_an_image() -> None:
     exif = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x30" + b"\xff" * 40
     decoded = images.decode(saved(Image.fromarray(QUADRANTS), "JPEG", exif=exif))

@@ -17,6 +17,7 @@ from PIL import Image
 
 from sept_core import errors, features, images, sources
 from sept_core.encoders import protocol
+from sept_core.encoders.protocol import DECODED_SIDES
 
 log = logging.getLogger("sept")
 
@@ -57,7 +58,7 @@ def prepare(
     for row in rows:
         outcome = {name: row[name] for name in features.LOCATION} | {"status": "ok"}
         item = Prepared(row, outcome)
-        _attempt(partial(_decode, reader), item)
+        _attempt(partial(_decode, reader, DECODED_SIDES * encoder.image_size), item)
         prepared.append(item)
         if item.image is not None:
             held.append(item)
@@ -90,13 +91,13 @@ def _attempt(stage: Callable[[Prepared], None], item: Prepared) -> None:
         item.reject(f"could not be prepared: {type(problem).__name__}: {problem}")
 
 
-def _decode(reader: sources.ByteReader, item: Prepared) -> None:
+def _decode(reader: sources.ByteReader, least: int, item: Prepared) -> None:
     data = read(reader, item.row)
     sha256 = hashlib.sha256(data).hexdigest()
     item.outcome |= {"sha256": sha256, "uid": sha256[:32], "bytes": len(data)}
     if item.row["uid"] not in (None, item.outcome["uid"]):
         raise images.RejectedImage("changed since it was first read")
-    decoded = images.decode(data)
+    decoded = images.decode(data, least)
     item.image = decoded.image
     for name in ("width", "height", "format", "mode"):
         item.outcome[name] = getattr(decoded, name)
