@@ -11,6 +11,7 @@ from sept_core.cli import follow, output
 from sept_core.cli.options import Device, Dir, Encoder, Json, Seed, SelectionId, Targets
 from sept_core.export import registry as export_registry
 from sept_core.export import verify as verification
+from sept_core.index import ivf
 from sept_core.pipeline import (
     curation,
     deciding,
@@ -34,10 +35,16 @@ _STRATEGY_HELP = " ".join(f"{name}: {s.description}" for name, s in STRATEGIES.i
 
 
 def prepare(
-    folder: Dir, encoder: Encoder = None, device: Device = "auto", as_json: Json = False
+    folder: Dir,
+    encoder: Encoder = None,
+    device: Device = "auto",
+    index_memory: Annotated[
+        int, typer.Option(help="MiB for the index that pools above two million images get.")
+    ] = ivf.MEMORY,
+    as_json: Json = False,
 ) -> None:
     """Make what selection needs once per encoder: neighbour graph, thresholds, duplicates."""
-    encoder_id = follow.prepare(folder, encoder, device)
+    encoder_id = follow.prepare(folder, encoder, device, index_memory)
     if as_json:
         return output.as_json({"encoder_id": encoder_id})
     return output.console.print(f"{encoder_id} is prepared.")

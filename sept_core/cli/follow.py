@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sept_core import files, jobs
 from sept_core.cli.output import notes
+from sept_core.index import ivf
 from sept_core.jobs import JobStatus
 from sept_core.pipeline import embedding, preparation, projects
 
@@ -56,13 +57,15 @@ def shards(title: str) -> Iterator[Callable[[int, int], None]]:
         )
 
 
-def prepare(folder: Path, encoder: str | None, device: str = "auto") -> str:
+def prepare(
+    folder: Path, encoder: str | None, device: str = "auto", index_memory: int = ivf.MEMORY
+) -> str:
     """Make what selections need once per encoder, step by step; returns the encoder's id."""
     paths = projects.paths_of(folder)
     while True:
         with projects.opened(folder) as project:
             encoder_id = projects.find_encoder(project, encoder)
-            job = preparation.next_job(project, encoder_id, device)
+            job = preparation.next_job(project, encoder_id, device, index_memory)
         if job is None:
             return encoder_id
         to_end(paths, job.id)

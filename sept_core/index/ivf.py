@@ -35,6 +35,8 @@ ITERATIONS = 10
 CODED_SHARE = 0.75
 """Share of the squared length that the coded directions hold, if the memory allows it."""
 LEAST_CODED = 16
+MEMORY = 1024
+"""MiB that the inverted lists may take at use, where nobody says otherwise."""
 FEW = 1000
 """Vectors that are not worth coding, nor enough to learn codes from."""
 
@@ -61,7 +63,7 @@ class Settings:
     nlist: int | None = None
     target_recall: float = 0.98
     k: int = 50
-    memory: int = 1024
+    memory: int = MEMORY
     seed: int = 0
 
 

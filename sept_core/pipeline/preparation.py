@@ -43,8 +43,17 @@ STEPS = (
 )
 
 
-def next_job(project: Project, encoder_id: str, device: str = "auto") -> JobFolder | None:
-    """Launch the first step that is missing or older than the features; None when ready."""
+def next_job(
+    project: Project, encoder_id: str, device: str = "auto", index_memory: int = ivf.MEMORY
+) -> JobFolder | None:
+    """Launch the first step that is missing or older than the features; None when ready.
+
+    Args:
+        project: the open project.
+        encoder_id: whose features are prepared.
+        device: what compares them; "ray" for the machines of a cluster.
+        index_memory: MiB that an index may take at use.
+    """
     store = features.FeatureStore(project.paths.pool_features(encoder_id))
     steps = (INDEX, *STEPS) if len(store) > EXACT_LIMIT else STEPS
     for step in steps:
@@ -52,7 +61,7 @@ def next_job(project: Project, encoder_id: str, device: str = "auto") -> JobFold
             return jobs.launch(
                 project.paths,
                 step.kind,
-                _settings(project, encoder_id, step.kind, device),
+                _settings(project, encoder_id, step.kind, device, index_memory),
                 step.title,
             )
     return None
@@ -68,7 +77,9 @@ def is_fresh(project: Project, encoder_id: str, kind: str, store: features.Featu
     return same
 
 
-def _settings(project: Project, encoder_id: str, kind: str, device: str) -> dict[str, Any]:
+def _settings(
+    project: Project, encoder_id: str, kind: str, device: str, index_memory: int
+) -> dict[str, Any]:
     """The settings that the worker of a step reads (its module's `Settings`)."""
     paths = project.paths
     out = paths.index(encoder_id, kind)
@@ -77,7 +88,8 @@ def _settings(project: Project, encoder_id: str, kind: str, device: str) -> dict
         return common | {"device": device}
     if kind == "index":
         targets = [record.id for record in sources.every(project.db, "target")]
-        return common | {"queries": [str(paths.target_features(encoder_id, t)) for t in targets]}
+        queries = [str(paths.target_features(encoder_id, target)) for target in targets]
+        return common | {"queries": queries, "memory": index_memory}
     common |= {"graph": str(paths.index(encoder_id, "graph"))}
     if kind == "calibrate":
         return common | _calibration_inputs(project, encoder_id)
