@@ -4,8 +4,8 @@
 
 PROJECT is embedded. Each map is made by the map's own worker; the last sample should be the whole
 pool: the full fit that the others are set beside. Printed for each, on the same images: the
-trustworthiness, the share of an image's nearest neighbours by features that are among its nearest on
-the map, and the share of its nearest on the full fit's map that are among its nearest here.
+trustworthiness, the share of an image's nearest neighbours by features that are among its
+nearest on the map, and the share of its nearest on the full fit's map that are among them here.
 """
 
 import argparse
