@@ -149,7 +149,8 @@ def reduced(rows: torch.Tensor) -> torch.Tensor:
 def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
     """One line a method, as a picture."""
     import plotly.graph_objects as go
-    from playwright.sync_api import sync_playwright
+
+    from benchmarks import browser
 
     figure = go.Figure(layout={"template": "plotly_white", "width": 760, "height": 420})
     for name, points in curves.items():
@@ -160,15 +161,11 @@ def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
         xaxis_title="steps of 128 pairs", yaxis_title="20-NN accuracy, %", yaxis_rangemode="tozero",
         margin={"l": 60, "r": 20, "t": 20, "b": 50},
     )  # fmt: skip
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 760, "height": 420})
+    with browser.chromium() as chromium:
+        page = chromium.new_page(viewport={"width": 760, "height": 420})
         page.set_content(figure.to_html(include_plotlyjs=True, config={"staticPlot": True}))
         page.wait_for_selector(".main-svg")
         page.locator(".plotly-graph-div").screenshot(path=path)
-        browser.close()
 
 
 if __name__ == "__main__":
