@@ -319,7 +319,7 @@ def test_reader_keeps_few_files_open(tmp_path: Path) -> None:
         for entry in entries:
             reader.read("pool", entry.rel_path, entry.member, entry.offset, entry.size)
         assert open_files() <= before + 64
-    assert open_files() == before
+    assert open_files() <= before  # garbage of other tests may close its own meanwhile
 
 
 # --- archives ---

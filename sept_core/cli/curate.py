@@ -11,7 +11,7 @@ from sept_core.cli import follow, output
 from sept_core.cli.options import Device, Dir, Encoder, Json, Seed, SelectionId, Targets
 from sept_core.export import registry as export_registry
 from sept_core.export import verify as verification
-from sept_core.index import ivf
+from sept_core.index import formats
 from sept_core.pipeline import (
     curation,
     deciding,
@@ -40,7 +40,7 @@ def prepare(
     device: Device = "auto",
     index_memory: Annotated[
         int, typer.Option(help="MiB for the index that pools above two million images get.")
-    ] = ivf.MEMORY,
+    ] = formats.MEMORY,
     as_json: Json = False,
 ) -> None:
     """Make what selection needs once per encoder: neighbour graph, thresholds, duplicates."""

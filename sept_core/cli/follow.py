@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sept_core import files, jobs
 from sept_core.cli.output import notes
-from sept_core.index import ivf
+from sept_core.index import formats
 from sept_core.jobs import JobStatus
 from sept_core.pipeline import embedding, preparation, projects
 
@@ -58,7 +58,7 @@ def shards(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def prepare(
-    folder: Path, encoder: str | None, device: str = "auto", index_memory: int = ivf.MEMORY
+    folder: Path, encoder: str | None, device: str = "auto", index_memory: int = formats.MEMORY
 ) -> str:
     """Make what selections need once per encoder, step by step; returns the encoder's id."""
     paths = projects.paths_of(folder)

@@ -17,9 +17,8 @@ import numpy as np
 
 from sept_core import cluster, errors, files, jobfolder
 from sept_core.features import FeatureStore
-from sept_core.index import exact, ivf, lists
+from sept_core.index import exact, formats, ivf, lists
 
-FORMAT = 1
 QUERY_ROWS = 2048
 """Images whose neighbours are searched at once, between two signs of progress."""
 
@@ -81,7 +80,7 @@ def load(folder: Path) -> Graph:
         IntegrityError: it was written by another version.
     """
     header = files.read_json(folder / "header.json")
-    if header["format"] != FORMAT:
+    if header["format"] != formats.GRAPH:
         raise errors.IntegrityError(
             f"{folder} has graph format {header['format']}; build it again."
         )
@@ -186,7 +185,7 @@ def save(graph: Graph, folder: Path) -> None:
     files.write_json(
         folder / "header.json",
         {
-            "format": FORMAT,
+            "format": formats.GRAPH,
             "encoder_id": graph.encoder_id,
             "content_id": graph.content_id,
             "recall": graph.recall,

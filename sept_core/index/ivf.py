@@ -19,11 +19,10 @@ import numpy as np
 
 from sept_core import errors, files, jobfolder
 from sept_core.features import FeatureStore
-from sept_core.index import blocks, cosine, exact, lists
+from sept_core.index import blocks, cosine, exact, formats, lists
 
 untyped: Any = faiss  # its stubs know the plainest calls only
 
-FORMAT = 2
 SAMPLED_QUERIES = 200
 """Queries that tune the index, and as many others that measure the recall."""
 
@@ -35,8 +34,6 @@ ITERATIONS = 10
 CODED_SHARE = 0.75
 """Share of the squared length that the coded directions hold, if the memory allows it."""
 LEAST_CODED = 16
-MEMORY = 1024
-"""MiB that the inverted lists may take at use, where nobody says otherwise."""
 FEW = 1000
 """Vectors that are not worth coding, nor enough to learn codes from."""
 
@@ -63,7 +60,7 @@ class Settings:
     nlist: int | None = None
     target_recall: float = 0.98
     k: int = 50
-    memory: int = MEMORY
+    memory: int = formats.MEMORY
     seed: int = 0
 
 
@@ -114,7 +111,7 @@ def load(folder: Path) -> Index:
         IntegrityError: it was written by another version.
     """
     header = files.read_json(folder / "header.json")
-    if header["format"] != FORMAT:
+    if header["format"] != formats.IVF:
         raise errors.IntegrityError(
             f"{folder} has index format {header['format']}; build it again."
         )
@@ -141,7 +138,7 @@ def build(store: FeatureStore, settings: Settings, progress: Callable[[int], Non
         progress(int(block.rows[-1]) + 1)
     effort, recall, measured = _tune(codes, nlist, store, settings)
     header = {
-        "format": FORMAT,
+        "format": formats.IVF,
         "encoder_id": store.encoder_id,
         "content_id": store.content_id(),
         "vectors": len(store),

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from sept_core import errors, features, files, jobs
 from sept_core import sources as readers
 from sept_core.catalogue import images, sources
-from sept_core.index import graph, ivf
+from sept_core.index import formats
 from sept_core.jobfolder import JobFolder
 from sept_core.pipeline.projects import Project
 
-FORMATS = {"index": ivf.FORMAT, "graph": graph.FORMAT, "calibrate": 1, "duplicates": 1}
+FORMATS = {"index": formats.IVF, "graph": formats.GRAPH, "calibrate": 1, "duplicates": 1}
 CALIBRATION_SAMPLE = 400
 HASH_BITS = 4
 """Perceptual hashes this near are candidates for being copies."""
@@ -44,7 +44,7 @@ STEPS = (
 
 
 def next_job(
-    project: Project, encoder_id: str, device: str = "auto", index_memory: int = ivf.MEMORY
+    project: Project, encoder_id: str, device: str = "auto", index_memory: int = formats.MEMORY
 ) -> JobFolder | None:
     """Launch the first step that is missing or older than the features; None when ready.
 

@@ -18,7 +18,7 @@ from sept_core.encoders import checkpoint
 from sept_core.pretrain import launch
 
 TWO = launch.Launch(processes=2)
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 @pytest.fixture(scope="module")
