@@ -331,7 +331,8 @@ def test_a_finished_job_reads_nothing_again(tmp_path: Path, fake: FakeEncoder) -
 
 
 @settings(deadline=None, max_examples=12)
-@given(stop=st.integers(0, 12), replan=st.booleans(), cancelled=st.booleans())
+# Batches of 3 of 13 images enter in any order: before the last of them 10 are encoded at least.
+@given(stop=st.integers(0, 10), replan=st.booleans(), cancelled=st.booleans())
 def test_stopping_anywhere_and_going_on_gives_the_same_bytes(
     tmp_path_factory: pytest.TempPathFactory, stop: int, replan: bool, cancelled: bool
 ) -> None:
