@@ -40,8 +40,7 @@ class Place:
             system, root = fsspec.core.url_to_fs(self.url)
         except ImportError as problem:  # its sentence names the package
             raise errors.InputError(
-                f"{self.url} cannot be reached: {problem}; pip install 'sept[cloud]' brings "
-                "what s3:// and gs:// need."
+                f"{self.url} cannot be reached: {problem} (for s3://: pip install 'sept[cloud]')."
             ) from None
         except ValueError as problem:
             raise errors.InputError(f"{self.url} is no place to copy to: {problem}.") from None
@@ -63,6 +62,8 @@ class Place:
             system.invalidate_cache()
             found = system.find(root) if system.exists(root) else []
         names = [path.removeprefix(root).lstrip("/") for path in found]
+        if strange := [name for name in names if ".." in PurePosixPath(name).parts]:
+            raise errors.IntegrityError(f"{self.url} holds {strange[0]!r}, which leads out of it.")
         return {name for name in names if PurePosixPath(name).match(HEADERS)}
 
     def read(self, name: str) -> bytes | None:
@@ -144,10 +145,14 @@ def encoder_of(url: str) -> str:
         InputError: the place cannot be reached.
         NotFoundError: it holds no features.
     """
-    card = Place(url).read(CARD)
+    return files.check_name(str(json.loads(_card(Place(url)))["id"]), "encoder")
+
+
+def _card(place: Place) -> bytes:
+    card = place.read(CARD)
     if card is None:
-        raise errors.NotFoundError(f"There are no features at {url}.")
-    return files.check_name(str(json.loads(card)["id"]), "encoder")
+        raise errors.NotFoundError(f"There are no features at {place.url}.")
+    return card
 
 
 def pull(url: str, folder: Path, told: Told) -> int:
@@ -163,17 +168,18 @@ def pull(url: str, folder: Path, told: Told) -> int:
 
     Raises:
         InputError: the place cannot be reached, or is of another encoder.
-        IntegrityError: a file there is missing or damaged.
+        NotFoundError: it holds no features.
+        IntegrityError: a file there is missing or damaged, or leads out of the place.
     """
     place = Place(url)
-    card = place.read(CARD)
+    card = _card(place)
     _check_encoder(card, folder / CARD, url)
     names = sorted(place.headers())
     copied = 0
     for number, name in enumerate(names, 1):
         copied += _fetch(place, name, folder)
         told(number, len(names))
-    files.write_json(folder / CARD, json.loads(card or b"{}"))
+    files.write_json(folder / CARD, json.loads(card))
     return copied
 
 

@@ -157,11 +157,10 @@ def kmeans(
     )
     trainer.train(sample.astype(np.float32))
     centroids = cosine.as_stored(np.asarray(trainer.centroids))
-    found = _over_blocks(
-        store, lambda block: nearest_centroid(centroids, block.vectors), block_rows, device
-    )
+    those = among.Among(centroids)
+    found = _over_blocks(store, lambda block: those.nearest(block.vectors), block_rows, device)
     uids, assignment, similarity = (np.concatenate(column) for column in zip(*found, strict=True))
-    return Clusters(centroids, uids, assignment, similarity)
+    return Clusters(centroids, uids, assignment.astype(np.int32), similarity)
 
 
 def nearest_centroid(centroids: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -107,6 +107,18 @@ def test_a_damaged_copy_is_refused(tmp_path: Path, damage: str) -> None:
     assert not (tmp_path / "back" / "pool" / "00001.json").exists()
 
 
+def test_names_that_lead_out_of_the_place_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"memory://{uuid.uuid4()}/x"
+    mirror.push(write_stores(tmp_path / "e-1"), url, quiet)
+    system, root = mirror.Place(url)._opened
+    monkeypatch.setattr(type(system), "find", lambda self, path: [f"{root}/../../00000.json"])
+    with pytest.raises(errors.IntegrityError, match="leads out of it"):
+        mirror.pull(url, tmp_path / "back" / "e-1", quiet)
+    assert not list(tmp_path.rglob("back/**/*.json"))
+
+
 def test_places_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     with pytest.raises(errors.InputError, match="no place to copy to"):
         mirror.encoder_of("nowhere://bucket/x")

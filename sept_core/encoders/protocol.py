@@ -15,7 +15,8 @@ from sept_core import files
 
 DECODED_SIDES = 2
 """Images are decoded at this many times an encoder's side at least: a JPEG of a large photograph at
-half its size or less, which takes half the time. Pillow calls the like a `reducing_gap` of 2."""
+half its size or less, which with resizing takes some six tenths of the time (docs/log.md). Pillow
+calls the like a `reducing_gap` of 2."""
 
 Kind = Literal["self-supervised", "image-text", "supervised", "hand-made"]
 """How an encoder was trained. SEPT's own step 1 is self-supervised (METHOD §1)."""
