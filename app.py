@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from pages.shared import routes
+from pages.shared import access, routes
 
 MENU = {
     "Data": [
@@ -28,6 +28,7 @@ MENU = {
 def main() -> None:
     """Draw the frame and run the page that the URL names."""
     st.set_page_config(page_title="SEPT", page_icon="assets/icon.svg", layout="wide")
+    access.require()
     pages = {
         section: [
             st.Page(file, title=title, icon=f":material/{icon}:", default=title == "Overview")
@@ -44,4 +45,5 @@ else:
     # A folder named `pages` makes Streamlit look for its own kind of pages there until the first
     # st.navigation, so that the first deep link to a fresh server would say "Page not found".
     PagesManager.uses_pages_directory = False
+    access.check_address()
     app = st.App(__file__, routes=routes.ROUTES, middleware=routes.MIDDLEWARE)

@@ -225,8 +225,7 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
         "recall_by_jitter": {name: _recall(values, tau) for name, values in by_jitter.items()},
         "histogram": _histogram(background, copies),
     }
-    files.write_json(Path(settings.out) / "header.json", header)
-    return header
+    return files.write_artefact(Path(settings.out), header, {})
 
 
 def _measure_copies(

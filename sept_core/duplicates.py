@@ -275,8 +275,6 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
         lambda done, total: job.progress(done, total, "steps"),
     )
     out = Path(settings.out)
-    with files.write_then_rename(out / "groups.parquet") as temporary:
-        pq.write_table(groups.table(), temporary)
     header = {
         "format": 1,
         "encoder_id": store.encoder_id,
@@ -285,8 +283,8 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
         "images": len(groups.uids),
         "groups": len(np.unique(groups.groups)),
     }
-    files.write_json(out / "header.json", header)
-    return header
+    parts = {"groups.parquet": lambda path: pq.write_table(groups.table(), path)}
+    return files.write_artefact(out, header, parts)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ PARTS = {"vectors": ".npy", "uids": ".uids.npy", "outcomes": ".parquet"}
 NORM_TOLERANCE = 0.01
 """A vector is of unit length when its norm is this close to 1 (float16 leaves about 0.001)."""
 
+MEND = "Run sept check --repair, then embed again."
+
 LOCATION = ("source", "rel_path", "member")
 """The columns that name one place of an image: where the bytes of an outcome came from."""
 
@@ -74,20 +76,21 @@ class Shard:
 
     def outcomes(self) -> pa.Table:
         """One row for every file handled, embedded or rejected (OUTCOME_SCHEMA)."""
-        return pq.read_table(self.folder / f"{self.number:05d}.parquet")
+        path = self.folder / f"{self.number:05d}.parquet"
+        try:
+            return pq.read_table(path)
+        except (pa.ArrowException, OSError) as problem:
+            raise errors.IntegrityError(f"{path} cannot be read ({problem}). {MEND}") from None
 
     def _open(self, suffix: str, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
         path = self.folder / f"{self.number:05d}{suffix}"
         try:
             array: np.ndarray = np.load(path, mmap_mode="r")
         except (OSError, ValueError) as problem:
-            raise errors.IntegrityError(
-                f"{path} cannot be read ({problem}); remove {self.folder} and embed again."
-            ) from None
+            raise errors.IntegrityError(f"{path} cannot be read ({problem}). {MEND}") from None
         if array.dtype != dtype or array.shape != shape:
             raise errors.IntegrityError(
-                f"{path} holds {array.dtype} {array.shape}, its header says {dtype} {shape}; "
-                f"remove {self.folder} and embed again."
+                f"{path} holds {array.dtype} {array.shape}, its header says {dtype} {shape}. {MEND}"
             )
         return array
 

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from sept_core import errors
 
 UID_DTYPE = np.dtype("S32")
 """Arrays of uids hold 32 ASCII hex digits a row; sorting bytes sorts the hex."""
+
+HEADER = "header.json"
+"""Written last into the folder of a derived artefact: all its parts are there."""
 
 RUN_HEADER = "run.json"
 """Written last into a run folder: the run is complete."""
@@ -151,13 +154,43 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise errors.NotFoundError(f"{path} does not exist.") from None
     except (ValueError, UnicodeDecodeError) as problem:
-        raise errors.IntegrityError(f"{path} is not readable JSON ({problem}).") from None
+        raise errors.IntegrityError(
+            f"{path} is damaged ({problem}); sept check tells what can be mended."
+        ) from None
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
     """Write a `.npy` file whole or not at all."""
-    with write_then_rename(path) as temporary, temporary.open("wb") as out:
+    with write_then_rename(path) as temporary:
+        save_array(temporary, array)
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write a `.npy` file under any name; numpy alone would add a suffix."""
+    with path.open("wb") as out:
         np.save(out, array, allow_pickle=False)
+
+
+def write_artefact(
+    folder: Path, header: Mapping[str, Any], parts: Mapping[str, Callable[[Path], object]]
+) -> dict[str, Any]:
+    """Write a derived artefact: its parts, then `header.json` with the SHA-256 of each.
+
+    Args:
+        folder: of this artefact; others of an earlier making are replaced.
+        header: JSON-able.
+        parts: file name to what writes that file at a path given to it.
+
+    Returns:
+        The header with `sha256`, from part to 64 hex digits.
+    """
+    (folder / HEADER).unlink(missing_ok=True)  # an old header must not vouch for new parts
+    for name, write in parts.items():
+        with write_then_rename(folder / name) as temporary:
+            write(temporary)
+    complete = dict(header) | {"sha256": {name: sha256_file(folder / name) for name in parts}}
+    write_json(folder / HEADER, complete)
+    return complete
 
 
 def folder_size(path: Path) -> int:

@@ -98,6 +98,7 @@ def relaunch(paths: files.ProjectPaths, job_id: str) -> JobFolder:
 
 
 def _start(job: JobFolder, kind: str) -> None:
+    _reap()
     with (job.path / "log.txt").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", WORKERS[kind], str(job.path)],
@@ -126,6 +127,13 @@ def _environment() -> dict[str, str]:
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
+def _reap() -> None:
+    """Take leave of all workers of this process that have ended, whoever asks about which."""
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            _children.pop(pid, None)
+
+
 def _start_time(pid: int) -> str | None:
     """The kernel's start time of a process: with the pid, an identity that is never reused."""
     try:
@@ -142,8 +150,7 @@ def _alive(job: JobFolder) -> bool:
     except errors.NotFoundError:
         # The launcher has made the folder and is about to start the worker.
         return bool(time.time() - job.status()["launched_at"] < CANCEL_GRACE)
-    if child := _children.get(identity["pid"]):
-        child.poll()
+    _reap()
     started = _start_time(identity["pid"])
     return started is not None and bool(started == identity["process_started"])
 
@@ -158,8 +165,11 @@ def status(paths: files.ProjectPaths, job_id: str) -> JobStatus:
     if not (job.path / "status.json").exists():
         known = ", ".join(path.name for path in _folders(paths)[:5]) or "none yet"
         raise errors.NotFoundError(f"No job {job_id!r} in this project; the latest are: {known}.")
-    alive = _alive(job)  # before the status is read: a worker writes its end, then exits
-    stored = job.status()
+    try:
+        alive = _alive(job)  # before the status is read: a worker writes its end, then exits
+        stored = job.status()
+    except errors.IntegrityError as problem:
+        return JobStatus(job_id, "unknown", job_id, "lost", str(problem), 0.0, None, None)
     state, reason = stored["state"], stored.get("reason")
     if state not in ENDED and not alive:
         state = "lost"

@@ -143,8 +143,8 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     layout = lay_out(store, settings)
     places = _place_all(store, layout, lambda done: job.progress(done, len(store), "images"))
     out = Path(settings.out)
-    _write(out / "targets.parquet", _place_targets(store, layout, settings.target_stores))
-    _write(out / "map.parquet", _points(store.uids, places, _clusters(store, settings)))
+    targets = _place_targets(store, layout, settings.target_stores)
+    points = _points(store.uids, places, _clusters(store, settings))
     header = {
         "format": 1,
         "encoder_id": store.encoder_id,
@@ -155,8 +155,11 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
         "trustworthiness": _check(store, places, settings),
         "seconds": round(time.monotonic() - started, 1),
     }
-    files.write_json(out / "header.json", header)
-    return header
+    parts = {
+        "targets.parquet": lambda path: pq.write_table(targets, path),
+        "map.parquet": lambda path: pq.write_table(points, path),
+    }
+    return files.write_artefact(out, header, parts)
 
 
 def _principal_plane(vectors: np.ndarray) -> np.ndarray:
@@ -239,11 +242,6 @@ def _check(store: FeatureStore, places: np.ndarray, settings: Settings) -> float
 
 def _text(uids: np.ndarray) -> pa.Array:
     return pa.array(uids.astype(str).tolist(), pa.string())
-
-
-def _write(path: Path, table: pa.Table) -> None:
-    with files.write_then_rename(path) as temporary:
-        pq.write_table(table, temporary)
 
 
 if __name__ == "__main__":

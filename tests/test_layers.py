@@ -12,11 +12,11 @@ CORE = ROOT / "sept_core"
 LAYERS = [
     {"errors"},
     {"files"},
-    {"jobfolder", "images", "paths", "cluster"},
+    {"jobfolder", "images", "paths", "cluster", "access"},
     {"archives", "tables", "folders"},
     {"listing", "review"},
     {"sources", "features"},
-    {"manifest", "targets", "audit", "suggestions", "mirror"},
+    {"manifest", "targets", "audit", "suggestions", "mirror", "integrity"},
     {"catalogue", "encoders", "export"},
     {"embeddings", "feature_import"},
     {"index"},

@@ -150,8 +150,8 @@ def _history(targets: list[str]) -> None:
     with st.expander("History of decisions", icon=":material/history:"):
         with state.project() as project:
             events = deciding.history(project, targets)[::-1]
-            who = deciding.who(project)
-        name = st.text_input("Your name, as decisions are signed", who)
+            who, logged_in = deciding.signature(project), project.who is not None
+        name = st.text_input("Your name, as decisions are signed", who, disabled=logged_in)
         if name != who:
             with state.WRITING, state.project() as project:
                 deciding.sign_as(project, name)

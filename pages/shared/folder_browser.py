@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import notices, state
+from pages.shared import access, notices, state
 from sept_core import errors
 from sept_core.pipeline import recent, uploading
 
@@ -55,7 +55,7 @@ def home() -> Path:
 
 
 def _roots() -> list[Path]:
-    return uploading.roots(_project())
+    return uploading.roots(_project(), shared=access.LOGIN.needed)
 
 
 def _project() -> Path | None:

@@ -3,7 +3,7 @@
 GET only, by uid or selection id, never by path.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.shared import state
+from pages.shared import access, state
 from sept_core import errors
 
 HEADERS = {
@@ -165,16 +165,36 @@ def _raw(data: bytes) -> Response:
 
 IDENTITY = {"content-encoding": "identity"}
 
-ROUTES = [
-    Route("/map/{encoder}/points/{revision}", map_points, methods=["GET"]),
-    Route("/map/{encoder}/colours/{revision}", map_colours, methods=["GET"]),
-    Route("/map/{encoder}/nearest/{revision}", map_nearest, methods=["GET"]),
-    Route("/images/{uid}", image, methods=["GET"]),
-    Route("/thumbnails/{uid}", thumbnail, methods=["GET"]),
-    Route("/why/{selection}/{uid}", why, methods=["GET"]),
-    Route("/sheets/{selection}/{order}/{position:int}", sheet, methods=["GET"]),
-]
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _signed(endpoint: Endpoint) -> Endpoint:
+    """Answers only requests that carry a token where a login is on."""
+
+    async def answer(request: Request) -> Response:
+        if access.may_fetch(request, _key(request)):
+            return await endpoint(request)
+        text = "This address is over; load the page again."
+        return PlainTextResponse(text, 403, {"cache-control": NEVER})
+
+    return answer
+
+
+PATHS: dict[str, Endpoint] = {
+    "/map/{encoder}/points/{revision}": map_points,
+    "/map/{encoder}/colours/{revision}": map_colours,
+    "/map/{encoder}/nearest/{revision}": map_nearest,
+    "/images/{uid}": image,
+    "/thumbnails/{uid}": thumbnail,
+    "/why/{selection}/{uid}": why,
+    "/sheets/{selection}/{order}/{position:int}": sheet,
+}
+ROUTES = [Route(path, _signed(endpoint), methods=["GET"]) for path, endpoint in PATHS.items()]
 MIDDLEWARE = [
-    Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
+    Middleware(
+        TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", *access.LOGIN.hosts]
+    ),
     Middleware(SecurityHeaders),
+    Middleware(access.Door),
 ]

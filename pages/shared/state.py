@@ -12,6 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.shared import access
 from sept_core import errors
 from sept_core.pipeline import projects, recent, serving
 
@@ -132,7 +133,8 @@ def project(key: str | None = None) -> Iterator[projects.Project]:
     held = opened(wanted).project
     cursor = held.db.cursor()
     try:
-        yield projects.Project(held.paths, cursor)
+        # Routes, which name the project, decide nothing and have nobody's session.
+        yield projects.Project(held.paths, cursor, access.who() if key is None else None)
     finally:
         cursor.close()
 
@@ -143,8 +145,9 @@ def url(path: str) -> str:
 
 
 def query() -> str:
-    """The part of such an address that names the project."""
-    return f"?project={project_key()}"
+    """The part of such an address that names the project, and lets it be fetched."""
+    key = project_key()
+    return f"?project={key}{access.token(str(key))}"
 
 
 def chosen(

@@ -49,10 +49,32 @@ def connect(path: Path, wait: float = WAIT_SECONDS) -> Connection:
             time.sleep(0.1)
         except duckdb.Error as problem:
             raise errors.IntegrityError(f"{path} is damaged ({problem}).") from None
+    try:
+        _prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: Connection) -> None:
     # Nothing is ever fetched from a network, and no SQL reaches files it was not given.
     connection.execute("SET autoinstall_known_extensions=false; SET enable_progress_bar=false")
     migrations.migrate(connection)
-    return connection
+
+
+def read_everything(connection: Connection) -> None:
+    """Read each row of each table, which finds every block whose checksum is wrong.
+
+    Raises:
+        IntegrityError: one is; the message names the table.
+    """
+    names = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+    for (name,) in names:
+        try:
+            connection.execute(f'SELECT bit_xor(hash(t)) FROM "{name}" t').fetchall()
+        except duckdb.Error as problem:
+            raise errors.IntegrityError(f"Its table {name} is damaged ({problem}).") from None
 
 
 _begun: ContextVar[Connection | None] = ContextVar("begun", default=None)

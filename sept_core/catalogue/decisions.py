@@ -5,9 +5,13 @@ Every event is committed before the call returns; nothing is ever updated or del
 
 import datetime
 from collections.abc import Sequence
+from typing import Any
 
 from sept_core import review
 from sept_core.catalogue.connection import Connection, scalar, transaction
+
+FIELDS = ("position", "target_id", "at", "who", "action", "scope", "reason", "uids", "undoes")
+"""What an entry of the whole log has, in the order of the table."""
 
 
 def append(
@@ -42,6 +46,20 @@ def append(
 def last_position(db: Connection) -> int:
     """The position of the newest event, 0 when there is none."""
     return int(scalar(db, "SELECT coalesce(max(position), 0) FROM decisions"))
+
+
+def log(db: Connection) -> list[dict[str, Any]]:
+    """Every event of every target set as it is stored, oldest first."""
+    rows = db.execute("SELECT * FROM decisions ORDER BY position").fetchall()
+    return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+
+def restore(db: Connection, entries: Sequence[dict[str, Any]]) -> None:
+    """Write events of a backup at their own positions, all or none of them."""
+    with transaction(db):
+        for entry in entries:
+            values = [entry[name] for name in FIELDS]
+            db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def events(db: Connection, target_ids: Sequence[str]) -> list[review.Event]:

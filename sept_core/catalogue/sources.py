@@ -118,6 +118,51 @@ def annotate(db: Connection, role: str, name: str, note: str) -> None:
     db.execute("UPDATE sources SET note = ? WHERE id = ?", [note, find(db, role, name).id])
 
 
+def move(db: Connection, role: str, name: str, spec: readers.SourceSpec) -> None:
+    """Say that a source's files lie elsewhere now; its files are to be listed again.
+
+    Raises:
+        InputError: what lies there is of another kind.
+    """
+    record = find(db, role, name)
+    if spec.kind != record.spec.kind:
+        raise errors.InputError(
+            f"{spec.path} is a {spec.kind}, {name!r} was a {record.spec.kind}; name what was moved."
+        )
+    db.execute(
+        "UPDATE sources SET path = ?, root = ? WHERE id = ?",
+        [str(spec.path), str(spec.root), record.id],
+    )
+
+
+def files_on_disk(db: Connection, source_id: str) -> pa.Table:
+    """What of a source should be found on disk, containers once, in order of their paths.
+
+    Columns: rel_path, size (in bytes, −1 for what holds other files), mtime_ns.
+    """
+    return table(
+        db,
+        """SELECT rel_path, max(CASE member WHEN '' THEN size ELSE -1 END) AS size,
+                  max(mtime_ns) AS mtime_ns
+           FROM files WHERE source_id = ? AND NOT gone AND state <> 'rejected' AND mtime_ns >= 0
+           GROUP BY rel_path ORDER BY rel_path""",
+        [source_id],
+    )
+
+
+def restore(db: Connection, record: SourceRecord) -> None:
+    """Register a source as it was: under its id, its files yet to be listed."""
+    spec = record.spec
+    db.execute(
+        "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [record.id, record.role, spec.name, spec.kind, str(spec.path), str(spec.root),
+         json.dumps(spec.options), record.note, record.added_at],
+    )  # fmt: skip
+    taken = int(record.id.removeprefix("s"))
+    while scalar(db, "SELECT nextval('source_ids')") < taken:
+        pass  # the next new source must not get this id
+
+
 def remove(db: Connection, role: str, name: str) -> int:
     """Forget a source and its files (never touching them on disk); returns how many.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import typer
 
 from sept_core import errors
-from sept_core.cli import curate, data, output, train
+from sept_core.cli import curate, data, output, safety, serve, train
 
 app = typer.Typer(
     name="sept",
@@ -45,8 +45,11 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pretrain": train.pretrain,
     "evaluate": train.evaluate,
     "jobs": train.list_jobs,
+    "check": safety.check,
+    "backup": safety.backup,
+    "restore": safety.restore,
     "demo": train.demo,
-    "app": train.app,
+    "app": serve.serve,
 }
 GROUPS = {"pool": data.pool, "target": data.target, "features": data.feature, "job": train.job}
 

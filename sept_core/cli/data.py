@@ -127,6 +127,12 @@ def _rename(role: str, folder: Path, name: str, new_name: str, as_json: bool) ->
         output.console.print(f"{output.text(name)} is now {output.text(new_name)}.")
 
 
+def _move(role: str, folder: Path, name: str, path: Path, as_json: bool) -> None:
+    with projects.opened(folder) as project:
+        report = collections.move(project, role, name, path)
+    _show_scan(name, report, as_json)
+
+
 def _note(role: str, folder: Path, name: str, text: str, as_json: bool) -> None:
     with projects.opened(folder) as project:
         collections.annotate(project, role, name, text)
@@ -157,6 +163,18 @@ def pool_rename(folder: Dir, name: Name, new_name: NewName, as_json: Json = Fals
 def target_rename(folder: Dir, name: Name, new_name: NewName, as_json: Json = False) -> None:
     """Give a target set another name; its decisions follow."""
     _rename("target", folder, name, new_name, as_json)
+
+
+@pool.command("move")
+def pool_move(folder: Dir, name: Name, path: Given, as_json: Json = False) -> None:
+    """Say where a source lies now; what did not change keeps its features."""
+    _move("pool", folder, name, path, as_json)
+
+
+@target.command("move")
+def target_move(folder: Dir, name: Name, path: Given, as_json: Json = False) -> None:
+    """Say where a target set lies now; what did not change keeps its features."""
+    _move("target", folder, name, path, as_json)
 
 
 @pool.command("note")

@@ -1,8 +1,5 @@
-"""Commands of the Train section: pre-train, evaluate, jobs, demo, app."""
+"""Commands of the Train section: pre-train, evaluate, jobs, demo."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -262,31 +259,6 @@ _NEXT_STEPS = """The demo is ready. Look around:
   sept suggest {folder} {selection}
   sept select {folder} --target signs-and-charts --budget 300
   sept export {folder} {selection} --out subset"""
-
-
-def app(
-    folder: Dir,
-    port: Annotated[int, typer.Option(help="The port to listen on, on this machine only.")] = 8501,
-) -> None:
-    """Open the project in a browser; Ctrl-C stops the app, jobs go on."""
-    script = Path(__file__).parents[2] / "app.py"
-    with projects.opened(folder):
-        pass  # a missing or busy project is told here instead of in the browser
-    output.notes.print(f"Open http://127.0.0.1:{port} in a browser; Ctrl-C stops the app.")
-    command = [sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}"]
-    environment = os.environ | {"SEPT_PROJECT": str(folder.absolute())}
-    with subprocess.Popen(
-        [*command, "--server.address=127.0.0.1"], cwd=script.parent, env=environment
-    ) as server:
-        try:
-            code = server.wait()
-        except KeyboardInterrupt:  # the terminal has sent it to the server as well
-            server.wait()
-            return
-    if code:
-        raise errors.JobError(
-            f"The app ended with code {code}; is port {port} taken? Choose another with --port."
-        )
 
 
 def list_jobs(folder: Dir, as_json: Json = False) -> None:

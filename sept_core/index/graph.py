@@ -9,7 +9,7 @@ and coverage read it.
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def load(folder: Path) -> Graph:
         NotFoundError: there is none, or it was not finished.
         IntegrityError: it was written by another version.
     """
-    header = files.read_json(folder / "header.json")
+    header = files.read_json(folder / files.HEADER)
     if header["format"] != formats.GRAPH:
         raise errors.IntegrityError(
             f"{folder} has graph format {header['format']}; build it again."
@@ -180,18 +180,19 @@ def _measure(store: FeatureStore, neighbours: np.ndarray, settings: Settings) ->
 
 def save(graph: Graph, folder: Path) -> None:
     """Write the graph, its header last."""
-    for name in ("uids", "neighbours", "similarity"):
-        files.write_array(folder / f"{name}.npy", getattr(graph, name))
-    files.write_json(
-        folder / "header.json",
-        {
-            "format": formats.GRAPH,
-            "encoder_id": graph.encoder_id,
-            "content_id": graph.content_id,
-            "recall": graph.recall,
-            "k": graph.neighbours.shape[1],
-            "vectors": len(graph.uids),
-        },
+    header = {
+        "format": formats.GRAPH,
+        "encoder_id": graph.encoder_id,
+        "content_id": graph.content_id,
+        "recall": graph.recall,
+        "k": graph.neighbours.shape[1],
+        "vectors": len(graph.uids),
+    }
+    arrays = {f"{name}.npy": getattr(graph, name) for name in ("uids", "neighbours", "similarity")}
+    files.write_artefact(
+        folder,
+        header,
+        {name: partial(files.save_array, array=array) for name, array in arrays.items()},
     )
 
 

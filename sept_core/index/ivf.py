@@ -77,7 +77,8 @@ class Index:
 
     @property
     def id(self) -> str:
-        return "ivf-" + files.fingerprint(self.header)[:8]
+        made = {key: value for key, value in self.header.items() if key != "sha256"}
+        return "ivf-" + files.fingerprint(made)[:8]
 
     @property
     def recall(self) -> float:
@@ -110,7 +111,7 @@ def load(folder: Path) -> Index:
         NotFoundError: there is none, or it was not finished.
         IntegrityError: it was written by another version.
     """
-    header = files.read_json(folder / "header.json")
+    header = files.read_json(folder / files.HEADER)
     if header["format"] != formats.IVF:
         raise errors.IntegrityError(
             f"{folder} has index format {header['format']}; build it again."
@@ -201,9 +202,8 @@ def _coarse(codes: Any) -> Any:
 
 def save(index: Index, folder: Path) -> None:
     """Write the index, its header last."""
-    with files.write_then_rename(folder / "index.faiss") as temporary:
-        faiss.write_index(index.codes, str(temporary))
-    files.write_json(folder / "header.json", index.header)
+    write = lambda path: faiss.write_index(index.codes, str(path))  # noqa: E731
+    files.write_artefact(folder, index.header, {"index.faiss": write})
 
 
 @dataclass(frozen=True)

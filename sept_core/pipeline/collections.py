@@ -12,6 +12,7 @@ from sept_core import errors
 from sept_core import sources as readers
 from sept_core import targets as target_layout
 from sept_core.catalogue import images, sources
+from sept_core.catalogue.connection import transaction
 from sept_core.catalogue.sources import ScanReport
 from sept_core.pipeline.projects import Project
 
@@ -61,6 +62,27 @@ def names(project: Project, role: str) -> list[str]:
 def rename(project: Project, role: str, name: str, new_name: str) -> None:
     """Give a collection another name; selections, features and decisions follow."""
     sources.rename(project.db, role, name, new_name)
+
+
+def move(project: Project, role: str, name: str, path: Path) -> ScanReport:
+    """Say where the files of a collection lie now, and list them there.
+
+    What has the size and time that it had keeps its features; the rest is read again.
+
+    Raises:
+        NotFoundError: there is no such collection.
+        SourceError: the path cannot be read as a source.
+        InputError: it is a source of another kind.
+    """
+    record = sources.find(project.db, role, name)
+    options = {key: value for key, value in record.spec.options.items() if key != "root"}
+    spec = readers.detect(name, path.absolute(), **options)
+    listing = _list(role, spec)
+    if listing.num_rows == 0:
+        raise errors.SourceError(f"{path} holds no files; name the folder or archive that moved.")
+    with transaction(project.db):
+        sources.move(project.db, role, name, spec)
+        return sources.merge_scan(project.db, record.id, listing)
 
 
 def annotate(project: Project, role: str, name: str, note: str) -> None:

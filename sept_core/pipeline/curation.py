@@ -80,6 +80,7 @@ def select(project: Project, request: Request) -> dict[str, Any]:
     with files.write_then_rename(project.paths.selection(selection_id)) as temporary:
         pq.write_table(chosen.picks, temporary)
     record = made_from | {
+        "picks_sha256": files.sha256_file(project.paths.selection(selection_id)),
         "decisions": request.decisions,
         "count": chosen.picks.num_rows,
         "funnel": chosen.funnel,

@@ -110,7 +110,7 @@ def decide(
     if not uids:
         raise errors.InputError(f"Name at least one image to {action}.")
     target_ids = [sources.find(project.db, "target", name).id for name in targets]
-    name = who or settings.get(project.db, "who", "unknown")
+    name = who or signature(project)
     review.Event(1, "", name, action, scope, reason, tuple(uids))  # refuses what does not fit
     position = decisions.append(
         project.db, target_ids, who=name, action=action, scope=scope, reason=reason, uids=uids
@@ -131,7 +131,7 @@ def undo(
     Raises:
         InputError: there is nothing to undo.
     """
-    name = who or settings.get(project.db, "who", "unknown")
+    name = who or signature(project)
     undone: list[int] = []
     for target in targets:
         target_id = sources.find(project.db, "target", target).id
@@ -159,9 +159,9 @@ def history(project: Project, targets: Sequence[str]) -> list[dict[str, Any]]:
     return [asdict(event) | {"stands": event.position in standing} for event in events]
 
 
-def who(project: Project) -> str:
-    """The name that decisions are signed with unless another is given."""
-    name: str = settings.get(project.db, "who", "unknown")
+def signature(project: Project) -> str:
+    """The name that decisions are signed with: the login, else the name set in the project."""
+    name: str = project.who or settings.get(project.db, "who", "unknown")
     return name
 
 

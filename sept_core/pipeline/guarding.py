@@ -98,7 +98,7 @@ def check(
 
 def _leaks(project: Project, encoder_id: str, target_id: str, settings: leaks.Settings) -> pa.Table:
     """The leaks of one target set, looked for once until files, features or groups change."""
-    groups_header = files.read_json(project.paths.index(encoder_id, "duplicates") / "header.json")
+    groups_header = files.read_json(project.paths.index(encoder_id, "duplicates") / files.HEADER)
     depends = [encoder_id, target_id, asdict(settings), groups_header]
 
     def find() -> pa.Table:

@@ -38,9 +38,9 @@ def _target_stores(project: Project, encoder_id: str) -> dict[str, str]:
 def is_fresh(project: Project, encoder_id: str) -> bool:
     """Whether there is a map of the pool and the target sets as they are embedded now."""
     folder = project.paths.map(encoder_id)
-    if not (folder / "header.json").exists():
+    if not (folder / files.HEADER).exists():
         return False
-    made = files.read_json(folder / "header.json")
+    made = files.read_json(folder / files.HEADER)
     pool = features.FeatureStore(project.paths.pool_features(encoder_id))
     theirs = _target_stores(project, encoder_id)
     shown = pq.read_metadata(folder / "targets.parquet").num_rows

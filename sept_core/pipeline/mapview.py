@@ -63,7 +63,7 @@ def load(project: Project, encoder_id: str) -> Map:
     Raises:
         NotFoundError: it has not been drawn.
     """
-    header = project.paths.map(encoder_id) / "header.json"
+    header = project.paths.map(encoder_id) / files.HEADER
     if not header.exists():
         raise errors.NotFoundError("The map has not been drawn yet; draw it on the Map page.")
     revision = files.fingerprint([encoder_id, header.stat().st_mtime_ns])

@@ -69,7 +69,7 @@ def next_job(
 
 def is_fresh(project: Project, encoder_id: str, kind: str, store: features.FeatureStore) -> bool:
     """Whether an artefact is there, readable by this version, and made from these very features."""
-    path = project.paths.index(encoder_id, kind) / "header.json"
+    path = project.paths.index(encoder_id, kind) / files.HEADER
     if not path.exists():
         return False
     header = files.read_json(path)
@@ -122,7 +122,7 @@ def calibration(project: Project, encoder_id: str) -> dict[str, Any]:
         NotFoundError: the encoder has not been prepared.
     """
     value: dict[str, Any] = files.read_json(
-        project.paths.index(encoder_id, "calibrate") / "header.json"
+        project.paths.index(encoder_id, "calibrate") / files.HEADER
     )
     return value
 

@@ -18,10 +18,11 @@ from sept_core.catalogue import connection, decisions, images, selections, setti
 
 @dataclass(frozen=True)
 class Project:
-    """An open project: its paths and its catalogue."""
+    """An open project: its paths, its catalogue, and who is logged in, where the app knows."""
 
     paths: files.ProjectPaths
     db: connection.Connection
+    who: str | None = None
 
 
 def init(folder: Path) -> None:
@@ -179,7 +180,7 @@ def _source_status(project: Project, record: sources.SourceRecord) -> dict[str, 
 def _maps(project: Project) -> list[dict[str, Any]]:
     """Each finished map, and whether features came or went since it was drawn."""
     found = []
-    for path in sorted(project.paths.maps.glob("*/header.json")):
+    for path in sorted(project.paths.maps.glob(f"*/{files.HEADER}")):
         header = files.read_json(path)
         store = features.FeatureStore(project.paths.pool_features(path.parent.name))
         older = header["content_id"] != store.content_id()

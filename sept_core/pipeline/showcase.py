@@ -81,7 +81,7 @@ def next_job(project: Project) -> JobFolder | None:
         return embedding.start(project, embedding.EmbedSettings(ENCODER))
     encoder_id = projects.find_encoder(project, ENCODER)
     job = preparation.next_job(project, encoder_id)
-    if job is None and not (project.paths.map(encoder_id) / "header.json").exists():
+    if job is None and not (project.paths.map(encoder_id) / files.HEADER).exists():
         job = mapping.start(project, encoder_id)
     return job
 

@@ -30,13 +30,20 @@ class Listing:
     files: int
 
 
-def roots(project_folder: Path | None = None) -> list[Path]:
-    """The folders that the browser may show: `SEPT_ROOTS`, or home, here and beside the project."""
+def roots(project_folder: Path | None = None, *, shared: bool = False) -> list[Path]:
+    """The folders that the app may use: `SEPT_ROOTS`, or home, here and beside the project.
+
+    Args:
+        project_folder: of the open project.
+        shared: others than this machine's user look at it; then only beside the project.
+    """
+    beside = [project_folder.parent] if project_folder else []
     if given := os.environ.get("SEPT_ROOTS"):
         wanted = [Path(part) for part in given.split(os.pathsep) if part]
+    elif shared:
+        wanted = beside  # colleagues have no business in somebody's home
     else:
-        wanted = [Path.home(), Path.cwd()]
-        wanted += [project_folder.parent] if project_folder else []
+        wanted = [Path.home(), Path.cwd(), *beside]
     found = [path.resolve() for path in wanted if path.is_dir()]
     return list(dict.fromkeys(found))
 

@@ -115,6 +115,10 @@ def _leave(
         "software": {
             name: importlib.metadata.version(name) for name in ("torch", "timm", "lightly")
         },
+        "sha256": {
+            name: files.sha256_file(folder / name)
+            for name in (checkpoint.WEIGHTS, checkpoint.CARD, checkpoint.SNIPPET)
+        },
     }
     files.write_json(folder / files.RUN_HEADER, header)
     (folder / loop.CHECKPOINT).unlink(missing_ok=True)

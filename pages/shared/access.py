@@ -1,0 +1,159 @@
+"""The door of an app that others can reach: a login before anything, tokens in image URLs.
+
+With a password the door is in front of the whole server: without its cookie there is no page, no
+socket and no image. With OIDC, Streamlit knows who somebody is, and `require` lets them in.
+"""
+
+import html
+import time
+from urllib.parse import parse_qs
+
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sept_core import access, errors
+
+COOKIE = "sept_login"
+COOKIE_SECONDS = 12 * 3600
+TOKEN_SECONDS = 3600
+"""A token in a URL ends after one to two of these."""
+
+MOST_BODY = 4096
+HEALTH = "/_stcore/health"
+
+LOGIN = access.from_environment()
+SIGNER = access.Signer()
+_TURNSTILE = access.Turnstile()
+
+_PAGE = """<!doctype html><html lang="en"><title>SEPT</title>
+<meta name="viewport" content="width=device-width">
+<style>body {{font: 15px/1.5 system-ui, sans-serif; background: #fbfbf9; color: #1f2523;
+  display: grid; place-items: center; min-height: 90vh}}
+form {{display: grid; gap: 12px; width: 300px}} h1 {{font-size: 1.4rem; margin: 0}}
+input, button {{font: inherit; padding: 8px 10px; border-radius: 6px; border: 1px solid #b9bab2}}
+button {{background: #0f766e; border-color: #0f766e; color: #fff; cursor: pointer}}
+p {{margin: 0; color: #a12622; min-height: 1.5em}}
+@media (prefers-color-scheme: dark) {{body {{background: #151918; color: #e4e8e5}}
+  input {{background: #1e2422; color: inherit}} p {{color: #ff9c94}}}}</style>
+<form method="post" action="/login"><h1>SEPT</h1>
+<label for="password">Password of this app</label>
+<input id="password" name="password" type="password" autocomplete="current-password" autofocus
+  required><button>Enter</button><p role="alert">{problem}</p></form></html>"""
+
+
+def check_address() -> None:
+    """Refuse to listen beyond this machine without a login.
+
+    Raises:
+        InputError: the server does, and there is none.
+    """
+    address = st.get_option("server.address") or "0.0.0.0"
+    if not LOGIN.needed and not access.is_this_machine(address):
+        raise errors.InputError(
+            f"Listening on {address} needs a login; start the app with sept app DIR --address "
+            f"{address}, which asks for one."
+        )
+
+
+def require() -> None:
+    """With OIDC, end the run here unless somebody known is logged in."""
+    if LOGIN.mode != "oidc":
+        return
+    if not st.user.is_logged_in:
+        st.title("SEPT")
+        st.button("Log in", type="primary", on_click=st.login)
+        st.stop()
+    if not (st.user.get("email_verified", True) and LOGIN.knows(str(st.user.get("email", "")))):
+        st.title("SEPT")
+        st.error(f"{st.user.get('email', 'This account')} may not use this app.")
+        st.button("Log out", on_click=st.logout)
+        st.stop()
+
+
+def who() -> str | None:
+    """The e-mail address of who is logged in, which signs decisions; None without OIDC."""
+    return str(st.user.email) if LOGIN.mode == "oidc" else None
+
+
+def token(project: str) -> str:
+    """What a URL of one of our routes carries beside the project; empty without a login."""
+    if not LOGIN.needed:
+        return ""
+    until = access.window_end(time.time(), TOKEN_SECONDS)
+    return "&token=" + SIGNER.token(project, until)
+
+
+def may_fetch(request: Request, project: str) -> bool:
+    """Whether a request for an image of a project carries a token that holds."""
+    given = request.query_params.get("token", "")
+    return not LOGIN.needed or SIGNER.holds(given, project, time.time())
+
+
+class Door:
+    """ASGI middleware: with a password, lets nothing through but the login and those inside."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or LOGIN.mode != "password":
+            await self._app(scope, receive, send)
+        elif scope["path"] == "/login" and scope["type"] == "http":
+            await (await _login(Request(scope, receive)))(scope, receive, send)
+        elif scope["path"] == HEALTH or _is_inside(HTTPConnection(scope)):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "log in first"})
+        else:
+            await _turned_away(scope)(scope, receive, send)
+
+
+def _is_inside(connection: HTTPConnection) -> bool:
+    return SIGNER.holds(connection.cookies.get(COOKIE, ""), "login", time.time())
+
+
+def _turned_away(scope: Scope) -> Response:
+    wants_page = "text/html" in Headers(scope=scope).get("accept", "")
+    if scope["method"] == "GET" and wants_page:
+        return RedirectResponse("/login", 303)
+    return PlainTextResponse("Log in first.", 401)
+
+
+async def _login(request: Request) -> Response:
+    if request.method == "GET":
+        return _page("")
+    if request.method != "POST":
+        return PlainTextResponse("Send the password by POST.", 405)
+    now = time.time()
+    if not _TURNSTILE.is_open(now):
+        return _page("Too many wrong passwords; wait a minute.", 429)
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BODY:
+            return _page("That is no password.", 413)
+    given = parse_qs(body.decode("utf-8", "replace")).get("password", [""])[0]
+    if LOGIN.password is None or not await run_in_threadpool(LOGIN.password.matches, given):
+        _TURNSTILE.failed(now)
+        return _page("That is not the password.", 401)
+    answer = RedirectResponse("/", 303)
+    answer.set_cookie(
+        COOKIE,
+        SIGNER.token("login", now + COOKIE_SECONDS),
+        max_age=COOKIE_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+def _page(problem: str, status: int = 200) -> Response:
+    return HTMLResponse(
+        _PAGE.format(problem=html.escape(problem)), status, {"cache-control": "no-store"}
+    )

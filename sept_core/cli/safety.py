@@ -1,0 +1,60 @@
+"""Commands that keep a project safe: check and repair, backup and restore."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sept_core import errors
+from sept_core.cli import output
+from sept_core.cli.options import Dir, Json
+from sept_core.pipeline import backup as backups
+from sept_core.pipeline import checking, projects
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
+
+
+def check(
+    folder: Dir,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Move away what can be made again.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Read everything that the project keeps, and explain what is damaged, missing or moved."""
+    with output.notes.status("Checking") as bar:
+        found = checking.check(folder, lambda what: bar.update(f"Checking {what}"))
+    moved = checking.repair(folder, found) if repair else []
+    if as_json:
+        rows = [asdict(f) | {"aside": [str(path) for path in f.aside]} for f in found]
+        output.as_json({"findings": rows, "moved": [str(path) for path in moved]})
+    else:
+        for finding in found:
+            output.console.print(f"[bold]{finding.kind}[/bold] {output.text(finding.where)}")
+            output.console.print(f"  {output.text(finding.problem)}")
+            output.console.print(f"  {output.text(finding.remedy)}")
+        for path in moved:
+            output.console.print(f"Moved to {output.text(path)}")
+        if not found:
+            output.console.print(f"{output.text(folder)} is whole.")
+    left = [finding for finding in found if not (repair and finding.aside)]
+    if left:
+        raise errors.IntegrityError(f"{folder} has {len(left)} problems.")
+
+
+def backup(folder: Dir, path: File, as_json: Json = False) -> None:
+    """Write decisions, sources, groups and settings of selections into one small file."""
+    with projects.opened(folder) as project:
+        written = backups.write(project, path)
+    if as_json:
+        return output.as_json(written)
+    return output.facts(f"Wrote {path}", written)
+
+
+def restore(folder: Dir, path: File, as_json: Json = False) -> None:
+    """Bring a backup into a new project, or the decisions that a project lacks into it."""
+    added = backups.restore(folder, path)
+    if as_json:
+        return output.as_json(added)
+    return output.facts(f"Restored into {folder}", added)

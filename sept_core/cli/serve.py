@@ -1,0 +1,115 @@
+"""`sept app`: open a project in a browser, for this machine or, behind a login, for others."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sept_core import access, errors
+from sept_core.cli import output
+from sept_core.cli.options import Dir
+from sept_core.pipeline import projects
+
+Port = Annotated[int, typer.Option(help="The port to listen on.")]
+Address = Annotated[
+    str, typer.Option(help="The address to listen on; beyond this machine a login is needed.")
+]
+Host = Annotated[
+    list[str] | None, typer.Option(help="A name under which others reach this machine.")
+]
+User = Annotated[
+    list[str] | None,
+    typer.Option(help="Who may enter by OIDC: an e-mail address, or @EXAMPLE.ORG for a domain."),
+]
+Tls = Annotated[Path | None, typer.Option(help="File of the certificate or key, in PEM.")]
+
+
+def serve(
+    folder: Dir,
+    port: Port = 8501,
+    address: Address = "127.0.0.1",
+    host: Host = None,
+    user: User = None,
+    tls_certificate: Tls = None,
+    tls_key: Tls = None,
+) -> None:
+    """Open the project in a browser; Ctrl-C stops the app, jobs go on.
+
+    With the environment variable SEPT_PASSWORD, or with --user and Streamlit's OIDC settings, the
+    app asks for a login (docs/security.md).
+    """
+    script = Path(__file__).parents[2] / "app.py"
+    with projects.opened(folder):
+        pass  # a missing or busy project is told here instead of in the browser
+    login = _login(address, host or [], user or [], script)
+    options = [f"--server.port={port}", f"--server.address={address}"]
+    names = ["127.0.0.1", "localhost", *_hosts(address, host or [])]
+    options += [f"--server.allowedHosts={name}" for name in names]
+    if tls_certificate and tls_key:
+        options += [f"--server.sslCertFile={tls_certificate}", f"--server.sslKeyFile={tls_key}"]
+    scheme = "https" if tls_certificate and tls_key else "http"
+    output.notes.print(
+        f"Open {scheme}://{_shown(address, host or [])}:{port} in a browser; Ctrl-C stops the app."
+    )
+    if login["SEPT_LOGIN"] == "password" and scheme == "http" and not _local(address):
+        output.notes.print("Without --tls-certificate and --tls-key the password travels in clear.")
+    environment = os.environ | login | {"SEPT_PROJECT": str(folder.absolute())}
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
+    with subprocess.Popen(command, cwd=script.parent, env=environment) as server:
+        try:
+            code = server.wait()
+        except KeyboardInterrupt:  # the terminal has sent it to the server as well
+            server.wait()
+            return
+    if code:
+        raise errors.JobError(
+            f"The app ended with code {code}; is port {port} taken? Choose another with --port."
+        )
+
+
+def _local(address: str) -> bool:
+    return access.is_this_machine(address)
+
+
+def _hosts(address: str, given: list[str]) -> list[str]:
+    """The names that requests may ask for, beside this machine's own."""
+    everywhere = address in ("0.0.0.0", "::")
+    return [*given, *([] if everywhere or _local(address) else [address])]
+
+
+def _shown(address: str, given: list[str]) -> str:
+    return next(iter(_hosts(address, given)), "127.0.0.1")
+
+
+def _login(address: str, hosts: list[str], users: list[str], script: Path) -> dict[str, str]:
+    """What the app reads from its environment.
+
+    Raises:
+        InputError: the address is reached by others, and there is no login; or it is incomplete.
+    """
+    mode = "oidc" if users else "password" if os.environ.get("SEPT_PASSWORD") else "none"
+    if mode == "none" and not _local(address):
+        raise errors.InputError(
+            f"On {address} others reach the app: set SEPT_PASSWORD to a password of at least "
+            f"{access.LEAST_PASSWORD} characters, or name people with --user and set up OIDC "
+            "(docs/security.md)."
+        )
+    if not _local(address) and not _hosts(address, hosts):
+        raise errors.InputError(
+            f"With --address {address}, give the name that people type as --host NAME."
+        )
+    if mode == "oidc" and not (script.parent / ".streamlit" / "secrets.toml").exists():
+        raise errors.InputError(
+            f"A login by OIDC needs an [auth] section in {script.parent}/.streamlit/secrets.toml; "
+            "docs/security.md shows one."
+        )
+    found = {
+        "SEPT_LOGIN": mode,
+        "SEPT_USERS": ",".join(users),
+        "SEPT_HOSTS": ",".join(_hosts(address, hosts)),
+    }
+    access.from_environment(dict(os.environ) | found)  # refuses here instead of in the server's log
+    return found

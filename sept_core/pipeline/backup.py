@@ -1,0 +1,182 @@
+"""Backup and restore of what people did in a project: one small file, readable in ten years.
+
+In: a project. Out: a gzipped JSON document with the sources, target sets, the whole log of
+decisions, named groups and the settings of every selection. Images and features are not in it:
+they can be had again.
+"""
+
+import gzip
+import hashlib
+import json
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+from sept_core import errors, files, sources
+from sept_core.catalogue import connection, decisions, selections, settings
+from sept_core.catalogue import sources as collections
+from sept_core.catalogue.sources import SourceRecord
+from sept_core.pipeline import projects
+from sept_core.pipeline.projects import Project
+
+FORMAT = 1
+KEPT = ("who", "title", "encoder")
+"""Settings that belong to the project's people; groups are kept as well."""
+
+MOST_BYTES = 1 << 31
+
+
+def write(project: Project, path: Path) -> dict[str, Any]:
+    """Write the backup; returns what is in it, in numbers.
+
+    Raises:
+        InputError: the file exists.
+    """
+    if path.exists():
+        raise errors.InputError(f"{path} exists; name a new file.")
+    content = _content(project)
+    text = json.dumps(content, sort_keys=True, allow_nan=False)
+    document = {"format": FORMAT, "sha256": _sha256(text), "content": content}
+    with files.write_then_rename(path.absolute()) as temporary:
+        packed = json.dumps(document, sort_keys=True).encode()
+        temporary.write_bytes(gzip.compress(packed, mtime=0))
+    return _numbers(content) | {"bytes": path.stat().st_size}
+
+
+def _content(project: Project) -> dict[str, Any]:
+    db = project.db
+    keys = [key for key in KEPT if settings.get(db, key) is not None]
+    keys += settings.keys(db, "group:")
+    records = [r for role in collections.ROLES for r in collections.every(db, role)]
+    return {
+        "made_at": time.time(),
+        "sources": [_as_json(record) for record in records],
+        "decisions": decisions.log(db),
+        "selections": selections.every(db),
+        "settings": {key: settings.get(db, key) for key in keys},
+    }
+
+
+def _as_json(record: SourceRecord) -> dict[str, Any]:
+    spec = record.spec
+    return {
+        "id": record.id,
+        "role": record.role,
+        "name": record.name,
+        "kind": spec.kind,
+        "path": str(spec.path),
+        "root": str(spec.root),
+        "options": dict(spec.options),
+        "note": record.note,
+        "added_at": record.added_at,
+    }
+
+
+def _from_json(value: dict[str, Any]) -> SourceRecord:
+    spec = sources.SourceSpec(
+        value["name"], Path(value["path"]), value["kind"], Path(value["root"]), value["options"]
+    )
+    return SourceRecord(
+        value["id"], value["role"], value["name"], spec, value["note"], value["added_at"]
+    )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _numbers(content: dict[str, Any]) -> dict[str, Any]:
+    return {name: len(content[name]) for name in ("sources", "decisions", "selections")}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a backup.
+
+    Raises:
+        NotFoundError: there is no such file.
+        IntegrityError: it is no backup, or damaged, or of a newer version.
+    """
+    try:
+        with gzip.open(path) as file:
+            packed = file.read(MOST_BYTES + 1)
+        document = json.loads(packed)
+        version, content = document["format"], document["content"]
+        stored = document["sha256"]
+    except FileNotFoundError:
+        raise errors.NotFoundError(f"{path} does not exist.") from None
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as problem:
+        raise errors.IntegrityError(f"{path} is no complete backup ({problem}).") from None
+    if version != FORMAT:
+        raise errors.IntegrityError(
+            f"{path} is a backup of format {version}, this version of SEPT reads {FORMAT}."
+        )
+    if stored != _sha256(json.dumps(content, sort_keys=True, allow_nan=False)):
+        raise errors.IntegrityError(f"{path} was altered: its checksum differs.")
+    found: dict[str, Any] = content
+    return found
+
+
+def restore(folder: Path, path: Path) -> dict[str, Any]:
+    """Bring a backup into a new project, or into one that has only part of its decisions.
+
+    In a new project the sources are known but not listed; list and embed them next. A project
+    that is there keeps all it has; the decisions that it lacks are added, its target sets being
+    matched by name.
+
+    Returns:
+        Numbers of sources, decisions and selections that were added.
+
+    Raises:
+        IntegrityError: the backup is damaged.
+        InputError: the project's decisions are not the beginning of those in the backup, or it
+            lacks one of the target sets.
+    """
+    content = read(path)
+    paths = files.ProjectPaths(folder.absolute())
+    is_new = not paths.catalogue.exists()
+    if is_new:
+        projects.init(folder)
+    db = connection.connect(paths.catalogue)
+    try:
+        with connection.transaction(db):
+            project = Project(paths, db)
+            return _fill(project, content) if is_new else _complete(project, content)
+    finally:
+        db.close()
+
+
+def _fill(project: Project, content: dict[str, Any]) -> dict[str, Any]:
+    for value in sorted(content["sources"], key=lambda s: int(s["id"].removeprefix("s"))):
+        collections.restore(project.db, _from_json(value))
+    decisions.restore(project.db, content["decisions"])
+    for record in content["selections"]:
+        selections.put(project.db, record["id"], record)
+    for key, value in content["settings"].items():
+        settings.put(project.db, key, value)
+    return _numbers(content)
+
+
+def _complete(project: Project, content: dict[str, Any]) -> dict[str, Any]:
+    """Add the decisions that a project lacks, under its own ids of the target sets."""
+    own = {record.name: record.id for record in collections.every(project.db, "target")}
+    theirs = {s["id"]: s["name"] for s in content["sources"] if s["role"] == "target"}
+    wanted = []
+    for entry in content["decisions"]:
+        name = theirs.get(entry["target_id"])
+        if name is not None and name not in own:
+            raise errors.InputError(
+                f"This project has no target set {name!r}, which the backup has decisions on; add "
+                "it first."
+            )
+        wanted.append(entry | {"target_id": own.get(name or "", entry["target_id"])})
+    there = decisions.log(project.db)
+    for mine, other in zip(there, wanted, strict=False):
+        if mine != other:
+            raise errors.InputError(
+                f"Decision {mine['position']} of this project is another than in the backup; "
+                "restore into a new project instead."
+            )
+    missing = wanted[len(there) :]
+    decisions.restore(project.db, missing)
+    return {"sources": 0, "decisions": len(missing), "selections": 0}
