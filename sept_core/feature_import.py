@@ -287,7 +287,7 @@ def _datacomp_array(path: Path, wanted: str | None) -> str:
     try:
         with np.load(path) as archive:
             names = archive.files
-    except (OSError, ValueError, zipfile.BadZipFile) as problem:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as problem:
         raise errors.InputError(f"{path} cannot be read ({problem}).") from None
     for name in (wanted,) if wanted else DATACOMP_ARRAYS:
         if name in names:
@@ -308,7 +308,7 @@ def _read_keys(path: Path) -> np.ndarray:
             table = pyarrow.csv.read_csv(path, convert_options=options)
         else:
             table = pq.read_table(path, columns=[_key_column(path, pq.read_schema(path).names)])
-    except (OSError, pa.ArrowInvalid) as problem:
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as problem:
         raise errors.InputError(f"The keys {path} cannot be read ({problem}).") from None
     column = table[_key_column(path, table.column_names)].cast(pa.string())
     if column.null_count:
@@ -336,7 +336,7 @@ def _shape(path: Path, array: str | None) -> tuple[int, int]:
             shape, dtype = vectors.shape, vectors.dtype
         else:
             shape, dtype = _npz_header(path, array)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as problem:
         raise errors.InputError(f"{path} cannot be read ({problem}).") from None
     if len(shape) != 2 or shape[1] == 0 or dtype.kind != "f":
         raise errors.InputError(

@@ -20,6 +20,9 @@ from sept_core import errors, files
 
 FORMAT = 1
 
+HEADER = {"encoder_id", "dim", "vectors", "outcomes", "max_norm_error"}
+"""What a shard's header has beside format and checksums."""
+
 PARTS = {"vectors": ".npy", "uids": ".uids.npy", "outcomes": ".parquet"}
 """The files of a shard, by the name of their checksum in its header."""
 
@@ -114,7 +117,7 @@ class FeatureStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.shards = [
-            Shard(folder, int(path.stem), files.read_json(path))
+            Shard(folder, int(path.stem), _header(path))
             for path in sorted(folder.glob("[0-9]*.json"), key=lambda path: int(path.stem))
         ]
         encoders = {shard.header["encoder_id"] for shard in self.shards}
@@ -216,6 +219,13 @@ class FeatureStore:
                 high = min(low + rows, len(shard))
                 yield Block(start + low, shard.uids[low:high], shard.vectors[low:high])
             start += len(shard)
+
+
+def _header(path: Path) -> dict[str, Any]:
+    header = files.read_json(path)
+    if not isinstance(header, dict) or header.get("format") != FORMAT or HEADER - header.keys():
+        raise errors.IntegrityError(f"{path} is no header of a shard of format {FORMAT}. {MEND}")
+    return header
 
 
 def first_seen(uids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

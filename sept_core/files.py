@@ -153,7 +153,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except FileNotFoundError:
         raise errors.NotFoundError(f"{path} does not exist.") from None
-    except (ValueError, UnicodeDecodeError) as problem:
+    except (ValueError, RecursionError) as problem:
         raise errors.IntegrityError(
             f"{path} is damaged ({problem}); sept check tells what can be mended."
         ) from None

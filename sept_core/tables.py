@@ -253,8 +253,9 @@ def _read_csv(file: BinaryIO, path: str) -> tuple[pa.Table, list[str]]:
                 column_types=dict.fromkeys(TEXT_COLUMNS, pa.string())
             ),
         )
+        names = ", ".join(table.column_names)  # raises where they are not UTF-8
         if any(map(_is_binary, table.schema.types)):
-            raise UnicodeError(f"{table.column_names} hold other than UTF-8")
+            raise UnicodeError(f"{names} hold other than UTF-8")
     except (pa.ArrowException, UnicodeError) as problem:
         raise errors.SourceError(
             f"{path} is not a csv table ({problem}); it needs a header line and UTF-8 text."
@@ -268,7 +269,7 @@ def _jsonl_rows(file: BinaryIO, path: str, skip: str | None) -> Iterator[Numbere
             continue
         try:
             values = json.loads(line.decode("utf-8-sig"))
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             yield Numbered(number, {}, f"not a line of JSON ({problem})")
             continue
         if isinstance(values, dict):

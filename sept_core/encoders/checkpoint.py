@@ -67,9 +67,10 @@ def read_card(folder: Path) -> dict[str, Any]:
             "name the folder that `sept pretrain` reported."
         )
     card: dict[str, Any] = files.read_json(folder / CARD)
-    if card.get("format") != FORMAT:
+    version = card.get("format") if isinstance(card, dict) else None
+    if version != FORMAT:
         raise errors.EncoderError(
-            f"{folder / CARD} has format {card.get('format')}, this version reads {FORMAT}."
+            f"{folder / CARD} has format {version}, this version reads {FORMAT}."
         )
     _check_card(card, folder)
     return card
@@ -149,6 +150,8 @@ def _check_card(card: dict[str, Any], folder: Path) -> None:
             f"The card of {folder} lacks {', '.join(missing)}; "
             "it was not written by `sept pretrain`."
         )
+    if not isinstance(card["backbone"], dict) or not isinstance(card["backbone"].get("name"), str):
+        raise errors.EncoderError(f"The card of {folder} names no backbone.")
 
 
 _SNIPPET = '''"""Loads this checkpoint; needs only torch, timm and safetensors.

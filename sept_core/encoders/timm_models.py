@@ -170,4 +170,8 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
         raise errors.EncoderError(
             f"{path} cannot be read as plain weights ({reason}); save it as safetensors."
         ) from None
+    except (AttributeError, TypeError):  # timm asks for keys before it looks what it has
+        state = {}
+    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise errors.EncoderError(f"{path} holds no named tensors; save the model's state_dict.")
     return state

@@ -105,7 +105,15 @@ def read(path: Path) -> dict[str, Any]:
         stored = document["sha256"]
     except FileNotFoundError:
         raise errors.NotFoundError(f"{path} does not exist.") from None
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as problem:
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+    ) as problem:
         raise errors.IntegrityError(f"{path} is no complete backup ({problem}).") from None
     if version != FORMAT:
         raise errors.IntegrityError(

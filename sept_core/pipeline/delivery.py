@@ -210,6 +210,7 @@ def start_export(
     export_run.refuse_existing(out)
     folder = project.paths.exports / curation.find(project, selection_id)["id"]
     if folder.exists():  # an earlier export's; the guard and decisions may have moved on since
+        (folder / manifest.HEADER).unlink(missing_ok=True)  # what is half removed is no manifest
         shutil.rmtree(folder)
     written = write_manifest(project, selection_id, folder)
     request = {

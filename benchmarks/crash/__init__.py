@@ -1,0 +1,1 @@
+"""Kills at random moments: does anything that was acknowledged get lost? See `__main__`."""

@@ -1,0 +1,34 @@
+"""What a scenario does in a process of its own, told on stdout line by line.
+
+python -m benchmarks.crash.acts decide PROJECT
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from sept_core.catalogue import connection
+from sept_core.pipeline import curation, deciding, projects
+
+DECISIONS = 150
+ACTIONS = ("veto", "keep", "pin", "negative")
+
+
+def decide(folder: Path) -> None:
+    """Decide on picks one by one; each line follows its acknowledgement."""
+    with projects.opened(folder) as project:
+        (record, *_) = curation.every(project)
+        uids = curation.picks(project, record["id"])["uid"].to_pylist()
+        for number in range(DECISIONS):
+            uid, action = uids[number % len(uids)], ACTIONS[number % len(ACTIONS)]
+            done = deciding.decide(project, ["target"], action, [uid])
+            print(json.dumps([done["position"], action, uid]), flush=True)
+
+
+def migrate(folder: Path) -> None:
+    """Open a catalogue, which brings it to the newest schema."""
+    connection.connect(folder / "catalogue.duckdb").close()
+
+
+if __name__ == "__main__":
+    {"decide": decide, "migrate": migrate}[sys.argv[1]](Path(sys.argv[2]))

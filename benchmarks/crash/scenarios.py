@@ -1,0 +1,246 @@
+"""What is killed: adding, embedding, deciding, exporting, pre-training, migrating.
+
+In: nothing but a seed: pictures are drawn. Out: `SCENARIOS`, by name.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.crash.trials import Scenario, sept
+from sept_core import files, jobs
+from sept_core.catalogue import decisions, migrations, selections
+from sept_core.encoders import backbones, checkpoint
+from sept_core.pipeline import projects
+
+PICTURES, TARGETS, SIDE = 600, 12, 40
+TRAINING = ("--method", "simclr", "--backbone", "resnet10-tiny", "--steps", "60",
+            "--batch-size", "16", "--image-size", "16", "--run", "run")  # fmt: skip
+
+
+def draw_pictures(folder: Path, count: int, seed: int) -> None:
+    """Small pictures of coloured noise, no two alike."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
+        colour = rng.integers(0, 256, 3)
+        pixels = np.clip(colour + rng.normal(0, 40, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:04d}.png")
+
+
+def small_encoder(folder: Path) -> str:
+    """The spec of a small network with random weights."""
+    torch.manual_seed(0)
+    spec = {"name": "resnet10-tiny"}
+    card = {
+        "backbone": spec,
+        "image_size": 32,
+        "mean": [0.5] * 3,
+        "std": [0.25] * 3,
+        "method": "none",
+        "settings": {},
+        "manifest": "",
+        "metrics": {},
+        "kind": "self-supervised",
+    }
+    checkpoint.save(folder, backbones.build(spec), card)
+    return f"checkpoint:{folder}"
+
+
+def with_pictures(project: Path) -> None:
+    """An empty project, and pictures beside it that nothing knows yet."""
+    draw_pictures(project.parent / "pool", PICTURES, 1)
+    draw_pictures(project.parent / "target", TARGETS, 2)
+    sept("init", project)
+
+
+def added(project: Path) -> None:
+    """The pictures are listed; their encoder waits beside the project."""
+    with_pictures(project)
+    small_encoder(project.parent / "encoder")
+    sept("pool", "add", project, "pool", project.parent / "pool")
+    sept("target", "add", project, "target", project.parent / "target")
+
+
+def embedded(project: Path) -> None:
+    """All is embedded, and one selection is made."""
+    added(project)
+    sept(*embed(project)[3:])
+    sept("prepare", project)
+    sept("select", project, "--target", "target", "--budget", "100")
+
+
+def the_selection(project: Path) -> str:
+    with projects.opened(project) as opened:
+        return str(selections.every(opened.db)[0]["id"])
+
+
+def a_command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "sept_core", *map(str, words)]
+
+
+def act(name: str, project: Path) -> list[str]:
+    """The command that runs a function of `acts` in a process of its own."""
+    return [sys.executable, "-m", "benchmarks.crash.acts", name, str(project)]
+
+
+def sums(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by its path, hidden ones too."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in but)
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in found
+    }
+
+
+def worked_on(kind: str) -> Any:
+    """Whether a job of that kind has told how far it is."""
+
+    def working(project: Path) -> bool:
+        return any(project.glob(f"jobs/*-{kind}-*/progress.json"))
+
+    return working
+
+
+def resume_or(kind: str, project: Path, command: list[str]) -> None:
+    """Resume the job that was lost; if there is none, start again. Either way to the end."""
+    paths = files.ProjectPaths(project)
+    known = [job for job in jobs.all_jobs(paths) if job.kind == kind]
+    if not known:
+        sept(*command[3:])
+    elif known[0].state != "done":
+        sept("job", "resume", project, known[0].id)
+
+
+# Adding: the same command again lists the rest.
+
+
+def add(project: Path) -> list[str]:
+    return a_command("pool", "add", project, "pool", project.parent / "pool")
+
+
+def listed(project: Path) -> list[tuple[Any, ...]]:
+    with projects.opened(project) as opened:
+        return opened.db.execute(
+            "SELECT s.name, rel_path, size, state, gone FROM files f JOIN sources s "
+            "ON s.id = f.source_id ORDER BY ALL"
+        ).fetchall()
+
+
+# Embedding.
+
+
+def embed(project: Path) -> list[str]:
+    return a_command("embed", project, "--encoder", f"checkpoint:{project.parent / 'encoder'}")
+
+
+def embedding(project: Path) -> dict[str, Any]:
+    return {"files": sums(project / "features"), "rows": listed(project)}
+
+
+# Deciding: the process prints each position once it is acknowledged.
+
+
+def lost_decisions(project: Path, said: Path) -> list[str]:
+    lines = [json.loads(line) for line in said.read_text().splitlines() if line.endswith("]")]
+    with projects.opened(project) as opened:
+        log = {entry["position"]: entry for entry in decisions.log(opened.db)}
+    return [
+        f"decision {position} on {uid} was acknowledged and is not in the log"
+        for position, action, uid in lines
+        if position not in log
+        or (log[position]["action"], log[position]["uids"]) != (action, [uid])
+    ]
+
+
+# Exporting: complete or not there.
+
+
+def export(project: Path) -> list[str]:
+    out = project / "out"
+    return a_command("export", project, the_selection(project), "--format", "webdataset",
+                     "--out", out)  # fmt: skip
+
+
+def finish_export(project: Path) -> None:
+    if not (project / "out").exists():
+        sept(*export(project)[3:])
+
+
+# Pre-training.
+
+
+def train(project: Path) -> list[str]:
+    return a_command("pretrain", project, the_selection(project), *TRAINING)
+
+
+def weights(project: Path) -> dict[str, str]:
+    found = sums(project / "runs" / "run")
+    return {name: found.get(name, "") for name in ("backbone.safetensors", "probe.parquet")}
+
+
+# Migrating: a catalogue of the first schema, with decisions in it.
+
+
+def old_project(project: Path) -> None:
+    project.mkdir(parents=True)
+    db = duckdb.connect(str(project / "catalogue.duckdb"))
+    db.execute("CREATE TABLE migrations (step INTEGER, name TEXT, applied_at DOUBLE)")
+    name, sql = migrations.MIGRATIONS[0]
+    db.execute(sql)
+    db.execute("INSERT INTO migrations VALUES (1, ?, 0)", [name])
+    db.execute(
+        "INSERT INTO decisions SELECT i, 's1', '2026-01-01', 'Ada', 'veto', 'image', '', "
+        "[md5(i::TEXT)], NULL FROM range(1, 2001) t(i)"
+    )
+    db.execute("INSERT INTO settings VALUES ('who', '\"Ada\"')")
+    db.close()
+
+
+def migrated(project: Path) -> list[Any]:
+    with projects.opened(project) as opened:
+        steps = opened.db.execute("SELECT step, name FROM migrations ORDER BY step").fetchall()
+        return [steps, decisions.log(opened.db)]
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "adding": Scenario(with_pictures, add, lambda project: sept(*add(project)[3:]), listed),
+    "embedding": Scenario(
+        added,
+        embed,
+        lambda project: sept(*embed(project)[3:]),
+        embedding,
+        working=worked_on("embed"),
+    ),
+    "deciding": Scenario(
+        embedded,
+        lambda project: act("decide", project),
+        lambda project: None,
+        lambda project: None,
+        broken=lost_decisions,
+    ),
+    "exporting": Scenario(
+        embedded,
+        export,
+        finish_export,
+        lambda project: sums(project / "out"),
+        working=worked_on("export"),
+    ),
+    "pretraining": Scenario(
+        embedded,
+        train,
+        lambda project: resume_or("pretrain", project, train(project)),
+        weights,
+        working=worked_on("pretrain"),
+    ),
+    "migrating": Scenario(
+        old_project, lambda project: act("migrate", project), lambda project: None, migrated
+    ),
+}

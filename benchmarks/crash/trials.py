@@ -1,0 +1,154 @@
+"""One trial: start, kill, look, finish, compare.
+
+In: a scenario. Out: what was lost, in sentences; an empty list is the promise kept.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sept_core import errors, files, jobs
+from sept_core.pipeline import checking
+
+HARMLESS = {"leftover", "job"}
+"""Findings of `sept check` that a kill may leave: parts nobody reads, jobs told as lost."""
+
+FEWEST_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of work.
+
+    Attributes:
+        prepare: makes the project, in a folder that is not there yet.
+        command: what is started and killed, given the project.
+        finish: what a person does after the crash, until it has succeeded.
+        result: what must be the same as without a kill.
+        broken: promises that the killed process had made (it wrote to the file given) and that
+            are broken.
+        working: whether the part worth killing has begun; start-up is the same for all.
+    """
+
+    prepare: Callable[[Path], None]
+    command: Callable[[Path], list[str]]
+    finish: Callable[[Path], None]
+    result: Callable[[Path], Any]
+    broken: Callable[[Path, Path], list[str]] = lambda project, said: []
+    working: Callable[[Path], bool] = lambda project: True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether the kill came while it worked, and what was lost."""
+
+    killed: bool
+    losses: list[str]
+
+
+class Stage:
+    """A scenario with its project, made once, and the result of an undisturbed run."""
+
+    def __init__(self, scenario: Scenario, folder: Path) -> None:
+        self.scenario = scenario
+        self._folder = folder
+        folder.mkdir(parents=True)
+        scenario.prepare(folder / "base")
+        project = self._copy()
+        process = self._start(project)
+        self._wait_until_working(project, process)
+        started = time.monotonic()
+        if process.wait() != 0:
+            raise RuntimeError((self._folder / "said").read_text())
+        self.seconds = time.monotonic() - started
+        scenario.finish(project)
+        self.expected = scenario.result(project)
+
+    def trial(self, moment: float) -> Outcome:
+        """Kill it once after that share of the time it takes; 0 to 1."""
+        project = self._copy()
+        process = self._start(project)
+        self._wait_until_working(project, process)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(moment * self.seconds, FEWEST_SECONDS))
+        killed = process.poll() is None
+        kill_all(project, process)
+        losses = [*self._left_behind(project), *self.scenario.broken(project, self._said)]
+        try:
+            self.scenario.finish(project)
+        except Exception as problem:
+            return Outcome(killed, [*losses, f"it could not be finished: {problem}"])
+        if self.scenario.result(project) != self.expected:
+            losses.append("the result differs from that of an undisturbed run")
+        return Outcome(killed, losses)
+
+    @property
+    def _said(self) -> Path:
+        return self._folder / "said"
+
+    def _copy(self) -> Path:
+        project = self._folder / "project"
+        shutil.rmtree(project, ignore_errors=True)
+        shutil.copytree(self._folder / "base", project)
+        return project
+
+    def _start(self, project: Path) -> subprocess.Popen[bytes]:
+        with self._said.open("wb") as out:
+            return subprocess.Popen(
+                self.scenario.command(project),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+
+    def _wait_until_working(self, project: Path, process: subprocess.Popen[bytes]) -> None:
+        while not self.scenario.working(project) and process.poll() is None:
+            time.sleep(0.002)
+
+    def _left_behind(self, project: Path) -> list[str]:
+        """What is wrong right after the kill, beyond what may be."""
+        running = [j for j in jobs.all_jobs(files.ProjectPaths(project)) if not j.ended]
+        if running:
+            return [f"job {job.id} is told to be {job.state}" for job in running]
+        try:
+            found = checking.check(project)
+        except errors.SeptError as problem:
+            return [f"the project cannot be opened: {problem}"]
+        return [f"{f.where}: {f.problem}" for f in found if f.kind not in HARMLESS]
+
+
+def kill_all(project: Path, process: subprocess.Popen[bytes]) -> None:
+    """End a command and the workers that it launched, at once and for good, as a power cut does.
+
+    The command goes first: what it launches after that does not exist.
+    """
+    _kill_group(process.pid)
+    process.wait()
+    for path in project.glob("jobs/*/process.json"):
+        identity = files.read_json(path)
+        _kill_group(identity["pid"])
+        while jobs._start_time(identity["pid"]) == identity["process_started"]:
+            time.sleep(0.002)
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def sept(*words: object) -> str:
+    """Run a command to its end; what it printed."""
+    command = [sys.executable, "-m", "sept_core", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip() or done.stdout.strip())
+    return done.stdout

@@ -1,0 +1,150 @@
+"""Every reader of foreign files, as a function of a path that tells what it made of it.
+
+In: a path from the corpus. Out: `Taken`: what could be read, what was listed with a reason; or one
+of SEPT's own errors. Anything else that is raised is a defect.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.hostile.corpus import EITHER, LISTED, READ, REFUSED, Case
+from sept_core import errors, feature_import, features, files, images, manifest, sources
+from sept_core.catalogue import filters
+from sept_core.encoders import checkpoint, timm_models
+from sept_core.pipeline import backup
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How many things were taken, and the reasons why others were not."""
+
+    good: int
+    reasons: list[str]
+
+
+def image(path: Path) -> Taken:
+    """Decode an image, whole and reduced."""
+    data = path.read_bytes()
+    try:
+        decoded = images.decode(data)
+        images.decode(data, 64)
+        images.thumbnail(data, 64)
+        images.describe_all([decoded.image])
+    except images.RejectedImage as problem:
+        return Taken(0, [problem.reason])
+    return Taken(1, [])
+
+
+def source(path: Path) -> Taken:
+    """List a source and read and decode all that can be."""
+    spec = sources.detect("pool", path)
+    good, reasons = 0, list[str]()
+    entries = list(sources.scan(spec))
+    if not entries:
+        raise errors.SourceError("It holds no files.")  # as `collections.add` says
+    with sources.ByteReader({"pool": spec.root}) as reader:
+        for entry in entries:
+            if entry.problem is not None:
+                reasons.append(entry.problem)
+                continue
+            try:
+                data = reader.read("pool", entry.rel_path, entry.member, entry.offset, entry.size)
+                images.decode(data)
+                good += 1
+            except images.RejectedImage as problem:
+                reasons.append(problem.reason)
+    return Taken(good, reasons)
+
+
+def imported(path: Path) -> Taken:
+    """Import features into a store beside them."""
+    found = feature_import.read(path)
+    uids = feature_import.features_only_uids(found.keys, "pool")
+    folder = path.parent / "store"
+    counts = feature_import.write_store(found, uids, folder, "imported-x", "pool")
+    vectors = [np.asarray(block.vectors) for block in features.FeatureStore(folder).blocks()]
+    assert all(np.isfinite(block.astype(np.float32)).all() for block in vectors)
+    return Taken(counts.stored, ["unusable vector"] * counts.rejected)
+
+
+def trained(path: Path) -> Taken:
+    """Load a checkpoint of our own trainer."""
+    checkpoint.load_backbone(path)
+    return Taken(1, [])
+
+
+def weights(path: Path) -> Taken:
+    """Load a file of weights into a timm model."""
+    timm_models.load("timm:x", "resnet10t", path, path.parent, "cpu", "fp32")
+    return Taken(1, [])
+
+
+def opened_manifest(path: Path) -> Taken:
+    """Read a manifest."""
+    return Taken(len(manifest.read(path)), [])
+
+
+def store(path: Path) -> Taken:
+    """Open a feature store and walk it."""
+    opened = features.FeatureStore(path.parent)
+    return Taken(sum(len(block.uids) for block in opened.blocks()), [])
+
+
+def restored(path: Path) -> Taken:
+    """Read a backup."""
+    return Taken(len(backup.read(path)), [])
+
+
+def filtered(path: Path) -> Taken:
+    """Turn a filter into SQL; values are bound, never part of the text."""
+    text, _ = filters.to_sql(filters.parse(path.read_text()))
+    assert "DROP" not in text and "OR 1=1" not in text
+    return Taken(1, [])
+
+
+READERS: dict[str, Callable[[Path], Taken]] = {
+    "image": image,
+    "source": source,
+    "features": imported,
+    "checkpoint": trained,
+    "weights": weights,
+    "manifest": opened_manifest,
+    "store": store,
+    "backup": restored,
+    "filter": filtered,
+}
+
+
+def judge(case: Case, path: Path) -> str | None:
+    """What is wrong with how a case was taken, or None.
+
+    Raises:
+        Exception: a reader crashed.
+    """
+    try:
+        taken = READERS[case.reader](path)
+    except errors.SeptError as problem:
+        text = str(problem)
+        if not text or "Traceback" in text or "\n\n" in text:
+            return f"no sentence: {text!r}"
+        return None if case.verdict in (REFUSED, EITHER, LISTED) else f"refused: {text}"
+    if any(not reason for reason in taken.reasons):
+        return "listed without a reason"
+    if case.verdict == REFUSED:
+        return f"taken: {taken}"
+    if case.verdict == READ and (taken.good == 0 or taken.reasons):
+        return f"not read: {taken}"
+    if case.verdict == LISTED and not taken.reasons:
+        return f"nothing listed: {taken}"
+    return None
+
+
+def seen(folder: Path) -> set[str]:
+    """Every path below a folder: what a reader must not add to, outside its own."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+__all__ = ["READERS", "Taken", "files", "judge", "seen"]
