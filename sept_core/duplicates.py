@@ -128,7 +128,7 @@ def near_hashes(
         progress: called with sortings done and their total.
 
     Yields:
-        (p, 2) int64 positions in `hashes`, the smaller first; a pair may come again.
+        (p, 2) int64 positions in `hashes`, the smaller first; every pair once.
 
     Raises:
         InputError: `bits` is out of range.
@@ -140,9 +140,12 @@ def near_hashes(
     masks = _band_masks(bits)
     for done, mask in enumerate(masks):
         for left, right in _equal_pairs(hashes[telling] & mask):
-            pairs = np.sort(np.stack([telling[left], telling[right]], axis=1), axis=1)
-            differing = np.bitwise_count(hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]])
-            yield pairs[differing <= bits]
+            differing = hashes[telling[left]] ^ hashes[telling[right]]
+            near = np.bitwise_count(differing) <= bits
+            for earlier in masks[:done]:
+                near &= (differing & earlier) != 0  # else it was found by that sorting
+            found = np.stack([telling[left[near]], telling[right[near]]], axis=1)
+            yield np.sort(found, axis=1)
         progress(done + 1, len(masks))
 
 

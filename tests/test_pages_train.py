@@ -42,7 +42,8 @@ def select(folder: Path) -> str:
 
 
 def texts(elements: Any) -> str:
-    return " ".join(element.value for element in elements)
+    """What stands there, without the signs that keep Markdown from reading names."""
+    return " ".join(element.value for element in elements).replace("\\", "")
 
 
 def by_label(elements: Any, label: str) -> Any:

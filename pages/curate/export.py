@@ -115,7 +115,8 @@ def _finished() -> None:
         st.caption("None yet.")
     for export in exports:
         made = time.strftime("%d %b %H:%M", time.localtime(export.ended_at))
-        title = f"{export.out.name} · {export.images:,} images · {_bytes(export.bytes)} · {made}"
+        facts = f"{export.images:,} images · {_bytes(export.bytes)} · {made}"
+        title = f"{notices.plain(export.out.name)} · {facts}"
         with st.expander(title, key=f"export {export.job}"):
             _one(export)
 

@@ -67,7 +67,7 @@ def _go_on() -> None:
 def _head(status: dict[str, Any]) -> DeltaGenerator:
     """The title and what may be done to the project; the place for its size."""
     title, rename, delete = st.columns([7, 1.3, 1.3], vertical_alignment="center")
-    title.title(status["title"], anchor=False)
+    title.title(notices.plain(status["title"]), anchor=False)
     size = st.empty()
     size.caption(status["project"])
     if rename.button("Rename", icon=":material/edit:", width="stretch"):

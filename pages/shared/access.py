@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pages.shared import notices
 from sept_core import access, errors
 
 COOKIE = "sept_login"
@@ -69,7 +70,7 @@ def require() -> None:
         st.stop()
     if not (st.user.get("email_verified", True) and LOGIN.knows(str(st.user.get("email", "")))):
         st.title("SEPT")
-        st.error(f"{st.user.get('email', 'This account')} may not use this app.")
+        st.error(notices.plain(f"{st.user.get('email', 'This account')} may not use this app."))
         st.button("Log out", on_click=st.logout)
         st.stop()
 

@@ -20,7 +20,7 @@ def draw(role: str, entries: list[dict[str, Any]]) -> None:
     for entry in entries:
         told, menu = st.columns([9, 1], vertical_alignment="center")
         counts = [f"{entry[k]:,} {word}" for k, word in COUNTS.items() if entry[k] or k == "images"]
-        note = f"  \n{entry['note']}" if entry["note"] else ""
+        note = f"  \n{notices.plain(entry['note'])}" if entry["note"] else ""
         told.markdown(f"**{entry['name']}** · {' · '.join(counts)}{note}")
         told.caption(f"{entry['kind']} · {entry['path']}")
         edit = menu.popover("Edit", key=f"menu {role} {entry['name']}", width="stretch")

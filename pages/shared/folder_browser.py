@@ -82,7 +82,7 @@ def _folder(key: str, place: Path, archives: bool) -> None:
         found = uploading.listing(place, _roots())
     finally:
         _button(key, "Up", place.parent if place not in _roots() else None, "arrow_upward")
-    st.caption(f"{found.folder} · {found.files:,} files")
+    st.caption(notices.plain(f"{found.folder} · {found.files:,} files"))
     st.button("Use this folder", key=f"{key} use", on_click=_use, args=(key, found.folder))
     files = found.archives if archives else []
     long = len(found.folders) + len(files) > TALL
@@ -91,7 +91,7 @@ def _folder(key: str, place: Path, archives: bool) -> None:
             _button(key, name, found.folder / name)
         for name in files:
             st.button(
-                name,
+                notices.plain(name),
                 key=f"{key} take {name}",
                 icon=":material/draft:",
                 type="tertiary",
@@ -103,7 +103,7 @@ def _folder(key: str, place: Path, archives: bool) -> None:
 def _button(key: str, label: str, place: Path | None, icon: str = "folder") -> None:
     """Goes to a folder; None is the list of roots."""
     st.button(
-        label,
+        notices.plain(label),
         key=f"{key} to {label}",
         icon=f":material/{icon}:",
         type="tertiary",

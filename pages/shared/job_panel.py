@@ -83,7 +83,8 @@ def _running(job: JobStatus) -> None:
 
 def _interrupted(job: JobStatus) -> None:
     told, button = st.columns([8, 1], vertical_alignment="center")
-    told.warning(f"**{job.title}** · {STATES[job.state]}: {job.reason}")
+    reason = notices.plain(job.reason)
+    told.warning(f"**{notices.plain(job.title)}** · {STATES[job.state]}: {reason}")
     if button.button("Resume", key=f"resume:{job.id}", width="stretch"):
         with state.project() as project:
             jobs.relaunch(project.paths, job.id)

@@ -1,11 +1,19 @@
-"""The border of a page: what goes wrong becomes a sentence in the page, never a traceback."""
+"""The border of a page: what goes wrong becomes a sentence in the page, never a traceback.
+
+And foreign text in it: names of files and what people typed stay text, whatever they contain.
+"""
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import streamlit as st
 
 from sept_core import errors
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&@/^=])")
+_ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 @contextlib.contextmanager
@@ -14,4 +22,14 @@ def shown() -> Iterator[None]:
     try:
         yield
     except errors.SeptError as problem:
-        st.error(str(problem), icon=":material/error:")
+        st.error(plain(problem), icon=":material/error:")
+
+
+def plain(foreign: object) -> str:
+    """A text that Markdown leaves as it is: no link, image, formula or colour comes of it.
+
+    Line breaks and marks that turn the direction of writing become a visible sign; an invisible
+    one keeps addresses from becoming links.
+    """
+    visible = _CONTROL.sub("\N{SYMBOL FOR SUBSTITUTE}", str(foreign))
+    return _MARKDOWN.sub(r"\\\1", _ADDRESS.sub("\N{WORD JOINER}", visible))

@@ -26,7 +26,8 @@ def draw() -> None:
 
 def _known(entry: recent.Known) -> None:
     told, button = st.columns([8, 1], vertical_alignment="center")
-    told.markdown(f"**{entry.title}**  \n:small[:gray[{entry.folder}]]")
+    title, folder = notices.plain(entry.title), notices.plain(entry.folder)
+    told.markdown(f"**{title}**  \n:small[:gray[{folder}]]")
     if entry.key == state.project_key():
         button.caption("open")
     elif button.button("Open", key=f"open {entry.key}", width="stretch"):
@@ -90,7 +91,7 @@ def delete(folder: Path, title: str, told: str) -> None:
     st.write(
         f"`{folder}` will be deleted: {size:,.0f} MB with {told}. Images outside this folder stay."
     )
-    typed = st.text_input(f"Type **{title}** to confirm")
+    typed = st.text_input(f"Type **{notices.plain(title)}** to confirm")
     if st.button("Delete for good", type="primary", disabled=typed != title):
         with notices.shown():
             projects.check_idle(folder)

@@ -123,7 +123,9 @@ def _alarm(run: Run) -> None:
             icon=":material/warning:",
         )
     elif job is not None and job.state == "failed" and not run.done:
-        st.error(job.reason or "It failed without a reason.", icon=":material/error:")
+        st.error(
+            notices.plain(job.reason or "It failed without a reason."), icon=":material/error:"
+        )
 
 
 def _checkpoint(run: Run) -> None:

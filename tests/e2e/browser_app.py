@@ -28,14 +28,22 @@ needs_chromium = pytest.mark.skipif(
 
 
 @contextmanager
-def running(project: Path | None = None, port: int | None = None) -> Iterator[str]:
-    """The app with a project or none, on a port or any that is free; its address."""
+def running(
+    project: Path | None = None, port: int | None = None, **variables: str
+) -> Iterator[str]:
+    """The app with a project or none, on a port or any that is free; its address.
+
+    Args:
+        project: its folder.
+        port: None takes any that is free.
+        variables: further environment variables.
+    """
     if port is None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    environment = os.environ | ({"SEPT_PROJECT": str(project)} if project else {})
+    environment = os.environ | ({"SEPT_PROJECT": str(project)} if project else {}) | variables
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as server:
         address = f"http://127.0.0.1:{port}"
         try:

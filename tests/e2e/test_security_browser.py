@@ -1,0 +1,151 @@
+"""What docs/security.md promises about the app, in a real browser."""
+
+import http.client
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from browser_app import PATIENCE, ROOT, needs_chromium, running
+from playwright.sync_api import Page, expect
+from small_project import picture, png, sept
+
+from sept_core.pipeline import curation, deciding, projects
+from sept_core.selection.settings import SelectionSettings
+
+PASSWORD = "correct horse battery"
+MARKUP = "<img src=x onerror=window.pwned=1>"
+PAGES = ("Overview", "Pool", "Targets", "Map", "Retrieve", "Review", "Export", "Pre-train",
+         "Evaluate")  # fmt: skip
+ODD_NAMES = (
+    f"{MARKUP}.png", "![x](http:⁄⁄192.0.2.1⁄x.png).png", "[go](javascript:alert(1)).png",
+    "=HYPERLINK(1).png", "right\u202eto left.png", "new\nline.png", "'\"`;--.png",
+    ":red[x] $y$.png",
+)  # fmt: skip
+
+
+def ask(address: str, path: str, method: str = "GET", body: str = "", **headers: str) -> Any:
+    """Status, headers and body of one request without following anything."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+    try:
+        connection.request(method, path, body or None, headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read().decode("utf-8", "replace")
+    finally:
+        connection.close()
+
+
+@needs_chromium
+def test_a_password_stands_before_everything(page: Page, project: Path) -> None:
+    with projects.opened(project) as opened:
+        uid = opened.db.execute("SELECT min(uid) FROM images").fetchall()[0][0]
+    with running(project, SEPT_LOGIN="password", SEPT_PASSWORD=PASSWORD) as address:
+        for path in ("/", "/_stcore/stream", "/_stcore/host-config", f"/thumbnails/{uid}",
+                     f"/images/{uid}", "/static/index.html", "/media/x"):  # fmt: skip
+            assert ask(address, path)[0] == 401, path
+        page.goto(address)
+        page.get_by_label("Password of this app").fill("wrong wrong wrong")
+        page.get_by_role("button", name="Enter").click()
+        expect(page.get_by_role("alert")).to_have_text("That is not the password.")
+        page.get_by_label("Password of this app").fill(PASSWORD)
+        page.get_by_role("button", name="Enter").click()
+        expect(page.get_by_role("heading", name=project.name)).to_be_visible(timeout=PATIENCE)
+        cookies = {str(cookie["name"]): cookie for cookie in page.context.cookies()}
+        assert cookies["sept_login"]["httpOnly"]
+        inside = {"cookie": f"sept_login={cookies['sept_login']['value']}"}
+        key = re.search(r"project=([\w-]+)", page.url)
+        assert key
+        query = f"/thumbnails/{uid}?project={key[1]}"
+        assert ask(address, query, **inside)[0] == 403, "an image wants a token, too"
+        assert ask(address, f"{query}&token=1-abc", **inside)[0] == 403
+        forged = {"cookie": "sept_login=99999999999-" + "0" * 43}
+        assert ask(address, "/", **forged)[0] == 401
+        for _ in range(6):
+            answer = ask(address, "/login", "POST", "password=guess")
+        assert answer[0] == 429, "guessing has to wait"
+        assert ask(address, "/login", "POST", "password=" + "x" * 9000)[0] in (413, 429)
+
+
+@needs_chromium
+def test_names_stay_text_on_every_page(page: Page, tmp_path: Path) -> None:
+    pool, target, project = tmp_path / "pool", tmp_path / "target", tmp_path / "project"
+    for number, name in enumerate(ODD_NAMES):
+        (pool / MARKUP).mkdir(parents=True, exist_ok=True)
+        (pool / MARKUP / name).write_bytes(png(picture("red", number)))
+        (pool / f"broken {name}").write_bytes(b"no image")
+    for number in range(30):
+        (pool / f"{number}.png").write_bytes(png(picture("blue", 100 + number)))
+    for label in (MARKUP, "![x](y)"):
+        (target / label).mkdir(parents=True)
+        for number in range(3):
+            image = picture("red", 50 + number + 9 * len(label))
+            (target / label / f"{number}{ODD_NAMES[0]}").write_bytes(png(image))
+    for words in (("init", project), ("pool", "add", project, "odd", pool),
+                  ("target", "add", project, "toys", target), ("embed", project),
+                  ("prepare", project), ("map", project),
+                  ("pool", "note", project, "odd", f"{MARKUP} ![a](b)")):  # fmt: skip
+        done = sept(*words)
+        assert done.returncode == 0, done.stderr
+    with projects.opened(project) as opened:
+        projects.rename(opened, f"{MARKUP} [a](http://192.0.2.1)")
+        request = curation.Request(("toys",), SelectionSettings("instance-search", 10))
+        record = curation.select(opened, request)
+        uid = curation.picks(opened, record["id"])["uid"][0].as_py()
+        deciding.decide(opened, ["toys"], "veto", [uid], reason=MARKUP, who=MARKUP)
+    with running(project) as address:
+        page.goto(address)
+        expect(page.get_by_text("onerror").first).to_be_visible(timeout=PATIENCE)
+        for name in PAGES:
+            page.get_by_role("link", name=name, exact=True).first.click()
+            expect(page.get_by_test_id("stMain").get_by_role("heading").first).to_be_visible(
+                timeout=PATIENCE
+            )
+            expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=PATIENCE)
+            assert page.evaluate("window.pwned") is None, name
+            assert page.locator("[onerror], a[href^='javascript'], img[src='x']").count() == 0, name
+            assert page.locator("a[href*='192.0.2.1'], img[src*='192.0.2.1']").count() == 0, name
+
+
+def test_routes_take_uids_and_nothing_else(project: Path) -> None:
+    with running(project) as address:
+        status, headers, body = ask(address, "/thumbnails/../../etc/passwd")
+        odd = ("..%2f..%2fetc%2fpasswd", "%00", "0" * 31, "0" * 33, "A" * 32, "0" * 32, "..", "%2e")
+        for word in odd:
+            for route in ("thumbnails", "images"):
+                status, headers, body = ask(address, f"/{route}/{word}?project=project")
+                assert status in (400, 403, 404) and "root:" not in body, word
+        status, headers, _ = ask(address, "/", host="evil.example")
+        assert status == 400, "another name may be a rebound one"
+        _, headers, _ = ask(address, "/")
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        for method in ("POST", "PUT", "DELETE"):
+            assert ask(address, f"/images/{'0' * 32}", method)[0] in (403, 405)
+
+
+def test_others_reach_it_with_a_login_only(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEPT_PASSWORD", raising=False)
+    told = sept("app", project, "--address", "0.0.0.0")
+    assert told.returncode == 1 and "SEPT_PASSWORD" in told.stderr
+    monkeypatch.setenv("SEPT_PASSWORD", "short")
+    told = sept("app", project, "--address", "0.0.0.0", "--host", "lab.example.org")
+    assert told.returncode == 1 and "at least 12" in told.stderr
+    told = sept("app", project, "--address", "0.0.0.0", "--user", "ada@example.org",
+                "--host", "lab.example.org")  # fmt: skip
+    assert told.returncode == 1 and "secrets.toml" in told.stderr
+    monkeypatch.delenv("SEPT_PASSWORD")
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.address=0.0.0.0",
+               f"--server.port={_free_port()}"]  # fmt: skip
+    around = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert around.returncode != 0 and "needs a login" in around.stdout + around.stderr
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
