@@ -36,6 +36,11 @@ class Place:
     def _opened(self) -> tuple[Any, str]:
         import fsspec
 
+        if "@" in self.url.partition("://")[2].partition("/")[0]:
+            raise errors.InputError(
+                "The URL names a password or key, which would be written down with it; leave it to "
+                "the environment (docs/scaling.md)."
+            )
         try:
             system, root = fsspec.core.url_to_fs(self.url)
         except ImportError as problem:  # its sentence names the package

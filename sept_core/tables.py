@@ -6,6 +6,7 @@ images, and the bytes of the images inside it.
 
 import base64
 import bisect
+import codecs
 import datetime
 import json
 import math
@@ -244,6 +245,7 @@ def _read_csv(file: BinaryIO, path: str) -> tuple[pa.Table, list[str]]:
         return "skip"
 
     try:
+        _check_utf8(file)
         table = pyarrow.csv.read_csv(
             file,
             parse_options=pyarrow.csv.ParseOptions(
@@ -261,6 +263,19 @@ def _read_csv(file: BinaryIO, path: str) -> tuple[pa.Table, list[str]]:
             f"{path} is not a csv table ({problem}); it needs a header line and UTF-8 text."
         ) from problem
     return table, broken
+
+
+def _check_utf8(file: BinaryIO) -> None:
+    """Read to the end and go back; pyarrow would drop a broken row that is no text in silence.
+
+    Raises:
+        UnicodeError: it is not UTF-8.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    while chunk := file.read(1 << 20):
+        decoder.decode(chunk)
+    decoder.decode(b"", final=True)
+    file.seek(0)
 
 
 def _jsonl_rows(file: BinaryIO, path: str, skip: str | None) -> Iterator[Numbered]:

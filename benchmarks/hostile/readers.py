@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.hostile.corpus import EITHER, LISTED, READ, REFUSED, Case
-from sept_core import errors, feature_import, features, files, images, manifest, sources
+from sept_core import errors, feature_import, features, images, manifest, sources
 from sept_core.catalogue import filters
 from sept_core.encoders import checkpoint, timm_models
 from sept_core.pipeline import backup
@@ -100,8 +100,8 @@ def restored(path: Path) -> Taken:
 
 def filtered(path: Path) -> Taken:
     """Turn a filter into SQL; values are bound, never part of the text."""
-    text, _ = filters.to_sql(filters.parse(path.read_text()))
-    assert "DROP" not in text and "OR 1=1" not in text
+    text, _ = filters.to_sql(filters.parse(path.read_text(errors="replace")))
+    assert "DROP" not in text and "OR 1=1" not in text, text
     return Taken(1, [])
 
 
@@ -116,6 +116,20 @@ READERS: dict[str, Callable[[Path], Taken]] = {
     "backup": restored,
     "filter": filtered,
 }
+
+
+def take(reader: str, path: Path) -> Taken | None:
+    """What a reader made of a path; None where it refused it in a sentence.
+
+    Raises:
+        Exception: a reader crashed.
+    """
+    try:
+        return READERS[reader](path)
+    except errors.SeptError as problem:
+        if not str(problem):
+            raise
+        return None
 
 
 def judge(case: Case, path: Path) -> str | None:
@@ -145,6 +159,3 @@ def judge(case: Case, path: Path) -> str | None:
 def seen(folder: Path) -> set[str]:
     """Every path below a folder: what a reader must not add to, outside its own."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
-
-
-__all__ = ["READERS", "Taken", "files", "judge", "seen"]

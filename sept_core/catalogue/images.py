@@ -28,19 +28,34 @@ IMAGE_COLUMNS = (
 )
 
 
-def adopt(db: Connection, store: features.FeatureStore) -> int:
+def adopt(db: Connection, store: features.FeatureStore, name: str) -> int:
     """Take over the outcomes of shards not seen before; returns how many shards that were.
 
     Each shard is one transaction, so that a crash between shards loses nothing.
+
+    Args:
+        db: the catalogue.
+        store: the shards.
+        name: of the store within the project. Two stores may say the same of the same files,
+            and the later one is news where those files were listed again in between.
     """
     known = {row[0] for row in db.execute("SELECT outcomes_sha256 FROM adopted").fetchall()}
-    fresh = [s for s in store.shards if s.header["outcomes_sha256"] not in known]
-    for shard in fresh:
+    adopted = 0
+    for shard in store.shards:
+        sha256 = shard.header["outcomes_sha256"]
+        key = f"{name}/{shard.number:05d}:{sha256}"
+        if key in known:
+            continue
         with transaction(db):
-            _adopt_outcomes(db, shard.outcomes())
-            db.execute("INSERT INTO adopted VALUES (?)", [shard.header["outcomes_sha256"]])
-            revision.renew(db)
-    return len(fresh)
+            if sha256 in known:  # as earlier versions wrote it: seen, and now with its name
+                db.execute("DELETE FROM adopted WHERE outcomes_sha256 = ?", [sha256])
+                known.remove(sha256)
+            else:
+                _adopt_outcomes(db, shard.outcomes())
+                revision.renew(db)
+                adopted += 1
+            db.execute("INSERT INTO adopted VALUES (?)", [key])
+    return adopted
 
 
 def _adopt_outcomes(db: Connection, outcomes: pa.Table) -> None:

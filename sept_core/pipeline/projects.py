@@ -85,7 +85,8 @@ def adopt(project: Project) -> int:
             continue
         folders = {path.parent for path in card.parent.glob("**/[0-9]*.json")}
         for folder in sorted(folders):
-            adopted += images.adopt(project.db, features.FeatureStore(folder))
+            name = folder.relative_to(project.paths.root).as_posix()
+            adopted += images.adopt(project.db, features.FeatureStore(folder), name)
     return adopted
 
 

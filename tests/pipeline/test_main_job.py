@@ -1,6 +1,7 @@
 """The main job through the pipeline's functions, on the small project."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -217,3 +218,22 @@ def test_target_images_only_reads_the_training_split(project: Path, tmp_path: Pa
         written = delivery.write_manifest(opened, record["id"], tmp_path / "manifest")
     assert set(written.rows["source"].to_pylist()) == {"target:toys"}
     assert verify.verify(tmp_path / "manifest").problems == []
+
+
+def test_files_that_were_touched_are_read_again_whatever_the_encoder(
+    project: Path, small_data: Path, tmp_path: Path
+) -> None:
+    """Two encoders say the very same of the same files; each has to be believed."""
+    home = tmp_path / "home"
+    shutil.copytree(small_data / "pool", home)
+    for path in home.rglob("*.*"):
+        os.utime(path, (1, 1))
+    assert sept("pool", "move", project, "shapes", home).returncode == 0
+    assert sept("embed", project, "--encoder", "classic").returncode == 0
+    for path in home.rglob("*.*"):
+        os.utime(path, (2, 2))
+    assert sept("pool", "add", project, "shapes", home).returncode == 0
+    assert sept("embed", project, "--encoder", "classic").returncode == 0
+    with projects.opened(project) as opened:
+        counts = projects.status(opened)["sources"][0]
+    assert (counts["waiting"], counts["ok"], counts["rejected"]) == (0, 162, 1)

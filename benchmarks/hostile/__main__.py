@@ -1,0 +1,84 @@
+"""Fuzz every reader with mutations of the corpus and of valid files, for some minutes.
+
+    python -m benchmarks.hostile --minutes 10 --seed 0
+
+Each round takes a case, changes its file (bits, bytes, cuts, copies, words that formats know), and
+gives it to its reader, under a watch of a minute. Prints inputs a reader and every crash, with what
+makes it again; exits with 1 if there was one.
+"""
+
+import argparse
+import random
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections import Counter
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.hostile import corpus, mutations, readers
+
+WATCH = 60
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    print(machine.describe())
+    warnings.simplefilter("ignore")
+    cases = [case for case in (*corpus.every(), *mutations.valid()) if case.reader != "weights"]
+    by_reader = {name: [c for c in cases if c.reader == name] for name in readers.READERS}
+    by_reader = {name: found for name, found in by_reader.items() if found}
+    tried: Counter[str] = Counter()
+    crashes = 0
+    end = time.monotonic() + 60 * options.minutes
+    number = 0
+    while time.monotonic() < end:
+        draw = random.Random(f"{options.seed} {number}")
+        reader = draw.choice([*by_reader])
+        case = draw.choice(by_reader[reader])
+        crash = one(case, draw)
+        tried[reader] += 1
+        if crash:
+            crashes += 1
+            print(f"seed {options.seed}, input {number}, {case.name}: {crash}", flush=True)
+        number += 1
+    told = ", ".join(f"{name} {count:,}" for name, count in sorted(tried.items()))
+    print(f"{number:,} inputs in {options.minutes:g} minutes ({told}): {crashes} crashes or hangs")
+    sys.exit(crashes > 0)
+
+
+def one(case: corpus.Case, draw: random.Random) -> str | None:
+    """What went wrong with one mutated input, or None."""
+    with tempfile.TemporaryDirectory() as name:
+        inside = Path(name) / "inside"
+        inside.mkdir()
+        path = case.write(inside)
+        mutations.mutate(inside, draw)
+        before = signal.signal(signal.SIGALRM, _hangs)
+        signal.alarm(WATCH)
+        try:
+            readers.take(case.reader, path)
+        except Exception as problem:
+            where = traceback.extract_tb(problem.__traceback__)[-1]
+            return (
+                f"{type(problem).__name__}: {str(problem)[:200]} ({where.filename}:{where.lineno})"
+            )
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+        strangers = [path.name for path in Path(name).iterdir() if path.name != "inside"]
+        return f"it wrote {strangers}" if strangers else None
+
+
+def _hangs(signum: int, frame: object) -> None:
+    raise TimeoutError(f"no answer within {WATCH} s")
+
+
+if __name__ == "__main__":
+    main()
