@@ -8,6 +8,7 @@
     ├── BusyError             another process owns the catalogue (its pid is named)
     ├── EncoderError          an encoder cannot be built or its weights cannot be had
     ├── IntegrityError        a stored artefact is damaged or belongs to something else
+    ├── StorageError          a disk is full or cannot be written; nothing that was there is lost
     ├── LeakError             held-out target images would end up in the subset
     └── JobError              a background job failed, was cancelled or was lost
 
@@ -46,6 +47,10 @@ class EncoderError(SeptError):
 
 class IntegrityError(SeptError):
     """A stored artefact is damaged, incomplete or made for other data."""
+
+
+class StorageError(SeptError):
+    """A disk is full, read-only or failing; what was written before is whole."""
 
 
 class LeakError(SeptError):

@@ -5,6 +5,7 @@ fingerprints. Everything that touches the disk goes through `write_then_rename`.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -27,6 +28,9 @@ HEADER = "header.json"
 
 RUN_HEADER = "run.json"
 """Written last into a run folder: the run is complete."""
+
+NO_MORE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+"""What the system says of a disk that takes no more."""
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -112,19 +116,39 @@ def write_then_rename(path: Path) -> Iterator[Path]:
 
     A reader sees the old file or the whole new one, whatever happens in between.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    with told_as_storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        prefix = f".{path.name[:80]}."
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o644)  # mkstemp's 0600 would hide results from a team's other users
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def told_as_storage(path: Path) -> Iterator[None]:
+    """Turn what the system says of a disk that takes no more into a sentence.
+
+    Raises:
+        StorageError: writing at or below `path` failed for want of space or permission.
+    """
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)  # mkstemp's 0600 would hide results from a team's other users
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as problem:
+        if problem.errno not in NO_MORE:
+            raise
+        raise errors.StorageError(
+            f"{path} cannot be written ({os.strerror(problem.errno)}); make room or give "
+            "permission there and try again. What was there before is as it was."
+        ) from problem
 
 
 def _sync_folder(folder: Path) -> None:

@@ -72,7 +72,8 @@ def launch(paths: files.ProjectPaths, kind: str, settings: dict[str, Any], title
         time.strftime("%Y%m%d-%H%M%S", time.gmtime(started)) + f"{int(started * 1000) % 1000:03d}"
     )
     job = JobFolder(paths.job(f"{stamp}-{kind}-{secrets.token_hex(3)}"))
-    job.path.mkdir(parents=True)
+    with files.told_as_storage(job.path):
+        job.path.mkdir(parents=True)
     files.write_json(job.path / "settings.json", settings)
     status = {"kind": kind, "title": title, "state": "queued", "launched_at": started}
     files.write_json(job.path / "status.json", status)

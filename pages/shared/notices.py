@@ -23,6 +23,9 @@ def shown() -> Iterator[None]:
         yield
     except errors.SeptError as problem:
         st.error(plain(problem), icon=":material/error:")
+    except OSError as problem:  # a disk or a folder that is not as it should be
+        told = f"{problem.filename or 'The project'}: {problem.strerror or problem}."
+        st.error(plain(told), icon=":material/error:")
 
 
 def plain(foreign: object) -> str:

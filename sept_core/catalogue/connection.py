@@ -86,17 +86,34 @@ def transaction(connection: Connection) -> Iterator[None]:
     if _begun.get() is connection:
         yield
         return
-    connection.execute("BEGIN")
-    token = _begun.set(connection)
+    with told_as_storage():
+        connection.execute("BEGIN")
+        token = _begun.set(connection)
+        try:
+            yield
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        else:
+            connection.execute("COMMIT")
+        finally:
+            _begun.reset(token)
+
+
+@contextlib.contextmanager
+def told_as_storage() -> Iterator[None]:
+    """Turn what DuckDB says of a disk that takes no more into a sentence.
+
+    Raises:
+        StorageError: the catalogue could not be written; it is as it was before.
+    """
     try:
         yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    else:
-        connection.execute("COMMIT")
-    finally:
-        _begun.reset(token)
+    except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as problem:
+        raise errors.StorageError(
+            f"The catalogue cannot be written ({problem}); make room on its disk and try again. "
+            "Nothing of this step was kept, all before it was."
+        ) from problem
 
 
 def table(connection: Connection, query: str, values: list[Any] | None = None) -> pa.Table:

@@ -66,5 +66,11 @@ def main() -> None:
     try:
         app()
     except errors.SeptError as problem:
-        output.notes.print(f"error: {output.text(str(problem))}", style="red")
-        sys.exit(1)
+        _fail(str(problem))
+    except OSError as problem:  # a disk or a folder that is not as it should be
+        _fail(f"{problem.filename or 'The project'}: {problem.strerror or problem}.")
+
+
+def _fail(sentence: str) -> None:
+    output.notes.print(f"error: {output.text(sentence)}", style="red")
+    sys.exit(1)
