@@ -82,10 +82,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         project = Path(name) / "project"
         shutil.copytree(options.project, project)
-        target = options.target or sept("status", project)["targets"][0]["name"]
+        selection = whole_pool(project, options.target)
         size = sept("status", project)["pool"]["images"]
-        words = ("--target", target, "--strategy", "random", "--budget", str(size))
-        selection = sept("select", project, *words)
         print(f"{size:,} images in the pool, {selection['count']:,} in the selection\n")
         print("| measure | median | all |\n| --- | --- | --- |")
         with browser.chromium() as chromium:
@@ -93,6 +91,13 @@ def main() -> None:
             with browser.serving(browser.ROOT / "app.py", project) as server:
                 measure_map(chromium, server)
                 measure_grid(chromium, server, selection["selection"])
+
+
+def whole_pool(project: Path, target: str | None = None) -> dict:
+    """The record of a selection of all that may be selected; for the first target set or one."""
+    state = sept("status", project)
+    words = ("--target", target or state["targets"][0]["name"], "--strategy", "random")
+    return sept("select", project, *words, "--budget", str(state["pool"]["images"]))
 
 
 def sept(command: str, project: Path, *words: str) -> dict:

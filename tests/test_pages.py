@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from small_project import sept
 from streamlit.testing.v1 import AppTest
+
+from pages.shared import access
+from sept_core import access as access_rules
 
 ROOT = Path(__file__).parent.parent
 REVIEW = "pages/curate/review.py"
@@ -65,3 +69,38 @@ print([name for name in heavy if name in sys.modules])
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+class Visitor(dict[str, Any]):
+    """What `st.user` says of somebody."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self:
+            raise AttributeError(name)
+        return self[name]
+
+
+@pytest.mark.parametrize(
+    ("visitor", "enters"),
+    [
+        (Visitor(is_logged_in=False), False),
+        (Visitor(is_logged_in=True, email="eve@example.org"), False),
+        (Visitor(is_logged_in=True, email="ada@example.org", email_verified=False), False),
+        (Visitor(is_logged_in=True, email="ada@example.org", email_verified=True), True),
+    ],
+)
+def test_by_oidc_only_known_people_enter(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, visitor: Visitor, enters: bool
+) -> None:
+    login = access_rules.Login("oidc", ("ada@example.org",))
+    monkeypatch.setattr(access, "LOGIN", login)
+    monkeypatch.setattr(access.st, "user", visitor)
+    app.run()
+    assert not app.exception
+    if not enters:
+        assert [title.value for title in app.title] == ["SEPT"]
+        assert len(app.button) == 1 and not app.sidebar.children
+        return
+    assert app.title[0].value == "project"
+    app.switch_page("pages/curate/review.py")
+    assert "&token=" in access.token("p") and access.who() == "ada@example.org"

@@ -1,0 +1,165 @@
+"""Twenty people review one project at once: errors, lost decisions, latencies, memory, leaks.
+
+    python -m benchmarks.load PROJECT --sessions 20 --minutes 3 --cycles 60
+
+PROJECT is embedded and prepared; a copy of it is used, with a selection of the whole pool. Every
+session is a browser context of its own on the review grid. It presses keys that decide (veto, keep,
+pin), about one a second, and waits for each until the grid says that it is saved. In the end every
+key has to be an event in the log, no page may have shown an error, and the server must have given
+back what it took. Then a soak: sessions come, decide and go, `--cycles` times five, and the
+server's memory, threads and open files are told along the way.
+"""
+
+import argparse
+import asyncio
+import itertools
+import os
+import random
+import shutil
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from benchmarks import browser, machine
+from benchmarks.app import whole_pool
+from sept_core.catalogue import decisions
+from sept_core.pipeline import projects
+
+KEYS = ("x", "k", "p")
+AT_ONCE = 5  # sessions of a soak's cycle
+# The key is sent from within, so that no acknowledgement can be missed.
+PRESSED = """(grid, key) => new Promise((done, fail) => {
+    const started = performance.now();
+    const state = () => grid.querySelector('.status').dataset.state;
+    grid.querySelector('.view').dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+    if (state() === 'saved') return fail('the key did nothing');
+    const look = () => {
+        if (state() === 'saved') return done(performance.now() - started);
+        if (performance.now() - started > 60000) return fail('never saved');
+        setTimeout(look, 5);
+    };
+    look();
+})"""
+
+
+@dataclass
+class Told:
+    """What the sessions saw."""
+
+    seconds: list[float] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    keys: int = 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--sessions", type=int, default=20)
+    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--cycles", type=int, default=60)
+    options = parser.parse_args()
+    print(machine.describe())
+    with tempfile.TemporaryDirectory() as name:
+        project = Path(name) / "project"
+        shutil.copytree(options.project, project)
+        selection = whole_pool(project)["selection"]
+        before = last_position(project)
+        with browser.serving(browser.ROOT / "app.py", project) as server:
+            told = asyncio.run(
+                everything(server, f"{server.address}/review?selection={selection}", options)
+            )
+        logged = last_position(project) - before
+    print(f"{told.keys:,} decisions were told saved, {logged:,} are in the log")
+    print(f"problems: {len(told.problems)}")
+    for problem in told.problems[:10]:
+        print(f"  {problem}")
+    raise SystemExit(bool(told.problems) or told.keys != logged)
+
+
+def last_position(project: Path) -> int:
+    """Decisions in the log."""
+    with projects.opened(project) as opened:
+        return decisions.last_position(opened.db)
+
+
+async def everything(server: browser.Server, url: str, options: argparse.Namespace) -> Told:
+    """The load, then the soak."""
+    told = Told()
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(
+            executable_path=browser.CHROMIUM, args=browser.FLAGS
+        )
+        print(f"before: {held(server.pid)}", flush=True)
+        until = time.monotonic() + 60 * options.minutes
+        await asyncio.gather(
+            *(session(opened, url, told, number, until) for number in range(options.sessions))
+        )
+        report(f"{options.sessions} sessions for {options.minutes:g} minutes", told.seconds)
+        print(f"after the sessions: {held(server.pid)}", flush=True)
+        for cycle in range(options.cycles):
+            few = range(AT_ONCE)
+            await asyncio.gather(*(session(opened, url, told, number, 0, 3) for number in few))
+            if (cycle + 1) % max(1, options.cycles // 6) == 0:
+                print(f"after {(cycle + 1) * AT_ONCE} more: {held(server.pid)}", flush=True)
+        await opened.close()
+    return told
+
+
+async def session(
+    opened: Browser, url: str, told: Told, number: int, until: float, least: int = 1
+) -> None:
+    """One person: opens the grid, decides until the time is over, goes."""
+    context = await opened.new_context(viewport={"width": 1100, "height": 700})
+    page = await context.new_page()
+    page.on("pageerror", lambda problem: told.problems.append(f"script: {problem}"))
+    draw = random.Random(number)
+    try:
+        await page.goto(url, timeout=browser.PATIENCE)
+        await page.wait_for_selector(".sept-grid[data-ready] .tile", timeout=browser.PATIENCE)
+        await page.locator(".sept-grid .view").focus()
+        for count in itertools.count():
+            if count >= least and time.monotonic() >= until:
+                break
+            told.seconds.append(await decide(page, draw))
+            told.keys += 1
+            await asyncio.sleep(draw.uniform(0.5, 1.5))
+        if await page.get_by_test_id("stAlert").count():
+            told.problems.append(await page.get_by_test_id("stAlert").first.inner_text())
+    except Exception as problem:
+        told.problems.append(f"session {number}: {str(problem)[:300]}")
+    finally:
+        await context.close()
+
+
+async def decide(page: Page, draw: random.Random) -> float:
+    """Seconds from a key to its acknowledgement, on an image of one's own choice."""
+    for _ in range(draw.randint(1, 3)):
+        await page.keyboard.press("ArrowRight")
+    milliseconds = await page.locator(".sept-grid").evaluate(PRESSED, draw.choice(KEYS))
+    return float(milliseconds) / 1000
+
+
+def report(title: str, seconds: list[float]) -> None:
+    """Percentiles in milliseconds."""
+    cuts = statistics.quantiles(seconds, n=100)
+    told = ", ".join(f"p{p} {1000 * cuts[p - 1]:.0f} ms" for p in (50, 90, 95, 99))
+    print(f"{title}: {len(seconds):,} decisions, key to committed {told}, most "
+          f"{1000 * max(seconds):.0f} ms", flush=True)  # fmt: skip
+
+
+def held(pid: int) -> str:
+    """Memory, threads, files and child processes of the server now."""
+    fields = Path(f"/proc/{pid}/statm").read_text().split()
+    memory = int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    threads = len([*Path(f"/proc/{pid}/task").iterdir()])
+    files = len([*Path(f"/proc/{pid}/fd").iterdir()])
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return f"{memory:.0f} MiB, {threads} threads, {files} open files, {len(children)} children"
+
+
+if __name__ == "__main__":
+    main()
