@@ -40,7 +40,8 @@ def check(
             output.console.print(f"{output.text(folder)} is whole.")
     left = [finding for finding in found if not (repair and finding.aside)]
     if left:
-        raise errors.IntegrityError(f"{folder} has {len(left)} problems.")
+        what = "problem" if len(left) == 1 else "problems"
+        raise errors.IntegrityError(f"{folder} has {len(left)} {what} left.")
 
 
 def backup(folder: Dir, path: File, as_json: Json = False) -> None:
