@@ -4,7 +4,7 @@ In: an open project and what the user chose. Out: `selections/ID.parquet` (the p
 and a record in the catalogue that says what they were made from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -279,7 +279,7 @@ def _inside(project: Project, request: Request) -> np.ndarray:
 def _gate(
     project: Project,
     evidence: PoolEvidence,
-    groups: dict[bytes, int],
+    groups: Mapping[bytes, int],
     guard: guarding.Finding,
     state: review.ReviewState,
 ) -> gate.Gate:

@@ -4,9 +4,13 @@ Neighbour graph (local scaling, duplicates), calibrated thresholds, duplicate gr
 belongs to one state of the pool's features and is made again when that changes.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -127,7 +131,45 @@ def calibration(project: Project, encoder_id: str) -> dict[str, Any]:
     return value
 
 
-def groups_by_uid(project: Project, encoder_id: str) -> dict[bytes, int]:
+class GroupsByUid(Mapping[bytes, int]):
+    """Duplicate group by uid, of every image that has a near-duplicate, in little memory.
+
+    Args:
+        uids: (M,) S32, sorted and unique.
+        groups: (M,) int64.
+    """
+
+    def __init__(self, uids: np.ndarray, groups: np.ndarray) -> None:
+        self._uids = uids
+        self._groups = groups
+
+    def __getitem__(self, uid: bytes) -> int:
+        place = int(np.searchsorted(self._uids, np.bytes_(uid)))
+        if place == len(self._uids) or self._uids[place] != uid:
+            raise KeyError(uid)
+        return int(self._groups[place])
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._uids.tolist())
+
+    def __len__(self) -> int:
+        return len(self._uids)
+
+    def values(self) -> Any:  # one by one they would be searched for
+        return self._groups.tolist()
+
+    def items(self) -> Any:
+        return list(zip(self._uids.tolist(), self._groups.tolist(), strict=True))
+
+    def fellows(self, uid: bytes) -> list[bytes]:
+        """The other images of an image's group, by uid; none where it is in no group."""
+        own = self.get(uid)
+        if own is None:
+            return []
+        return [other for other in self._uids[self._groups == own].tolist() if other != uid]
+
+
+def groups_by_uid(project: Project, encoder_id: str) -> GroupsByUid:
     """Duplicate group of every pool image that has a near-duplicate.
 
     Raises:
@@ -139,6 +181,14 @@ def groups_by_uid(project: Project, encoder_id: str) -> dict[bytes, int]:
             "Near-duplicates of the pool have not been looked for since it changed; "
             "prepare it (Retrieve page, or sept prepare)."
         )
-    table = pq.read_table(project.paths.index(encoder_id, "duplicates") / "groups.parquet")
-    uids = pc.cast(table["uid"], pa.binary()).to_pylist()
-    return dict(zip(uids, table["group"].to_pylist(), strict=True))
+    path = project.paths.index(encoder_id, "duplicates") / "groups.parquet"
+    return _read_groups(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _read_groups(path: Path, written: int) -> GroupsByUid:
+    """The table, kept by this process until it is `written` anew: every look at an image asks."""
+    table = pq.read_table(path)  # ordered by uid
+    wide = pc.cast(table["uid"].combine_chunks(), pa.binary(files.UID_DTYPE.itemsize))
+    uids = np.frombuffer(wide.buffers()[1], files.UID_DTYPE, len(wide), wide.offset * 32)
+    return GroupsByUid(uids, table["group"].to_numpy())

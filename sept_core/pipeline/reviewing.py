@@ -184,17 +184,12 @@ def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
     if uid not in _known(project, record["id"]):
         raise errors.NotFoundError(f"Image {uid!r} is not in this selection.")
     groups = preparation.groups_by_uid(project, record["encoder_id"])
-    own = groups.get(uid.encode())
     told = ("at", "who", "action", "scope", "reason", "stands")
     events = deciding.history(project, record["targets"])[::-1]
     places = images.locations(project.db, [uid]).to_pylist()
     return {
         "targets": _nearest_targets(project, record, uid),
-        "copies": [
-            other.decode()
-            for other, group in groups.items()
-            if group == own and other != uid.encode()
-        ][:MOST_SHOWN],
+        "copies": [other.decode() for other in groups.fellows(uid.encode())[:MOST_SHOWN]],
         "places": [
             "/".join(filter(None, (place["source"], place["rel_path"], place["member"])))
             for place in places

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from sept_core import files, jobs
@@ -46,3 +47,19 @@ def test_an_index_of_an_earlier_format_is_made_again(project: Path) -> None:
         files.write_json(path, files.read_json(path) | {"format": 1})
         assert prepare(opened, encoder) == ["index"]
         assert prepare(opened, encoder) == []
+
+
+def test_groups_by_uid_are_a_mapping_like_any(project: Path) -> None:
+    with projects.opened(project) as opened:
+        encoder = projects.find_encoder(opened, None)
+        found = preparation.groups_by_uid(opened, encoder)
+        table = pq.read_table(opened.paths.index(encoder, "duplicates") / "groups.parquet")
+        rows = zip(table["uid"].to_pylist(), table["group"].to_pylist(), strict=True)
+        plain = {uid.encode(): group for uid, group in rows}
+        assert len(plain) > 1 and dict(found) == plain == dict(found.items())
+        assert list(found.values()) == list(plain.values())
+        for uid, group in plain.items():
+            others = [u for u, g in plain.items() if g == group and u != uid]
+            assert found.fellows(uid) == others and found[uid] == group
+        assert found.get(b"0" * 32) is None and found.fellows(b"f" * 32) == []
+        assert preparation.groups_by_uid(opened, encoder) is found, "read once"
