@@ -68,6 +68,7 @@ SCROLLED = """(grid) => new Promise((done) => {
     requestAnimationFrame(look);
 })"""
 
+BUDGET = "() => (document.body.innerText.match(/([\\d,]+) images for/) || [])[1]"
 GALLERY = """() => {
     const seen = [...document.querySelectorAll('.sept-gallery img')].slice(0, 6);
     return seen.length > 0 && seen.every((image) => image.complete && image.naturalWidth);
@@ -91,6 +92,7 @@ def main() -> None:
             with browser.serving(browser.ROOT / "app.py", project) as server:
                 measure_map(chromium, server)
                 measure_grid(chromium, server, selection["selection"])
+                measure_slider(chromium, server)
 
 
 def whole_pool(project: Path, target: str | None = None) -> dict:
@@ -227,6 +229,29 @@ def measure_grid(chromium: Browser, server: browser.Server, selection: str) -> N
     lost, seconds = many_keys(page)
     print(f"| {KEYS} key presses in {seconds:.2f} s | {lost} lost | |")
     print(f"| memory of the server | {server.memory() / 2**20:.0f} MiB | |")
+    page.close()
+
+
+def measure_slider(chromium: Browser, server: browser.Server) -> None:
+    """The first ranking of the pool, then the budget moved by a key until the page says so."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    started = time.perf_counter()
+    page.goto(f"{server.address}/retrieve")
+    slider = page.get_by_role("slider", name="Budget (images)")
+    slider.wait_for(timeout=10 * browser.PATIENCE)
+    ranked = time.perf_counter() - started
+    print(f"| Retrieve: the pool ranked for the first time | {ranked:.1f} s | |")
+    page.wait_for_timeout(3000)  # the charts of the first ranking are drawn
+
+    def moved() -> float:
+        before = page.evaluate(BUDGET)
+        slider.focus()
+        started = time.perf_counter()
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function(f"(before) => ({BUDGET})() !== before", arg=before)
+        return 1000 * (time.perf_counter() - started)
+
+    tell("budget moved to the page's new count", repeat(moved), "ms")
     page.close()
 
 

@@ -38,7 +38,7 @@ def try_scenario(folder: Path, name: str, count: int, seed: int) -> int:
     """Losses in so many trials."""
     started = time.monotonic()
     draw = random.Random(f"{seed} {name}")
-    stage = trials.Stage(scenarios.SCENARIOS[name], folder / name)
+    stage = trials.Stage(scenarios.SCENARIOS[name], folder)
     killed, losses = 0, 0
     for number in range(count):
         outcome = stage.trial(draw.random())

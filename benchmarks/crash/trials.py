@@ -59,9 +59,10 @@ class Stage:
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         self.scenario = scenario
-        self._folder = folder
-        folder.mkdir(parents=True)
-        scenario.prepare(folder / "base")
+        self._folder = folder / scenario.prepare.__name__  # scenarios share what they begin with
+        if not (self._folder / "base").exists():
+            self._folder.mkdir(parents=True)
+            scenario.prepare(self._folder / "base")
         project = self._copy()
         process = self._start(project)
         self._wait_until_working(project, process)

@@ -14,7 +14,7 @@ GOOD = list(mutations.valid())
 
 @pytest.mark.filterwarnings("ignore")  # what Pillow, numpy or torch say of a bad file
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(case=st.sampled_from(GOOD), seed=st.integers(0, 2**32))
 def test_a_mutated_file_crashes_nothing(case: mutations.Case, seed: int) -> None:
