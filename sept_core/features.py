@@ -20,7 +20,7 @@ from sept_core import errors, files
 
 FORMAT = 1
 
-HEADER = {"encoder_id", "dim", "vectors", "outcomes", "max_norm_error"}
+HEADER_KEYS = {"encoder_id", "dim", "vectors", "outcomes", "max_norm_error"}
 """What a shard's header has beside format and checksums."""
 
 PARTS = {"vectors": ".npy", "uids": ".uids.npy", "outcomes": ".parquet"}
@@ -223,9 +223,10 @@ class FeatureStore:
 
 def _header(path: Path) -> dict[str, Any]:
     header = files.read_json(path)
-    if not isinstance(header, dict) or header.get("format") != FORMAT or HEADER - header.keys():
+    known = isinstance(header, dict) and HEADER_KEYS <= header.keys()
+    if not (known and header.get("format") == FORMAT):
         raise errors.IntegrityError(f"{path} is no header of a shard of format {FORMAT}. {MEND}")
-    return header
+    return dict(header)
 
 
 def first_seen(uids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

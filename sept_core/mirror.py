@@ -39,7 +39,7 @@ class Place:
         if "@" in self.url.partition("://")[2].partition("/")[0]:
             raise errors.InputError(
                 "The URL names a password or key, which would be written down with it; leave it to "
-                "the environment (docs/scaling.md)."
+                "the environment (docs/clusters.md)."
             )
         try:
             system, root = fsspec.core.url_to_fs(self.url)

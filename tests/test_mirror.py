@@ -122,6 +122,8 @@ def test_names_that_lead_out_of_the_place_are_refused(
 def test_places_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     with pytest.raises(errors.InputError, match="no place to copy to"):
         mirror.encoder_of("nowhere://bucket/x")
+    with pytest.raises(errors.InputError, match="names a password or key"):
+        mirror.encoder_of("s3://key:secret@bucket/x")
     with pytest.raises(errors.NotFoundError, match="no features at"):
         mirror.encoder_of(str(tmp_path / "empty"))
     (tmp_path / "file").write_text("")

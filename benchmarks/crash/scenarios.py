@@ -11,13 +11,12 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import torch
 from PIL import Image
 
+from benchmarks import scale
 from benchmarks.crash.trials import Scenario, sept
 from sept_core import files, jobs
 from sept_core.catalogue import decisions, migrations, selections
-from sept_core.encoders import backbones, checkpoint
 from sept_core.pipeline import projects
 
 PICTURES, TARGETS, SIDE = 600, 12, 40
@@ -35,25 +34,6 @@ def draw_pictures(folder: Path, count: int, seed: int) -> None:
         Image.fromarray(pixels).save(folder / f"{number:04d}.png")
 
 
-def small_encoder(folder: Path) -> str:
-    """The spec of a small network with random weights."""
-    torch.manual_seed(0)
-    spec = {"name": "resnet10-tiny"}
-    card = {
-        "backbone": spec,
-        "image_size": 32,
-        "mean": [0.5] * 3,
-        "std": [0.25] * 3,
-        "method": "none",
-        "settings": {},
-        "manifest": "",
-        "metrics": {},
-        "kind": "self-supervised",
-    }
-    checkpoint.save(folder, backbones.build(spec), card)
-    return f"checkpoint:{folder}"
-
-
 def with_pictures(project: Path) -> None:
     """An empty project, and pictures beside it that nothing knows yet."""
     draw_pictures(project.parent / "pool", PICTURES, 1)
@@ -64,7 +44,7 @@ def with_pictures(project: Path) -> None:
 def added(project: Path) -> None:
     """The pictures are listed; their encoder waits beside the project."""
     with_pictures(project)
-    small_encoder(project.parent / "encoder")
+    scale.tiny_encoder(project.parent)
     sept("pool", "add", project, "pool", project.parent / "pool")
     sept("target", "add", project, "target", project.parent / "target")
 
@@ -138,7 +118,7 @@ def listed(project: Path) -> list[tuple[Any, ...]]:
 
 
 def embed(project: Path) -> list[str]:
-    return a_command("embed", project, "--encoder", f"checkpoint:{project.parent / 'encoder'}")
+    return a_command("embed", project, "--encoder", f"checkpoint:{project.parent / 'tiny'}")
 
 
 def embedding(project: Path) -> dict[str, Any]:

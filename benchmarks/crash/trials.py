@@ -134,10 +134,10 @@ def kill_all(project: Path, process: subprocess.Popen[bytes]) -> None:
     """
     _kill_group(process.pid)
     process.wait()
+    paths = files.ProjectPaths(project)
     for path in project.glob("jobs/*/process.json"):
-        identity = files.read_json(path)
-        _kill_group(identity["pid"])
-        while jobs._start_time(identity["pid"]) == identity["process_started"]:
+        _kill_group(files.read_json(path)["pid"])
+        while not jobs.status(paths, path.parent.name).ended:
             time.sleep(0.002)
 
 

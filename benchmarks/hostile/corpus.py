@@ -165,7 +165,7 @@ def _no_images() -> dict[str, bytes]:
         "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%id) (w) file\n",
         "a pickle": pickle.dumps({"a": 1}),
         "HTML": b"<html><img src=x onerror=alert(1)>",
-        "a zip": _zip({"a.png": picture()}),
+        "a zip": zip_of({"a.png": picture()}),
         "an ICO": b"\0\0\1\0\1\0\x10\x10\0\0\1\0\x20\0\0\0\0\0\x16\0\0\0",
         "an ICNS": b"icns\0\0\1\0ic07\0\0\0\x10" + bytes(8),
         "a FITS": b"SIMPLE  =                    T",
@@ -181,7 +181,7 @@ def _no_images() -> dict[str, bytes]:
 # Archives.
 
 
-def _zip(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+def zip_of(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", compression) as archive:
         for name, content in members.items():
@@ -197,10 +197,10 @@ UNSAFE = ("../outside.png", "/absolute.png", "a/../../outside.png", "..\\outside
 def _zips() -> Iterator[Case]:
     good = picture()
     for name in UNSAFE:
-        yield _zip_case(f"named {name!r}", _zip({name: good}), LISTED)
-    whole = _zip({"a.png": good, "b.png": good + b"!"}, zipfile.ZIP_DEFLATED)
+        yield _zip_case(f"named {name!r}", zip_of({name: good}), LISTED)
+    whole = zip_of({"a.png": good, "b.png": good + b"!"}, zipfile.ZIP_DEFLATED)
     yield _zip_case("empty file", b"", LISTED)
-    yield _zip_case("no members", _zip({}), REFUSED)
+    yield _zip_case("no members", zip_of({}), REFUSED)
     yield _zip_case("its first half", whole[: len(whole) // 2], LISTED)
     yield _zip_case("its directory cut off", whole[:-10], LISTED)
     yield _zip_case("noise before it", b"#!/bin/sh\n" * 50 + whole, EITHER)
@@ -212,11 +212,12 @@ def _zips() -> Iterator[Case]:
     yield Case("zip: a bomb", "source", _bomb_zip, LISTED)
     yield _zip_case("claims a gigabyte", _claims(whole, len(good), 1 << 30), EITHER)
     yield _zip_case("claims 2^32-1 bytes", _claims(whole, len(good), 2**32 - 1), EITHER)
-    yield _zip_case("a zip in it", _zip({"inner.zip": whole}), LISTED)
-    yield _zip_case("a zip in it named as an image", _zip({"inner.png": whole}), LISTED)
+    yield _zip_case("a zip in it", zip_of({"inner.zip": whole}), LISTED)
+    yield _zip_case("a zip in it named as an image", zip_of({"inner.png": whole}), LISTED)
     yield _zip_case("one name twice", _twice(), EITHER)
-    yield _zip_case("10,000 empty members", _zip({f"{i}.png": b"" for i in range(10_000)}), LISTED)
-    yield _zip_case("a name of 60,000 letters", _zip({"a" * 60_000 + ".png": good}), EITHER)
+    empty = zip_of({f"{i}.png": b"" for i in range(10_000)})
+    yield _zip_case("10,000 empty members", empty, LISTED)
+    yield _zip_case("a name of 60,000 letters", zip_of({"a" * 60_000 + ".png": good}), EITHER)
     yield _zip_case("its comment is a directory", _commented(whole), EITHER)
     yield _zip_case("a name with NUL", whole.replace(b"a.png", b"a\0png"), EITHER)
     yield _zip_case("a name that is no UTF-8", whole.replace(b"a.png", b"\xff\xfe.xx"), EITHER)
@@ -262,7 +263,7 @@ def _claims(data: bytes, size: int, claimed: int) -> bytes:
 
 def _twice() -> bytes:
     """The second of a name hides behind the first, as scanners and readers may disagree."""
-    data = _zip({"a.png": picture(), "b.png": picture("JPEG")})
+    data = zip_of({"a.png": picture(), "b.png": picture("JPEG")})
     return data.replace(b"b.png", b"a.png")
 
 
@@ -273,7 +274,7 @@ def _commented(data: bytes) -> bytes:
     return out.getvalue()
 
 
-def _tar(*members: tuple[str, bytes] | tarfile.TarInfo, fmt: int = tarfile.PAX_FORMAT) -> bytes:
+def tar_of(*members: tuple[str, bytes] | tarfile.TarInfo, fmt: int = tarfile.PAX_FORMAT) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=fmt) as archive:
         for member in members:
@@ -295,7 +296,7 @@ def _special(kind: bytes, target: str = "") -> tarfile.TarInfo:
 def _tars() -> Iterator[Case]:
     good = picture()
     for name in UNSAFE:
-        yield _tar_case(f"named {name!r}", _tar((name, good)), LISTED)
+        yield _tar_case(f"named {name!r}", tar_of((name, good)), LISTED)
     kinds = {
         "a link out": _special(tarfile.SYMTYPE, "/etc/passwd"),
         "a link up": _special(tarfile.SYMTYPE, "../../x.png"),
@@ -306,8 +307,8 @@ def _tars() -> Iterator[Case]:
         "of an unknown kind": _special(b"Z"),
     }
     for name, info in kinds.items():
-        yield _tar_case(name, _tar(info), LISTED)
-    whole = _tar(("a.png", good), ("b.png", good + b"!"))
+        yield _tar_case(name, tar_of(info), LISTED)
+    whole = tar_of(("a.png", good), ("b.png", good + b"!"))
     packed = gzip.compress(whole)
     yield _tar_case("empty file", b"", EITHER)
     yield _tar_case("its first half", whole[: len(whole) // 2], EITHER)
@@ -319,11 +320,11 @@ def _tars() -> Iterator[Case]:
     yield _tar_case("a size below zero", _sized(b"\xff" * 12), EITHER)
     yield _tar_case("a size that is no number", _sized(b"zzzzzzzzzzz\0"), EITHER)
     yield _tar_case("garbage between members", whole[:1536] + b"x" * 512 + whole[1536:], EITHER)
-    yield _tar_case("one name twice", _tar(("a.png", good), ("a.png", good + b"!")), EITHER)
+    yield _tar_case("one name twice", tar_of(("a.png", good), ("a.png", good + b"!")), EITHER)
     yield _tar_case("a pax header that renames", _renamed("../outside.png"), LISTED)
     yield _tar_case("a pax header that is huge", _renamed("a" * 3_000_000), EITHER)
-    yield _tar_case("GNU long name that leads out",
-                    _tar(("../" * 60 + "x.png", good), fmt=tarfile.GNU_FORMAT), LISTED)  # fmt: skip
+    outwards = tar_of(("../" * 60 + "x.png", good), fmt=tarfile.GNU_FORMAT)
+    yield _tar_case("GNU long name that leads out", outwards, LISTED)
     for name, content in {
         "cut off": packed[: len(packed) // 2],
         "its header alone": packed[:10],
@@ -342,7 +343,7 @@ def _tar_case(name: str, content: bytes, verdict: str) -> Case:
 
 def _sized(field: bytes) -> bytes:
     """A tar whose first member claims another size, with a checksum that fits."""
-    data = bytearray(_tar(("a.png", picture())))
+    data = bytearray(tar_of(("a.png", picture())))
     data[124:136] = field
     data[148:156] = b" " * 8
     data[148:156] = f"{sum(data[:512]):06o}\0 ".encode()
@@ -352,13 +353,13 @@ def _sized(field: bytes) -> bytes:
 def _renamed(name: str) -> bytes:
     info = tarfile.TarInfo("a.png")
     info.pax_headers = {"path": name}
-    return _tar(info)
+    return tar_of(info)
 
 
 # Tables.
 
 
-def _parquet(table: pa.Table) -> bytes:
+def parquet_of(table: pa.Table) -> bytes:
     out = io.BytesIO()
     pq.write_table(table, out)
     return out.getvalue()
@@ -407,22 +408,22 @@ def _tables() -> Iterator[Case]:
         "e.txt: one line of 2 MB": (b"x" * 2_000_000, LISTED),
         "a.parquet: empty": (b"", REFUSED),
         "b.parquet: noise": (np.random.default_rng(3).bytes(500), REFUSED),
-        "c.parquet: its first half": (_parquet(pa.table({"path": ["x"] * 99}))[:120], REFUSED),
-        "d.parquet: no columns": (_parquet(pa.table({})), REFUSED),
-        "e.parquet: numbers as paths": (_parquet(pa.table({"path": [1, 2]})), LISTED),
+        "c.parquet: its first half": (parquet_of(pa.table({"path": ["x"] * 99}))[:120], REFUSED),
+        "d.parquet: no columns": (parquet_of(pa.table({})), REFUSED),
+        "e.parquet: numbers as paths": (parquet_of(pa.table({"path": [1, 2]})), LISTED),
         "f.parquet: nulls": (
-            _parquet(pa.table({"path": pa.array([None, ""], pa.string())})), LISTED),
-        "g.parquet: lists as paths": (_parquet(pa.table({"path": [["x"], []]})), REFUSED),
+            parquet_of(pa.table({"path": pa.array([None, ""], pa.string())})), LISTED),
+        "g.parquet: lists as paths": (parquet_of(pa.table({"path": [["x"], []]})), REFUSED),
         "h.parquet: bytes that are no image": (
-            _parquet(pa.table({"image": [b"no", b""]})), LISTED),
+            parquet_of(pa.table({"image": [b"no", b""]})), LISTED),
         "i.parquet: images that are null": (
-            _parquet(pa.table({"image": pa.array([None, None], pa.binary())})), LISTED),
-        "j.parquet: NaN as paths": (_parquet(pa.table({"path": [float("nan"), 1.5]})), LISTED),
+            parquet_of(pa.table({"image": pa.array([None, None], pa.binary())})), LISTED),
+        "j.parquet: NaN as paths": (parquet_of(pa.table({"path": [float("nan"), 1.5]})), LISTED),
         "k.parquet: metadata that is no JSON": (
-            _parquet(pa.table({"path": ["x"]}).replace_schema_metadata({"huggingface": "{"})),
+            parquet_of(pa.table({"path": ["x"]}).replace_schema_metadata({"huggingface": "{"})),
             LISTED),
         "l.parquet: bytes flipped": (
-            _zeroed(_parquet(pa.table({"path": ["x.png"] * 999})), 0.1, 0.3), EITHER),
+            _zeroed(parquet_of(pa.table({"path": ["x.png"] * 999})), 0.1, 0.3), EITHER),
         "m.parquet: a footer that lies": (b"PAR1" + bytes(20) + b"\xff\xff\xff\x7fPAR1", REFUSED),
     }  # fmt: skip
     for name, (content, verdict) in cases.items():
@@ -463,7 +464,7 @@ def _named(name: str, folder: Path) -> Path:
 # Features.
 
 
-def _npy(array: np.ndarray, **options: Any) -> bytes:
+def npy_of(array: np.ndarray, **options: Any) -> bytes:
     out = io.BytesIO()
     np.save(out, array, **options)
     return out.getvalue()
@@ -479,7 +480,7 @@ class _Runs:
 def _features() -> Iterator[Case]:
     good = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
     keys = b"key\na.png\nb.png\nc.png\n"
-    whole = _npy(good)
+    whole = npy_of(good)
     header = whole.replace(b"(3, 4)", b"(9, 4)")
     bad = np.array(good)
     bad[1, 2] = np.nan
@@ -494,23 +495,23 @@ def _features() -> Iterator[Case]:
             header, keys.replace(b"key\n", b"key\n" + b"x\n" * 6), REFUSED),
         "a header that is code": (_coded(whole), keys, REFUSED),
         "pickled objects": (
-            _npy(np.array([_Runs()] * 3, object), allow_pickle=True), keys, REFUSED),
-        "one dimension": (_npy(good[0]), keys, REFUSED),
-        "three dimensions": (_npy(good[None]), keys, REFUSED),
-        "no rows": (_npy(good[:0]), b"key\n", EITHER),
-        "vectors of length 0": (_npy(good[:, :0]), keys, EITHER),
-        "text": (_npy(np.array([["a"]] * 3)), keys, REFUSED),
-        "complex numbers": (_npy(good.astype(complex)), keys, REFUSED),
-        "truth values": (_npy(good > 0), keys, EITHER),
-        "integers": (_npy((good * 9).astype(np.int64)), keys, EITHER),
-        "records": (_npy(np.zeros(3, [("a", "f4"), ("b", "f4")])), keys, REFUSED),
-        "NaN": (_npy(bad), keys, LISTED),
-        "infinity": (_npy(endless), keys, LISTED),
-        "a zero vector": (_npy(good * [[1], [0], [1]]), keys, LISTED),
-        "the largest numbers": (_npy(np.full((3, 4), 3e38, np.float32)), keys, EITHER),
-        "the smallest numbers": (_npy(np.full((3, 4), 1e-45, np.float32)), keys, EITHER),
-        "Fortran order": (_npy(np.asfortranarray(good)), keys, EITHER),
-        "big-endian": (_npy(good.astype(">f4")), keys, EITHER),
+            npy_of(np.array([_Runs()] * 3, object), allow_pickle=True), keys, REFUSED),
+        "one dimension": (npy_of(good[0]), keys, REFUSED),
+        "three dimensions": (npy_of(good[None]), keys, REFUSED),
+        "no rows": (npy_of(good[:0]), b"key\n", EITHER),
+        "vectors of length 0": (npy_of(good[:, :0]), keys, EITHER),
+        "text": (npy_of(np.array([["a"]] * 3)), keys, REFUSED),
+        "complex numbers": (npy_of(good.astype(complex)), keys, REFUSED),
+        "truth values": (npy_of(good > 0), keys, EITHER),
+        "integers": (npy_of((good * 9).astype(np.int64)), keys, EITHER),
+        "records": (npy_of(np.zeros(3, [("a", "f4"), ("b", "f4")])), keys, REFUSED),
+        "NaN": (npy_of(bad), keys, LISTED),
+        "infinity": (npy_of(endless), keys, LISTED),
+        "a zero vector": (npy_of(good * [[1], [0], [1]]), keys, LISTED),
+        "the largest numbers": (npy_of(np.full((3, 4), 3e38, np.float32)), keys, EITHER),
+        "the smallest numbers": (npy_of(np.full((3, 4), 1e-45, np.float32)), keys, EITHER),
+        "Fortran order": (npy_of(np.asfortranarray(good)), keys, EITHER),
+        "big-endian": (npy_of(good.astype(">f4")), keys, EITHER),
         "no keys": (whole, None, REFUSED),
         "too few keys": (whole, b"key\na.png\n", REFUSED),
         "too many keys": (whole, keys + b"d.png\n", REFUSED),
@@ -521,15 +522,15 @@ def _features() -> Iterator[Case]:
         "keys of noise": (whole, np.random.default_rng(4).bytes(99), REFUSED),
     }  # fmt: skip
     for name, (vectors, names, verdict) in cases.items():
-        write = functools.partial(_feature_files, vectors, names)
+        write = functools.partial(write_features, vectors, names)
         yield Case(f"features: {name}", "features", write, verdict)
     for name, content in {
         "empty": b"",
         "no zip": b"x" * 99,
-        "no known array": _npz({"other": good}),
-        "cut off": _npz({"b32_img": good})[:-30],
-        "pickled": _zip({"b32_img.npy": _npy(np.array([_Runs()], object), allow_pickle=True)}),
-        "a name upwards": _zip({"../b32_img.npy": whole}),
+        "no known array": npz_of({"other": good}),
+        "cut off": npz_of({"b32_img": good})[:-30],
+        "pickled": zip_of({"b32_img.npy": npy_of(np.array([_Runs()], object), allow_pickle=True)}),
+        "a name upwards": zip_of({"../b32_img.npy": whole}),
     }.items():
         yield Case(f"npz: {name}", "features", file_of("f.npz", content), REFUSED)
 
@@ -539,13 +540,13 @@ def _coded(data: bytes) -> bytes:
     return data[:10] + text.ljust(len(data[10:128]) - 1) + b"\n" + data[128:]
 
 
-def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+def npz_of(arrays: dict[str, np.ndarray]) -> bytes:
     out = io.BytesIO()
     np.savez(out, **arrays)
     return out.getvalue()
 
 
-def _feature_files(vectors: bytes, keys: bytes | None, folder: Path) -> Path:
+def write_features(vectors: bytes, keys: bytes | None, folder: Path) -> Path:
     if keys is not None:
         (folder / "f.csv").write_bytes(keys)
     return file_of("f.npy", vectors)(folder)
@@ -599,7 +600,7 @@ def _checkpoints() -> Iterator[Case]:
         "a torch file of a number": _torch(5),
         "a torch file of a list": _torch([torch.zeros(2)]),
         "a torch file of text keys to text": _torch({"a": "b"}),
-        "a zip that is none of torch's": _zip({"data.pkl": b"x"}),
+        "a zip that is none of torch's": zip_of({"data.pkl": b"x"}),
     }.items():
         write = file_of("weights.pth", content)
         yield Case(f"weights: {name}", "weights", write, REFUSED)

@@ -6,6 +6,8 @@ socket and no image. With OIDC, Streamlit knows who somebody is, and `require` l
 
 import html
 import time
+from pathlib import Path
+from string import Template
 from urllib.parse import parse_qs
 
 import streamlit as st
@@ -30,20 +32,7 @@ LOGIN = access.from_environment()
 SIGNER = access.Signer()
 _TURNSTILE = access.Turnstile()
 
-_PAGE = """<!doctype html><html lang="en"><title>SEPT</title>
-<meta name="viewport" content="width=device-width">
-<style>body {{font: 15px/1.5 system-ui, sans-serif; background: #fbfbf9; color: #1f2523;
-  display: grid; place-items: center; min-height: 90vh}}
-form {{display: grid; gap: 12px; width: 300px}} h1 {{font-size: 1.4rem; margin: 0}}
-input, button {{font: inherit; padding: 8px 10px; border-radius: 6px; border: 1px solid #b9bab2}}
-button {{background: #0f766e; border-color: #0f766e; color: #fff; cursor: pointer}}
-p {{margin: 0; color: #a12622; min-height: 1.5em}}
-@media (prefers-color-scheme: dark) {{body {{background: #151918; color: #e4e8e5}}
-  input {{background: #1e2422; color: inherit}} p {{color: #ff9c94}}}}</style>
-<form method="post" action="/login"><h1>SEPT</h1>
-<label for="password">Password of this app</label>
-<input id="password" name="password" type="password" autocomplete="current-password" autofocus
-  required><button>Enter</button><p role="alert">{problem}</p></form></html>"""
+_PAGE = Template((Path(__file__).parents[2] / "assets" / "login.html").read_text())
 
 
 def check_address() -> None:
@@ -156,5 +145,5 @@ async def _login(request: Request) -> Response:
 
 def _page(problem: str, status: int = 200) -> Response:
     return HTMLResponse(
-        _PAGE.format(problem=html.escape(problem)), status, {"cache-control": "no-store"}
+        _PAGE.substitute(problem=html.escape(problem)), status, {"cache-control": "no-store"}
     )

@@ -1,6 +1,7 @@
 """`sept app`: open a project in a browser, for this machine or, behind a login, for others."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -44,44 +45,43 @@ def serve(
     script = Path(__file__).parents[2] / "app.py"
     with projects.opened(folder):
         pass  # a missing or busy project is told here instead of in the browser
-    login = _login(address, host or [], user or [], script)
+    hosts = _hosts(address, host or [])
+    login = _login(address, hosts, user or [], script)
     options = [f"--server.port={port}", f"--server.address={address}"]
-    names = ["127.0.0.1", "localhost", *_hosts(address, host or [])]
-    options += [f"--server.allowedHosts={name}" for name in names]
+    options += [f"--server.allowedHosts={name}" for name in ("127.0.0.1", "localhost", *hosts)]
     if tls_certificate and tls_key:
         options += [f"--server.sslCertFile={tls_certificate}", f"--server.sslKeyFile={tls_key}"]
     scheme = "https" if tls_certificate and tls_key else "http"
-    output.notes.print(
-        f"Open {scheme}://{_shown(address, host or [])}:{port} in a browser; Ctrl-C stops the app."
-    )
-    if login["SEPT_LOGIN"] == "password" and scheme == "http" and not _local(address):
+    shown = hosts[0] if hosts else "127.0.0.1"
+    output.notes.print(f"Open {scheme}://{shown}:{port} in a browser; Ctrl-C stops the app.")
+    here = access.is_this_machine(address)
+    if login["SEPT_LOGIN"] == "password" and scheme == "http" and not here:
         output.notes.print("Without --tls-certificate and --tls-key the password travels in clear.")
     environment = os.environ | login | {"SEPT_PROJECT": str(folder.absolute())}
     command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
-    with subprocess.Popen(command, cwd=script.parent, env=environment) as server:
-        try:
-            code = server.wait()
-        except KeyboardInterrupt:  # the terminal has sent it to the server as well
-            server.wait()
-            return
+    code = _run(command, script.parent, environment)
     if code:
         raise errors.JobError(
             f"The app ended with code {code}; is port {port} taken? Choose another with --port."
         )
 
 
-def _local(address: str) -> bool:
-    return access.is_this_machine(address)
+def _run(command: list[str], folder: Path, environment: dict[str, str]) -> int:
+    """The server's exit code; whoever ends this process (Ctrl-C, SIGTERM) ends the server, too."""
+    with subprocess.Popen(command, cwd=folder, env=environment) as server:
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        try:
+            code = server.wait()
+            return 0 if code == -signal.SIGTERM else code
+        except KeyboardInterrupt:  # the terminal has sent it to the server as well
+            server.wait()
+            return 0
 
 
 def _hosts(address: str, given: list[str]) -> list[str]:
     """The names that requests may ask for, beside this machine's own."""
-    everywhere = address in ("0.0.0.0", "::")
-    return [*given, *([] if everywhere or _local(address) else [address])]
-
-
-def _shown(address: str, given: list[str]) -> str:
-    return next(iter(_hosts(address, given)), "127.0.0.1")
+    named = address not in ("0.0.0.0", "::") and not access.is_this_machine(address)
+    return [*given, address] if named else given
 
 
 def _login(address: str, hosts: list[str], users: list[str], script: Path) -> dict[str, str]:
@@ -91,13 +91,14 @@ def _login(address: str, hosts: list[str], users: list[str], script: Path) -> di
         InputError: the address is reached by others, and there is no login; or it is incomplete.
     """
     mode = "oidc" if users else "password" if os.environ.get("SEPT_PASSWORD") else "none"
-    if mode == "none" and not _local(address):
+    here = access.is_this_machine(address)
+    if mode == "none" and not here:
         raise errors.InputError(
             f"On {address} others reach the app: set SEPT_PASSWORD to a password of at least "
             f"{access.LEAST_PASSWORD} characters, or name people with --user and set up OIDC "
             "(docs/security.md)."
         )
-    if not _local(address) and not _hosts(address, hosts):
+    if not here and not hosts:
         raise errors.InputError(
             f"With --address {address}, give the name that people type as --host NAME."
         )
@@ -109,7 +110,7 @@ def _login(address: str, hosts: list[str], users: list[str], script: Path) -> di
     found = {
         "SEPT_LOGIN": mode,
         "SEPT_USERS": ",".join(users),
-        "SEPT_HOSTS": ",".join(_hosts(address, hosts)),
+        "SEPT_HOSTS": ",".join(hosts),
     }
     access.from_environment(dict(os.environ) | found)  # refuses here instead of in the server's log
     return found

@@ -80,9 +80,9 @@ def _in_catalogue(paths: ProjectPaths, db: Connection, told: Told) -> Iterator[F
     told("selections")
     yield from _selections(paths, db)
     told("sources")
-    for role, word in (("pool", "pool"), ("target", "target")):
+    for role in ("pool", "target"):
         for record in sources.every(db, role):
-            yield from _source(paths, db, record, word)
+            yield from _source(paths, db, record, role)
 
 
 def _log(paths: ProjectPaths, db: Connection) -> Iterator[Finding]:
@@ -116,17 +116,17 @@ def _selections(paths: ProjectPaths, db: Connection) -> Iterator[Finding]:
 
 
 def _source(
-    paths: ProjectPaths, db: Connection, record: sources.SourceRecord, word: str
+    paths: ProjectPaths, db: Connection, record: sources.SourceRecord, role: str
 ) -> Iterator[Finding]:
     spec = record.spec
     if spec.kind == "features":
         return
     if not spec.root.is_dir() or not (spec.path.exists() or "{" in spec.path.name):
-        text = f"{word.capitalize()} {record.name!r} is not at {spec.path}."
-        remedy = f"Mount it, or say where it is: sept {word} move {paths.root} {record.name} PATH"
+        text = f"{role.capitalize()} {record.name!r} is not at {spec.path}."
+        remedy = f"Mount it, or say where it is: sept {role} move {paths.root} {record.name} PATH"
         yield Finding("source", record.name, text, remedy)
         return
-    again = f"List it again: sept {word} add {paths.root} {record.name} {spec.path}"
+    again = f"List it again: sept {role} add {paths.root} {record.name} {spec.path}"
     yield from integrity.places(spec.root, sources.files_on_disk(db, record.id), again)
 
 

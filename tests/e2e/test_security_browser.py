@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from browser_app import PATIENCE, ROOT, needs_chromium, running
+from browser_app import PATIENCE, ROOT, needs_chromium, running, wait_until_up
 from playwright.sync_api import Page, expect
 from small_project import picture, png, sept
 
@@ -113,7 +113,7 @@ def test_names_stay_text_on_every_page(page: Page, tmp_path: Path) -> None:
 
 def test_routes_take_uids_and_nothing_else(project: Path) -> None:
     with running(project) as address:
-        status, headers, body = ask(address, "/thumbnails/../../etc/passwd")
+        assert "root:" not in ask(address, "/thumbnails/../../etc/passwd")[2]
         odd = ("..%2f..%2fetc%2fpasswd", "%00", "0" * 31, "0" * 33, "A" * 32, "0" * 32, "..", "%2e")
         for word in odd:
             for route in ("thumbnails", "images"):
@@ -143,6 +143,17 @@ def test_others_reach_it_with_a_login_only(project: Path, monkeypatch: pytest.Mo
                f"--server.port={_free_port()}"]  # fmt: skip
     around = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert around.returncode != 0 and "needs a login" in around.stdout + around.stderr
+
+
+def test_ending_the_command_ends_its_server(project: Path) -> None:
+    port = _free_port()
+    command = [sys.executable, "-m", "sept_core", "app", str(project), f"--port={port}"]
+    with subprocess.Popen(command) as app:
+        wait_until_up(app, f"http://127.0.0.1:{port}")
+        app.terminate()
+        assert app.wait(60) == 0
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def _free_port() -> int:
