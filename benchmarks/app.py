@@ -93,6 +93,7 @@ def main() -> None:
                 measure_map(chromium, server)
                 measure_grid(chromium, server, selection["selection"])
                 measure_slider(chromium, server)
+            measure_bare_slider(chromium, Path(name))
 
 
 def whole_pool(project: Path, target: str | None = None) -> dict:
@@ -242,17 +243,34 @@ def measure_slider(chromium: Browser, server: browser.Server) -> None:
     ranked = time.perf_counter() - started
     print(f"| Retrieve: the pool ranked for the first time | {ranked:.1f} s | |")
     page.wait_for_timeout(3000)  # the charts of the first ranking are drawn
-
-    def moved() -> float:
-        before = page.evaluate(BUDGET)
-        slider.focus()
-        started = time.perf_counter()
-        page.keyboard.press("ArrowLeft")
-        page.wait_for_function(f"(before) => ({BUDGET})() !== before", arg=before)
-        return 1000 * (time.perf_counter() - started)
-
-    tell("budget moved to the page's new count", repeat(moved), "ms")
+    tell("budget moved to the page's new count", repeat(lambda: moved(page)), "ms")
     page.close()
+
+
+def measure_bare_slider(chromium: Browser, folder: Path) -> None:
+    """What Streamlit takes for a slider and one line of text."""
+    script = folder / "slider.py"
+    script.write_text(
+        "import streamlit as st\n"
+        "count = st.slider('Budget (images)', 1, 10_000, 1_000)\n"
+        "st.write(f'{count:,} images for nothing')\n"
+    )
+    with browser.serving(script, None) as server:
+        page = chromium.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(server.address)
+        page.get_by_text("images for").wait_for(timeout=browser.PATIENCE)
+        tell("the same of a slider alone", repeat(lambda: moved(page)), "ms")
+        page.close()
+
+
+def moved(page: Page) -> float:
+    """Milliseconds from a key press on the budget's slider to the new count."""
+    before = page.evaluate(BUDGET)
+    page.get_by_role("slider", name="Budget (images)").focus()
+    started = time.perf_counter()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(f"(before) => ({BUDGET})() !== before", arg=before)
+    return 1000 * (time.perf_counter() - started)
 
 
 def repeat(measure: Callable[[], float]) -> list[float]:

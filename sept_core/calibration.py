@@ -177,7 +177,7 @@ def _hashes(store: FeatureStore, uids: np.ndarray) -> tuple[np.ndarray, np.ndarr
     tables = [shard.outcomes().select(["uid", "phash"]).drop_null() for shard in store.shards]
     hashes, hashed = np.zeros(len(store), np.uint64), np.zeros(len(store), bool)
     for table in tables:
-        rows = store.rows_of(np.array(table["uid"].to_pylist(), files.UID_DTYPE))
+        rows = store.rows_of(files.uid_array(table["uid"]))
         hashes[rows[rows >= 0]] = table["phash"].to_numpy()[rows >= 0]
         hashed[rows[rows >= 0]] = True
     order = store.rows_of(uids)

@@ -174,7 +174,7 @@ class _Pool:
 
     def __init__(self, store: FeatureStore, hashes: pa.Table, tau: float, bits: int) -> None:
         hashes = hashes.select(["uid", "phash"]).drop_null()
-        uids = np.array(hashes["uid"].to_pylist(), files.UID_DTYPE)
+        uids = files.uid_array(hashes["uid"])
         self.uids = np.unique(np.concatenate([store.uids, uids]))
         self.hashes = np.zeros(len(self.uids), np.uint64)
         self.hashed = np.zeros(len(self.uids), bool)

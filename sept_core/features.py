@@ -223,7 +223,7 @@ class FeatureStore:
 
 def _header(path: Path) -> dict[str, Any]:
     header = files.read_json(path)
-    known = isinstance(header, dict) and HEADER_KEYS <= header.keys()
+    known = isinstance(header, dict) and header.keys() >= HEADER_KEYS
     if not (known and header.get("format") == FORMAT):
         raise errors.IntegrityError(f"{path} is no header of a shard of format {FORMAT}. {MEND}")
     return dict(header)

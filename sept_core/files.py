@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from sept_core import errors
 
@@ -246,6 +248,14 @@ def hashed_uniform(seed: int, uid: str) -> float:
     """
     digest = hashlib.blake2b(f"{seed}:{uid}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") + 0.5) / 2.0**64
+
+
+def uid_array(column: pa.ChunkedArray) -> np.ndarray:
+    """(n,) S32: a table's column of uids, none of them null, without a Python string for each."""
+    wide = pc.cast(column, pa.binary(UID_DTYPE.itemsize)).combine_chunks()
+    if not len(wide):
+        return np.empty(0, UID_DTYPE)
+    return np.frombuffer(wide.buffers()[1], UID_DTYPE, len(wide), wide.offset * UID_DTYPE.itemsize)
 
 
 def hashed_order(seed: int, uids: np.ndarray) -> np.ndarray:

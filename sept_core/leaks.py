@@ -185,7 +185,7 @@ def _gather(images: Images, rows: np.ndarray) -> np.ndarray:
 def _known_hashes(images: Images) -> tuple[np.ndarray, np.ndarray]:
     """(n,) S32 and (n,) uint64: the images of one side that have a hash, ordered by uid."""
     table = images.hashes.select(["uid", "phash"]).drop_null()
-    uids = np.array(table["uid"].to_pylist(), files.UID_DTYPE)
+    uids = files.uid_array(table["uid"])
     mine = np.flatnonzero(np.isin(uids, images.uids))
     mine = mine[np.argsort(uids[mine], kind="stable")]
     return uids[mine], table["phash"].to_numpy()[mine].astype(np.uint64)

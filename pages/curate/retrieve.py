@@ -1,7 +1,7 @@
 """Retrieve: rank the pool for a target set, see what a budget takes, store the selection."""
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -146,7 +146,7 @@ def _explorer(request: Request) -> None:
         st.warning(_why_short(found.short_because), icon=":material/filter_alt_off:")
         st.plotly_chart(figures.funnel(found.funnel, 0), key="funnel", theme="streamlit")
         return
-    _budget(request, found, is_prefix)
+    _budget(request, found, is_prefix, _whatever_the_budget(request, found))
 
 
 def _explored(request: Request) -> exploring.Exploration:
@@ -162,8 +162,39 @@ def _explored(request: Request) -> exploring.Exploration:
     return found
 
 
+@dataclass(frozen=True)
+class Steady:
+    """What the budget does not change, made once for a request."""
+
+    decay: Any
+    floor: Any
+    copies: Any
+    told_of_copies: str
+
+
+def _whatever_the_budget(request: Request, found: exploring.Exploration) -> Steady:
+    with state.project() as project:
+        encoder_id = projects.find_encoder(project, request.encoder)
+        known = preparation.calibration(project, encoder_id)
+    told = f"From a cosine of {known['tau']:.3f} on, images count as copies: "
+    if known["copies"]:
+        told += f"{known['recall']:.0%} of {known['copies']:,} altered copies reach it, and "
+    told += f"{known['false_partners']:.1%} of all images have a false partner there."
+    floor = request.settings.floor_percentile
+    cut = None if floor is None else float(found.percentiles[int(floor)])
+    drawn = [np.array(known["histogram"][name]) for name in ("edges", "background", "copies")]
+    return Steady(
+        decay=figures.similarity_by_rank(found.quartiles, found.budgets, found.flattens_at),
+        floor=figures.floor_ruler(found.edges, found.background, found.neighbours, cut),
+        copies=figures.copies(*drawn, known["tau"]),
+        told_of_copies=told,
+    )
+
+
 @st.fragment
-def _budget(request: Request, found: exploring.Exploration, is_prefix: bool) -> None:
+def _budget(
+    request: Request, found: exploring.Exploration, is_prefix: bool, steady: Steady
+) -> None:
     """The part that follows the budget: nothing is ranked again while it moves."""
     with notices.shown():
         most = found.picks.num_rows
@@ -185,16 +216,13 @@ def _budget(request: Request, found: exploring.Exploration, is_prefix: bool) -> 
             _figure(figures.funnel(found.funnel, picks.num_rows), "funnel")
         with right:
             st.subheader("Similarity by budget", anchor=False)
-            _figure(
-                figures.similarity_by_rank(found.quartiles, found.budgets, found.flattens_at),
-                "decay",
-            )
+            _figure(steady.decay, "decay")
         with left:
             st.subheader("Similarity floor", anchor=False)
-            floor = request.settings.floor_percentile
-            cut = None if floor is None else float(found.percentiles[int(floor)])
-            _figure(figures.floor_ruler(found.edges, found.background, found.neighbours, cut), "f")
-            _copies(request)
+            _figure(steady.floor, "floor")
+            st.subheader("Duplicate threshold", anchor=False)
+            _figure(steady.copies, "copies")
+            st.caption(steady.told_of_copies)
         with right:
             _target_shares(found, picks)
         st.subheader("First images", anchor=False)
@@ -239,25 +267,6 @@ def _why_short(reason: str | None) -> str:
         "quota": "The classes' quotas are used up.",
         "pool_exhausted": "The pool has no more eligible images.",
     }.get(reason or "", "No image is eligible.")
-
-
-def _copies(request: Request) -> None:
-    """From which similarity on two pool images count as copies, and how that was measured."""
-    st.subheader("Duplicate threshold", anchor=False)
-    with state.project() as project:
-        encoder_id = projects.find_encoder(project, request.encoder)
-        known = preparation.calibration(project, encoder_id)
-    drawn = known["histogram"]
-    _figure(
-        figures.copies(
-            *(np.array(drawn[name]) for name in ("edges", "background", "copies")), known["tau"]
-        ),
-        "copies",
-    )
-    told = f"From a cosine of {known['tau']:.3f} on, images count as copies: "
-    if known["copies"]:
-        told += f"{known['recall']:.0%} of {known['copies']:,} altered copies reach it, and "
-    st.caption(f"{told}{known['false_partners']:.1%} of all images have a false partner there.")
 
 
 def _target_shares(found: exploring.Exploration, picks: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from pages.shared import gallery, gathered, job_panel, map_view, notices, state
+from sept_core import files
 from sept_core.figures import map as figures
 from sept_core.pipeline import (
     exploring,
@@ -128,7 +129,7 @@ def _look_into(name: str = "", value: str = "") -> None:
 class Look:
     """What is looked into: images, the sentence that says which, a caption for each if any."""
 
-    uids: list[str]
+    uids: np.ndarray  # (n,) S32
     told: str
     captions: list[str] | None = None
     group: str = ""
@@ -143,23 +144,28 @@ def _look(encoder: str, shown: mapview.Map) -> Look | None:
             rows = mapview.neighbours(project, encoder, near, NEIGHBOURS)
             told = f"This image and its **{len(rows):,}** neighbours in the pool"
             captions = ["this image", *(f"{similarity:.2f}" for _, similarity in rows)]
-            return Look([near, *(uid for uid, _ in rows)], told, captions)
+            return _listed([near, *(uid for uid, _ in rows)], told, captions)
         if corners:
-            inside = shown.uids[mapview.inside(shown, corners)].astype(str).tolist()
+            inside = shown.uids[shown.cells.inside(corners)]
             return Look(inside, f"**{len(inside):,}** images in the area", marked=False)
         if words:
             with st.spinner("Comparing the words with the pool…"):
                 rows = text_search.find(project, encoder, words, FOUND)
             told = f"The **{len(rows):,}** images most similar to the words"
             captions = [f"{similarity:.2f}" for _, similarity in rows]
-            return Look([uid for uid, _ in rows], told, captions)
+            return _listed([uid for uid, _ in rows], told, captions)
         if text:
             uids = exploring.passing(project, text)
             return Look(uids, f"**{len(uids):,}** images pass `{text.replace('`', '')}`")
         if group:
-            uids = groups.members(project, group)
-            return Look(uids, f"**{len(uids):,}** images in {gallery.text(group)}", group=group)
+            members = groups.members(project, group)
+            told = f"**{len(members):,}** images in {gallery.text(group)}"
+            return _listed(members, told, group=group)
     return None
+
+
+def _listed(uids: list[str], told: str, captions: list[str] | None = None, group: str = "") -> Look:
+    return Look(np.array(uids, files.UID_DTYPE), told, captions, group)
 
 
 def _fast(
@@ -168,7 +174,7 @@ def _fast(
     with state.project() as project:
         stamp = mapcolours.stamp(project, encoder, shown, by)
     base = f"/map/{encoder}"
-    marked = found.uids[:MARKED] if found and found.marked else []
+    marked = found.uids[:MARKED] if found and found.marked else shown.uids[:0]
     map_view.draw(
         MAP,
         {
@@ -247,14 +253,14 @@ def _below(encoder: str, shown: mapview.Map, found: Look | None) -> None:
         return
     uids = found.uids
     st.markdown(found.told)
-    if not uids:
+    if not len(uids):
         return
     gathered.draw(encoder, list(shown.targets), uids, found.group)
     last = (len(uids) - 1) // PAGE_SIZE
     kept = state.kept("map page")
     page = min(kept if isinstance(kept, int) else 0, last)
     part = slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
-    gallery.draw(uids[part], found.captions[part] if found.captions else None)
+    gallery.draw(uids[part].astype(str).tolist(), found.captions[part] if found.captions else None)
     if last:
         back, count, on, _ = st.columns([1, 2, 1, 6], vertical_alignment="center")
         if back.button("Back", disabled=page == 0, width="stretch"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import streamlit as st
 
 from pages.shared import notices, state
@@ -13,13 +14,13 @@ _TOLD = "told of the gathered"
 PAST = {"veto": "vetoed", "pin": "pinned", "keep": "kept"}
 
 
-def draw(encoder: str, targets: Sequence[str], uids: Sequence[str], group: str = "") -> None:
+def draw(encoder: str, targets: Sequence[str], uids: np.ndarray, group: str = "") -> None:
     """Draw a menu of actions, each with the count that it would touch.
 
     Args:
         encoder: id of the encoder that a selection would use.
         targets: names of the target sets that decisions and selections may belong to.
-        uids: of the gathered images, at least one.
+        uids: (n,) S32 of the gathered images, at least one.
         group: the named group that they are, if they are one.
     """
     decide, target, select, save = st.columns(4)
@@ -40,6 +41,11 @@ def told() -> None:
         state.keep(_TOLD, None)
 
 
+def _words(uids: np.ndarray) -> list[str]:
+    words: list[str] = uids.astype(str).tolist()
+    return words
+
+
 def _act(label: str, work: Callable[[Project], str]) -> None:
     """A button whose work gives the sentence that is shown once it is done."""
     if st.button(label, type="primary", key=f"do {label}"):
@@ -49,7 +55,7 @@ def _act(label: str, work: Callable[[Project], str]) -> None:
             st.rerun()
 
 
-def _decide(targets: Sequence[str], uids: Sequence[str]) -> None:
+def _decide(targets: Sequence[str], uids: np.ndarray) -> None:
     if not targets:
         st.caption("Decisions belong to a target set; add one first.")
         return
@@ -57,7 +63,7 @@ def _decide(targets: Sequence[str], uids: Sequence[str]) -> None:
     reason = st.text_input("Reason", key="gathered reason")
 
     def decide(project: Project, action: str) -> str:
-        made = deciding.decide(project, [name], action, list(uids), reason=reason)
+        made = deciding.decide(project, [name], action, _words(uids), reason=reason)
         return (
             f"{len(uids):,} images are {PAST[action]} for {name}." if made else "Nothing changed."
         )
@@ -69,17 +75,17 @@ def _decide(targets: Sequence[str], uids: Sequence[str]) -> None:
         )
 
 
-def _add_to_target(uids: Sequence[str]) -> None:
+def _add_to_target(uids: np.ndarray) -> None:
     name = st.text_input("Target set", key="gathered target set", help="A new one or your own.")
 
     def add(project: Project) -> str:
-        new = groups.add_to_target(project, name, uids)
+        new = groups.add_to_target(project, name, _words(uids))
         return f"{new:,} images are new in {name}; embed them on the Pool page."
 
     _act(f"Add {len(uids):,} target images", add)
 
 
-def _select(encoder: str, targets: Sequence[str], uids: Sequence[str]) -> None:
+def _select(encoder: str, targets: Sequence[str], uids: np.ndarray) -> None:
     if not targets:
         st.caption("A selection belongs to a target set; add one first.")
         return
@@ -87,7 +93,7 @@ def _select(encoder: str, targets: Sequence[str], uids: Sequence[str]) -> None:
     name = st.text_input("Name of the group", "area", key="gathered group")
 
     def select(project: Project) -> str:
-        groups.save(project, name, uids)
+        groups.save(project, name, _words(uids))
         settings = SelectionSettings(strategy="whole-pool")
         made = curation.select(project, curation.Request((target,), settings, encoder, group=name))
         return f"{made['count']:,} images are selected as {made['selection']}; see Review."
@@ -96,11 +102,11 @@ def _select(encoder: str, targets: Sequence[str], uids: Sequence[str]) -> None:
     st.caption("Vetoes, the guard and the duplicate cap still apply.")
 
 
-def _save(uids: Sequence[str], group: str) -> None:
+def _save(uids: np.ndarray, group: str) -> None:
     name = st.text_input("Group", group, key="gathered name", help="A known name is replaced.")
 
     def save(project: Project) -> str:
-        groups.save(project, name, uids)
+        groups.save(project, name, _words(uids))
         return f"{len(uids):,} images are kept as {name}."
 
     def forget(project: Project) -> str:

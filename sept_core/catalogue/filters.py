@@ -66,36 +66,49 @@ def parse(text: str) -> list[Condition]:
     return conditions
 
 
+def column(field: str) -> tuple[str, list[str]]:
+    """What a field is in the join, as an SQL expression with `?` marks, and the values for them."""
+    if field in COLUMNS:
+        return COLUMNS[field], []
+    return "json_extract_string(f.metadata, ?)", ['$."' + field.replace('"', "") + '"']
+
+
+def fields(conditions: list[Condition]) -> list[str]:
+    """The fields that the conditions name, each once."""
+    return list(dict.fromkeys(condition.field for condition in conditions))
+
+
 def to_sql(conditions: list[Condition]) -> tuple[str, list[str | float]]:
     """The conditions as an SQL expression with `?` marks, and the values for them.
+
+    It is over a table whose columns c0, c1, … are those of `fields`.
 
     Raises:
         InputError: a number is compared with something that is not one.
     """
+    known = fields(conditions)
     parts, values = ["TRUE"], list[str | float]()
     for condition in conditions:
-        expression, bound = _one(condition)
+        expression, value = _one(condition, f"c{known.index(condition.field)}")
         parts.append(expression)
-        values += bound
+        values.append(value)
     return " AND ".join(parts), values
 
 
-def _one(condition: Condition) -> tuple[str, list[str | float]]:
+def _one(condition: Condition, column: str) -> tuple[str, str | float]:
     own = condition.field not in COLUMNS
-    column = "json_extract_string(f.metadata, ?)" if own else COLUMNS[condition.field]
-    path: list[str | float] = ['$."' + condition.field.replace('"', "") + '"'] if own else []
     number = _number(condition.value)
     if condition.operator == "~":
-        return f"contains(lower(CAST({column} AS TEXT)), lower(?))", [*path, condition.value]
+        return f"contains(lower(CAST({column} AS TEXT)), lower(?))", condition.value
     if condition.field in TEXT or (own and number is None):
-        return f"{column} {condition.operator} ?", [*path, condition.value]
+        return f"{column} {condition.operator} ?", condition.value
     if number is None:
         raise errors.InputError(
             f"{condition.field} is a number, and {condition.value!r} is not; give a number."
         )
     if own:  # a column that holds numbers and words: words never match a number
         column = f"TRY_CAST({column} AS DOUBLE)"
-    return f"{column} {condition.operator} ?", [*path, number]
+    return f"{column} {condition.operator} ?", number
 
 
 def _number(text: str) -> float | None:

@@ -178,20 +178,38 @@ def waiting(db: Connection, source_id: str, splits: Iterable[str]) -> int:
 def eligible(db: Connection, role: str = "pool", filter_text: str = "") -> np.ndarray:
     """(n,) S32, sorted: the decodable images with a live place that passes the filter.
 
+    The columns that filters ask for are kept until the files change: a page asks at each click.
+
     Raises:
         InputError: the filter cannot be read, or names a field that no file has.
     """
     conditions = filters.parse(filter_text)
     _refuse_unknown_fields(db, role, conditions)
     where, values = filters.to_sql(conditions)
-    rows = table(
-        db,
-        f"""SELECT DISTINCT f.uid FROM files f JOIN sources s ON s.id = f.source_id
-            JOIN images i ON i.uid = f.uid
-            WHERE NOT f.gone AND f.state = 'ok' AND s.role = ? AND {where} ORDER BY f.uid""",
-        [role, *values],
-    )
-    return np.asarray(rows["uid"].to_pylist(), files.UID_DTYPE)
+    fields = filters.fields(conditions)
+    with transaction(db):  # all columns are of one state of the files
+        uids = files.uid_array(_listed(db, role, "uid", "f.uid", []))
+        columns = [_listed(db, role, field, *filters.column(field)) for field in fields]
+    if conditions:
+        listed = pa.table(columns, [f"c{number}" for number in range(len(columns))])
+        with registered(db, "listed", listed):
+            passes = table(db, f"SELECT coalesce({where}, FALSE) AS passes FROM listed", values)
+        uids = uids[passes["passes"].to_numpy()]
+    first = np.ones(len(uids), bool)
+    first[1:] = uids[1:] != uids[:-1]
+    return uids[first]
+
+
+def _listed(
+    db: Connection, role: str, name: str, column: str, values: list[str]
+) -> pa.ChunkedArray:
+    """A value of each decodable live file of a role, by uid and place."""
+    query = f"""SELECT {column} AS value FROM files f JOIN sources s ON s.id = f.source_id
+                JOIN images i ON i.uid = f.uid
+                WHERE NOT f.gone AND f.state = 'ok' AND s.role = ?
+                ORDER BY f.uid, s.id, f.rel_path, f.member"""
+    rows = revision.once(db, f"listed:{role}:{name}", lambda: table(db, query, [*values, role]))
+    return rows["value"]
 
 
 def _refuse_unknown_fields(db: Connection, role: str, conditions: list[filters.Condition]) -> None:

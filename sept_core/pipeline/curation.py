@@ -307,8 +307,3 @@ def _pool_count(project: Project) -> int:
 
 def _array(uids: Sequence[str]) -> np.ndarray:
     return np.array(uids, files.UID_DTYPE)
-
-
-def uids_of(table: pa.Table) -> np.ndarray:
-    """The uid column as S32."""
-    return _array(table["uid"].to_pylist())

@@ -80,7 +80,7 @@ def _expand(
             )
         table = pq.read_table(path, columns=["uid", "cluster"])
         clusters = table["cluster"].to_numpy().astype(np.int64)
-        return review.same_label(uid, curation.uids_of(table), clusters)
+        return review.same_label(uid, files.uid_array(table["uid"]), clusters)
     if scope == "radius":
         if least_similarity is None:
             raise errors.InputError("The scope radius needs the least similarity; give --least.")
@@ -192,7 +192,7 @@ def suggest(
     picks = curation.picks(project, selection_id)
     state = _state(project, record, position)
     store = features.FeatureStore(project.paths.pool_features(record["encoder_id"]))
-    uids = curation.uids_of(picks)
+    uids = files.uid_array(picks["uid"])
     judged = np.array(list(state.decisions), files.UID_DTYPE)
     judged = judged[store.rows_of(judged) >= 0]
     owners = pc.rank(picks["target_uid"], tiebreaker="min").to_numpy()

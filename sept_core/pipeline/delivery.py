@@ -153,7 +153,7 @@ def _rows(
 
 def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[float | None]:
     """1 − cosine of each pick to its nearest held-out image; None where there is none."""
-    encoder_id, uids = record["encoder_id"], curation.uids_of(picks)
+    encoder_id, uids = record["encoder_id"], files.uid_array(picks["uid"])
     pool = features.FeatureStore(project.paths.pool_features(encoder_id))
     if record["guard"]["state"] != "on" or (pool.rows_of(uids) < 0).any():
         return [None] * len(uids)

@@ -57,7 +57,7 @@ def _measured(
     live = images.eligible(project.db, "pool", record["filter"])
     random = live[files.hashed_order(record["settings"]["seed"] + 1, live)[: picks.num_rows]]
     return diagnostics.report(
-        pool.vectors_of(curation.uids_of(picks)),
+        pool.vectors_of(files.uid_array(picks["uid"])),
         _heldout(project, record, encoder_id),
         features.FeatureStore(project.paths.pool_features(encoder_id)).vectors_of(random),
         facts,
@@ -97,7 +97,7 @@ def _facts(project: Project, record: dict[str, Any], picks: pa.Table, labels: Pa
         owners=np.array(owners, files.UID_DTYPE),
         targets=np.concatenate([store.uids for store in stores]),
         budget=record["settings"]["budget"],
-        leaks=int(np.isin(curation.uids_of(picks), guard.leaked).sum()),
+        leaks=int(np.isin(files.uid_array(picks["uid"]), guard.leaked).sum()),
         relevant=None if labels is None else _relevant(project, record, picks, labels),
         index_recall=record["index"]["recall"],
     )

@@ -148,11 +148,10 @@ def filter_fields(project: Project) -> list[str]:
     return [*filters.COLUMNS, *images.metadata_fields(project.db)]
 
 
-def passing(project: Project, filter_text: str) -> list[str]:
-    """Uids of the pool images that pass a metadata filter, in their order.
+def passing(project: Project, filter_text: str) -> np.ndarray:
+    """(n,) S32, sorted: the pool images that pass a metadata filter.
 
     Raises:
         InputError: the filter cannot be read, or names a field that no image has.
     """
-    found: list[str] = images.eligible(project.db, "pool", filter_text).astype(str).tolist()
-    return found
+    return images.eligible(project.db, "pool", filter_text)

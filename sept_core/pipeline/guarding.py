@@ -39,7 +39,7 @@ class Finding:
     @property
     def leaked(self) -> np.ndarray:
         """(n,) S32 pool images that must not be selected."""
-        return np.asarray(self.found["uid"].to_pylist(), files.UID_DTYPE)
+        return files.uid_array(self.found["uid"])
 
     def record(self) -> dict[str, Any]:
         """What a selection and its manifest keep of it."""
@@ -127,7 +127,7 @@ def heldout_images(project: Project, encoder_id: str, target_id: str) -> leaks.I
     rows = images.labelled(project.db, target_id, target_layout.HELDOUT_SPLITS)
     store = project.paths.target_features(encoder_id, target_id, heldout=True)
     return leaks.Images(
-        np.sort(np.asarray(rows["uid"].to_pylist(), files.UID_DTYPE)),
+        np.sort(files.uid_array(rows["uid"])),
         features.FeatureStore(store),
         images.hashes(project.db, "target", [target_id]),
     )

@@ -109,13 +109,13 @@ def _colour(project: Project, encoder_id: str, drawn: Map, by: str) -> Colouring
         return _by_decision(project, drawn, name)
     if kind == "selection":
         codes = np.full(len(drawn.uids), -1)
-        codes[drawn.rows_of(curation.picks(project, name)["uid"].to_pylist())] = 0
+        codes[drawn.rows_of(files.uid_array(curation.picks(project, name)["uid"]))] = 0
         return _categories(codes, ["selected"])
     if kind == "similarity":
         return _continuous(_similarity(project, encoder_id, drawn, name))
     if kind == "quality" and name in QUALITY:
         table = images.quality(project.db)
-        return _continuous(_aligned(drawn, table["uid"].to_pylist(), table[name].to_numpy()))
+        return _continuous(_aligned(drawn, files.uid_array(table["uid"]), table[name].to_numpy()))
     raise errors.NotFoundError(f"The map cannot be coloured by {by!r}.")
 
 
@@ -128,7 +128,7 @@ def _by_source(project: Project, drawn: Map) -> Colouring:
     encoded = table["source"].combine_chunks().dictionary_encode()
     names = sorted(encoded.dictionary.to_pylist())
     rank = np.array([names.index(name) for name in encoded.dictionary.to_pylist()])
-    codes = _aligned(drawn, table["uid"].to_pylist(), rank[encoded.indices.to_numpy()])
+    codes = _aligned(drawn, files.uid_array(table["uid"]), rank[encoded.indices.to_numpy()])
     return _categories(np.nan_to_num(codes, nan=-1).astype(np.int64), names)
 
 
@@ -139,7 +139,7 @@ def _by_decision(project: Project, drawn: Map, target: str) -> Colouring:
     groups = {"vetoed": state.vetoed, "kept": kept, "pinned": state.pinned}
     codes = np.full(len(drawn.uids), -1)
     for code, members in enumerate(groups.values()):
-        codes[drawn.rows_of(list(members))] = code
+        codes[drawn.rows_of(np.array(list(members), files.UID_DTYPE))] = code
     return _categories(codes, list(groups), DECIDED)
 
 
@@ -165,15 +165,12 @@ def _similarity(project: Project, encoder_id: str, drawn: Map, target: str) -> n
     return values
 
 
-def _aligned(drawn: Map, uids: list[str], values: np.ndarray) -> np.ndarray:
-    """(N,) float64 values of the map's points, NaN where there is none; `uids` are distinct."""
-    theirs = np.array(uids, files.UID_DTYPE)
+def _aligned(drawn: Map, uids: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(N,) float64 values of the map's points, NaN where there is none; `uids` ascend."""
     found = np.full(len(drawn.uids), np.nan)
-    if len(theirs):
-        order = np.argsort(theirs, kind="stable")
-        place = np.searchsorted(theirs, drawn.uids, sorter=order)
-        rows = order[np.minimum(place, len(theirs) - 1)]
-        same = theirs[rows] == drawn.uids
+    if len(uids):
+        rows = np.minimum(np.searchsorted(uids, drawn.uids), len(uids) - 1)
+        same = uids[rows] == drawn.uids
         found[same] = values[rows[same]]
     return found
 

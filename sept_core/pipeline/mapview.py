@@ -1,11 +1,10 @@
 """The map as the app draws it: points to send, what lies inside an area or near a place.
 
-In: a finished map of `projection`. Out: quantised points in a hashed order, so that every
-beginning of them is a fair sample; row numbers inside a polygon. Coordinates are 0..1 over the
+In: a finished map of `projection`. Out: quantised points by uid, which for hashes of the content
+is a random order, so that every beginning of them is a fair sample. Coordinates are 0..1 over the
 map's square, y upwards. Its colours are made in `mapcolours`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 
 from sept_core import errors, features, files, retrieval
 from sept_core.catalogue import sources
-from sept_core.pipeline import curation
+from sept_core.pipeline.mapcells import Cells
 from sept_core.pipeline.projects import Project
 
 MARGIN = 0.03
@@ -28,11 +27,11 @@ class Map:
 
     Attributes:
         revision: names its content.
-        uids: (N,) S32 in hashed order.
+        uids: (N,) S32, ascending.
         places: (N, 2) float32 in 0..1.
         clusters: (N,) int64, −1 for none.
         targets: name, uids and (n, 2) places of each target set's images.
-        by_uid: (N,) int64 rows in the order of their uids.
+        cells: finds what lies inside an area.
     """
 
     revision: str
@@ -40,16 +39,14 @@ class Map:
     places: np.ndarray
     clusters: np.ndarray
     targets: dict[str, tuple[list[str], np.ndarray]]
-    by_uid: np.ndarray
+    cells: Cells
 
-    def rows_of(self, uids: Sequence[str]) -> np.ndarray:
-        """Rows (int64) of those of some uids that are on the map, in the order given."""
-        wanted = np.array(list(uids), files.UID_DTYPE)
-        if not len(self.uids) or not len(wanted):
+    def rows_of(self, uids: np.ndarray) -> np.ndarray:
+        """Rows (int64) of those of some uids (S32) that are on the map, in the order given."""
+        if not len(self.uids):
             return np.empty(0, np.int64)
-        place = np.searchsorted(self.uids, wanted, sorter=self.by_uid)
-        rows: np.ndarray = self.by_uid[np.minimum(place, len(self.uids) - 1)]
-        known: np.ndarray = rows[self.uids[rows] == wanted]
+        rows = np.minimum(np.searchsorted(self.uids, uids), len(self.uids) - 1)
+        known: np.ndarray = rows[self.uids[rows] == uids]
         return known
 
     def points(self) -> bytes:
@@ -77,9 +74,8 @@ def load(project: Project, encoder_id: str) -> Map:
 def _load(folder: str, revision: str) -> Map:
     table = pq.read_table(Path(folder) / "map.parquet")
     shown = pq.read_table(Path(folder) / "targets.parquet")
-    uids = curation.uids_of(table)
-    order = files.hashed_order(0, uids)
-    hashed = uids[order]
+    uids = files.uid_array(table["uid"])
+    order = np.argsort(uids, kind="stable")
     places, theirs = _square(_xy(table), _xy(shown))
     owner = np.array(shown["target"].to_pylist(), object)
     target_uids = np.array(shown["uid"].to_pylist(), object)
@@ -88,8 +84,8 @@ def _load(folder: str, revision: str) -> Map:
         for name in dict.fromkeys(owner.tolist())
     }
     clusters = table["cluster"].to_numpy().astype(np.int64)
-    by_uid = np.argsort(hashed, kind="stable")
-    return Map(revision, hashed, places[order], clusters[order], targets, by_uid)
+    places = places[order]
+    return Map(revision, uids[order], places, clusters[order], targets, Cells(places))
 
 
 def _xy(table: Any) -> np.ndarray:
@@ -103,27 +99,6 @@ def _square(pool: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarr
     side = float((high - low).max()) * (1 + 2 * MARGIN) or 1.0
     start = (low + high) / 2 - side / 2
     return ((pool - start) / side).astype(np.float32), ((targets - start) / side).astype(np.float32)
-
-
-def inside(drawn: Map, polygon: list[tuple[float, float]]) -> np.ndarray:
-    """Rows (int64, ascending) of the points inside a polygon, by the even-odd rule.
-
-    Args:
-        drawn: the map.
-        polygon: its corners in 0..1; the last is joined to the first.
-    """
-    corners = np.asarray(polygon, np.float64).reshape(-1, 2)
-    if len(corners) < 3:
-        return np.empty(0, np.int64)
-    low, high = corners.min(0), corners.max(0)
-    near = np.flatnonzero(((drawn.places >= low) & (drawn.places <= high)).all(1))
-    x, y = drawn.places[near].T.astype(np.float64)
-    odd = np.zeros(len(near), bool)
-    for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        if y1 != y2:
-            crosses = (y1 > y) != (y2 > y)
-            odd ^= crosses & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
-    return near[odd]
 
 
 def nearest(drawn: Map, x: float, y: float, within: float) -> str | None:

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sept_core import errors, features, files, jobs
@@ -189,6 +187,4 @@ def groups_by_uid(project: Project, encoder_id: str) -> GroupsByUid:
 def _read_groups(path: Path, written: int) -> GroupsByUid:
     """The table, kept by this process until it is `written` anew: every look at an image asks."""
     table = pq.read_table(path)  # ordered by uid
-    wide = pc.cast(table["uid"].combine_chunks(), pa.binary(files.UID_DTYPE.itemsize))
-    uids = np.frombuffer(wide.buffers()[1], files.UID_DTYPE, len(wide), wide.offset * 32)
-    return GroupsByUid(uids, table["group"].to_numpy())
+    return GroupsByUid(files.uid_array(table["uid"]), table["group"].to_numpy())

@@ -1,6 +1,5 @@
 """The map's numbers: areas against a slow reference, colours, neighbours, groups."""
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from sept_core.pipeline import (
     curation,
     deciding,
     groups,
+    mapcells,
     mapcolours,
     mapping,
     mapview,
@@ -32,24 +32,46 @@ corner = st.tuples(side, side)
 def some_map(places: np.ndarray) -> mapview.Map:
     count = len(places)
     uids = np.array([f"{i:032x}" for i in range(count)], "S32")
-    clusters, rows = np.zeros(count, np.int64), np.arange(count)
-    return mapview.Map("r", uids, places.astype(np.float32), clusters, {}, rows)
+    places = places.astype(np.float32)
+    return mapview.Map("r", uids, places, np.zeros(count, np.int64), {}, mapcells.Cells(places))
 
 
-@given(st.lists(corner, min_size=1, max_size=30), st.lists(corner, min_size=3, max_size=8))
-def test_an_area_holds_what_a_ray_crosses_oddly(
-    places: list[tuple[float, float]], polygon: list[tuple[float, float]]
-) -> None:
-    drawn = some_map(np.array(places))
+def odd_crossings(places: np.ndarray, polygon: list[tuple[float, float]]) -> list[int]:
+    """The reference: rows whose ray to the right crosses an odd number of edges."""
     expected = []
-    for row, (x, y) in enumerate(drawn.places.astype(float).tolist()):
+    for row, (x, y) in enumerate(places.astype(float).tolist()):
         odd = False
         for (x1, y1), (x2, y2) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
             if (y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1:
                 odd = not odd
         if odd:
             expected.append(row)
-    assert mapview.inside(drawn, polygon).tolist() == expected
+    return expected
+
+
+@given(st.lists(corner, min_size=1, max_size=30), st.lists(corner, min_size=3, max_size=8))
+def test_an_area_holds_what_a_ray_crosses_oddly(
+    places: list[tuple[float, float]], polygon: list[tuple[float, float]]
+) -> None:
+    drawn = some_map(np.array(places))  # on the borders of cells
+    assert drawn.cells.inside(polygon).tolist() == odd_crossings(drawn.places, polygon)
+
+
+beyond = st.floats(-0.5, 1.5, allow_subnormal=False)
+
+
+@given(st.integers(0, 99), st.lists(st.tuples(beyond, beyond), min_size=3, max_size=8))
+def test_an_area_of_any_corners_holds_the_same(
+    seed: int, polygon: list[tuple[float, float]]
+) -> None:
+    drawn = some_map(np.random.default_rng(seed).random((400, 2)))
+    assert drawn.cells.inside(polygon).tolist() == odd_crossings(drawn.places, polygon)
+
+
+@pytest.mark.parametrize("odd", [float("inf"), float("-inf"), float("nan"), 1e300])
+def test_an_area_of_odd_numbers_is_no_error(odd: float) -> None:
+    drawn = some_map(np.random.default_rng(0).random((400, 2)))
+    assert len(drawn.cells.inside([(0, 0), (odd, 0.5), (0.5, odd)])) <= 400
 
 
 def test_points_are_sent_in_four_bytes() -> None:
@@ -57,14 +79,13 @@ def test_points_are_sent_in_four_bytes() -> None:
     assert np.frombuffer(drawn.points(), "<u2").tolist() == [0, 65535, 32768, 16384]
     assert mapview.nearest(drawn, 0.5, 0.3, 0.1) == drawn.uids[1].decode()
     assert mapview.nearest(drawn, 0.5, 0.8, 0.1) is None
-    assert len(mapview.inside(drawn, [(0, 0), (1, 1)])) == 0, "two corners are no area"
+    assert len(drawn.cells.inside([(0, 0), (1, 1)])) == 0, "two corners are no area"
 
 
 def test_rows_follow_the_uids_asked_for() -> None:
     drawn = some_map(np.zeros((4, 2)))
-    backwards = dataclasses.replace(drawn, uids=drawn.uids[::-1], by_uid=np.array([3, 2, 1, 0]))
-    asked = [f"{2:032x}", "f" * 32, f"{0:032x}"]
-    assert backwards.rows_of(asked).tolist() == [1, 3], "unknown ones are left out"
+    asked = np.array([f"{2:032x}", "f" * 32, f"{0:032x}"], "S32")
+    assert drawn.rows_of(asked).tolist() == [2, 0], "unknown ones are left out"
     assert len(some_map(np.zeros((0, 2))).rows_of(asked)) == 0
 
 
