@@ -153,7 +153,7 @@ async def map_nearest(request: Request) -> Response:
             raise errors.NotFoundError("Give x, y and within as numbers.") from None
         with state.project(_key(request)) as project:
             drawn = mapview.load(project, request.path_params["encoder"])
-        return JSONResponse({"uid": mapview.nearest(drawn, x, y, within)})
+        return JSONResponse({"uid": drawn.nearest(x, y, within)})
 
     return await _answer(make)
 

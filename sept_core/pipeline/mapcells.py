@@ -55,6 +55,17 @@ class Cells:
         found.sort()
         return found
 
+    def nearest(self, x: float, y: float, within: float) -> int | None:
+        """The row of the point nearest to a place, or None where none is within a distance."""
+        ends = np.clip([[x - within, y - within], [x + within, y + within]], 0, 1)
+        (left, bottom), (right, top) = np.minimum((ends * SIDE).astype(np.int64), SIDE - 1)
+        cells = np.zeros((SIDE, SIDE), bool)
+        cells[bottom : top + 1, left : right + 1] = True
+        rows = self._rows(cells)
+        distance = np.hypot(*(self._places[rows].astype(np.float64) - [x, y]).T)
+        best = int(np.argmin(distance)) if len(rows) else -1
+        return int(rows[best]) if len(rows) and distance[best] <= within else None
+
     def _rows(self, cells: np.ndarray) -> np.ndarray:
         """The points of the cells where a (SIDE, SIDE) mask is true."""
         order, starts = self._sorted

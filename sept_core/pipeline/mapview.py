@@ -49,6 +49,11 @@ class Map:
         known: np.ndarray = rows[self.uids[rows] == uids]
         return known
 
+    def nearest(self, x: float, y: float, within: float) -> str | None:
+        """The uid of the point nearest to a place, or None where none is within a distance."""
+        row = self.cells.nearest(x, y, within)
+        return None if row is None else str(self.uids[row].decode())
+
     def points(self) -> bytes:
         """x and y of every point as little-endian uint16, interleaved: 4 bytes a point."""
         return np.round(self.places * 65535).astype("<u2").tobytes()
@@ -99,25 +104,6 @@ def _square(pool: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarr
     side = float((high - low).max()) * (1 + 2 * MARGIN) or 1.0
     start = (low + high) / 2 - side / 2
     return ((pool - start) / side).astype(np.float32), ((targets - start) / side).astype(np.float32)
-
-
-def nearest(drawn: Map, x: float, y: float, within: float) -> str | None:
-    """The uid of the point nearest to a place, or None where none is within a distance."""
-    distance, row = _tree(drawn.revision, drawn).query([x, y])
-    return str(drawn.uids[int(row)].decode()) if distance <= within else None
-
-
-_trees: dict[str, Any] = {}
-
-
-def _tree(revision: str, drawn: Map) -> Any:
-    from scipy.spatial import cKDTree
-
-    if revision not in _trees:
-        if len(_trees) >= 4:
-            _trees.pop(next(iter(_trees)))
-        _trees[revision] = cKDTree(drawn.places)
-    return _trees[revision]
 
 
 def neighbours(project: Project, encoder_id: str, uid: str, count: int) -> list[tuple[str, float]]:

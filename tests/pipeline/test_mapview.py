@@ -68,6 +68,17 @@ def test_an_area_of_any_corners_holds_the_same(
     assert drawn.cells.inside(polygon).tolist() == odd_crossings(drawn.places, polygon)
 
 
+@given(st.integers(0, 99), corner, st.floats(0, 2, allow_subnormal=False))
+def test_the_nearest_point_is_the_nearest(
+    seed: int, place: tuple[float, float], within: float
+) -> None:
+    drawn = some_map(np.random.default_rng(seed).random((60, 2)))
+    distance = np.hypot(*(drawn.places.astype(float) - place).T)
+    best = int(np.argmin(distance))
+    expected = drawn.uids[best].decode() if distance[best] <= within else None
+    assert drawn.nearest(*place, within) == expected
+
+
 @pytest.mark.parametrize("odd", [float("inf"), float("-inf"), float("nan"), 1e300])
 def test_an_area_of_odd_numbers_is_no_error(odd: float) -> None:
     drawn = some_map(np.random.default_rng(0).random((400, 2)))
@@ -77,8 +88,8 @@ def test_an_area_of_odd_numbers_is_no_error(odd: float) -> None:
 def test_points_are_sent_in_four_bytes() -> None:
     drawn = some_map(np.array([[0.0, 1.0], [0.5, 0.25]]))
     assert np.frombuffer(drawn.points(), "<u2").tolist() == [0, 65535, 32768, 16384]
-    assert mapview.nearest(drawn, 0.5, 0.3, 0.1) == drawn.uids[1].decode()
-    assert mapview.nearest(drawn, 0.5, 0.8, 0.1) is None
+    assert drawn.nearest(0.5, 0.3, 0.1) == drawn.uids[1].decode()
+    assert drawn.nearest(0.5, 0.8, 0.1) is None
     assert len(drawn.cells.inside([(0, 0), (1, 1)])) == 0, "two corners are no area"
 
 
