@@ -221,6 +221,21 @@ class FeatureStore:
             start += len(shard)
 
 
+_kept: dict[Path, FeatureStore] = {}
+KEPT = 4
+
+
+def kept(folder: Path) -> FeatureStore:
+    """The store of a folder, with its order by uid, kept by this process until it changes."""
+    store, known = FeatureStore(folder), _kept.get(folder)
+    if known is not None and known.content_id() == store.content_id():
+        return known
+    while len(_kept) >= KEPT:
+        _kept.pop(next(iter(_kept)), None)
+    _kept[folder] = store
+    return store
+
+
 def _header(path: Path) -> dict[str, Any]:
     header = files.read_json(path)
     known = isinstance(header, dict) and header.keys() >= HEADER_KEYS

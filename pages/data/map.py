@@ -24,7 +24,9 @@ from sept_core.pipeline import (
 
 MAP = "map"
 PAGE_SIZE = 48
-NEIGHBOURS = 20
+NEIGHBOURS = 16
+"""As many as the neighbour graph holds, so that a click searches nothing."""
+
 FOUND = 48
 MARKED = 500
 """Images that get a ring; more are better seen as an area."""

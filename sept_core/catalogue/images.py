@@ -303,6 +303,7 @@ def locations(db: Connection, uids: Iterable[str], role: str = "pool") -> pa.Tab
 class Place:
     """Where the bytes of one image lie; `format` is Pillow's name, '' when it is unknown."""
 
+    source: str
     source_id: str
     root: Path
     rel_path: str
@@ -314,15 +315,45 @@ class Place:
 
 def places(db: Connection, uid: str) -> list[Place]:
     """All live places of one image, of the pool first; none for an image without bytes."""
+    uids, rows = revision.once(db, "rows", lambda: _rows(db))
+    ours = rows[np.searchsorted(uids, uid.encode()) : np.searchsorted(uids, uid.encode(), "right")]
+    if not len(ours):
+        return []
+    file_rows, image_row = ours[:, 0].tolist(), int(ours[0, 1])
+    marks = ", ".join("?" * len(file_rows))
+    where = f"f.rowid IN ({marks}) AND i.rowid = ?"
+    found = _places(db, uid, where, [*file_rows, image_row])
+    if len(found) < len(ours):  # a checkpoint has numbered the rows anew
+        found = _places(db, uid, "TRUE", [])
+    return found
+
+
+def _rows(db: Connection) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) S32 of each live file with bytes, sorted, and (n, 2) rows of the file and its image.
+
+    Looking for one uid without them is a walk over the whole catalogue.
+    """
+    found = table(
+        db,
+        f"""SELECT f.uid, f.rowid AS file, i.rowid AS image {_SHOWN} ORDER BY f.uid""",
+    )
+    rows = np.stack([found["file"].to_numpy(), found["image"].to_numpy()], 1)
+    return files.uid_array(found["uid"]), rows
+
+
+_SHOWN = """FROM files f JOIN sources s ON s.id = f.source_id JOIN images i ON i.uid = f.uid
+            WHERE NOT f.gone AND f.state = 'ok' AND s.kind <> 'features'"""
+
+
+def _places(db: Connection, uid: str, where: str, values: list[int]) -> list[Place]:
     rows = db.execute(
-        """SELECT s.id, s.root, f.rel_path, f.member, f.byte_offset, f.size,
-                  coalesce(i.format, '')
-           FROM files f JOIN sources s ON s.id = f.source_id JOIN images i ON i.uid = f.uid
-           WHERE f.uid = ? AND NOT f.gone AND f.state = 'ok' AND s.kind <> 'features'
-           ORDER BY s.role, s.added_at, f.rel_path, f.member""",
-        [uid],
+        f"""SELECT s.name, s.id, s.root, f.rel_path, f.member, f.byte_offset, f.size,
+                   coalesce(i.format, '')
+            {_SHOWN} AND {where} AND f.uid = ?
+            ORDER BY s.role, s.added_at, f.rel_path, f.member""",
+        [*values, uid],
     ).fetchall()
-    return [Place(source_id, Path(root), *rest) for source_id, root, *rest in rows]
+    return [Place(name, source_id, Path(root), *rest) for name, source_id, root, *rest in rows]
 
 
 def keys(db: Connection, role: str, source_id: str | None = None) -> pa.Table:
@@ -349,6 +380,8 @@ def uids_of_source(db: Connection, source_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def is_known(db: Connection, uid: str) -> bool:
-    """Whether the catalogue holds an image with this uid."""
-    return bool(scalar(db, "SELECT count(*) FROM images WHERE uid = ?", [uid]))
+def unknown(db: Connection, uids: Iterable[str]) -> list[str]:
+    """Those of some uids that no image of the catalogue has, sorted."""
+    with registered(db, "wanted", _uid_table(uids)):
+        query = "SELECT DISTINCT uid FROM wanted ANTI JOIN images USING (uid) ORDER BY uid"
+        return [str(uid) for uid in table(db, query)["uid"].to_pylist()]

@@ -19,6 +19,7 @@ KEPT = 64
 
 _known: dict[tuple[str, str], object] = {}
 _lock = threading.Lock()
+_computing = threading.RLock()
 
 
 def renew(db: Connection) -> None:
@@ -34,6 +35,8 @@ def current(db: Connection) -> str:
 def once(db: Connection, what: str, compute: Callable[[], Value]) -> Value:
     """The value of `compute`, kept by this process until the files change.
 
+    Threads that ask at the same time wait for one computation.
+
     Args:
         db: the catalogue.
         what: names the value; the same name always goes with the same computation.
@@ -43,9 +46,11 @@ def once(db: Connection, what: str, compute: Callable[[], Value]) -> Value:
     with _lock:
         if key in _known:
             return _known[key]  # type: ignore[return-value]
-    value = compute()
-    with _lock:
-        while len(_known) >= KEPT:
-            del _known[next(iter(_known))]
-        _known[key] = value
-    return value
+    with _computing:
+        if key not in _known:
+            value = compute()
+            with _lock:
+                while len(_known) >= KEPT:
+                    del _known[next(iter(_known))]
+                _known[key] = value
+        return _known[key]  # type: ignore[return-value]

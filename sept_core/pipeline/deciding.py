@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from sept_core import audit, errors, features, files, review, suggestions
 from sept_core.catalogue import decisions, images, settings, sources
 from sept_core.index import cosine
-from sept_core.pipeline import curation, preparation, projects
+from sept_core.pipeline import curation, mapview, preparation, projects
 from sept_core.pipeline.projects import Project
 
 
@@ -48,6 +47,8 @@ def preview(
     encoder_id = projects.find_encoder(project, encoder)
     found: dict[str, None] = {}
     for uid in uids:
+        if uid in found and scope != "radius":
+            continue  # its group or cluster is there already
         found |= dict.fromkeys(_expand(project, encoder_id, uid, scope, least_similarity))
     return list(found)
 
@@ -58,7 +59,7 @@ def _check_known(project: Project, targets: Sequence[str], uids: Sequence[str], 
         known = {uid for ident in ids for uid in images.uids_of_source(project.db, ident)}
         unknown = [uid for uid in uids if uid not in known]
     else:
-        unknown = [uid for uid in uids if not images.is_known(project.db, uid)]
+        unknown = images.unknown(project.db, uids)
     if unknown:
         what = "target image" if scope == "target" else "image"
         raise errors.NotFoundError(f"This project has no {what} {unknown[0]!r}.")
@@ -68,23 +69,15 @@ def _expand(
     project: Project, encoder_id: str, uid: str, scope: str, least_similarity: float | None
 ) -> tuple[str, ...]:
     if scope == "group":
-        groups = preparation.groups_by_uid(project, encoder_id)
-        members = np.array(list(groups), files.UID_DTYPE)
-        return review.same_label(uid, members, np.array(list(groups.values()), np.int64))
+        fellows = preparation.groups_by_uid(project, encoder_id).fellows(uid.encode())
+        return uid, *(other.decode() for other in fellows)
     if scope == "cluster":
-        path = project.paths.map(encoder_id) / "map.parquet"
-        if not path.exists():
-            raise errors.InputError(
-                "Clusters come with the map, which is not drawn yet; draw it "
-                "(Map page, or sept map)."
-            )
-        table = pq.read_table(path, columns=["uid", "cluster"])
-        clusters = table["cluster"].to_numpy().astype(np.int64)
-        return review.same_label(uid, files.uid_array(table["uid"]), clusters)
+        drawn = mapview.load(project, encoder_id)
+        return review.same_label(uid, drawn.uids, drawn.clusters)
     if scope == "radius":
         if least_similarity is None:
             raise errors.InputError("The scope radius needs the least similarity; give --least.")
-        store = features.FeatureStore(project.paths.pool_features(encoder_id))
+        store = features.kept(project.paths.pool_features(encoder_id))
         center = store.vectors_of(np.array([uid], files.UID_DTYPE))
         parts = [cosine.cosines(block.vectors, center)[:, 0] for block in store.blocks()]
         return review.within_radius(uid, store.uids, np.concatenate(parts), least_similarity)

@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 
 from sept_core import errors, features, files, retrieval
 from sept_core.catalogue import sources
+from sept_core.index import graph
+from sept_core.pipeline import preparation
 from sept_core.pipeline.mapcells import Cells
 from sept_core.pipeline.projects import Project
 
@@ -67,7 +69,9 @@ def load(project: Project, encoder_id: str) -> Map:
     """
     header = project.paths.map(encoder_id) / files.HEADER
     if not header.exists():
-        raise errors.NotFoundError("The map has not been drawn yet; draw it on the Map page.")
+        raise errors.NotFoundError(
+            "The map, from which clusters come, is not drawn yet; draw it (Map page, or sept map)."
+        )
     revision = files.fingerprint([encoder_id, header.stat().st_mtime_ns])
     names = {record.id: record.name for record in sources.every(project.db, "target")}
     drawn = _load(str(header.parent), revision)
@@ -109,13 +113,22 @@ def _square(pool: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def neighbours(project: Project, encoder_id: str, uid: str, count: int) -> list[tuple[str, float]]:
     """The pool images most similar to one of them, with their cosines.
 
+    They are those of the neighbour graph where it reaches so far: nothing is searched then.
+
     Raises:
         NotFoundError: the image has no features under this encoder.
     """
-    store = features.FeatureStore(project.paths.pool_features(encoder_id))
+    store = features.kept(project.paths.pool_features(encoder_id))
     query = np.array([uid], files.UID_DTYPE)
-    if store.rows_of(query)[0] < 0:
+    (row,) = store.rows_of(query)
+    if row < 0:
         raise errors.NotFoundError(f"Image {uid} has no features under {encoder_id}.")
+    if preparation.is_fresh(project, encoder_id, "graph", store):
+        links = graph.load(project.paths.index(encoder_id, "graph"))  # its rows are the store's
+        near, similarity = links.neighbours[row], links.similarity[row]
+        if (near[:count] >= 0).sum() == count:
+            uids = links.uids[near[:count]].astype(str).tolist()
+            return list(zip(uids, similarity[:count].tolist(), strict=True))
     found = retrieval.find_neighbours(store, store.vectors_of(query), query, count + 1)
     rows = zip(found.uids[0].tolist(), found.similarity[0].tolist(), strict=True)
     return [(other.decode(), value) for other, value in rows if other and other != query[0]][:count]

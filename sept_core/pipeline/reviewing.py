@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sept_core import audit, errors, features, files, review
 from sept_core.catalogue import connection, decisions, images, selections, settings, sources
 from sept_core.index import cosine
-from sept_core.pipeline import curation, deciding, preparation
+from sept_core.pipeline import curation, deciding, mapview, preparation
 from sept_core.pipeline.projects import Project
 
 ORDERS = ("by-target", "by-doubt", "by-cluster", "audit")
@@ -114,17 +113,16 @@ def _ordered(
 
 
 def _clusters(project: Project, record: dict[str, Any], picks: pa.Table) -> np.ndarray:
-    """(n,) the cluster of each pick on the map.
+    """(n,) the cluster of each pick on the map, −1 where it is not on it.
 
     Raises:
-        InputError: the map has not been drawn.
+        NotFoundError: the map has not been drawn.
     """
-    path = project.paths.map(record["encoder_id"]) / "map.parquet"
-    if not path.exists():
-        raise errors.InputError("Clusters come with the map; draw it on the Map page first.")
-    table = pq.read_table(path, columns=["uid", "cluster"])
-    known = dict(zip(table["uid"].to_pylist(), table["cluster"].to_pylist(), strict=True))
-    return np.array([known.get(uid, -1) for uid in picks["uid"].to_pylist()], np.int64)
+    drawn = mapview.load(project, record["encoder_id"])
+    uids = files.uid_array(picks["uid"])
+    place = np.minimum(np.searchsorted(drawn.uids, uids), max(0, len(drawn.uids) - 1))
+    known: np.ndarray = np.where(drawn.uids[place] == uids, drawn.clusters[place], -1)
+    return known
 
 
 def _sections(
@@ -186,20 +184,19 @@ def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
     groups = preparation.groups_by_uid(project, record["encoder_id"])
     told = ("at", "who", "action", "scope", "reason", "stands")
     events = deciding.history(project, record["targets"])[::-1]
-    places = images.locations(project.db, [uid]).to_pylist()
     return {
         "targets": _nearest_targets(project, record, uid),
         "copies": [other.decode() for other in groups.fellows(uid.encode())[:MOST_SHOWN]],
         "places": [
-            "/".join(filter(None, (place["source"], place["rel_path"], place["member"])))
-            for place in places
+            "/".join(filter(None, (place.source, place.rel_path, place.member)))
+            for place in images.places(project.db, uid)
         ],
         "decisions": [{key: e[key] for key in told} for e in events if uid in e["uids"]],
     }
 
 
 def _nearest_targets(project: Project, record: dict[str, Any], uid: str) -> list[tuple[str, float]]:
-    pool = features.FeatureStore(project.paths.pool_features(record["encoder_id"]))
+    pool = features.kept(project.paths.pool_features(record["encoder_id"]))
     query = np.array([uid], files.UID_DTYPE)
     if pool.rows_of(query)[0] < 0:
         return []

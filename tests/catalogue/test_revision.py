@@ -24,6 +24,17 @@ def test_a_value_is_computed_once_until_a_source_goes(project: Path) -> None:
         assert images.pool_counts(opened.db) != before[1]
 
 
+def test_places_are_found_after_rows_are_numbered_anew(project: Path) -> None:
+    with projects.opened(project) as opened:
+        uids = images.eligible(opened.db).astype(str).tolist()
+        before = [images.places(opened.db, uid) for uid in uids]
+        assert all(before)
+        opened.db.execute("CREATE TEMP TABLE kept AS SELECT * FROM files")
+        opened.db.execute("DELETE FROM files")
+        opened.db.execute("INSERT INTO files SELECT * FROM kept ORDER BY rel_path DESC")
+        assert [images.places(opened.db, uid) for uid in uids] == before
+
+
 def test_two_projects_share_no_values(tmp_path: Path) -> None:
     for name, expected in (("one", 1), ("two", 2)):
         assert sept("init", tmp_path / name).returncode == 0

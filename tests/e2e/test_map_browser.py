@@ -84,7 +84,7 @@ def test_an_area_survives_recolouring_and_reload(
         page.mouse.move(*mouse.at(*place[0]))
         expect(page.locator(".sept-map .peek img")).to_be_visible(timeout=PATIENCE)
         page.mouse.click(*mouse.at(*place[0]))
-        expect(page.get_by_text("20 neighbours in the pool")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("16 neighbours in the pool")).to_be_visible(timeout=PATIENCE)
         page.get_by_role("button", name="Clear (Esc)").click()
         expect(nothing).to_be_visible(timeout=PATIENCE)
         assert "area=" not in page.url and "near=" not in page.url
