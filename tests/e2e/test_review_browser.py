@@ -65,6 +65,30 @@ def test_fast_keys_lose_nothing_and_making_again_fills_up(project: Path, page: P
         assert "veto" not in marks(page)
 
 
+def test_two_tabs_deciding_at_once_lose_nothing(project: Path, page: Page) -> None:
+    ident = select(project)
+    tabs = (page, page.context.new_page())
+    with running(project) as address:
+        for tab in tabs:
+            open_grid(tab, f"{address}/review?selection={ident}")
+            tab.locator(".view").focus()
+        for _ in range(10):
+            for tab, key in zip(tabs, "xk", strict=True):  # the same ten images in both
+                tab.keyboard.press(key)
+        for tab in tabs:
+            wait_until_saved(tab)
+        for tab in tabs:
+            tab.reload()
+            tab.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
+        seen = marks(page)
+        assert marks(tabs[1]) == seen and set(seen[:10]) <= {"veto", "keep"}
+        taken = sept("app", project)
+        assert taken.returncode == 1 and "in use by process" in taken.stderr
+    history = json.loads(sept("history", project, "--target", "toys", "--json").stdout)
+    actions = sorted(event["action"] for event in history["events"])
+    assert actions == ["keep"] * 10 + ["veto"] * 10
+
+
 def test_a_decision_while_the_app_is_gone_is_told_and_saved_later(
     project: Path, page: Page
 ) -> None:
