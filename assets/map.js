@@ -1,13 +1,13 @@
 /* The map: points in WebGL, a density below them, targets and selected areas above.
 
-   In (data): points and colours (URLs), palette (hex), targets [{colour, uids, places}], marks
-   (places to ring), area (corners in 0..1, or []), nearest (URL), query (names the project in
-   URLs). Out (state): "area", the corners of what was drawn last, [] to clear all; "clicked", a
-   uid. Points come in a hashed order: while the map moves a beginning of them is drawn, a fair
-   sample. */
+   In (data): points, colours and targets (URLs), palette (hex), glyphs (a colour for each target
+   set), marks (places to ring), area (corners in 0..1, or []), nearest (URL), query (names the
+   project in URLs). Out (state): "area", the corners of what was drawn last, [] to clear all;
+   "clicked", a uid. Points come in a random order: every beginning of them is a fair sample. While
+   the map moves a small one is drawn, at rest as many of those in view as can be. */
 
 const SAMPLE = 60000; // points drawn while moving
-const DRAWN = 250000; // points drawn at rest, above the density
+const DRAWN = 250000; // points in view drawn at rest, above the density
 const GRID = 512; // cells along a side of the density
 const CORNERS = 80; // of an area that is sent
 const PEEK_DELAY = 90; // ms the pointer must rest before an image is asked for
@@ -75,6 +75,7 @@ class PointMap {
     this.overlay = element("canvas", "overlay");
     this.tools = element("div", "tools");
     this.told = element("div", "told");
+    this.targets = [];
     this.peek = element("div", "peek");
     this.root.replaceChildren(
       this.density, this.canvas, this.overlay, this.tools, this.told, this.peek);
@@ -136,6 +137,8 @@ class PointMap {
       (name) => [name, gl.getUniformLocation(program, name)]));
     this.placeBuffer = gl.createBuffer();
     this.kindBuffer = gl.createBuffer();
+    this.rowBuffer = gl.createBuffer();
+    gl.getExtension("OES_element_index_uint"); // all that have WebGL have it
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
     for (const [name, value] of [
       [gl.TEXTURE_MIN_FILTER, gl.NEAREST], [gl.TEXTURE_MAG_FILTER, gl.NEAREST],
@@ -216,6 +219,7 @@ class PointMap {
     this.post = post;
     this.resizing.observe(this.root);
     if (!this.path) this.area = data.area;
+    if (this.targetsUrl !== data.targets) this.loadTargets(data.targets);
     if (this.gl && this.pointsUrl !== data.points) this.loadPoints(data.points);
     if (this.gl && this.kindsUrl !== data.colours) this.loadKinds(data.colours, data.palette);
     this.drawAbove();
@@ -234,6 +238,14 @@ class PointMap {
     gl.vertexAttribPointer(0, 2, gl.UNSIGNED_SHORT, true, 4, 0);
     gl.enableVertexAttribArray(0);
     this.makeDensity();
+    this.draw();
+  }
+
+  async loadTargets(url) {
+    this.targetsUrl = url;
+    const bytes = await this.load(url);
+    if (this.targetsUrl !== url || !bytes) return;
+    this.targets = JSON.parse(new TextDecoder().decode(bytes));
     this.draw();
   }
 
@@ -340,7 +352,9 @@ class PointMap {
     const gl = this.gl;
     const { width, height } = this.canvas;
     const all = Math.min(this.points.length / 2, this.kinds.length);
-    const count = Math.min(all, this.moving ? SAMPLE : DRAWN);
+    const part = this.moving || all <= DRAWN ? null : this.inView(all);
+    const inView = part ? part.total : all;
+    const count = part ? part.rows.length : Math.min(all, this.moving ? SAMPLE : DRAWN);
     const unit = this.unit();
     const sx = (2 * unit) / width;
     const sy = (2 * unit) / height;
@@ -350,14 +364,38 @@ class PointMap {
     gl.uniform2f(this.uniform.scale, sx, sy);
     gl.uniform2f(this.uniform.shift, -this.view.x * sx, -this.view.y * sy);
     const ratio = window.devicePixelRatio || 1;
-    const size = (all > 100000 ? 1.6 : all > 20000 ? 2.4 : 4.2) * ratio;
+    const size = (inView > 100000 ? 1.6 : inView > 20000 ? 2.4 : 4.2) * ratio;
     gl.uniform1f(this.uniform.size, size * Math.min(2.5, Math.sqrt(this.view.zoom)));
-    gl.uniform1f(this.uniform.alpha, all > 100000 ? 0.6 : 0.85);
-    gl.drawArrays(gl.POINTS, 0, count);
+    gl.uniform1f(this.uniform.alpha, inView > 100000 ? 0.6 : 0.85);
+    if (part) {
+      gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this.rowBuffer);
+      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, part.rows, gl.DYNAMIC_DRAW);
+      gl.drawElements(gl.POINTS, count, gl.UNSIGNED_INT, 0);
+    } else {
+      gl.drawArrays(gl.POINTS, 0, count);
+    }
     if (!this.moving) this.root.dataset.ready = this.pointsUrl + this.kindsUrl;
-    this.told.textContent = count < all
-      ? `${count.toLocaleString("en")} of ${all.toLocaleString("en")} images drawn`
-      : `${all.toLocaleString("en")} images`;
+    const told = `${inView.toLocaleString("en")} images${inView < all ? " in view" : ""}`;
+    this.told.textContent = count < inView ? `${count.toLocaleString("en")} of ${told} drawn` : told;
+  }
+
+  /** The first rows of the points in view, as many as are drawn, and how many points that are. */
+  inView(all) {
+    const unit = this.unit();
+    const ends = (middle, pixels) =>
+      [-1, 1].map((end) => 65535 * (middle + (end * pixels) / 2 / unit));
+    const [left, right] = ends(this.view.x, this.canvas.width);
+    const [low, high] = ends(this.view.y, this.canvas.height);
+    const rows = new Uint32Array(Math.min(all, DRAWN));
+    let total = 0;
+    for (let row = 0; row < all; row++) {
+      const x = this.points[2 * row];
+      const y = this.points[2 * row + 1];
+      if (x < left || x > right || y < low || y > high) continue;
+      if (total < rows.length) rows[total] = row;
+      total += 1;
+    }
+    return { rows: rows.subarray(0, Math.min(total, rows.length)), total };
   }
 
   drawOverlay() {
@@ -365,12 +403,12 @@ class PointMap {
     const ratio = window.devicePixelRatio || 1;
     to.clearRect(0, 0, this.overlay.width, this.overlay.height);
     const style = getComputedStyle(this.root);
-    const count = (this.data?.targets || []).reduce((sum, set) => sum + set.places.length, 0);
+    const count = this.targets.reduce((sum, set) => sum + set.places.length, 0);
     const glyphs = crowd(count) * ratio; // thousands of glyphs must not hide the pool
     to.lineWidth = 1.5 * glyphs;
-    (this.data?.targets || []).forEach((set, index) => {
+    this.targets.forEach((set, index) => {
       to.strokeStyle = OUTLINE;
-      to.fillStyle = set.colour;
+      to.fillStyle = this.data.glyphs[index];
       for (const place of set.places) glyph(to, index, this.toScreen(place), 5 * glyphs);
     });
     const ground = style.getPropertyValue("--st-background-color");
@@ -525,7 +563,7 @@ class PointMap {
   /** The uid of the target whose glyph is at a place; targets lie above the pool. */
   target([x, y]) {
     const within = (REACH / 2 / this.cssUnit()) ** 2;
-    for (const set of this.data.targets) {
+    for (const set of this.targets) {
       const at = set.places.findIndex((p) => (p[0] - x) ** 2 + (p[1] - y) ** 2 < within);
       if (at >= 0) return set.uids[at];
     }

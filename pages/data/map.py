@@ -185,10 +185,8 @@ def _fast(
             "nearest": state.url(f"{base}/nearest/{shown.revision}"),
             "query": state.query(),
             "palette": colouring.palette,
-            "targets": [
-                {"uids": shown.targets[name][0], "colour": colour, "places": places.tolist()}
-                for name, (colour, places) in _targets(shown).items()
-            ],
+            "targets": state.url(f"{base}/targets/{shown.targets_revision}"),
+            "glyphs": [colour for colour, _ in _targets(shown).values()],
             "marks": shown.places[shown.rows_of(marked)].tolist(),
             "area": _area(),
         },

@@ -141,6 +141,19 @@ async def map_colours(request: Request) -> Response:
     return await _answer(make)
 
 
+async def map_targets(request: Request) -> Response:
+    """Uids and places of each target set's images on a map."""
+
+    def make() -> Response:
+        from sept_core.pipeline import mapview
+
+        with state.project(_key(request)) as project:
+            drawn = mapview.load(project, request.path_params["encoder"])
+        return JSONResponse(drawn.target_places())
+
+    return await _answer(make)
+
+
 async def map_nearest(request: Request) -> Response:
     """The uid of the image nearest to a place on a map, or null."""
 
@@ -184,6 +197,7 @@ def _signed(endpoint: Endpoint) -> Endpoint:
 PATHS: dict[str, Endpoint] = {
     "/map/{encoder}/points/{revision}": map_points,
     "/map/{encoder}/colours/{revision}": map_colours,
+    "/map/{encoder}/targets/{revision}": map_targets,
     "/map/{encoder}/nearest/{revision}": map_nearest,
     "/images/{uid}": image,
     "/thumbnails/{uid}": thumbnail,

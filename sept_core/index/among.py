@@ -53,22 +53,30 @@ class Among:
                 count,
                 metric=faiss.METRIC_INNER_PRODUCT,
             )
-            exact = self._cosines(vectors[pending], squared[pending], found)
+            length = np.sqrt(squared[pending])
+            # Below this, k others are certainly nearer.
+            least = raw[:, k - 1] - 2 * self._margin * length
+            exact = self._cosines(vectors[pending], squared[pending], found, raw >= least[:, None])
             order = np.lexsort((found, -exact), axis=-1)[:, :k]
             places[pending] = np.take_along_axis(found, order, axis=1)
             cosines[pending] = np.take_along_axis(exact, order, axis=1)
-            hidden = raw[:, -1] / np.sqrt(squared[pending]) + self._margin
+            hidden = raw[:, -1] / length + self._margin
             early = (hidden >= cosines[pending, -1]) & (count < len(self._unit))
             pending, count = pending[early], 2 * count
         return places, cosines
 
-    def _cosines(self, vectors: np.ndarray, squared: np.ndarray, found: np.ndarray) -> np.ndarray:
-        """(n, c) float64 cosines of each vector and its candidates, rounded to 1e-6."""
-        products = np.empty(found.shape)
-        step = max(1, EXACT_VALUES // (found.shape[1] * vectors.shape[1]))
-        for low in range(0, len(vectors), step):
+    def _cosines(
+        self, vectors: np.ndarray, squared: np.ndarray, found: np.ndarray, wanted: np.ndarray
+    ) -> np.ndarray:
+        """(n, c) float64 cosines of each vector and its wanted candidates, −inf for the others."""
+        image, column = np.nonzero(wanted)
+        place = found[image, column]
+        products = np.empty(len(image))
+        step = max(1, EXACT_VALUES // vectors.shape[1])
+        for low in range(0, len(image), step):
             part = slice(low, low + step)
-            wide = vectors[part].astype(np.float64)
-            products[part] = np.einsum("nkd,nd->nk", self._wide[found[part]], wide)
-        products /= np.sqrt(squared[:, None] * self._squared[found])
-        return np.round(products, 6, out=products)
+            wide = vectors[image[part]].astype(np.float64)
+            products[part] = np.vecdot(self._wide[place[part]], wide)
+        cosines = np.full(found.shape, -np.inf)
+        cosines[image, column] = products / np.sqrt(squared[image] * self._squared[place])
+        return np.round(cosines, 6, out=cosines)

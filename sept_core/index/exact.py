@@ -7,12 +7,15 @@ lists on any machine, batch size and shard layout.
 FAISS (on a GPU, torch) finds candidates by float32 products. These carry errors, so a
 candidate counts until its raw score is *clearly* below the k-th: `_margin` bounds how far
 raw score and cosine can differ. What may belong to the list is scored exactly (`cosine`)
-while its block is in memory. A query whose candidates were cut off too early is searched
-again with twice as many.
+while its block is in memory. Once all lists are full, products are compared with each list's
+last place, which costs less than ranking them and hides nothing. A query whose candidates were
+cut off too early before that is searched again with twice as many.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import faiss
 import numpy as np
@@ -24,8 +27,26 @@ from sept_core.index import blocks, cosine, lists
 SLACK = 16
 """Candidates taken beyond k at first; doubled for the queries that need more."""
 
-Nearest = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
-"""(queries, vectors, count) → raw scores falling along each row, and vector numbers."""
+TILE_SCORES = 4_000_000
+"""Products at once where each is compared with a bound: 16 MB, so that memory stays constant."""
+
+MOST_PAIRS = 4_000_000
+"""Candidates of one block; where more are above the bounds, ranking them is cheaper."""
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+class Engine(NamedTuple):
+    """What compares vectors in float32, in any order of summation.
+
+    Attributes:
+        nearest: (queries, vectors, count) → raw scores falling along each row, vector numbers.
+        above: (queries, vectors, least) → numbers of query and vector of every pair whose raw
+            score is at least that query's least (t,) float32, by query; None for too many.
+    """
+
+    nearest: Callable[[np.ndarray, np.ndarray, int], Pair]
+    above: Callable[[np.ndarray, np.ndarray, np.ndarray], Pair | None]
 
 
 def search(
@@ -56,14 +77,14 @@ def search(
         from sept_core.index import sharded  # which searches each part with this very function
 
         return sharded.search(store, queries, k, allowed)
-    nearest = _engine(device)
+    engine = _engine(device)
     best = lists.Best(len(queries), k)
     pending = np.arange(len(queries))
     reach = k + SLACK
     while len(pending):
         best.forget(pending)
         walk = blocks.stream(store, allowed=allowed, block_rows=block_rows)
-        scan = _Scan(best, pending, queries[pending], _margin(store), nearest, reach)
+        scan = _Scan(best, pending, queries[pending], _margin(store), engine, reach)
         for block in walk:
             scan.take(block)
         pending = scan.cut_too_early()
@@ -112,11 +133,11 @@ class _Scan:
         numbers: np.ndarray,
         queries: np.ndarray,
         margin: float,
-        nearest: Nearest,
+        engine: Engine,
         reach: int,
     ) -> None:
         self._best, self._numbers, self._margin = best, numbers, margin
-        self._nearest, self._reach = nearest, reach
+        self._engine, self._reach = engine, reach
         self._queries = queries.astype(np.float32)
         self._squared = cosine.squared_lengths(queries)
         self._lengths = np.sqrt(self._squared)
@@ -129,38 +150,39 @@ class _Scan:
             self._buffer = np.empty(block.vectors.shape, np.float32)
         vectors = self._buffer[: len(block.rows)]
         np.copyto(vectors, block.vectors)
-        raw, local = self._nearest(self._queries, vectors, min(self._reach, len(vectors)))
+        owner, local = self._candidates(vectors, self._best.kth(self._numbers))
+        self._score(block, vectors, owner, local)
+
+    def _candidates(self, vectors: np.ndarray, kth: np.ndarray) -> Pair:
+        """Numbers of queries, rising, and of vectors that may belong to their lists."""
+        if np.isfinite(kth).all():
+            least = ((kth - self._margin) * self._lengths).astype(np.float32)
+            found = self._engine.above(self._queries, vectors, np.nextafter(least, -np.inf))
+            if found is not None:
+                return found
+        raw, local = self._engine.nearest(self._queries, vectors, min(self._reach, len(vectors)))
         raw = raw / self._lengths[:, None]
         if self._reach < len(vectors):
             self._cut = np.maximum(self._cut, raw[:, -1])
-        counts = (raw >= self._least(raw)[:, None]).sum(axis=1)
-        self._score(block, vectors, local, counts)
-
-    def _least(self, raw: np.ndarray) -> np.ndarray:
-        """(t,) the raw score below which nothing of this block can enter a list."""
-        kth = self._best.kth(self._numbers)
         if raw.shape[1] >= self._best.k:  # this block alone puts the k-th no lower than this
             kth = np.maximum(kth, raw[:, self._best.k - 1] - self._margin)
-        least: np.ndarray = kth - self._margin
-        return least
+        owner, place = np.nonzero(raw >= (kth - self._margin)[:, None])
+        return owner, local[owner, place]
 
     def _score(
-        self, block: blocks.Block, vectors: np.ndarray, local: np.ndarray, counts: np.ndarray
+        self, block: blocks.Block, vectors: np.ndarray, owner: np.ndarray, local: np.ndarray
     ) -> None:
-        """Hand the first `counts` candidates of each query over with their exact cosines."""
-        total = int(counts.sum())
-        chosen = np.empty(total, np.int64)
-        products, squared = np.empty(total), np.empty(total)
+        """Hand the candidates over with their exact cosines."""
+        counts = np.bincount(owner, minlength=len(self._queries))
+        products, squared = np.empty(len(owner)), np.empty(len(owner))
         end = 0
         for query in np.flatnonzero(counts).tolist():
             start, end = end, end + int(counts[query])
-            chosen[start:end] = mine = local[query, : counts[query]]
             products[start:end], squared[start:end] = cosine.products(
-                vectors.take(mine, axis=0), self._queries[query]
+                vectors.take(local[start:end], axis=0), self._queries[query]
             )
-        micro = cosine.micro(products, squared, np.repeat(self._squared, counts))
-        owner = np.repeat(self._numbers, counts)
-        self._best.add(owner, block.rows[chosen], block.uids[chosen], micro)
+        micro = cosine.micro(products, squared, self._squared[owner])
+        self._best.add(self._numbers[owner], block.rows[local], block.uids[local], micro)
 
     def cut_too_early(self) -> np.ndarray:
         """Numbers of the queries whose lists may lack something that a block hid."""
@@ -170,12 +192,12 @@ class _Scan:
         return early
 
 
-def _engine(device: str) -> Nearest:
+def _engine(device: str) -> Engine:
     """What finds candidates on `device`; torch takes seconds to import, so only where used."""
     if device == "auto":
         driver = any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/dxg"))
         device = "cuda" if driver and _cuda_works() else "cpu"
-    return faiss_nearest if device == "cpu" else torch_nearest(device)
+    return CPU if device == "cpu" else torch_engine(device)
 
 
 def _cuda_works() -> bool:
@@ -184,33 +206,75 @@ def _cuda_works() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def faiss_nearest(
-    queries: np.ndarray, vectors: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """FAISS on the CPU, by inner product."""
+def _faiss_nearest(queries: np.ndarray, vectors: np.ndarray, count: int) -> Pair:
     raw, local = faiss.knn(queries, vectors, count, metric=faiss.METRIC_INNER_PRODUCT)
     return raw, local
 
 
-def torch_nearest(device: str) -> Nearest:
+def _numpy_above(queries: np.ndarray, vectors: np.ndarray, least: np.ndarray) -> Pair | None:
+    def hits(part: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(queries @ part.T >= least[:, None])
+
+    return _tiled(queries, vectors, hits)
+
+
+def _tiled(
+    queries: np.ndarray, vectors: np.ndarray, hits: Callable[[np.ndarray], np.ndarray]
+) -> Pair | None:
+    """The pairs of all tiles, from the places of the hits in each tile's table of products."""
+    rows = max(1, TILE_SCORES // len(queries))
+    owners, numbers = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    total = 0
+    for low in range(0, len(vectors), rows):
+        part = vectors[low : low + rows]
+        owner, number = np.divmod(hits(part), len(part))
+        owners.append(owner)
+        numbers.append(number + low)
+        total += len(owner)
+        if total > MOST_PAIRS:
+            return None
+    owner, number = np.concatenate(owners), np.concatenate(numbers)
+    order = np.argsort(owner, kind="stable")
+    return owner[order], number[order]
+
+
+CPU = Engine(_faiss_nearest, _numpy_above)
+
+
+def torch_engine(device: str) -> Engine:
     """Torch on `device`, in full float32: TF32 would break the bound of `_margin`."""
     import torch
 
-    def nearest(
-        queries: np.ndarray, vectors: np.ndarray, count: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+    @contextlib.contextmanager
+    def full_precision() -> Iterator[None]:
         precision = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("highest")
         try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(precision)
+
+    def nearest(queries: np.ndarray, vectors: np.ndarray, count: int) -> Pair:
+        with full_precision():
             block = torch.from_numpy(vectors).to(device)
             parts = [
                 torch.topk(torch.from_numpy(part).to(device) @ block.T, count, dim=1)
                 for part in np.array_split(queries, -(-len(queries) // 1024))
             ]
-        finally:
-            torch.set_float32_matmul_precision(precision)
         raw = torch.cat([part.values for part in parts]).cpu().numpy()
         local = torch.cat([part.indices for part in parts]).cpu().numpy()
         return raw, local
 
-    return nearest
+    def above(queries: np.ndarray, vectors: np.ndarray, least: np.ndarray) -> Pair | None:
+        asked = torch.from_numpy(queries).to(device)
+        bounds = torch.from_numpy(least).to(device)[:, None]
+
+        def hits(part: np.ndarray) -> np.ndarray:
+            found = asked @ torch.from_numpy(part).to(device).T >= bounds
+            places: np.ndarray = found.ravel().nonzero()[:, 0].cpu().numpy()
+            return places
+
+        with full_precision():
+            return _tiled(queries, vectors, hits)
+
+    return Engine(nearest, above)

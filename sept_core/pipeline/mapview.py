@@ -56,6 +56,18 @@ class Map:
         row = self.cells.nearest(x, y, within)
         return None if row is None else str(self.uids[row].decode())
 
+    @property
+    def targets_revision(self) -> str:
+        """Names the target sets on the map and their places."""
+        return files.fingerprint([self.revision, *self.targets])
+
+    def target_places(self) -> list[dict[str, Any]]:
+        """`uids` and `places` of each target set's images, in the order of `targets`."""
+        return [
+            {"uids": uids, "places": places.astype(np.float64).round(5).tolist()}
+            for uids, places in self.targets.values()
+        ]
+
     def points(self) -> bytes:
         """x and y of every point as little-endian uint16, interleaved: 4 bytes a point."""
         return np.round(self.places * 65535).astype("<u2").tobytes()

@@ -1,6 +1,7 @@
 """The map in a real browser: areas, clicks, colours and keys, on points drawn with WebGL."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,19 @@ def test_an_area_survives_recolouring_and_reload(
         page.get_by_role("button", name="Clear (Esc)").click()
         expect(nothing).to_be_visible(timeout=PATIENCE)
         assert "area=" not in page.url and "near=" not in page.url
+
+
+def test_targets_lie_above_the_pool(project: Path, page: Page) -> None:
+    assert sept("map", project).returncode == 0
+    with running(project) as address:
+        with page.expect_response(lambda answer: "/targets/" in answer.url) as found:
+            page.goto(f"{address}/map")
+        mouse = ready(page)
+        (toys,) = found.value.json()
+        page.mouse.move(*mouse.at(*toys["places"][0]))
+        peek = page.locator(".sept-map .peek img")
+        shown = re.compile("|".join(toys["uids"]))
+        expect(peek).to_have_attribute("src", shown, timeout=PATIENCE)
 
 
 def test_all_images_of_an_area_are_vetoed_at_once(project: Path, page: Page) -> None:

@@ -105,15 +105,37 @@ def test_errors_of_the_engine_within_the_bound_do_not_show(
     uids = uids_of(400)
     store = write_store(tmp_path, uids, vectors, 150)
 
-    def sloppy(queries: np.ndarray, block: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def sloppy(queries: np.ndarray, block: np.ndarray) -> np.ndarray:
         raw = queries.astype(np.float64) @ block.astype(np.float64).T
-        raw *= 1 + dim * 2.0**-24 * rng.choice([-1, 1], size=raw.shape)
+        return raw * (1 + dim * 2.0**-24 * rng.choice([-1, 1], size=raw.shape))
+
+    def nearest(queries: np.ndarray, block: np.ndarray, count: int) -> exact.Pair:
+        raw = sloppy(queries, block)
         order = np.argsort(-raw, axis=1)[:, :count]
         return np.take_along_axis(raw, order, axis=1).astype(np.float32), order
 
-    monkeypatch.setattr(exact, "faiss_nearest", sloppy)
-    found = exact.search(store, base, 10, device="cpu", block_rows=200)
-    assert as_pairs(found) == slow_search(uids, vectors, base, 10)
+    def above(queries: np.ndarray, block: np.ndarray, least: np.ndarray) -> exact.Pair:
+        owner, number = np.nonzero(sloppy(queries, block) >= least[:, None])
+        return owner, number
+
+    monkeypatch.setattr(exact, "CPU", exact.Engine(nearest, above))
+    for block_rows in (200, 50):
+        found = exact.search(store, base, 10, device="cpu", block_rows=block_rows)
+        assert as_pairs(found) == slow_search(uids, vectors, base, 10)
+
+
+@pytest.mark.parametrize("most", [0, 30])
+def test_too_many_candidates_are_ranked_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    vectors, queries = clustered(900, 24), clustered(7, 24, 5)
+    store = write_store(tmp_path, uids_of(900), vectors, 300)
+    expected = exact.search(store, queries, 30, device="cpu", block_rows=900)
+    monkeypatch.setattr(exact, "MOST_PAIRS", most)
+    monkeypatch.setattr(exact, "TILE_SCORES", 350)
+    found = exact.search(store, queries, 30, device="cpu", block_rows=150)
+    assert (found.uids == expected.uids).all()
+    assert (found.similarity == expected.similarity).all()
 
 
 def test_torch_gives_the_same_lists_and_leaves_its_settings_alone(
@@ -123,7 +145,7 @@ def test_torch_gives_the_same_lists_and_leaves_its_settings_alone(
     store = write_store(tmp_path, uids_of(1000), vectors, 300)
     queries = clustered(40, 24, 5)
     expected = exact.search(store, queries, 30, device="cpu", block_rows=400)
-    monkeypatch.setattr(exact, "faiss_nearest", exact.torch_nearest("cpu"))
+    monkeypatch.setattr(exact, "CPU", exact.torch_engine("cpu"))
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")
     try:
