@@ -14,8 +14,8 @@ from sept_core.index import cosine
 SLACK = 6
 """Candidates taken beyond k at first; doubled for the images that need more."""
 
-EXACT_VALUES = 2**23
-"""Numbers gathered at once for exact cosines: 64 MiB of float64."""
+PAIRS = 1024
+"""Candidates scored at once: what is gathered for them stays in the processor's cache."""
 
 
 class Among:
@@ -72,11 +72,12 @@ class Among:
         image, column = np.nonzero(wanted)
         place = found[image, column]
         products = np.empty(len(image))
-        step = max(1, EXACT_VALUES // vectors.shape[1])
-        for low in range(0, len(image), step):
-            part = slice(low, low + step)
-            wide = vectors[image[part]].astype(np.float64)
-            products[part] = np.vecdot(self._wide[place[part]], wide)
+        step = max(1, PAIRS // found.shape[1])
+        bounds = np.searchsorted(image, np.arange(0, len(vectors) + step, step))
+        for number, low in enumerate(range(0, len(vectors), step)):
+            part = slice(bounds[number], bounds[number + 1])
+            wide = vectors[low : low + step].astype(np.float64)
+            products[part] = np.vecdot(self._wide[place[part]], wide[image[part] - low])
         cosines = np.full(found.shape, -np.inf)
         cosines[image, column] = products / np.sqrt(squared[image] * self._squared[place])
         return np.round(cosines, 6, out=cosines)

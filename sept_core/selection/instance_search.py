@@ -12,7 +12,7 @@ from sept_core.selection import evidence as ev
 from sept_core.selection import gate, lists, settings
 
 FIRST_DEPTH = 256
-"""Lists start at this length or at eight times each target's share; the result does not depend
+"""Lists start at this length or at sixteen times each target's share; the result does not depend
 on it, only the number of searches does, and a search costs little more for longer lists."""
 
 Proposal = tuple[float, int, int]
@@ -54,7 +54,7 @@ class Rounds:
             options,
             evidence,
             ledger,
-            depth=max(FIRST_DEPTH, -(-8 * ledger.room // targets)),
+            depth=max(FIRST_DEPTH, -(-16 * ledger.room // targets)),
             scaled=options.local_scaling,
         )
         self._ledger = ledger

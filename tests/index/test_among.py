@@ -46,6 +46,6 @@ def test_nearest_is_the_first_of_equals() -> None:
 def test_memory_at_once_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, members = (cosine.as_stored(clustered(40, 16, seed)) for seed in (1, 2))
     whole = among.Among(members).top(vectors, 5)
-    monkeypatch.setattr(among, "EXACT_VALUES", 200)
+    monkeypatch.setattr(among, "PAIRS", 30)
     parts = among.Among(members).top(vectors, 5)
     assert all((a == b).all() for a, b in zip(whole, parts, strict=True))

@@ -124,14 +124,14 @@ def test_lists_double_until_the_budget_is_full():
     world = plain(np.linspace(1, 0, 100)[None].repeat(4, axis=0))
     with mock.patch.object(instance_search, "FIRST_DEPTH", 8):
         result = select(SelectionSettings(budget=60), world, open_gate(world))
-    assert world.asked == [120]  # eight times each target's share: enough even if all collide
+    assert world.asked == [240]  # sixteen times each target's share: enough even if all collide
     assert result.picks.num_rows == 60
     world.asked.clear()
-    half = world.pool_uids[:50]
+    most = world.pool_uids[:70]
     with mock.patch.object(instance_search, "FIRST_DEPTH", 8):
-        result = select(SelectionSettings(budget=20), world, open_gate(world, vetoed=half))
-    assert world.asked == [40, 80]
-    assert picked(result) == uids("p", 100)[50:70].tolist()
+        result = select(SelectionSettings(budget=20), world, open_gate(world, vetoed=most))
+    assert world.asked == [80, 160]
+    assert picked(result) == uids("p", 100)[70:90].tolist()
 
 
 def test_short_at_the_floor_and_expanded_when_asked():
@@ -210,16 +210,16 @@ def test_penalty_moves_an_image_back_but_leaves_the_floor_alone():
 
 
 def test_scaling_extends_lists_until_it_can_no_longer_change_the_picks():
-    # p9 is far down by s but its r_x is so low that it ranks first by s'.
-    similarity = np.linspace(0.9, 0.5, 10)
-    r_x = np.r_[np.full(9, 0.9), 0.0]
+    # p19 is far down by s but its r_x is so low that it ranks first by s'.
+    similarity = np.linspace(0.9, 0.5, 20)
+    r_x = np.r_[np.full(19, 0.9), 0.0]
     world = plain(similarity[None], r_t=np.zeros(1), r_x=r_x)
     options = SelectionSettings(budget=1, local_scaling=True)
     with mock.patch.object(instance_search, "FIRST_DEPTH", 1):
         result = select(options, world, open_gate(world))
-    assert picked(result) == [uid("p9")]
-    assert result.picks["target_rank"].to_pylist() == [10]
-    assert world.asked == [8, 16]
+    assert picked(result) == [uid("p19")]
+    assert result.picks["target_rank"].to_pylist() == [20]
+    assert world.asked == [16, 32]
 
 
 def test_lost_candidates_are_counted_where_they_were_lost():
