@@ -269,16 +269,13 @@ def merge_scan(db: Connection, source_id: str, scan: pa.Table) -> ScanReport:
 
 def counts(db: Connection, source_id: str) -> dict[str, int]:
     """Files of a source by state: waiting, ok, rejected, gone; and distinct `images`."""
-    row = one(
-        db,
-        """SELECT count(*) FILTER (NOT gone AND state = 'waiting'),
-                  count(*) FILTER (NOT gone AND state = 'ok'),
-                  count(*) FILTER (NOT gone AND state = 'rejected'),
-                  count(*) FILTER (gone),
-                  count(DISTINCT uid) FILTER (NOT gone AND state = 'ok')
-           FROM files WHERE source_id = ?""",
-        [source_id],
-    )
+    query = """SELECT count(*) FILTER (NOT gone AND state = 'waiting'),
+                      count(*) FILTER (NOT gone AND state = 'ok'),
+                      count(*) FILTER (NOT gone AND state = 'rejected'),
+                      count(*) FILTER (gone),
+                      count(DISTINCT uid) FILTER (NOT gone AND state = 'ok')
+               FROM files WHERE source_id = ?"""
+    row = revision.once(db, f"counts:{source_id}", lambda: one(db, query, [source_id]))
     return dict(zip(("waiting", "ok", "rejected", "gone", "images"), row, strict=True))
 
 
