@@ -1,6 +1,7 @@
 """What docs/security.md promises about the app, in a real browser."""
 
 import http.client
+import json
 import re
 import socket
 import subprocess
@@ -9,8 +10,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import identity_provider
 import pytest
-from browser_app import PATIENCE, ROOT, needs_chromium, running, wait_until_up
+from browser_app import (
+    PATIENCE,
+    ROOT,
+    needs_chromium,
+    open_grid,
+    running,
+    wait_until_saved,
+    wait_until_up,
+)
 from playwright.sync_api import Page, expect
 from small_project import picture, png, sept
 
@@ -69,6 +79,48 @@ def test_a_password_stands_before_everything(page: Page, project: Path) -> None:
             answer = ask(address, "/login", "POST", "password=guess")
         assert answer[0] == 429, "guessing has to wait"
         assert ask(address, "/login", "POST", "password=" + "x" * 9000)[0] in (413, 429)
+
+
+SECRETS = """[auth]
+redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
+cookie_secret = "a long random text for this test"
+client_id = "{client}"
+client_secret = "secret"
+server_metadata_url = "{provider}/.well-known/openid-configuration"
+"""
+
+
+@needs_chromium
+def test_an_identity_provider_says_who_enters_and_who_decided(
+    page: Page, project: Path, tmp_path: Path
+) -> None:
+    made = sept("select", project, "--target", "toys", "--budget", 30, "--json")
+    ident = json.loads(made.stdout)["selection"]
+    port, home = _free_port(), tmp_path / "home"
+    (home / ".streamlit").mkdir(parents=True)
+    with identity_provider.provider() as provider:
+        text = SECRETS.format(port=port, client=identity_provider.CLIENT, provider=provider.address)
+        (home / ".streamlit" / "secrets.toml").write_text(text)
+        login = {"SEPT_LOGIN": "oidc", "SEPT_USERS": "ada@example.org", "HOME": str(home)}
+        with running(project, port, **login) as address:
+            page.goto(f"{address}/review?selection={ident}")
+            enter = page.get_by_role("button", name="Log in")
+            expect(enter).to_be_visible(timeout=PATIENCE)
+            assert page.locator("img").count() == 0 and "toys" not in page.content()
+            provider.email = "eve@example.org"
+            enter.click()
+            expect(page.get_by_text("may not use this app")).to_be_visible(timeout=PATIENCE)
+            page.get_by_role("button", name="Log out").click()
+            expect(enter).to_be_visible(timeout=PATIENCE)
+            provider.email = "ada@example.org"
+            enter.click()
+            page.get_by_role("link", name="Review").click()
+            open_grid(page, f"{address}/review?selection={ident}")
+            page.locator(".view").focus()
+            page.keyboard.press("x")
+            wait_until_saved(page)
+    history = json.loads(sept("history", project, "--target", "toys", "--json").stdout)
+    assert [event["who"] for event in history["events"]] == ["ada@example.org"]
 
 
 @needs_chromium
