@@ -8,7 +8,6 @@ from scipy import stats
 
 from sept_core.evaluation import statistics
 
-
 accuracy = st.integers(0, 1000).map(lambda right: right / 1000)
 
 
