@@ -302,10 +302,26 @@ def _parquet_rows(file: BinaryIO, path: str, skip: str | None) -> Iterator[Numbe
             for name in names
         ]
         number = 0
-        for batch in table.iter_batches(_BATCH, columns=leaves):
+        for batch in _batches(table, path, leaves):
             for row in batch.to_pylist() if names else [{}] * batch.num_rows:
                 yield Numbered(number, {n: _named(_scalar(row[n]), classes.get(n)) for n in names})
                 number += 1
+
+
+def _batches(table: pq.ParquetFile, path: str, leaves: list[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns, a number of rows at a time; text in them is UTF-8."""
+    found = table.iter_batches(_BATCH, columns=leaves)
+    while True:
+        try:
+            batch = next(found, None)
+            if batch is None:
+                return
+            batch.validate(full=True)  # parquet itself promises UTF-8, and nobody checks
+        except (pa.ArrowException, OSError) as problem:
+            raise errors.SourceError(
+                f"The rows of {path} cannot be read ({problem}); write the table again."
+            ) from problem
+        yield batch
 
 
 _READERS = {
@@ -318,9 +334,11 @@ _READERS = {
 
 def _parquet(file: BinaryIO, path: str) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(file)
-    except (pa.ArrowException, OSError) as problem:
+        table = pq.ParquetFile(file)
+        _ = table.schema_arrow.names  # raises where they are not UTF-8
+    except (pa.ArrowException, OSError, UnicodeError) as problem:
         raise errors.SourceError(f"{path} is not a parquet table ({problem}).") from problem
+    return table
 
 
 def _holds_images(table: pq.ParquetFile, name: str) -> bool:

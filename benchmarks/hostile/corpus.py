@@ -366,6 +366,7 @@ def parquet_of(table: pa.Table) -> bytes:
 
 
 def _tables() -> Iterator[Case]:
+    words = parquet_of(pa.table({"path": ["a path.png"], "named": ["x"]}))
     cases: dict[str, tuple[bytes, str]] = {
         "a.csv: empty": (b"", REFUSED),
         "b.csv: a header alone": (b"path\n", REFUSED),
@@ -424,6 +425,8 @@ def _tables() -> Iterator[Case]:
             LISTED),
         "l.parquet: bytes flipped": (
             _zeroed(parquet_of(pa.table({"path": ["x.png"] * 999})), 0.1, 0.3), EITHER),
+        "n.parquet: a path that is no UTF-8": (words.replace(b"a path", b"a \xc1ath"), REFUSED),
+        "o.parquet: a name that is no UTF-8": (words.replace(b"named", b"na\xc1ed"), REFUSED),
         "m.parquet: a footer that lies": (b"PAR1" + bytes(20) + b"\xff\xff\xff\x7fPAR1", REFUSED),
     }  # fmt: skip
     for name, (content, verdict) in cases.items():
