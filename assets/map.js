@@ -75,8 +75,8 @@ class PointMap {
     this.overlay = element("canvas", "overlay");
     this.tools = element("div", "tools");
     this.told = element("div", "told");
-    this.targets = [];
     this.peek = element("div", "peek");
+    this.targets = []; // {uids, places} of each set, once they are loaded
     this.root.replaceChildren(
       this.density, this.canvas, this.overlay, this.tools, this.told, this.peek);
     this.buttons = {};

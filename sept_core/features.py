@@ -178,11 +178,10 @@ class FeatureStore:
     def rows_of(self, uids: np.ndarray) -> np.ndarray:
         """Global row (int64) of each uid, −1 where the store does not hold it."""
         order, ordered = self._sorted
-        if not len(ordered):
-            return np.full(len(uids), -1, np.int64)
-        wanted = np.asarray(uids, files.UID_DTYPE)
-        place = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
-        return np.where(ordered[place] == wanted, order[place], -1).astype(np.int64)
+        rows = files.places_among(ordered, np.asarray(uids, files.UID_DTYPE))
+        known = rows >= 0
+        rows[known] = order[rows[known]]
+        return rows
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """(len(rows), D) float16 vectors of global rows, in the order asked."""

@@ -258,6 +258,14 @@ def uid_array(column: pa.ChunkedArray) -> np.ndarray:
     return np.frombuffer(wide.buffers()[1], UID_DTYPE, len(wide), wide.offset * UID_DTYPE.itemsize)
 
 
+def places_among(ordered: np.ndarray, uids: np.ndarray) -> np.ndarray:
+    """Place (int64, shape of `uids`) of each uid among ascending ones, −1 where it is not."""
+    if not len(ordered):
+        return np.full(uids.shape, -1, np.int64)
+    place = np.minimum(np.searchsorted(ordered, uids), len(ordered) - 1)
+    return np.where(ordered[place] == uids, place, -1).astype(np.int64)
+
+
 def hashed_order(seed: int, uids: np.ndarray) -> np.ndarray:
     """Row numbers (int64) that put `uids` (S32) in the random order of `seed`."""
     keys = np.array([hashed_uniform(seed, uid.decode()) for uid in uids.tolist()])

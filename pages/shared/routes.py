@@ -4,6 +4,7 @@ GET only, by uid or selection id, never by path.
 """
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -15,6 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pages.shared import access, state
 from sept_core import errors
+
+if TYPE_CHECKING:
+    from sept_core.pipeline import mapview
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -113,17 +117,18 @@ async def why(request: Request) -> Response:
     return await _answer(make, NEVER)
 
 
+def _map(request: Request) -> "mapview.Map":
+    """The map that a request names."""
+    from sept_core.pipeline import mapview  # brings faiss, which the first page does without
+
+    with state.project(_key(request)) as project:
+        return mapview.load(project, request.path_params["encoder"])
+
+
 async def map_points(request: Request) -> Response:
     """x and y of every point of a map, 4 bytes each."""
 
-    def make() -> Response:
-        from sept_core.pipeline import mapview  # brings faiss, which the first page does without
-
-        with state.project(_key(request)) as project:
-            drawn = mapview.load(project, request.path_params["encoder"])
-        return _raw(drawn.points())
-
-    return await _answer(make)
+    return await _answer(lambda: _raw(_map(request).points()))
 
 
 async def map_colours(request: Request) -> Response:
@@ -144,29 +149,18 @@ async def map_colours(request: Request) -> Response:
 async def map_targets(request: Request) -> Response:
     """Uids and places of each target set's images on a map."""
 
-    def make() -> Response:
-        from sept_core.pipeline import mapview
-
-        with state.project(_key(request)) as project:
-            drawn = mapview.load(project, request.path_params["encoder"])
-        return JSONResponse(drawn.target_places())
-
-    return await _answer(make)
+    return await _answer(lambda: JSONResponse(_map(request).target_places()))
 
 
 async def map_nearest(request: Request) -> Response:
     """The uid of the image nearest to a place on a map, or null."""
 
     def make() -> Response:
-        from sept_core.pipeline import mapview
-
         try:
             x, y, within = (float(request.query_params[name]) for name in ("x", "y", "within"))
         except (KeyError, ValueError):
             raise errors.NotFoundError("Give x, y and within as numbers.") from None
-        with state.project(_key(request)) as project:
-            drawn = mapview.load(project, request.path_params["encoder"])
-        return JSONResponse({"uid": drawn.nearest(x, y, within)})
+        return JSONResponse({"uid": _map(request).nearest(x, y, within)})
 
     return await _answer(make)
 

@@ -15,7 +15,8 @@ from sept_core.catalogue.connection import Connection
 Value = TypeVar("Value")
 
 KEY = "files_revision"
-KEPT = 64
+KEPT = 4
+"""Values of one name: as many projects as the app holds open; a column of a pool may be large."""
 
 _known: dict[tuple[str, str], object] = {}
 _lock = threading.Lock()
@@ -50,7 +51,8 @@ def once(db: Connection, what: str, compute: Callable[[], Value]) -> Value:
         if key not in _known:
             value = compute()
             with _lock:
-                while len(_known) >= KEPT:
-                    del _known[next(iter(_known))]
+                same = [known for known in _known if known[1] == what]
+                for old in same[: max(0, len(same) + 1 - KEPT)]:
+                    del _known[old]
                 _known[key] = value
         return _known[key]  # type: ignore[return-value]

@@ -110,7 +110,9 @@ def rename(db: Connection, role: str, name: str, new_name: str) -> None:
     record = find(db, role, name)
     files.check_name(new_name, ROLES[role].capitalize())
     _check_free(db, role, new_name)
-    db.execute("UPDATE sources SET name = ? WHERE id = ?", [new_name, record.id])
+    with transaction(db):
+        db.execute("UPDATE sources SET name = ? WHERE id = ?", [new_name, record.id])
+        revision.renew(db)  # a filter may name it
 
 
 def annotate(db: Connection, role: str, name: str, note: str) -> None:

@@ -167,12 +167,9 @@ def _similarity(project: Project, encoder_id: str, drawn: Map, target: str) -> n
 
 def _aligned(drawn: Map, uids: np.ndarray, values: np.ndarray) -> np.ndarray:
     """(N,) float64 values of the map's points, NaN where there is none; `uids` ascend."""
-    found = np.full(len(drawn.uids), np.nan)
-    if len(uids):
-        rows = np.minimum(np.searchsorted(uids, drawn.uids), len(uids) - 1)
-        same = uids[rows] == drawn.uids
-        found[same] = values[rows[same]]
-    return found
+    known = np.append(values.astype(np.float64), np.nan)  # no place is −1, the last entry
+    aligned: np.ndarray = known[files.places_among(uids, drawn.uids)]
+    return aligned
 
 
 def _categories(

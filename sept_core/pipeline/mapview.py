@@ -45,11 +45,8 @@ class Map:
 
     def rows_of(self, uids: np.ndarray) -> np.ndarray:
         """Rows (int64) of those of some uids (S32) that are on the map, in the order given."""
-        if not len(self.uids):
-            return np.empty(0, np.int64)
-        rows = np.minimum(np.searchsorted(self.uids, uids), len(self.uids) - 1)
-        known: np.ndarray = rows[self.uids[rows] == uids]
-        return known
+        rows = files.places_among(self.uids, uids)
+        return rows[rows >= 0]
 
     def nearest(self, x: float, y: float, within: float) -> str | None:
         """The uid of the point nearest to a place, or None where none is within a distance."""

@@ -119,10 +119,9 @@ def _clusters(project: Project, record: dict[str, Any], picks: pa.Table) -> np.n
         NotFoundError: the map has not been drawn.
     """
     drawn = mapview.load(project, record["encoder_id"])
-    uids = files.uid_array(picks["uid"])
-    place = np.minimum(np.searchsorted(drawn.uids, uids), max(0, len(drawn.uids) - 1))
-    known: np.ndarray = np.where(drawn.uids[place] == uids, drawn.clusters[place], -1)
-    return known
+    places = files.places_among(drawn.uids, files.uid_array(picks["uid"]))
+    clusters: np.ndarray = np.append(drawn.clusters, -1)[places]  # no place is −1, the last entry
+    return clusters
 
 
 def _sections(

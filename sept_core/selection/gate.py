@@ -95,11 +95,7 @@ class Ledger:
 
     def codes_of(self, uids: np.ndarray) -> np.ndarray:
         """Codes (int64, same shape) of uids; −1 for images that are not decodable."""
-        if not len(self.uids):
-            return np.full(uids.shape, -1, np.int64)
-        wanted = np.asarray(uids, files.UID_DTYPE)
-        place = np.minimum(np.searchsorted(self.uids, wanted), len(self.uids) - 1)
-        return np.where(self.uids[place] == wanted, place, -1).astype(np.int64)
+        return files.places_among(self.uids, np.asarray(uids, files.UID_DTYPE))
 
     def take(self, code: int) -> None:
         """Take an open image; a full duplicate group closes with it."""

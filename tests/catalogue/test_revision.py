@@ -4,7 +4,7 @@ from pathlib import Path
 
 from small_project import sept
 
-from sept_core.catalogue import images, revision
+from sept_core.catalogue import images, revision, sources
 from sept_core.pipeline import collections, projects
 
 
@@ -22,6 +22,16 @@ def test_a_value_is_computed_once_until_a_source_goes(project: Path) -> None:
         assert revision.once(opened.db, "calls", compute) == 2
         assert images.pool_fingerprint(opened.db) != before[0]
         assert images.pool_counts(opened.db) != before[1]
+
+
+def test_a_filter_follows_a_source_to_its_new_name(project: Path) -> None:
+    with projects.opened(project) as opened:
+        name = collections.names(opened, "pool")[0]
+        found = len(images.eligible(opened.db, "pool", f"source = {name}"))
+        assert found > 0
+        sources.rename(opened.db, "pool", name, "renamed")
+        assert len(images.eligible(opened.db, "pool", f"source = {name}")) == 0
+        assert len(images.eligible(opened.db, "pool", "source = renamed")) == found
 
 
 def test_places_are_found_after_rows_are_numbered_anew(project: Path) -> None:

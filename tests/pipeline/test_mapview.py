@@ -82,7 +82,8 @@ def test_the_nearest_point_is_the_nearest(
 @pytest.mark.parametrize("odd", [float("inf"), float("-inf"), float("nan"), 1e300])
 def test_an_area_of_odd_numbers_is_no_error(odd: float) -> None:
     drawn = some_map(np.random.default_rng(0).random((400, 2)))
-    assert len(drawn.cells.inside([(0, 0), (odd, 0.5), (0.5, odd)])) <= 400
+    found = drawn.cells.inside([(0, 0), (odd, 0.5), (0.5, odd)])
+    assert len(found) > 390 if odd > 0 else len(found) == 0, "nearly all, or nothing"
 
 
 def test_points_are_sent_in_four_bytes() -> None:
