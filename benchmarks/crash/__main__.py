@@ -46,6 +46,11 @@ def try_scenario(folder: Path, name: str, count: int, seed: int) -> int:
         for loss in outcome.losses:
             losses += 1
             print(f"{name}, trial {number}: {loss}", flush=True)
+        print(
+            f"{name}: {number + 1} trials, {killed} at work, {losses} losses",
+            end="\r",
+            file=sys.stderr,
+        )
     minutes = (time.monotonic() - started) / 60
     print(
         f"{name}: {count} trials, {killed} killed at work, {losses} losses "
