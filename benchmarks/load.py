@@ -94,33 +94,67 @@ async def everything(server: browser.Server, url: str, options: argparse.Namespa
             executable_path=browser.CHROMIUM, args=browser.FLAGS
         )
         print(f"before: {held(server.pid)}", flush=True)
-        until = time.monotonic() + 60 * options.minutes
-        await asyncio.gather(
-            *(session(opened, url, told, number, until) for number in range(options.sessions))
-        )
-        report(f"{options.sessions} sessions for {options.minutes:g} minutes", told.seconds)
-        print(f"after the sessions: {held(server.pid)}", flush=True)
+        await load(opened, url, told, server.pid, options)
         for cycle in range(options.cycles):
             few = range(AT_ONCE)
-            await asyncio.gather(*(session(opened, url, told, number, 0, 3) for number in few))
+            await asyncio.gather(*(visit(opened, url, told, number) for number in few))
             if (cycle + 1) % max(1, options.cycles // 6) == 0:
                 print(f"after {(cycle + 1) * AT_ONCE} more: {held(server.pid)}", flush=True)
         await opened.close()
     return told
 
 
-async def session(
-    opened: Browser, url: str, told: Told, number: int, until: float, least: int = 1
+async def load(
+    opened: Browser, url: str, told: Told, server: int, options: argparse.Namespace
 ) -> None:
-    """One person: opens the grid, decides until the time is over, goes."""
+    """All grids are opened; once the last is ready, all decide until the time is over."""
+    numbers = range(options.sessions)
+    started, busy = time.monotonic(), processor_seconds(server)
+    pages = await asyncio.gather(*(open_grid(opened, url, told, number) for number in numbers))
+    spent = processor_seconds(server) - busy
+    print(f"{len(numbers)} grids opened at once: {time.monotonic() - started:.1f} s, "
+          f"{spent / len(numbers):.2f} CPU-s of the server each", flush=True)  # fmt: skip
+    started, busy = time.monotonic(), processor_seconds(server)
+    until = started + 60 * options.minutes
+    await asyncio.gather(
+        *(review(page, told, number, until) for number, page in enumerate(pages) if page)
+    )
+    spent, minutes = processor_seconds(server) - busy, (time.monotonic() - started) / 60
+    report(f"{options.sessions} sessions for {minutes:.1f} minutes", told.seconds)
+    print(f"the server took {1000 * spent / told.keys:.0f} CPU-ms for a decision, "
+          f"{spent / 60 / minutes:.2f} of {os.cpu_count()} processors", flush=True)  # fmt: skip
+    await asyncio.gather(*(page.context.close() for page in pages if page))
+    print(f"after the sessions: {held(server)}", flush=True)
+
+
+async def visit(opened: Browser, url: str, told: Told, number: int) -> None:
+    """One person of the soak: comes, decides three times, goes."""
+    page = await open_grid(opened, url, told, number)
+    if page:
+        await review(page, told, number, until=0, least=3)
+        await page.context.close()
+
+
+async def open_grid(opened: Browser, url: str, told: Told, number: int) -> Page | None:
+    """A browser context of its own on the review grid, ready for keys."""
     context = await opened.new_context(viewport={"width": 1100, "height": 700})
     page = await context.new_page()
     page.on("pageerror", lambda problem: told.problems.append(f"script: {problem}"))
-    draw = random.Random(number)
     try:
         await page.goto(url, timeout=browser.PATIENCE)
         await page.wait_for_selector(".sept-grid[data-ready] .tile", timeout=browser.PATIENCE)
         await page.locator(".sept-grid .view").focus()
+    except Exception as problem:
+        told.problems.append(f"session {number} did not open: {str(problem)[:300]}")
+        await context.close()
+        return None
+    return page
+
+
+async def review(page: Page, told: Told, number: int, until: float, least: int = 1) -> None:
+    """Decide about once a second until the time is over."""
+    draw = random.Random(number)
+    try:
         for count in itertools.count():
             if count >= least and time.monotonic() >= until:
                 break
@@ -131,8 +165,6 @@ async def session(
             told.problems.append(await page.get_by_test_id("stAlert").first.inner_text())
     except Exception as problem:
         told.problems.append(f"session {number}: {str(problem)[:300]}")
-    finally:
-        await context.close()
 
 
 async def decide(page: Page, draw: random.Random) -> float:
@@ -149,6 +181,12 @@ def report(title: str, seconds: list[float]) -> None:
     told = ", ".join(f"p{p} {1000 * cuts[p - 1]:.0f} ms" for p in (50, 90, 95, 99))
     print(f"{title}: {len(seconds):,} decisions, key to committed {told}, most "
           f"{1000 * max(seconds):.0f} ms", flush=True)  # fmt: skip
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used so far, its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def held(pid: int) -> str:

@@ -20,7 +20,13 @@ from sept_core import errors, files
 
 FORMAT = 1
 
-HEADER_KEYS = {"encoder_id", "dim", "vectors", "outcomes", "max_norm_error"}
+HEADER_TYPES: dict[str, type] = {
+    "encoder_id": str,
+    "dim": int,
+    "vectors": int,
+    "outcomes": int,
+    "max_norm_error": float,
+}
 """What a shard's header has beside format and checksums."""
 
 PARTS = {"vectors": ".npy", "uids": ".uids.npy", "outcomes": ".parquet"}
@@ -89,7 +95,7 @@ class Shard:
         path = self.folder / f"{self.number:05d}{suffix}"
         try:
             array: np.ndarray = np.load(path, mmap_mode="r")
-        except (OSError, ValueError) as problem:
+        except Exception as problem:  # numpy tokenizes a damaged header and raises what that does
             raise errors.IntegrityError(f"{path} cannot be read ({problem}). {MEND}") from None
         if array.dtype != dtype or array.shape != shape:
             raise errors.IntegrityError(
@@ -237,7 +243,9 @@ def kept(folder: Path) -> FeatureStore:
 
 def _header(path: Path) -> dict[str, Any]:
     header = files.read_json(path)
-    known = isinstance(header, dict) and header.keys() >= HEADER_KEYS
+    known = isinstance(header, dict) and all(
+        type(header.get(name)) is kind for name, kind in HEADER_TYPES.items()
+    )
     if not (known and header.get("format") == FORMAT):
         raise errors.IntegrityError(f"{path} is no header of a shard of format {FORMAT}. {MEND}")
     return dict(header)

@@ -61,6 +61,7 @@ REQUIRED = ("pool", "encoder", "index", "strategy", "settings", "seed", "counts"
 SOFTWARE = ("numpy", "pyarrow", "pillow", "torch", "faiss-cpu", "scikit-learn", "timm",
             "open_clip_torch")
 # fmt: on
+GUARD_STATES = ("on", "off", "none")
 TABLES = {"manifest": SCHEMA, "locations": LOCATIONS, "guard": GUARD}
 PICKS = ("uid", "target_uid", "target_rank", "similarity", "n_targets", "phase", "dup_group")
 UNHASHED = ("decided_by", "decided_at", "index_id")
@@ -90,9 +91,15 @@ class Manifest:
         return str(self.header["content_hash"])
 
     def roots(self) -> dict[str, Path]:
-        """The folder of each source on this machine; empty if nobody has said it yet."""
+        """The folder of each source on this machine; empty if nobody has said it yet.
+
+        Raises:
+            ManifestError: `roots.json` is something else.
+        """
         path = self.folder / ROOTS
         given = files.read_json(path) if path.exists() else {}
+        if not (isinstance(given, dict) and all(isinstance(root, str) for root in given.values())):
+            raise errors.ManifestError(f"{path} must be an object of source names and folders.")
         return {name: Path(root) for name, root in given.items()}
 
     def sources(self) -> list[str]:
@@ -301,7 +308,7 @@ def _check_before_writing(tables: Mapping[str, pa.Table], guard: Mapping[str, An
         raise errors.ManifestError(f"The row of image {uid}: {fault}.")
     for uid in held_out(tables["manifest"], tables["guard"]):
         raise errors.LeakError(f"Image {uid} is one of the target's held-out images.")
-    if guard.get("state") not in ("on", "off", "none"):
+    if guard.get("state") not in GUARD_STATES:
         raise errors.ManifestError("The header's guard has no state of on, off or none.")
     if guard["state"] == "on" and (not tables["guard"].num_rows or "bits" not in guard):
         raise errors.LeakError(
@@ -326,7 +333,20 @@ def open_header(path: Path) -> tuple[Path, dict[str, Any]]:
         raise errors.ManifestError(
             f"{folder / HEADER} is of format {version!r}, this version of SEPT reads {FORMAT}."
         )
+    if not _is_whole(header):
+        raise errors.ManifestError(f"{folder / HEADER} was edited: it lacks what SEPT wrote.")
     return folder, header
+
+
+def _is_whole(header: Mapping[str, Any]) -> bool:
+    """Whether what is read of a header without asking is there; a fingerprint can be forged."""
+    sums, guard = header.get("sha256"), header.get("guard")
+    return (
+        isinstance(sums, dict)
+        and isinstance(guard, dict)
+        and type(guard.get("bits", 0)) is int
+        and guard.get("state") in GUARD_STATES
+    )
 
 
 def altered(folder: Path, header: Mapping[str, Any]) -> Iterator[str]:
@@ -338,7 +358,7 @@ def altered(folder: Path, header: Mapping[str, Any]) -> Iterator[str]:
         path = folder / f"{name}.parquet"
         if not path.exists():
             yield f"{path} is not there."
-        elif files.sha256_file(path) != header.get("sha256", {}).get(name):
+        elif files.sha256_file(path) != header["sha256"].get(name):
             yield f"{path} was edited: its checksum differs."
 
 

@@ -25,6 +25,8 @@ import safetensors.numpy
 import torch
 from PIL import Image
 
+from sept_core.pipeline import backup
+
 Write = Callable[[Path], Path]
 
 REFUSED, LISTED, READ, EITHER = "refused", "listed", "read", "either"
@@ -557,15 +559,16 @@ def write_features(vectors: bytes, keys: bytes | None, folder: Path) -> Path:
 
 # Weights.
 
+CARD = {
+    "backbone": {"name": "resnet10-tiny"}, "image_size": 32, "mean": [0.5] * 3, "std": [0.25] * 3,
+    "method": "none", "settings": {}, "manifest": "", "metrics": {}, "kind": "self-supervised",
+}  # fmt: skip
+
 
 def _checkpoints() -> Iterator[Case]:
     tensors = {"a": np.zeros((2, 2), np.float32)}
     good = safetensors.numpy.save(tensors)
-    card = {
-        "format": 1, "backbone": {"name": "resnet10-tiny"}, "image_size": 32, "mean": [0.5] * 3,
-        "std": [0.25] * 3, "method": "none", "settings": {}, "manifest": "", "metrics": {},
-        "kind": "self-supervised",
-    }  # fmt: skip
+    card = {"format": 1} | CARD
     weights = {
         "empty": b"",
         "noise": np.random.default_rng(5).bytes(300),
@@ -646,6 +649,9 @@ def _records() -> Iterator[Case]:
     yield Case("backup: no gzip", "backup", file_of("b.gz", b"{}"), REFUSED)
     bomb = gzip.compress(b" " * 50_000_000)
     yield Case("backup: a bomb", "backup", file_of("b.gz", bomb), REFUSED)
+    for name, changes in FORGED.items():
+        write = file_of("b.gz", sealed_backup(changes))
+        yield Case(f"forged backup: {name}", "backup", write, REFUSED)
     for name, text in {
         "an open quote": 'path = "x', "an operator alone": ">=", "SQL": "width >= 1; DROP TABLE x",
         "a quote in a value": "path = 'a' OR 1=1", "a number that is none": "width > wide",
@@ -653,3 +659,57 @@ def _records() -> Iterator[Case]:
         "nothing behind and": "width > 1 and",
     }.items():  # fmt: skip
         yield Case(f"filter: {name}", "filter", file_of("f.txt", text.encode()), EITHER)
+
+
+UID = "0" * 32
+SOURCE = {"id": "s1", "role": "pool", "name": "web", "kind": "folder", "path": "/data/web",
+          "root": "/data/web", "options": {}, "note": "", "added_at": 1.0}  # fmt: skip
+DECISION = {"position": 1, "target_id": "s2", "at": "2026-01-01T00:00:00.000+00:00", "who": "Ada",
+            "action": "veto", "scope": "image", "reason": "", "uids": [UID],
+            "undoes": None}  # fmt: skip
+SELECTION = {
+    "id": "random-0123abcd", "target_ids": ["s2"], "settings": {"strategy": "random", "budget": 5},
+    "encoder_id": "classic-1", "filter": "", "group": [], "guard": {"state": "on", "leaks": 0},
+    "index": "exact", "features": "ab", "pool_fingerprint": "ab", "decision_position": 1,
+    "decision_hash": "ab", "picks_sha256": "ab", "decisions": True, "count": 5, "funnel": [],
+    "short_because": [], "lost_pins": 0, "created_at": 1.0,
+}  # fmt: skip
+TARGET = SOURCE | {"id": "s2", "role": "target", "name": "toys"}
+CONTENT = {
+    "made_at": 1.0, "sources": [SOURCE, TARGET], "decisions": [DECISION], "selections": [SELECTION],
+    "settings": {"who": "Ada", "title": "Toys", "group:corner": [UID]},
+}  # fmt: skip
+
+FORGED: dict[str, dict[str, Any]] = {
+    "no list of sources": {"sources": None},
+    "a source of no id": {"sources": [{**SOURCE, "id": None}]},
+    "an id that would take years to count to": {"sources": [{**SOURCE, "id": "s99999999999"}]},
+    "two sources of one id": {"sources": [SOURCE, {**TARGET, "id": "s1"}]},
+    "two sources of one name": {"sources": [SOURCE, {**SOURCE, "id": "s3"}]},
+    "a source of another kind": {"sources": [{**SOURCE, "kind": "shell"}]},
+    "a source with a name of markup": {"sources": [{**SOURCE, "name": "<b>"}]},
+    "a path with NUL": {"sources": [{**SOURCE, "path": "/a\0b"}]},
+    "a path that is not absolute": {"sources": [{**SOURCE, "root": "../x"}]},
+    "an option that is a list": {"sources": [{**SOURCE, "options": {"root": []}}]},
+    "a decision of no kind": {"decisions": [{**DECISION, "action": "explode"}]},
+    "a decision on a path": {"decisions": [{**DECISION, "uids": ["../../x"]}]},
+    "a decision at no position": {"decisions": [{**DECISION, "position": "1"}]},
+    "two decisions at one position": {"decisions": [DECISION, DECISION]},
+    "a decision that undoes a later one": {
+        "decisions": [{**DECISION, "action": "undo", "uids": [], "undoes": [5]}]
+    },
+    "half a character": {"decisions": [{**DECISION, "who": "\ud800"}]},
+    "a selection that is a path": {"selections": [{**SELECTION, "id": "../../x"}]},
+    "a selection without targets": {"selections": [{**SELECTION, "target_ids": None}]},
+    "a selection by no strategy": {"selections": [{**SELECTION, "settings": {"strategy": "x"}}]},
+    "an encoder that is a path": {"selections": [{**SELECTION, "encoder_id": "../x"}]},
+    "a group that is no list": {"settings": {"group:x": 5}},
+    "a group of a bad name": {"settings": {"group:../x": [UID]}},
+    "an encoder that is a number": {"settings": {"encoder": 5}},
+    "a setting that nobody knows": {"settings": {"passwords": "x"}},
+}
+
+
+def sealed_backup(changes: dict[str, Any]) -> bytes:
+    """A whole backup with other entries, and the checksum that fits."""
+    return gzip.compress(json.dumps(backup.sealed(CONTENT | changes)).encode())

@@ -1,20 +1,27 @@
 """Valid files of every kind, and changes to the files of a folder.
 
-In: a random generator. Out: harmed files, in place.
+In: a random generator. Out: harmed files, in place. Half of the files that hold JSON are changed in
+their values and sealed again with the right checksum, as somebody would who means harm.
 """
 
 import functools
 import gzip
+import hashlib
 import json
 import random
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from benchmarks.hostile import corpus
 from benchmarks.hostile.corpus import EITHER, Case, file_of
+from sept_core import features, files, manifest
+from sept_core.encoders import backbones, checkpoint
+from sept_core.pipeline import backup
 
 LARGE = 200_000
 """Bytes; larger files are left alone, there are enough small ones."""
@@ -22,6 +29,13 @@ LARGE = 200_000
 WORDS = (b"\0", b"\xff" * 4, b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"../", b"-1", b"99999999999",
          b"NaN", b"\n", b'"', b"%s%n", b"PK\3\4", b"IDAT", b"\xff\xd8", b"[]", b"{}", b"null",
          b"\xed\xa0\x80", b"ustar", b"PAR1")  # fmt: skip
+
+
+VALUES: tuple[Any, ...] = (
+    None, True, -1, 0, 2**63, 2**70, 1e308, 0.5, "", "../../x", "/etc/passwd", "a\0b", "\ud800",
+    "s1", "x" * 70_000, [], {}, [[]], [None], {"a": 1}, ["../x"], "veto", "undo", "s999999999",
+)  # fmt: skip
+"""What a value of JSON is replaced by."""
 
 
 def valid() -> Iterator[Case]:
@@ -46,18 +60,100 @@ def valid() -> Iterator[Case]:
     yield Case("good features", "features", write, EITHER)
     archive = corpus.npz_of({"b32_img": np.eye(3, 4, dtype=np.float32)})
     yield Case("good npz", "features", file_of("f.npz", archive), EITHER)
-    content = json.dumps({"format": 1, "sha256": "", "content": {"decisions": []}}).encode()
-    yield Case("good backup", "backup", file_of("b.gz", gzip.compress(content)), EITHER)
+    yield Case("good backup", "backup", file_of("b.gz", corpus.sealed_backup({})), EITHER)
+    yield Case("good manifest", "manifest", _manifest, EITHER)
+    yield Case("good store", "store", _store, EITHER)
+    yield Case("good checkpoint", "checkpoint", _checkpoint, EITHER)
     text = b'width >= 256 and source = web and caption ~ "red fox"'
     yield Case("good filter", "filter", file_of("f.txt", text), EITHER)
 
 
+def _manifest(folder: Path) -> Path:
+    """A manifest of two pictures in a folder and a zip."""
+    image, other = corpus.picture(), corpus.picture("JPEG")
+    file_of("pool/a.png", image)(folder)
+    file_of("pool/z.zip", corpus.zip_of({"b.jpg": other}))(folder)
+    places = (image, {"rel_path": "a.png"}), (other, {"shard": "z.zip", "key": "b.jpg"})
+    rows = [
+        dict.fromkeys(manifest.SCHEMA.names)
+        | {"uid": files.uid_of(data), "sha256": hashlib.sha256(data).hexdigest(), "source": "pool"}
+        | {"phase": "core", **place}
+        for data, place in places
+    ]
+    empty = (manifest.LOCATIONS.empty_table(), manifest.GUARD.empty_table())
+    header = dict.fromkeys(manifest.REQUIRED) | {"guard": {"state": "none"}}
+    table = pa.Table.from_pylist(rows, manifest.SCHEMA)
+    manifest.write(folder / "made", table, *empty, header, {"pool": folder / "pool"})
+    return folder / "made"
+
+
+def _store(folder: Path) -> Path:
+    """A feature store of one shard."""
+    uids = np.array([f"{number:032x}" for number in range(3)], files.UID_DTYPE)
+    outcomes = features.OUTCOME_SCHEMA.empty_table()
+    features.write_shard(folder / "s", 0, "classic-1", uids, np.eye(3, 4), outcomes)
+    return folder / "s" / "00000.json"
+
+
+def _checkpoint(folder: Path) -> Path:
+    """A checkpoint of the smallest network."""
+    checkpoint.save(folder, _network(), corpus.CARD)
+    return folder
+
+
+@functools.cache
+def _network() -> Any:
+    return backbones.build(corpus.CARD["backbone"])
+
+
 def mutate(folder: Path, draw: random.Random) -> None:
-    """Change some bytes of some files of a folder."""
+    """Change some bytes, or some values of JSON, of some files of a folder."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         data = path.read_bytes()
         if len(data) <= LARGE and draw.random() < 0.9:
-            path.write_bytes(harmed(data, draw))
+            changed = resealed(data, draw) if draw.random() < 0.5 else None
+            path.write_bytes(changed or harmed(data, draw))
+
+
+def resealed(data: bytes, draw: random.Random) -> bytes | None:
+    """JSON with one to three other values and the checksum that fits; None for other files."""
+    packed = data.startswith(b"\x1f\x8b")
+    try:
+        document = json.loads(gzip.decompress(data) if packed else data)
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError):
+        return None
+    holder = [document]
+    for _ in range(draw.randint(1, 3)):
+        _change(holder, draw)
+    out = json.dumps(sealed(holder[0] if holder else None)).encode()
+    return gzip.compress(out) if packed else out
+
+
+def _change(value: Any, draw: random.Random) -> None:
+    """Replace, remove or double something below a list or object."""
+    keys = [*value] if isinstance(value, dict) else [*range(len(value))]
+    if not keys:
+        return
+    key = draw.choice(keys)
+    below = value[key]
+    if isinstance(below, dict | list) and below and draw.random() < 0.8:
+        _change(below, draw)
+    elif draw.random() < 0.15:
+        del value[key]
+    elif draw.random() < 0.15 and isinstance(value, list):
+        value.append(below)
+    else:
+        value[key] = draw.choice(VALUES)
+
+
+def sealed(document: Any) -> Any:
+    """A backup or the header of a manifest with the checksum of its changed content."""
+    if isinstance(document, dict) and "content" in document:
+        return backup.sealed(document["content"]) | {"format": document.get("format")}
+    if isinstance(document, dict) and "fingerprint" in document:
+        plain = {name: value for name, value in document.items() if name != "fingerprint"}
+        return plain | {"fingerprint": files.fingerprint(plain)}
+    return document
 
 
 def harmed(data: bytes, draw: random.Random) -> bytes:

@@ -4,6 +4,7 @@ In: a path from the corpus. Out: `Taken`: what could be read, what was listed wi
 of SEPT's own errors. Anything else that is raised is a defect.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.hostile.corpus import EITHER, LISTED, READ, REFUSED, Case
-from sept_core import errors, feature_import, features, images, manifest, sources
-from sept_core.catalogue import filters
+from sept_core import errors, feature_import, features, images, manifest, review, sources
+from sept_core.catalogue import decisions, filters
 from sept_core.encoders import checkpoint, timm_models
-from sept_core.pipeline import backup
+from sept_core.export import verify
+from sept_core.pipeline import backup, curation, groups, projects
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,18 @@ def weights(path: Path) -> Taken:
 
 
 def opened_manifest(path: Path) -> Taken:
-    """Read a manifest."""
-    return Taken(len(manifest.read(path)), [])
+    """Read a manifest and all its images."""
+    opened = manifest.read(path)
+    good, reasons = 0, list[str]()
+    with manifest.ImageReader(opened) as reader:
+        for uid in opened.rows["uid"].to_pylist():
+            try:
+                reader.read(uid)
+                good += 1
+            except errors.SeptError as problem:
+                reasons.append(str(problem))
+    verify.verify(opened.folder)
+    return Taken(good, reasons)
 
 
 def store(path: Path) -> Taken:
@@ -94,8 +106,17 @@ def store(path: Path) -> Taken:
 
 
 def restored(path: Path) -> Taken:
-    """Read a backup."""
-    return Taken(len(backup.read(path)), [])
+    """Make a project of a backup and look at what is in it."""
+    folder = path.parent / "restored"
+    try:
+        told = backup.restore(folder, path)
+        with projects.opened(folder) as project:
+            curation.every(project)
+            shown = [groups.members(project, name) for name in groups.names(project)]
+            review.replay(decisions.events(project.db, ["s1", "s2"]))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Taken(sum(told.values()) + len(shown), [])
 
 
 def filtered(path: Path) -> Taken:

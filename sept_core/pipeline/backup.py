@@ -17,7 +17,7 @@ from sept_core import errors, files, sources
 from sept_core.catalogue import connection, decisions, selections, settings
 from sept_core.catalogue import sources as collections
 from sept_core.catalogue.sources import SourceRecord
-from sept_core.pipeline import projects
+from sept_core.pipeline import backup_content, projects
 from sept_core.pipeline.projects import Project
 
 FORMAT = 1
@@ -36,12 +36,15 @@ def write(project: Project, path: Path) -> dict[str, Any]:
     if path.exists():
         raise errors.InputError(f"{path} exists; name a new file.")
     content = _content(project)
-    text = json.dumps(content, sort_keys=True, allow_nan=False)
-    document = {"format": FORMAT, "sha256": _sha256(text), "content": content}
     with files.write_then_rename(path.absolute()) as temporary:
-        packed = json.dumps(document, sort_keys=True).encode()
+        packed = json.dumps(sealed(content), sort_keys=True).encode()
         temporary.write_bytes(gzip.compress(packed, mtime=0))
     return _numbers(content) | {"bytes": path.stat().st_size}
+
+
+def sealed(content: Any) -> dict[str, Any]:
+    """The document that a backup holds: JSON content and its checksum, against damage."""
+    return {"format": FORMAT, "sha256": _sha256(content), "content": content}
 
 
 def _content(project: Project) -> dict[str, Any]:
@@ -82,7 +85,8 @@ def _from_json(value: dict[str, Any]) -> SourceRecord:
     )
 
 
-def _sha256(text: str) -> str:
+def _sha256(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -95,7 +99,7 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises:
         NotFoundError: there is no such file.
-        IntegrityError: it is no backup, or damaged, or of a newer version.
+        IntegrityError: it is no backup, damaged, of a newer version, or made by something else.
     """
     try:
         with gzip.open(path) as file:
@@ -119,8 +123,14 @@ def read(path: Path) -> dict[str, Any]:
         raise errors.IntegrityError(
             f"{path} is a backup of format {version}, this version of SEPT reads {FORMAT}."
         )
-    if stored != _sha256(json.dumps(content, sort_keys=True, allow_nan=False)):
+    if stored != _sha256(content):
         raise errors.IntegrityError(f"{path} was altered: its checksum differs.")
+    try:
+        backup_content.check(content)
+    except errors.IntegrityError as problem:
+        raise errors.IntegrityError(
+            f"{path} holds what SEPT does not write; use another backup ({problem})."
+        ) from None
     found: dict[str, Any] = content
     return found
 
