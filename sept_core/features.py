@@ -32,6 +32,9 @@ HEADER_TYPES: dict[str, type] = {
 PARTS = {"vectors": ".npy", "uids": ".uids.npy", "outcomes": ".parquet"}
 """The files of a shard, by the name of their checksum in its header."""
 
+MOST_ROWS = 1 << 40
+"""Of a shard; a header that claims more is damaged."""
+
 NORM_TOLERANCE = 0.01
 """A vector is of unit length when its norm is this close to 1 (float16 leaves about 0.001)."""
 
@@ -243,8 +246,10 @@ def kept(folder: Path) -> FeatureStore:
 
 def _header(path: Path) -> dict[str, Any]:
     header = files.read_json(path)
-    known = isinstance(header, dict) and all(
-        type(header.get(name)) is kind for name, kind in HEADER_TYPES.items()
+    known = (
+        isinstance(header, dict)
+        and all(type(header.get(name)) is kind for name, kind in HEADER_TYPES.items())
+        and all(0 <= header[name] < MOST_ROWS for name in ("dim", "vectors", "outcomes"))
     )
     if not (known and header.get("format") == FORMAT):
         raise errors.IntegrityError(f"{path} is no header of a shard of format {FORMAT}. {MEND}")

@@ -46,6 +46,12 @@ def _project() -> None:
     if menu.open:
         with menu:
             project_menu.draw()
+    menu = st.expander("Backup and check", icon=":material/shield:", key="kept", on_change="rerun")
+    if menu.open:
+        from pages.shared import safety  # brings pydantic, which the first paint does without
+
+        with menu:
+            safety.draw()
     with state.project() as project:  # last, since it looks at every file
         used = files.folder_size(project.paths.root)
     size.caption(f"{status['project']} · {used / 1e6:,.0f} MB")

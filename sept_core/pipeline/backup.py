@@ -11,7 +11,7 @@ import json
 import time
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sept_core import errors, files, sources
 from sept_core.catalogue import connection, decisions, selections, settings
@@ -26,6 +26,9 @@ KEPT = ("who", "title", "encoder")
 
 MOST_BYTES = 1 << 31
 
+UNREADABLE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, RecursionError)
+"""What gzip and json raise of a file that is no backup."""
+
 
 def write(project: Project, path: Path) -> dict[str, Any]:
     """Write the backup; returns what is in it, in numbers.
@@ -36,10 +39,19 @@ def write(project: Project, path: Path) -> dict[str, Any]:
     if path.exists():
         raise errors.InputError(f"{path} exists; name a new file.")
     content = _content(project)
+    data = _packed(content)
     with files.write_then_rename(path.absolute()) as temporary:
-        packed = json.dumps(sealed(content), sort_keys=True).encode()
-        temporary.write_bytes(gzip.compress(packed, mtime=0))
-    return _numbers(content) | {"bytes": path.stat().st_size}
+        temporary.write_bytes(data)
+    return _numbers(content) | {"bytes": len(data)}
+
+
+def data(project: Project) -> bytes:
+    """The backup as it is now, for a browser to keep."""
+    return _packed(_content(project))
+
+
+def _packed(content: dict[str, Any]) -> bytes:
+    return gzip.compress(json.dumps(sealed(content), sort_keys=True).encode(), mtime=0)
 
 
 def sealed(content: Any) -> dict[str, Any]:
@@ -99,69 +111,75 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises:
         NotFoundError: there is no such file.
+        IntegrityError: see `unpack`.
+    """
+    try:
+        with path.open("rb") as file:
+            return unpack(file, str(path))
+    except FileNotFoundError:
+        raise errors.NotFoundError(f"{path} does not exist.") from None
+    except OSError as problem:
+        raise errors.IntegrityError(f"{path} is no complete backup ({problem}).") from None
+
+
+def unpack(file: BinaryIO, name: str) -> dict[str, Any]:
+    """The content of a backup, every value of it in the form in which SEPT writes it.
+
+    Args:
+        file: the backup's bytes.
+        name: what errors call it.
+
+    Raises:
         IntegrityError: it is no backup, damaged, of a newer version, or made by something else.
     """
     try:
-        with gzip.open(path) as file:
-            packed = file.read(MOST_BYTES + 1)
-        document = json.loads(packed)
-        version, content = document["format"], document["content"]
-        stored = document["sha256"]
-    except FileNotFoundError:
-        raise errors.NotFoundError(f"{path} does not exist.") from None
-    except (
-        OSError,
-        EOFError,
-        zlib.error,
-        ValueError,
-        KeyError,
-        TypeError,
-        RecursionError,
-    ) as problem:
-        raise errors.IntegrityError(f"{path} is no complete backup ({problem}).") from None
+        with gzip.open(file) as unzipped:
+            document = json.loads(unzipped.read(MOST_BYTES + 1))
+        version, stored, content = (document[key] for key in ("format", "sha256", "content"))
+    except UNREADABLE as problem:
+        raise errors.IntegrityError(f"{name} is no complete backup ({problem}).") from None
     if version != FORMAT:
         raise errors.IntegrityError(
-            f"{path} is a backup of format {version}, this version of SEPT reads {FORMAT}."
+            f"{name} is a backup of format {version}, this version of SEPT reads {FORMAT}."
         )
     if stored != _sha256(content):
-        raise errors.IntegrityError(f"{path} was altered: its checksum differs.")
+        raise errors.IntegrityError(f"{name} was altered: its checksum differs.")
     try:
         backup_content.check(content)
     except errors.IntegrityError as problem:
         raise errors.IntegrityError(
-            f"{path} holds what SEPT does not write; use another backup ({problem})."
+            f"{name} holds what SEPT does not write; use another backup ({problem})."
         ) from None
     found: dict[str, Any] = content
     return found
 
 
 def restore(folder: Path, path: Path) -> dict[str, Any]:
-    """Bring a backup into a new project, or into one that has only part of its decisions.
-
-    In a new project the sources are known but not listed; list and embed them next. A project
-    that is there keeps all it has; the decisions that it lacks are added, its target sets being
-    matched by name.
+    """Bring a backup into a new project (`begin`), or into one that is there (`complete`).
 
     Returns:
         Numbers of sources, decisions and selections that were added.
 
     Raises:
         IntegrityError: the backup is damaged.
-        InputError: the project's decisions are not the beginning of those in the backup, or it
-            lacks one of the target sets.
+        InputError: see `complete`.
     """
     content = read(path)
-    paths = files.ProjectPaths(folder.absolute())
-    is_new = not paths.catalogue.exists()
-    if is_new:
-        projects.init(folder)
-    db = connection.connect(paths.catalogue)
-    try:
-        with connection.transaction(db):
-            project = Project(paths, db)
-            return _fill(project, content) if is_new else _complete(project, content)
-    finally:
-        db.close()
+    if not files.ProjectPaths(folder.absolute()).catalogue.exists():
+        return begin(folder, content)
+    with projects.opened(folder) as project:
+        return complete(project, content)
+
+
+def begin(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """Make a project of a backup's content: its sources are known, list and embed them next.
+
+    Raises:
+        InputError: the folder holds something.
+    """
+    projects.init(folder)
+    with projects.opened(folder) as project, connection.transaction(project.db):
+        return _fill(project, content)
 
 
 def _fill(project: Project, content: dict[str, Any]) -> dict[str, Any]:
@@ -175,8 +193,13 @@ def _fill(project: Project, content: dict[str, Any]) -> dict[str, Any]:
     return _numbers(content)
 
 
-def _complete(project: Project, content: dict[str, Any]) -> dict[str, Any]:
-    """Add the decisions that a project lacks, under its own ids of the target sets."""
+def complete(project: Project, content: dict[str, Any]) -> dict[str, Any]:
+    """Add the decisions that a project lacks, its target sets being matched by name.
+
+    Raises:
+        InputError: the project's decisions are not the beginning of those in the backup, or it
+            lacks one of the target sets.
+    """
     own = {record.name: record.id for record in collections.every(project.db, "target")}
     theirs = {s["id"]: s["name"] for s in content["sources"] if s["role"] == "target"}
     wanted = []

@@ -16,6 +16,7 @@ from sept_core.files import ProjectPaths
 from sept_core.integrity import Finding
 from sept_core.jobfolder import JobFolder
 from sept_core.pipeline import projects
+from sept_core.pipeline.projects import Project
 
 Told = Callable[[str], None]
 """Called with what is looked at now."""
@@ -40,10 +41,24 @@ def check(folder: Path, told: Told = lambda what: None) -> list[Finding]:
             found += _in_catalogue(paths, db, told)
         finally:
             db.close()
+    return [*found, *_on_disk(paths, told)]
+
+
+def check_open(project: Project, told: Told = lambda what: None) -> list[Finding]:
+    """As `check`, in the process that holds the project; leftovers may be another tab's work.
+
+    Raises:
+        BusyError: a job is at work in it.
+    """
+    projects.check_idle(project.paths.root)
+    found = [*_in_catalogue(project.paths, project.db, told), *_on_disk(project.paths, told)]
+    return [finding for finding in found if finding.kind != "leftover"]
+
+
+def _on_disk(paths: ProjectPaths, told: Told) -> Iterator[Finding]:
     for what, look in ON_DISK.items():
         told(what)
-        found += look(paths)
-    return found
+        yield from look(paths)
 
 
 def repair(folder: Path, found: list[Finding]) -> list[Path]:
