@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import access
 from sept_core import access as access_rules
+from sept_core.pipeline import backup, deciding, projects
 
 ROOT = Path(__file__).parent.parent
 REVIEW = "pages/curate/review.py"
@@ -48,6 +49,40 @@ def test_review_keeps_the_choice_in_the_url(app: AppTest, project: Path) -> None
     assert app.query_params["order"] == "by-target"
     again = next(button for button in app.button if button.label == "Make again")
     assert again.disabled
+
+
+def test_the_project_is_checked_and_mended_in_the_app(app: AppTest, project: Path) -> None:
+    app.session_state["kept"] = True  # the expander
+    app.run()
+    button(app, "Check the project").click().run()
+    assert [shown.value for shown in app.success] == ["The project is whole."]
+    (vectors, *_) = project.glob("features/*/pool/00000.npy")
+    vectors.write_bytes(vectors.read_bytes()[:-1] + b"x")
+    button(app, "Check the project").click().run()
+    assert "00000\\.npy is not what was written" in texts(app.markdown) and not app.success
+    button(app, "Move away what can be made again").click().run()
+    assert not vectors.exists() and [*project.glob("damaged/*/features/*/pool/00000.npy")]
+    assert not app.exception and not app.error
+
+
+def test_a_backup_brings_lost_decisions_back(app: AppTest, project: Path) -> None:
+    with projects.opened(project) as opened:
+        (uid,) = opened.db.execute("SELECT min(uid) FROM images").fetchone() or ("",)
+        deciding.decide(opened, ["toys"], "veto", [uid])
+        saved = backup.data(opened)
+        opened.db.execute("DELETE FROM decisions")
+    app.session_state["kept"] = True
+    app.run()
+    app.file_uploader[0].upload("saved.json.gz", saved, "application/gzip").run()
+    button(app, "Add them").click().run()
+    assert [shown.value for shown in app.success] == ["Decisions added: 1."]
+    app.file_uploader[0].upload("saved.json.gz", saved[:-20], "application/gzip").run()
+    button(app, "Add them").click().run()
+    assert "is no complete backup" in texts(app.error)
+
+
+def button(app: AppTest, label: str) -> Any:
+    return next(button for button in app.button if button.label == label)
 
 
 def test_first_page_imports_nothing_heavy(prepared: Path) -> None:

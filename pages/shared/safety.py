@@ -48,7 +48,7 @@ def _backup() -> None:
         with state.WRITING, state.project() as project:
             added = backup.complete(project, content)
         number = added["decisions"]
-        st.success(f"{number:,} decisions added." if number else "This project has them all.")
+        st.success(f"Decisions added: {number:,}." if number else "This project has them all.")
 
 
 def _data() -> bytes:
