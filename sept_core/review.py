@@ -7,11 +7,12 @@ features: an event carries the expanded list of uids that its preview showed
 (METHOD §3, Decisions of the reviewer). Pure: no files, no clock.
 """
 
+import functools
 import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -119,6 +120,10 @@ class ReviewState:
         return self.having("negative")
 
 
+NOTHING = ReviewState({}, frozenset(), 0)
+"""Before anybody has decided anything."""
+
+
 @dataclass(frozen=True)
 class Churn:
     """Difference of two selections.
@@ -139,9 +144,15 @@ def replay(events: Iterable[Event]) -> ReviewState:
         IntegrityError: two events claim one position.
     """
     ordered = _in_order(events)
-    decisions: dict[str, Decision] = {}
-    targets: set[str] = set()
-    for event in standing(ordered):
+    return _folded(NOTHING, ordered, standing(ordered))
+
+
+def _folded(
+    before: ReviewState, events: Sequence[Event], effective: Sequence[Event]
+) -> ReviewState:
+    """What `before` amounts to after those of the events that no undo takes away."""
+    decisions, targets = dict(before.decisions), set(before.vetoed_targets)
+    for event in effective:
         if event.action == "undo":
             continue
         if event.scope == "target":
@@ -154,8 +165,46 @@ def replay(events: Iterable[Event]) -> ReviewState:
         for uid in event.uids:
             decisions.pop(uid, None)  # deciding again moves an image to the end
             decisions[uid] = decision
-    position = ordered[-1].position if ordered else 0
+    position = events[-1].position if events else before.position
     return ReviewState(decisions, frozenset(targets), position)
+
+
+class Log:
+    """Events in the order of their positions, and what they amount to.
+
+    A log grows by one decision at a time: what is known of the events before is taken over, so a
+    click does not replay hours of work.
+
+    Args:
+        events: in any order, all later than those of `before`.
+        before: the log that they follow.
+
+    Raises:
+        IntegrityError: two events claim one position.
+    """
+
+    def __init__(self, events: Iterable[Event] = (), before: "Log | None" = None) -> None:
+        own = _in_order(events)
+        self.events: tuple[Event, ...] = (*(before.events if before else ()), *own)
+        self._digest: hashlib._Hash = before._digest.copy() if before else hashlib.sha256()
+        for event in own:
+            self._digest.update(_line(event))
+        if before is None or any(event.action == "undo" for event in own):
+            self._base, self._own = NOTHING, None  # an undo reaches back
+        else:
+            self._base, self._own = before.state, own
+
+    @property
+    def hash(self) -> str:
+        """As `log_hash` of all events."""
+        return self._digest.hexdigest()
+
+    @functools.cached_property
+    def state(self) -> ReviewState:
+        """As `replay` of all events."""
+        if self._own is None:
+            return replay(self.events)
+        return _folded(self._base, self._own, self._own)
 
 
 def standing(events: Iterable[Event]) -> tuple[Event, ...]:
@@ -192,10 +241,11 @@ def positions_after(events: Iterable[Event], position: int) -> tuple[int, ...]:
 
 def log_hash(events: Iterable[Event]) -> str:
     """SHA-256 (64 hex digits) of the whole log, order of storage aside."""
-    digest = hashlib.sha256()
-    for event in _in_order(events):
-        digest.update(json.dumps(asdict(event), sort_keys=True).encode() + b"\n")
-    return digest.hexdigest()
+    return Log(events).hash
+
+
+def _line(event: Event) -> bytes:
+    return json.dumps(vars(event), sort_keys=True).encode() + b"\n"
 
 
 def same_label(uid: str, uids: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:

@@ -1,6 +1,9 @@
 """Decisions: replay against a slow reference, undo and redo, what a log may not hold."""
 
 import dataclasses
+import hashlib
+import itertools
+import json
 import random
 
 import numpy as np
@@ -73,6 +76,24 @@ def test_replay_is_the_definition_in_any_order(
     assert list(state.decisions) == list(review.replay(log).decisions)
     assert state.position == len(log)
     assert review.log_hash(shuffled) == review.log_hash(log)
+
+
+@settings(deadline=None, max_examples=80)
+@given(logs(), st.data())
+def test_a_log_that_grew_is_the_same_as_one_read_at_once(
+    log: list[review.Event], data: st.DataObject
+) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(log)), max_size=4)))
+    grown = review.Log()
+    for start, end in itertools.pairwise([0, *cuts, len(log)]):
+        grown = review.Log(log[start:end], grown)
+        if data.draw(st.booleans()):
+            assert grown.state == review.replay(log[:end])
+    assert grown.events == tuple(log)
+    assert grown.state == review.replay(log)
+    assert list(grown.state.decisions) == list(review.replay(log).decisions), "their order, too"
+    lines = "".join(json.dumps(dataclasses.asdict(e), sort_keys=True) + "\n" for e in log)
+    assert grown.hash == review.log_hash(log) == hashlib.sha256(lines.encode()).hexdigest()
 
 
 @settings(deadline=None, max_examples=60)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.hostile.corpus import EITHER, LISTED, READ, REFUSED, Case
-from sept_core import errors, feature_import, features, images, manifest, review, sources
+from sept_core import errors, feature_import, features, images, manifest, sources
 from sept_core.catalogue import decisions, filters
 from sept_core.encoders import checkpoint, timm_models
 from sept_core.export import verify
@@ -113,7 +113,7 @@ def restored(path: Path) -> Taken:
         with projects.opened(folder) as project:
             curation.every(project)
             shown = [groups.members(project, name) for name in groups.names(project)]
-            review.replay(decisions.events(project.db, ["s1", "s2"]))
+            _ = decisions.log_of(project.db, ["s1", "s2"]).state
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Taken(sum(told.values()) + len(shown), [])

@@ -147,7 +147,13 @@ def _audit(selection: str) -> None:
 
 
 def _history(targets: list[str]) -> None:
-    with st.expander("History of decisions", icon=":material/history:"):
+    """Drawn while it is open only: every decision draws the grid's surroundings again."""
+    menu = st.expander(
+        "History of decisions", icon=":material/history:", key="history_open", on_change="rerun"
+    )
+    if not menu.open:
+        return
+    with menu:
         with state.project() as project:
             events = deciding.history(project, targets)[::-1]
             who, logged_in = deciding.signature(project), project.who is not None

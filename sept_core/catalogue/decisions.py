@@ -4,11 +4,18 @@ Every event is committed before the call returns; nothing is ever updated or del
 """
 
 import datetime
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 from sept_core import review
-from sept_core.catalogue.connection import Connection, scalar, transaction
+from sept_core.catalogue.connection import Connection, one, scalar, transaction
+
+KEPT = 16
+"""Logs of target sets that a process remembers."""
+
+_kept: dict[tuple[str, tuple[str, ...]], review.Log] = {}
+_lock = threading.Lock()
 
 FIELDS = ("position", "target_id", "at", "who", "action", "scope", "reason", "uids", "undoes")
 """What an entry of the whole log has, in the order of the table."""
@@ -62,12 +69,46 @@ def restore(db: Connection, entries: Sequence[dict[str, Any]]) -> None:
             db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
-def events(db: Connection, target_ids: Sequence[str]) -> list[review.Event]:
-    """The events of these target sets, oldest first."""
+def log_of(db: Connection, target_ids: Sequence[str]) -> review.Log:
+    """The log of these target sets; what this process has read of it is not read again."""
+    key = (_file(db), tuple(sorted(target_ids)))
+    known = _kept.get(key)
+    if known is None or not _is_in(db, known):
+        known = review.Log()
+    later = _events(db, target_ids, known.events[-1].position if known.events else 0)
+    found = review.Log(later, known) if later else known
+    with _lock:
+        _kept.pop(key, None)
+        while len(_kept) >= KEPT:
+            del _kept[next(iter(_kept))]
+        _kept[key] = found
+    return found
+
+
+def _file(db: Connection) -> str:
+    (path,) = one(db, "SELECT path FROM duckdb_databases() WHERE NOT internal")
+    return str(path)
+
+
+def _is_in(db: Connection, log: review.Log) -> bool:
+    """Whether the catalogue still holds what was read: a file may be another by now."""
+    if not log.events:
+        return True
+    last = log.events[-1]
+    rows = db.execute(
+        "SELECT decided_at, who, action, reason, len(uids), uids[1] FROM decisions "
+        "WHERE position = ?",
+        [last.position],
+    ).fetchall()
+    first = last.uids[0] if last.uids else None
+    return rows == [(last.at, last.who, last.action, last.reason, len(last.uids), first)]
+
+
+def _events(db: Connection, target_ids: Sequence[str], after: int) -> list[review.Event]:
     rows = db.execute(
         """SELECT position, decided_at, who, action, scope, reason, uids, undoes FROM decisions
-           WHERE list_contains(?, target_id) ORDER BY position""",
-        [list(target_ids)],
+           WHERE position > ? AND list_contains(?, target_id) ORDER BY position""",
+        [after, list(target_ids)],
     ).fetchall()
     return [
         review.Event(

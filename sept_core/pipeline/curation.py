@@ -98,16 +98,15 @@ def describe(project: Project, record: dict[str, Any]) -> dict[str, Any]:
         "selection": record["id"],
         "targets": [names.get(ident, f"removed ({ident})") for ident in record["target_ids"]],
         "older_than_pool": record["pool_fingerprint"] != images.pool_fingerprint(project.db),
-        "older_than_decisions": record["decision_hash"]
-        != review.log_hash(events_of(project, record)),
+        "older_than_decisions": record["decision_hash"] != log_of(project, record).hash,
     }
 
 
-def events_of(project: Project, record: dict[str, Any]) -> list[review.Event]:
+def log_of(project: Project, record: dict[str, Any]) -> review.Log:
     """The decisions that a selection has to obey."""
-    return (
-        decisions.events(project.db, record["target_ids"]) if record.get("decisions", True) else []
-    )
+    if not record.get("decisions", True):
+        return review.Log()
+    return decisions.log_of(project.db, record["target_ids"])
 
 
 def every(project: Project) -> list[dict[str, Any]]:
@@ -207,7 +206,7 @@ def standing(project: Project, request: Request) -> list[str]:
         encoder_id,
         *(features.FeatureStore(folder).content_id() for folder in stores),
         images.pool_fingerprint(project.db),
-        review.log_hash(decisions.events(project.db, targets)),
+        decisions.log_of(project.db, targets).hash,
     ]
 
 
@@ -233,15 +232,12 @@ def open_scene(project: Project, request: Request) -> Scene:
     encoder_id = projects.find_encoder(project, request.encoder)
     records = [sources.find(project.db, "target", name) for name in request.targets]
     target_ids = tuple(record.id for record in records)
-    events = decisions.events(project.db, target_ids) if request.decisions else []
-    state = review.replay(events)
-    evidence = _evidence(project, encoder_id, target_ids, request, state)
+    log = decisions.log_of(project.db, target_ids) if request.decisions else review.Log()
+    evidence = _evidence(project, encoder_id, target_ids, request, log.state)
     groups = preparation.groups_by_uid(project, encoder_id)
     guard = guarding.check(project, encoder_id, target_ids, wanted=request.guard)
-    entry = _gate(project, evidence, groups, guard, state)
-    return Scene(
-        encoder_id, target_ids, evidence, entry, state, review.log_hash(events), guard.record()
-    )
+    entry = _gate(project, evidence, groups, guard, log.state)
+    return Scene(encoder_id, target_ids, evidence, entry, log.state, log.hash, guard.record())
 
 
 def _evidence(

@@ -128,7 +128,7 @@ def undo(
     undone: list[int] = []
     for target in targets:
         target_id = sources.find(project.db, "target", target).id
-        events = decisions.events(project.db, [target_id])
+        events = decisions.log_of(project.db, [target_id]).events
         if to is not None:
             positions = review.positions_after(events, to)
         else:
@@ -147,7 +147,7 @@ def undo(
 def history(project: Project, targets: Sequence[str]) -> list[dict[str, Any]]:
     """Every event of these target sets, oldest first, with whether it still stands."""
     ids = [sources.find(project.db, "target", name).id for name in targets]
-    events = decisions.events(project.db, ids)
+    events = decisions.log_of(project.db, ids).events
     standing = {event.position for event in review.standing(events)}
     return [asdict(event) | {"stands": event.position in standing} for event in events]
 
@@ -223,5 +223,7 @@ def audit_plan(
 def _state(
     project: Project, record: dict[str, Any], position: int | None = None
 ) -> review.ReviewState:
-    events = decisions.events(project.db, record["target_ids"])
-    return review.replay(e for e in events if position is None or e.position <= position)
+    log = decisions.log_of(project.db, record["target_ids"])
+    if position is None:
+        return log.state
+    return review.replay(event for event in log.events if event.position <= position)

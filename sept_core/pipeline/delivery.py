@@ -32,7 +32,7 @@ def write_manifest(project: Project, selection_id: str, folder: Path) -> manifes
     """
     record = curation.find(project, selection_id)
     picks = curation.picks(project, selection_id)
-    state = review.replay(curation.events_of(project, record))
+    state = curation.log_of(project, record).state
     _refuse_vetoed(picks, state, record)
     guard = guarding.check(
         project,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sept_core import errors, features, files, retrieval, review
+from sept_core import errors, features, files, retrieval
 from sept_core.catalogue import decisions, images, selections, sources
 from sept_core.pipeline import curation
 from sept_core.pipeline.mapview import Map
@@ -134,7 +134,7 @@ def _by_source(project: Project, drawn: Map) -> Colouring:
 
 def _by_decision(project: Project, drawn: Map, target: str) -> Colouring:
     record = sources.find(project.db, "target", target)
-    state = review.replay(decisions.events(project.db, [record.id]))
+    state = decisions.log_of(project.db, [record.id]).state
     kept = [uid for uid, decision in state.decisions.items() if decision.action == "keep"]
     groups = {"vetoed": state.vetoed, "kept": kept, "pinned": state.pinned}
     codes = np.full(len(drawn.uids), -1)

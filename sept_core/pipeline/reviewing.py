@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sept_core import audit, errors, features, files, review
+from sept_core import audit, errors, features, files
 from sept_core.catalogue import connection, decisions, images, selections, settings, sources
 from sept_core.index import cosine
 from sept_core.pipeline import curation, deciding, mapview, preparation
@@ -161,7 +161,7 @@ def _by_target(picks: pa.Table) -> np.ndarray:
 def marks(project: Project, selection_id: str) -> dict[str, str]:
     """The standing decision on each image of a selection that has one: uid to action."""
     record = curation.find(project, selection_id)
-    state = review.replay(decisions.events(project.db, record["target_ids"]))
+    state = decisions.log_of(project.db, record["target_ids"]).state
     known = _known(project, record["id"])
     return {uid: d.action for uid, d in state.decisions.items() if uid in known}
 
