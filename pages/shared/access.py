@@ -8,7 +8,7 @@ import html
 import time
 from pathlib import Path
 from string import Template
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
@@ -29,6 +29,9 @@ MOST_BODY = 4096
 HEALTH = "/_stcore/health"
 
 LOGIN = access.from_environment()
+HOSTS = ("127.0.0.1", "localhost", *LOGIN.hosts)
+"""The names under which the app answers."""
+
 SIGNER = access.Signer()
 _TURNSTILE = access.Turnstile()
 
@@ -81,6 +84,34 @@ def may_fetch(request: Request, project: str) -> bool:
     """Whether a request for an image of a project carries a token that holds."""
     given = request.query_params.get("token", "")
     return not LOGIN.needed or SIGNER.holds(given, project, time.time())
+
+
+class OwnPages:
+    """ASGI middleware: turns away what pages of other sites ask of the app.
+
+    Streamlit would turn them away, too, but asks a service on the network for this machine's
+    address before it does.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or _is_own_page(scope):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "another site"})
+        else:
+            await PlainTextResponse("Asked by another site.", 403)(scope, receive, send)
+
+
+def _is_own_page(scope: Scope) -> bool:
+    """Whether a request comes from a page of this app, or from no page at all."""
+    origin = Headers(scope=scope).get("origin")
+    if origin is None or scope["path"] == "/login":  # a form under our referrer policy says "null"
+        return True
+    return urlsplit(origin).hostname in HOSTS
 
 
 class Door:

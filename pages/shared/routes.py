@@ -24,6 +24,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
     # Streamlit compiles expressions and styles in the page, hence the two `unsafe-`.
     "content-security-policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -200,9 +201,8 @@ PATHS: dict[str, Endpoint] = {
 }
 ROUTES = [Route(path, _signed(endpoint), methods=["GET"]) for path, endpoint in PATHS.items()]
 MIDDLEWARE = [
-    Middleware(
-        TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", *access.LOGIN.hosts]
-    ),
+    Middleware(TrustedHostMiddleware, allowed_hosts=access.HOSTS),
     Middleware(SecurityHeaders),
+    Middleware(access.OwnPages),
     Middleware(access.Door),
 ]

@@ -180,6 +180,39 @@ def test_routes_take_uids_and_nothing_else(project: Path) -> None:
             assert ask(address, f"/images/{'0' * 32}", method)[0] in (403, 405)
 
 
+def test_pages_of_other_sites_are_turned_away(project: Path) -> None:
+    handshake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+                 "Sec-WebSocket-Key": "c2VwdCBzZXB0IHNlcHQhIQ=="}  # fmt: skip
+    stream, port = "/_stcore/stream", _free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "sept_core", "app", str(project), f"--port={port}",
+               "--host=lab.example.org"]  # fmt: skip
+    with subprocess.Popen(command) as app:
+        try:
+            wait_until_up(app, address)
+            for origin in (address, f"http://localhost:{port}"):
+                assert ask(address, stream, **handshake, Origin=origin)[0] == 101, origin
+            theirs = {"Host": "lab.example.org", "Origin": "https://lab.example.org"}
+            assert ask(address, stream, **handshake, **theirs)[0] == 101, "behind a proxy"
+            others = (
+                "http://evil.example",
+                "null",
+                "http://127.0.0.1.evil.example",
+                "file://",
+                "x",
+            )
+            for origin in others:
+                assert ask(address, stream, **handshake, Origin=origin)[0] == 403, origin
+                for path in ("/", "/_stcore/health", "/images/" + "0" * 32):
+                    status, _, body = ask(address, path, Origin=origin)
+                    assert status == 403 and body == "Asked by another site.", (origin, path)
+                upload = ask(address, "/_stcore/upload_file/x/y", "PUT", "x", Origin=origin)
+                assert upload[0] == 403, origin
+            assert ask(address, "/")[1]["cross-origin-resource-policy"] == "same-origin"
+        finally:
+            app.terminate()
+
+
 def test_others_reach_it_with_a_login_only(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SEPT_PASSWORD", raising=False)
     told = sept("app", project, "--address", "0.0.0.0")
