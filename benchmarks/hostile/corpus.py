@@ -689,7 +689,7 @@ FORGED: dict[str, dict[str, Any]] = {
     "a source of another kind": {"sources": [{**SOURCE, "kind": "shell"}]},
     "a source with a name of markup": {"sources": [{**SOURCE, "name": "<b>"}]},
     "a path with NUL": {"sources": [{**SOURCE, "path": "/a\0b"}]},
-    "a path that is not absolute": {"sources": [{**SOURCE, "root": "../x"}]},
+    "a root that is a list": {"sources": [{**SOURCE, "root": ["/"]}]},
     "an option that is a list": {"sources": [{**SOURCE, "options": {"root": []}}]},
     "a decision of no kind": {"decisions": [{**DECISION, "action": "explode"}]},
     "a decision on a path": {"decisions": [{**DECISION, "uids": ["../../x"]}]},

@@ -8,8 +8,16 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from sept_core import review
-from sept_core.catalogue.connection import Connection, one, scalar, transaction
+from sept_core.catalogue.connection import (
+    Connection,
+    one,
+    registered,
+    scalar,
+    transaction,
+)
 
 KEPT = 16
 """Logs of target sets that a process remembers."""
@@ -19,6 +27,11 @@ _lock = threading.Lock()
 
 FIELDS = ("position", "target_id", "at", "who", "action", "scope", "reason", "uids", "undoes")
 """What an entry of the whole log has, in the order of the table."""
+
+_LISTS = {"uids": pa.list_(pa.string()), "undoes": pa.list_(pa.int64())}
+SCHEMA = pa.schema(
+    [("position", pa.int64()), *((name, _LISTS.get(name, pa.string())) for name in FIELDS[1:])]
+)
 
 
 def append(
@@ -63,10 +76,9 @@ def log(db: Connection) -> list[dict[str, Any]]:
 
 def restore(db: Connection, entries: Sequence[dict[str, Any]]) -> None:
     """Write events of a backup at their own positions, all or none of them."""
-    with transaction(db):
-        for entry in entries:
-            values = [entry[name] for name in FIELDS]
-            db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    rows = pa.Table.from_pylist(list(entries), SCHEMA)
+    with transaction(db), registered(db, "restored", rows):
+        db.execute("INSERT INTO decisions SELECT * FROM restored ORDER BY position")
 
 
 def log_of(db: Connection, target_ids: Sequence[str]) -> review.Log:

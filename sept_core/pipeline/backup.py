@@ -35,6 +35,7 @@ def write(project: Project, path: Path) -> dict[str, Any]:
 
     Raises:
         InputError: the file exists.
+        IntegrityError: the catalogue holds what nobody could restore.
     """
     if path.exists():
         raise errors.InputError(f"{path} exists; name a new file.")
@@ -64,13 +65,20 @@ def _content(project: Project) -> dict[str, Any]:
     keys = [key for key in KEPT if settings.get(db, key) is not None]
     keys += settings.keys(db, "group:")
     records = [r for role in collections.ROLES for r in collections.every(db, role)]
-    return {
+    content = {
         "made_at": time.time(),
         "sources": [_as_json(record) for record in records],
         "decisions": decisions.log(db),
         "selections": selections.every(db),
         "settings": {key: settings.get(db, key) for key in keys},
     }
+    try:
+        backup_content.check(content)  # rather told now than when it is needed
+    except errors.IntegrityError as problem:
+        raise errors.IntegrityError(
+            f"A backup of {project.paths.root} could not be restored ({problem}); run sept check."
+        ) from None
+    return content
 
 
 def _as_json(record: SourceRecord) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def check(content: Any) -> None:
 
 
 def _a_path(text: str) -> str:
-    if not text.startswith("/") or "\0" in text:
-        raise ValueError("it is no absolute path")
+    if "\0" in text:
+        raise ValueError("it is no path")
     return text
 
 
@@ -50,7 +50,7 @@ def _unlike(names: list[Any], what: str) -> None:
 
 SourceId = Annotated[str, Field(pattern=r"^s[1-9][0-9]{0,5}$")]
 Name = Annotated[str, Field(pattern=f"^{files.NAME_PATTERN.pattern}$")]
-EncoderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
+EncoderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
 Text = Annotated[str, AfterValidator(_text)]
 Uid = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 FilePath = Annotated[Text, AfterValidator(_a_path)]

@@ -77,7 +77,8 @@ def _features_source(project: Project, name: str, path: Path) -> str:
     for record in sources.every(project.db, "pool"):
         if record.name == name:
             return record.id
-    spec = readers.SourceSpec(name=name, path=path, kind=FEATURES_KIND, root=path.parent)
+    whole = path.absolute()
+    spec = readers.SourceSpec(name=name, path=whole, kind=FEATURES_KIND, root=whole.parent)
     return sources.add(project.db, "pool", spec).id
 
 

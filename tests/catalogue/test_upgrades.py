@@ -50,6 +50,10 @@ def test_an_old_project_keeps_everything(fixture: Path, tmp_path: Path) -> None:
         found = curation.find(opened, expected["selection"])
         assert found["older_than_decisions"] and not found["older_than_pool"]
         assert backup.write(opened, tmp_path / "saved.gz")["decisions"] == 3
+        whole = decisions.log(opened.db)
+    assert backup.restore(tmp_path / "again", tmp_path / "saved.gz")["decisions"] == 3
+    with projects.opened(tmp_path / "again") as opened:
+        assert decisions.log(opened.db) == whole
 
 
 @pytest.mark.parametrize("fixture", FIXTURES, ids=lambda path: path.stem)
