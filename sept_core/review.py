@@ -196,7 +196,7 @@ class Log:
 
     @property
     def hash(self) -> str:
-        """As `log_hash` of all events."""
+        """SHA-256 (64 hex digits) of the whole log, order of storage aside."""
         return self._digest.hexdigest()
 
     @functools.cached_property
@@ -237,11 +237,6 @@ def last_redoable(events: Iterable[Event]) -> int | None:
 def positions_after(events: Iterable[Event], position: int) -> tuple[int, ...]:
     """What one undo must name so that the state is again the one at `position`."""
     return tuple(event.position for event in _in_order(events) if event.position > position)
-
-
-def log_hash(events: Iterable[Event]) -> str:
-    """SHA-256 (64 hex digits) of the whole log, order of storage aside."""
-    return Log(events).hash
 
 
 def _line(event: Event) -> bytes:

@@ -111,7 +111,10 @@ def _is_own_page(scope: Scope) -> bool:
     origin = Headers(scope=scope).get("origin")
     if origin is None or scope["path"] == "/login":  # a form under our referrer policy says "null"
         return True
-    return urlsplit(origin).hostname in HOSTS
+    try:
+        return urlsplit(origin).hostname in HOSTS
+    except ValueError:  # no address at all
+        return False
 
 
 class Door:

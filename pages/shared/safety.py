@@ -83,13 +83,13 @@ def _findings(root: Path, found: list[Finding]) -> None:
             st.caption(notices.plain(where))
     if len(found) > SHOWN:
         st.caption(f"and {len(found) - SHOWN:,} more; sept check lists all.")
-    aside = [finding for finding in found if finding.aside]
-    if aside and st.button(
+    if any(finding.aside for finding in found) and st.button(
         "Move away what can be made again",
         icon=":material/build:",
         help="Into the project's folder damaged/; nothing is deleted.",
     ):
-        with state.WRITING:
-            moved = checking.repair(root, aside)
+        with st.spinner("Checking again…"), state.WRITING, state.project() as project:
+            now = checking.check_open(project)  # others may have mended it since
+            moved = checking.repair(root, now)
         state.keep(FOUND, None)
         st.success(notices.plain(f"{len(moved):,} moved to {root / 'damaged'}."))

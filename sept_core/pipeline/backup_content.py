@@ -60,7 +60,12 @@ Position = Annotated[int, Field(ge=1, lt=1 << 31)]
 class _Part(BaseModel):
     """Types are taken at their word ("5" is no number), and nothing unknown is let through."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        defer_build=True,  # commands that need no backup start without it
+    )
 
 
 class _Source(_Part):

@@ -41,18 +41,21 @@ def check(folder: Path, told: Told = lambda what: None) -> list[Finding]:
             found += _in_catalogue(paths, db, told)
         finally:
             db.close()
-    return [*found, *_on_disk(paths, told)]
+    found += _on_disk(paths, told)
+    told("leftovers")
+    return [*found, *integrity.leftovers(paths.root)]
 
 
 def check_open(project: Project, told: Told = lambda what: None) -> list[Finding]:
-    """As `check`, in the process that holds the project; leftovers may be another tab's work.
+    """As `check`, in the process that holds the project.
+
+    Leftovers are not looked for: they may be what another tab is writing now.
 
     Raises:
         BusyError: a job is at work in it.
     """
     projects.check_idle(project.paths.root)
-    found = [*_in_catalogue(project.paths, project.db, told), *_on_disk(project.paths, told)]
-    return [finding for finding in found if finding.kind != "leftover"]
+    return [*_in_catalogue(project.paths, project.db, told), *_on_disk(project.paths, told)]
 
 
 def _on_disk(paths: ProjectPaths, told: Told) -> Iterator[Finding]:
@@ -210,6 +213,5 @@ ON_DISK: dict[str, Callable[[ProjectPaths], Iterator[Finding]]] = {
     "exports": _manifests,
     "jobs": _jobs,
     "runs": _runs,
-    "leftovers": lambda paths: integrity.leftovers(paths.root),
 }
 """What needs no catalogue, in the order in which it is looked at."""

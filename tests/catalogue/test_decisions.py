@@ -20,7 +20,7 @@ def read(path: Path) -> list[tuple[str, tuple[str, ...]]]:
 
 def known(db: connection.Connection) -> list[tuple[str, tuple[str, ...]]]:
     log = decisions.log_of(db, ["s1"])
-    assert log.hash == review.log_hash(log.events) and log.state == review.replay(log.events)
+    assert log.hash == review.Log(log.events).hash and log.state == review.replay(log.events)
     return [(event.action, event.uids) for event in log.events]
 
 

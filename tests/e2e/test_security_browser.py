@@ -199,7 +199,7 @@ def test_pages_of_other_sites_are_turned_away(project: Path) -> None:
                 "null",
                 "http://127.0.0.1.evil.example",
                 "file://",
-                "x",
+                "http://[",
             )
             for origin in others:
                 assert ask(address, stream, **handshake, Origin=origin)[0] == 403, origin
