@@ -11,7 +11,7 @@ CORE = ROOT / "sept_core"
 # Lowest first. A module may import modules of lower layers and of its own package only.
 LAYERS = [
     {"errors"},
-    {"files"},
+    {"files", "decoders", "pixel_values"},
     {"jobfolder", "images", "paths", "cluster", "access"},
     {"archives", "tables", "folders"},
     {"listing", "review"},
@@ -36,7 +36,17 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # Trainers run on machines that have only torch and the manifest's files.
 ONLY = {
-    name: {"errors", "files", "jobfolder", "images", "sources", "manifest", "encoders", "cluster"}
+    name: {
+        "errors",
+        "files",
+        "jobfolder",
+        "images",
+        "pixel_values",
+        "sources",
+        "manifest",
+        "encoders",
+        "cluster",
+    }
     for name in ("pretrain", "evaluation")
 }
 WORKERS = {
