@@ -1,0 +1,251 @@
+"""Tars: their members, listed in one pass and read one at a time, packed or plain.
+
+In: an opened tar, hostile ones included, or several that were joined (`cat a.tar b.tar`). Out:
+one `Member` for every file in it; and a reader that gives a member's bytes to any thread.
+"""
+
+import os
+import posixpath
+import tarfile
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import BinaryIO, cast
+
+from sept_core import images, members, paths, streams
+from sept_core.members import Member
+
+DAMAGE = (*streams.DAMAGE, tarfile.TarError, IndexError, RecursionError)
+"""What listing and reading a damaged tar raises; see `streams.is_damage`."""
+
+_MOST_HEADER = 1 << 20
+_MOST_LINKS = 40
+LEADS_NOWHERE = "link in an archive, to no file of it; unpack it and add the folder"
+
+
+def is_tar(head: bytes) -> bool:
+    """Whether a file that begins so is a plain tar."""
+    try:
+        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+def listed(file: BinaryIO) -> Iterator[Member]:
+    """Every file in the tar, in its order; links to files of the same tar come last.
+
+    Raises:
+        one of `DAMAGE`: at the first place that is not a tar.
+    """
+    links: list[tuple[Member, str]] = []
+    try:
+        for member, target in _walk(file):
+            if target is None:
+                yield member
+            else:
+                links.append((member, target))
+    except DAMAGE as problem:
+        if streams.is_damage(problem):
+            yield from _followed(file, links)
+        raise
+    yield from _followed(file, links)
+
+
+def _walk(file: BinaryIO) -> Iterator[tuple[Member, str | None]]:
+    """Every member of every tar in a file, and where it leads if it is a link."""
+    packed = streams.unpacked(file)
+    end = None if packed else os.fstat(file.fileno()).st_size
+    file.seek(0)
+    headers = _Headers(cast(BinaryIO, packed or file))
+    part = 0
+    while True:
+        with tarfile.open(fileobj=cast(BinaryIO, headers), mode="r:") as archive:
+            while (info := archive.next()) is not None:
+                archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header else
+                if not info.isdir():
+                    yield _member(archive, info, end, part)
+                if packed and info.size > paths.MAX_BYTES:
+                    raise tarfile.ReadError(f"what follows {info.size} packed bytes is not read")
+        if not headers.at_next_tar():
+            return
+        part += 1
+
+
+class _Headers:
+    """What `tarfile` reads headers from; a header that claims to be huge is damage."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.seek, self.tell, self._stream = stream.seek, stream.tell, stream
+        self._last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _MOST_HEADER:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        self._last = self._stream.read(size)
+        return self._last
+
+    def at_next_tar(self) -> bool:
+        """Go past zeros to another tar behind the one that has ended; False at the end.
+
+        Raises:
+            ReadError: something else follows (which tarfile takes for the end).
+        """
+        zeros = 0
+        while self._last and not self._last.strip(b"\0"):
+            zeros += len(self._last)
+            if zeros > paths.MAX_BYTES:
+                raise tarfile.ReadError(f"what follows {zeros} zeros is not read")
+            self.read(tarfile.BLOCKSIZE)
+        if not self._last:
+            return False
+        place = self.tell() - len(self._last)
+        if not zeros or not is_tar(self._last):
+            raise tarfile.ReadError(f"no header at byte {place}")
+        self.seek(place)
+        return True
+
+
+def _member(
+    archive: tarfile.TarFile, info: tarfile.TarInfo, end: int | None, part: int
+) -> tuple[Member, str | None]:
+    name, text, pieces = paths.stored(info.name), None, ()
+    offset, size, target = info.offset_data, info.size, None
+    stop = offset + size
+    problem = members.problem(info.name, size)
+    if info.issparse():
+        pieces = _pieces(info)
+        offset, stop = -1, offset + sum(piece[2] for piece in pieces)
+    if info.islnk() or info.issym():
+        offset, size, target = -1, -1, _target(info)
+    elif not info.isreg():
+        problem = "not a regular file"
+    elif end is not None and stop > end:
+        problem = "truncated: the archive ends inside this file"
+    elif members.is_sidecar(name, size):
+        content = archive.extractfile(info)
+        text = content.read() if content else None
+    return Member(name, offset, size, problem, text, part, pieces), target
+
+
+def _pieces(info: tarfile.TarInfo) -> tuple[tuple[int, int, int], ...]:
+    """Where the bytes of a sparse member are; the rest of it is zeros.
+
+    Raises:
+        ReadError: a piece lies outside of the member.
+    """
+    found, place = [], info.offset_data
+    for offset, size in info.sparse or ():  # type: ignore[attr-defined]
+        if offset < 0 or size < 0 or offset + size > info.size:
+            raise tarfile.ReadError(f"a sparse file with bytes from {offset} to {offset + size}")
+        found.append((place, offset, size))
+        place += size
+    return tuple(found)
+
+
+def _target(info: tarfile.TarInfo) -> str:
+    """The name of the member that a link leads to."""
+    folder = posixpath.dirname(info.name) if info.issym() else ""
+    return posixpath.normpath(posixpath.join(folder, info.linkname))
+
+
+def _followed(file: BinaryIO, links: list[tuple[Member, str]]) -> Iterator[Member]:
+    """Each link as the file that it leads to, which may lie before or behind it."""
+    leads = {_key(link): (link.part, target) for link, target in links}
+    ends = {_key(link): _end(_key(link), leads) for link, _ in links if not link.problem}
+    found: dict[tuple[int, str], Member] = {}
+    wanted = set(ends.values())
+    try:
+        for member, target in _walk(file) if wanted else ():
+            if target is None and not member.problem and (key := _key(member)) in wanted:
+                found[key] = member
+    except DAMAGE as problem:  # named once already, by the pass that found the links
+        if not streams.is_damage(problem):
+            raise
+    for link, _ in links:
+        file_of_it = found.get(ends.get(_key(link), (-1, "")))
+        if file_of_it:
+            yield replace(file_of_it, name=link.name)
+        else:
+            yield replace(link, problem=link.problem or LEADS_NOWHERE)
+
+
+def _key(member: Member) -> tuple[int, str]:
+    return member.part, posixpath.normpath(paths.original(member.name))
+
+
+def _end(key: tuple[int, str], leads: dict[tuple[int, str], tuple[int, str]]) -> tuple[int, str]:
+    """Where a chain of links ends."""
+    for _ in range(_MOST_LINKS):
+        if key not in leads:
+            break
+        key = leads[key]
+    return key
+
+
+class TarReader:
+    """Reads members of a tar by their offset; without one, after listing the tar once."""
+
+    def __init__(self, opener: Callable[[], BinaryIO]) -> None:
+        self._opener = opener
+        self._file = opener()
+        weakref.finalize(self, self._file.close)
+        packed = streams.unpacked(self._file)
+        self._spool = streams.Spool(packed) if packed else None
+        self._lock = threading.Lock()
+        self._members: dict[str, Member] | None = None
+
+    def read(self, member: str, offset: int = -1, size: int = -1) -> bytes:
+        """The bytes of a member.
+
+        Raises:
+            RejectedImage: there is no such member, or the tar ends before it does.
+            OSError: the tar cannot be read for now.
+        """
+        try:
+            if offset >= 0 and size >= 0:
+                return self._read_at(offset, size)
+            found = self._find(member)
+            return self._joined(found) if found.pieces else self._read_at(found.offset, found.size)
+        except DAMAGE as problem:
+            if not streams.is_damage(problem):
+                raise
+            raise images.RejectedImage(f"unreadable: damaged archive: {problem}") from problem
+
+    def _read_at(self, offset: int, size: int) -> bytes:
+        if problem := paths.size_problem(size):
+            raise images.RejectedImage(problem)
+        if self._spool:
+            data = self._spool.read_at(offset, size)
+        else:
+            data = os.pread(self._file.fileno(), size, offset)
+        if len(data) < size:
+            raise images.RejectedImage("truncated: the archive ends inside this image")
+        return data
+
+    def _joined(self, sparse: Member) -> bytes:
+        if problem := paths.size_problem(sparse.size):
+            raise images.RejectedImage(problem)
+        data = bytearray(sparse.size)
+        for place, offset, size in sparse.pieces:
+            data[offset : offset + size] = self._read_at(place, size)
+        return bytes(data)
+
+    def _find(self, name: str) -> Member:
+        with self._lock:
+            if self._members is None:
+                with self._opener() as file:
+                    self._members = {m.name: m for m in members.numbered(_sound(file))}
+        if name not in self._members:
+            raise images.RejectedImage("unreadable: no such member in the archive")
+        return self._members[name]
+
+
+def _sound(file: BinaryIO) -> Iterator[Member]:
+    """The members up to damage, those with a problem too: they count where a name is repeated."""
+    try:
+        yield from listed(file)
+    except DAMAGE as problem:
+        if not streams.is_damage(problem):
+            raise
