@@ -6,7 +6,7 @@ listed with its problem, never dropped. Names, sizes and side-cars are read, ima
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -218,7 +218,7 @@ def _row_entry(
     )
 
 
-Listed = TypeVar("Listed", folders.Found, archives.Member)
+Listed = TypeVar("Listed", folders.Found, members.Member)
 
 
 def _members(spec: SourceSpec, found: folders.Found) -> Iterator[FileEntry]:
@@ -232,7 +232,7 @@ def _members(spec: SourceSpec, found: folders.Found) -> Iterator[FileEntry]:
         yield _entry(found, problem=f"unreadable: {failure.strerror}")
 
 
-def _of_window(found: folders.Found, window: list[archives.Member]) -> Iterable[FileEntry]:
+def _of_window(found: folders.Found, window: list[members.Member]) -> Iterable[FileEntry]:
     entries = [
         FileEntry(
             found.rel_path,
@@ -272,7 +272,7 @@ def _windows(listed: Iterable[Listed], name: Callable[[Listed], str]) -> Iterato
 
 def _gathered(
     entries: list[FileEntry],
-    names: list[samples.Named],
+    names: Sequence[samples.Named],
     cars: list[int],
     read: Callable[[int], bytes | None],
 ) -> Iterator[FileEntry]:

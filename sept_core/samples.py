@@ -96,14 +96,15 @@ def matched(images: Sequence[Named], side_cars: Sequence[Named]) -> dict[int, li
     for number, (scope, name) in enumerate(side_cars):
         samples[scope, key(name)][1].append(number)
     for number, (scope, name) in enumerate(images):
-        if (place := (scope, key(name))) in samples:
-            samples[place][0].append(number)
+        sample = (scope, key(name))
+        if sample in samples:
+            samples[sample][0].append(number)
     found: dict[int, list[int]] = defaultdict(list)
     for ours, cars in samples.values():
         bases = [_base(images[number][1]) for number in ours]
         stems = [_base(side_cars[number][1]).rpartition(".")[0] for number in cars]
-        for place, car in _pairs(bases, stems):
-            found[ours[place]].append(cars[car])
+        for image, car in _pairs(bases, stems):
+            found[ours[image]].append(cars[car])
     return found
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Generic, Self, TypeVar, cast
+from typing import Any, BinaryIO, Generic, Self, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -246,7 +246,7 @@ class _Home:
 
     def open(self, rel_path: str, buffering: int = -1) -> BinaryIO:
         descriptor = paths.open_inside(self.path, rel_path, self.beyond)
-        return cast(BinaryIO, os.fdopen(descriptor, "rb", buffering=buffering))
+        return os.fdopen(descriptor, "rb", buffering)
 
 
 def _read_file(home: _Home, rel_path: str) -> bytes:

@@ -64,8 +64,10 @@ def _walk(file: BinaryIO) -> Iterator[tuple[Member, str | None]]:
         with tarfile.open(fileobj=cast(BinaryIO, headers), mode="r:") as archive:
             while (info := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header else
-                if not info.isdir():
-                    yield _member(archive, info, end, part)
+                if info.islnk() or info.issym():
+                    yield _link(info, part), _target(info)
+                elif not info.isdir():
+                    yield _member(archive, info, end, part), None
                 if packed and info.size > paths.MAX_BYTES:
                     raise tarfile.ReadError(f"what follows {info.size} packed bytes is not read")
         if not headers.at_next_tar():
@@ -107,36 +109,33 @@ class _Headers:
         return True
 
 
-def _member(
-    archive: tarfile.TarFile, info: tarfile.TarInfo, end: int | None, part: int
-) -> tuple[Member, str | None]:
-    name, text, pieces = paths.stored(info.name), None, ()
-    offset, size, target = info.offset_data, info.size, None
-    stop = offset + size
-    problem = members.problem(info.name, size)
-    if info.issparse():
-        pieces = _pieces(info)
-        offset, stop = -1, offset + sum(piece[2] for piece in pieces)
-    if info.islnk() or info.issym():
-        offset, size, target = -1, -1, _target(info)
-    elif not info.isreg():
+def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, end: int | None, part: int) -> Member:
+    name, text, pieces = paths.stored(info.name), None, _pieces(info)
+    packed_size = sum(size for _, _, size in pieces) if info.issparse() else info.size
+    problem = members.problem(info.name, info.size)
+    if not info.isreg():
         problem = "not a regular file"
-    elif end is not None and stop > end:
+    elif end is not None and info.offset_data + packed_size > end:
         problem = "truncated: the archive ends inside this file"
-    elif members.is_sidecar(name, size):
+    elif members.is_sidecar(name, info.size):
         content = archive.extractfile(info)
         text = content.read() if content else None
-    return Member(name, offset, size, problem, text, part, pieces), target
+    offset = -1 if info.issparse() else info.offset_data
+    return Member(name, offset, info.size, problem, text, part, pieces)
+
+
+def _link(info: tarfile.TarInfo, part: int) -> Member:
+    return Member(paths.stored(info.name), -1, -1, members.problem(info.name, 0), part=part)
 
 
 def _pieces(info: tarfile.TarInfo) -> tuple[tuple[int, int, int], ...]:
-    """Where the bytes of a sparse member are; the rest of it is zeros.
+    """Where the bytes of a sparse member are; the rest of it is zeros. Empty for all others.
 
     Raises:
         ReadError: a piece lies outside of the member.
     """
     found, place = [], info.offset_data
-    for offset, size in info.sparse or ():  # type: ignore[attr-defined]
+    for offset, size in getattr(info, "sparse", None) or ():
         if offset < 0 or size < 0 or offset + size > info.size:
             raise tarfile.ReadError(f"a sparse file with bytes from {offset} to {offset + size}")
         found.append((place, offset, size))
@@ -207,7 +206,9 @@ class TarReader:
             if offset >= 0 and size >= 0:
                 return self._read_at(offset, size)
             found = self._find(member)
-            return self._joined(found) if found.pieces else self._read_at(found.offset, found.size)
+            return (
+                self._joined(found) if found.offset < 0 else self._read_at(found.offset, found.size)
+            )
         except DAMAGE as problem:
             if not streams.is_damage(problem):
                 raise
