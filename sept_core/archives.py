@@ -32,6 +32,8 @@ UNSUPPORTED = {
 _UNREAD = (".7z", ".rar", ".tar.z", ".tar.lz", ".tar.lzma", ".tlz", ".cab")
 _HEAD = 512
 
+Reader = zips.ZipReader | tars.TarReader
+
 Opener = Callable[[], BinaryIO]
 """Opens the archive's file anew."""
 
@@ -43,6 +45,8 @@ def is_archive(path: str) -> bool:
 
 def kind(file: BinaryIO) -> str | None:
     """`zip` or `tar` as the bytes say, whatever the file is called; None for anything else."""
+    if packed := streams.unpacked(file):
+        return "tar" if _starts_tar(packed) else None
     module = _module(file)
     return None if module is None else "zip" if module is zips else "tar"
 
@@ -81,7 +85,7 @@ def listed(file: BinaryIO, path: str) -> Iterator[Member]:
         yield members.damaged(problem)
 
 
-def open_reader(opener: Opener) -> zips.ZipReader | tars.TarReader:
+def open_reader(opener: Opener) -> Reader:
     """The reader of an archive's members; dropping it closes it.
 
     Raises:
@@ -99,10 +103,10 @@ def open_reader(opener: Opener) -> zips.ZipReader | tars.TarReader:
 
 
 def _module(file: BinaryIO) -> ModuleType | None:
-    """`zips` or `tars`, as the bytes say; None where they are neither."""
+    """`zips` or `tars`, as the bytes say; None where they are neither. Packed is a tar."""
     head = os.pread(file.fileno(), _HEAD, 0)
-    if packed := streams.unpacked(file):
-        return tars if _starts_tar(packed) else None
+    if streams.is_packed(file):
+        return tars
     if head.startswith((b"PK\3\4", b"PK\5\6")):
         return zips
     if tars.is_tar(head):

@@ -16,19 +16,7 @@ from typing import Any, BinaryIO, Generic, Self, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sept_core import (
-    archives,
-    errors,
-    files,
-    folders,
-    images,
-    listing,
-    paths,
-    roots,
-    tables,
-    tars,
-    zips,
-)
+from sept_core import archives, errors, files, folders, images, listing, paths, roots, tables
 from sept_core.listing import FileEntry, SourceSpec
 
 __all__ = [
@@ -114,7 +102,7 @@ class ByteReader:
 
     def __init__(self, homes: Mapping[str, Path | roots.Root]) -> None:
         self._homes = {name: _Home.of(home) for name, home in homes.items()}
-        self._archives = _Recent[zips.ZipReader | tars.TarReader](64)
+        self._archives = _Recent[archives.Reader](64)
         self._tables = _Recent[tables.ImageColumn](4)  # they keep row groups of images in memory
 
     def read(

@@ -100,14 +100,22 @@ class Spool:
 
 def unpacked(file: BinaryIO) -> Unpacked | None:
     """The unpacked content of a file, from its beginning; None for a file that is not packed."""
-    descriptor = file.fileno()
-    head = os.pread(descriptor, 10, 0)
-    for magic, unpack in _FORMATS.items():
-        if head.startswith(magic):
-            raw = io.FileIO(descriptor, closefd=False)
-            raw.seek(0)
-            return Unpacked(unpack(cast(BinaryIO, raw)), os.fstat(descriptor).st_size)
-    return None
+    unpack = _format(file)
+    if unpack is None:
+        return None
+    raw = io.FileIO(file.fileno(), closefd=False)
+    raw.seek(0)
+    return Unpacked(unpack(cast(BinaryIO, raw)), os.fstat(file.fileno()).st_size)
+
+
+def is_packed(file: BinaryIO) -> bool:
+    """Whether `unpacked` knows how the file is packed."""
+    return _format(file) is not None
+
+
+def _format(file: BinaryIO) -> Callable[[BinaryIO], BinaryIO] | None:
+    head = os.pread(file.fileno(), 10, 0)
+    return next((unpack for magic, unpack in _FORMATS.items() if head.startswith(magic)), None)
 
 
 def is_damage(problem: Exception) -> bool:

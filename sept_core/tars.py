@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from sept_core import images, members, paths, streams
 from sept_core.members import Member
@@ -21,7 +21,17 @@ DAMAGE = (*streams.DAMAGE, tarfile.TarError, IndexError, RecursionError)
 
 _MOST_HEADER = 1 << 20
 _MOST_LINKS = 40
+Place = tuple[int, str]
+"""Number of the tar among those that were joined, and normal name of a member."""
+
 LEADS_NOWHERE = "link in an archive, to no file of it; unpack it and add the folder"
+
+
+class Lead(NamedTuple):
+    """The normal name that a link leads to, and whether it is a symbolic link."""
+
+    name: str
+    is_soft: bool
 
 
 def is_tar(head: bytes) -> bool:
@@ -39,21 +49,21 @@ def listed(file: BinaryIO) -> Iterator[Member]:
     Raises:
         one of `DAMAGE`: at the first place that is not a tar.
     """
-    links: list[tuple[Member, str]] = []
+    has_links = False
     try:
-        for member, target in _walk(file):
-            if target is None:
+        for member, lead in _walk(file):
+            if lead is None:
                 yield member
-            else:
-                links.append((member, target))
+            has_links = has_links or lead is not None
     except DAMAGE as problem:
-        if streams.is_damage(problem):
-            yield from _followed(file, links)
+        if has_links and streams.is_damage(problem):
+            yield from _linked(file)
         raise
-    yield from _followed(file, links)
+    if has_links:
+        yield from _linked(file)
 
 
-def _walk(file: BinaryIO) -> Iterator[tuple[Member, str | None]]:
+def _walk(file: BinaryIO) -> Iterator[tuple[Member, Lead | None]]:
     """Every member of every tar in a file, and where it leads if it is a link."""
     packed = streams.unpacked(file)
     end = None if packed else os.fstat(file.fileno()).st_size
@@ -65,7 +75,7 @@ def _walk(file: BinaryIO) -> Iterator[tuple[Member, str | None]]:
             while (info := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header else
                 if info.islnk() or info.issym():
-                    yield _link(info, part), _target(info)
+                    yield _link(info, part), _lead(info)
                 elif not info.isdir():
                     yield _member(archive, info, end, part), None
                 if packed and info.size > paths.MAX_BYTES:
@@ -143,44 +153,51 @@ def _pieces(info: tarfile.TarInfo) -> tuple[tuple[int, int, int], ...]:
     return tuple(found)
 
 
-def _target(info: tarfile.TarInfo) -> str:
-    """The name of the member that a link leads to."""
+def _lead(info: tarfile.TarInfo) -> Lead:
     folder = posixpath.dirname(info.name) if info.issym() else ""
-    return posixpath.normpath(posixpath.join(folder, info.linkname))
+    return Lead(posixpath.normpath(posixpath.join(folder, info.linkname)), info.issym())
 
 
-def _followed(file: BinaryIO, links: list[tuple[Member, str]]) -> Iterator[Member]:
-    """Each link as the file that it leads to, which may lie before or behind it."""
-    leads = {_key(link): (link.part, target) for link, target in links}
-    ends = {_key(link): _end(_key(link), leads) for link, _ in links if not link.problem}
-    found: dict[tuple[int, str], Member] = {}
-    wanted = set(ends.values())
+def _linked(file: BinaryIO) -> Iterator[Member]:
+    """Each link as the file that it leads to; walks through the tar once more.
+
+    A hard link means the last file of that name before it; a soft one may lead to what follows.
+    """
+    files: dict[Place, Member] = {}
+    leads: dict[Place, Place] = {}
+    soft: list[tuple[Member, Place]] = []
     try:
-        for member, target in _walk(file) if wanted else ():
-            if target is None and not member.problem and (key := _key(member)) in wanted:
-                found[key] = member
-    except DAMAGE as problem:  # named once already, by the pass that found the links
+        for member, lead in _walk(file):
+            place = member.part, posixpath.normpath(paths.original(member.name))
+            if lead is None:
+                files[place] = member
+            elif lead.is_soft:
+                leads[place] = member.part, lead.name
+                soft.append((member, place))
+            else:
+                found = files.get((member.part, lead.name))
+                files |= {place: found} if found else {}
+                yield _as_file(member, found)
+    except DAMAGE as problem:  # named already, by the walk that met the links
         if not streams.is_damage(problem):
             raise
-    for link, _ in links:
-        file_of_it = found.get(ends.get(_key(link), (-1, "")))
-        if file_of_it:
-            yield replace(file_of_it, name=link.name)
-        else:
-            yield replace(link, problem=link.problem or LEADS_NOWHERE)
+    for member, place in soft:
+        yield _as_file(member, files.get(_end(place, leads)))
 
 
-def _key(member: Member) -> tuple[int, str]:
-    return member.part, posixpath.normpath(paths.original(member.name))
+def _as_file(link: Member, found: Member | None) -> Member:
+    if link.problem or found is None or found.problem:
+        return replace(link, problem=link.problem or LEADS_NOWHERE)
+    return replace(found, name=link.name)
 
 
-def _end(key: tuple[int, str], leads: dict[tuple[int, str], tuple[int, str]]) -> tuple[int, str]:
+def _end(place: Place, leads: dict[Place, Place]) -> Place:
     """Where a chain of links ends."""
     for _ in range(_MOST_LINKS):
-        if key not in leads:
+        if place not in leads:
             break
-        key = leads[key]
-    return key
+        place = leads[place]
+    return place
 
 
 class TarReader:
