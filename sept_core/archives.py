@@ -67,22 +67,19 @@ def unsupported(file: BinaryIO) -> str | None:
 
 
 def listed(file: BinaryIO, path: str) -> Iterator[Member]:
-    """Every file in the archive, in the archive's order; damage ends it with a problem.
-
-    Raises:
-        OSError: the archive cannot be read for now.
-    """
+    """Every file in the archive, in the archive's order; what ends it early is a problem."""
     module = _module(file)
     if module is None and (reason := unsupported(file)):
-        yield Member("", offset=-1, size=-1, problem=reason)
+        yield members.refused(reason)
         return
     module = module or (zips if path.lower().endswith(".zip") else tars)
     try:
         yield from members.numbered(module.listed(file))
     except (*tars.DAMAGE, *zips.DAMAGE) as problem:
-        if not streams.is_damage(problem):
-            raise
-        yield members.damaged(problem)
+        if streams.is_damage(problem):
+            yield members.refused(f"damaged archive: {problem}")
+        else:
+            yield members.refused(f"unreadable: {getattr(problem, 'strerror', problem)}")
 
 
 def open_reader(opener: Opener) -> Reader:

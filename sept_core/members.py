@@ -41,9 +41,9 @@ class Member:
     pieces: tuple[tuple[int, int, int], ...] = ()
 
 
-def damaged(reason: object) -> Member:
+def refused(problem: str) -> Member:
     """Stands for what cannot be listed of an archive."""
-    return Member("", offset=-1, size=-1, problem=f"damaged archive: {reason}")
+    return Member("", offset=-1, size=-1, problem=problem)
 
 
 def numbered(listed: Iterable[Member]) -> Iterator[Member]:

@@ -40,6 +40,7 @@ class Unpacked:
         self._most = MOST_UNPACKED * packed_size + SLACK
         self._place = 0
         self._last = self._again = b""
+        self._failure: Exception | None = None
 
     def tell(self) -> int:
         return self._place
@@ -47,12 +48,27 @@ class Unpacked:
     def read(self, size: int) -> bytes:
         data, self._again = self._again[:size], self._again[size:]
         if len(data) < size:
-            data += self._stream.read(size - len(data))
+            data += self._pull(size - len(data))
         self._last = data
         self._place += len(data)
         if self._place > self._most:
             raise ValueError(f"its first {self._most} unpacked bytes are out of proportion")
         return data
+
+    def _pull(self, size: int) -> bytes:
+        """What comes next; damage counts only once all that lies before it has been read."""
+        if self._failure:
+            raise self._failure
+        pieces: list[bytes] = []
+        try:
+            while size and (piece := self._stream.read1(size)):  # type: ignore[attr-defined]
+                pieces.append(piece)
+                size -= len(piece)
+        except DAMAGE as problem:
+            self._failure = problem if is_damage(problem) else None
+            if not pieces:
+                raise
+        return b"".join(pieces)
 
     def seek(self, place: int) -> int:
         back = self._place - place

@@ -23,6 +23,7 @@ import pyarrow as pa
 from benchmarks.hostile.corpus import LISTED, READ, Case, file_of, picture, tar_of, zip_of
 from sept_core import archives, images, members, paths
 
+Packer = Callable[[bytes], bytes]
 Files = list[tuple[str, bytes]]
 
 NAMES = ("a.png", "./b.png", "train/cat/1.jpg", "scan_1.5.jpg", "scan_1.50.jpg", "x.mask.png",
@@ -40,13 +41,76 @@ def _arrow(codec: str, data: bytes) -> bytes:
     return out.getvalue().to_pybytes()
 
 
-PACKERS: dict[str, Callable[[bytes], bytes]] = {
+PACKERS: dict[str, Packer] = {
     ".gz": gzip.compress,
     ".bz2": bz2.compress,
     ".xz": lzma.compress,
     ".zst": functools.partial(_arrow, "zstd"),
     ".lz4": functools.partial(_arrow, "lz4"),
 }
+
+
+def every() -> Iterator[Case]:
+    """Named cases: archives that must be read, and those that must be named."""
+    good = picture()
+    two = {"a.png": good, "b/c.png": good + b"!"}
+    tar, packed = (
+        tar_of(*two.items()),
+        {name: pack(tar_of(*two.items())) for name, pack in PACKERS.items()},
+    )
+    read = {
+        **{f"p.tar{suffix}": content for suffix, content in packed.items()},
+        **{f"p.zip, in truth tar{suffix}": content for suffix, content in packed.items()},
+        "p.tar, two without end blocks": _open_ended(tar) + _open_ended(tar),
+        "p.tar, two with zeros between": tar + bytes(5120) + tar,
+        "p.tar, two packed ones": gzip.compress(tar) + gzip.compress(tar),
+        "p.tar, sparse": sparse("s.png", good, tarfile.GNU_FORMAT) + tar,
+        "p.tar, sparse by PAX": sparse("s.png", good, tarfile.PAX_FORMAT) + tar,
+        "p.tar, long names": tar_of(("n" * 300 + ".png", good), fmt=tarfile.GNU_FORMAT),
+        "p.tar, long names by PAX": tar_of(("ü" * 300 + ".png", good)),
+        "p.zip, two": zip_of(two) + zip_of(two),
+        "p.zip, back-slashes": zip_of({"train\\cat\\a.png": good}),
+        "p.zip, a program in front": b"MZ" + bytes(3000) + zip_of(two),
+    }
+    named = {
+        "p.tar, a tar in it": tar_of(("in.tar", tar)),
+        "p.zip, a packed tar in it": zip_of({"in.tar.gz": packed[".gz"]}),
+        "p.7z": b"7z\xbc\xaf\x27\x1c" + bytes(500),
+        "p.zip, in truth rar": b"Rar!\x1a\x07\x01\0" + bytes(500),
+        "p.tar, a thousand long names of one file": _long_names(tar),
+        "p.tar, a sparse map that is cut": sparse("s.png", good, tarfile.GNU_FORMAT)[:500],
+        "p.tar, a sparse map out of bounds": sparse("s.png", good, tarfile.GNU_FORMAT, shift=999),
+        "p.tar, what follows is packed": tar_of(("x.txt", b"")) + packed[".xz"],
+        "p.tar.zst, cut": packed[".zst"][:60],
+        "p.tar.bz2, noise in it": packed[".bz2"][:60] + b"noise" * 9 + packed[".bz2"][60:],
+        "p.tar, links in a ring": _ring(),
+    }
+    for verdict, contents in ((READ, read), (LISTED, named)):
+        for name, content in contents.items():
+            write = file_of(name.partition(",")[0], content)
+            yield Case(f"archive: {name}", "source", write, verdict)
+
+
+def _open_ended(tar: bytes) -> bytes:
+    """A tar of `tar_of` without its end blocks."""
+    with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
+        archive.getmembers()
+        return tar[: archive.offset]
+
+
+def _long_names(tar: bytes) -> bytes:
+    """GNU headers that each give the next one a name."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 6
+    return (info.tobuf(tarfile.GNU_FORMAT) + _blocks(b"x.png\0")) * 1000 + tar
+
+
+def _ring() -> bytes:
+    """Two links that lead to each other."""
+    links = [tarfile.TarInfo("a.png"), tarfile.TarInfo("b.png")]
+    for link, other in zip(links, reversed(links), strict=True):
+        link.type, link.linkname = tarfile.SYMTYPE, other.name
+    return tar_of(*links)
 
 
 @dataclass(frozen=True)
@@ -120,10 +184,13 @@ def _links(draw: random.Random) -> list[tuple[str, bytes]]:
     return links[: draw.choice([0, 0, 0, 1, 2])]
 
 
-def sparse(name: str, content: bytes, form: int) -> bytes:
-    """The blocks of a sparse member as GNU tar writes it, in its old form or in PAX 1.0."""
+def sparse(name: str, content: bytes, form: int, shift: int = 0) -> bytes:
+    """The blocks of a sparse member as GNU tar writes it, in its old form or in PAX 1.0.
+
+    `shift` moves the second half, which then lies beyond the end.
+    """
     half = len(content) // 2
-    pieces = [(0, half), (half, len(content) - half)]
+    pieces = [(0, half), (half + shift, len(content) - half)]
     info = tarfile.TarInfo(name)
     if form == tarfile.PAX_FORMAT:
         numbers = [len(pieces), *(number for piece in pieces for number in piece)]

@@ -20,9 +20,7 @@ def datacomp(chosen: subset.Subset, out: Path) -> None:
     Raises:
         InputError: two images have the same uid in their source.
     """
-    places = [
-        (_datacomp_id(row["source_uid"], row["uid"]), _place(row)) for row in chosen.rows()
-    ]
+    places = [(_datacomp_id(row["source_uid"], row["uid"]), _place(row)) for row in chosen.rows()]
     _refuse_repeated(places)
     pairs = [(int(uid[:16], 16), int(uid[16:], 16)) for uid, _ in places]
     with out.open("wb") as file:
