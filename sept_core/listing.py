@@ -125,7 +125,7 @@ def imagefolder(spec: SourceSpec) -> Iterator[FileEntry]:
     taken = set(side_cars)
     for side_car in side_cars:
         base = (spec.root / paths.original(side_car)).parent
-        with _open(spec, side_car) as file:
+        with open_file(spec, side_car) as file:
             rows = map(_refuse_upward, tables.rows(file, side_car))
             for entry in _named(spec, base, side_car, "file_name", rows):
                 taken.add(entry.rel_path)
@@ -224,7 +224,7 @@ Listed = TypeVar("Listed", folders.Found, members.Member)
 def _members(spec: SourceSpec, found: folders.Found) -> Iterator[FileEntry]:
     """The files in an archive, with the side-cars of an image as its metadata."""
     try:
-        with _open(spec, found.rel_path) as file:
+        with open_file(spec, found.rel_path) as file:
             listed = archives.listed(file, found.rel_path)
             for window in _windows(listed, lambda member: member.name):
                 yield from _of_window(found, window)
@@ -308,7 +308,7 @@ def _is_side_car(found: folders.Found) -> bool:
 
 def _read_side_car(spec: SourceSpec, files: list[folders.Found], number: int) -> bytes | None:
     try:
-        with _open(spec, files[number].rel_path) as file:
+        with open_file(spec, files[number].rel_path) as file:
             return file.read(members.MAX_SIDECAR_BYTES)
     except OSError:
         return None
@@ -319,7 +319,7 @@ def _downloaded(spec: SourceSpec, files: list[folders.Found]) -> Iterator[FileEn
     side_cars = [f for f in files if paths.suffix_of(f.rel_path) == ".parquet" and not f.problem]
     rows: dict[str, tuple[str, tables.Numbered]] = {}
     for side_car in side_cars:
-        with _open(spec, side_car.rel_path) as file:
+        with open_file(spec, side_car.rel_path) as file:
             for row in tables.rows(file, side_car.rel_path):
                 rows[str(row.values.get("key"))] = (side_car.rel_path, row)
     for entry in _files_of_shard(spec, files, has_table=bool(side_cars)):
@@ -384,5 +384,6 @@ def _clean(values: Mapping[str, tables.Scalar]) -> dict[str, tables.Scalar]:
     }
 
 
-def _open(spec: SourceSpec, rel_path: str) -> BinaryIO:
+def open_file(spec: SourceSpec, rel_path: str) -> BinaryIO:
+    """Open a file of a source; raises as `paths.open_inside`."""
     return os.fdopen(paths.open_inside(spec.root, rel_path, spec.beyond), "rb")

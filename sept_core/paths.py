@@ -90,6 +90,7 @@ def open_inside(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> int:
 
     Raises:
         SourceError: the path leads out of the root.
+        LinkError: so does a link in it, and not into a folder of `beyond`.
         OSError: there is no such regular file, or it may not be read.
     """
     if not is_inside(rel_path):
@@ -104,7 +105,7 @@ def open_inside(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> int:
     real = os.path.realpath(os.path.join(base, *parts))  # noqa: PTH118
     home = next((folder for folder in (base, *beyond) if is_below(folder, real)), None)
     if home is None:
-        raise errors.SourceError(
+        raise errors.LinkError(
             f"{'/'.join(parts)!r} is a link that leads out of {root}; add the source with "
             "--follow-links, or name the folder that it leads to in SEPT_ROOTS."
         )

@@ -5,6 +5,7 @@ bytes, never by the name.
 """
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -135,8 +136,11 @@ def _format(file: BinaryIO) -> Callable[[BinaryIO], BinaryIO] | None:
 
 
 def is_damage(problem: Exception) -> bool:
-    """Whether the bytes are to blame, not the disk, the network or a permission."""
-    return not (isinstance(problem, OSError) and problem.errno is not None)
+    """Whether the bytes are to blame, not the disk, the network or a permission.
+
+    Libraries raise `OSError` without a number for damage; the system says EINVAL of a bad offset.
+    """
+    return not isinstance(problem, OSError) or problem.errno in (None, errno.EINVAL)
 
 
 class _Streams(io.RawIOBase):

@@ -4,6 +4,7 @@ In: an opened tar, hostile ones included, or several that were joined (`cat a.ta
 one `Member` for every file in it; and a reader that gives a member's bytes to any thread.
 """
 
+import errno
 import os
 import posixpath
 import tarfile
@@ -16,7 +17,7 @@ from typing import BinaryIO, NamedTuple, cast
 from sept_core import images, members, paths, streams
 from sept_core.members import Member
 
-DAMAGE = (*streams.DAMAGE, tarfile.TarError, IndexError, RecursionError)
+DAMAGE = (*streams.DAMAGE, tarfile.TarError, IndexError, OverflowError, RecursionError)
 """What listing and reading a damaged tar raises; see `streams.is_damage`."""
 
 _MOST_HEADER = 1 << 20
@@ -239,6 +240,8 @@ class TarReader:
         else:
             data = os.pread(self._file.fileno(), size, offset)
         if len(data) < size:
+            if not self._spool and os.fstat(self._file.fileno()).st_size >= offset + size:
+                raise OSError(errno.EIO, "the read ended early")
             raise images.RejectedImage("truncated: the archive ends inside this image")
         return data
 
