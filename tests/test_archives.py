@@ -251,9 +251,11 @@ def test_methods_that_zipfile_lacks_are_named(tmp_path: Path, method: int, name:
         data = data[:at] + method.to_bytes(2, "little") + data[at + 2 :]
     spec, entries = scanned(write(tmp_path / "pool.zip", data))
     assert name in problems(entries)["a.jpg"] and "unpack it" in problems(entries)["a.jpg"]
-    with sources.ByteReader({"pool": spec.root}) as reader:
-        with pytest.raises(images.RejectedImage, match=name):
-            reader.read("pool", "pool.zip", "a.jpg")
+    with (
+        sources.ByteReader({"pool": spec.root}) as reader,
+        pytest.raises(images.RejectedImage, match=name),
+    ):
+        reader.read("pool", "pool.zip", "a.jpg")
 
 
 # --- other formats, and archives in archives ---
@@ -299,9 +301,9 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def few_open_files() -> Iterator[None]:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     yield
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @pytest.mark.usefixtures("few_open_files")

@@ -141,7 +141,7 @@ def test_links_that_lead_nowhere_good(store: Path) -> None:
         "again": str(store),
     }.items():
         (folder / name).symlink_to(target)
-    spec, entries = scanned(folder, follow_links="yes")
+    _, entries = scanned(folder, follow_links="yes")
     assert {entry.rel_path for entry in entries if not entry.problem} == {
         f"{name}/{number}.jpg" for name in ("twice", "again") for number in range(3)
     }
@@ -183,7 +183,7 @@ def test_nothing_outside_the_allowed_roots_is_ever_opened(
     except (OSError, errors.SourceError):
         return
     with os.fdopen(descriptor, "rb") as file:
-        real = os.readlink(f"/proc/self/fd/{file.fileno()}")
+        real = os.readlink(f"/proc/self/fd/{file.fileno()}")  # noqa: PTH115
         assert real.startswith((f"{root}/", f"{allowed}/")) and file.read() != b"outside"
 
 

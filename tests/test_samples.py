@@ -19,36 +19,47 @@ def owners(images: list[str], side_cars: list[str]) -> dict[str, list[str]]:
     return {images[image]: [side_cars[car] for car in cars] for image, cars in found.items()}
 
 
-@pytest.mark.parametrize(
-    ("images", "side_cars", "expected"),
-    [
-        # Dots in the key: each its own.
-        (
-            ["scan_1.5.jpg", "scan_1.50.jpg"],
-            ["scan_1.50.json", "scan_1.5.json", "scan_1.5.cls"],
-            {"scan_1.5.jpg": ["scan_1.5.json", "scan_1.5.cls"], "scan_1.50.jpg": ["scan_1.50.json"]},
-        ),
-        # Several images of one sample: its side-cars belong to all.
-        (
-            ["x.jpg", "x.mask.png", "x.seg.png"],
-            ["x.json", "x.mask.txt"],
-            {"x.jpg": ["x.json"], "x.mask.png": ["x.json", "x.mask.txt"], "x.seg.png": ["x.json"]},
-        ),
-        # A longer name than any image: that of the sample, or of its part.
-        (["x.jpg", "x.mask.png"], ["x.meta.json"], dict.fromkeys(["x.jpg", "x.mask.png"], ["x.meta.json"])),
-        (["s.0.jpg", "s.1.jpg"], ["s.0.meta.json"], {"s.0.jpg": ["s.0.meta.json"]}),
-        # The image is missing: its side-car is nobody's.
-        (["s.0.jpg", "s.1.jpg"], ["s.7.json"], {}),
-        # WebDataset's sample with one image.
-        (["x.left.png"], ["x.meta.json", "x.left.cls"], {"x.left.png": ["x.meta.json", "x.left.cls"]}),
-        # Named by the whole file name.
-        (["x.jpg", "x.png"], ["x.jpg.json", "x.png.json"], {"x.jpg": ["x.jpg.json"], "x.png": ["x.png.json"]}),
-        # One key in two folders.
-        (["a/x.jpg", "b/x.jpg"], ["b/x.json"], {"b/x.jpg": ["b/x.json"]}),
-        # No suffix.
-        (["deadbeef"], ["deadbeef.json"], {"deadbeef": ["deadbeef.json"]}),
-    ],
-)  # fmt: skip
+OWNERS = {
+    "dots in the key": (
+        ["scan_1.5.jpg", "scan_1.50.jpg"],
+        ["scan_1.50.json", "scan_1.5.json", "scan_1.5.cls"],
+        {
+            "scan_1.5.jpg": ["scan_1.5.json", "scan_1.5.cls"],
+            "scan_1.50.jpg": ["scan_1.50.json"],
+        },
+    ),
+    "several images of one sample": (
+        ["x.jpg", "x.mask.png", "x.seg.png"],
+        ["x.json", "x.mask.txt"],
+        {"x.jpg": ["x.json"], "x.mask.png": ["x.json", "x.mask.txt"], "x.seg.png": ["x.json"]},
+    ),
+    "a longer name than that of the sample's image": (
+        ["x.jpg", "x.mask.png"],
+        ["x.meta.json"],
+        {"x.jpg": ["x.meta.json"], "x.mask.png": ["x.meta.json"]},
+    ),
+    "a longer name than that of one image": (
+        ["s.0.jpg", "s.1.jpg"],
+        ["s.0.meta.json"],
+        {"s.0.jpg": ["s.0.meta.json"]},
+    ),
+    "the image is missing": (["s.0.jpg", "s.1.jpg"], ["s.7.json"], {}),
+    "one image in the sample": (
+        ["x.left.png"],
+        ["x.meta.json", "x.left.cls"],
+        {"x.left.png": ["x.meta.json", "x.left.cls"]},
+    ),
+    "named by the whole file name": (
+        ["x.jpg", "x.png"],
+        ["x.jpg.json", "x.png.json"],
+        {"x.jpg": ["x.jpg.json"], "x.png": ["x.png.json"]},
+    ),
+    "one key in two folders": (["a/x.jpg", "b/x.jpg"], ["b/x.json"], {"b/x.jpg": ["b/x.json"]}),
+    "no suffix": (["deadbeef"], ["deadbeef.json"], {"deadbeef": ["deadbeef.json"]}),
+}
+
+
+@pytest.mark.parametrize(("images", "side_cars", "expected"), OWNERS.values(), ids=OWNERS)
 def test_matched(images: list[str], side_cars: list[str], expected: dict[str, list[str]]) -> None:
     assert owners(images, side_cars) == expected
 

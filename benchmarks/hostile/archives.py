@@ -195,8 +195,8 @@ def sparse(name: str, content: bytes, form: int, shift: int = 0) -> bytes:
     if form == tarfile.PAX_FORMAT:
         numbers = [len(pieces), *(number for piece in pieces for number in piece)]
         table = _blocks("".join(f"{number}\n" for number in numbers).encode())
-        info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0",
-                            "GNU.sparse.name": name, "GNU.sparse.realsize": str(len(content))}  # fmt: skip
+        told = {"major": "1", "minor": "0", "name": name, "realsize": str(len(content))}
+        info.pax_headers = {f"GNU.sparse.{key}": value for key, value in told.items()}
         info.size = len(table) + len(content)
         return info.tobuf(tarfile.PAX_FORMAT) + table + _blocks(content)
     info.type, info.size = tarfile.GNUTYPE_SPARSE, len(content)
