@@ -3,6 +3,7 @@
     SeptError                 anything below; its text is one sentence a person can act on
     ├── InputError            a value, file or setting given by the user is wrong
     │   ├── SourceError       a source, target set or table cannot be listed as asked
+    │   │   └── LinkError     a link in a source leads where it may not be followed now
     │   └── ManifestError     a manifest or export is not what it claims to be
     ├── NotFoundError         a project, source, target set, selection, job or run is not there
     ├── BusyError             another process owns the catalogue (its pid is named)
@@ -27,6 +28,10 @@ class InputError(SeptError):
 
 class SourceError(InputError):
     """A source, target set or table cannot be read as the user described it."""
+
+
+class LinkError(SourceError):
+    """A link leads out of its source and of the allowed roots; other options may allow it."""
 
 
 class ManifestError(InputError):

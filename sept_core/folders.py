@@ -44,13 +44,14 @@ class Found(NamedTuple):
     problem: str | None
 
 
-def walk(root: Path) -> Iterator[Found]:
+def walk(root: Path, beyond: tuple[str, ...] = ()) -> Iterator[Found]:
     """Everything below a folder, in the order of names, folder by folder.
 
-    Links are followed where they stay inside the root. Pipes, sockets, devices, dangling links,
-    link loops, hidden and unreadable folders come with a problem.
+    Links are followed where they stay inside the root or lead into a folder of `beyond`. Pipes,
+    sockets, devices, dangling links, link loops, hidden and unreadable folders come with a problem.
     """
     base = os.path.realpath(root)
+    allowed = (base, *beyond)
     visits: Counter[tuple[int, int]] = Counter()
     stack = [("", frozenset({_identity(os.stat(base))}), _items(base))]
     while stack:
@@ -60,7 +61,7 @@ def walk(root: Path) -> Iterator[Found]:
             stack.pop()
             continue
         name = prefix + item.name
-        status, problem = _look(base, item.path)
+        status, problem = _look(allowed, item.path)
         if problem or status is None or not stat.S_ISDIR(status.st_mode):
             yield _found(paths.stored(name), status, problem)
             continue
@@ -80,8 +81,9 @@ def walk(root: Path) -> Iterator[Found]:
 class NamedFiles:
     """Looks at files below a root that a list or a table names."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, beyond: tuple[str, ...] = ()) -> None:
         self._base = os.path.realpath(root)
+        self._allowed = (self._base, *beyond)
         self._real_folder = functools.lru_cache(4096)(os.path.realpath)
 
     def look(self, rel_path: str) -> Found:
@@ -89,9 +91,9 @@ class NamedFiles:
         folder, name = os.path.split(os.path.join(self._base, paths.original(rel_path)))
         try:
             real_folder = self._real_folder(folder)
-            if not _is_below(self._base, real_folder):
-                return Found(rel_path, -1, 0, "link leads out of the source")
-            status, problem = _look(self._base, os.path.join(real_folder, name))
+            if not _is_allowed(self._allowed, real_folder):
+                return Found(rel_path, -1, 0, paths.LEADS_OUT)
+            status, problem = _look(self._allowed, os.path.join(real_folder, name))
         except ValueError:  # a zero byte
             return Found(rel_path, -1, 0, "missing file")
         if status and stat.S_ISDIR(status.st_mode):
@@ -163,14 +165,22 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _look(base: str, path: str) -> tuple[os.stat_result | None, str | None]:
-    """The file that `path` leads to, and why it must not be opened if so."""
+def _look(allowed: tuple[str, ...], path: str) -> tuple[os.stat_result | None, str | None]:
+    """The file that `path` leads to, and why it must not be opened if so.
+
+    Args:
+        allowed: the source's root, and the folders that links may lead to besides.
+        path: absolute.
+    """
     try:
         status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
             status = os.stat(path)
-            if not _is_below(base, os.path.realpath(path)):
-                return None, "link leads out of the source"
+            real = os.path.realpath(path)
+            if not _is_allowed(allowed, real):
+                return None, paths.LEADS_OUT
+            if paths.is_below(real, allowed[0]):  # a folder that the source itself lies in
+                return None, "link loop"
     except OSError as failure:
         problem = _FAILURES.get(failure.errno or 0, f"unreadable: {failure.strerror}")
         is_link = os.path.islink(path) and problem == "missing file"
@@ -178,8 +188,8 @@ def _look(base: str, path: str) -> tuple[os.stat_result | None, str | None]:
     return status, _KINDS.get(stat.S_IFMT(status.st_mode))
 
 
-def _is_below(base: str, real: str) -> bool:
-    return real == base or real.startswith(os.path.join(base, ""))
+def _is_allowed(allowed: tuple[str, ...], real: str) -> bool:
+    return any(paths.is_below(folder, real) for folder in allowed)
 
 
 def _folder_problem(name: str, is_loop: bool, visits: int) -> str | None:

@@ -4,15 +4,18 @@ In: a `SourceSpec`. Out: one `FileEntry` for each file, in a fixed order; what c
 listed with its problem, never dropped. Names, sizes and side-cars are read, images are not.
 """
 
-import json
+import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
-from sept_core import archives, folders, paths, tables
+from sept_core import archives, folders, members, paths, roots, samples, tables
+
+_WINDOW = 50_000
+"""Files among which side-cars are looked for, where they do not lie beside their image."""
 
 METADATA_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 """Side-cars of a Hugging Face imagefolder, in its root or in any folder below."""
@@ -36,6 +39,11 @@ class SourceSpec:
     root: Path
     options: dict[str, str] = field(default_factory=dict)
 
+    @functools.cached_property
+    def beyond(self) -> tuple[str, ...]:
+        """The folders that links in the source may lead to besides its root."""
+        return roots.Root(self.root, roots.FOLLOW_LINKS in self.options).beyond()
+
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
@@ -44,8 +52,8 @@ class FileEntry:
     Attributes:
         rel_path: posix path below the root, of the file or of what contains it, as written by
             `paths.stored`. A row that names no usable file has its table here.
-        member: name in the archive, row number in a table (`ROW:COLUMN` where the user named
-            the column of images), else empty.
+        member: name in the archive (`members.plain` gives it with slashes only), row number in a
+            table (`ROW:COLUMN` where the user named the column of images), else empty.
         offset: of the bytes in an (unpacked) tar, else −1.
         size: in bytes, −1 unknown.
         mtime_ns: of the file on disk, so an archive's members change when it does.
@@ -69,24 +77,30 @@ class FileEntry:
 
 
 def folder(spec: SourceSpec) -> Iterator[FileEntry]:
-    """Every file below a folder."""
-    return map(_image, folders.walk(spec.root))
+    """Every file below a folder, with the side-cars that lie beside images as metadata."""
+    for files in _windows(folders.walk(spec.root, spec.beyond), lambda found: found.rel_path):
+        names = [(None, found.rel_path) for found in files]
+        cars = [number for number, found in enumerate(files) if _is_side_car(found)]
+        read = functools.partial(_read_side_car, spec, files)
+        yield from _gathered(list(map(_image, files)), names, cars, read)
 
 
 def shards(spec: SourceSpec) -> Iterator[FileEntry]:
     """WebDataset: the archives in a folder, or those a pattern names; or one zip or tar."""
     if spec.path.is_dir():
-        found = folders.walk(spec.root)
+        found = folders.walk(spec.root, spec.beyond)
     else:
-        look = folders.NamedFiles(spec.root).look
+        look = folders.NamedFiles(spec.root, spec.beyond).look
         given = str(spec.path)
         files = [given] if spec.path.exists() else folders.expand(given)
         found = (look(paths.stored(os.path.relpath(file, spec.root))) for file in files)
+    is_alone = not spec.path.is_dir() and spec.path.exists()
     for file in found:
-        if file.problem is None and archives.is_archive(file.rel_path):
-            yield from _members(spec.root, file)
+        if file.problem is None and (is_alone or archives.is_archive(file.rel_path)):
+            yield from _members(spec, file)
         else:
-            yield _entry(file, problem=file.problem or "not a shard of this source")
+            problem = archives.unread(file.rel_path) or "not a shard of this source"
+            yield _entry(file, problem=file.problem or problem)
 
 
 def table(spec: SourceSpec) -> Iterator[FileEntry]:
@@ -97,7 +111,7 @@ def table(spec: SourceSpec) -> Iterator[FileEntry]:
         file.seek(0)
         rows = tables.rows(file, name, skip=image_column)
         if path_column:
-            yield from _named(spec.root, spec.path.parent, name, path_column, rows)
+            yield from _named(spec, spec.path.parent, name, path_column, rows)
             return
         suffix = f":{image_column}" if "image_column" in spec.options else ""
         mtime_ns = os.fstat(file.fileno()).st_mtime_ns
@@ -107,24 +121,25 @@ def table(spec: SourceSpec) -> Iterator[FileEntry]:
 
 def imagefolder(spec: SourceSpec) -> Iterator[FileEntry]:
     """Hugging Face: the files that metadata tables name, then, marked, what they leave out."""
-    side_cars = [f.rel_path for f in folders.walk(spec.root) if _is_metadata_table(f)]
+    side_cars = [f.rel_path for f in folders.walk(spec.root, spec.beyond) if _is_metadata_table(f)]
     taken = set(side_cars)
     for side_car in side_cars:
         base = (spec.root / paths.original(side_car)).parent
-        with _open(spec.root, side_car) as file:
+        with open_file(spec, side_car) as file:
             rows = map(_refuse_upward, tables.rows(file, side_car))
-            for entry in _named(spec.root, base, side_car, "file_name", rows):
+            for entry in _named(spec, base, side_car, "file_name", rows):
                 taken.add(entry.rel_path)
                 yield entry
-    for found in folders.walk(spec.root):
+    for found in folders.walk(spec.root, spec.beyond):
         if found.rel_path not in taken:
             yield _image(found, {"metadata_row": "missing"})
 
 
 def img2dataset(spec: SourceSpec) -> Iterator[FileEntry]:
     """img2dataset: shards `NNNNN.tar` or `NNNNN/`, each with `NNNNN.parquet` beside it."""
-    for _, shard in groupby(folders.walk(spec.root), key=lambda f: _shard_name(f.rel_path)):
-        yield from _downloaded(spec.root, list(shard))
+    found = folders.walk(spec.root, spec.beyond)
+    for _, shard in groupby(found, key=lambda f: _shard_name(f.rel_path)):
+        yield from _downloaded(spec, list(shard))
 
 
 KINDS: dict[str, Callable[[SourceSpec], Iterator[FileEntry]]] = {
@@ -158,21 +173,22 @@ def _entry(
 def _image(found: folders.Found, metadata: tables.Row | None = None) -> FileEntry:
     """A file that its name and size say is an image, or why they do not."""
     problem = paths.name_problem(found.rel_path) or paths.size_problem(found.size)
-    if problem and archives.is_archive(found.rel_path):
+    if archives.is_archive(found.rel_path):
         problem = "an archive: add it as a source of its own"
+    problem = archives.unread(found.rel_path) or problem
     return _entry(found, metadata, problem)
 
 
 def _named(
-    root: Path, base: Path, table_name: str, column: str, rows: Iterable[tables.Numbered]
+    spec: SourceSpec, base: Path, table_name: str, column: str, rows: Iterable[tables.Numbered]
 ) -> Iterator[FileEntry]:
     """Look at each file that a table in folder `base` names, once."""
-    look = folders.NamedFiles(root).look
+    look = folders.NamedFiles(spec.root, spec.beyond).look
     taken: set[str] = set()
     for row in rows:
         values = dict(row.values)
         name = values.pop(column, None)
-        rel_path = folders.relative(root, base, str(name)) if name not in (None, "") else None
+        rel_path = folders.relative(spec.root, base, str(name)) if name not in (None, "") else None
         problem = row.problem
         if not problem and name in (None, ""):
             problem = f"no {column} in this row"
@@ -202,68 +218,112 @@ def _row_entry(
     )
 
 
-def _members(root: Path, found: folders.Found) -> Iterator[FileEntry]:
-    """The images in an archive, with the side-cars that lie beside them as metadata."""
+Listed = TypeVar("Listed", folders.Found, members.Member)
+
+
+def _members(spec: SourceSpec, found: folders.Found) -> Iterator[FileEntry]:
+    """The files in an archive, with the side-cars of an image as its metadata."""
     try:
-        file = _open(root, found.rel_path)
+        with open_file(spec, found.rel_path) as file:
+            listed = archives.listed(file, found.rel_path)
+            for window in _windows(listed, lambda member: member.name):
+                yield from _of_window(found, window)
     except OSError as failure:
         yield _entry(found, problem=f"unreadable: {failure.strerror}")
-        return
-    with file:
-        listed = archives.members(file, found.rel_path)
-        for _, sample in groupby(listed, key=lambda member: _sample_key(member.name)):
-            yield from _sample(found, list(sample))
 
 
-def _sample(found: folders.Found, members: list[archives.Member]) -> Iterator[FileEntry]:
-    """WebDataset's sample: members that share a name up to its first dot."""
-    problems = [m.problem or paths.name_problem(m.name) for m in members]
-    metadata: dict[str, tables.Scalar] = {}
-    if None in problems:
-        for place, member in enumerate(members):
-            values = _side_car(member)
-            if values is not None:
-                metadata |= values
-                problems[place] = ""  # consumed
-    for member, problem in zip(members, problems, strict=True):
-        if problem != "":
-            yield FileEntry(
-                found.rel_path,
-                member.name,
-                member.offset,
-                member.size,
-                found.mtime_ns,
-                _own_id(metadata),
-                metadata=metadata if problem is None else {},
-                problem=problem,
-            )
+def _of_window(found: folders.Found, window: list[members.Member]) -> Iterable[FileEntry]:
+    entries = [
+        FileEntry(
+            found.rel_path,
+            member.name,
+            member.offset,
+            member.size,
+            found.mtime_ns,
+            problem=member.problem or _member_problem(member.name),
+        )
+        for member in window
+    ]
+    cars = [number for number, member in enumerate(window) if member.text is not None]
+    if not cars:
+        return entries
+    plain = [members.plain(member.name) for member in window]
+    scopes = [(member.part, member.name.partition(members.REPEATED)[2]) for member in window]
+    return _gathered(entries, list(zip(scopes, plain, strict=True)), cars, lambda n: window[n].text)
 
 
-def _side_car(member: archives.Member) -> tables.Row | None:
-    """The values of a side-car, or None for anything else."""
-    if member.text is None or member.problem:
-        return None
-    suffix = paths.suffix_of(member.name)
-    if suffix != ".json":
-        text = member.text.decode("utf-8", "replace").strip()
-        return {"cls" if suffix == ".cls" else "caption": text}
+def _member_problem(stored: str) -> str | None:
+    name = members.plain(stored)
+    if archives.is_archive(name) or archives.unread(name):
+        return "an archive inside an archive; unpack it first"
+    return paths.name_problem(name)
+
+
+def _windows(listed: Iterable[Listed], name: Callable[[Listed], str]) -> Iterator[list[Listed]]:
+    """Files in turn, some ten thousand at a time; no sample that lies together is cut."""
+    window: list[Listed] = []
+    for item in listed:
+        if len(window) >= _WINDOW and samples.key(name(item)) != samples.key(name(window[-1])):
+            yield window
+            window = []
+        window.append(item)
+    yield window
+
+
+def _gathered(
+    entries: list[FileEntry],
+    names: Sequence[samples.Named],
+    cars: list[int],
+    read: Callable[[int], bytes | None],
+) -> Iterator[FileEntry]:
+    """The entries with their side-cars as metadata, without the side-cars that say something.
+
+    Args:
+        entries: one for each file.
+        names: theirs, with a scope.
+        cars: which of them are side-cars.
+        read: gives the content of one.
+    """
+    side_cars = set(cars)
+    images = [n for n, e in enumerate(entries) if e.problem is None and n not in side_cars]
+    said = samples.gather(
+        [names[n] for n in images], [names[n] for n in cars], lambda n: read(cars[n])
+    )
+    values = {images[n]: _clean(row) for n, row in said.values.items()}
+    problems = {cars[n]: problem for n, problem in said.problems.items()}
+    for number, entry in enumerate(entries):
+        if number in values:
+            row = values[number]
+            yield replace(entry, metadata=row, source_uid=_own_id(row))
+        elif number in problems:
+            is_orphan = problems[number] == samples.ORPHAN
+            yield replace(entry, problem=(is_orphan and entry.problem) or problems[number])
+        elif number not in side_cars:
+            yield entry
+
+
+def _is_side_car(found: folders.Found) -> bool:
+    return found.problem is None and members.is_sidecar(found.rel_path, found.size)
+
+
+def _read_side_car(spec: SourceSpec, files: list[folders.Found], number: int) -> bytes | None:
     try:
-        values = json.loads(member.text)
-    except ValueError:
+        with open_file(spec, files[number].rel_path) as file:
+            return file.read(members.MAX_SIDECAR_BYTES)
+    except OSError:
         return None
-    return _clean(tables.scalars(values)) if isinstance(values, dict) else None
 
 
-def _downloaded(root: Path, files: list[folders.Found]) -> Iterator[FileEntry]:
+def _downloaded(spec: SourceSpec, files: list[folders.Found]) -> Iterator[FileEntry]:
     """One shard of img2dataset: what was downloaded, then the rows of what was not."""
     side_cars = [f for f in files if paths.suffix_of(f.rel_path) == ".parquet" and not f.problem]
     rows: dict[str, tuple[str, tables.Numbered]] = {}
     for side_car in side_cars:
-        with _open(root, side_car.rel_path) as file:
+        with open_file(spec, side_car.rel_path) as file:
             for row in tables.rows(file, side_car.rel_path):
                 rows[str(row.values.get("key"))] = (side_car.rel_path, row)
-    for entry in _files_of_shard(root, files, has_table=bool(side_cars)):
-        key = _sample_key(entry.member or entry.rel_path)[1]
+    for entry in _files_of_shard(spec, files, has_table=bool(side_cars)):
+        key = samples.key(members.plain(entry.member or entry.rel_path))[1]
         if entry.problem is None and key in rows:
             values = _clean(rows.pop(key)[1].values)
             problem = _download_problem(values)
@@ -274,11 +334,13 @@ def _downloaded(root: Path, files: list[folders.Found]) -> Iterator[FileEntry]:
         yield _row_entry(name, f"row {row.number}", row, problem)
 
 
-def _files_of_shard(root: Path, files: list[folders.Found], has_table: bool) -> Iterator[FileEntry]:
-    consumed = {".parquet", *archives.SIDECARS} if has_table else set()
+def _files_of_shard(
+    spec: SourceSpec, files: list[folders.Found], has_table: bool
+) -> Iterator[FileEntry]:
+    consumed = {".parquet", *members.SIDECARS} if has_table else set()
     for file in files:
         if file.problem is None and archives.is_archive(file.rel_path):
-            yield from _members(root, file)
+            yield from _members(spec, file)
         elif file.problem or paths.suffix_of(file.rel_path) not in consumed:
             yield _image(file)
 
@@ -306,11 +368,6 @@ def _shard_name(rel_path: str) -> str:
     return rel_path.partition("/")[0].partition(".")[0].removesuffix("_stats")
 
 
-def _sample_key(name: str) -> tuple[str, str]:
-    place, _, base = name.rpartition("/")
-    return place, base.partition(".")[0]
-
-
 def _own_id(values: Mapping[str, tables.Scalar]) -> str | None:
     """The id that the source itself gave: DataComp's `uid`, else img2dataset's `key`."""
     own = values.get("uid", values.get("key"))
@@ -327,5 +384,6 @@ def _clean(values: Mapping[str, tables.Scalar]) -> dict[str, tables.Scalar]:
     }
 
 
-def _open(root: Path, rel_path: str) -> BinaryIO:
-    return os.fdopen(paths.open_inside(root, rel_path), "rb")
+def open_file(spec: SourceSpec, rel_path: str) -> BinaryIO:
+    """Open a file of a source; raises as `paths.open_inside`."""
+    return os.fdopen(paths.open_inside(spec.root, rel_path, spec.beyond), "rb")

@@ -7,6 +7,7 @@ In: the rows of a selection, the header that describes how it was made. Out: a f
     guard.parquet       the held-out target images that the rows were checked against (`GUARD`)
     manifest.json       the header, written last: its existence means complete
     roots.json          this machine's folder of each source; no part of the manifest
+    links.json          the sources whose links may lead anywhere, if any; the same
 
 Sources are names, so a manifest made on a laptop opens on a cluster with other roots.
 
@@ -23,7 +24,7 @@ import importlib.metadata
 import json
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -34,10 +35,12 @@ import pyarrow.parquet as pq
 
 import sept_core
 from sept_core import errors, files, images, sources
+from sept_core.roots import Root
 
 FORMAT = 1
 HEADER = "manifest.json"
 ROOTS = "roots.json"
+LINKS = "links.json"
 
 # fmt: off
 _TEXT, _INT, _FLOAT = pa.string(), pa.int32(), pa.float64()
@@ -102,6 +105,18 @@ class Manifest:
             raise errors.ManifestError(f"{path} must be an object of source names and folders.")
         return {name: Path(root) for name, root in given.items()}
 
+    def followed(self) -> list[str]:
+        """The sources whose links may lead anywhere on this machine.
+
+        Raises:
+            ManifestError: `links.json` is something else.
+        """
+        path = self.folder / LINKS
+        given = files.read_json(path) if path.exists() else []
+        if not (isinstance(given, list) and all(isinstance(name, str) for name in given)):
+            raise errors.ManifestError(f"{path} must be a list of source names.")
+        return given
+
     def sources(self) -> list[str]:
         """The names of all sources that hold an image of the manifest."""
         names = pa.chunked_array(self.rows["source"].chunks + self.locations["source"].chunks)
@@ -115,6 +130,7 @@ def write(
     guard: pa.Table,
     header: Mapping[str, Any],
     roots: Mapping[str, Path],
+    followed: Collection[str] = (),
 ) -> Manifest:
     """Write a manifest; the header goes last, so a manifest is there whole or not at all.
 
@@ -125,6 +141,7 @@ def write(
         header: the entries of `REQUIRED`; format, checksums, content hash, time and
             software versions are added here.
         roots: the folder of each source on this machine.
+        followed: the sources whose links may lead anywhere on this machine.
 
     Raises:
         ManifestError: `folder` already holds a manifest, or a row or entry is wrong.
@@ -142,6 +159,8 @@ def write(
         with files.write_then_rename(folder / f"{name}.parquet") as temporary:
             pq.write_table(table, temporary)
     files.write_json(folder / ROOTS, {name: str(root) for name, root in roots.items()})
+    if followed:
+        files.write_json(folder / LINKS, sorted(followed))
     complete = dict(header) | {
         "format": FORMAT,
         "content_hash": content_hash(tables["manifest"]),
@@ -195,7 +214,9 @@ class ImageReader:
         given = manifest.roots() if roots is None else roots
         self.roots = {name: Path(root) for name, root in given.items() if Path(root).exists()}
         self.unrooted = sorted(set(manifest.sources()) - set(self.roots))
-        self._bytes = sources.ByteReader(self.roots)
+        followed = manifest.followed()
+        homes = {name: Root(path, name in followed) for name, path in self.roots.items()}
+        self._bytes = sources.ByteReader(homes)
 
     def __enter__(self) -> Self:
         return self

@@ -20,6 +20,10 @@ IMAGE_SUFFIXES = frozenset(
 MAX_BYTES = 1 << 29
 """Larger images are listed, never read: 512 MiB, an uncompressed image of `images.MAX_PIXELS`."""
 
+LEADS_OUT = (
+    "link leads out of the source; add it with --follow-links, or name its folder in SEPT_ROOTS"
+)
+
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 _FOLDER_ONLY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not block us
@@ -72,18 +76,21 @@ def is_inside(path: str) -> bool:
     return all(parts) and ".." not in parts and "." not in parts
 
 
-def open_inside(root: Path, rel_path: str) -> int:
+def open_inside(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> int:
     """Open a regular file below `root` for reading and give its descriptor.
 
     Walks down from the root's descriptor and lets no component be a link, so nothing that
-    changes meanwhile can lead elsewhere. Links are resolved first, and must stay inside.
+    changes meanwhile can lead elsewhere. Links are resolved first, and must stay inside the root
+    or lead into a folder of `beyond`, from whose descriptor the walk then starts.
 
     Args:
         root: any folder.
         rel_path: as written by `stored`.
+        beyond: folders, without links, that links may lead to besides.
 
     Raises:
         SourceError: the path leads out of the root.
+        LinkError: so does a link in it, and not into a folder of `beyond`.
         OSError: there is no such regular file, or it may not be read.
     """
     if not is_inside(rel_path):
@@ -94,24 +101,23 @@ def open_inside(root: Path, rel_path: str) -> int:
     except OSError as problem:
         if problem.errno not in (errno.ELOOP, errno.ENOTDIR):
             raise
-    return _open_without_links(root, _resolved(root, parts))
-
-
-def _resolved(root: Path, parts: list[str]) -> list[str]:
-    """The parts of the same file without links.
-
-    Raises:
-        SourceError: it lies outside.
-    """
     base = os.path.realpath(root)
     real = os.path.realpath(os.path.join(base, *parts))  # noqa: PTH118
-    inside = real.removeprefix(base.rstrip("/") + "/")
-    if inside == real:
-        raise errors.SourceError(f"{'/'.join(parts)!r} is a link that leads out of {root}.")
-    return inside.split("/")
+    home = next((folder for folder in (base, *beyond) if is_below(folder, real)), None)
+    if home is None:
+        raise errors.LinkError(
+            f"{'/'.join(parts)!r} is a link that leads out of {root}; add the source with "
+            "--follow-links, or name the folder that it leads to in SEPT_ROOTS."
+        )
+    return _open_without_links(home, real[len(home) :].lstrip("/").split("/"))
 
 
-def _open_without_links(root: Path, parts: list[str]) -> int:
+def is_below(folder: str, real: str) -> bool:
+    """Whether a path without links is a folder or lies below it."""
+    return real == folder or real.startswith(os.path.join(folder, ""))  # noqa: PTH118
+
+
+def _open_without_links(root: Path | str, parts: list[str]) -> int:
     folder = os.open(root, _FOLDER_ONLY)
     try:
         for part in parts[:-1]:

@@ -7,15 +7,16 @@ each kind), their bytes for any number of threads, and worklists of files to be 
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Generic, Self, TypeVar
+from typing import Any, BinaryIO, Generic, Self, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sept_core import archives, errors, files, folders, images, listing, paths, tables
+from sept_core import archives, errors, files, folders, images, listing, paths, roots, tables
 from sept_core.listing import FileEntry, SourceSpec
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
 
 Opened = TypeVar("Opened")
 
-OPTIONS = ("kind", "root", "path_column", "image_column")
+OPTIONS = ("kind", "root", "path_column", "image_column", roots.FOLLOW_LINKS)
 
 WORKLIST_SCHEMA = pa.schema(
     [
@@ -44,9 +45,11 @@ WORKLIST_SCHEMA = pa.schema(
         pa.field("label", pa.string()),
         pa.field("split", pa.string()),
         pa.field("uid", pa.string()),
+        pa.field(roots.FOLLOW_LINKS, pa.bool_()),
     ]
 )
-"""One row a file to be read, in the order of work; offset and size are −1 where unknown."""
+"""One row a file to be read, in the order of work; offset and size are −1 where unknown, and
+`follow_links` is null in worklists of older versions."""
 
 
 def detect(name: str, path: Path, **options: str) -> SourceSpec:
@@ -56,8 +59,9 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
         name: what the user calls it.
         path: a folder, zip, tar, list (`.txt`), table (`.csv`, `.jsonl`, `.parquet`), or a
             pattern of shards such as `pool-{00000..00004}.tar`.
-        options: `kind` where it should not be guessed; for lists and tables `root` (the folder
-            below which their files lie), `path_column` and `image_column`.
+        options: `kind` where it should not be guessed; `follow_links` where links may lead
+            anywhere; for lists and tables `root` (the folder below which their files lie),
+            `path_column` and `image_column`.
 
     Raises:
         SourceError: there is nothing at the path, or nothing that SEPT can list.
@@ -66,9 +70,12 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
     if unknown:
         raise errors.SourceError(f"Unknown option {unknown[0]!r}; valid are {', '.join(OPTIONS)}.")
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 (resolve would leave the user's links)
-    kind = options.get("kind") or _kind(absolute)
+    beyond = roots.Root(absolute, roots.FOLLOW_LINKS in options).beyond()
+    kind = options.get("kind") or _kind(absolute, beyond)
     if kind not in listing.KINDS:
         raise errors.SourceError(f"Unknown kind {kind!r}; valid are {', '.join(listing.KINDS)}.")
+    if kind in ("zip", "tar") and absolute.is_symlink():
+        options |= {roots.FOLLOW_LINKS: "yes"}  # the user has named this link, its only file
     return SourceSpec(name, absolute, kind, _root(absolute, kind, options), options)
 
 
@@ -90,12 +97,12 @@ class ByteReader:
     """Reads the bytes of listed files, from any thread; closes what it opened on leaving `with`.
 
     Args:
-        roots: source name to the folder that its `rel_path`s lie below, on this machine.
+        homes: source name to the folder that its `rel_path`s lie below, on this machine.
     """
 
-    def __init__(self, roots: Mapping[str, Path]) -> None:
-        self._roots = dict(roots)
-        self._archives = _Recent[archives.ZipReader | archives.TarReader](64)
+    def __init__(self, homes: Mapping[str, Path | roots.Root]) -> None:
+        self._homes = {name: _Home.of(home) for name, home in homes.items()}
+        self._archives = _Recent[archives.Reader](64)
         self._tables = _Recent[tables.ImageColumn](4)  # they keep row groups of images in memory
 
     def read(
@@ -107,31 +114,33 @@ class ByteReader:
             SourceError: the source is unknown, or the path leads out of its root.
             RejectedImage: this file is missing, unreadable or damaged.
         """
-        root = self._roots.get(source)
-        if root is None:
-            known = ", ".join(sorted(self._roots)) or "none"
+        home = self._homes.get(source)
+        if home is None:
+            known = ", ".join(sorted(self._homes)) or "none"
             raise errors.SourceError(f"Unknown source {source!r}; known are: {known}.")
         try:
             if not member:
-                return _read_file(root, rel_path)
-            return self._read_member(root, rel_path, member, offset, size)
+                return _read_file(home, rel_path)
+            return self._read_member(home, rel_path, member, offset, size)
         except OSError as problem:
             raise images.RejectedImage(f"unreadable: {problem.strerror or problem}") from problem
 
-    def _read_member(self, root: Path, rel_path: str, member: str, offset: int, size: int) -> bytes:
+    def _read_member(
+        self, home: "_Home", rel_path: str, member: str, offset: int, size: int
+    ) -> bytes:
         def opener() -> BinaryIO:
-            return os.fdopen(paths.open_inside(root, rel_path), "rb")
+            return home.open(rel_path)
 
-        if archives.is_archive(rel_path):
+        if not tables.is_table(rel_path):
             archive = self._archives.get(
-                (root, rel_path, ""), lambda: archives.open_reader(opener, rel_path)
+                (home.path, rel_path, ""), lambda: archives.open_reader(opener)
             )
             return archive.read(member, offset, size)
         row, _, column = member.partition(":")
-        if not tables.is_table(rel_path) or not row.isdecimal():
-            raise images.RejectedImage(f"unreadable: {rel_path!r} is no archive or table")
+        if not row.isdecimal():
+            raise images.RejectedImage(f"unreadable: {rel_path!r} has no row {member!r}")
         table = self._tables.get(
-            (root, rel_path, column),
+            (home.path, rel_path, column),
             lambda: tables.ImageColumn(opener, rel_path, column or None),
         )
         return table.read(int(row))
@@ -157,8 +166,11 @@ def write_worklist(path: Path, table: pa.Table) -> None:
     """Write a worklist whole or not at all.
 
     Raises:
-        ArrowInvalid, KeyError: a column of `WORKLIST_SCHEMA` is missing or of another type.
+        ArrowInvalid, KeyError: a column of `WORKLIST_SCHEMA` is missing or of another type
+            (`follow_links` may be missing).
     """
+    if roots.FOLLOW_LINKS not in table.column_names:
+        table = table.append_column(roots.FOLLOW_LINKS, pa.nulls(len(table), pa.bool_()))
     with files.write_then_rename(path) as temporary:
         pq.write_table(table.select(WORKLIST_SCHEMA.names).cast(WORKLIST_SCHEMA), temporary)
 
@@ -176,6 +188,14 @@ def read_worklist(path: Path) -> pa.Table:
         raise errors.NotFoundError(f"{path} does not exist.") from None
     except (pa.ArrowException, OSError) as problem:
         raise errors.IntegrityError(f"{path} is not a worklist ({problem}).") from problem
+
+
+def roots_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, roots.Root]:
+    """Where each source of some rows of a worklist lies."""
+    return {
+        row["source"]: roots.Root(Path(row["root"]), bool(row.get(roots.FOLLOW_LINKS)))
+        for row in rows
+    }
 
 
 class _Recent(Generic[Opened]):
@@ -200,17 +220,34 @@ class _Recent(Generic[Opened]):
             self._kept.clear()
 
 
-def _read_file(root: Path, rel_path: str) -> bytes:
-    with os.fdopen(paths.open_inside(root, rel_path), "rb", buffering=0) as file:
+@dataclass(frozen=True)
+class _Home:
+    """A source's root with the folders that its links may lead to, looked up once."""
+
+    path: Path
+    beyond: tuple[str, ...]
+
+    @classmethod
+    def of(cls, root: Path | roots.Root) -> "_Home":
+        known = root if isinstance(root, roots.Root) else roots.Root(root)
+        return cls(known.path, known.beyond())
+
+    def open(self, rel_path: str, buffering: int = -1) -> BinaryIO:
+        descriptor = paths.open_inside(self.path, rel_path, self.beyond)
+        return os.fdopen(descriptor, "rb", buffering)
+
+
+def _read_file(home: _Home, rel_path: str) -> bytes:
+    with home.open(rel_path, buffering=0) as file:
         if problem := paths.size_problem(os.fstat(file.fileno()).st_size):
             raise images.RejectedImage(problem)
         return file.read()
 
 
-def _kind(path: Path) -> str:
+def _kind(path: Path, beyond: tuple[str, ...]) -> str:
     """The kind of source that a path looks like."""
     if path.is_dir():
-        return _kind_of_folder(path)
+        return _kind_of_folder(path, beyond)
     if not path.exists():
         if folders.is_pattern(str(path)):
             return "webdataset"
@@ -219,34 +256,49 @@ def _kind(path: Path) -> str:
         return "zip" if paths.suffix_of(path.name) == ".zip" else "tar"
     if tables.is_table(path.name):
         return "list" if paths.suffix_of(path.name) == ".txt" else "table"
+    with path.open("rb") as file:
+        if kind := archives.kind(file):
+            return kind
+        reason = archives.unread(path.name) or archives.unsupported(file)
+    if reason:
+        raise errors.SourceError(f"{path} cannot be read: {reason}.")
     raise errors.SourceError(
-        f"{path} is neither a folder nor a zip, tar, tar.gz, txt, csv, jsonl or parquet file."
+        f"{path} is neither a folder nor a zip, a tar (plain or packed by gzip, bzip2, xz, zstd or "
+        "lz4), nor a txt, csv, jsonl or parquet file."
     )
 
 
-def _kind_of_folder(path: Path) -> str:
+def _kind_of_folder(path: Path, beyond: tuple[str, ...]) -> str:
     """By what lies at its top: metadata tables, then shards, else it is a plain folder."""
     try:
         with os.scandir(path) as items:
-            top = {item.name: item.is_dir(follow_symlinks=False) for item in items}
+            top = {item.name: _is_folder(item) for item in items}
     except OSError as problem:
         raise errors.SourceError(f"{path} cannot be listed: {problem.strerror}.") from problem
     places = ["", *(f"{name}/" for name, is_folder in sorted(top.items()) if is_folder)]
     metadata = (place + name for place in places for name in listing.METADATA_TABLES)
-    if any(_has_columns(path, name, "file_name") for name in metadata):
+    if any(_has_columns(path, beyond, name, "file_name") for name in metadata):
         return "imagefolder"
     names = sorted(name for name, is_folder in top.items() if not is_folder)
     by_suffix = {paths.suffix_of(name): name for name in names}
-    if ".parquet" in by_suffix and _has_columns(path, by_suffix[".parquet"], "key", "status"):
+    if ".parquet" in by_suffix and _has_columns(
+        path, beyond, by_suffix[".parquet"], "key", "status"
+    ):
         return "img2dataset"
     is_nested = any(folder and not name.startswith(".") for name, folder in top.items())
     is_shards = not is_nested and any(map(archives.is_archive, names))
     return "webdataset" if is_shards and not paths.IMAGE_SUFFIXES & set(by_suffix) else "folder"
 
 
-def _has_columns(root: Path, rel_path: str, *names: str) -> bool:
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or a link to one; a dangling link or a loop is not."""
+    is_link = item.is_symlink()
+    return os.path.isdir(item) if is_link else item.is_dir(follow_symlinks=False)  # noqa: PTH112
+
+
+def _has_columns(root: Path, beyond: tuple[str, ...], rel_path: str, *names: str) -> bool:
     try:
-        with os.fdopen(paths.open_inside(root, paths.stored(rel_path)), "rb") as file:
+        with os.fdopen(paths.open_inside(root, paths.stored(rel_path), beyond), "rb") as file:
             return set(names) <= set(tables.columns(file, rel_path).scalars)
     except (OSError, errors.SourceError):
         return False
@@ -259,12 +311,19 @@ def _root(path: Path, kind: str, options: Mapping[str, str]) -> Path:
     elif kind in ("list", "table"):
         fits = path.is_file() and tables.is_table(path.name)
     else:
-        fits = path.is_dir() or archives.is_archive(path.name)
+        fits = path.is_dir() or _may_be_archive(path)
     if not fits:
         raise errors.SourceError(f"{path} cannot be read as {kind}; leave the kind to SEPT.")
     if kind not in ("list", "table"):
         return path if path.is_dir() else Path(folders.without_pattern(str(path)))
     return Path(options["root"]).absolute() if "root" in options else _common(path, options)
+
+
+def _may_be_archive(path: Path) -> bool:
+    if archives.is_archive(path.name) or not path.is_file():
+        return archives.is_archive(path.name)
+    with path.open("rb") as file:
+        return archives.kind(file) is not None
 
 
 def _common(path: Path, options: Mapping[str, str]) -> Path:

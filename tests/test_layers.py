@@ -12,8 +12,11 @@ CORE = ROOT / "sept_core"
 LAYERS = [
     {"errors"},
     {"files", "decoders", "pixel_values"},
-    {"jobfolder", "images", "paths", "cluster", "access"},
+    {"jobfolder", "images", "paths", "roots", "cluster", "access"},
+    {"members", "streams"},
+    {"tars", "zips"},
     {"archives", "tables", "folders"},
+    {"samples"},
     {"listing", "review"},
     {"sources", "features"},
     {"manifest", "targets", "audit", "suggestions", "mirror", "integrity"},

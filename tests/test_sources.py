@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from sept_core import errors, images, sources
+from sept_core import errors, images, paths, sources
 
 
 def picture(number: int, image_format: str = "JPEG", mode: str = "RGB") -> bytes:
@@ -117,8 +117,8 @@ def test_links_are_followed_inside_the_root_only(tmp_path: Path) -> None:
     assert problems(entries) == {
         "link/up": "link loop",
         "real/up": "link loop",
-        "out": "link leads out of the source",
-        "out.jpg": "link leads out of the source",
+        "out": paths.LEADS_OUT,
+        "out.jpg": paths.LEADS_OUT,
         "self.jpg": "link loop",
         "gone.jpg": "dangling link",
     }
@@ -230,7 +230,7 @@ def test_hostile_folder(tmp_path: Path) -> None:
         "socket.jpg": "socket",
         "dangling.jpg": "dangling link",
         "loop": "link loop",
-        "passwd.jpg": "link leads out of the source",
+        "passwd.jpg": paths.LEADS_OUT,
     }
 
 
@@ -270,7 +270,7 @@ def test_reader_does_not_hang_on_a_pipe_put_in_later(tmp_path: Path) -> None:
                 reader.read("pool", *place)
         with pytest.raises(images.RejectedImage, match="No such file"):
             reader.read("pool", "gone.jpg")
-        with pytest.raises(images.RejectedImage, match="no archive or table"):
+        with pytest.raises(images.RejectedImage, match="not a regular file"):
             reader.read("pool", "x.jpg", "member")
 
 
@@ -371,17 +371,16 @@ def test_zip_that_means_harm(tmp_path: Path) -> None:
         archive.writestr("read me.txt", b"text")
         secret.flag_bits |= 1
     spec, entries = scanned(path)
-    assert contents(spec, entries) == {"good.jpg": picture(1)}
-    unsafe = "unsafe name in an archive"
+    assert contents(spec, entries) == {"good.jpg": picture(1), "good.jpg\\#2": picture(3)}
+    unsafe = "unsafe name in an archive; unpack it and add the folder"
     assert problems(entries) == {
         "../up.jpg": unsafe,
         "a/../../up.jpg": unsafe,
         "/abs.jpg": unsafe,
         "C:\\x5cx.jpg": unsafe,
         "..\\x5cwin.jpg": unsafe,
-        "good.jpg\\#2": "repeated name in an archive",
-        "link.jpg": "link in an archive",
-        "secret.jpg": "encrypted",
+        "link.jpg": "link in an archive; unpack it and add the folder",
+        "secret.jpg": "encrypted; unpack it with its password and add the folder",
         "read me.txt": "not an image file name",
     }
     assert list(tmp_path.iterdir()) == [path]
@@ -402,13 +401,12 @@ def test_tar_that_means_harm(tmp_path: Path) -> None:
         pipe.type = tarfile.FIFOTYPE
         archive.addfile(pipe)
     spec, entries = scanned(path)
-    assert contents(spec, entries) == {"good.jpg": picture(1)}
+    assert contents(spec, entries) == {"good.jpg": picture(1), "good.jpg\\#2": picture(1)}
     assert problems(entries) == {
-        "../up.jpg": "unsafe name in an archive",
-        "/abs.jpg": "unsafe name in an archive",
-        "good.jpg\\#2": "repeated name in an archive",
-        "s.jpg": "link in an archive",
-        "h.jpg": "link in an archive",
+        "../up.jpg": "unsafe name in an archive; unpack it and add the folder",
+        "/abs.jpg": "unsafe name in an archive; unpack it and add the folder",
+        "s.jpg": "link in an archive, to no file of it; unpack it and add the folder",
+        "h.jpg": "link in an archive, to no file of it; unpack it and add the folder",
         "pipe.jpg": "not a regular file",
     }
 
@@ -501,7 +499,7 @@ def test_webdataset_side_cars_become_metadata(tmp_path: Path) -> None:
     assert dict(by_member["b.jpg"].metadata) == {"caption": "cap"}
     assert problems(entries) == {
         "a/003.json": "not an image file name",
-        "a/004.json": "not an image file name",
+        "a/004.json": "side-car is not a JSON object",
         "a/004.npy": "not an image file name",
         "README.md": "not a shard of this source",
     }
@@ -618,7 +616,7 @@ def test_list_cannot_reach_through_links(tmp_path: Path) -> None:
     (root / "out").symlink_to(tmp_path / "secret")
     path = write(root / "list.txt", b"out/s.jpg\n")
     _, entries = scanned(path)
-    assert problems(entries) == {"out/s.jpg": "link leads out of the source"}
+    assert problems(entries) == {"out/s.jpg": paths.LEADS_OUT}
 
 
 ROWS = [
@@ -841,7 +839,10 @@ def test_worklists(tmp_path: Path) -> None:
     sources.write_worklist(tmp_path / "w.parquet", table)
     found = sources.read_worklist(tmp_path / "w.parquet")
     assert found.schema == sources.WORKLIST_SCHEMA
-    assert found.to_pylist() == [{**row, "label": None, "split": None, "uid": None}]
+    unset = dict.fromkeys(("label", "split", "uid", "follow_links"))
+    assert found.to_pylist() == [row | unset]
+    pq.write_table(table.drop_columns("more"), tmp_path / "old.parquet")  # without follow_links
+    assert sources.read_worklist(tmp_path / "old.parquet").equals(found)
     with pytest.raises(errors.NotFoundError):
         sources.read_worklist(tmp_path / "gone.parquet")
     with pytest.raises(errors.IntegrityError):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from sept_core import errors, features, files
+from sept_core import errors, features, files, roots
 from sept_core.catalogue import filters, revision
 from sept_core.catalogue.connection import (
     Connection,
@@ -97,9 +97,10 @@ def _uid_table(uids: Iterable[str]) -> pa.Table:
 
 
 _LIVE = "FROM files f JOIN sources s ON s.id = f.source_id WHERE NOT f.gone"
+_FOLLOWS = f"json_exists(s.options, '$.{roots.FOLLOW_LINKS}') AS {roots.FOLLOW_LINKS}"
 _WORK_COLUMNS = (
     's.id AS source, s.root, f.rel_path, f.member, f.byte_offset AS "offset", f.size, f.label, '
-    "f.split, f.uid"
+    f"f.split, f.uid, {_FOLLOWS}"
 )
 
 
@@ -283,14 +284,15 @@ def hashes(db: Connection, role: str, source_ids: list[str] | None = None) -> pa
 def locations(db: Connection, uids: Iterable[str], role: str = "pool") -> pa.Table:
     """All live places of these images, best first within a uid.
 
-    Columns: uid, source (name), source_id, root, source_uid, rel_path, member, offset,
-    size, sha256, width, height.
+    Columns: uid, source (name), source_id, root, follow_links, source_uid, rel_path, member,
+    offset, size, sha256, width, height.
     """
     with registered(db, "wanted", _uid_table(uids)):
         return table(
             db,
-            """SELECT f.uid, s.name AS source, s.id AS source_id, s.root, f.source_uid, f.rel_path,
-                      f.member, f.byte_offset AS "offset", f.size, i.sha256, i.width, i.height
+            f"""SELECT f.uid, s.name AS source, s.id AS source_id, s.root, {_FOLLOWS}, f.source_uid,
+                      f.rel_path, f.member, f.byte_offset AS "offset", f.size, i.sha256, i.width,
+                      i.height
                FROM files f SEMI JOIN wanted ON wanted.uid = f.uid
                JOIN sources s ON s.id = f.source_id JOIN images i ON i.uid = f.uid
                WHERE NOT f.gone AND f.state = 'ok' AND s.role = ?
@@ -305,7 +307,7 @@ class Place:
 
     source: str
     source_id: str
-    root: Path
+    root: roots.Root
     rel_path: str
     member: str
     offset: int
@@ -347,13 +349,16 @@ _SHOWN = """FROM files f JOIN sources s ON s.id = f.source_id JOIN images i ON i
 
 def _places(db: Connection, uid: str, where: str, values: list[int]) -> list[Place]:
     rows = db.execute(
-        f"""SELECT s.name, s.id, s.root, f.rel_path, f.member, f.byte_offset, f.size,
+        f"""SELECT s.name, s.id, s.root, {_FOLLOWS}, f.rel_path, f.member, f.byte_offset, f.size,
                    coalesce(i.format, '')
             {_SHOWN} AND {where} AND f.uid = ?
             ORDER BY s.role, s.added_at, f.rel_path, f.member""",
         [*values, uid],
     ).fetchall()
-    return [Place(name, source_id, Path(root), *rest) for name, source_id, root, *rest in rows]
+    return [
+        Place(name, source_id, roots.Root(Path(root), follows), *rest)
+        for name, source_id, root, follows, *rest in rows
+    ]
 
 
 def keys(db: Connection, role: str, source_id: str | None = None) -> pa.Table:

@@ -10,6 +10,7 @@ from sept_core.catalogue.sources import ScanReport
 from sept_core.cli import follow, output
 from sept_core.cli.options import Device, Dir, Encoder, EncoderSpec, Json, Seed
 from sept_core.pipeline import collections, embedding, mapping, mirroring, projects
+from sept_core.roots import FOLLOW_LINKS
 
 pool = typer.Typer(no_args_is_help=True, help="Sources of the pool.")
 target = typer.Typer(no_args_is_help=True, help="Target sets: images of the task you care about.")
@@ -24,6 +25,11 @@ Given = Annotated[
 ]
 ColumnOption = Annotated[
     str | None, typer.Option("--path-column", help="The table column that holds paths.")
+]
+
+
+FollowOption = Annotated[
+    bool, typer.Option("--follow-links", help="Follow links that lead out of the folder.")
 ]
 
 
@@ -69,24 +75,38 @@ def _job_row(job: dict[str, str]) -> list[str]:
 
 @pool.command("add")
 def pool_add(
-    folder: Dir, name: Name, path: Given, path_column: ColumnOption = None, as_json: Json = False
+    folder: Dir,
+    name: Name,
+    path: Given,
+    path_column: ColumnOption = None,
+    follow_links: FollowOption = False,
+    as_json: Json = False,
 ) -> None:
     """Add a source, or list it again: adds what is new, reports what is gone."""
-    _add(folder, "pool", name, path, path_column, as_json)
+    _add(folder, "pool", name, path, _options(path_column, follow_links), as_json)
 
 
 @target.command("add")
 def target_add(
-    folder: Dir, name: Name, path: Given, path_column: ColumnOption = None, as_json: Json = False
+    folder: Dir,
+    name: Name,
+    path: Given,
+    path_column: ColumnOption = None,
+    follow_links: FollowOption = False,
+    as_json: Json = False,
 ) -> None:
     """Add a target set (ImageFolder with or without splits, or flat), or list it again."""
-    _add(folder, "target", name, path, path_column, as_json)
+    _add(folder, "target", name, path, _options(path_column, follow_links), as_json)
+
+
+def _options(path_column: str | None, follow_links: bool) -> dict[str, str]:
+    given = {"path_column": path_column, FOLLOW_LINKS: "yes" if follow_links else None}
+    return {key: value for key, value in given.items() if value}
 
 
 def _add(
-    folder: Path, role: str, name: str, path: Path, path_column: str | None, as_json: bool
+    folder: Path, role: str, name: str, path: Path, options: dict[str, str], as_json: bool
 ) -> None:
-    options = {"path_column": path_column} if path_column else {}
     with projects.opened(folder) as project:
         report = collections.add(project, role, name, path, options)
     _show_scan(name, report, as_json)

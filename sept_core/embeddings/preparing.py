@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from PIL import Image
 from sept_core import errors, features, images, sources
 from sept_core.encoders import protocol
 from sept_core.encoders.protocol import DECODED_SIDES
+from sept_core.roots import FOLLOW_LINKS, Root
 
 log = logging.getLogger("sept")
 
@@ -113,18 +113,18 @@ def read(reader: sources.ByteReader, row: dict[str, Any]) -> bytes:
     return reader.read(row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
 
 
-def roots(worklist: pa.Table) -> dict[str, Path]:
+def roots(worklist: pa.Table) -> dict[str, Root]:
     """Where each source of a worklist lies.
 
     Raises:
         SourceError: a root is not there, so that every row would be rejected.
     """
-    pairs = worklist.select(["source", "root"]).group_by(["source", "root"]).aggregate([])
-    found = {row["source"]: Path(row["root"]) for row in pairs.to_pylist()}
+    names = ["source", "root", FOLLOW_LINKS]
+    found = sources.roots_of(worklist.select(names).group_by(names).aggregate([]).to_pylist())
     for source, root in found.items():
-        if not root.exists():
+        if not root.path.exists():
             raise errors.SourceError(
-                f"The root {root} of source {source!r} is not there; mount it, or remove the "
+                f"The root {root.path} of source {source!r} is not there; mount it, or remove the "
                 "source."
             )
     return found

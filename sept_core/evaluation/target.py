@@ -100,7 +100,7 @@ def _unreadable(rows: list[dict[str, Any]]) -> set[str]:
 
 
 def _reader(rows: list[dict[str, Any]]) -> sources.ByteReader:
-    return sources.ByteReader({row["source"]: Path(row["root"]) for row in rows})
+    return sources.ByteReader(sources.roots_of(rows))
 
 
 def _read(reader: sources.ByteReader, row: dict[str, Any]) -> Image.Image:

@@ -1,6 +1,7 @@
 """Exports that name images by number: DataComp subset files, ssl-data-curation indices."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +16,34 @@ def datacomp(chosen: subset.Subset, out: Path) -> None:
 
     It looks for the uid in each sample's json: the source's own where that is 32 hex
     digits, as in a DataComp pool, else ours, which the tars written here carry.
+
+    Raises:
+        InputError: two images have the same uid in their source.
     """
-    ids = [_datacomp_id(row["source_uid"], row["uid"]) for row in chosen.rows()]
-    pairs = [(int(uid[:16], 16), int(uid[16:], 16)) for uid in ids]
+    places = [(_datacomp_id(row["source_uid"], row["uid"]), _place(row)) for row in chosen.rows()]
+    _refuse_repeated(places)
+    pairs = [(int(uid[:16], 16), int(uid[16:], 16)) for uid, _ in places]
     with out.open("wb") as file:
-        np.save(file, np.unique(np.array(pairs, DATACOMP_DTYPE)))
+        np.save(file, np.sort(np.array(pairs, DATACOMP_DTYPE)))
+
+
+def _refuse_repeated(places: list[tuple[str, str]]) -> None:
+    """A uid names one line of the file, so of two images with one uid one would be lost."""
+    first: dict[str, str] = {}
+    for uid, place in places:
+        if first.setdefault(uid, place) != place:
+            count = len(places) - len({uid for uid, _ in places})
+            raise errors.InputError(
+                f"{count} of {len(places)} selected images have the uid of another one in their "
+                f"source (first: {uid} of {first[uid]} and of {place}), and a DataComp subset "
+                "names an image by its uid: correct the json files of the pool, or choose another "
+                "format."
+            )
+
+
+def _place(row: dict[str, Any]) -> str:
+    inside = f"{row['shard']}/{row['key']}" if row["shard"] else row["rel_path"]
+    return f"{row['source']}/{inside}"
 
 
 def _datacomp_id(source_uid: str | None, uid: str) -> str:

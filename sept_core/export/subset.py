@@ -118,6 +118,24 @@ class Subset:
                 yield uid, waiting.popleft().result()
                 self.step(done)
 
+    def expect(self, written: int, what: str, wanted: int | None = None) -> None:
+        """Refuse an export that lost something on the way.
+
+        Args:
+            written: rows or images found in what was written.
+            what: what they are, for the message.
+            wanted: by default one for each row of the manifest.
+
+        Raises:
+            IntegrityError: there are more or fewer.
+        """
+        wanted = len(self.opened) if wanted is None else wanted
+        if written != wanted:
+            raise errors.IntegrityError(
+                f"The export holds {written:,} {what} for {wanted:,} images of the manifest and "
+                "was dropped; run sept verify on the manifest, then export again."
+            )
+
     def uids(self) -> list[str]:
         found: list[str] = self.opened.rows["uid"].to_pylist()
         return found

@@ -22,6 +22,8 @@ def native(chosen: subset.Subset, out: Path) -> None:
         shutil.copyfile(chosen.opened.folder / name, out / name)
     roots = {name: str(root) for name, root in chosen.reader.roots.items()}
     files.write_json(out / manifest.ROOTS, roots)
+    if followed := chosen.opened.followed():
+        files.write_json(out / manifest.LINKS, followed)
 
 
 def table_csv(chosen: subset.Subset, out: Path) -> None:

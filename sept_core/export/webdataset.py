@@ -32,6 +32,18 @@ def webdataset(chosen: subset.Subset, out: Path) -> None:
                 sets[kind] = stack.enter_context(_Shards(out / kind, per_shard))
             sets[kind].add({f"{uid}.{kind}": data, f"{uid}.json": _json(row)})
             chosen.counts["copied"] += 1
+    chosen.expect(sum(_samples(out / kind, kind) for kind in sets), "samples")
+
+
+def _samples(folder: Path, kind: str) -> int:
+    """The keys in one set of tars that have an image and a json, as a reader would find them."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(folder.iterdir()):
+        with tarfile.open(path, "r:") as tar:
+            for name in tar.getnames():
+                key, _, extension = name.partition(".")
+                found.setdefault(key, []).append(extension)
+    return sum(extensions == [kind, "json"] for extensions in found.values())
 
 
 def _json(row: dict[str, Any]) -> bytes:

@@ -24,6 +24,13 @@ def add(
 ) -> ScanReport:
     """Register `path` under `name` and list its files; the same name and path scans again.
 
+    Args:
+        project: the open project.
+        role: `pool` or `target`.
+        name: of the collection.
+        path: where it lies.
+        options: see `sources.detect`; those of a collection that is there already are kept.
+
     Raises:
         SourceError: the path cannot be read as a source, or holds no file at all.
         InputError: the name is taken by another path.
@@ -31,6 +38,7 @@ def add(
     spec = readers.detect(name, path.absolute(), **(options or {}))
     for record in sources.every(project.db, role):
         if (record.name, record.spec.path) == (name, spec.path):
+            sources.set_options(project.db, record.id, record.spec.options | spec.options)
             return scan(project, role, name)
     listing = _list(role, spec)
     if listing.num_rows == 0:

@@ -20,6 +20,7 @@ from sept_core.export import run as export_run
 from sept_core.jobfolder import JobFolder
 from sept_core.pipeline import curation, guarding
 from sept_core.pipeline.projects import Project
+from sept_core.roots import FOLLOW_LINKS
 
 
 def write_manifest(project: Project, selection_id: str, folder: Path) -> manifest.Manifest:
@@ -53,6 +54,7 @@ def write_manifest(project: Project, selection_id: str, folder: Path) -> manifes
         guarded,
         _header(project, record, guard),
         {row["source"]: Path(row["root"]) for row in places},
+        {row["source"] for row in places if row[FOLLOW_LINKS]},
     )
 
 

@@ -18,6 +18,7 @@ from sept_core.evaluation import labels as label_budgets
 from sept_core.jobfolder import JobFolder
 from sept_core.pipeline import pretraining, runs
 from sept_core.pipeline.projects import Project
+from sept_core.roots import FOLLOW_LINKS
 
 RANDOM_INIT = "random-init"
 READOUTS = {"knn": "20-NN", "linear": "Linear probe", "finetune": "Fine-tuning"}
@@ -190,7 +191,8 @@ def prepare(
         "labels": list(how.labels),
         "seeds": list(range(how.seeds)),
     }
-    name = f"{target}-{files.fingerprint([asked, rows])}"
+    named = [{key: row[key] for key in row if key != FOLLOW_LINKS} for row in rows]
+    name = f"{target}-{files.fingerprint([asked, named])}"
     out = project.paths.runs / pretraining.RESERVED / name
     _refuse_twice(project.paths, out)
     worklist = out / "target.parquet"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pyarrow import csv
 
-from sept_core import errors, files, images, sources
+from sept_core import errors, files, images, roots, sources
 from sept_core.catalogue import images as catalogue
 from sept_core.pipeline import collections
 from sept_core.pipeline.projects import Project
@@ -81,7 +81,7 @@ class ImageServer:
                     return data, place.format
         raise errors.NotFoundError(f"There is no image {uid!r} to show.")
 
-    def _reader(self, source_id: str, root: Path) -> sources.ByteReader:
+    def _reader(self, source_id: str, root: roots.Root) -> sources.ByteReader:
         with self._lock:
             if source_id not in self._readers:
                 self._readers[source_id] = sources.ByteReader({source_id: root})

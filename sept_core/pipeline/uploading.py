@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sept_core import errors, files
+from sept_core import archives, errors, files
+from sept_core import roots as allowed_roots
 from sept_core.pipeline.projects import Project
 
-ARCHIVES = (".zip", ".tar", ".tgz", ".gz")
+ARCHIVES = tuple(dict.fromkeys(Path(suffix).suffix for suffix in archives.SUFFIXES))
 LISTED = 500
 
 
@@ -38,8 +39,8 @@ def roots(project_folder: Path | None = None, *, shared: bool = False) -> list[P
         shared: others than this machine's user look at it; then only beside the project.
     """
     beside = [project_folder.parent] if project_folder else []
-    if given := os.environ.get("SEPT_ROOTS"):
-        wanted = [Path(part) for part in given.split(os.pathsep) if part]
+    if given := allowed_roots.named():
+        wanted = given
     elif shared:
         wanted = beside  # colleagues have no business in somebody's home
     else:
@@ -77,9 +78,9 @@ def listing(folder: Path, allowed: list[Path]) -> Listing:
     shown = [entry for entry in entries if not entry.name.startswith(".")]
     folders = [entry.name for entry in shown if entry.is_dir()][:LISTED]
     plain = [entry.name for entry in shown if not entry.is_dir()]
-    archives = [name for name in plain if Path(name).suffix.lower() in _SOURCES][:LISTED]
+    sources = [name for name in plain if Path(name).suffix.lower() in _SOURCES][:LISTED]
     parent = real.parent if any(real.parent.is_relative_to(root) for root in allowed) else None
-    return Listing(real, parent, folders, archives, len(plain))
+    return Listing(real, parent, folders, sources, len(plain))
 
 
 _SOURCES = (*ARCHIVES, ".parquet", ".csv", ".jsonl", ".txt")

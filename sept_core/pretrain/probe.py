@@ -4,7 +4,6 @@ In: the target's *training* images with labels. Out: leave-one-out 20-NN accurac
 validation and test splits are never read here.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,7 @@ def load(worklist: Path, size: int, seed: int) -> Probe:
             "a probe needs at least two: leave it out."
         )
     pixels, labels = [], []
-    with sources.ByteReader(_roots(rows)) as reader:
+    with sources.ByteReader(sources.roots_of(rows)) as reader:
         for row in rows[:MOST_IMAGES]:
             try:
                 pixels.append(_read(reader, row, size))
@@ -56,10 +55,6 @@ def load(worklist: Path, size: int, seed: int) -> Probe:
             labels.append(names.index(row["label"]))
     stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
     return Probe(stacked, torch.tensor(labels))
-
-
-def _roots(rows: list[dict[str, Any]]) -> Mapping[str, Path]:
-    return {row["source"]: Path(row["root"]) for row in rows}
 
 
 def _place(row: dict[str, Any]) -> str:

@@ -37,6 +37,23 @@ def test_datacomp_takes_the_sources_own_uids(world: World, tmp_path: Path) -> No
     assert found == {world.uids[0], "abcdef0123456789" * 2}
 
 
+def test_two_images_with_one_uid_are_named(world: World, tmp_path: Path) -> None:
+    rows = world.manifest.rows.slice(0, 3)
+    column = manifest.SCHEMA.get_field_index("source_uid")
+    theirs = pa.array(["ab" * 16, None, "AB" * 16], pa.string())
+    opened = manifest.write(
+        tmp_path / "m",
+        rows.set_column(column, "source_uid", theirs),
+        manifest.LOCATIONS.empty_table(),
+        manifest.GUARD.empty_table(),
+        header({"state": "none"}),
+        world.roots,
+    )
+    with pytest.raises(errors.InputError, match=r"1 of 3 .*photos/plain.jpg and of photos/new"):
+        run.export(opened, "datacomp", tmp_path / "subset.npy")
+    assert not (tmp_path / "subset.npy").exists()
+
+
 def test_row_numbers_index_the_keys_beside_them(world: World, tmp_path: Path) -> None:
     others = [files.uid_of(bytes([number])) for number in range(50)]
     keys = np.array([*others[:30], *reversed(world.uids), *others[30:]], files.UID_DTYPE)

@@ -1,0 +1,39 @@
+"""Roots: the folders that SEPT may read, as the environment and a source's options say.
+
+A source's files lie below its own root. Links in it may lead further, into the folders that
+`SEPT_ROOTS` names, or anywhere where the user asked for it (`--follow-links`); never anywhere
+behind a login, where other people than this machine's user may look at what is read.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLLOW_LINKS = "follow_links"
+"""The option of a source whose links may lead anywhere."""
+
+
+@dataclass(frozen=True)
+class Root:
+    """The folder that a source's files lie below.
+
+    Attributes:
+        path: of the folder; may be or contain a link.
+        follows_links: links in it may lead anywhere.
+    """
+
+    path: Path
+    follows_links: bool = False
+
+    def beyond(self) -> tuple[str, ...]:
+        """The folders, without links, that links in it may lead to besides itself."""
+        shared = os.environ.get("SEPT_LOGIN", "none") != "none"
+        if self.follows_links and not shared:
+            return ("/",)
+        return tuple(os.path.realpath(folder) for folder in named())
+
+
+def named() -> list[Path]:
+    """The folders that `SEPT_ROOTS` names."""
+    given = os.environ.get("SEPT_ROOTS", "")
+    return [Path(part) for part in given.split(os.pathsep) if part]
