@@ -4,6 +4,7 @@ In: an opened archive, hostile ones included. Out: one `Member` for every file i
 are never read with the reason; and readers that give a member's bytes to any thread.
 """
 
+import errno
 import gzip
 import os
 import stat
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from sept_core import images, paths
+from sept_core import images, outcomes, paths
 
 SIDECARS = frozenset((".json", ".txt", ".cls"))
 """What WebDataset puts beside an image; read while listing: a `.tar.gz` is unpacked only once."""
@@ -68,14 +69,16 @@ def members(file: BinaryIO, path: str) -> Iterator[Member]:
             else:
                 yield _refused(f"{member.name}\\#{count}", "repeated name in an archive")
     except _DAMAGE as problem:
-        yield _refused("", f"damaged archive: {problem}")
+        is_here = not outcomes.is_environment(problem)
+        yield _refused("", f"damaged archive: {problem}" if is_here else outcomes.told(problem))
 
 
 def open_reader(opener: Opener, path: str) -> "ZipReader | TarReader":
     """The reader for an archive of this name; dropping it closes it.
 
     Raises:
-        RejectedImage: the archive cannot be opened.
+        RejectedImage: the archive is damaged.
+        UnreadableFile: it cannot be opened now.
     """
     try:
         if path.lower().endswith(".zip"):
@@ -84,7 +87,7 @@ def open_reader(opener: Opener, path: str) -> "ZipReader | TarReader":
             reader = PackedTarReader if _is_packed(file) else TarReader
         return reader(opener, path)
     except _DAMAGE as problem:
-        raise images.RejectedImage(f"unreadable: damaged archive: {problem}") from problem
+        raise images.failure(problem, f"unreadable: damaged archive: {problem}") from problem
 
 
 class ZipReader:
@@ -103,6 +106,7 @@ class ZipReader:
 
         Raises:
             RejectedImage: there is no such member, or it is damaged or encrypted.
+            UnreadableFile: the archive cannot be read now.
         """
         info = self._members.get(member)
         if info is None:
@@ -112,7 +116,8 @@ class ZipReader:
         try:
             return self._zip.read(info)
         except (*_DAMAGE, NotImplementedError, RuntimeError) as failure:
-            raise images.RejectedImage(f"unreadable: damaged archive: {failure}") from failure
+            reason = f"unreadable: damaged archive: {failure}"
+            raise images.failure(failure, reason) from failure
 
 
 class TarReader:
@@ -131,6 +136,7 @@ class TarReader:
 
         Raises:
             RejectedImage: there is no such member, or the tar ends before it does.
+            UnreadableFile: it was cut short by something else.
         """
         if offset < 0 or size < 0:
             offset, size = self._place(member)
@@ -138,8 +144,14 @@ class TarReader:
             raise images.RejectedImage(problem)
         data = self._read_at(offset, size)
         if len(data) < size:
-            raise images.RejectedImage("truncated: the archive ends inside this image")
+            raise self._short(offset + size)
         return data
+
+    def _short(self, end: int) -> images.UnusableFile:
+        """Tell a tar that ends too early from a read that did."""
+        if os.fstat(self._file.fileno()).st_size >= end:
+            return images.UnreadableFile("unreadable: the read ended early")
+        return images.RejectedImage("truncated: the archive ends inside this image")
 
     def _read_at(self, offset: int, size: int) -> bytes:
         return os.pread(self._file.fileno(), size, offset)
@@ -176,13 +188,17 @@ class PackedTarReader(TarReader):
                 self._unpack_to(offset + size)
             except _DAMAGE as problem:
                 reason = f"unreadable: damaged archive: {problem}"
-                raise images.RejectedImage(reason) from problem
+                raise images.failure(problem, reason) from problem
         return os.pread(self._unpacked.fileno(), size, offset)
 
     def _unpack_to(self, end: int) -> None:
         while self._end < end and (chunk := self._packed.read(1 << 20)):
-            self._unpacked.write(chunk)
+            if self._unpacked.write(chunk) < len(chunk):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._end += len(chunk)
+
+    def _short(self, end: int) -> images.UnusableFile:
+        return images.RejectedImage("truncated: the archive ends inside this image")
 
 
 def _zip_members(file: BinaryIO) -> Iterator[Member]:

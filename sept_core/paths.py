@@ -84,7 +84,7 @@ def open_inside(root: Path, rel_path: str) -> int:
 
     Raises:
         SourceError: the path leads out of the root.
-        OSError: there is no such regular file, or it may not be read.
+        OSError: there is no such regular file, or it may not be read; with the system's number.
     """
     if not is_inside(rel_path):
         raise errors.SourceError(f"{rel_path!r} leads out of {root}; it is never read.")
@@ -123,5 +123,5 @@ def _open_without_links(root: Path, parts: list[str]) -> int:
         os.close(folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file")
+        raise OSError(errno.EISDIR, "not a regular file")
     return descriptor
