@@ -71,9 +71,7 @@ def slices(rows: np.ndarray, batch_size: int) -> list[np.ndarray]:
     return [rows[low : low + batch_size] for low in range(0, len(rows), batch_size)]
 
 
-def _not_known_before(
-    worklist: pa.Table, store: features.FeatureStore, first: int
-) -> np.ndarray:
+def _not_known_before(worklist: pa.Table, store: features.FeatureStore, first: int) -> np.ndarray:
     """Row numbers (int64, ascending) that no earlier job settled under this encoder.
 
     A file without uid is read in every job that lists it: it is new, or it has changed.
@@ -88,7 +86,7 @@ def _not_known_before(
 
 
 def _featureless(shard: features.Shard) -> np.ndarray:
-    """(n,) S32: the images that the encoder gave no features; reading them again changes nothing."""
+    """(n,) S32: the images that the encoder gave no features; another look changes nothing."""
     if not shard.featureless:
         return np.empty(0, files.UID_DTYPE)
     found = shard.outcomes()

@@ -49,15 +49,21 @@ import torch
 from PIL import Image
 
 from sept_core import cluster, errors, features, images, jobfolder, sources
-from sept_core.embeddings import collecting, devices, engine, planning, preparing, ray_engine
+from sept_core.embeddings import (
+    collecting,
+    devices,
+    engine,
+    planning,
+    preparing,
+    ray_engine,
+    renewing,
+    retrying,
+)
 from sept_core.encoders import registry
 
 log = logging.getLogger("sept")
 
 CPU_BATCH, GPU_BATCH = 128, 256
-
-RETRY_DELAYS = (5.0, 15.0, 40.0)
-"""Three tries over a minute: a share that drops out is often back by then."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class Settings:
         batch_size: images a batch; None takes 128 on a CPU, 256 on a GPU.
         shard_size: worklist rows a shard, rounded up to whole batches.
         retry_delays: seconds to wait before each further try of files that cannot be read.
+        renew: id of the encoder whose older shards are replaced (see `renewing`), or None to embed
+            what is not embedded yet.
     """
 
     encoder: str
@@ -87,7 +95,8 @@ class Settings:
     batch_size: int | None = None
     shard_size: int = 4096
     seed: int = 0
-    retry_delays: Sequence[float] = RETRY_DELAYS
+    retry_delays: Sequence[float] = retrying.DELAYS
+    renew: str | None = None
 
 
 def main(job: jobfolder.JobFolder) -> dict[str, Any]:
@@ -101,7 +110,8 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
         processes) and seconds.
 
     Raises:
-        EncoderError: the encoder cannot be built, or ran out of memory.
+        EncoderError: the encoder cannot be built, ran out of memory, or is not the one whose
+            features are to be renewed.
         SourceError: no root of any source is there.
         IntegrityError: the stores on disk belong to another encoder.
     """
@@ -113,14 +123,14 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     with contextlib.closing(open_engine(settings, chosen)) as embedder:
         card = embedder.card
         root = Path(settings.features_root) / card["id"]
+        parts, renewal = settings.parts, _renewal(settings, card)
+        if renewal is not None:
+            root, parts = renewal.beside, renewal.worklists(parts, job.path)
         features.write_card(root, card)
         batch_size = settings.batch_size or (GPU_BATCH if "cuda" in chosen[0] else CPU_BATCH)
         cut = planning.Cut(batch_size, settings.shard_size)
-        firsts = planning.first_shards(job, root, settings.parts)
-        plans = [
-            planning.make(part, root, first)
-            for part, first in zip(settings.parts, firsts, strict=True)
-        ]
+        firsts = planning.first_shards(job, root, parts)
+        plans = [planning.make(part, root, n) for part, n in zip(parts, firsts, strict=True)]
         collectors = [collecting.Collector(plan, cut, card["id"]) for plan in plans]
         left = sum(collector.rows_left for collector in collectors)
         progress = _Progress(job, sum(plan.already_done + len(plan.unread) for plan in plans), left)
@@ -128,7 +138,18 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
         for collector in collectors:
             collector.embed(embedder, progress.step)
         embedding_seconds = time.monotonic() - embedding_started
-        _try_again(job, embedder, collectors, settings.retry_delays)
+
+        def unread() -> int:
+            return sum(len(collector.unread) for collector in collectors)
+
+        def again(step: Callable[[int], None]) -> None:
+            for collector in collectors:
+                collector.retry(embedder, step)
+
+        retrying.run(job, settings.retry_delays, unread, again)
+    if renewal is not None:
+        for part in parts:
+            renewal.replace(part["collection"])
     return {
         "encoder_id": card["id"],
         "identity": card["identity"],
@@ -153,32 +174,16 @@ class _Progress:
         self._job.progress(self._done, self._total, "images")
 
 
-def _try_again(
-    job: jobfolder.JobFolder,
-    embedder: engine.Engine,
-    collectors: list[collecting.Collector],
-    delays: Sequence[float],
-) -> None:
-    """Read unreadable files again after each delay (seconds), as long as there are any."""
-    for number, delay in enumerate(delays, 1):
-        unread = sum(len(collector.unread) for collector in collectors)
-        if not unread:
-            return
-        note = f"cannot be read; try {number} of {len(delays)}"
-        job.new_phase()
-        _wait(delay, lambda: job.progress(0, unread, "files", note))
-        progress = _Progress(job, 0, unread)
-        for collector in collectors:
-            collector.retry(embedder, progress.step)
-
-
-def _wait(seconds: float, beat: Callable[[], None]) -> None:
-    """Sleep, with a heartbeat at least once a second."""
-    end = time.monotonic() + seconds
-    beat()
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, 1.0))
-        beat()
+def _renewal(settings: Settings, card: dict[str, Any]) -> renewing.Renewal | None:
+    if settings.renew is None:
+        return None
+    if settings.renew != card["id"]:
+        raise errors.EncoderError(
+            f"{settings.encoder} is {card['id']} now and cannot renew the features of "
+            f"{settings.renew}; embed again without renewing."
+        )
+    root = Path(settings.features_root)
+    return renewing.Renewal(root / card["id"], root.with_name(renewing.FOLDER) / card["id"])
 
 
 def _refuse_missing(parts: list[dict[str, str]]) -> None:

@@ -75,7 +75,7 @@ class ImageServer:
                     data = reader.read(
                         place.source_id, place.rel_path, place.member, place.offset, place.size
                     )
-                except (images.RejectedImage, errors.SourceError):
+                except (images.UnusableFile, errors.SourceError):
                     continue  # moved or damaged since: another place may still hold it
                 if files.uid_of(data) == uid:
                     return data, place.format
@@ -156,5 +156,5 @@ def _is_uid(text: str) -> bool:
 def _reduced(uid: str, data: bytes, size: int) -> bytes:
     try:
         return images.thumbnail(data, size)
-    except images.RejectedImage as problem:
+    except images.UnusableFile as problem:
         raise errors.NotFoundError(f"Image {uid} cannot be shown ({problem.reason}).") from None
