@@ -53,11 +53,8 @@ def status(folder: Dir, as_json: Json = False) -> None:
         output.rows(title.capitalize(), columns, ([s[c] for c in columns] for s in state[title]))
     output.rows(
         "Encoders",
-        ["id", "kind", "pool images", "without features", "decoders"],
-        (
-            [e["id"], e["kind"], e["pool_images"], e["no_features"], ", ".join(e["decoders"])]
-            for e in state["encoders"]
-        ),
+        ["id", "kind", "pool images", "without features"],
+        ([e["id"], e["kind"], e["pool_images"], e["no_features"]] for e in state["encoders"]),
     )
     for record in state["encoders"]:
         if record["older_decoder"]:
@@ -76,10 +73,12 @@ def status(folder: Dir, as_json: Json = False) -> None:
 
 
 def _offer_renewal(folder: Path, encoder: dict[str, Any]) -> None:
+    others = [name for name in encoder["decoders"] if name != decoders.version()]
     output.console.print(
-        f"{encoder['older_decoder']:,} features of {output.text(encoder['id'])} were made with an "
-        f"earlier decoder (now {output.text(decoders.version())}); they go on working. Renew them "
-        f"with: sept embed {output.text(folder)} --renew --encoder {output.text(encoder['id'])}"
+        f"{encoder['older_decoder']:,} features of {output.text(encoder['id'])} go on working, but "
+        f"were made with another decoder ({output.text(', '.join(others) or 'of target sets')}; "
+        f"now {output.text(decoders.version())}). Renew them: "
+        f"sept embed {output.text(folder)} --renew --encoder {output.text(encoder['id'])}"
     )
 
 

@@ -55,13 +55,17 @@ def _measured(
 
     pool = _pool_of(project, record, encoder_id)
     chosen = _with_features(pool, files.uid_array(picks["uid"]))
+    if not len(chosen):
+        raise errors.InputError(
+            f"No image of the selection has features under {encoder_id}; take another encoder."
+        )
     whole = features.FeatureStore(project.paths.pool_features(encoder_id))
     live = _with_features(whole, images.eligible(project.db, "pool", record["filter"]))
     random = live[files.hashed_order(record["settings"]["seed"] + 1, live)[: picks.num_rows]]
     return diagnostics.report(
         pool.vectors_of(chosen),
         _heldout(project, record, encoder_id),
-        whole.vectors_of(random),
+        whole.vectors_of(random) if len(random) > 1 else None,
         facts,
         record["settings"]["seed"],
     )

@@ -158,6 +158,26 @@ def find_encoder_record(project: Project, name: str | None) -> dict[str, Any]:
     return next(record for record in encoders(project) if record["id"] == wanted)
 
 
+def pool_features(project: Project, encoder_id: str) -> features.FeatureStore:
+    """The pool's features under an encoder that gave at least one image some.
+
+    Raises:
+        InputError: it gave none.
+    """
+    store = features.FeatureStore(project.paths.pool_features(encoder_id))
+    if len(store):
+        return store
+    none = images.featureless(project.db, encoder_id).num_rows
+    if none:
+        raise errors.InputError(
+            f"{encoder_id} gave none of the pool's {none:,} images features; take another encoder."
+        )
+    raise errors.InputError(
+        f"No pool image has features under {encoder_id}; embed the pool first (Pool page, or sept "
+        "embed)."
+    )
+
+
 def status(project: Project) -> dict[str, Any]:
     """Where the project stands, step by step, as JSON values."""
     db = project.db
