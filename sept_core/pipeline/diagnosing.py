@@ -55,7 +55,7 @@ def _measured(
 
     pool = _pool_of(project, record, encoder_id)
     chosen = _with_features(pool, files.uid_array(picks["uid"]))
-    if not len(chosen):
+    if picks.num_rows and not len(chosen):
         raise errors.InputError(
             f"No image of the selection has features under {encoder_id}; take another encoder."
         )
@@ -65,7 +65,7 @@ def _measured(
     return diagnostics.report(
         pool.vectors_of(chosen),
         _heldout(project, record, encoder_id),
-        whole.vectors_of(random) if len(random) > 1 else None,
+        whole.vectors_of(random),
         facts,
         record["settings"]["seed"],
     )

@@ -9,11 +9,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 from pyarrow import csv
 
 from sept_core import errors, files, images, sources
 from sept_core.catalogue import images as catalogue
-from sept_core.pipeline import collections
 from sept_core.pipeline.projects import Project
 
 THUMBNAIL_SIZE = 256
@@ -142,10 +142,10 @@ class ThumbnailCache:
         return held
 
 
-def rejected_csv(project: Project) -> bytes:
-    """Every rejected file with its reason, as a csv with a header."""
+def as_csv(rows: pa.Table) -> bytes:
+    """A table as a csv with a header, for a browser to keep."""
     out = io.BytesIO()
-    csv.write_csv(collections.rejected(project), out)
+    csv.write_csv(rows, out)
     return out.getvalue()
 
 
