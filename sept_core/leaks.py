@@ -193,7 +193,7 @@ def _gather(images: Images, rows: np.ndarray) -> np.ndarray:
     if missing:
         raise errors.LeakError(
             f"{missing} images are not embedded in {images.store.folder}, so the guard cannot "
-            "compare them; run embed again."
+            "compare them; embed again with this encoder."
         )
     return images.store.gather(rows)
 

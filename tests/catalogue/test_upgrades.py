@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,7 @@ def test_an_old_project_keeps_everything(fixture: Path, tmp_path: Path) -> None:
         assert picked["uid"].to_pylist() == expected["picks"]
         found = curation.find(opened, expected["selection"])
         assert found["older_than_decisions"]
-        assert found["older_than_pool"] == (images_came_back := came_back(expected)), (
-            images_came_back
-        )
+        assert found["older_than_pool"] == came_back(expected)
         assert backup.write(opened, tmp_path / "saved.gz")["decisions"] == 3
         whole = decisions.log(opened.db)
     assert backup.restore(tmp_path / "again", tmp_path / "saved.gz")["decisions"] == 3
@@ -88,11 +87,16 @@ def test_work_goes_on_in_an_old_project(fixture: Path, tmp_path: Path) -> None:
         assert counts["pool"]["waiting"] == 0 and counts["pool"]["unreadable"] == len(left)
         assert counts["pool"]["rejected"] == truth["rejected"]
         assert counts["targets"][0]["ok"] == counts["targets"][0]["images"]
-    for words in (("prepare", project),):
-        done = sept(*words)
-        assert done.returncode == 0, done.stderr
+    done = sept("prepare", project)
+    assert done.returncode == 0, done.stderr
     with projects.opened(project) as opened:
-        again = curation.again(opened, expected["selection"])
+        record = curation.find(opened, expected["selection"])
+        asked = curation.request_of(opened, record)
+        if "truth" in expected:  # its held-out image that came back is not embedded with that fit
+            with pytest.raises(errors.LeakError, match="1 images are not embedded"):
+                curation.select(opened, replace(asked, guard=True))
+            asked = replace(asked, guard=False)
+        again = curation.select(opened, asked)
         assert set(curation.picks(opened, again["id"])["uid"].to_pylist()).isdisjoint(
             expected["decisions"][0][6]
         )
@@ -146,7 +150,7 @@ def test_old_shards_that_are_adopted_again_are_told_by_the_same_rule(
     fixture: Path, tmp_path: Path
 ) -> None:
     """As after a restore: the files are listed anew, the features are the old ones."""
-    project, expected = unpacked(fixture, tmp_path)
+    project, _ = unpacked(fixture, tmp_path)
     with projects.opened(project) as opened:
         states = opened.db.execute(STATES).fetchall()
         opened.db.execute(
