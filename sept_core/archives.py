@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import BinaryIO
 
-from sept_core import images, members, streams, tars, zips
+from sept_core import images, members, outcomes, streams, tars, zips
 from sept_core.members import Member
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst",
@@ -76,10 +76,8 @@ def listed(file: BinaryIO, path: str) -> Iterator[Member]:
     try:
         yield from members.numbered(module.listed(file))
     except (*tars.DAMAGE, *zips.DAMAGE) as problem:
-        if streams.is_damage(problem):
-            yield members.refused(f"damaged archive: {problem}")
-        else:
-            yield members.refused(f"unreadable: {getattr(problem, 'strerror', problem)}")
+        is_here = not outcomes.is_environment(problem)
+        yield members.refused(f"damaged archive: {problem}" if is_here else outcomes.told(problem))
 
 
 def open_reader(opener: Opener) -> Reader:
@@ -94,7 +92,7 @@ def open_reader(opener: Opener) -> Reader:
     try:
         return zips.ZipReader(opener) if module is zips else tars.TarReader(opener)
     except (*tars.DAMAGE, *zips.DAMAGE) as problem:
-        if not streams.is_damage(problem):
+        if outcomes.is_environment(problem):
             raise
         raise images.RejectedImage(f"unreadable: damaged archive: {problem}") from problem
 
@@ -115,7 +113,7 @@ def _starts_tar(packed: streams.Unpacked) -> bool:
     try:
         return tars.is_tar(packed.read(_HEAD))
     except streams.DAMAGE as problem:
-        if not streams.is_damage(problem):
+        if outcomes.is_environment(problem):
             raise
         return False
 

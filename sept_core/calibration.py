@@ -134,12 +134,14 @@ def copy_similarity(
     Images of the worklist that cannot be read are passed over.
     """
     found: dict[str, list[float]] = {}
-    with sources.ByteReader(preparing.roots(worklist)) as reader:
+    roots = preparing.roots(worklist)
+    preparing.refuse_missing(roots)
+    with sources.ByteReader(roots) as reader:
         for done, row in enumerate(worklist.to_pylist()):
             progress(done, worklist.num_rows)
             try:
                 image = images.decode(preparing.read(reader, row)).image
-            except images.RejectedImage as problem:
+            except images.UnusableFile as problem:
                 log.info("%s is passed over: %s", row["rel_path"], problem)
                 continue
             copies = jitters(image)

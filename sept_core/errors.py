@@ -13,8 +13,8 @@
     ├── LeakError             held-out target images would end up in the subset
     └── JobError              a background job failed, was cancelled or was lost
 
-`RejectedImage` (in `images`) is not part of this tree's user errors: it is the
-recorded outcome of one file, not a failure of the command.
+`UnusableFile` (in `images`) is not part of this tree's user errors: it is the recorded
+outcome of one file, not a failure of the command.
 """
 
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sept_core import errors, files
+from sept_core import errors, files, outcomes
 
 FORMAT = 1
 
@@ -46,8 +47,8 @@ LOCATION = ("source", "rel_path", "member")
 OUTCOME_SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in LOCATION),
-        ("status", pa.string()),  # "ok" or "rejected"
-        ("reason", pa.string()),  # why it was rejected, else null
+        ("status", pa.string()),  # one of the words in `outcomes`
+        ("reason", pa.string()),  # null where the status is "ok"
         ("uid", pa.string()),  # null where the bytes could not be read
         ("sha256", pa.string()),
         ("width", pa.int32()),
@@ -62,7 +63,8 @@ OUTCOME_SCHEMA = pa.schema(
         ("entropy", pa.float32()),
     ]
 )
-"""One row for every file that was handled; what only a decoded image has is null otherwise."""
+"""One row for every file that was handled; what only a decoded image has is null otherwise. A file
+that could be read at a later try of the same job has a row in a later shard, which counts."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,24 @@ class Shard:
         """(n, D) float16, unit length within the header's `max_norm_error`."""
         return self._open(".npy", np.dtype(np.float16), (len(self), int(self.header["dim"])))
 
+    @property
+    def decoder(self) -> str:
+        """The version of what decoded its images; `outcomes.UNKNOWN_DECODER` for older shards."""
+        return str(self.header.get("decoder", outcomes.UNKNOWN_DECODER))
+
+    @property
+    def featureless(self) -> int:
+        """Images that the encoder gave no features; 0 where an older version did not count them."""
+        return int(self.header.get("no_features", 0))
+
     def outcomes(self) -> pa.Table:
-        """One row for every file handled, embedded or rejected (OUTCOME_SCHEMA)."""
+        """One row for every file handled, whatever became of it (OUTCOME_SCHEMA)."""
         path = self.folder / f"{self.number:05d}.parquet"
         try:
-            return pq.read_table(path)
+            found = pq.read_table(path)
         except (pa.ArrowException, OSError) as problem:
             raise errors.IntegrityError(f"{path} cannot be read ({problem}). {MEND}") from None
+        return found if "decoder" in self.header else _in_present_words(found)
 
     def _open(self, suffix: str, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
         path = self.folder / f"{self.number:05d}{suffix}"
@@ -214,8 +227,8 @@ class FeatureStore:
         if (rows < 0).any():
             missing = np.asarray(uids, files.UID_DTYPE)[rows < 0]
             raise errors.NotFoundError(
-                f"{len(missing)} images have no features in {self.folder} "
-                f"(first: {missing[0].decode()}); run embed again."
+                f"{len(missing)} images have no features in {self.folder} (first: "
+                f"{missing[0].decode()}); they are not embedded yet, or the encoder gave them none."
             )
         return self.gather(rows)
 
@@ -250,10 +263,25 @@ def _header(path: Path) -> dict[str, Any]:
         isinstance(header, dict)
         and all(type(header.get(name)) is kind for name, kind in HEADER_TYPES.items())
         and all(0 <= header[name] < MOST_ROWS for name in ("dim", "vectors", "outcomes"))
+        and type(header.get("decoder", "")) is str
+        and type(header.get("no_features", 0)) is int
     )
     if not (known and header.get("format") == FORMAT):
         raise errors.IntegrityError(f"{path} is no header of a shard of format {FORMAT}. {MEND}")
     return dict(header)
+
+
+def _in_present_words(found: pa.Table) -> pa.Table:
+    """Outcomes of a version that knew `ok` and `rejected` only."""
+    if "status" not in found.column_names:
+        return found
+    pairs = zip(found["status"].to_pylist(), found["reason"].to_pylist(), strict=True)
+    words = pa.array([outcomes.of_earlier(*pair) for pair in pairs], pa.string())
+    return found.set_column(found.column_names.index("status"), "status", words)
+
+
+def _featureless(table: pa.Table) -> int:
+    return int(pc.sum(pc.equal(table["status"], outcomes.NO_FEATURES)).as_py() or 0)
 
 
 def first_seen(uids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -301,14 +329,16 @@ def write_shard(
     encoder_id: str,
     uids: np.ndarray,
     vectors: np.ndarray,
-    outcomes: pa.Table,
+    table: pa.Table,
+    decoder: str | None = None,
 ) -> None:
     """Write one shard; the header goes last, so that its existence means complete.
 
     Args:
         uids: (n,) S32, unique within the whole store.
         vectors: (n, D) float, L2-normalised; stored as float16.
-        outcomes: one row for every file handled, embedded or rejected (OUTCOME_SCHEMA).
+        table: one row for every file handled, whatever became of it (OUTCOME_SCHEMA).
+        decoder: version of what decoded the images; None where nothing was decoded here.
 
     Raises:
         IntegrityError: a vector is not finite or not of unit length.
@@ -324,7 +354,7 @@ def write_shard(
     files.write_array(base.with_suffix(".npy"), stored)
     files.write_array(base.with_suffix(".uids.npy"), np.asarray(uids, files.UID_DTYPE))
     with files.write_then_rename(base.with_suffix(".parquet")) as temporary:
-        pq.write_table(outcomes, temporary)
+        pq.write_table(table, temporary)
     checksums = {
         f"{key}_sha256": files.sha256_file(base.with_suffix(suffix))
         for key, suffix in PARTS.items()
@@ -334,8 +364,9 @@ def write_shard(
         "encoder_id": encoder_id,
         "dim": int(stored.shape[1]),
         "vectors": len(stored),
-        "outcomes": outcomes.num_rows,
+        "outcomes": table.num_rows,
         "max_norm_error": norm_error,
+        **({} if decoder is None else {"decoder": decoder, "no_features": _featureless(table)}),
         **checksums,
     }
     files.write_json(base.with_suffix(".json"), header)

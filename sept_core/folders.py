@@ -95,7 +95,7 @@ class NamedFiles:
                 return Found(rel_path, -1, 0, paths.LEADS_OUT)
             status, problem = _look(self._allowed, os.path.join(real_folder, name))
         except ValueError:  # a zero byte
-            return Found(rel_path, -1, 0, "missing file")
+            return Found(rel_path, -1, 0, "no file can have this name")
         if status and stat.S_ISDIR(status.st_mode):
             problem = "a folder, not a file"
         return _found(rel_path, status, problem)

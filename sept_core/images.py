@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from sept_core import outcomes
+
 MAX_PIXELS = 178_956_970
 """Larger images are rejected by their header, before decoding: 0.5 GB as RGB, Pillow's limit."""
 
@@ -36,15 +38,38 @@ _MAY_ORIENT = {"exif", "xmp", "XML:com.adobe.xmp"}
 _QUIET_PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
-class RejectedImage(Exception):
-    """One file cannot be used; `reason` is the short text that is listed with it.
-
-    Reasons begin with `empty file`, `not an image`, `truncated`, `too large` or `unreadable`.
-    """
+class UnusableFile(Exception):
+    """One file gave no pixels; `reason` is the short text that is listed with it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class RejectedImage(UnusableFile):
+    """The bytes of a file prove that it cannot be used.
+
+    Reasons begin with `empty file`, `not an image`, `truncated`, `too large` or `unreadable`.
+    """
+
+
+class UnreadableFile(UnusableFile):
+    """A file cannot be read now: nothing is known of its bytes, and it is worth another try.
+
+    Reasons are those of `outcomes.told`: `unreadable: ` and what the system said.
+    """
+
+
+def failure(problem: Exception, otherwise: str) -> UnusableFile:
+    """Return what to raise for an exception of a reader or decoder.
+
+    Args:
+        problem: what it raised.
+        otherwise: the reason of the rejection where the machine is not to blame.
+    """
+    if outcomes.is_environment(problem):
+        return UnreadableFile(outcomes.told(problem))
+    return RejectedImage(otherwise)
 
 
 @dataclass(frozen=True)
@@ -80,6 +105,7 @@ def decode(data: bytes, least: int = 0) -> DecodedImage:
 
     Raises:
         RejectedImage: the bytes are not a whole image of a known format, or too large.
+        UnreadableFile: the machine has no memory left to decode it.
     """
     image = _open(data)
     width, height = image.size
@@ -124,7 +150,7 @@ def thumbnail(data: bytes, size: int) -> bytes:
     """JPEG bytes of the image, at most `size` pixels a side; small images are not enlarged.
 
     Raises:
-        RejectedImage: as in `decode`.
+        RejectedImage, UnreadableFile: as in `decode`.
     """
     image = _open(data)
     image.draft(None, (size, size))  # a JPEG decodes at 1/2, 1/4 or 1/8 where that suffices
@@ -213,11 +239,11 @@ def _too_large(pixels: int) -> RejectedImage:
     return RejectedImage(f"too large to decode safely ({pixels / 1e6:.0f} megapixels)")
 
 
-def _rejection(problem: Exception) -> RejectedImage:
-    """Sort what Pillow's decoders raise into the two reasons that people tell apart."""
+def _rejection(problem: Exception) -> UnusableFile:
+    """Sort what Pillow's decoders raise into the reasons that people tell apart."""
     text = " ".join(str(problem).split()) or type(problem).__name__
     kind = "truncated" if "truncated" in text or isinstance(problem, EOFError) else "unreadable"
-    return RejectedImage(f"{kind}: {text[:200]}")
+    return failure(problem, f"{kind}: {text[:200]}")
 
 
 def _keep_pillow_quiet() -> None:

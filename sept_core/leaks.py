@@ -8,7 +8,7 @@ hash, or a cosine of at least τ_leak, and takes its whole duplicate group with 
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import faiss
 import numpy as np
@@ -44,13 +44,22 @@ class Settings:
 class Images:
     """One side of the comparison.
 
-    `uids` (n,) S32, ascending; `store`: features of them and perhaps of more; `hashes`:
-    columns uid and phash (uint64), of them and perhaps of more.
+    Attributes:
+        uids: (n,) S32, ascending.
+        store: features of them, and perhaps of more.
+        hashes: columns uid and phash (uint64), of them and perhaps of more.
+        featureless: S32, those that the encoder is known to give no features: they are compared by
+            bytes and hash only.
     """
 
     uids: np.ndarray
     store: FeatureStore
     hashes: pa.Table
+    featureless: np.ndarray = field(default_factory=lambda: np.empty(0, files.UID_DTYPE))
+
+    def with_features(self) -> "Images":
+        """Without the featureless ones."""
+        return replace(self, uids=self.uids[~np.isin(self.uids, self.featureless)])
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class Leaks:
         distance: (L,) float64: differing bits for `phash`, 1 − cosine for `cosine`, 0 for
             `bytes`, NaN for `group`.
         compared: held-out images that were compared, by `bytes`, `phash` and `cosine`: images
-            given as features only have no hash.
+            given as features only have no hash, and an encoder may give some no features.
     """
 
     uids: np.ndarray
@@ -112,9 +121,13 @@ def find_leaks(
         progress: called with pool images compared and their number.
 
     Raises:
-        LeakError: an image lacks features, there is nothing to guard, or the encoders differ.
+        LeakError: an image lacks features that it might have, there is nothing to guard, or the
+            encoders differ.
     """
-    vectors = _heldout_vectors(heldout)
+    if not len(heldout.uids):
+        raise errors.LeakError("there are no held-out images to guard; switch the guard off.")
+    seen = heldout.with_features()
+    vectors = _vectors(seen)
     held_uids, held_hashes = _known_hashes(heldout)
     found: dict[bytes, tuple[bytes, str, float]] = {}  # the first way an image leaks counts
 
@@ -125,22 +138,27 @@ def find_leaks(
     add("bytes", ((uid, uid, 0.0) for uid in np.intersect1d(heldout.uids, pool.uids).tolist()))
     add("phash", _near_hashes(held_uids, held_hashes, *_known_hashes(pool), settings.bits))
     done = 0
-    for uids, block in _blocks(pool, heldout):
-        add("cosine", _similar(heldout, vectors, uids, block, settings.tau_leak))
+    for uids, block in _blocks(pool, heldout) if len(vectors) else ():
+        add("cosine", _similar(seen, vectors, uids, block, settings.tau_leak))
         done += len(uids)
         progress(done, len(pool.uids))
     add("group", list(_fellows(found, groups, pool.uids)))
-    compared = {"bytes": len(vectors), "phash": len(held_uids), "cosine": len(vectors)}
+    compared = {"bytes": len(heldout.uids), "phash": len(held_uids), "cosine": len(vectors)}
     return _as_leaks(found, compared)
 
 
 def nearest_heldout(heldout: Images, pool: Images) -> Nearest:
     """How near pool images come to the held-out ones, whether or not that is a leak.
 
+    Args:
+        heldout: at least one with features.
+        pool: all with features.
+
     Raises:
         LeakError: as in `find_leaks`.
     """
-    vectors = _heldout_vectors(heldout)
+    heldout = heldout.with_features()
+    vectors = _vectors(heldout)
     transposed = vectors.astype(np.float32).T
     best, similarity = [np.empty(0, np.int64)], [np.empty(0)]
     for _, block in _blocks(pool, heldout):
@@ -153,11 +171,9 @@ def nearest_heldout(heldout: Images, pool: Images) -> Nearest:
     )
 
 
-def _heldout_vectors(heldout: Images) -> np.ndarray:
-    """(H, D) float16 features of the images to guard."""
-    if not len(heldout.uids):
-        raise errors.LeakError("there are no held-out images to guard; switch the guard off.")
-    return _gather(heldout, heldout.store.rows_of(heldout.uids))
+def _vectors(images: Images) -> np.ndarray:
+    """(n, D) float16 features, in the order of the uids."""
+    return _gather(images, images.store.rows_of(images.uids))
 
 
 def _blocks(pool: Images, heldout: Images) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -176,8 +192,8 @@ def _gather(images: Images, rows: np.ndarray) -> np.ndarray:
     missing = int((rows < 0).sum())
     if missing:
         raise errors.LeakError(
-            f"{missing} images have no features in {images.store.folder}, so the guard cannot "
-            "compare them; run embed again."
+            f"{missing} images are not embedded in {images.store.folder}, so the guard cannot "
+            "compare them; embed again with this encoder."
         )
     return images.store.gather(rows)
 

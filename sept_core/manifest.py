@@ -240,7 +240,7 @@ class ImageReader:
         for place in self.places(uid):
             try:
                 data = self._bytes.read(*place)
-            except (images.RejectedImage, errors.SeptError) as problem:
+            except (images.UnusableFile, errors.SeptError) as problem:
                 failures.append(f"{_name(place)}: {problem}")
                 continue
             if files.uid_of(data) == uid:

@@ -91,7 +91,7 @@ def open_inside(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> int:
     Raises:
         SourceError: the path leads out of the root.
         LinkError: so does a link in it, and not into a folder of `beyond`.
-        OSError: there is no such regular file, or it may not be read.
+        OSError: there is no such regular file, or it may not be read; with the system's number.
     """
     if not is_inside(rel_path):
         raise errors.SourceError(f"{rel_path!r} leads out of {root}; it is never read.")
@@ -129,5 +129,5 @@ def _open_without_links(root: Path | str, parts: list[str]) -> int:
         os.close(folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file")
+        raise OSError(errno.EISDIR, "not a regular file")
     return descriptor

@@ -16,7 +16,18 @@ from typing import Any, BinaryIO, Generic, Self, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sept_core import archives, errors, files, folders, images, listing, paths, roots, tables
+from sept_core import (
+    archives,
+    errors,
+    files,
+    folders,
+    images,
+    listing,
+    outcomes,
+    paths,
+    roots,
+    tables,
+)
 from sept_core.listing import FileEntry, SourceSpec
 
 __all__ = [
@@ -112,7 +123,8 @@ class ByteReader:
 
         Raises:
             SourceError: the source is unknown, or the path leads out of its root.
-            RejectedImage: this file is missing, unreadable or damaged.
+            RejectedImage: the bytes of this file, or of what holds it, are damaged or too many.
+            UnreadableFile: it is missing or cannot be read now.
         """
         home = self._homes.get(source)
         if home is None:
@@ -122,8 +134,21 @@ class ByteReader:
             if not member:
                 return _read_file(home, rel_path)
             return self._read_member(home, rel_path, member, offset, size)
-        except OSError as problem:
-            raise images.RejectedImage(f"unreadable: {problem.strerror or problem}") from problem
+        except images.UnreadableFile:
+            self._forget(home.path, rel_path)
+            raise
+        except (OSError, MemoryError) as problem:
+            self._forget(home.path, rel_path)
+            raise images.failure(problem, f"unreadable: {problem}") from problem
+        except errors.SourceError as problem:  # of a table, which wraps what the system said
+            if problem.__cause__ and outcomes.is_environment(problem.__cause__):
+                raise images.UnreadableFile(outcomes.told(problem.__cause__)) from problem
+            raise
+
+    def _forget(self, root: Path, rel_path: str) -> None:
+        """Open a container anew next time: it may come back as another file."""
+        self._archives.forget(root, rel_path)
+        self._tables.forget(root, rel_path)
 
     def _read_member(
         self, home: "_Home", rel_path: str, member: str, offset: int, size: int
@@ -215,6 +240,11 @@ class _Recent(Generic[Opened]):
                 self._kept.popitem(last=False)
             return self._kept[key]
 
+    def forget(self, root: Path, rel_path: str) -> None:
+        with self._lock:
+            for key in [key for key in self._kept if key[:2] == (root, rel_path)]:
+                del self._kept[key]
+
     def clear(self) -> None:
         with self._lock:
             self._kept.clear()
@@ -239,9 +269,13 @@ class _Home:
 
 def _read_file(home: _Home, rel_path: str) -> bytes:
     with home.open(rel_path, buffering=0) as file:
-        if problem := paths.size_problem(os.fstat(file.fileno()).st_size):
+        size = os.fstat(file.fileno()).st_size
+        if problem := paths.size_problem(size):
             raise images.RejectedImage(problem)
-        return file.read()
+        data = file.read()
+    if len(data) < size:
+        raise images.UnreadableFile("unreadable: the read ended early")
+    return data
 
 
 def _kind(path: Path, beyond: tuple[str, ...]) -> str:

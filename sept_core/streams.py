@@ -5,7 +5,6 @@ bytes, never by the name.
 """
 
 import bz2
-import errno
 import gzip
 import io
 import lzma
@@ -19,8 +18,10 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
+from sept_core import outcomes
+
 DAMAGE = (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
-"""What reading damaged packed bytes raises; see `is_damage`."""
+"""What reading damaged packed bytes raises; see `outcomes.is_environment`."""
 
 MOST_UNPACKED, SLACK = 200, 1 << 30
 """A stream may unpack to so many times its packed size, and so many bytes more."""
@@ -66,7 +67,7 @@ class Unpacked:
                 pieces.append(piece)
                 size -= len(piece)
         except DAMAGE as problem:
-            self._failure = problem if is_damage(problem) else None
+            self._failure = problem if not outcomes.is_environment(problem) else None
             if not pieces:
                 raise
         return b"".join(pieces)
@@ -133,14 +134,6 @@ def is_packed(file: BinaryIO) -> bool:
 def _format(file: BinaryIO) -> Callable[[BinaryIO], BinaryIO] | None:
     head = os.pread(file.fileno(), 10, 0)
     return next((unpack for magic, unpack in _FORMATS.items() if head.startswith(magic)), None)
-
-
-def is_damage(problem: Exception) -> bool:
-    """Whether the bytes are to blame, not the disk, the network or a permission.
-
-    Libraries raise `OSError` without a number for damage; the system says EINVAL of a bad offset.
-    """
-    return not isinstance(problem, OSError) or problem.errno in (None, errno.EINVAL)
 
 
 class _Streams(io.RawIOBase):

@@ -157,11 +157,12 @@ class ImageColumn:
 
         Raises:
             RejectedImage: the row holds none, or does not exist.
+            UnreadableFile: the table cannot be read now.
         """
         try:
             data = self._images.read(row)
         except (pa.ArrowException, OSError, ValueError, LookupError) as problem:
-            raise images.RejectedImage(f"unreadable: {problem}") from problem
+            raise images.failure(problem, f"unreadable: {problem}") from problem
         if data is None:
             raise images.RejectedImage("unreadable: no image in this row")
         return data

@@ -116,6 +116,7 @@ def make_job(
         "parts": [{"worklist": str(worklist), "collection": "pool"}],
         "batch_size": 3,
         "shard_size": 6,
+        "retry_delays": [0, 0, 0],
     }
     path = folder / "jobs" / name
     path.mkdir(parents=True, exist_ok=True)
@@ -166,6 +167,8 @@ def test_every_file_is_embedded_or_listed(tmp_path: Path, fake: FakeEncoder) -> 
             "collection": "pool",
             "ok": 13,
             "rejected": 3,
+            "no_features": 0,
+            "unreadable": 0,
             "duplicates": 2,
             "shards": 3,
             "already_done": 0,
@@ -201,12 +204,13 @@ def test_vectors_and_outcomes_agree_with_a_plain_loop(tmp_path: Path, fake: Fake
         assert np.abs(stored - vector).max() < 1e-3
 
 
-def test_a_file_that_changed_is_rejected(tmp_path: Path, fake: FakeEncoder) -> None:
+def test_a_file_that_changed_is_embedded_as_it_is_now(tmp_path: Path, fake: FakeEncoder) -> None:
     root = write_pool(tmp_path / "pool", {"a.png": png(1), "b.png": png(2)})
     uids = {"a.png": files.uid_of(png(1)), "b.png": files.uid_of(png(9))}
     worker.main(make_job(tmp_path, worklist_of(tmp_path / "w", root, ["a.png", "b.png"], uids)))
     rows = outcomes_of(pool_store(tmp_path))
-    assert [row["reason"] for row in rows] == [None, "changed since it was first read"]
+    expected = [("ok", files.uid_of(png(1))), ("ok", files.uid_of(png(2)))]
+    assert [(row["status"], row["uid"]) for row in rows] == expected
 
 
 def test_a_missing_file_is_one_outcome(tmp_path: Path, fake: FakeEncoder) -> None:
@@ -214,9 +218,10 @@ def test_a_missing_file_is_one_outcome(tmp_path: Path, fake: FakeEncoder) -> Non
     worker.main(make_job(tmp_path, worklist_of(tmp_path / "w", root, ["gone.png", "a.png"])))
     rows = outcomes_of(pool_store(tmp_path))
     assert [(row["status"], row["uid"] is None) for row in rows] == [
-        ("rejected", True),
+        ("unreadable", True),
         ("ok", False),
     ]
+    assert rows[0]["reason"] == "unreadable: No such file or directory"
 
 
 def test_an_image_that_the_encoder_cannot_take_is_one_outcome(
@@ -226,7 +231,8 @@ def test_an_image_that_the_encoder_cannot_take_is_one_outcome(
     worker.main(make_job(tmp_path, worklist_of(tmp_path / "w", root, ["a.png", "b.png"])))
     rows = outcomes_of(pool_store(tmp_path))
     assert rows[0]["reason"] == "could not be prepared: ValueError: unlucky size"
-    assert rows[1]["status"] == "ok"
+    assert [row["status"] for row in rows] == ["no_features", "ok"]
+    assert rows[0]["phash"] is not None, "the image itself is whole"
 
 
 def test_an_image_without_usable_features_is_one_outcome(
@@ -244,7 +250,7 @@ def test_an_image_without_usable_features_is_one_outcome(
     root = write_pool(tmp_path / "pool", contents)
     worker.main(make_job(tmp_path, worklist_of(tmp_path / "w", root, sorted(contents))))
     store = pool_store(tmp_path)
-    assert [row["status"] for row in outcomes_of(store)] == ["ok", "rejected", "ok"]
+    assert [row["status"] for row in outcomes_of(store)] == ["ok", "no_features", "ok"]
     assert "length nan" in outcomes_of(store)[1]["reason"]
     assert store.uids.tolist() == [files.uid_of(png(i)).encode() for i in (0, 2)]
 

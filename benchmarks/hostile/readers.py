@@ -35,7 +35,7 @@ def image(path: Path) -> Taken:
         images.decode(data, 64)
         images.thumbnail(data, 64)
         images.describe_all([decoded.image])
-    except images.RejectedImage as problem:
+    except images.UnusableFile as problem:
         return Taken(0, [problem.reason])
     return Taken(1, [])
 
@@ -56,7 +56,7 @@ def source(path: Path) -> Taken:
                 data = reader.read("pool", entry.rel_path, entry.member, entry.offset, entry.size)
                 images.decode(data)
                 good += 1
-            except images.RejectedImage as problem:
+            except images.UnusableFile as problem:
                 reasons.append(problem.reason)
     return Taken(good, reasons)
 

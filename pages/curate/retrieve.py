@@ -251,6 +251,11 @@ def _told(found: exploring.Exploration, count: int) -> None:
             f"The guard compared {guard['heldout_images']:,} held-out images and left out "
             f"{guard['leaks']:,} copies."
         )
+        if guard["heldout_without_features"]:
+            sentences.append(
+                f"{guard['heldout_without_features']:,} of them have no features under this "
+                "encoder and were compared by bytes and perceptual hash only."
+            )
     elif guard["state"] == "off":
         sentences.append("The guard is off: copies of test images may be selected.")
     else:

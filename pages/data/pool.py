@@ -2,9 +2,20 @@
 
 from typing import Any
 
+import pyarrow as pa
 import streamlit as st
 
-from pages.shared import adding, collection_list, gallery, job_panel, notices, run_form, state
+from pages.shared import (
+    adding,
+    collection_list,
+    gallery,
+    job_panel,
+    notices,
+    retry_button,
+    run_form,
+    state,
+)
+from sept_core import decoders
 from sept_core.encoders import menu
 from sept_core.figures import inspection as figures
 from sept_core.pipeline import (
@@ -44,6 +55,7 @@ def draw() -> None:
         adding.draw("pool", "source", _added)
     if status["sources"]:
         with notices.shown():
+            retry_button.draw("pool")
             _embed(status)
         _inspect(status)
 
@@ -76,8 +88,28 @@ def _embed(status: dict[str, Any]) -> None:
             embedding.try_speed(project, spec, precision)
         st.rerun()
     job_panel.draw((*KINDS, "pretrain"))
+    for record in status["encoders"]:
+        _older_decoder(record, busy=busy)
     if status["encoders"]:
         _own_encoder()
+
+
+def _older_decoder(record: dict[str, Any], *, busy: bool) -> None:
+    """Offer to renew what another version of the decoders read."""
+    if not record["older_decoder"]:
+        return
+    told, button = st.columns([8, 2], vertical_alignment="center")
+    versions = ", ".join(name for name in record["decoders"] if name != decoders.version())
+    told.info(
+        f"{record['older_decoder']:,} features of {record['id']} were made with another decoder "
+        f"({versions or 'of target sets'}; now {decoders.version()}). They go on working.",
+        icon=":material/update:",
+    )
+    if button.button("Renew features", key=f"renew {record['id']}", disabled=busy):
+        with state.WRITING, state.project() as project:
+            embedding.renew(project, record["id"])
+            following.ask(project)
+        st.rerun()
 
 
 def _encoder() -> str:
@@ -157,7 +189,9 @@ def _inspect(status: dict[str, Any]) -> None:
     for tab, look in zip(tabs, (_quality, _copies, _rejected), strict=True):
         if tab.open:
             with tab, notices.shown():
-                if status["pool"]["images"] or look is _rejected:
+                if look is _rejected:
+                    _rejected(status)
+                elif status["pool"]["images"]:
                     look()
                 else:
                     st.caption("Known once images are embedded.")
@@ -194,20 +228,33 @@ def _copies() -> None:
         gallery.draw(members, height=130)
 
 
-def _rejected() -> None:
+def _rejected(status: dict[str, Any]) -> None:
     with state.project() as project:
-        rows = collections.rejected(project)
-        data = serving.rejected_csv(project)
+        rejected, featureless = collections.rejected(project), collections.featureless(project)
+    if not rejected.num_rows:
+        st.caption("No file was rejected.")
+    _reasons(rejected, "rejected.csv")
+    for record in status["encoders"]:
+        if record["no_features"]:
+            st.markdown(
+                f"**{record['no_features']:,}** images have no features under {record['id']}; "
+                "other encoders may have."
+            )
+    _reasons(featureless, "without-features.csv")
+
+
+def _reasons(rows: pa.Table, name: str) -> None:
+    """A table of files with reasons, to see and to keep; nothing when it is empty."""
     if not rows.num_rows:
-        st.caption("Every file could be read.")
         return
-    titles = {"source": "Source", "rel_path": "File", "member": "Member", "reason": "Reason"}
+    titles = retry_button.TITLES | {"encoder": "Encoder", "uid": "Image"}
     st.dataframe(rows, hide_index=True, column_config=titles)
     st.download_button(
         "Download as csv",
-        data,
-        "rejected.csv",
+        serving.as_csv(rows),
+        name,
         "text/csv",
+        key=f"download {name}",
         icon=":material/download:",
         on_click="ignore",
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import adding, collection_list, gallery, notices, state
+from pages.shared import adding, collection_list, gallery, notices, retry_button, state
 from sept_core.figures import inspection as figures
 from sept_core.pipeline import collections, inspecting, projects
 
@@ -55,6 +55,7 @@ def _one(name: str, entry: dict[str, Any]) -> None:
     if entry["waiting"]:
         st.info(f"{entry['waiting']:,} images wait to be embedded.", icon=":material/info:")
         st.page_link("pages/data/pool.py", label="Embed them", icon=":material/photo_library:")
+    retry_button.draw("target")
     if entry["rejected"]:
         _rejected(name)
     if not entry["images"]:

@@ -51,5 +51,6 @@ def told(report: collections.ScanReport) -> str:
     for word in ("changed", "returned", "gone"):
         count = getattr(report, word)
         parts += [f"{count:,} {word}"] if count else []
+    parts += [f"{report.unreadable:,} cannot be read now"] if report.unreadable else []
     parts += [f"{report.problems:,} listed as rejected"] if report.problems else []
     return ", ".join(parts)

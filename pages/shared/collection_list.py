@@ -7,7 +7,13 @@ import streamlit as st
 from pages.shared import adding, notices, state
 from sept_core.pipeline import collections
 
-COUNTS = {"images": "images", "waiting": "to be read", "rejected": "rejected", "gone": "gone"}
+COUNTS = {
+    "images": "images",
+    "waiting": "to be read",
+    "unreadable": "unreadable",
+    "rejected": "rejected",
+    "gone": "gone",
+}
 
 
 def draw(role: str, entries: list[dict[str, Any]]) -> None:
@@ -44,7 +50,7 @@ def _menu(role: str, entry: dict[str, Any]) -> None:
                 collections.rename(project, role, name, new_name)
         st.rerun()
     if st.button("Remove…", key=f"remove {role} {name}", icon=":material/delete:"):
-        _confirm(role, name, sum(entry[k] for k in ("ok", "waiting", "rejected", "gone")))
+        _confirm(role, name, sum(entry[k] for k in ("ok", *COUNTS) if k != "images"))
 
 
 @st.dialog("Remove from the project")

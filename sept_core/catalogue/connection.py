@@ -116,7 +116,9 @@ def told_as_storage() -> Iterator[None]:
         ) from problem
 
 
-def table(connection: Connection, query: str, values: list[Any] | None = None) -> pa.Table:
+def table(
+    connection: Connection, query: str, values: list[Any] | dict[str, Any] | None = None
+) -> pa.Table:
     """The rows of a query as an Arrow table."""
     return connection.sql(query, params=values or []).to_arrow_table()
 

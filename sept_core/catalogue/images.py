@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from sept_core import errors, features, files, roots
-from sept_core.catalogue import filters, revision
+from sept_core import decoders, errors, features, files, roots
+from sept_core.catalogue import filters, revision, settings
 from sept_core.catalogue.connection import (
     Connection,
     one,
@@ -27,11 +27,15 @@ IMAGE_COLUMNS = (
     "entropy"
 )
 
+TO_ADOPT = "images_to_adopt"
+"""Setting that a migration leaves where images are known by the shards only."""
+
 
 def adopt(db: Connection, store: features.FeatureStore, name: str) -> int:
     """Take over the outcomes of shards not seen before; returns how many shards that were.
 
-    Each shard is one transaction, so that a crash between shards loses nothing.
+    Each shard is one transaction, so that a crash between shards loses nothing. After a migration
+    the images of shards that were seen before are taken over once more: see `settle`.
 
     Args:
         db: the catalogue.
@@ -40,10 +44,14 @@ def adopt(db: Connection, store: features.FeatureStore, name: str) -> int:
             and the later one is news where those files were listed again in between.
     """
     known = {row[0] for row in db.execute("SELECT outcomes_sha256 FROM adopted").fetchall()}
+    again = settings.get(db, TO_ADOPT, False)
     adopted = 0
     for shard in store.shards:
         sha256 = shard.header["outcomes_sha256"]
         key = f"{name}/{shard.number:05d}:{sha256}"
+        if again and (key in known or sha256 in known):
+            with transaction(db), registered(db, "outcomes", shard.outcomes()):
+                _adopt_images(db, shard)
         if key in known:
             continue
         with transaction(db):
@@ -51,26 +59,78 @@ def adopt(db: Connection, store: features.FeatureStore, name: str) -> int:
                 db.execute("DELETE FROM adopted WHERE outcomes_sha256 = ?", [sha256])
                 known.remove(sha256)
             else:
-                _adopt_outcomes(db, shard.outcomes())
+                with registered(db, "outcomes", shard.outcomes()):
+                    _adopt_images(db, shard)
+                    _adopt_files(db, shard.decoder)
                 revision.renew(db)
                 adopted += 1
             db.execute("INSERT INTO adopted VALUES (?)", [key])
     return adopted
 
 
-def _adopt_outcomes(db: Connection, outcomes: pa.Table) -> None:
-    with registered(db, "outcomes", outcomes):
+def settle(db: Connection) -> None:
+    """End what a migration began, once every store has been adopted.
+
+    Files that waited for their image to be known again are `ok`.
+    """
+    if not settings.get(db, TO_ADOPT, False):
+        return
+    with transaction(db):
         db.execute(
-            """UPDATE files f SET state = o.status, reason = o.reason, uid = o.uid
-               FROM outcomes o WHERE f.source_id = o.source AND f.rel_path = o.rel_path
-               AND f.member = o.member"""
+            """UPDATE files SET state = 'ok'
+               WHERE state = 'waiting' AND uid IN (SELECT uid FROM images)"""
         )
-        db.execute(
-            f"""INSERT INTO images
-                SELECT {IMAGE_COLUMNS}, FALSE FROM outcomes o
-                WHERE o.status = 'ok' AND NOT EXISTS (SELECT 1 FROM images i WHERE i.uid = o.uid)
-                QUALIFY row_number() OVER (PARTITION BY uid ORDER BY rel_path, member) = 1"""
-        )
+        settings.remove(db, TO_ADOPT)
+        revision.renew(db)
+
+
+def _adopt_files(db: Connection, decoder: str) -> None:
+    """Bring the files named in `outcomes` up to date.
+
+    That bytes decode is a fact of the bytes: no later outcome of the same bytes takes it back,
+    and a file that cannot be read now says nothing about them. Nor does any outcome of a file
+    that listing excludes by now.
+    """
+    db.execute(
+        """UPDATE files f SET
+               state = CASE o.status WHEN 'no_features' THEN 'ok' ELSE o.status END,
+               reason = CASE WHEN o.status IN ('rejected', 'unreadable') THEN o.reason END,
+               uid = CASE o.status WHEN 'unreadable' THEN f.uid ELSE o.uid END,
+               decoder = ?
+           FROM outcomes o WHERE f.source_id = o.source AND f.rel_path = o.rel_path
+           AND f.member = o.member
+           AND (o.status <> 'unreadable' OR f.state IN ('waiting', 'unreadable'))
+           AND NOT (f.state = 'rejected' AND f.decoder IS NULL)
+           AND NOT (o.status = 'rejected' AND f.state = 'ok'
+                    AND o.uid IS NOT DISTINCT FROM f.uid)""",
+        [decoder],
+    )
+
+
+def _adopt_images(db: Connection, shard: features.Shard) -> None:
+    """Take over the images of `outcomes`, and which of them have no features under the encoder."""
+    db.execute(
+        f"""INSERT INTO images
+            SELECT {IMAGE_COLUMNS}, FALSE FROM outcomes o
+            WHERE o.status IN ('ok', 'no_features')
+              AND NOT EXISTS (SELECT 1 FROM images i WHERE i.uid = o.uid)
+            QUALIFY row_number() OVER (PARTITION BY uid ORDER BY rel_path, member) = 1"""
+    )
+    encoder_id = shard.header["encoder_id"]
+    # An image that another decoder took, and this one did not, has none under this encoder either.
+    db.execute(
+        """DELETE FROM featureless f WHERE f.encoder_id = ?
+           AND f.uid IN (SELECT uid FROM outcomes WHERE status <> 'unreadable')""",
+        [encoder_id],
+    )
+    db.execute(
+        """INSERT INTO featureless
+           SELECT ?, uid, min(coalesce(reason, '')) FROM outcomes o
+           WHERE o.status = 'no_features'
+              OR (o.status = 'rejected' AND o.uid IN (SELECT uid FROM images))
+           GROUP BY uid""",
+        [encoder_id],
+    )
 
 
 def add_features_only(db: Connection, source_id: str, keys: list[str], uids: list[str]) -> None:
@@ -79,7 +139,7 @@ def add_features_only(db: Connection, source_id: str, keys: list[str], uids: lis
     with registered(db, "imported", rows), transaction(db):
         db.execute(
             """INSERT INTO files
-               SELECT ?, key, '', -1, -1, 0, key, NULL, NULL, NULL, 'ok', NULL, uid, FALSE
+               SELECT ?, key, '', -1, -1, 0, key, NULL, NULL, NULL, 'ok', NULL, uid, FALSE, NULL
                FROM imported n
                WHERE NOT EXISTS (SELECT 1 FROM files f
                                  WHERE f.source_id = ? AND f.rel_path = n.key)""",
@@ -100,8 +160,12 @@ _LIVE = "FROM files f JOIN sources s ON s.id = f.source_id WHERE NOT f.gone"
 _FOLLOWS = f"json_exists(s.options, '$.{roots.FOLLOW_LINKS}') AS {roots.FOLLOW_LINKS}"
 _WORK_COLUMNS = (
     's.id AS source, s.root, f.rel_path, f.member, f.byte_offset AS "offset", f.size, f.label, '
-    f"f.split, f.uid, {_FOLLOWS}"
+    f"f.split, {_FOLLOWS}"
 )
+_READABLE = """(f.state IN ('waiting', 'ok') OR (f.state = 'unreadable' AND f.decoder IS NOT NULL)
+                OR (f.state = 'rejected' AND f.decoder <> $decoder))"""
+"""What is worth reading: all but what listing said to be out of reach, or no image, and what this
+very decoder has rejected."""
 
 
 def worklist(
@@ -109,20 +173,21 @@ def worklist(
 ) -> pa.Table:
     """What an encoder has to have read, in the order of the work.
 
-    These are all waiting files, and one place of every known image; the worker skips what its
-    store already holds. `splits` narrows a target set. The columns are those of
-    `sources.WORKLIST_SCHEMA`; `source` holds source ids, which survive renames.
+    These are all waiting files, those that could not be read last time or that an earlier decoder
+    rejected, and one place of every known image; the worker skips what its store already holds.
+    `splits` narrows a target set. The columns are those of `sources.WORKLIST_SCHEMA`; `source`
+    holds source ids, which survive renames.
     """
     wanted = list(splits) if splits is not None else []
     return table(
         db,
-        f"""SELECT {_WORK_COLUMNS} {_LIVE} AND list_contains(?, s.id)
-              AND (len(?) = 0 OR list_contains(?, f.split))
-              AND (f.state = 'waiting' OR (f.state = 'ok' AND s.kind <> 'features'))
-            QUALIFY f.state = 'waiting' OR row_number() OVER (
+        f"""SELECT {_WORK_COLUMNS}, CASE f.state WHEN 'ok' THEN f.uid END AS uid
+            {_LIVE} AND list_contains($ids, s.id) AND s.kind <> 'features'
+              AND (len($wanted) = 0 OR list_contains($wanted, f.split)) AND {_READABLE}
+            QUALIFY f.state <> 'ok' OR row_number() OVER (
                 PARTITION BY f.uid, f.state ORDER BY s.added_at, f.rel_path, f.member) = 1
             ORDER BY s.added_at, s.id, f.rel_path, f.member""",
-        [source_ids, wanted, wanted],
+        {"ids": source_ids, "wanted": wanted, "decoder": decoders.version()},
     )
 
 
@@ -130,11 +195,11 @@ def fitting_sample(db: Connection, source_ids: list[str], size: int, seed: int) 
     """A worklist of `size` pool files in an order that depends only on their places."""
     return table(
         db,
-        f"""SELECT {_WORK_COLUMNS} {_LIVE} AND list_contains(?, s.id)
-              AND f.state <> 'rejected' AND s.kind <> 'features'
-            ORDER BY md5(? || ':' || f.rel_path || '/' || f.member), f.rel_path, f.member
-            LIMIT ?""",
-        [source_ids, str(seed), size],
+        f"""SELECT {_WORK_COLUMNS}, f.uid {_LIVE} AND list_contains($ids, s.id)
+              AND {_READABLE} AND f.state <> 'rejected' AND s.kind <> 'features'
+            ORDER BY md5($seed || ':' || f.rel_path || '/' || f.member), f.rel_path, f.member
+            LIMIT $size""",
+        {"ids": source_ids, "seed": str(seed), "size": size, "decoder": decoders.version()},
     )
 
 
@@ -142,7 +207,7 @@ def labelled(db: Connection, source_id: str, splits: Iterable[str]) -> pa.Table:
     """A target set's decoded files as a worklist with `phash` as well; one per uid."""
     return table(
         db,
-        f"""SELECT {_WORK_COLUMNS}, i.phash
+        f"""SELECT {_WORK_COLUMNS}, f.uid, i.phash
             FROM files f JOIN sources s ON s.id = f.source_id JOIN images i ON i.uid = f.uid
             WHERE NOT f.gone AND s.id = ? AND f.state = 'ok' AND list_contains(?, f.split)
             QUALIFY row_number() OVER (PARTITION BY f.uid ORDER BY f.rel_path, f.member) = 1
@@ -173,6 +238,47 @@ def waiting(db: Connection, source_id: str, splits: Iterable[str]) -> int:
                 AND list_contains(?, f.split)""",
             [source_id, list(splits)],
         )
+    )
+
+
+def unreadable(db: Connection, source_id: str, splits: Iterable[str]) -> list[tuple[str, str]]:
+    """Place and reason of a target set's files that cannot be read now and may be of these splits.
+
+    What listing could not look at may be of any split.
+    """
+    rows = db.execute(
+        f"""SELECT f.rel_path || CASE f.member WHEN '' THEN '' ELSE '/' || f.member END, f.reason
+            {_LIVE} AND s.id = ? AND f.state = 'unreadable'
+              AND (f.split IS NULL OR list_contains(?, f.split))
+            ORDER BY f.rel_path, f.member""",
+        [source_id, list(splits)],
+    ).fetchall()
+    return [(str(place), str(reason)) for place, reason in rows]
+
+
+def featureless(db: Connection, encoder_id: str, role: str = "pool") -> pa.Table:
+    """The live images of a role that an encoder gave no features: uid and reason, by uid."""
+    query = """SELECT uid, reason FROM featureless WHERE encoder_id = $encoder
+               AND uid IN (SELECT f.uid FROM files f JOIN sources s ON s.id = f.source_id
+                           WHERE NOT f.gone AND f.state = 'ok' AND s.role = $role)
+               ORDER BY uid"""
+    values = {"encoder": encoder_id, "role": role}
+    what = f"featureless:{encoder_id}:{role}"
+    return revision.once(db, what, lambda: table(db, query, values))
+
+
+def featureless_places(db: Connection, role: str) -> pa.Table:
+    """Every live place of the images that an encoder gave no features.
+
+    Columns: encoder, source, rel_path, member, reason, uid; by encoder and place.
+    """
+    return table(
+        db,
+        """SELECT n.encoder_id AS encoder, s.name AS source, f.rel_path, f.member, n.reason, f.uid
+           FROM featureless n JOIN files f ON f.uid = n.uid JOIN sources s ON s.id = f.source_id
+           WHERE NOT f.gone AND f.state = 'ok' AND s.role = ?
+           ORDER BY n.encoder_id, s.added_at, f.rel_path, f.member""",
+        [role],
     )
 
 
@@ -234,10 +340,11 @@ def metadata_fields(db: Connection, role: str = "pool") -> list[str]:
 def pool_counts(db: Connection) -> dict[str, int]:
     """The head of the funnel: distinct pool images, and files that cannot be decoded."""
     query = f"""SELECT count(*), count(*) FILTER (f.state = 'waiting'),
+                       count(*) FILTER (f.state = 'unreadable'),
                        count(*) FILTER (f.state = 'rejected'),
                        count(DISTINCT f.uid) FILTER (f.state = 'ok') {_LIVE} AND s.role = 'pool'"""
     row = revision.once(db, "pool_counts", lambda: one(db, query))
-    return dict(zip(("files", "waiting", "rejected", "images"), row, strict=True))
+    return dict(zip(("files", "waiting", "unreadable", "rejected", "images"), row, strict=True))
 
 
 def pool_fingerprint(db: Connection) -> str:

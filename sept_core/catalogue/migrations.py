@@ -4,11 +4,14 @@ A released step is never edited: a change is a further step, and a fixture of th
 schema before it stays in the tests.
 """
 
+import re
 import time
+from collections.abc import Callable
 
 import duckdb
+import pyarrow as pa
 
-from sept_core import errors
+from sept_core import errors, outcomes
 
 _FIRST = """
 CREATE TABLE sources (
@@ -80,9 +83,66 @@ _REVISION = """
 INSERT INTO settings VALUES ('files_revision', to_json(uuid()::TEXT));  -- see `revision`
 """
 
-MIGRATIONS: list[tuple[str, str]] = [
+_FACTS = """
+-- files.state is waiting, ok, rejected or unreadable
+ALTER TABLE files ADD COLUMN decoder TEXT;  -- of the outcome; null for what listing found
+CREATE TABLE featureless (         -- images that decode and that an encoder gave no features
+    encoder_id TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    reason TEXT NOT NULL
+);
+UPDATE settings SET value = to_json(uuid()::TEXT) WHERE key = 'files_revision';
+"""
+
+_READ = re.compile(r"unreadable: |truncated: the archive ends inside this image|could not be ")
+"""How reasons begin that only the worker wrote, of bytes that it may not have had."""
+
+
+def _tell_facts_apart(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give files that were rejected by accident back, and images that one encoder removed.
+
+    What was out of reach is unreadable for now; it is listed again before it is read, since
+    nobody knows what is there by now. An image without features waits until the shard that names
+    it is adopted once more: it holds the image's size and hash.
+    """
+    connection.execute(_FACTS)
+    rows = connection.execute(
+        "SELECT DISTINCT reason, uid IS NOT NULL FROM files WHERE state = 'rejected'"
+    ).fetchall()
+    known = [(reason, has_uid, *_verdict(reason, has_uid)) for reason, has_uid in rows]
+    columns = zip(*known, strict=True) if known else [()] * 4
+    kinds = (pa.string(), pa.bool_(), pa.string(), pa.string())
+    table = pa.Table.from_arrays(
+        [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)],
+        ["reason", "has_uid", "state", "decoder"],
+    )
+    connection.register("verdicts", table)
+    connection.execute(
+        """UPDATE files f SET state = v.state, decoder = v.decoder,
+               reason = CASE v.state WHEN 'waiting' THEN NULL ELSE f.reason END
+           FROM verdicts v WHERE f.state = 'rejected' AND f.reason IS NOT DISTINCT FROM v.reason
+             AND (f.uid IS NOT NULL) = v.has_uid"""
+    )
+    connection.unregister("verdicts")
+    if any(state == "waiting" for _, _, state, _ in known):
+        connection.execute("INSERT INTO settings VALUES ('images_to_adopt', 'true')")
+
+
+def _verdict(reason: str | None, has_uid: bool) -> tuple[str, str | None]:
+    """State and decoder of a file that a version before this step had rejected."""
+    word = outcomes.of_earlier(outcomes.REJECTED, reason)
+    if word == outcomes.NO_FEATURES and has_uid:
+        return "waiting", None
+    if word == outcomes.UNREADABLE:
+        return word, None
+    was_read = has_uid or _READ.match(reason or "") is not None
+    return outcomes.REJECTED, outcomes.UNKNOWN_DECODER if was_read else None
+
+
+MIGRATIONS: list[tuple[str, str | Callable[[duckdb.DuckDBPyConnection], None]]] = [
     ("first schema", _FIRST),
     ("a revision of the files", _REVISION),
+    ("unreadable files, decoder versions, images without features", _tell_facts_apart),
 ]
 
 
@@ -101,8 +161,11 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> None:
             f"This project was written by a newer SEPT (schema {applied}, this one knows "
             f"{len(MIGRATIONS)}); update SEPT to open it."
         )
-    for step, (name, sql) in enumerate(MIGRATIONS[applied:], start=applied + 1):
+    for step, (name, change) in enumerate(MIGRATIONS[applied:], start=applied + 1):
         connection.execute("BEGIN")
-        connection.execute(sql)
+        if isinstance(change, str):
+            connection.execute(change)
+        else:
+            change(connection)
         connection.execute("INSERT INTO migrations VALUES (?, ?, ?)", [step, name, time.time()])
         connection.execute("COMMIT")

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from sept_core import errors, files
+from sept_core import errors, files, outcomes
 from sept_core import sources as readers
 from sept_core.catalogue import revision
 from sept_core.catalogue.connection import (
@@ -40,7 +41,10 @@ class SourceRecord:
 
 @dataclass(frozen=True)
 class ScanReport:
-    """What a scan found, in files: `total` = new + changed + returned + unchanged."""
+    """What a scan found, in files: `total` = new + changed + returned + unchanged.
+
+    `problems` will never be read as they are; `unreadable` cannot be looked at now.
+    """
 
     total: int
     new: int
@@ -48,6 +52,7 @@ class ScanReport:
     returned: int
     unchanged: int
     gone: int
+    unreadable: int
     problems: int
 
 
@@ -151,7 +156,8 @@ def files_on_disk(db: Connection, source_id: str) -> pa.Table:
         db,
         """SELECT rel_path, max(CASE member WHEN '' THEN size ELSE -1 END) AS size,
                   max(mtime_ns) AS mtime_ns
-           FROM files WHERE source_id = ? AND NOT gone AND state <> 'rejected' AND mtime_ns >= 0
+           FROM files WHERE source_id = ? AND NOT gone AND mtime_ns >= 0
+             AND state IN ('waiting', 'ok')
            GROUP BY rel_path ORDER BY rel_path""",
         [source_id],
     )
@@ -213,51 +219,83 @@ def scan_table(entries: list[readers.FileEntry]) -> pa.Table:
 
 
 _SAME_PLACE = "f.source_id = $id AND f.rel_path = n.rel_path AND f.member = n.member"
-_SAME_FILE = "f.size = n.size AND f.mtime_ns = n.mtime_ns"
+_SAME_FILE = "(n.state = 'unreadable' OR (f.size = n.size AND f.mtime_ns = n.mtime_ns))"
+"""Of a file that cannot be looked at nothing is known that would be another."""
+
+_FOUND = "f.state IN ('rejected', 'unreadable') AND f.decoder IS NULL"
+"""What listing found; a finding of the worker names the decoder."""
+
+_NEWS = f"""CASE n.state
+    WHEN 'rejected' THEN TRUE
+    WHEN 'waiting' THEN {_FOUND}
+    ELSE f.state IN ('waiting', 'unreadable') OR ({_FOUND})
+         OR (f.state = 'ok' AND NOT $only_unreadable) END"""
+"""Whether what listing says now replaces the state of a file that is the same."""
 
 
-def merge_scan(db: Connection, source_id: str, scan: pa.Table) -> ScanReport:
+def merge_scan(
+    db: Connection, source_id: str, scan: pa.Table, *, only_unreadable: bool = False
+) -> ScanReport:
     """Bring the files of a source up to date with a whole new scan of it.
 
     New files wait to be read; files whose size or time changed wait to be read again; files
-    that are not there any more are marked gone and come back to life when they return.
+    that are not there any more are marked gone and come back to life when they return, and so do
+    known images that cannot be looked at. What listing said of a file before is replaced by what
+    it says now; what its bytes proved holds as long as it is the same file.
+
+    Args:
+        db: the catalogue.
+        source_id: of the source.
+        scan: of `SCAN_SCHEMA`.
+        only_unreadable: no image that is known goes: a scan that nobody asked for must not empty
+            a pool whose share is away.
     """
     key = {"id": source_id}
-    with registered(db, "scan", scan), transaction(db):
-        new, changed, returned, total, problems = one(
+    narrow = key | {"only_unreadable": only_unreadable}
+    with registered(db, "scan", _with_state(scan)), transaction(db):
+        new, changed, returned, total, unreadable, problems = one(
             db,
-            f"""SELECT count(*) FILTER (f.uid IS NULL AND f.state IS NULL),
-                       count(*) FILTER (f.state IS NOT NULL AND NOT ({_SAME_FILE})),
-                       count(*) FILTER (f.gone AND {_SAME_FILE}),
-                       count(*), count(n.problem)
+            f"""SELECT count(*) FILTER (f.state IS NULL),
+                       count(*) FILTER (f.state IS NOT NULL AND NOT {_SAME_FILE}),
+                       count(*) FILTER (f.gone AND {_SAME_FILE}), count(*),
+                       count(*) FILTER (n.state = 'unreadable'),
+                       count(*) FILTER (n.state = 'rejected')
                 FROM scan n LEFT JOIN files f ON {_SAME_PLACE}""",
             key,
         )
         gone = scalar(
             db,
             f"""UPDATE files f SET gone = TRUE WHERE f.source_id = $id AND NOT f.gone
-                AND NOT EXISTS (SELECT 1 FROM scan n WHERE {_SAME_PLACE})""",
-            key,
+                AND NOT EXISTS (SELECT 1 FROM scan n WHERE {_SAME_PLACE})
+                AND (NOT $only_unreadable OR ({_FOUND}))""",
+            narrow,
         )
-        # What stayed the same keeps its state; the rest is replaced by the scan's row.
         db.execute(
-            f"""UPDATE files f SET gone = FALSE, byte_offset = n.byte_offset,
-                    label = n.label, split = n.split, metadata = n.metadata,
-                    source_uid = n.source_uid
+            f"""UPDATE files f SET gone = FALSE, label = n.label, split = n.split,
+                    metadata = n.metadata, source_uid = n.source_uid,
+                    byte_offset = CASE n.state WHEN 'unreadable' THEN f.byte_offset
+                                  ELSE n.byte_offset END
                 FROM scan n WHERE {_SAME_PLACE} AND {_SAME_FILE}""",
             key,
         )
         db.execute(
+            f"""UPDATE files f SET reason = n.problem, decoder = NULL,
+                    state = CASE WHEN n.state = 'waiting' AND f.uid IN (SELECT uid FROM images)
+                            THEN 'ok' ELSE n.state END,
+                    uid = CASE n.state WHEN 'rejected' THEN NULL ELSE f.uid END
+                FROM scan n WHERE {_SAME_PLACE} AND {_SAME_FILE} AND {_NEWS}""",
+            narrow,
+        )
+        db.execute(
             f"""DELETE FROM files f USING scan n
-                WHERE {_SAME_PLACE} AND NOT ({_SAME_FILE})""",
+                WHERE {_SAME_PLACE} AND NOT {_SAME_FILE}""",
             key,
         )
         db.execute(
             f"""INSERT INTO files
                 SELECT $id, n.rel_path, n.member, n.byte_offset, n.size, n.mtime_ns,
-                       n.source_uid, n.label, n.split, n.metadata,
-                       CASE WHEN n.problem IS NULL THEN 'waiting' ELSE 'rejected' END,
-                       n.problem, NULL, FALSE
+                       n.source_uid, n.label, n.split, n.metadata, n.state, n.problem, NULL, FALSE,
+                       NULL
                 FROM scan n
                 WHERE NOT EXISTS (SELECT 1 FROM files f WHERE {_SAME_PLACE})""",
             key,
@@ -270,20 +308,39 @@ def merge_scan(db: Connection, source_id: str, scan: pa.Table) -> ScanReport:
         returned=returned,
         unchanged=total - new - changed - returned,
         gone=gone,
+        unreadable=unreadable,
         problems=problems,
     )
 
 
+def _with_state(scan: pa.Table) -> pa.Table:
+    """The scan with the `state` of each file that is new or that listing alone decides on."""
+    problems = scan["problem"]
+    passing = [p for p in pc.unique(problems.drop_null()).to_pylist() if outcomes.can_pass(p)]
+    unreadable = pc.is_in(problems, pa.array(passing, pa.string()))
+    state = pc.if_else(
+        pc.is_null(problems),
+        "waiting",
+        pc.if_else(unreadable, outcomes.UNREADABLE, outcomes.REJECTED),
+    )
+    return scan.append_column("state", state)
+
+
 def counts(db: Connection, source_id: str) -> dict[str, int]:
-    """Files of a source by state: waiting, ok, rejected, gone; and distinct `images`."""
+    """Files of a source by state (waiting, ok, unreadable, rejected), gone, and `images`.
+
+    `images` counts distinct bytes.
+    """
     query = """SELECT count(*) FILTER (NOT gone AND state = 'waiting'),
                       count(*) FILTER (NOT gone AND state = 'ok'),
+                      count(*) FILTER (NOT gone AND state = 'unreadable'),
                       count(*) FILTER (NOT gone AND state = 'rejected'),
                       count(*) FILTER (gone),
                       count(DISTINCT uid) FILTER (NOT gone AND state = 'ok')
                FROM files WHERE source_id = ?"""
     row = revision.once(db, f"counts:{source_id}", lambda: one(db, query, [source_id]))
-    return dict(zip(("waiting", "ok", "rejected", "gone", "images"), row, strict=True))
+    names = ("waiting", "ok", "unreadable", "rejected", "gone", "images")
+    return dict(zip(names, row, strict=True))
 
 
 def splits(db: Connection, source_id: str) -> dict[str, int]:
@@ -296,8 +353,8 @@ def splits(db: Connection, source_id: str) -> dict[str, int]:
     return dict(rows)
 
 
-def rejected(db: Connection, role: str) -> pa.Table:
-    """Every file that is listed with a reason instead of embedded.
+def with_reason(db: Connection, role: str, state: str) -> pa.Table:
+    """Every file of a role that is `rejected` or `unreadable`, with the reason.
 
     Columns: source, rel_path, member, reason; ordered by place.
     """
@@ -305,7 +362,19 @@ def rejected(db: Connection, role: str) -> pa.Table:
         db,
         """SELECT s.name AS source, rel_path, member, reason
            FROM files f JOIN sources s ON s.id = f.source_id
-           WHERE s.role = ? AND state = 'rejected' AND NOT gone
+           WHERE s.role = ? AND state = ? AND NOT gone
            ORDER BY s.added_at, rel_path, member""",
-        [role],
+        [role, state],
     )
+
+
+def out_of_reach(db: Connection, role: str) -> list[str]:
+    """Names of the sources with files that listing could not look at, in the order of adding."""
+    rows = db.execute(
+        """SELECT s.name FROM sources s WHERE s.role = ? AND EXISTS (
+               SELECT 1 FROM files f WHERE f.source_id = s.id AND NOT f.gone
+               AND f.state = 'unreadable' AND f.decoder IS NULL)
+           ORDER BY s.added_at, s.id""",
+        [role],
+    ).fetchall()
+    return [str(name) for (name,) in rows]

@@ -120,6 +120,11 @@ def _show_selection(record: dict[str, Any], as_json: bool) -> None:
     output.facts(f"Selection {record['selection']}: {record['count']:,} images", record["funnel"])
     if record["short_because"]:
         output.console.print(f"Short of the budget because of: {record['short_because']}")
+    if without := record["guard"].get("heldout_without_features"):
+        output.notes.print(
+            f"{without:,} held-out images have no features under this encoder; the guard compared "
+            "them by bytes and perceptual hash only."
+        )
     if record["guard"]["state"] == "none":
         output.notes.print("No held-out images to guard: the manifest will say guard: none.")
     if churn := record.get("churn"):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sept_core import decoders, errors
 from sept_core.catalogue.sources import ScanReport
 from sept_core.cli import follow, output
 from sept_core.cli.options import Device, Dir, Encoder, EncoderSpec, Json, Seed
@@ -19,6 +20,11 @@ feature = typer.Typer(no_args_is_help=True, help="Features computed or kept else
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name of your choice.")]
 NewName = Annotated[str, typer.Argument(metavar="NEW-NAME", help="The name from now on.")]
 Note = Annotated[str, typer.Argument(metavar="TEXT", help="The note; empty removes it.")]
+RETRY_SECONDS = 60.0
+RetryFor = Annotated[
+    float,
+    typer.Option(help="Seconds over which files that cannot be read are tried three more times."),
+]
 Given = Annotated[
     Path,
     typer.Argument(metavar="PATH", help="Folder, zip, tar, shards, list of paths or table."),
@@ -48,14 +54,17 @@ def status(folder: Dir, as_json: Json = False) -> None:
     if as_json:
         return output.as_json(state)
     output.facts(f"Project {state['project']}", state["pool"])
-    columns = ["name", "kind", "images", "waiting", "rejected", "gone", "path"]
+    columns = ["name", "kind", "images", "waiting", "unreadable", "rejected", "gone", "path"]
     for title in ("sources", "targets"):
         output.rows(title.capitalize(), columns, ([s[c] for c in columns] for s in state[title]))
     output.rows(
         "Encoders",
-        ["id", "kind", "pool images"],
-        ([e["id"], e["kind"], e["pool_images"]] for e in state["encoders"]),
+        ["id", "kind", "pool images", "without features"],
+        ([e["id"], e["kind"], e["pool_images"], e["no_features"]] for e in state["encoders"]),
     )
+    for record in state["encoders"]:
+        if record["older_decoder"]:
+            _offer_renewal(folder, record)
     output.rows(
         "Selections",
         ["id", "targets", "strategy", "images", "older than pool"],
@@ -67,6 +76,16 @@ def status(folder: Dir, as_json: Json = False) -> None:
     )  # fmt: skip
     output.rows("Runs", ["id"], ([run] for run in state["runs"]))
     return output.rows("Jobs", ["id", "title", "state"], map(_job_row, state["jobs"]))
+
+
+def _offer_renewal(folder: Path, encoder: dict[str, Any]) -> None:
+    others = [name for name in encoder["decoders"] if name != decoders.version()]
+    output.console.print(
+        f"{encoder['older_decoder']:,} features of {output.text(encoder['id'])} go on working, but "
+        f"were made with another decoder ({output.text(', '.join(others) or 'of target sets')}; "
+        f"now {output.text(decoders.version())}). Renew them: "
+        f"sept embed {output.text(folder)} --renew --encoder {output.text(encoder['id'])}"
+    )
 
 
 def _job_row(job: dict[str, str]) -> list[str]:
@@ -121,21 +140,52 @@ def _show_scan(name: str, report: ScanReport, as_json: bool) -> None:
 
 @pool.command("status")
 def pool_status(folder: Dir, as_json: Json = False) -> None:
-    """Count each source's files by state, and list every rejected file with its reason."""
+    """Count each source's files by state, and list those without features with their reasons."""
     with projects.opened(folder) as project:
         state = projects.status(project)
-        rejected = collections.rejected(project).to_pylist()
+        lists = {
+            "unreadable": collections.unreadable(project).to_pylist(),
+            "rejected": collections.rejected(project).to_pylist(),
+            "no_features": collections.featureless(project).to_pylist(),
+        }
     if as_json:
-        return output.as_json(
-            {"pool": state["pool"], "sources": state["sources"], "rejected": rejected}
-        )
-    columns = ["name", "images", "ok", "waiting", "rejected", "gone"]
+        return output.as_json({"pool": state["pool"], "sources": state["sources"], **lists})
+    columns = ["name", "images", "ok", "waiting", "unreadable", "rejected", "gone"]
     output.rows("Sources", columns, ([s[c] for c in columns] for s in state["sources"]))
-    return output.rows(
-        "Rejected files",
-        ["source", "path", "member", "reason"],
-        ([r["source"], r["rel_path"], r["member"], r["reason"]] for r in rejected),
-    )
+    columns = ["source", "rel_path", "member", "reason"]
+    titles = {
+        "unreadable": "Files that cannot be read now",
+        "rejected": "Rejected files",
+        "no_features": "Images without features under an encoder",
+    }
+    for name, title in titles.items():
+        if lists[name] or name == "rejected":
+            shown = ["encoder", *columns] if name == "no_features" else columns
+            output.rows(title, shown, ([row[c] for c in shown] for row in lists[name]))
+    for record in state["encoders"]:
+        if record["no_features"]:
+            output.console.print(
+                f"{record['no_features']:,} images have no features under "
+                f"{output.text(record['id'])}; other encoders may have."
+            )
+    if lists["unreadable"]:
+        output.console.print(
+            f"{len(lists['unreadable']):,} files are tried again by: "
+            f"sept pool retry {output.text(folder)}"
+        )
+    return None
+
+
+@pool.command("retry")
+def pool_retry(folder: Dir, retry_for: RetryFor = RETRY_SECONDS, as_json: Json = False) -> None:
+    """Read files of the pool again that could not be read, as the last embedding did."""
+    _told_of_embedding(folder, follow.retry(folder, "pool", retry_for), as_json)
+
+
+@target.command("retry")
+def target_retry(folder: Dir, retry_for: RetryFor = RETRY_SECONDS, as_json: Json = False) -> None:
+    """Read files of target sets again that could not be read, as the last embedding did."""
+    _told_of_embedding(folder, follow.retry(folder, "target", retry_for), as_json)
 
 
 def _rename(role: str, folder: Path, name: str, new_name: str, as_json: bool) -> None:
@@ -223,17 +273,51 @@ def target_remove(folder: Dir, name: Name, as_json: Json = False) -> None:
 
 def embed(
     folder: Dir,
-    encoder: EncoderSpec = embedding.DEFAULT,
+    encoder: EncoderSpec = None,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     device: Device = "auto",
     seed: Seed = 0,
+    retry_for: RetryFor = RETRY_SECONDS,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Only replace features that an earlier decoder made.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read every image once and compute its features; continues where it stopped."""
-    result = follow.embed(folder, embedding.EmbedSettings(encoder, precision, device, seed=seed))
+    if renew:
+        result = follow.renew(folder, encoder)
+    else:
+        chosen = embedding.EmbedSettings(
+            encoder or embedding.DEFAULT,
+            precision,
+            device,
+            seed=seed,
+            retry_delays=embedding.retry_delays(retry_for),
+        )
+        result = follow.embed(folder, chosen)
+    _told_of_embedding(folder, result, as_json)
+
+
+def _told_of_embedding(folder: Path, result: dict[str, Any], as_json: bool) -> None:
+    """Show what an embedding did, the counts last.
+
+    Raises:
+        SourceError: files still wait to be read, or none gave features.
+    """
+    with projects.opened(folder) as project:
+        told = embedding.summary(project, result)
     if as_json:
-        return output.as_json(result)
-    return output.facts(f"Embedded with {result['encoder_id']}", result)
+        output.as_json(result)
+    else:
+        title = f"Embedded with {result['encoder_id']}"
+        columns = list(embedding.COUNTED)
+        output.rows(title, ["collection", *columns], (
+            [name, *(part[column] for column in columns)] for name, part in told.parts.items()
+        ))  # fmt: skip
+        speed = f"{result['images_per_second']:,.3g} images/s, {result['seconds']:,.3g} s"
+        output.console.print(f"{output.text(told.sentence)} ({speed})")
+    if told.failure:
+        raise errors.SourceError(told.failure)
 
 
 def draw_map(folder: Dir, encoder: Encoder = None, seed: Seed = 0, as_json: Json = False) -> None:

@@ -78,6 +78,20 @@ def embed(folder: Path, chosen: embedding.EmbedSettings) -> dict[str, Any]:
     return finish_embedding(folder, job.id)
 
 
+def retry(folder: Path, role: str, seconds: float) -> dict[str, Any]:
+    """Read the unreadable files of a role again, to the end."""
+    with projects.opened(folder) as project:
+        job = embedding.retry(project, role, embedding.retry_delays(seconds))
+    return finish_embedding(folder, job.id)
+
+
+def renew(folder: Path, encoder: str | None) -> dict[str, Any]:
+    """Replace the features of an earlier decoder, to the end."""
+    with projects.opened(folder) as project:
+        job = embedding.renew(project, encoder)
+    return finish_embedding(folder, job.id)
+
+
 def finish_embedding(folder: Path, job_id: str) -> dict[str, Any]:
     """Wait for an embedding and take over its result; of an interrupted one, what it finished."""
     try:

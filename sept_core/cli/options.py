@@ -18,10 +18,10 @@ SelectionId = Annotated[
     str, typer.Argument(metavar="SELECTION", help="A selection's id, or the beginning of it.")
 ]
 EncoderSpec = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--encoder",
-        help="classic, bundled, bundled+classic, open_clip:MODEL/TAG, timm:MODEL, "
+        help="bundled+classic (the default), classic, bundled, open_clip:MODEL/TAG, timm:MODEL, "
         "timm:MODEL@FILE, checkpoint:FOLDER.",
     ),
 ]

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from sept_core import errors, features, files, sources
+from sept_core import errors, features, files, outcomes, sources
 from sept_core.embeddings import preparing
 from sept_core.encoders import protocol, registry
 
@@ -119,10 +119,10 @@ class LocalEngine:
         prepared = preparing.prepare(reader, self._encoder, rows)
         encoded = [item for item in prepared if item.inputs is not None]
         vectors = self._encode([item.inputs for item in encoded if item.inputs is not None])
-        usable = _reject_unusable(encoded, vectors)
+        usable = _usable(encoded, vectors)
         uids = [item.outcome["uid"] for item in encoded if item.inputs is not None]
-        outcomes = [item.outcome for item in prepared]
-        return Batch(outcomes, np.array(uids, files.UID_DTYPE), vectors[usable])
+        told = [item.outcome for item in prepared]
+        return Batch(told, np.array(uids, files.UID_DTYPE), vectors[usable])
 
     def _encode(self, inputs: list[torch.Tensor]) -> np.ndarray:
         if not inputs:
@@ -140,13 +140,13 @@ class LocalEngine:
             ) from None
 
 
-def _reject_unusable(encoded: list[preparing.Prepared], vectors: np.ndarray) -> np.ndarray:
-    """Reject images whose vector is not of unit length; (n,) bool, True where it is."""
+def _usable(encoded: list[preparing.Prepared], vectors: np.ndarray) -> np.ndarray:
+    """(n,) bool, whether a vector is of unit length; the others' images have no features."""
     lengths = np.asarray(np.linalg.norm(vectors.astype(np.float32), axis=1))
     usable: np.ndarray = np.abs(lengths - 1) < features.NORM_TOLERANCE  # NaN is not
     for i in np.flatnonzero(~usable):
-        length = f"a vector of length {lengths[i]:.3g} instead of 1"
-        encoded[i].reject(f"no features: the encoder gave {length}")
+        reason = f"the encoder gave a vector of length {lengths[i]:.3g} instead of 1"
+        encoded[i].fail(outcomes.NO_FEATURES, reason)
     return usable
 
 

@@ -5,6 +5,7 @@ In: worklist rows. Out: for each its outcome and, if it is an image, what the en
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ import pyarrow as pa
 import torch
 from PIL import Image
 
-from sept_core import errors, features, images, sources
+from sept_core import errors, features, images, outcomes, sources
 from sept_core.encoders import protocol
 from sept_core.encoders.protocol import DECODED_SIDES
 from sept_core.roots import FOLLOW_LINKS, Root
@@ -34,7 +35,7 @@ class Prepared:
         row: of the worklist.
         outcome: the fields of OUTCOME_SCHEMA that are known so far.
         image: decoded, while it is held.
-        inputs: (3, H, W) uint8 for the encoder; None if the file is rejected.
+        inputs: (3, H, W) uint8 for the encoder; None if there is nothing to encode.
     """
 
     row: dict[str, Any]
@@ -42,9 +43,9 @@ class Prepared:
     image: Image.Image | None = None
     inputs: torch.Tensor | None = None
 
-    def reject(self, reason: str) -> None:
-        """Make it an outcome without features."""
-        self.outcome |= {"status": "rejected", "reason": reason}
+    def fail(self, status: str, reason: str) -> None:
+        """Make it an outcome without features: one of `outcomes`, with what happened."""
+        self.outcome |= {"status": status, "reason": reason}
         self.inputs = None
 
 
@@ -55,10 +56,11 @@ def prepare(
     prepared: list[Prepared] = []
     held: list[Prepared] = []
     pixels = 0
+    decode = partial(_decode, reader, DECODED_SIDES * encoder.image_size)
     for row in rows:
-        outcome = {name: row[name] for name in features.LOCATION} | {"status": "ok"}
+        outcome = {name: row[name] for name in features.LOCATION} | {"status": outcomes.OK}
         item = Prepared(row, outcome)
-        _attempt(partial(_decode, reader, DECODED_SIDES * encoder.image_size), item)
+        _attempt(decode, item, outcomes.REJECTED)
         prepared.append(item)
         if item.image is not None:
             held.append(item)
@@ -73,30 +75,33 @@ def prepare(
 def _finish(encoder: protocol.Encoder, held: list[Prepared]) -> None:
     """Take decoded images through the stages that are left, and let go of them."""
     for item in held:
-        _attempt(partial(_preprocess, encoder), item)
+        _attempt(partial(_preprocess, encoder), item, outcomes.NO_FEATURES)
     described = images.describe_all([item.image for item in held if item.image is not None])
     for item, figures in zip(held, described, strict=True):
         item.outcome |= figures
         item.image = None
 
 
-def _attempt(stage: Callable[[Prepared], None], item: Prepared) -> None:
-    """The border of one image: whatever a stage raises becomes its outcome."""
+def _attempt(stage: Callable[[Prepared], None], item: Prepared, status: str) -> None:
+    """The border of one image: whatever a stage raises becomes its outcome, `status` at worst."""
     try:
         stage(item)
+    except images.UnreadableFile as problem:
+        item.fail(outcomes.UNREADABLE, problem.reason)
     except (images.RejectedImage, errors.SourceError) as problem:
-        item.reject(str(problem))
+        item.fail(status, str(problem))
     except Exception as problem:  # one odd image must not end a job over millions
+        if outcomes.is_environment(problem):
+            item.fail(outcomes.UNREADABLE, outcomes.told(problem))
+            return
         log.exception("%s could not be prepared", item.outcome)
-        item.reject(f"could not be prepared: {type(problem).__name__}: {problem}")
+        item.fail(status, f"could not be prepared: {type(problem).__name__}: {problem}")
 
 
 def _decode(reader: sources.ByteReader, least: int, item: Prepared) -> None:
     data = read(reader, item.row)
     sha256 = hashlib.sha256(data).hexdigest()
     item.outcome |= {"sha256": sha256, "uid": sha256[:32], "bytes": len(data)}
-    if item.row["uid"] not in (None, item.outcome["uid"]):
-        raise images.RejectedImage("changed since it was first read")
     decoded = images.decode(data, least)
     item.image = decoded.image
     for name in ("width", "height", "format", "mode"):
@@ -114,17 +119,22 @@ def read(reader: sources.ByteReader, row: dict[str, Any]) -> bytes:
 
 
 def roots(worklist: pa.Table) -> dict[str, Root]:
-    """Where each source of a worklist lies.
+    """Where each source of a worklist lies."""
+    names = ["source", "root", FOLLOW_LINKS]
+    return sources.roots_of(worklist.select(names).group_by(names).aggregate([]).to_pylist())
+
+
+def refuse_missing(found: dict[str, Root]) -> None:
+    """Refuse to begin where no source of a worklist can be read.
 
     Raises:
-        SourceError: a root is not there, so that every row would be rejected.
+        SourceError: no root is there.
     """
-    names = ["source", "root", FOLLOW_LINKS]
-    found = sources.roots_of(worklist.select(names).group_by(names).aggregate([]).to_pylist())
+    found_paths = (root.path for root in found.values())
+    if any(map(os.path.exists, found_paths)):  # False for a stale mount, too
+        return
     for source, root in found.items():
-        if not root.path.exists():
-            raise errors.SourceError(
-                f"The root {root.path} of source {source!r} is not there; mount it, or remove the "
-                "source."
-            )
-    return found
+        raise errors.SourceError(
+            f"The root {root.path} of source {source!r} is not there; mount it, or remove the "
+            "source."
+        )

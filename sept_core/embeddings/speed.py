@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sept_core import jobfolder, sources
-from sept_core.embeddings import engine, worker
+from sept_core.embeddings import engine, planning, preparing, worker
 from sept_core.encoders import registry
 
 BATCH = 32
@@ -27,8 +27,10 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
 
     Raises:
         EncoderError: the encoder cannot be loaded.
+        SourceError: no root of any source is there.
     """
     asked = job.settings()
+    preparing.refuse_missing(preparing.roots(sources.read_worklist(Path(asked["worklist"]))))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(asked["encoders_folder"])
         if registry.needs_fit(asked["encoder"], folder):
@@ -50,7 +52,7 @@ def _measure(settings: worker.Settings, worklist: Path, job: jobfolder.JobFolder
     embedder: engine.Engine = worker.open_engine(settings, devices)
     try:
         rows = sources.read_worklist(worklist).num_rows
-        slices = worker.slices(np.arange(rows), BATCH)
+        slices = planning.slices(np.arange(rows), BATCH)
         list(embedder.batches(worklist, slices[:1]))  # wakes caches and kernels
         started, done = time.monotonic(), 0
         for batch in embedder.batches(worklist, slices):

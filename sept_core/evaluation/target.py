@@ -49,6 +49,7 @@ def load(worklist: Path) -> Target:
     """Read the worklist and leave out, by name, what cannot be decoded.
 
     Raises:
+        SourceError: an image cannot be read now; without it the result would be another.
         InputError: a part is empty, there is one class only, or a class is only tested.
     """
     rows = [r for r in sources.read_worklist(worklist).to_pylist() if r["label"] is not None]
@@ -96,6 +97,10 @@ def _unreadable(rows: list[dict[str, Any]]) -> set[str]:
                 _read(reader, row)
             except images.RejectedImage:
                 bad.add(name_of(row))
+            except images.UnreadableFile as problem:
+                raise errors.SourceError(
+                    f"{name_of(row)} cannot be read ({problem}); bring it back and evaluate again."
+                ) from problem
     return bad
 
 

@@ -141,7 +141,7 @@ class _Guard:
             return None
         try:
             phash = np.uint64(image_files.perceptual_hash(image_files.decode(data).image))
-        except image_files.RejectedImage as rejected:
+        except image_files.UnusableFile as rejected:
             return Problem("changed", uid, f"Image {uid} can no longer be decoded ({rejected}).")
         bits = int(np.bitwise_count(self._held_out ^ phash).min())
         if bits > self._bits:

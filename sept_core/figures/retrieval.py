@@ -14,6 +14,7 @@ TEAL, SAND, ROSE = "#0f8a80", "#c79a3b", "#b5577a"
 _GATES = {
     "pool": "In the pool",
     "decodable": "Decodable",
+    "with_features": "With features",
     "in_filter": "Pass the filter",
     "not_leaked": "No copy of a held-out image",
     "not_vetoed": "Not vetoed",
@@ -22,7 +23,12 @@ _GATES = {
 
 def funnel(counts: Mapping[str, int], selected: int) -> go.Figure:
     """How many images pass each gate, and how many are selected."""
-    steps = {label: counts[name] for name, label in _GATES.items()} | {"Selected": selected}
+    featureless = counts.get("no_features", 0)
+    passed = dict(counts)
+    if featureless:
+        passed["with_features"] = counts["decodable"] - featureless
+    steps = {label: passed[name] for name, label in _GATES.items() if name in passed}
+    steps["Selected"] = selected
     bars = go.Bar(
         x=list(steps.values()),
         y=list(steps),

@@ -4,17 +4,20 @@ Both are collections of files; `role` says which (`pool` or `target`).
 """
 
 import itertools
+import logging
 from pathlib import Path
 
 import pyarrow as pa
 
-from sept_core import errors
+from sept_core import errors, outcomes
 from sept_core import sources as readers
 from sept_core import targets as target_layout
 from sept_core.catalogue import images, sources
 from sept_core.catalogue.connection import transaction
 from sept_core.catalogue.sources import ScanReport
 from sept_core.pipeline.projects import Project
+
+log = logging.getLogger("sept")
 
 SCAN_BATCH = 50_000
 
@@ -104,8 +107,37 @@ def remove(project: Project, role: str, name: str) -> int:
 
 
 def rejected(project: Project, role: str = "pool") -> pa.Table:
-    """Every file that is listed with a reason instead of embedded."""
-    return sources.rejected(project.db, role)
+    """Every file that is no image that can be used, with the reason."""
+    return sources.with_reason(project.db, role, outcomes.REJECTED)
+
+
+def unreadable(project: Project, role: str = "pool") -> pa.Table:
+    """Every file that cannot be read now, with the reason; it is tried again."""
+    return sources.with_reason(project.db, role, outcomes.UNREADABLE)
+
+
+def featureless(project: Project, role: str = "pool") -> pa.Table:
+    """Every place of the images that an encoder gave no features.
+
+    Columns: encoder, source, rel_path, member, reason, uid; by encoder and place.
+    """
+    return images.featureless_places(project.db, role)
+
+
+def list_unreadable_again(project: Project, role: str) -> None:
+    """Look again at sources with files that listing could not look at; no known image goes.
+
+    A source that cannot be listed now stays as it is.
+    """
+    for name in sources.out_of_reach(project.db, role):
+        record = sources.find(project.db, role, name)
+        try:
+            listing = _list(role, record.spec)
+        except errors.SourceError as problem:
+            log.warning("%s: %s", name, problem)
+            continue
+        if listing.num_rows:
+            sources.merge_scan(project.db, record.id, listing, only_unreadable=True)
 
 
 def metadata_fields(project: Project, role: str = "pool") -> list[str]:

@@ -279,12 +279,14 @@ def _gate(
     guard: guarding.Finding,
     state: review.ReviewState,
 ) -> gate.Gate:
-    live = np.isin(evidence.all_uids, images.eligible(project.db))
+    eligible = images.eligible(project.db)
+    live = np.isin(evidence.all_uids, eligible)
     negatives = _array(state.negatives)
     margin = evidence.floor_similarity(NEGATIVE_PERCENTILE) if len(negatives) else 0.0
     return gate.Gate(
         decodable=evidence.all_uids[live],
         pool_count=_pool_count(project),
+        featureless=len(eligible) - int(live.sum()),
         in_filter=evidence.inside[live],
         leaked=guard.leaked,
         vetoed=_array(state.vetoed),
@@ -298,7 +300,7 @@ def _gate(
 def _pool_count(project: Project) -> int:
     """Distinct images where the bytes are known, and every file that is not an image yet."""
     counts = images.pool_counts(project.db)
-    return counts["images"] + counts["waiting"] + counts["rejected"]
+    return sum(counts[state] for state in ("images", "waiting", "unreadable", "rejected"))
 
 
 def _array(uids: Sequence[str]) -> np.ndarray:

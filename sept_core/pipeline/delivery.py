@@ -161,11 +161,11 @@ def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) ->
         return [None] * len(uids)
     ordered, place = np.unique(uids, return_inverse=True)
     chosen = leaks.Images(ordered, pool, images.hashes(project.db, "pool"))
-    guarded = [guarding.heldout_images(project, encoder_id, t) for t in record["target_ids"]]
-    nearest = np.max(
-        [leaks.nearest_heldout(part, chosen).similarity for part in guarded if len(part.uids)],
-        axis=0,
-    )
+    heldout = [guarding.heldout_images(project, encoder_id, t) for t in record["target_ids"]]
+    guarded = [part for part in heldout if len(part.with_features().uids)]
+    if not guarded:
+        return [None] * len(uids)
+    nearest = np.max([leaks.nearest_heldout(part, chosen).similarity for part in guarded], axis=0)
     values: list[float | None] = np.round(1.0 - nearest[place], 6).tolist()
     return values
 

@@ -54,15 +54,26 @@ def _measured(
     from sept_core import diagnostics
 
     pool = _pool_of(project, record, encoder_id)
-    live = images.eligible(project.db, "pool", record["filter"])
+    chosen = _with_features(pool, files.uid_array(picks["uid"]))
+    if picks.num_rows and not len(chosen):
+        raise errors.InputError(
+            f"No image of the selection has features under {encoder_id}; take another encoder."
+        )
+    whole = features.FeatureStore(project.paths.pool_features(encoder_id))
+    live = _with_features(whole, images.eligible(project.db, "pool", record["filter"]))
     random = live[files.hashed_order(record["settings"]["seed"] + 1, live)[: picks.num_rows]]
     return diagnostics.report(
-        pool.vectors_of(files.uid_array(picks["uid"])),
+        pool.vectors_of(chosen),
         _heldout(project, record, encoder_id),
-        features.FeatureStore(project.paths.pool_features(encoder_id)).vectors_of(random),
+        whole.vectors_of(random),
         facts,
         record["settings"]["seed"],
     )
+
+
+def _with_features(store: features.FeatureStore, uids: np.ndarray) -> np.ndarray:
+    """The images that an encoder gave features; another one's may have none."""
+    return uids[store.rows_of(uids) >= 0]
 
 
 def _pool_of(project: Project, record: dict[str, Any], encoder_id: str) -> features.FeatureStore:

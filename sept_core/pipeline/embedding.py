@@ -1,16 +1,20 @@
 """Features: start the worker that reads every image once, take over what it leaves."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sept_core import errors, files, jobs
+import pyarrow as pa
+
+from sept_core import decoders, errors, features, files, jobs
 from sept_core import sources as readers
 from sept_core import targets as target_layout
 from sept_core.catalogue import images, settings, sources
+from sept_core.embeddings.retrying import DELAYS
 from sept_core.encoders import menu
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import projects
+from sept_core.pipeline import collections, projects
 from sept_core.pipeline.projects import Project
 
 FITTING_SAMPLE = 5000
@@ -21,9 +25,15 @@ DEFAULT = next(iter(menu.RECOMMENDED))
 """The encoder that is taken where none is named: the best that needs no download (docs/log.md)."""
 
 
+ROLES = tuple(sources.ROLES)
+
+
 @dataclass(frozen=True)
 class EmbedSettings:
-    """What the user chooses; the rest follows from the encoder and the machine."""
+    """What the user chooses; the rest follows from the encoder and the machine.
+
+    `retry_delays` are the seconds before each further try of files that cannot be read.
+    """
 
     encoder: str = DEFAULT
     precision: str = "auto"
@@ -31,26 +41,36 @@ class EmbedSettings:
     batch_size: int | None = None
     shard_size: int = 4096
     seed: int = 0
+    retry_delays: Sequence[float] = DELAYS
 
 
-def start(project: Project, chosen: EmbedSettings) -> JobFolder:
+def start(
+    project: Project, chosen: EmbedSettings, roles: Sequence[str] = ROLES, renew: str | None = None
+) -> JobFolder:
     """Launch a job that embeds what `chosen.encoder` has not embedded yet: pool and targets.
 
-    Held-out images go to stores of their own, which retrieval and selection never open.
+    Files that could not be read, and what an earlier decoder rejected, are tried again. Held-out
+    images go to stores of their own, which retrieval and selection never open.
+
+    Args:
+        project: the open project.
+        chosen: the encoder and how it is run.
+        roles: `pool`, `target` or both.
+        renew: see `renew`.
 
     Raises:
-        InputError: there is nothing to embed.
+        InputError: there is nothing to embed; the message says why.
         BusyError: another embedding is under way.
     """
     for job in jobs.all_jobs(project.paths):
         if job.kind == "embed" and not job.ended:
             raise errors.BusyError(f"Embedding already runs as job {job.id}; wait or cancel it.")
-    folder = project.paths.jobs / "worklists" / files.fingerprint(asdict(chosen))
-    parts = _parts(project, folder)
+    for role in roles:
+        collections.list_unreadable_again(project, role)
+    folder = project.paths.jobs / "worklists" / files.fingerprint([asdict(chosen), list(roles)])
+    parts = _parts(project, folder, roles)
     if not parts:
-        raise errors.InputError(
-            "There is nothing to embed; add a source first (Pool page, or sept pool add)."
-        )
+        raise errors.InputError(f"There is nothing to embed; {_why_nothing(project, roles)}")
     fit = folder / "fit.parquet"
     pool_ids = [record.id for record in sources.every(project.db, "pool")]
     readers.write_worklist(
@@ -61,29 +81,160 @@ def start(project: Project, chosen: EmbedSettings) -> JobFolder:
         "features_root": str(project.paths.root / "features"),
         "parts": parts,
         "fit_worklist": str(fit),
+        "renew": renew,
     }
-    return jobs.launch(project.paths, "embed", request, f"Embedding with {chosen.encoder}")
+    what = "Renewing the features of" if renew else "Embedding with"
+    return jobs.launch(project.paths, "embed", request, f"{what} {chosen.encoder}")
 
 
-def _parts(project: Project, folder: Path) -> list[dict[str, Any]]:
+def retry_delays(seconds: float) -> tuple[float, ...]:
+    """The delays of three tries over so many seconds."""
+    return tuple(delay / sum(DELAYS) * seconds for delay in DELAYS)
+
+
+def retry(project: Project, role: str, delays: Sequence[float] = DELAYS) -> JobFolder:
+    """Launch a job that reads the unreadable files of a role again, as the last embedding did.
+
+    Raises:
+        InputError: there are none.
+        BusyError: another embedding is under way.
+    """
+    if not collections.unreadable(project, role).num_rows:
+        raise errors.InputError("Every file could be read; there is nothing to try again.")
+    return start(project, replace(_last_settings(project), retry_delays=delays), (role,))
+
+
+def _last_settings(project: Project) -> EmbedSettings:
+    names = EmbedSettings.__dataclass_fields__
+    for job in jobs.all_jobs(project.paths):
+        if job.kind == "embed":
+            asked = JobFolder(project.paths.job(job.id)).settings()
+            return EmbedSettings(**{name: asked[name] for name in names if name in asked})
+    return EmbedSettings()
+
+
+def renew(project: Project, encoder: str | None = None) -> JobFolder:
+    """Launch a job that embeds anew what an earlier decoder read, and then replaces it.
+
+    Images that cannot be read now keep their features; so does everything if the job fails.
+
+    Raises:
+        NotFoundError: nothing is embedded with the encoder.
+        InputError: the present decoder read everything.
+        BusyError: another embedding is under way.
+    """
+    record = projects.find_encoder_record(project, encoder)
+    if not record["older_decoder"]:
+        raise errors.InputError(
+            f"All features of {record['spec']} were made with the present decoder, "
+            f"{decoders.version()}; there is nothing to renew."
+        )
+    chosen = EmbedSettings(record["spec"], record["precision"])
+    return start(project, chosen, renew=str(record["id"]))
+
+
+def _parts(project: Project, folder: Path, roles: Sequence[str]) -> list[dict[str, Any]]:
     """One worklist for the pool and two for each target set, those that hold anything."""
     db = project.db
+    wanted: list[tuple[str, pa.Table]] = []
     pool_ids = [record.id for record in sources.every(db, "pool")]
-    wanted = [("pool", images.worklist(db, pool_ids) if pool_ids else None)]
-    for target in sources.every(db, "target"):
-        split_sets = {
-            "search": target_layout.SEARCH_SPLITS,
-            "heldout": target_layout.HELDOUT_SPLITS,
-        }
+    if "pool" in roles and pool_ids:
+        wanted.append(("pool", images.worklist(db, pool_ids)))
+    split_sets = {"search": target_layout.SEARCH_SPLITS, "heldout": target_layout.HELDOUT_SPLITS}
+    for target in sources.every(db, "target") if "target" in roles else ():
         for part, splits in split_sets.items():
             wanted.append((f"targets/{target.id}/{part}", images.worklist(db, [target.id], splits)))
     parts = []
     for collection, rows in wanted:
-        if rows is not None and rows.num_rows:
+        if rows.num_rows:
             path = folder / f"{collection.replace('/', '-')}.parquet"
             readers.write_worklist(path, rows)
             parts.append({"worklist": str(path), "collection": collection})
     return parts
+
+
+def _why_nothing(project: Project, roles: Sequence[str]) -> str:
+    """Why no file of the project is worth reading, and what to do."""
+    records = [record for role in roles for record in sources.every(project.db, role)]
+    if not records:
+        return "add a source first (Pool page, or sept pool add)."
+    counts = [sources.counts(project.db, record.id) for record in records]
+    unreadable, rejected, known = (
+        sum(count[state] for count in counts) for state in ("unreadable", "rejected", "ok")
+    )
+    if unreadable:
+        return f"{_files(unreadable)} cannot be read now (sept pool status lists the reasons)."
+    if rejected:
+        return f"all {_files(rejected)} were rejected (sept pool status lists the reasons)."
+    if known:
+        return "all images are known by imported features only; add a source of image files."
+    return "the sources hold no files any more; list them again."
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' if count != 1 else ''}"
+
+
+COUNTED = ("ok", "no_features", "rejected", "unreadable", "duplicates", "already_done")
+"""What the worker counts in each collection."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an embedding did, for people.
+
+    Attributes:
+        parts: the worker's counts, by what people call the collection.
+        sentence: all of them.
+        failure: why it must not pass as a success (files wait, or none gave features), or None.
+    """
+
+    parts: dict[str, dict[str, Any]]
+    sentence: str
+    failure: str | None
+
+
+def summary(project: Project, result: dict[str, Any]) -> Summary:
+    """Sum up the result of an embedding job, and say what still waits in the project."""
+    names = {record.id: record.name for record in sources.every(project.db, "target")}
+    parts = {_named(part["collection"], names): part for part in result["parts"]}
+    ok, featureless, rejected, unread, _, before = (
+        sum(part[word] for part in parts.values()) for word in COUNTED
+    )
+    handled = ok + featureless + rejected + unread
+    if not handled:
+        sentence = f"There was nothing new to embed: {_files(before)} had been embedded before."
+        return Summary(parts, sentence, _failure(project, 0, 0, 0, 0))
+    told = [f"Embedded {ok:,} of {_files(handled)}"]
+    told += [f"{rejected:,} rejected"] if rejected else []
+    told += [f"{featureless:,} without features"] if featureless else []
+    told += [f"{unread:,} unreadable"] if unread else []
+    failure = _failure(project, ok, featureless, rejected, unread)
+    return Summary(parts, "; ".join(told) + ".", failure)
+
+
+def _named(collection: str, targets: dict[str, str]) -> str:
+    """`pool`, or the name of a target set and which part of it."""
+    if "/" not in collection:
+        return collection
+    _, ident, part = collection.split("/")
+    return f"{targets.get(ident, ident)} ({part})"
+
+
+def _failure(project: Project, ok: int, featureless: int, rejected: int, unread: int) -> str | None:
+    waiting = [row for role in ROLES for row in collections.unreadable(project, role).to_pylist()]
+    count = max(unread, len(waiting))
+    if count:
+        first = f" (first: {waiting[0]['rel_path']}: {waiting[0]['reason']})" if waiting else ""
+        return (
+            f"{_files(count)} could not be read and wait{'s' if count == 1 else ''} to be tried "
+            f"again{first}; bring them back, then run sept embed or sept pool retry."
+        )
+    if not ok and rejected:
+        return f"All {_files(rejected)} were rejected; sept pool status lists the reasons."
+    if not ok and featureless:
+        return f"The encoder gave none of {_files(featureless)} features; take another encoder."
+    return None
 
 
 TRIAL_IMAGES = 128
@@ -137,10 +288,15 @@ def about(project: Project, encoder: str) -> dict[str, Any]:
 def finish(project: Project, job_id: str) -> dict[str, Any]:
     """Take over what an embedding job made and make its encoder the project's current one.
 
+    An encoder that gave no image of the pool features does not take the place of one that did.
+
     Raises:
         JobError: it did not end well; what it had finished is kept all the same.
     """
     projects.adopt(project)
     result = jobs.finish(project.paths, job_id)
-    settings.put(project.db, "encoder", result["encoder_id"])
+    encoder_id = result["encoder_id"]
+    has_features = len(features.FeatureStore(project.paths.pool_features(encoder_id))) > 0
+    if has_features or settings.get(project.db, "encoder") is None:
+        settings.put(project.db, "encoder", encoder_id)
     return result

@@ -59,7 +59,10 @@ class PoolEvidence:
         self.pool_uids = pool.uids[self.inside]
         stores = [store for store in targets if len(store)]
         if not stores:
-            raise errors.InputError("The target set has no embedded images; embed again.")
+            raise errors.InputError(
+                f"No image of the target set has features under {pool.encoder_id}; embed it, or "
+                "take another encoder."
+            )
         uids = np.concatenate([store.uids for store in stores])
         vectors = np.concatenate([store.gather(np.arange(len(store))) for store in stores])
         kept, first = np.unique(uids, return_index=True)

@@ -56,7 +56,8 @@ def _embed_with_own(project: Project) -> JobFolder | None:
 def _next(project: Project) -> JobFolder | None:
     try:
         encoder_id = projects.find_encoder(project, None)
-    except errors.NotFoundError:
+        projects.pool_features(project, encoder_id)
+    except (errors.NotFoundError, errors.InputError):
         return None
     job = preparation.next_job(project, encoder_id)
     if job is None and not mapping.is_fresh(project, encoder_id):

@@ -6,8 +6,9 @@ In: a name and uids. Out: groups in the catalogue; selections and target sets ma
 from collections.abc import Sequence
 from pathlib import Path
 
-from sept_core import errors, files, sources
-from sept_core.catalogue import images, settings
+from sept_core import errors, files, images, sources
+from sept_core.catalogue import images as catalogue
+from sept_core.catalogue import settings
 from sept_core.pipeline import collections
 from sept_core.pipeline.projects import Project
 
@@ -78,15 +79,18 @@ def add_to_target(project: Project, name: str, uids: Sequence[str]) -> int:
 
 
 def _copy(project: Project, uid: str, folder: Path) -> None:
-    for place in images.places(project.db, uid):
+    for place in catalogue.places(project.db, uid):
         ending = Path(place.member or place.rel_path).suffix.lower()
         path = folder / f"{uid}{ending}"
         if path.exists():
             return
-        with sources.ByteReader({place.source_id: place.root}) as reader:
-            data = reader.read(
-                place.source_id, place.rel_path, place.member, place.offset, place.size
-            )
+        try:
+            with sources.ByteReader({place.source_id: place.root}) as reader:
+                data = reader.read(
+                    place.source_id, place.rel_path, place.member, place.offset, place.size
+                )
+        except images.UnusableFile:
+            continue  # another place may still hold it
         if files.uid_of(data) == uid:
             with files.write_then_rename(path) as temporary:
                 temporary.write_bytes(data)

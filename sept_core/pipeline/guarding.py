@@ -29,12 +29,15 @@ class Finding:
         found: leaks by uid of the pool image: heldout_uid, how, distance; (n, 4) table.
         heldout: (uid, phash, target) of the held-out images that were compared.
         settings: the thresholds, empty unless the guard is on.
+        featureless: held-out images that the encoder gave no features: they were compared by bytes
+            and perceptual hash only.
     """
 
     state: str
     found: pa.Table
     heldout: pa.Table
     settings: dict[str, Any]
+    featureless: int = 0
 
     @property
     def leaked(self) -> np.ndarray:
@@ -47,6 +50,7 @@ class Finding:
             "state": self.state,
             "leaks": self.found.num_rows,
             "heldout_images": self.heldout.num_rows,
+            "heldout_without_features": self.featureless,
             **self.settings,
         }
 
@@ -70,9 +74,12 @@ def check(
     Raises:
         LeakError: there are held-out images, and they cannot be compared.
     """
-    rows = {t: images.labelled(project.db, t, target_layout.HELDOUT_SPLITS) for t in target_ids}
-    waiting = sum(images.waiting(project.db, t, target_layout.HELDOUT_SPLITS) for t in target_ids)
-    if not wanted or (not waiting and not any(table.num_rows for table in rows.values())):
+    splits = target_layout.HELDOUT_SPLITS
+    rows = {t: images.labelled(project.db, t, splits) for t in target_ids}
+    waiting = sum(images.waiting(project.db, t, splits) for t in target_ids)
+    unreadable = [row for t in target_ids for row in images.unreadable(project.db, t, splits)]
+    there = waiting or unreadable or any(table.num_rows for table in rows.values())
+    if not wanted or not there:
         return Finding(
             "none" if wanted else "off",
             FOUND_SCHEMA.empty_table(),
@@ -85,15 +92,29 @@ def check(
             "contamination guard cannot run; embed again (Pool page, or sept embed), or switch "
             "the guard off."
         )
+    if unreadable:
+        place, reason = unreadable[0]
+        raise errors.LeakError(
+            f"{len(unreadable)} images of the target set that may be held out cannot be read now "
+            f"(first: {place}: {reason}), so the contamination guard cannot run; bring them back "
+            "and retry (Targets page, or sept target retry), or switch the guard off."
+        )
     settings = _settings(project, encoder_id)
     found = [_leaks(project, encoder_id, t, settings) for t in target_ids if rows[t].num_rows]
-    heldout = [_heldout(rows[t], t) for t in target_ids]
+    heldout = pa.concat_tables(_heldout(rows[t], t) for t in target_ids)
+    without = np.isin(files.uid_array(heldout["uid"]), _featureless(project, encoder_id))
     return Finding(
         "on",
         pa.concat_tables(found).cast(FOUND_SCHEMA),
-        pa.concat_tables(heldout),
+        heldout,
         asdict(settings),
+        int(without.sum()),
     )
+
+
+def _featureless(project: Project, encoder_id: str) -> np.ndarray:
+    """(n,) S32 images of all target sets that the encoder gave no features."""
+    return files.uid_array(images.featureless(project.db, encoder_id, "target")["uid"])
 
 
 def _leaks(project: Project, encoder_id: str, target_id: str, settings: leaks.Settings) -> pa.Table:
@@ -130,6 +151,7 @@ def heldout_images(project: Project, encoder_id: str, target_id: str) -> leaks.I
         np.sort(files.uid_array(rows["uid"])),
         features.FeatureStore(store),
         images.hashes(project.db, "target", [target_id]),
+        _featureless(project, encoder_id),
     )
 
 

@@ -51,6 +51,7 @@ def _pool(status: dict[str, Any]) -> str:
     pool, waiting = status["pool"], _waiting(status)
     parts = [f"{_count(pool['images'], 'image')} in {_count(len(status['sources']), 'source')}"]
     parts += [f"{waiting:,} files to embed"] if waiting else []
+    parts += [f"{pool['unreadable']:,} unreadable files"] if pool["unreadable"] else []
     parts += [f"{pool['rejected']:,} rejected files"] if pool["rejected"] else []
     return " · ".join(parts)
 

@@ -63,7 +63,9 @@ def copies(project: Project) -> dict[str, Any]:
         largest groups.
     """
     counts = images.pool_counts(project.db)
-    exact = counts["files"] - counts["waiting"] - counts["rejected"] - counts["images"]
+    exact = counts["files"] - sum(
+        counts[state] for state in ("waiting", "unreadable", "rejected", "images")
+    )
     try:
         groups = preparation.groups_by_uid(project, projects.find_encoder(project, None))
     except (errors.InputError, errors.NotFoundError):

@@ -16,8 +16,10 @@ def start(project: Project, encoder: str | None = None, seed: int = 0) -> JobFol
 
     Raises:
         NotFoundError: nothing is embedded with the encoder.
+        InputError: it gave no pool image features.
     """
     encoder_id = projects.find_encoder(project, encoder)
+    projects.pool_features(project, encoder_id)
     paths = project.paths
     request = {
         "store": str(paths.pool_features(encoder_id)),

@@ -18,6 +18,7 @@ from sept_core import sources as readers
 from sept_core.catalogue import images, sources
 from sept_core.index import formats
 from sept_core.jobfolder import JobFolder
+from sept_core.pipeline import projects
 from sept_core.pipeline.projects import Project
 
 FORMATS = {"index": formats.IVF, "graph": formats.GRAPH, "calibrate": 1, "duplicates": 1}
@@ -55,8 +56,11 @@ def next_job(
         encoder_id: whose features are prepared.
         device: what compares them; "ray" for the machines of a cluster.
         index_memory: MiB that an index may take at use.
+
+    Raises:
+        InputError: no pool image has features under the encoder.
     """
-    store = features.FeatureStore(project.paths.pool_features(encoder_id))
+    store = projects.pool_features(project, encoder_id)
     steps = (INDEX, *STEPS) if len(store) > EXACT_LIMIT else STEPS
     for step in steps:
         if not is_fresh(project, encoder_id, step.kind, store):

@@ -7,12 +7,13 @@ state of all steps for the overview.
 import contextlib
 import getpass
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sept_core import errors, features, files, jobs
+from sept_core import decoders, errors, features, files, jobs
 from sept_core.catalogue import connection, decisions, images, selections, settings, sources
 
 
@@ -87,17 +88,45 @@ def adopt(project: Project) -> int:
         for folder in sorted(folders):
             name = folder.relative_to(project.paths.root).as_posix()
             adopted += images.adopt(project.db, features.FeatureStore(folder), name)
+    images.settle(project.db)
     return adopted
 
 
 def encoders(project: Project) -> list[dict[str, Any]]:
-    """Every encoder that has embedded something: its record and how much of the pool it holds."""
+    """Every encoder that has embedded something: its record and how much of the pool it holds.
+
+    Besides the record's own: `pool_images` with features, `no_features` (live pool images that it
+    gave none), `decoders` (features by the version of what decoded them, of the pool) and
+    `older_decoder` (features, of the pool and of target sets, by another than the present one).
+    """
     found = []
     for path in sorted(project.paths.root.glob("features/*/encoder.json")):
-        record = files.read_json(path)
-        store = features.FeatureStore(project.paths.pool_features(path.parent.name))
-        found.append(record | {"id": path.parent.name, "pool_images": len(store)})
+        record = files.read_json(path) | {"id": path.parent.name}
+        store = features.FeatureStore(project.paths.pool_features(record["id"]))
+        none = images.featureless(project.db, record["id"]).num_rows
+        found.append(
+            record
+            | {"pool_images": len(store), "no_features": none}
+            | _decoded_by(path.parent, store, imported=record["kind"] == "imported")
+        )
     return found
+
+
+def _decoded_by(folder: Path, pool: features.FeatureStore, *, imported: bool) -> dict[str, Any]:
+    """`decoders` and `older_decoder` of an encoder's stores; nothing was decoded for imports."""
+    if imported:
+        return {"decoders": {}, "older_decoder": 0}
+    versions = Counter[str]()
+    for shard in pool.shards:
+        versions[shard.decoder] += len(shard)
+    targets = {path.parent for path in folder.glob("targets/**/[0-9]*.json")}
+    older = [
+        len(shard)
+        for store in (pool, *map(features.FeatureStore, sorted(targets)))
+        for shard in store.shards
+        if shard.decoder != decoders.version()
+    ]
+    return {"decoders": dict(sorted(versions.items())), "older_decoder": sum(older)}
 
 
 def find_encoder(project: Project, name: str | None) -> str:
@@ -127,6 +156,26 @@ def find_encoder_record(project: Project, name: str | None) -> dict[str, Any]:
     """The header of an embedded encoder; see `find_encoder`."""
     wanted = find_encoder(project, name)
     return next(record for record in encoders(project) if record["id"] == wanted)
+
+
+def pool_features(project: Project, encoder_id: str) -> features.FeatureStore:
+    """The pool's features under an encoder that gave at least one image some.
+
+    Raises:
+        InputError: it gave none.
+    """
+    store = features.FeatureStore(project.paths.pool_features(encoder_id))
+    if len(store):
+        return store
+    none = images.featureless(project.db, encoder_id).num_rows
+    if none:
+        raise errors.InputError(
+            f"{encoder_id} gave none of the pool's {none:,} images features; take another encoder."
+        )
+    raise errors.InputError(
+        f"No pool image has features under {encoder_id}; embed the pool first (Pool page, or sept "
+        "embed)."
+    )
 
 
 def status(project: Project) -> dict[str, Any]:

@@ -9,11 +9,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 from pyarrow import csv
 
 from sept_core import errors, files, images, roots, sources
 from sept_core.catalogue import images as catalogue
-from sept_core.pipeline import collections
 from sept_core.pipeline.projects import Project
 
 THUMBNAIL_SIZE = 256
@@ -75,7 +75,7 @@ class ImageServer:
                     data = reader.read(
                         place.source_id, place.rel_path, place.member, place.offset, place.size
                     )
-                except (images.RejectedImage, errors.SourceError):
+                except (images.UnusableFile, errors.SourceError):
                     continue  # moved or damaged since: another place may still hold it
                 if files.uid_of(data) == uid:
                     return data, place.format
@@ -142,10 +142,10 @@ class ThumbnailCache:
         return held
 
 
-def rejected_csv(project: Project) -> bytes:
-    """Every rejected file with its reason, as a csv with a header."""
+def as_csv(rows: pa.Table) -> bytes:
+    """A table as a csv with a header, for a browser to keep."""
     out = io.BytesIO()
-    csv.write_csv(collections.rejected(project), out)
+    csv.write_csv(rows, out)
     return out.getvalue()
 
 
@@ -156,5 +156,5 @@ def _is_uid(text: str) -> bool:
 def _reduced(uid: str, data: bytes, size: int) -> bytes:
     try:
         return images.thumbnail(data, size)
-    except images.RejectedImage as problem:
+    except images.UnusableFile as problem:
         raise errors.NotFoundError(f"Image {uid} cannot be shown ({problem.reason}).") from None

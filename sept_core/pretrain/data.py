@@ -188,7 +188,7 @@ def _decode(uid: str, read: Read, size: int) -> tuple[np.ndarray, float]:
     """(size, size, 3) uint8, and width / height: nothing is cut off, crops undo the squeeze."""
     try:
         decoded = images.decode(read(uid))
-    except images.RejectedImage as problem:
+    except images.UnusableFile as problem:
         raise errors.ManifestError(
             f"image {uid} of the manifest cannot be used ({problem.reason}); its file changed "
             "since the selection: run `sept verify` on the manifest."

@@ -50,7 +50,7 @@ def load(worklist: Path, size: int, seed: int) -> Probe:
         for row in rows[:MOST_IMAGES]:
             try:
                 pixels.append(_read(reader, row, size))
-            except images.RejectedImage:
+            except images.UnusableFile:
                 continue  # a probe, not a result: `evaluation` lists what it cannot read
             labels.append(names.index(row["label"]))
     stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)

@@ -21,7 +21,7 @@ class Gate:
     """Everything that decides whether an image may be selected.
 
     Attributes:
-        decodable: (N,) S32, unique: the pool images that could be read and embedded.
+        decodable: (N,) S32, unique: the pool images that could be read and have features.
         pool_count: images in the pool, the unreadable ones included.
         in_filter: (N,) bool, the metadata filter over `decodable`; None lets all through. A pin
             is an explicit wish and passes it.
@@ -30,6 +30,7 @@ class Gate:
         pinned: S32, pool images pinned by their latest decision.
         vetoed_targets: S32, targets whose lists are dropped.
         groups: uid (bytes) → near-duplicate group; images in no group are not in it.
+        featureless: decodable images besides that have no features under this encoder.
         penalties: uid (bytes) → similarity ≥ 0 taken off before ranking (vetoes that serve as
             negative examples); the floor stays on the bare similarity.
     """
@@ -42,6 +43,7 @@ class Gate:
     pinned: np.ndarray = field(default_factory=_none)
     vetoed_targets: np.ndarray = field(default_factory=_none)
     groups: Mapping[bytes, int] = field(default_factory=dict)
+    featureless: int = 0
     penalties: Mapping[bytes, float] = field(default_factory=dict)
 
 
@@ -64,6 +66,7 @@ class Ledger:
         self.uids = np.asarray(gate.decodable, files.UID_DTYPE)[order]
         assert (self.uids[1:] != self.uids[:-1]).all(), "pool uids repeat"
         self._pool_count = gate.pool_count
+        self._featureless = gate.featureless
         self.in_filter = np.ones(len(self.uids), bool)
         if gate.in_filter is not None:
             self.in_filter = np.asarray(gate.in_filter, bool)[order]
@@ -142,7 +145,8 @@ class Ledger:
         """
         considered = self.considered & self.in_filter
         considered[self.pins] = False
-        steps = {"pool": self._pool_count, "decodable": len(self.uids)}
+        steps = {"pool": self._pool_count, "decodable": len(self.uids) + self._featureless}
+        steps["no_features"] = self._featureless
         left = self.in_filter.copy()
         steps["in_filter"] = int(left.sum())
         steps["not_leaked"] = int((left := left & ~self.leaked).sum())

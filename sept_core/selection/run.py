@@ -113,6 +113,7 @@ def _targets_as_pool(evidence: ev.Evidence, entry: gate.Gate) -> gate.Gate:
         entry,
         decodable=evidence.target_uids[kept],
         pool_count=len(evidence.target_uids),
+        featureless=0,
         in_filter=None,
         pinned=entry.pinned[:0],
     )

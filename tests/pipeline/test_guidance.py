@@ -38,7 +38,11 @@ def test_each_stage_leads_to_the_next(stage: int) -> None:
 
 
 def test_steps_are_done_one_after_the_other() -> None:
-    status = EMPTY | {"pool": {"waiting": 0, "images": 9, "rejected": 2}, "maps": [], "exports": 0}
+    status = EMPTY | {
+        "pool": {"waiting": 0, "images": 9, "rejected": 2, "unreadable": 0},
+        "maps": [],
+        "exports": 0,
+    }
     status |= {"evaluations": 0}
     assert not any(step.done for step in guidance.steps(status))
     done = guidance.steps(

@@ -1,0 +1,30 @@
+"""What cannot be read now, with its reasons and the button that tries again."""
+
+import streamlit as st
+
+from pages.shared import job_panel, notices, state
+from sept_core.pipeline import collections, embedding, following
+
+TITLES = {"source": "Source", "rel_path": "File", "member": "Member", "reason": "Reason"}
+
+
+def draw(role: str) -> None:
+    """Draw the unreadable files of a role; nothing at all when there are none."""
+    with state.project() as project:
+        rows = collections.unreadable(project, role)
+        busy = job_panel.active(project, following.KINDS)
+    if not rows.num_rows:
+        return
+    st.warning(
+        f"{rows.num_rows:,} files cannot be read now. They are tried again with the next "
+        "embedding; bring them back and retry.",
+        icon=":material/sync_problem:",
+    )
+    with st.expander("Files that cannot be read now", icon=":material/list:"):
+        st.dataframe(rows, hide_index=True, column_config=TITLES)
+    if st.button("Retry", key=f"retry {role}", disabled=busy, icon=":material/refresh:"):
+        with notices.shown():
+            with state.WRITING, state.project() as project:
+                embedding.retry(project, role)
+                following.ask(project)
+            st.rerun()
