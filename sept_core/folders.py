@@ -32,6 +32,7 @@ _FAILURES = {
     errno.ENOENT: "missing file",
     errno.ENOTDIR: "missing file",
     errno.ELOOP: "link loop",
+    errno.ENAMETOOLONG: "name too long for a file",
 }
 
 

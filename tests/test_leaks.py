@@ -150,9 +150,9 @@ def test_a_check_that_cannot_run_raises(tmp_path: Path) -> None:
     one = {1: np.eye(DIM)[0]}
     heldout, pool = side(tmp_path / "held", one), side(tmp_path / "pool", one)
     unembedded = leaks.Images(uids(1, 2), heldout.store, heldout.hashes)
-    with pytest.raises(errors.LeakError, match="1 images have no features"):
+    with pytest.raises(errors.LeakError, match="1 images are not embedded"):
         leaks.find_leaks(unembedded, pool, {}, GUARD)
-    with pytest.raises(errors.LeakError, match="1 images have no features"):
+    with pytest.raises(errors.LeakError, match="1 images are not embedded"):
         leaks.find_leaks(heldout, leaks.Images(uids(1, 3), pool.store, pool.hashes), {}, GUARD)
     with pytest.raises(errors.LeakError, match="no held-out images"):
         leaks.find_leaks(leaks.Images(uids(), heldout.store, heldout.hashes), pool, {}, GUARD)

@@ -237,6 +237,7 @@ def test_lost_candidates_are_counted_where_they_were_lost():
     assert result.funnel == {
         "pool": 9,
         "decodable": 6,
+        "no_features": 0,
         "in_filter": 6,
         "not_leaked": 5,
         "not_vetoed": 4,

@@ -149,7 +149,8 @@ def test_the_funnel_adds_up_and_a_short_budget_says_why(
     steps = ["pool", "decodable", "in_filter", "not_leaked", "not_vetoed"]
     counts = [funnel[step] for step in steps]
     assert counts == sorted(counts, reverse=True)
-    assert list(funnel)[:6] == [*steps, "considered"]
+    order = ["pool", "decodable", "no_features", "in_filter", "not_leaked", "not_vetoed"]
+    assert list(funnel)[:7] == [*order, "considered"]
     assert (result.short_because is None) == (result.picks.num_rows == budget)
     assert result.short_because in REASONS | {None}
     if result.short_because and more["fill"]:
