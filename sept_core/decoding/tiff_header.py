@@ -1,0 +1,159 @@
+"""The header of a TIFF file: what its first picture is, before anything decodes it.
+
+In: the bytes of a TIFF or BigTIFF file. Out: a `TiffHeader`, read from its tags alone.
+"""
+
+import io
+import re
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import TiffImagePlugin
+
+from sept_core.decoding import rejection
+
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
+_STRIP_OFFSETS, _SAMPLES, _STRIP_BYTES, _PLANAR = 273, 277, 279, 284
+_TILE_OFFSETS, _TILE_BYTES, _SUB_IFDS, _EXTRA, _FORMAT = 324, 325, 330, 338, 339
+_GDAL_METADATA, _GDAL_NODATA, _DNG_VERSION = 42112, 42113, 50706
+
+UNSIGNED, SIGNED, FLOAT = 1, 2, 3
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
+
+
+@dataclass(frozen=True)
+class TiffHeader:
+    """The first picture of a TIFF file.
+
+    Attributes:
+        width: in pixels.
+        height: in pixels.
+        samples: channels a pixel.
+        bits: of the widest channel.
+        sample_format: `UNSIGNED`, `SIGNED`, `FLOAT` or another number of the TIFF specification.
+        photometric: what the channels mean, as in the TIFF specification.
+        compression: as in the TIFF specification.
+        alpha: the first extra channel is opacity.
+        nodata: the value that stands for no measurement, as GDAL writes it.
+        colours: number from 0 of the channels that GDAL calls red, green and blue, if all are.
+        has_pages: further pictures follow.
+    """
+
+    width: int
+    height: int
+    samples: int
+    bits: int
+    sample_format: int
+    photometric: int
+    compression: int
+    alpha: bool
+    nodata: float | None
+    colours: tuple[int, int, int] | None
+    has_pages: bool
+
+    @property
+    def type(self) -> str:
+        """The pixel type as people write it, such as `uint16`."""
+        return f"{ {SIGNED: 'int', FLOAT: 'float'}.get(self.sample_format, 'uint') }{self.bits}"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether Pillow gives every value of it: 8 bits a channel, or one channel of more."""
+        if self.bits <= 8:
+            return self.sample_format != SIGNED
+        return self.samples == 1 and (self.bits, self.sample_format) in (
+            *((12, UNSIGNED), (16, UNSIGNED), (16, SIGNED)),
+            *((32, UNSIGNED), (32, SIGNED), (32, FLOAT)),
+        )
+
+
+def read(data: bytes) -> TiffHeader:
+    """Read the tags of the first picture.
+
+    Raises:
+        RejectedImage: the header is broken or too large an image, the pixels lie behind the end
+            of the file, or it is a camera's raw file, whose first picture is a preview.
+    """
+    tags, has_pages = _tags(data)
+    if _DNG_VERSION in tags or (int(_first(tags, _SUBFILE, 0)) & 1 and _SUB_IFDS in tags):
+        raise rejection.RejectedImage(
+            "Camera raw images are not supported; develop them to JPEG or TIFF first"
+        )
+    samples = int(_first(tags, _SAMPLES, 1))
+    bits = max(_all(tags, _BITS) or (1,))
+    width, height = int(_first(tags, _WIDTH, 0)), int(_first(tags, _HEIGHT, 0))
+    rejection.check_size(width, height, max(1, samples * bits // 8))
+    _check_whole(tags, len(data))
+    extra = _all(tags, _EXTRA)
+    return TiffHeader(
+        width,
+        height,
+        samples,
+        bits,
+        max(_all(tags, _FORMAT) or (UNSIGNED,)),
+        int(_first(tags, _PHOTOMETRIC, WHITE_IS_ZERO)),
+        int(_first(tags, _COMPRESSION, 1)),
+        bool(extra) and extra[0] in (1, 2),
+        _nodata(tags.get(_GDAL_NODATA)),
+        _colours(str(tags.get(_GDAL_METADATA, ""))),
+        has_pages,
+    )
+
+
+def _tags(data: bytes) -> tuple[dict[int, Any], bool]:
+    """The tags of the first directory, and whether another directory follows."""
+    is_big = data[2:4] in (b"+\0", b"\0+")
+    try:
+        directory = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if is_big else 8])
+        file = io.BytesIO(data)
+        file.seek(directory.next)
+        directory.load(file)
+        return {tag: directory[tag] for tag in directory if tag in _WANTED}, bool(directory.next)
+    except (SyntaxError, struct.error, KeyError, ValueError, TypeError, IndexError) as problem:
+        raise rejection.RejectedImage("unreadable: the header of this TIFF is broken") from problem
+
+
+_WANTED = frozenset(
+    (
+        *(_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _STRIP_OFFSETS, _SAMPLES),
+        *(_STRIP_BYTES, _PLANAR, _TILE_OFFSETS, _TILE_BYTES, _SUB_IFDS, _EXTRA, _FORMAT),
+        *(_GDAL_METADATA, _GDAL_NODATA, _DNG_VERSION),
+    )
+)
+
+
+def _all(tags: dict[int, Any], tag: int) -> tuple[Any, ...]:
+    value = tags.get(tag, ())
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _first(tags: dict[int, Any], tag: int, default: int) -> Any:
+    return next(iter(_all(tags, tag)), default)
+
+
+def _check_whole(tags: dict[int, Any], size: int) -> None:
+    """Strips and tiles say where they end; libraries fill what is missing with zeros."""
+    for offsets, counts in ((_STRIP_OFFSETS, _STRIP_BYTES), (_TILE_OFFSETS, _TILE_BYTES)):
+        ends = map(sum, zip(_all(tags, offsets), _all(tags, counts), strict=False))
+        if max(ends, default=0) > size:
+            raise rejection.RejectedImage("truncated: the file ends before its last pixels")
+
+
+def _nodata(text: Any) -> float | None:
+    try:
+        return None if text is None else float(str(text).strip("\0 "))
+    except ValueError:
+        return None
+
+
+def _colours(metadata: str) -> tuple[int, int, int] | None:
+    """By the names of bands in GDAL's metadata, an XML text; no parser sees foreign bytes."""
+    named: dict[str, int] = {}
+    for item in re.findall(r"<Item\s([^<>]*)>([^<>]*)</Item>", metadata[:100_000]):
+        sample = re.search(r'sample="(\d{1,5})"', item[0])
+        if sample and re.search(r'role="(?:description|colorinterp)"', item[0]):
+            named.setdefault(item[1].strip().lower(), int(sample[1]))
+    if not {"red", "green", "blue"} <= named.keys():
+        return None
+    return named["red"], named["green"], named["blue"]
