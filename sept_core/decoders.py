@@ -12,7 +12,7 @@ import sys
 import PIL
 
 RULES = 2
-"""Number of our own decoding rules; raise it when the pixels or the rejections of any file change."""
+"""Number of our own decoding rules; raise it when pixels or rejections of any file change."""
 
 EXTRAS = {
     "heic": ("pi-heif",),

@@ -30,7 +30,7 @@ class Format:
 
 
 JPEG = Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".jls"), "jpeg", "JPEG")
-PNG = Format("PNG", (".png", ".apng"), "png", "PNG")
+PNG = Format("PNG", (".png", ".apng"), "pillow", "PNG")
 WEBP = Format("WebP", (".webp",), "pillow", "WEBP")
 GIF = Format("GIF", (".gif",), "pillow", "GIF")
 BMP = Format("BMP", (".bmp", ".dib"), "pillow", "BMP")
@@ -62,7 +62,7 @@ CURSOR = Format("Cursor (CUR)", (".cur",))
 _CR3 = b"crx "
 
 _PLAIN = {
-    "JPEG XL": ((".jxl",), (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"), "convert them to JPEG first"),
+    "JPEG XL": ((".jxl",), (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n"), "convert them to JPEG first"),
     "JPEG XR": ((".jxr", ".wdp", ".hdp"), (b"II\xbc",), ""),
     "Photoshop (PSD)": ((".psd", ".psb"), (b"8BPS",), "export them as PNG or TIFF first"),
     "GIMP (XCF)": ((".xcf",), (b"gimp xcf",), "export them as PNG or TIFF first"),
@@ -135,9 +135,9 @@ def recognise(data: bytes) -> Format | None:
         return JPEG
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return PNG
-    for start, found in _SIGNATURES:
+    for start, known in _SIGNATURES:
         if data.startswith(start):
-            return CAMERA_RAW if found is TIFF and data[8:10] == b"CR" else found
+            return CAMERA_RAW if known is TIFF and data[8:10] == b"CR" else known
     return next((found for probe in _PROBES if (found := probe(data))), None)
 
 

@@ -5,30 +5,38 @@ In: bytes from any source, hostile ones included. Out: a `DecodedImage`, thumbna
 What reads which format is in `decoding`.
 """
 
+import functools
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from sept_core import image_figures, pixel_values
+from sept_core import errors, image_figures, image_formats
 from sept_core.decoding import reading, rejection, rgb
-from sept_core.decoding.raw import RawImage
 from sept_core.decoding.rejection import MAX_PIXELS, RejectedImage
+from sept_core.high_bit_depth import Samples
 from sept_core.image_figures import describe_all, perceptual_hash, quality
+from sept_core.pixel_values import ValueRanges
 
 __all__ = [
     "MAX_PIXELS",
+    "Bands",
     "DecodedImage",
     "RejectedImage",
+    "check_begins_as_image",
     "decode",
     "describe_all",
+    "parse_bands",
     "perceptual_hash",
     "quality",
+    "samples",
     "thumbnail",
-    "values",
 ]
+
+
+Bands = tuple[int, ...] | None
+"""Numbers from 1 of the one or three channels to take of a TIFF; None leaves it to the file."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class DecodedImage:
         format: Pillow's name of the file format, or one like it, such as `JPEG` or `DICOM`.
         mode: the pixel type in the file, such as `CMYK`; behind `; ` what was taken of more, such
             as `bands 1, 2, 3`.
+        kind: of an image of more than 8 bits a channel its pixel kind (see `pixel_values`), or ''.
+        clipped: the share of such an image's values that lie outside of the range of its kind.
     """
 
     image: Image.Image
@@ -50,13 +60,15 @@ class DecodedImage:
     height: int
     format: str
     mode: str
+    kind: str = ""
+    clipped: float = 0.0
 
 
 def decode(
     data: bytes,
     least: int = 0,
-    ranges: pixel_values.ValueRanges | None = None,
-    bands: Sequence[int] | None = None,
+    ranges: ValueRanges | None = None,
+    bands: Bands = None,
 ) -> DecodedImage:
     """Decode one image file completely; of an animation or a TIFF of pages, the first.
 
@@ -76,8 +88,8 @@ def decode(
 def thumbnail(
     data: bytes,
     size: int,
-    ranges: pixel_values.ValueRanges | None = None,
-    bands: Sequence[int] | None = None,
+    ranges: ValueRanges | None = None,
+    bands: Bands = None,
 ) -> bytes:
     """JPEG bytes of the image, at most `size` pixels a side; small images are not enlarged.
 
@@ -91,39 +103,72 @@ def thumbnail(
     return out.getvalue()
 
 
-def values(data: bytes, bands: Sequence[int] | None = None) -> RawImage | None:
+def samples(data: bytes, bands: Bands = None) -> Samples | None:
     """Return the values of an image before they are scaled, for finding their range.
 
     Returns:
-        A raw image whose `pixels` are an array; None where 8 bits a channel leave nothing to find.
+        The values of an image of more than 8 bits a channel, None for any other; for the usual
+        formats, the header alone tells.
 
     Raises:
         RejectedImage: as in `decode`.
     """
-    try:
-        raw = reading.read(data, bands=bands)
-    except RejectedImage:
-        raise
-    except Exception as problem:  # the border of one image
-        raise rejection.of(problem) from problem
-    return raw if isinstance(raw.pixels, np.ndarray) else None
+    with _border():
+        raw = reading.read(data, bands=bands) if reading.may_be_deep(data) else None
+    return raw.pixels if raw and isinstance(raw.pixels, Samples) else None
+
+
+def check_begins_as_image(head: bytes) -> None:
+    """Refuse a file by its first bytes, 4096 or all of them, before the rest is read.
+
+    Raises:
+        RejectedImage: no image begins so.
+    """
+    if image_formats.recognise(head) is None:
+        raise reading.not_an_image(head)
+
+
+@functools.lru_cache(maxsize=64)
+def parse_bands(text: str | None) -> Bands:
+    """Read a choice of bands such as `4,3,2`; None where there is none.
+
+    Raises:
+        SourceError: it is not one number or three, each from 1.
+    """
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    numbers = tuple(int(part) for part in parts if part.isdecimal() and len(part) < 6)
+    if len(numbers) != len(parts) or len(parts) not in (1, 3) or min(numbers) < 1:
+        raise errors.SourceError(
+            f"{text!r} is not a choice of bands; write one number or three, such as 4,3,2, "
+            "counted from 1."
+        )
+    return numbers
 
 
 def _decode(
     data: bytes,
     least: int,
-    ranges: pixel_values.ValueRanges | None,
-    bands: Sequence[int] | None,
+    ranges: ValueRanges | None,
+    bands: Bands,
 ) -> DecodedImage:
     """See `decode`; `least` is kept to exactly."""
-    try:
+    with _border():
         raw = reading.read(data, least, bands)
-        image = rgb.upright(raw, ranges)
-    except RejectedImage:
-        raise
-    except Exception as problem:  # the border of one image: hostile bytes raise anything
-        raise rejection.of(problem) from problem
+        found = rgb.upright(raw, ranges)
     width, height = raw.width, raw.height
     if raw.orientation in rgb.ON_ITS_SIDE:
         width, height = height, width
-    return DecodedImage(image, width, height, raw.format, raw.mode)
+    image, kind, clipped = found.image, found.kind, found.clipped
+    return DecodedImage(image, width, height, raw.format, raw.mode, kind, clipped)
+
+
+class _border:  # noqa: N801 (used as a function; `contextmanager` costs more than a small decode)
+    """The border of one image: hostile bytes make decoders raise anything."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, problem: BaseException | None, trace: Any) -> None:
+        if isinstance(problem, Exception) and not isinstance(problem, RejectedImage):
+            raise rejection.of(problem) from problem

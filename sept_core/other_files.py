@@ -1,10 +1,9 @@
 """Other files: what lies among images and is none, told by its bytes or by its name.
 
-In: the bytes of a file that no image format fits, or a file name. Out: a few words that say what
-the file is, for the reason that is listed with it.
+In: the bytes of a file that no image format fits, or the suffix of its name. Out: a few words that
+say what the file is, for the reason that is listed with it.
 """
 
-import os
 import re
 
 from sept_core import image_formats
@@ -50,7 +49,16 @@ _SIGNATURES = (
     (0, b"SQLite format 3", "a database"),
     (344, b"n+1\0", "a NIfTI volume; export its slices as TIFF or PNG first"),
 )
-_MARKUP = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<!--", b"<meta", b"<title")
+_MARKUP = (
+    b"<!doctype html",
+    b"<html",
+    b"<head",
+    b"<body",
+    b"<script",
+    b"<!--",
+    b"<meta",
+    b"<title",
+)
 _BLANK = b"\xef\xbb\xbf \t\r\n\0"
 
 
@@ -101,31 +109,26 @@ def _behind_blanks(head: bytes) -> str | None:
     return f"{len(head) - len(bare)} stray bytes in front of a {found.name}; remove them"
 
 
-_NOT_NAMED_SO = (
-    ".txt .json .jsonl .ndjson .geojson .csv .tsv .xml .yaml .yml .toml .ini .cfg .conf .md .rst "
-    ".html .htm .xhtml .css .js .ts .py .pyc .ipynb .sh .bat .ps1 .c .cpp .h .hpp .java .m .r .log "
-    ".cls .caption .captions .url .prompt .tags .label .labels .names .lst .idx "
-    ".npy .npz .pt .pth .ckpt .safetensors .onnx .h5 .hdf5 .mat .pkl .pickle .parquet .arrow "
-    ".feather .lmdb .mdb .tfrecord .tfrecords .db .sqlite .sqlite3 .xls .xlsx .doc .docx .ppt "
-    ".pptx .odt .xmp .aae .exif .pp3 .dop .lnk .plist .sha256 .md5 .crc .torrent .prj .tfw "
-    ".jgw .pgw .wld .aux .ovr .shp .shx .dbf .qgz .las .laz .ply .obj .stl .pcd .bib .tex .asc "
-    ".sig .lock .desktop .srt .vtt"
-).split()
-_VIDEOS = ".mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .wmv .flv .3gp .mts .m2ts .ogv".split()
-_SOUNDS = ".wav .mp3 .flac .ogg .m4a .aac .wma .opus .aiff".split()
-_ARCHIVES = ".zip .tar .tgz .gz .tbz .tbz2 .bz2 .txz .xz .tzst .zst .7z .rar .lz4".split()
+_BY_REASON = {
+    "not an image file name": """
+        .txt .json .jsonl .ndjson .geojson .csv .tsv .xml .yaml .yml .toml .ini .cfg .conf .md .rst
+        .html .htm .xhtml .css .js .ts .py .pyc .ipynb .sh .bat .ps1 .c .cpp .h .hpp .java .m .r
+        .log .cls .caption .captions .url .prompt .tags .label .labels .names .lst .idx .npy .npz
+        .pyd .pt .pth .ckpt .safetensors .onnx .h5 .hdf5 .mat .pkl .pickle .parquet .arrow .feather
+        .lmdb .mdb .tfrecord .tfrecords .db .sqlite .sqlite3 .xls .xlsx .doc .docx .ppt .pptx .odt
+        .xmp .aae .exif .pp3 .dop .lnk .plist .sha256 .md5 .crc .torrent .prj .tfw .jgw .pgw .wld
+        .aux .ovr .shp .shx .dbf .qgz .las .laz .ply .obj .stl .pcd .bib .tex .asc .sig .lock
+        .desktop .srt .vtt""",
+    "a video: extract its frames first": """
+        .mp4 .avi .mov .mkv .webm .m4v .mpg .mpeg .wmv .flv .3gp .mts .m2ts .ogv""",
+    "a sound file": ".wav .mp3 .flac .ogg .m4a .aac .wma .opus .aiff",
+    "an archive that is not read here: unpack it first": """
+        .zip .tar .tgz .gz .tbz .tbz2 .bz2 .txz .xz .tzst .zst .7z .rar .lz4""",
+    "a PDF document: export its pages as images first": ".pdf",
+}
 
-NAME_PROBLEMS: dict[str, str] = {
-    **dict.fromkeys(_NOT_NAMED_SO, "not an image file name"),
-    **dict.fromkeys(_VIDEOS, "a video: extract its frames first"),
-    **dict.fromkeys(_SOUNDS, "a sound file"),
-    **dict.fromkeys(_ARCHIVES, "an archive that is not read here: unpack it first"),
-    ".pdf": "a PDF document: export its pages as images first",
+NAME_PROBLEMS = {
+    suffix: reason for reason, suffixes in _BY_REASON.items() for suffix in suffixes.split()
 }
 """Suffixes of files that are no images by convention → the reason; such files are not opened, since
 a data set may hold a side-car for every image. Files of any other name are opened."""
-
-
-def name_problem(path: str) -> str | None:
-    """Return why a file of this name is not opened as an image, or None."""
-    return NAME_PROBLEMS.get(os.path.splitext(path)[1].lower())  # noqa: PTH122 (a hot path)

@@ -15,7 +15,7 @@ from typing import BinaryIO, Generic, Self, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sept_core import archives, errors, files, folders, images, listing, paths, tables
+from sept_core import archives, candidates, errors, files, folders, images, listing, paths, tables
 from sept_core.listing import FileEntry, SourceSpec
 
 __all__ = [
@@ -31,7 +31,17 @@ __all__ = [
 
 Opened = TypeVar("Opened")
 
-OPTIONS = ("kind", "root", "path_column", "image_column")
+_LOOKED_INTO = 1 << 24
+"""Larger files are read only if their first bytes are those of an image."""
+
+OPTIONS = (
+    "kind",
+    "root",
+    "path_column",
+    "image_column",
+    "only_suffix",
+    "bands",
+)
 
 WORKLIST_SCHEMA = pa.schema(
     [
@@ -44,9 +54,11 @@ WORKLIST_SCHEMA = pa.schema(
         pa.field("label", pa.string()),
         pa.field("split", pa.string()),
         pa.field("uid", pa.string()),
+        pa.field("bands", pa.string()),
     ]
 )
-"""One row a file to be read, in the order of work; offset and size are −1 where unknown."""
+"""One row a file to be read, in the order of work; offset and size are −1 where unknown, and
+`bands` is an option of its source."""
 
 
 def detect(name: str, path: Path, **options: str) -> SourceSpec:
@@ -57,7 +69,9 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
         path: a folder, zip, tar, list (`.txt`), table (`.csv`, `.jsonl`, `.parquet`), or a
             pattern of shards such as `pool-{00000..00004}.tar`.
         options: `kind` where it should not be guessed; for lists and tables `root` (the folder
-            below which their files lie), `path_column` and `image_column`.
+            below which their files lie), `path_column` and `image_column`; `only_suffix`, the
+            suffixes of the files that are opened, such as `.jpg,.png`; `bands`, the channels of
+            TIFF images that are taken, such as `4,3,2`.
 
     Raises:
         SourceError: there is nothing at the path, or nothing that SEPT can list.
@@ -65,6 +79,10 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
         raise errors.SourceError(f"Unknown option {unknown[0]!r}; valid are {', '.join(OPTIONS)}.")
+    if "only_suffix" in options:
+        candidates.suffixes(options["only_suffix"])
+    if "bands" in options:
+        images.parse_bands(options["bands"])
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 (resolve would leave the user's links)
     kind = options.get("kind") or _kind(absolute)
     if kind not in listing.KINDS:
@@ -81,7 +99,8 @@ def scan(spec: SourceSpec) -> Iterator[FileEntry]:
     if not spec.root.is_dir():
         raise errors.SourceError(f"{spec.root} of source {spec.name} is not there; mount it?")
     try:
-        yield from listing.KINDS[spec.kind](spec)
+        entries = listing.KINDS[spec.kind](spec)
+        yield from candidates.chosen(entries, spec.options.get("only_suffix"))
     except OSError as problem:
         raise errors.SourceError(f"{spec.path} cannot be listed: {problem.strerror}.") from problem
 
@@ -202,8 +221,11 @@ class _Recent(Generic[Opened]):
 
 def _read_file(root: Path, rel_path: str) -> bytes:
     with os.fdopen(paths.open_inside(root, rel_path), "rb", buffering=0) as file:
-        if problem := paths.size_problem(os.fstat(file.fileno()).st_size):
+        size = os.fstat(file.fileno()).st_size
+        if problem := paths.size_problem(size):
             raise images.RejectedImage(problem)
+        if size > _LOOKED_INTO:
+            images.check_begins_as_image(os.pread(file.fileno(), 4096, 0))
         return file.read()
 
 

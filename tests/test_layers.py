@@ -11,10 +11,13 @@ CORE = ROOT / "sept_core"
 # Lowest first. A module may import modules of lower layers and of its own package only.
 LAYERS = [
     {"errors"},
-    {"files", "decoders", "pixel_values"},
+    {"files", "decoders", "pixel_values", "high_bit_depth", "image_formats"},
+    {"other_files", "image_figures"},
+    {"decoding"},
     {"jobfolder", "images", "paths", "cluster", "access"},
     {"archives", "tables", "folders"},
     {"listing", "review"},
+    {"candidates"},
     {"sources", "features"},
     {"manifest", "targets", "audit", "suggestions", "mirror", "integrity"},
     {"catalogue", "encoders", "export"},

@@ -224,7 +224,7 @@ def test_hostile_folder(tmp_path: Path) -> None:
     assert listed.pop("truncated.jpg").startswith("truncated")
     assert listed == {
         "empty.jpg": "empty file",
-        "text.jpg": "not an image",
+        "text.jpg": "not an image (a text file)",
         "bomb.png": "too large to decode safely (900 megapixels)",
         "pipe.jpg": "named pipe",
         "socket.jpg": "socket",
@@ -837,7 +837,9 @@ def test_worklists(tmp_path: Path) -> None:
         "offset": -1,
         "size": 5,
     }
-    table = pa.Table.from_pylist([{**row, "label": None, "split": None, "uid": None, "more": 1}])
+    table = pa.Table.from_pylist(
+        [{**row, "label": None, "split": None, "uid": None, "bands": None, "more": 1}]
+    )
     sources.write_worklist(tmp_path / "w.parquet", table)
     found = sources.read_worklist(tmp_path / "w.parquet")
     assert found.schema == sources.WORKLIST_SCHEMA

@@ -27,6 +27,20 @@ ColumnOption = Annotated[
 ]
 
 
+SuffixOption = Annotated[
+    str | None,
+    typer.Option("--only-suffix", metavar=".jpg,.png", help="Open files of these suffixes only."),
+]
+BandsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--bands",
+        metavar="4,3,2",
+        help="Channels of TIFF images to take as red, green, blue, or one; counted from 1.",
+    ),
+]
+
+
 def init(folder: Dir, as_json: Json = False) -> None:
     """Make an empty project."""
     projects.init(folder)
@@ -69,24 +83,40 @@ def _job_row(job: dict[str, str]) -> list[str]:
 
 @pool.command("add")
 def pool_add(
-    folder: Dir, name: Name, path: Given, path_column: ColumnOption = None, as_json: Json = False
+    folder: Dir,
+    name: Name,
+    path: Given,
+    path_column: ColumnOption = None,
+    only_suffix: SuffixOption = None,
+    bands: BandsOption = None,
+    as_json: Json = False,
 ) -> None:
     """Add a source, or list it again: adds what is new, reports what is gone."""
-    _add(folder, "pool", name, path, path_column, as_json)
+    _add(folder, "pool", name, path, _options(path_column, only_suffix, bands), as_json)
 
 
 @target.command("add")
 def target_add(
-    folder: Dir, name: Name, path: Given, path_column: ColumnOption = None, as_json: Json = False
+    folder: Dir,
+    name: Name,
+    path: Given,
+    path_column: ColumnOption = None,
+    only_suffix: SuffixOption = None,
+    bands: BandsOption = None,
+    as_json: Json = False,
 ) -> None:
     """Add a target set (ImageFolder with or without splits, or flat), or list it again."""
-    _add(folder, "target", name, path, path_column, as_json)
+    _add(folder, "target", name, path, _options(path_column, only_suffix, bands), as_json)
+
+
+def _options(path_column: str | None, only_suffix: str | None, bands: str | None) -> dict[str, str]:
+    given = {"path_column": path_column, "only_suffix": only_suffix, "bands": bands}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _add(
-    folder: Path, role: str, name: str, path: Path, path_column: str | None, as_json: bool
+    folder: Path, role: str, name: str, path: Path, options: dict[str, str], as_json: bool
 ) -> None:
-    options = {"path_column": path_column} if path_column else {}
     with projects.opened(folder) as project:
         report = collections.add(project, role, name, path, options)
     _show_scan(name, report, as_json)
@@ -105,12 +135,17 @@ def pool_status(folder: Dir, as_json: Json = False) -> None:
     with projects.opened(folder) as project:
         state = projects.status(project)
         rejected = collections.rejected(project).to_pylist()
+        partly = collections.partly_taken(project).to_pylist()
     if as_json:
         return output.as_json(
             {"pool": state["pool"], "sources": state["sources"], "rejected": rejected}
+            | {"partly_taken": partly}
         )
     columns = ["name", "images", "ok", "waiting", "rejected", "gone"]
     output.rows("Sources", columns, ([s[c] for c in columns] for s in state["sources"]))
+    if partly:
+        columns = ["source", "format", "pixels", "taken", "images"]
+        output.rows("Images taken in part", columns, ([p[c] for c in columns] for p in partly))
     return output.rows(
         "Rejected files",
         ["source", "path", "member", "reason"],

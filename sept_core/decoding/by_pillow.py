@@ -7,9 +7,10 @@ import io
 import re
 import warnings
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
+from sept_core import high_bit_depth
 from sept_core.decoding import rejection
 from sept_core.decoding.raw import RawImage
 from sept_core.image_formats import Format
@@ -17,15 +18,17 @@ from sept_core.image_formats import Format
 _ORIENTATION_TAG = 0x0112
 _MAY_ORIENT = {"exif", "xmp", "XML:com.adobe.xmp"}
 _QUIET_PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
-_WIDE = {"I;16": np.uint16, "I": np.int32, "F": np.float32}
 
 
 def read(data: bytes, known: Format, least: int = 0) -> RawImage:
     """Decode one file; see `reading.read`."""
-    return loaded(opened(data, known), least)
+    image = opened(data, known)
+    if high_bit_depth.is_high(image):
+        return _deep(image, high_bit_depth.read(image, lambda: opened(data, known)))
+    return loaded(image, least)
 
 
-def opened(data: bytes, known: Format) -> Image.Image:
+def opened(data: bytes, known: Format) -> ImageFile:
     """Read the header only, by the one decoder of this format.
 
     Raises:
@@ -33,9 +36,11 @@ def opened(data: bytes, known: Format) -> Image.Image:
     """
     _keep_pillow_quiet()
     try:
-        image = Image.open(io.BytesIO(data), formats=(known.pillow,))
+        image: ImageFile = Image.open(io.BytesIO(data), formats=(known.pillow,))
     except UnidentifiedImageError:
-        raise rejection.RejectedImage(f"unreadable: the header of this {known.name} is broken") from None
+        raise rejection.RejectedImage(
+            f"unreadable: the header of this {known.name} is broken"
+        ) from None
     except Image.DecompressionBombError as bomb:  # tells the size in its text only
         pixels = re.search(r"\d+", str(bomb))
         raise rejection.too_large(int(pixels[0]) if pixels else rejection.MAX_PIXELS) from None
@@ -43,8 +48,8 @@ def opened(data: bytes, known: Format) -> Image.Image:
     return image
 
 
-def loaded(image: Image.Image, least: int = 0) -> RawImage:
-    """Decode an opened image.
+def loaded(image: ImageFile, least: int = 0) -> RawImage:
+    """Decode an opened image of at most 8 bits a channel.
 
     Args:
         image: as `opened` gave it.
@@ -56,14 +61,22 @@ def loaded(image: Image.Image, least: int = 0) -> RawImage:
     image.load()
     info = image.info
     orientation = 1 if _MAY_ORIENT.isdisjoint(info) else _orientation(image)
-    mode, profile = image.mode, info.get("icc_profile")
-    pixels = image if mode not in _WIDE and not mode.startswith("I;16") else _values(image)
-    return RawImage(pixels, width, height, image.format or "", mode, orientation, profile)
+    profile = info.get("icc_profile")
+    return RawImage(image, width, height, image.format or "", image.mode, orientation, profile)
 
 
-def _values(image: Image.Image) -> np.ndarray:
-    """(H, W) uint16, int32 or float32 of an image of more than 8 bits, in this machine's order."""
-    return np.asarray(image).astype(_WIDE.get(image.mode, np.uint16), copy=False)
+def _deep(image: ImageFile, samples: high_bit_depth.Samples) -> RawImage:
+    """An image of more than 8 bits a channel, loaded."""
+    kind, info = str(samples.values.dtype), image.info
+    channels = len(image.getbands())
+    return RawImage(
+        samples,
+        *image.size,
+        image.format or "",
+        f"{kind} x {channels}" if channels > 1 else kind,
+        1 if _MAY_ORIENT.isdisjoint(info) else _orientation(image),
+        info.get("icc_profile") if channels > 1 else None,
+    )
 
 
 def _orientation(image: Image.Image) -> int:

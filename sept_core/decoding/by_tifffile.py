@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from sept_core.decoding import extras, jpeg_header, rejection, tiff_header
-from sept_core.decoding.raw import RawImage, colour_last
+from sept_core.decoding.raw import RawImage, picture, with_opacity
 from sept_core.decoding.tiff_header import TiffHeader
+from sept_core.high_bit_depth import Samples
 
 _PACKINGS = {
     1: "none", 5: "LZW", 7: "JPEG", 8: "deflate", 32946: "deflate", 32773: "PackBits",
@@ -170,29 +171,27 @@ def _bands(chosen: Sequence[int]) -> str:
 def _coloured(
     values: np.ndarray, header: TiffHeader, chosen: list[int], colormap: np.ndarray | None
 ) -> RawImage:
-    """The chosen channels as an image of 8 bits or an array of more."""
+    """The chosen channels as an image of 8 bits or as samples of more."""
     taken = values[..., chosen]
     mode = header.type if header.samples == 1 else f"{header.type} x {header.samples}"
-    pixels: Image.Image | np.ndarray
+    return RawImage(_pixels(taken, header, colormap), header.width, header.height, "TIFF", mode)
+
+
+def _pixels(
+    taken: np.ndarray, header: TiffHeader, colormap: np.ndarray | None
+) -> Image.Image | Samples:
     if header.photometric == tiff_header.PALETTE and colormap is not None:
-        pixels = Image.fromarray((colormap[:, taken[..., 0]] >> 8).astype(np.uint8).transpose(1, 2, 0))
-    elif header.photometric == tiff_header.CMYK:
+        colours = (colormap[:, taken[..., 0]] >> 8).astype(np.uint8)
+        return Image.fromarray(np.ascontiguousarray(np.moveaxis(colours, 0, -1)))
+    if header.photometric == tiff_header.CMYK:
         inks = _bytes(taken, header)
-        pixels = Image.frombytes("CMYK", (inks.shape[1], inks.shape[0]), inks.tobytes())
-    elif header.bits <= 8:
-        pixels = _picture(_bytes(taken, header), header)
-    else:
-        pixels = colour_last(taken)
-    return RawImage(
-        pixels,
-        header.width,
-        header.height,
-        "TIFF",
-        mode,
-        bits=header.bits if header.sample_format == 1 and header.bits < 16 else None,
-        nodata=header.nodata,
-        white_is_zero=header.photometric == tiff_header.WHITE_IS_ZERO,
-    )
+        return Image.frombytes("CMYK", (inks.shape[1], inks.shape[0]), inks.tobytes())
+    inverted = header.photometric == tiff_header.WHITE_IS_ZERO
+    samples = with_opacity(_bytes(taken, header) if header.bits <= 8 else taken)
+    if header.bits <= 8:
+        return picture(255 - samples.values if inverted else samples.values, samples.alpha)
+    bits = header.bits if header.sample_format == tiff_header.UNSIGNED else None
+    return Samples(samples.values, samples.alpha, bits, header.nodata, inverted)
 
 
 def _bytes(values: np.ndarray, header: TiffHeader) -> np.ndarray:
@@ -204,13 +203,6 @@ def _bytes(values: np.ndarray, header: TiffHeader) -> np.ndarray:
     return np.asarray(values.astype(np.uint16) * 255 // (2**header.bits - 1)).astype(np.uint8)
 
 
-def _picture(values: np.ndarray, header: TiffHeader) -> Image.Image:
-    """An 8-bit image of one channel, of three, or of either with opacity."""
-    white_is_zero = header.photometric == tiff_header.WHITE_IS_ZERO
-    shaped = colour_last(values)
-    return Image.fromarray(255 - shaped if white_is_zero else shaped)
-
-
 def _stacked(file: Any, data: bytes, header: TiffHeader, bands: Sequence[int]) -> RawImage:
     """Bands that lie in pages of their own."""
     count = len(file.pages)
@@ -218,7 +210,9 @@ def _stacked(file: Any, data: bytes, header: TiffHeader, bands: Sequence[int]) -
         raise rejection.RejectedImage(f"has {count} pages, and --bands asks for band {max(bands)}")
     pages = [file.pages[band - 1] for band in bands]
     if len({(page.shape, page.dtype) for page in pages}) > 1:
-        raise rejection.RejectedImage("its pages differ in size or type, and --bands asks for several")
+        raise rejection.RejectedImage(
+            "its pages differ in size or type, and --bands asks for several"
+        )
     values = np.concatenate([_values(page.aspage(), data) for page in pages], axis=2)
     raw = _coloured(values, header, list(range(len(bands))), None)
     raw.mode = f"{header.type}; {_bands([band - 1 for band in bands])}"

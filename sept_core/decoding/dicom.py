@@ -8,13 +8,14 @@ import io
 import logging
 import re
 import warnings
+from types import ModuleType
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from sept_core.decoding import dicom_codecs, extras, jpeg2000, jpeg_header, rejection
-from sept_core.decoding.raw import RawImage
+from sept_core.decoding.raw import RawImage, picture
+from sept_core.high_bit_depth import Samples
 from sept_core.image_formats import Format
 
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -23,21 +24,24 @@ _QUIET = ("ignore", None, Warning, re.compile(r"pydicom\."), 0)
 
 def read(data: bytes, known: Format) -> RawImage:
     """Decode the first frame; see `reading.read`."""
-    pydicom = extras.require("pydicom", f"{known.name} images", "dicom")
+    dcmread = _pydicom("filereader").dcmread
     _keep_quiet()
     if _DEFLATED in data[:4096]:  # would be unpacked whole before anything can be checked
         raise rejection.RejectedImage(
             "DICOM images in a deflated file are not supported; save them uncompressed"
         )
-    found = pydicom.dcmread(io.BytesIO(data), force=True)
+    found = dcmread(io.BytesIO(data), force=True)
     _check(found)
     values = _first_frame(found)
     raw = _picture(found, values)
-    raw.height, raw.width = values.shape[:2]
     frames = _frames(found)
     raw.mode = f"{found.PhotometricInterpretation} {found.BitsStored} bits"
     raw.mode += f"; frame 1 of {frames}" if frames > 1 else ""
     return raw
+
+
+def _pydicom(part: str) -> ModuleType:
+    return extras.require(f"pydicom.{part}", "DICOM images", "dicom")
 
 
 def _keep_quiet() -> None:
@@ -74,9 +78,7 @@ def _check(found: Any) -> None:
 
 def _check_packed(found: Any) -> None:
     """A packed frame must be as large as the file says; it may claim anything."""
-    from pydicom import encaps
-
-    packed = encaps.get_frame(found.PixelData, 0, number_of_frames=_frames(found))
+    packed = _pydicom("encaps").get_frame(found.PixelData, 0, number_of_frames=_frames(found))
     if packed.startswith(b"\xff\xd8"):
         frame = jpeg_header.frame(packed)
         size = (frame.width, frame.height) if frame else (0, 0)
@@ -96,52 +98,57 @@ def _first_frame(found: Any) -> np.ndarray:
     Raises:
         RejectedImage: nothing installed decodes its packing.
     """
-    from pydicom import pixels
-
     dicom_codecs.register()
     syntax = found.file_meta.TransferSyntaxUID
-    decoder = None if not syntax.is_compressed else pixels.get_decoder(syntax)
+    decoder = None if not syntax.is_compressed else _pydicom("pixels").get_decoder(syntax)
     if decoder is not None and not decoder.is_available:
         hint = "; they need `pip install 'sept[dicom,tiff]'`" if dicom_codecs.knows(syntax) else ""
-        raise rejection.RejectedImage(f"DICOM images packed as {syntax.name} are not supported{hint}")
-    return np.asarray(pixels.pixel_array(found, index=0))
+        raise rejection.RejectedImage(
+            f"DICOM images packed as {syntax.name} are not supported{hint}"
+        )
+    return np.asarray(_pydicom("pixels").pixel_array(found, index=0))
 
 
 def _picture(found: Any, values: np.ndarray) -> RawImage:
-    from pydicom import pixels
-
     meaning = found.PhotometricInterpretation
     if meaning == "PALETTE COLOR":
-        values = np.asarray(pixels.apply_color_lut(values, found))
+        values = np.asarray(_pydicom("pixels").apply_color_lut(values, found))
         values = (values >> 8).astype(np.uint8) if values.dtype == np.uint16 else values
     if values.ndim == 3:
-        return _raw(values[..., :3], found)
-    raw = _grey(found, values)
-    raw.white_is_zero = meaning == "MONOCHROME1"
-    if raw.white_is_zero and isinstance(raw.pixels, Image.Image):
-        raw.pixels = Image.fromarray(255 - np.asarray(raw.pixels))
-    return raw
+        return _raw(values[..., :3])
+    return _grey(found, values, inverted=meaning == "MONOCHROME1")
 
 
-def _grey(found: Any, values: np.ndarray) -> RawImage:
-    from pydicom import pixels
-
-    window = _inner(found, "FrameVOILUTSequence")
+def _grey(found: Any, values: np.ndarray, inverted: bool) -> RawImage:
+    """Grey values by the file's window, or in their units where it has none."""
     measured = _rescaled(found, values)
-    if window.get("VOILUTSequence") and measured.dtype.kind in "iu":
-        table = np.asarray(pixels.apply_voi(measured, window))
-        most = 2 ** int(window.VOILUTSequence[0].LUTDescriptor[2]) - 1
-        return _raw((table.astype(np.float64) * (255 / most)).clip(0, 255).astype(np.uint8), found)
-    centre, width = _number(window, "WindowCenter"), _number(window, "WindowWidth")
-    if centre is not None and width is not None and width > 0:
-        function = str(window.get("VOILUTFunction") or "LINEAR").upper()
-        return _raw(windowed(measured, centre, width, function), found)
-    raw = _raw(measured, found)
-    if measured is values and values.dtype.kind == "u" and int(found.BitsStored) < 16:
-        raw.bits = int(found.BitsStored)
+    shown = _shown(found, measured)
+    if shown is not None:
+        return _raw(255 - shown if inverted else shown)
+    if measured.dtype == np.uint8 and int(found.BitsStored) == 8:
+        return _raw(255 - measured if inverted else measured)
+    is_stored = measured is values and values.dtype.kind == "u"
     padding = _number(found, "PixelPaddingValue")
-    raw.nodata = None if padding is None else _rescale_of(found)[0] * padding + _rescale_of(found)[1]
-    return raw
+    slope, intercept = _rescale_of(found)
+    nodata = None if padding is None else slope * padding + intercept
+    bits = int(found.BitsStored) if is_stored else None
+    return _raw(measured, Samples(measured, None, bits, nodata, inverted))
+
+
+def _shown(found: Any, measured: np.ndarray) -> np.ndarray | None:
+    """(H, W) uint8 by the table or the window that the file brings, or None."""
+    if found.BitsStored == 1:
+        return np.asarray((measured != 0).astype(np.uint8) * np.uint8(255))
+    window = _inner(found, "FrameVOILUTSequence")
+    if window.get("VOILUTSequence") and measured.dtype.kind in "iu":
+        table = np.asarray(_pydicom("pixels").apply_voi(measured, window))
+        most = 2 ** int(window.VOILUTSequence[0].LUTDescriptor[2]) - 1
+        return np.asarray((table.astype(np.float64) * (255 / most)).clip(0, 255).astype(np.uint8))
+    centre, width = _number(window, "WindowCenter"), _number(window, "WindowWidth")
+    if centre is None or width is None or width <= 0:
+        return None
+    function = str(window.get("VOILUTFunction") or "LINEAR").upper()
+    return windowed(measured, centre, width, function)
 
 
 def windowed(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:
@@ -168,10 +175,8 @@ def windowed(values: np.ndarray, centre: float, width: float, function: str) -> 
 
 def _rescaled(found: Any, values: np.ndarray) -> np.ndarray:
     """The values in their units; integers where slope and intercept are."""
-    from pydicom import pixels
-
     if found.get("ModalityLUTSequence"):
-        return np.asarray(pixels.apply_modality_lut(values, found))
+        return np.asarray(_pydicom("pixels").apply_modality_lut(values, found))
     slope, intercept = _rescale_of(found)
     if (slope, intercept) == (1, 0):
         return values
@@ -213,10 +218,8 @@ def _number(item: Any, name: str) -> float | None:
     return number if np.isfinite(number) else None
 
 
-def _raw(values: np.ndarray, found: Any) -> RawImage:
-    pixels: Image.Image | np.ndarray = np.ascontiguousarray(values)
-    if values.dtype == np.bool_ or int(found.BitsStored) == 1:
-        pixels = (values != 0).astype(np.uint8) * np.uint8(255)
-    if isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8:
-        pixels = Image.fromarray(pixels)
-    return RawImage(pixels, values.shape[1], values.shape[0], "DICOM", "")
+def _raw(values: np.ndarray, samples: Samples | None = None) -> RawImage:
+    height, width = values.shape[:2]
+    if samples is None and values.dtype != np.uint8:
+        samples = Samples(values)
+    return RawImage(samples or picture(values, None), width, height, "DICOM", "")

@@ -35,8 +35,7 @@ def is_available(syntax: str) -> bool:
 @functools.cache
 def register() -> None:
     """Make the decoders known to pydicom, once."""
-    from pydicom import pixels
-
+    pixels = extras.require("pydicom.pixels", "DICOM images", "dicom")
     for syntax in DECODER_DEPENDENCIES:
         decoder = pixels.get_decoder(syntax)
         if "sept" not in decoder.available_plugins:
@@ -49,9 +48,7 @@ def _decode_frame(packed: bytes, runner: Any) -> bytes:
     if str(runner.transfer_syntax) in _JPEG_LS:
         values = np.asarray(imagecodecs.jpegls_decode(packed))
     elif runner.samples_per_pixel > 1:
-        values = np.asarray(
-            imagecodecs.jpeg8_decode(packed, colorspace="rgb", outcolorspace="rgb")
-        )
+        values = np.asarray(imagecodecs.jpeg8_decode(packed, colorspace="rgb", outcolorspace="rgb"))
     else:
         values = np.asarray(imagecodecs.jpeg8_decode(packed))
     runner.set_option("bits_allocated", values.dtype.itemsize * 8)

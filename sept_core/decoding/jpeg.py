@@ -36,7 +36,8 @@ def _special(data: bytes, frame: Frame) -> RawImage:
         raise rejection.RejectedImage("truncated: this JPEG has no end")
     if frame.channels not in (1, 3):
         raise rejection.RejectedImage(
-            f"{kind} images of {frame.channels} channels are not supported; convert them to RGB first"
+            f"{kind} images of {frame.channels} channels are not supported; convert them to RGB "
+            "first"
         )
     is_ls = frame.marker == jpeg_header.JPEG_LS
     values = imagecodecs.jpegls_decode(data) if is_ls else imagecodecs.jpeg8_decode(data)

@@ -5,12 +5,13 @@ they come as they are stored. Colours of more than 8 bits, and more than four ch
 extra `tiff`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from sept_core.decoding import by_pillow, extras, rejection
 from sept_core.decoding.raw import RawImage, from_array
+from sept_core.high_bit_depth import Samples
 from sept_core.image_formats import Format
 
 _START, _END = b"\xff\x4f\xff\x51", b"\xff\xd9"
@@ -18,7 +19,7 @@ _START, _END = b"\xff\x4f\xff\x51", b"\xff\xd9"
 
 @dataclass(frozen=True)
 class _Stream:
-    """What the stream's header says: size, channels, bits of the first, and whether it has a sign."""
+    """What the stream's header says; bits and sign are those of the first channel."""
 
     width: int
     height: int
@@ -37,13 +38,17 @@ def read(data: bytes, known: Format) -> RawImage:
     if stream.channels > 4 or (is_deep and extras.available("imagecodecs")):
         return _all_channels(data, stream)
     raw = by_pillow.read(data, known)
-    if not isinstance(raw.pixels, np.ndarray):
-        return raw
-    values = raw.pixels >> (16 - stream.bits)
+    if isinstance(raw.pixels, Samples):
+        raw.pixels = _as_stored(raw.pixels, stream)
+        raw.mode = str(raw.pixels.values.dtype)
+    return raw
+
+
+def _as_stored(samples: Samples, stream: _Stream) -> Samples:
+    values = samples.values >> (16 - stream.bits)
     if stream.is_signed:
-        values = (values.astype(np.int32) - (1 << (stream.bits - 1))).astype(np.int16)
-    bits = stream.bits if stream.bits < 16 and not stream.is_signed else None
-    return replace(raw, pixels=values, bits=bits, mode=str(values.dtype))
+        return Samples((values.astype(np.int32) - (1 << (stream.bits - 1))).astype(np.int16))
+    return Samples(values, bits=stream.bits)
 
 
 def is_one(data: bytes) -> bool:

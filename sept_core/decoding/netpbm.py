@@ -5,12 +5,12 @@ the values come as they are stored.
 """
 
 import re
-from dataclasses import replace
 
 import numpy as np
 
 from sept_core.decoding import by_pillow, rejection
 from sept_core.decoding.raw import RawImage
+from sept_core.high_bit_depth import Samples
 from sept_core.image_formats import Format
 
 _MOST = re.compile(rb"P[25](?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+\d+(?:\s+|#[^\n]*\n)+(\d{1,5})")
@@ -21,12 +21,12 @@ def read(data: bytes, known: Format) -> RawImage:
     """Decode one PBM, PGM or PPM file; see `reading.read`."""
     raw = by_pillow.read(data, known)
     most = _MOST.match(data[:4096])
-    if not isinstance(raw.pixels, np.ndarray) or most is None:
-        return raw
-    greatest = int(most[1])
-    values = np.rint(raw.pixels * (greatest / 65535)).astype(np.uint16)
-    bits = greatest.bit_length()
-    return replace(raw, pixels=values, mode="uint16", bits=bits if bits < 16 else None)
+    if isinstance(raw.pixels, Samples) and most is not None:
+        greatest = int(most[1])
+        values = np.rint(raw.pixels.values * (greatest / 65535)).astype(np.uint16)
+        raw.pixels = Samples(values, bits=max(greatest.bit_length(), 9))
+        raw.mode = "uint16"
+    return raw
 
 
 def read_floats(data: bytes, known: Format) -> RawImage:
@@ -43,4 +43,4 @@ def read_floats(data: bytes, known: Format) -> RawImage:
     values = np.frombuffer(data, order, count, header.end()).astype(np.float32)
     shaped = values.reshape((height, width, channels) if channels > 1 else (height, width))[::-1]
     mode = "float32 x 3" if channels > 1 else "float32"
-    return RawImage(np.ascontiguousarray(shaped), width, height, known.name, mode)
+    return RawImage(Samples(np.ascontiguousarray(shaped)), width, height, known.name, mode)

@@ -3,13 +3,22 @@
 from collections.abc import Callable, Sequence
 
 from sept_core import image_formats, other_files
-from sept_core.decoding import by_pillow, dicom, heif, jpeg, jpeg2000, netpbm, png, rejection, tiff
+from sept_core.decoding import (
+    by_pillow,
+    dicom,
+    heif,
+    jpeg,
+    jpeg2000,
+    jpeg_header,
+    netpbm,
+    rejection,
+    tiff,
+)
 from sept_core.decoding.raw import RawImage
 from sept_core.image_formats import Format
 
 READERS: dict[str, Callable[[bytes, Format], RawImage]] = {
     "pillow": by_pillow.read,
-    "png": png.read,
     "jpeg2000": jpeg2000.read,
     "netpbm": netpbm.read,
     "pfm": netpbm.read_floats,
@@ -41,6 +50,23 @@ def read(data: bytes, least: int = 0, bands: Sequence[int] | None = None) -> Raw
     if known is image_formats.TIFF:
         return tiff.read(data, known, bands)
     return READERS[known.reader](data, known)
+
+
+_ALWAYS_BYTES = frozenset((image_formats.WEBP, image_formats.GIF, image_formats.BMP))
+
+
+def may_be_deep(data: bytes) -> bool:
+    """Whether an image may have more than 8 bits a channel, as far as a cheap look tells."""
+    known = image_formats.recognise(data)
+    if known is image_formats.JPEG:
+        frame = jpeg_header.frame(data)
+        return frame is not None and frame.bits > 8
+    if known is image_formats.PNG:
+        return len(data) > _PNG_BITS and data[_PNG_BITS] == 16
+    return known not in _ALWAYS_BYTES
+
+
+_PNG_BITS = 24  # the byte of the header that tells the bits a channel
 
 
 def not_an_image(data: bytes) -> rejection.RejectedImage:

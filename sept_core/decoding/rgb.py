@@ -1,10 +1,11 @@
 """From raw images to upright 8-bit sRGB, transparency laid over white."""
 
-import numpy as np
+from dataclasses import dataclass
+
 from PIL import Image
 
 from sept_core import pixel_values
-from sept_core.decoding import colour
+from sept_core.decoding import colour, raw
 from sept_core.decoding.raw import RawImage
 
 _UPRIGHT = {
@@ -20,19 +21,40 @@ ON_ITS_SIDE = (5, 6, 7, 8)
 """EXIF orientations in which width and height change places."""
 
 
-def upright(raw: RawImage, ranges: pixel_values.ValueRanges | None) -> Image.Image:
+@dataclass(frozen=True, slots=True)
+class Upright:
+    """An image in sRGB, and how its values were scaled (see `pixel_values.Scaled`)."""
+
+    image: Image.Image
+    kind: str = ""
+    clipped: float = 0.0
+
+
+def upright(found: RawImage, ranges: pixel_values.ValueRanges | None) -> Upright:
     """Return an image in upright sRGB; an ordinary JPEG passes straight through.
 
     Args:
-        raw: as a reader gave it.
+        found: as a reader gave it.
         ranges: which values of integers beyond 8 bits and of floats become black and white.
     """
-    image = raw.pixels
-    if isinstance(image, np.ndarray):
-        image = _eight_bit(raw, image, ranges)
-    if image.mode != "RGB" or raw.profile or "transparency" in image.info:
-        image = _opaque(image, raw.profile)
-    turn = _UPRIGHT.get(raw.orientation)
+    if not isinstance(found.pixels, Image.Image):
+        return _scaled(found, ranges)
+    return Upright(_turned(found.pixels, found))
+
+
+def _scaled(found: RawImage, ranges: pixel_values.ValueRanges | None) -> Upright:
+    samples = found.pixels
+    assert not isinstance(samples, Image.Image)
+    scaled = pixel_values.scale(samples.values, ranges, bits=samples.bits, nodata=samples.nodata)
+    values = 255 - scaled.pixels if samples.inverted else scaled.pixels
+    image = raw.picture(values, samples.alpha)
+    return Upright(_turned(image, found), scaled.kind, scaled.clipped)
+
+
+def _turned(image: Image.Image, found: RawImage) -> Image.Image:
+    if image.mode != "RGB" or found.profile or "transparency" in image.info:
+        image = _opaque(image, found.profile)
+    turn = _UPRIGHT.get(found.orientation)
     return image if turn is None else image.transpose(turn)
 
 
@@ -43,28 +65,3 @@ def _opaque(image: Image.Image, profile: bytes | None) -> Image.Image:
     white = Image.new("RGB", image.size, "white")
     white.paste(colour.to_srgb(rgba, profile), mask=rgba.getchannel("A"))
     return white
-
-
-def _eight_bit(
-    raw: RawImage, values: np.ndarray, ranges: pixel_values.ValueRanges | None
-) -> Image.Image:
-    """An 8-bit image of mode L, RGB or RGBA."""
-    if values.ndim == 2 or values.shape[2] == 3:
-        return Image.fromarray(_scaled(raw, values, ranges))
-    colours = Image.fromarray(_scaled(raw, values[..., :3], ranges))
-    colours.putalpha(Image.fromarray(_opacity(values[..., 3])))
-    return colours
-
-
-def _scaled(
-    raw: RawImage, values: np.ndarray, ranges: pixel_values.ValueRanges | None
-) -> np.ndarray:
-    scaled = pixel_values.to_uint8(values, ranges, bits=raw.bits, nodata=raw.nodata)
-    return 255 - scaled if raw.white_is_zero else scaled
-
-
-def _opacity(values: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 of opacity, which goes from 0 to the type's greatest value, or to 1."""
-    if values.dtype.kind == "f":
-        return np.asarray((np.nan_to_num(values).clip(0, 1) * 255).round(), np.uint8)
-    return np.asarray(values.astype(np.float64) * (255 / np.iinfo(values.dtype).max), np.uint8)

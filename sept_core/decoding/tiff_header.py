@@ -59,13 +59,16 @@ class TiffHeader:
 
     @property
     def is_plain(self) -> bool:
-        """Whether Pillow gives every value of it: 8 bits a channel, or one channel of more."""
-        if self.bits <= 8:
+        """Whether Pillow gives every value of it, all bits of them."""
+        if self.bits <= 8 or self.photometric == CMYK:
             return self.sample_format != SIGNED
-        return self.samples == 1 and (self.bits, self.sample_format) in (
-            *((12, UNSIGNED), (16, UNSIGNED), (16, SIGNED)),
-            *((32, UNSIGNED), (32, SIGNED), (32, FLOAT)),
-        )
+        if self.samples > 1:
+            is_colour = self.photometric == RGB and self.samples <= 4
+            return is_colour and (self.bits, self.sample_format) == (16, UNSIGNED)
+        return (self.bits, self.sample_format) in _PLAIN
+
+
+_PLAIN = {(12, UNSIGNED), (16, UNSIGNED), (16, SIGNED), (32, UNSIGNED), (32, SIGNED), (32, FLOAT)}
 
 
 def read(data: bytes) -> TiffHeader:

@@ -97,7 +97,7 @@ def _decode(reader: sources.ByteReader, least: int, item: Prepared) -> None:
     item.outcome |= {"sha256": sha256, "uid": sha256[:32], "bytes": len(data)}
     if item.row["uid"] not in (None, item.outcome["uid"]):
         raise images.RejectedImage("changed since it was first read")
-    decoded = images.decode(data, least)
+    decoded = images.decode(data, least, bands=images.parse_bands(item.row["bands"]))
     item.image = decoded.image
     for name in ("width", "height", "format", "mode"):
         item.outcome[name] = getattr(decoded, name)

@@ -283,7 +283,8 @@ def decodable(worklist: Path) -> Iterator[Image.Image]:
     with sources.ByteReader(preparing.roots(table)) as reader:
         for row in table.to_pylist():
             with contextlib.suppress(images.RejectedImage, errors.SourceError):
-                yield images.decode(preparing.read(reader, row)).image
+                data = preparing.read(reader, row)
+                yield images.decode(data, bands=images.parse_bands(row["bands"])).image
 
 
 def choose_devices(settings: Settings) -> list[str]:
