@@ -18,7 +18,8 @@ _STRIP_OFFSETS, _SAMPLES, _STRIP_BYTES, _PLANAR = 273, 277, 279, 284
 _TILE_OFFSETS, _TILE_BYTES, _SUB_IFDS, _EXTRA, _FORMAT = 324, 325, 330, 338, 339
 _GDAL_METADATA, _GDAL_NODATA, _DNG_VERSION = 42112, 42113, 50706
 
-UNSIGNED, SIGNED, FLOAT = 1, 2, 3
+_COREL = 999  # how a drawing program marks opacity
+UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
 
 
@@ -34,10 +35,11 @@ class TiffHeader:
         sample_format: `UNSIGNED`, `SIGNED`, `FLOAT` or another number of the TIFF specification.
         photometric: what the channels mean, as in the TIFF specification.
         compression: as in the TIFF specification.
-        alpha: the first extra channel is opacity.
+        is_planar: each channel lies by itself.
+        alpha: the first channel behind the colours is opacity.
         nodata: the value that stands for no measurement, as GDAL writes it.
         colours: number from 0 of the channels that GDAL calls red, green and blue, if all are.
-        has_pages: further pictures follow.
+        has_pages: a further picture follows, other than a smaller copy or a mask of this.
     """
 
     width: int
@@ -47,6 +49,7 @@ class TiffHeader:
     sample_format: int
     photometric: int
     compression: int
+    is_planar: bool
     alpha: bool
     nodata: float | None
     colours: tuple[int, int, int] | None
@@ -60,15 +63,26 @@ class TiffHeader:
     @property
     def is_plain(self) -> bool:
         """Whether Pillow gives every value of it, all bits of them."""
-        if self.bits <= 8 or self.photometric == CMYK:
-            return self.sample_format != SIGNED
-        if self.samples > 1:
-            is_colour = self.photometric == RGB and self.samples <= 4
-            return is_colour and (self.bits, self.sample_format) == (16, UNSIGNED)
-        return (self.bits, self.sample_format) in _PLAIN
+        if self.samples == 1:
+            return (self.bits, self.sample_format) in _PLAIN
+        bits = 16 if self.photometric in (RGB, CMYK) and not self.is_planar else 8
+        is_usual = self.spare == 0 or (self.photometric == RGB and 0 < self.spare <= _IGNORED)
+        is_usual &= not self.is_planar or (self.photometric, self.samples) == (RGB, 3)
+        return is_usual and self.bits in (8, bits) and self.sample_format in (UNSIGNED, UNDEFINED)
+
+    @property
+    def spare(self) -> int:
+        """How many channels there are besides colour and opacity."""
+        return self.samples - _USUAL.get(self.photometric, 1) - self.alpha
 
 
-_PLAIN = {(12, UNSIGNED), (16, UNSIGNED), (16, SIGNED), (32, UNSIGNED), (32, SIGNED), (32, FLOAT)}
+_PLAIN = {
+    *((bits, kind) for bits in (1, 2, 4, 8) for kind in (UNSIGNED, UNDEFINED)),
+    *((bits, UNSIGNED) for bits in (12, 16, 32)),
+    *((16, SIGNED), (32, SIGNED), (32, FLOAT)),
+}
+_IGNORED = 3  # channels that Pillow leaves out behind RGB
+_USUAL = {RGB: 3, CMYK: 4, YCBCR: 3, LAB: 3}
 
 
 def read(data: bytes) -> TiffHeader:
@@ -97,7 +111,8 @@ def read(data: bytes) -> TiffHeader:
         max(_all(tags, _FORMAT) or (UNSIGNED,)),
         int(_first(tags, _PHOTOMETRIC, WHITE_IS_ZERO)),
         int(_first(tags, _COMPRESSION, 1)),
-        bool(extra) and extra[0] in (1, 2),
+        _first(tags, _PLANAR, 1) == 2,
+        bool(extra) and extra[0] in (1, 2, _COREL),
         _nodata(tags.get(_GDAL_NODATA)),
         _colours(str(tags.get(_GDAL_METADATA, ""))),
         has_pages,
@@ -105,16 +120,29 @@ def read(data: bytes) -> TiffHeader:
 
 
 def _tags(data: bytes) -> tuple[dict[int, Any], bool]:
-    """The tags of the first directory, and whether another directory follows."""
-    is_big = data[2:4] in (b"+\0", b"\0+")
+    """The tags of the first directory, and whether another picture follows."""
     try:
-        directory = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if is_big else 8])
-        file = io.BytesIO(data)
-        file.seek(directory.next)
-        directory.load(file)
-        return {tag: directory[tag] for tag in directory if tag in _WANTED}, bool(directory.next)
+        directory = _directory(data, None)
+        tags = {tag: directory[tag] for tag in directory if tag in _WANTED}
+        following = _directory(data, directory.next) if directory.next else None
+        is_page = following is not None and not int(following.get(_SUBFILE, 0)) & _NO_PAGE
+        return tags, is_page
     except (SyntaxError, struct.error, KeyError, ValueError, TypeError, IndexError) as problem:
         raise rejection.RejectedImage("unreadable: the header of this TIFF is broken") from problem
+
+
+_NO_PAGE = 0b101
+"""Flags of a smaller copy of the picture before it, or of a mask of it."""
+
+
+def _directory(data: bytes, place: int | None) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """The directory at a place, or the first."""
+    is_big = data[2:4] in (b"+\0", b"\0+")
+    directory = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if is_big else 8])
+    file = io.BytesIO(data)
+    file.seek(directory.next if place is None else place)
+    directory.load(file)
+    return directory
 
 
 _WANTED = frozenset(
