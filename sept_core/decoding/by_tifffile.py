@@ -103,6 +103,7 @@ def _values(page: Any, data: bytes) -> np.ndarray:
     rejection.check_size(width, height, separate * together * page.dtype.itemsize)
     _check_segments(page, data)
     values = np.asarray(page.asarray(squeeze=False, maxworkers=1))
+    values = values.astype(np.float32) if values.dtype == np.float16 else values
     if values.shape != page.shaped:
         raise rejection.RejectedImage("unreadable: this TIFF holds fewer pixels than it declares")
     return values[0, 0] if separate == 1 else np.moveaxis(values[:, 0, :, :, 0], 0, -1)

@@ -3,13 +3,9 @@
 In: the bytes of a TIFF or BigTIFF file. Out: a `TiffHeader`, read from its tags alone.
 """
 
-import io
 import re
 import struct
 from dataclasses import dataclass
-from typing import Any
-
-from PIL import TiffImagePlugin
 
 from sept_core.decoding import rejection
 
@@ -19,6 +15,8 @@ _TILE_OFFSETS, _TILE_BYTES, _SUB_IFDS, _EXTRA, _FORMAT = 324, 325, 330, 338, 339
 _GDAL_METADATA, _GDAL_NODATA, _DNG_VERSION = 42112, 42113, 50706
 
 _COREL = 999  # how a drawing program marks opacity
+Tags = dict[int, tuple[int, ...] | str]
+
 UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
 
@@ -93,13 +91,13 @@ def read(data: bytes) -> TiffHeader:
             of the file, or it is a camera's raw file, whose first picture is a preview.
     """
     tags, has_pages = _tags(data)
-    if _DNG_VERSION in tags or (int(_first(tags, _SUBFILE, 0)) & 1 and _SUB_IFDS in tags):
+    if _DNG_VERSION in tags or (_first(tags, _SUBFILE, 0) & 1 and _SUB_IFDS in tags):
         raise rejection.RejectedImage(
             "Camera raw images are not supported; develop them to JPEG or TIFF first"
         )
-    samples = int(_first(tags, _SAMPLES, 1))
+    samples = _first(tags, _SAMPLES, 1)
     bits = max(_all(tags, _BITS) or (1,))
-    width, height = int(_first(tags, _WIDTH, 0)), int(_first(tags, _HEIGHT, 0))
+    width, height = _first(tags, _WIDTH, 0), _first(tags, _HEIGHT, 0)
     rejection.check_size(width, height, max(1, samples * bits // 8))
     _check_whole(tags, len(data))
     extra = _all(tags, _EXTRA)
@@ -109,8 +107,8 @@ def read(data: bytes) -> TiffHeader:
         samples,
         bits,
         max(_all(tags, _FORMAT) or (UNSIGNED,)),
-        int(_first(tags, _PHOTOMETRIC, WHITE_IS_ZERO)),
-        int(_first(tags, _COMPRESSION, 1)),
+        _first(tags, _PHOTOMETRIC, WHITE_IS_ZERO),
+        _first(tags, _COMPRESSION, 1),
         _first(tags, _PLANAR, 1) == 2,
         bool(extra) and extra[0] in (1, 2, _COREL),
         _nodata(tags.get(_GDAL_NODATA)),
@@ -119,15 +117,13 @@ def read(data: bytes) -> TiffHeader:
     )
 
 
-def _tags(data: bytes) -> tuple[dict[int, Any], bool]:
+def _tags(data: bytes) -> tuple[Tags, bool]:
     """The tags of the first directory, and whether another picture follows."""
     try:
-        directory = _directory(data, None)
-        tags = {tag: directory[tag] for tag in directory if tag in _WANTED}
-        following = _directory(data, directory.next) if directory.next else None
-        is_page = following is not None and not int(following.get(_SUBFILE, 0)) & _NO_PAGE
-        return tags, is_page
-    except (SyntaxError, struct.error, KeyError, ValueError, TypeError, IndexError) as problem:
+        tags, following = _directory(data, 0)
+        flags = _first(_directory(data, following)[0], _SUBFILE, 0) if following else _NO_PAGE
+        return tags, not flags & _NO_PAGE
+    except (struct.error, KeyError, ValueError, TypeError) as problem:
         raise rejection.RejectedImage("unreadable: the header of this TIFF is broken") from problem
 
 
@@ -135,15 +131,51 @@ _NO_PAGE = 0b101
 """Flags of a smaller copy of the picture before it, or of a mask of it."""
 
 
-def _directory(data: bytes, place: int | None) -> TiffImagePlugin.ImageFileDirectory_v2:
-    """The directory at a place, or the first."""
-    is_big = data[2:4] in (b"+\0", b"\0+")
-    directory = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if is_big else 8])
-    file = io.BytesIO(data)
-    file.seek(directory.next if place is None else place)
-    directory.load(file)
-    return directory
+def _directory(data: bytes, place: int) -> tuple[Tags, int]:
+    """The wanted tags of the directory at a place (0: the first), and where the next one is."""
+    order = "<" if data.startswith(b"II") else ">"
+    is_big = b"+" in data[2:4]
+    pointer, counter, entry = ("Q", "Q", 20) if is_big else ("I", "H", 12)
+    if not place:
+        [place] = struct.unpack_from(order + pointer, data, 8 if is_big else 4)
+    [count] = struct.unpack_from(order + counter, data, place)
+    start = place + struct.calcsize(order + counter)
+    end = start + count * entry
+    tags: Tags = {}
+    for where in range(start, min(end, len(data)), entry):
+        tag, kind, length = struct.unpack_from(f"{order}HH{pointer}", data, where)
+        if tag in _WANTED:
+            inline = where + entry - struct.calcsize(order + pointer)
+            tags[tag] = _value(data, order, pointer, kind, length, inline)
+    if end + struct.calcsize(order + pointer) > len(data):
+        return tags, 0
+    return tags, int(struct.unpack_from(order + pointer, data, end)[0])
 
+
+def _value(
+    data: bytes, order: str, pointer: str, kind: int, length: int, inline: int
+) -> tuple[int, ...] | str:
+    """The numbers or the text of one tag, which lie in its entry or where the entry points to.
+
+    Raises:
+        struct.error: they lie behind the end of the file.
+    """
+    code = _CODES[kind]
+    size = struct.calcsize(order + code) * length
+    if size > len(data):
+        raise struct.error("a tag longer than its file")
+    place = inline
+    if size > struct.calcsize(order + pointer):
+        [place] = struct.unpack_from(order + pointer, data, inline)
+    if kind == _TEXT:
+        return data[place : place + size].rstrip(b"\0").decode("latin-1")
+    return struct.unpack_from(f"{order}{length}{code}", data, place)
+
+
+_TEXT = 2
+_CODES = {1: "B", _TEXT: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q",
+          17: "q", 18: "Q"}  # fmt: skip
+"""Letters of `struct` for the tag types that the wanted tags have."""
 
 _WANTED = frozenset(
     (
@@ -154,16 +186,16 @@ _WANTED = frozenset(
 )
 
 
-def _all(tags: dict[int, Any], tag: int) -> tuple[Any, ...]:
+def _all(tags: Tags, tag: int) -> tuple[int, ...]:
     value = tags.get(tag, ())
-    return value if isinstance(value, tuple) else (value,)
+    return () if isinstance(value, str) else value
 
 
-def _first(tags: dict[int, Any], tag: int, default: int) -> Any:
+def _first(tags: Tags, tag: int, default: int) -> int:
     return next(iter(_all(tags, tag)), default)
 
 
-def _check_whole(tags: dict[int, Any], size: int) -> None:
+def _check_whole(tags: Tags, size: int) -> None:
     """Strips and tiles say where they end; libraries fill what is missing with zeros."""
     for offsets, counts in ((_STRIP_OFFSETS, _STRIP_BYTES), (_TILE_OFFSETS, _TILE_BYTES)):
         ends = map(sum, zip(_all(tags, offsets), _all(tags, counts), strict=False))
@@ -171,9 +203,9 @@ def _check_whole(tags: dict[int, Any], size: int) -> None:
             raise rejection.RejectedImage("truncated: the file ends before its last pixels")
 
 
-def _nodata(text: Any) -> float | None:
+def _nodata(text: object) -> float | None:
     try:
-        return None if text is None else float(str(text).strip("\0 "))
+        return None if text is None else float(str(text).strip())
     except ValueError:
         return None
 
