@@ -32,7 +32,7 @@ def read(data: bytes, known: Format) -> RawImage:
     """Decode one file; see `reading.read`."""
     stream = _stream(data)
     rejection.check_size(stream.width, stream.height, stream.channels * (-(-stream.bits // 8)))
-    if _END not in data[-64:]:
+    if data.rfind(_END) < data.find(_START):
         raise rejection.RejectedImage("truncated: this JPEG 2000 image has no end")
     is_deep = stream.channels > 1 and stream.bits > 8
     if stream.channels > 4 or (is_deep and extras.available("imagecodecs")):

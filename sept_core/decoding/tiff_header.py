@@ -99,7 +99,7 @@ def read(data: bytes) -> TiffHeader:
     bits = max(_all(tags, _BITS) or (1,))
     width, height = _first(tags, _WIDTH, 0), _first(tags, _HEIGHT, 0)
     rejection.check_size(width, height, max(1, samples * bits // 8))
-    _check_whole(tags, len(data))
+    _check_whole(tags, len(data), width * height * samples * bits // 8)
     extra = _all(tags, _EXTRA)
     return TiffHeader(
         width,
@@ -121,10 +121,19 @@ def _tags(data: bytes) -> tuple[Tags, bool]:
     """The tags of the first directory, and whether another picture follows."""
     try:
         tags, following = _directory(data, 0)
-        flags = _first(_directory(data, following)[0], _SUBFILE, 0) if following else _NO_PAGE
-        return tags, not flags & _NO_PAGE
     except (struct.error, KeyError, ValueError, TypeError) as problem:
         raise rejection.RejectedImage("unreadable: the header of this TIFF is broken") from problem
+    return tags, _is_page(data, following)
+
+
+def _is_page(data: bytes, place: int) -> bool:
+    """Whether a further directory is of a picture of its own; a broken one is none."""
+    if not place:
+        return False
+    try:
+        return not _first(_directory(data, place)[0], _SUBFILE, 0) & _NO_PAGE
+    except (struct.error, KeyError, ValueError, TypeError):
+        return False
 
 
 _NO_PAGE = 0b101
@@ -195,8 +204,10 @@ def _first(tags: Tags, tag: int, default: int) -> int:
     return next(iter(_all(tags, tag)), default)
 
 
-def _check_whole(tags: Tags, size: int) -> None:
+def _check_whole(tags: Tags, size: int, unpacked: int) -> None:
     """Strips and tiles say where they end; libraries fill what is missing with zeros."""
+    if _first(tags, _COMPRESSION, 1) == 1 and unpacked > size:
+        raise rejection.RejectedImage("truncated: the file is smaller than its pixels")
     for offsets, counts in ((_STRIP_OFFSETS, _STRIP_BYTES), (_TILE_OFFSETS, _TILE_BYTES)):
         ends = map(sum, zip(_all(tags, offsets), _all(tags, counts), strict=False))
         if max(ends, default=0) > size:

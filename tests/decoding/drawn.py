@@ -48,7 +48,9 @@ def profile(
     }
     if space == b"GRAY":
         tags[b"kTRC"] = curve
-    for letter, colour in zip((b"r", b"g", b"b"), primaries if space == b"RGB " else (), strict=False):
+    for letter, colour in zip(
+        (b"r", b"g", b"b"), primaries if space == b"RGB " else (), strict=False
+    ):
         tags[letter + b"XYZ"] = _tag(b"XYZ ", b"".join(map(_fixed, colour)))
         tags[letter + b"TRC"] = curve
     table, body = struct.pack(">I", len(tags)), b""

@@ -101,9 +101,7 @@ def test_a_profile_that_turns_white_dark_is_ignored() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=8), st.integers(0))
-def test_a_broken_profile_never_costs_the_image(
-    damage: list[tuple[int, int]], length: int
-) -> None:
+def test_a_broken_profile_never_costs_the_image(damage: list[tuple[int, int]], length: int) -> None:
     profile = bytearray(drawn.profile(drawn.P3))
     for place, value in damage:
         profile[place % len(profile)] = value

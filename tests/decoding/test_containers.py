@@ -1,4 +1,4 @@
-"""HEIC, AVIF, JPEG 2000, netpbm and the unusual JPEGs: their pixels, or the extra that reads them."""
+"""HEIC, AVIF, JPEG 2000, netpbm and the unusual JPEGs: their pixels, or the extra they need."""
 
 import sys
 from pathlib import Path

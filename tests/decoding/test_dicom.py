@@ -129,7 +129,9 @@ def test_a_table_of_grey_values() -> None:
     table.LUTDescriptor = [256, 0, 16]
     table.LUTData = [65535 - 257 * n for n in range(256)]
     table["LUTDescriptor"].VR = table["LUTData"].VR = "US"
-    assert np.abs(grey_of(dicom(GREY, 12, VOILUTSequence=Sequence([table]))) - (255 - GREY)).max() <= 1
+    assert (
+        np.abs(grey_of(dicom(GREY, 12, VOILUTSequence=Sequence([table]))) - (255 - GREY)).max() <= 1
+    )
 
 
 def test_enhanced_files_keep_the_window_of_each_frame() -> None:
@@ -241,7 +243,9 @@ def test_bombs_and_cut_files() -> None:
     deflated.file_meta.TransferSyntaxUID = uid.DeflatedExplicitVRLittleEndian
     assert rejection(written(deflated)).startswith("DICOM images in a deflated file")
     lying = dataset(GREY, 12)
-    lying.PixelData = encaps.encapsulate([imagecodecs.jpegls_encode(np.zeros((900, 900), np.uint16))])
+    lying.PixelData = encaps.encapsulate(
+        [imagecodecs.jpegls_encode(np.zeros((900, 900), np.uint16))]
+    )
     lying["PixelData"].is_undefined_length = True
     lying["PixelData"].VR = "OB"
     lying.file_meta.TransferSyntaxUID = uid.JPEGLSLossless

@@ -185,7 +185,9 @@ def test_smaller_copies_of_a_picture_are_no_pages() -> None:
 
 
 def test_a_camera_raw_file_is_no_picture_of_its_preview() -> None:
-    preview = written(drawn.QUADRANTS, photometric="rgb", extratags=[(50706, 1, 4, (1, 4, 0, 0), True)])
+    preview = written(
+        drawn.QUADRANTS, photometric="rgb", extratags=[(50706, 1, 4, (1, 4, 0, 0), True)]
+    )
     assert rejection(preview).startswith("Camera raw images are not supported")
 
 
