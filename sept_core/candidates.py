@@ -16,6 +16,7 @@ from sept_core.listing import FileEntry
 SIDE_CAR = "not an image file name"
 
 _MOST_SUFFIXES = 50
+_MOST_WAITING = 64
 
 
 def chosen(entries: Iterable[FileEntry], only_suffix: str | None) -> Iterator[FileEntry]:
@@ -47,20 +48,15 @@ def without_side_cars(entries: Iterable[FileEntry]) -> Iterator[FileEntry]:
     last: FileEntry | None = None  # of a usual suffix
     waiting: list[FileEntry] = []  # for what follows them
     for entry in entries:
-        if entry.problem is not None:
-            if waiting:
-                waiting.append(entry)
-            else:
-                yield entry
-        elif paths.suffix_of(entry.member or entry.rel_path) in paths.IMAGE_SUFFIXES:
+        if entry.problem is None and _suffix(entry) in paths.IMAGE_SUFFIXES:
             if waiting:
                 yield from _decided(waiting, last, entry)
                 waiting = []
             last = entry
             yield entry
-        elif _may_be_side_car(entry):
+        elif waiting or _may_be_side_car(entry):
             waiting.append(entry)
-            if len(waiting) > 64:
+            if len(waiting) > _MOST_WAITING:
                 yield from _decided(waiting, last, None)
                 waiting = []
         else:
@@ -73,7 +69,7 @@ def _decided(
 ) -> Iterator[FileEntry]:
     images = [image for image in (before, after) if image is not None]
     for entry in waiting:
-        is_side_car = entry.problem is None and any(_belongs(entry, image) for image in images)
+        is_side_car = _may_be_side_car(entry) and any(_belongs(entry, image) for image in images)
         yield replace(entry, problem=SIDE_CAR) if is_side_car else entry
 
 
@@ -94,9 +90,9 @@ def _stem(name: str) -> str:
 
 def _may_be_side_car(entry: FileEntry) -> bool:
     """Not without a suffix, nor a number (`photo.2`), nor what a crawler made (`x.jpg?w=300`)."""
-    if entry.member and tables.is_table(entry.rel_path):
+    if entry.problem is not None or _is_row(entry):
         return False
-    suffix = paths.suffix_of(entry.member or entry.rel_path)
+    suffix = _suffix(entry)
     is_crawled = suffix.startswith(tuple(image_formats.READ_SUFFIXES))
     return bool(suffix) and not suffix[1:].isdigit() and not is_crawled
 
@@ -104,8 +100,14 @@ def _may_be_side_car(entry: FileEntry) -> bool:
 def _narrowed(entries: Iterable[FileEntry], wanted: tuple[str, ...]) -> Iterator[FileEntry]:
     reason = f"skipped: only {', '.join(wanted)} were asked for"
     for entry in entries:
-        is_row = bool(entry.member) and tables.is_table(entry.rel_path)
-        name = entry.member or entry.rel_path
-        if entry.problem is None and not is_row and paths.suffix_of(name) not in wanted:
-            entry = replace(entry, problem=reason)
-        yield entry
+        is_other = entry.problem is None and not _is_row(entry) and _suffix(entry) not in wanted
+        yield replace(entry, problem=reason) if is_other else entry
+
+
+def _suffix(entry: FileEntry) -> str:
+    return paths.suffix_of(entry.member or entry.rel_path)
+
+
+def _is_row(entry: FileEntry) -> bool:
+    """Whether it lies inside a table, where only a number names it."""
+    return bool(entry.member) and tables.is_table(entry.rel_path)

@@ -843,7 +843,7 @@ def test_worklists(tmp_path: Path) -> None:
     sources.write_worklist(tmp_path / "w.parquet", table)
     found = sources.read_worklist(tmp_path / "w.parquet")
     assert found.schema == sources.WORKLIST_SCHEMA
-    assert found.to_pylist() == [{**row, "label": None, "split": None, "uid": None}]
+    assert found.to_pylist() == [{**row, "label": None, "split": None, "uid": None, "bands": None}]
     with pytest.raises(errors.NotFoundError):
         sources.read_worklist(tmp_path / "gone.parquet")
     with pytest.raises(errors.IntegrityError):

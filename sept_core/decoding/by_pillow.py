@@ -67,16 +67,10 @@ def loaded(image: ImageFile, least: int = 0) -> RawImage:
 
 def _deep(image: ImageFile, samples: high_bit_depth.Samples) -> RawImage:
     """An image of more than 8 bits a channel, loaded."""
-    kind, info = str(samples.values.dtype), image.info
-    channels = len(image.getbands())
-    return RawImage(
-        samples,
-        *image.size,
-        image.format or "",
-        f"{kind} x {channels}" if channels > 1 else kind,
-        1 if _MAY_ORIENT.isdisjoint(info) else _orientation(image),
-        info.get("icc_profile") if channels > 1 else None,
-    )
+    orientation = 1 if _MAY_ORIENT.isdisjoint(image.info) else _orientation(image)
+    profile = image.info.get("icc_profile") if samples.values.ndim == 3 else None
+    image_format = image.format or ""
+    return RawImage(samples, *image.size, image_format, image.mode, orientation, profile)
 
 
 def _orientation(image: Image.Image) -> int:

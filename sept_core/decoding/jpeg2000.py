@@ -40,7 +40,6 @@ def read(data: bytes, known: Format) -> RawImage:
     raw = by_pillow.read(data, known)
     if isinstance(raw.pixels, Samples):
         raw.pixels = _as_stored(raw.pixels, stream)
-        raw.mode = str(raw.pixels.values.dtype)
     return raw
 
 

@@ -25,7 +25,6 @@ def read(data: bytes, known: Format) -> RawImage:
         greatest = int(most[1])
         values = np.rint(raw.pixels.values * (greatest / 65535)).astype(np.uint16)
         raw.pixels = Samples(values, bits=max(greatest.bit_length(), 9))
-        raw.mode = "uint16"
     return raw
 
 

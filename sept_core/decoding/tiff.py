@@ -26,7 +26,7 @@ def read(data: bytes, known: Format, bands: Sequence[int] | None) -> RawImage:
     raw = _by_pillow(data, known) if header.is_plain and not bands else None
     if raw is None:
         raw = by_tifffile.read(data, header, bands)
-    elif header.spare > 0 and raw.mode in ("RGB", "uint16 x 3"):
+    elif header.spare > 0 and raw.mode == "RGB":
         raw.mode += "; bands 1, 2, 3"
     if header.has_pages and "; " not in raw.mode:
         raw.mode += "; first page"

@@ -103,7 +103,7 @@ def test_bands_of_bytes_and_of_pages() -> None:
     assert (np.asarray(infrared.image) == naip[..., [3, 0, 1]]).all()
     stack = drawn_values("uint16", (5, H, W))
     paged = written(stack, photometric="minisblack")
-    assert images.decode(paged).mode == "uint16; first page"
+    assert images.decode(paged).mode == "I;16; first page"
     found = images.samples(paged, (5, 1, 2))
     assert found is not None and (found.values == np.moveaxis(stack[[4, 0, 1]], 0, -1)).all()
 
