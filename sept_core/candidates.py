@@ -48,7 +48,7 @@ def without_side_cars(entries: Iterable[FileEntry]) -> Iterator[FileEntry]:
     last: FileEntry | None = None  # of a usual suffix
     waiting: list[FileEntry] = []  # for what follows them
     for entry in entries:
-        if entry.problem is None and _suffix(entry) in paths.IMAGE_SUFFIXES:
+        if entry.problem is None and _is_usual(entry):
             if waiting:
                 yield from _decided(waiting, last, entry)
                 waiting = []
@@ -62,6 +62,12 @@ def without_side_cars(entries: Iterable[FileEntry]) -> Iterator[FileEntry]:
         else:
             yield entry
     yield from _decided(waiting, last, None)
+
+
+def _is_usual(entry: FileEntry) -> bool:
+    """Whether its suffix says "image"; asked of every file, and most answer by four letters."""
+    name = entry.member or entry.rel_path
+    return name[-4:] in paths.IMAGE_SUFFIXES or _suffix(entry) in paths.IMAGE_SUFFIXES
 
 
 def _decided(
