@@ -1,8 +1,10 @@
 """Files are known by their bytes: every format by its first ones, everything else by what it is."""
 
 import io
+import re
 import tarfile
 import zipfile
+from pathlib import Path
 
 import drawn
 import pytest
@@ -139,3 +141,8 @@ def test_exports_name_files_by_their_bytes() -> None:
         assert image_formats.extension(drawn.saved(picture, pillow)) == suffix
     assert image_formats.extension(drawn.saved(picture.convert("L"), "PPM")) == ".pgm"
     assert image_formats.extension(b"?") == ".img"
+
+
+def test_the_document_names_every_format() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "images.md").read_text()
+    assert all(re.search(rf"\b{known.name}\b", text) for known in image_formats.READ)

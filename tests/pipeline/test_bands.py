@@ -8,13 +8,13 @@ import pytest
 import tifffile
 from PIL import Image
 from test_embeddings import install_fake, make_job
+from typer.testing import CliRunner
 
 from sept_core import errors, features, images, sources
 from sept_core.catalogue import images as catalogue
 from sept_core.cli import app
 from sept_core.embeddings import worker
 from sept_core.pipeline import collections, projects, serving
-from typer.testing import CliRunner
 
 SHADES = (10, 60, 110, 160, 210)  # of the five bands
 
@@ -81,7 +81,9 @@ def test_bands_of_embedded_images_cannot_change_in_silence(
         assert {row["bands"] for row in rows} == {"3,2,1"}
         embedded(tmp_path, project, monkeypatch)
         collections.add(project, "pool", "land", pool)  # lists it again
-        with pytest.raises(errors.InputError, match="was embedded with bands 3,2,1; to take bands 1"):
+        with pytest.raises(
+            errors.InputError, match="was embedded with bands 3,2,1; to take bands 1"
+        ):
             collections.add(project, "pool", "land", pool, {"bands": "1"})
 
 
