@@ -140,7 +140,8 @@ def copy_similarity(
         for done, row in enumerate(worklist.to_pylist()):
             progress(done, worklist.num_rows)
             try:
-                image = images.decode(preparing.read(reader, row)).image
+                data = preparing.read(reader, row)
+                image = images.decode(data, bands=images.parse_bands(row["bands"])).image
             except images.UnusableFile as problem:
                 log.info("%s is passed over: %s", row["rel_path"], problem)
                 continue

@@ -117,6 +117,18 @@ class Manifest:
             raise errors.ManifestError(f"{path} must be a list of source names.")
         return given
 
+    def bands(self) -> dict[str, images.Bands]:
+        """The bands taken of the TIFF images of sources that were added with a choice of them.
+
+        Raises:
+            ManifestError: the header holds something else.
+        """
+        try:
+            given = dict(self.header.get("bands", {}))
+            return {name: images.parse_bands(text) for name, text in given.items()}
+        except (TypeError, ValueError, AttributeError, errors.SourceError) as problem:
+            raise errors.ManifestError(f"{self.folder / HEADER}: bands: {problem}") from None
+
     def sources(self) -> list[str]:
         """The names of all sources that hold an image of the manifest."""
         names = pa.chunked_array(self.rows["source"].chunks + self.locations["source"].chunks)
@@ -139,7 +151,8 @@ def write(
         locations: columns of `LOCATIONS`, all places of images that have several.
         guard: columns of `GUARD`, the held-out images; empty unless the guard is on.
         header: the entries of `REQUIRED`; format, checksums, content hash, time and
-            software versions are added here.
+            software versions are added here; `bands` (source → as `images.parse_bands` reads
+            it) where a source has a choice of them.
         roots: the folder of each source on this machine.
         followed: the sources whose links may lead anywhere on this machine.
 
@@ -217,6 +230,7 @@ class ImageReader:
         followed = manifest.followed()
         homes = {name: Root(path, name in followed) for name, path in self.roots.items()}
         self._bytes = sources.ByteReader(homes)
+        self._bands = manifest.bands()
 
     def __enter__(self) -> Self:
         return self
@@ -253,6 +267,13 @@ class ImageReader:
             )
         why = "; ".join(failures) or "it has features only"
         raise errors.NotFoundError(f"Image {uid} cannot be read ({why}).")
+
+    def bands(self, uid: str) -> images.Bands:
+        """The bands to take of an image, as when it was embedded; see `images.decode`."""
+        if not self._bands:
+            return None
+        places = self.places(uid)
+        return self._bands.get(places[0][0]) if places else None
 
     def places(self, uid: str) -> tuple[Location, ...]:
         """All places of an image, the one in its own row first; none for features only."""

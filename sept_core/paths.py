@@ -11,11 +11,10 @@ import re
 import stat
 from pathlib import Path
 
-from sept_core import errors
+from sept_core import errors, image_formats, other_files
 
-IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
-)
+IMAGE_SUFFIXES = image_formats.SUFFIXES
+"""Suffixes that say "image"; files of other names may be images as well, see `name_problem`."""
 
 MAX_BYTES = 1 << 29
 """Larger images are listed, never read: 512 MiB, an uncompressed image of `images.MAX_PIXELS`."""
@@ -49,15 +48,15 @@ def original(text: str) -> str:
 
 
 def name_problem(path: str) -> str | None:
-    """Why a file of this name is not taken for an image, or None; nothing is read.
+    """Why a file of this name is not opened as an image, or None; nothing is read.
 
-    Names without a suffix may be images (hashes, ids): decoding decides.
+    Only what is no image by convention is left closed (labels, tables, videos, archives). Whether
+    a file of any other name is an image, decoding decides.
     """
     for part in path.split("/"):
         if part.startswith(".") and part not in (".", ".."):
             return "hidden file"
-    suffix = suffix_of(path)
-    return None if suffix in IMAGE_SUFFIXES or not suffix else "not an image file name"
+    return other_files.NAME_PROBLEMS.get(suffix_of(path))
 
 
 def size_problem(size: int) -> str | None:

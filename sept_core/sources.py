@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from sept_core import (
     archives,
+    candidates,
     errors,
     files,
     folders,
@@ -43,7 +44,18 @@ __all__ = [
 
 Opened = TypeVar("Opened")
 
-OPTIONS = ("kind", "root", "path_column", "image_column", roots.FOLLOW_LINKS)
+_LOOKED_INTO = 1 << 24
+"""Larger files are read only if their first bytes are those of an image."""
+
+OPTIONS = (
+    "kind",
+    "root",
+    "path_column",
+    "image_column",
+    roots.FOLLOW_LINKS,
+    "only_suffix",
+    "bands",
+)
 
 WORKLIST_SCHEMA = pa.schema(
     [
@@ -57,10 +69,11 @@ WORKLIST_SCHEMA = pa.schema(
         pa.field("split", pa.string()),
         pa.field("uid", pa.string()),
         pa.field(roots.FOLLOW_LINKS, pa.bool_()),
+        pa.field("bands", pa.string()),
     ]
 )
-"""One row a file to be read, in the order of work; offset and size are −1 where unknown, and
-`follow_links` is null in worklists of older versions."""
+"""One row a file to be read, in the order of work; offset and size are −1 where unknown.
+`follow_links` and `bands` are options of the source, null in worklists of older versions."""
 
 
 def detect(name: str, path: Path, **options: str) -> SourceSpec:
@@ -72,7 +85,9 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
             pattern of shards such as `pool-{00000..00004}.tar`.
         options: `kind` where it should not be guessed; `follow_links` where links may lead
             anywhere; for lists and tables `root` (the folder below which their files lie),
-            `path_column` and `image_column`.
+            `path_column` and `image_column`; `only_suffix`, the suffixes of the files that are
+            opened, such as `.jpg,.png`; `bands`, the channels of TIFF images that are taken, such
+            as `4,3,2`.
 
     Raises:
         SourceError: there is nothing at the path, or nothing that SEPT can list.
@@ -80,6 +95,10 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
         raise errors.SourceError(f"Unknown option {unknown[0]!r}; valid are {', '.join(OPTIONS)}.")
+    if "only_suffix" in options:
+        candidates.suffixes(options["only_suffix"])
+    if "bands" in options:
+        images.parse_bands(options["bands"])
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 (resolve would leave the user's links)
     beyond = roots.Root(absolute, roots.FOLLOW_LINKS in options).beyond()
     kind = options.get("kind") or _kind(absolute, beyond)
@@ -99,7 +118,8 @@ def scan(spec: SourceSpec) -> Iterator[FileEntry]:
     if not spec.root.is_dir():
         raise errors.SourceError(f"{spec.root} of source {spec.name} is not there; mount it?")
     try:
-        yield from listing.KINDS[spec.kind](spec)
+        entries = listing.KINDS[spec.kind](spec)
+        yield from candidates.chosen(entries, spec.options.get("only_suffix"))
     except OSError as problem:
         raise errors.SourceError(f"{spec.path} cannot be listed: {problem.strerror}.") from problem
 
@@ -272,6 +292,8 @@ def _read_file(home: _Home, rel_path: str) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if problem := paths.size_problem(size):
             raise images.RejectedImage(problem)
+        if size > _LOOKED_INTO:
+            images.check_begins_as_image(os.pread(file.fileno(), 4096, 0))
         data = file.read()
     if len(data) < size:
         raise images.UnreadableFile("unreadable: the read ended early")

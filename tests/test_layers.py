@@ -11,13 +11,16 @@ CORE = ROOT / "sept_core"
 # Lowest first. A module may import modules of lower layers and of its own package only.
 LAYERS = [
     {"errors"},
-    {"files", "decoders", "outcomes", "pixel_values"},
+    {"files", "decoders", "outcomes", "pixel_values", "high_bit_depth", "image_formats"},
+    {"other_files", "image_figures"},
+    {"decoding"},
     {"jobfolder", "images", "paths", "roots", "cluster", "access"},
     {"members", "streams"},
     {"tars", "zips"},
     {"archives", "tables", "folders"},
     {"samples"},
     {"listing", "review"},
+    {"candidates"},
     {"sources", "features"},
     {"manifest", "targets", "audit", "suggestions", "mirror", "integrity"},
     {"catalogue", "encoders", "export"},

@@ -224,7 +224,7 @@ def test_hostile_folder(tmp_path: Path) -> None:
     assert listed.pop("truncated.jpg").startswith("truncated")
     assert listed == {
         "empty.jpg": "empty file",
-        "text.jpg": "not an image",
+        "text.jpg": "not an image (a text file)",
         "bomb.png": "too large to decode safely (900 megapixels)",
         "pipe.jpg": "named pipe",
         "socket.jpg": "socket",
@@ -835,11 +835,13 @@ def test_worklists(tmp_path: Path) -> None:
         "offset": -1,
         "size": 5,
     }
-    table = pa.Table.from_pylist([{**row, "label": None, "split": None, "uid": None, "more": 1}])
+    table = pa.Table.from_pylist(
+        [{**row, "label": None, "split": None, "uid": None, "bands": None, "more": 1}]
+    )
     sources.write_worklist(tmp_path / "w.parquet", table)
     found = sources.read_worklist(tmp_path / "w.parquet")
     assert found.schema == sources.WORKLIST_SCHEMA
-    unset = dict.fromkeys(("label", "split", "uid", "follow_links"))
+    unset = dict.fromkeys(("label", "split", "uid", "follow_links", "bands"))
     assert found.to_pylist() == [row | unset]
     pq.write_table(table.drop_columns("more"), tmp_path / "old.parquet")  # without follow_links
     assert sources.read_worklist(tmp_path / "old.parquet").equals(found)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.hostile import corpus
+from benchmarks.hostile import corpus, pixels
 from benchmarks.hostile.corpus import EITHER, Case, file_of
 from sept_core import features, files, manifest
 from sept_core.encoders import backbones, checkpoint
@@ -44,6 +44,7 @@ def valid() -> Iterator[Case]:
     for image_format, suffix in corpus.FORMATS.items():
         content = corpus.picture(image_format)
         yield Case(f"good {image_format}", "image", file_of(f"x.{suffix}", content), EITHER)
+    yield from pixels.good()
     members = {"a.png": image, "b/c.jpg": corpus.picture("JPEG"), "d.json": b"{}"}
     yield Case("good zip", "source", file_of("p.zip", corpus.zip_of(members)), EITHER)
     tar = corpus.tar_of(*members.items())

@@ -30,6 +30,7 @@ from sept_core.pipeline import (
 from sept_core.pretrain import settings as pretrain_settings
 
 OTHER = "another…"
+PARTLY_SHOWN = 5
 LOOKS = ("Quality", "Copies", "Rejected files")
 KINDS = (*following.KINDS, "speed")
 
@@ -42,6 +43,7 @@ def draw() -> None:
         following.advance(project)
         status = projects.status(project)
         fields = collections.metadata_fields(project)
+        partly = collections.partly_taken(project).to_pylist()
     if told := state.kept("told"):
         st.success(told, icon=":material/check:")
         state.keep("told", None)
@@ -51,6 +53,11 @@ def draw() -> None:
         st.info("The pool is empty. Add a folder or archive of images.", icon=":material/info:")
     if fields:
         st.caption(f"Columns that came with the images: {', '.join(fields)}.")
+    for row in partly[:PARTLY_SHOWN]:
+        st.caption(
+            f"{row['source']}: of {row['images']:,} {row['format']} images ({row['pixels']}), "
+            f"{row['taken']} was taken. `sept pool add --bands` chooses other bands of TIFF images."
+        )
     with st.expander("Add a source", expanded=not status["sources"], icon=":material/add:"):
         adding.draw("pool", "source", _added)
     if status["sources"]:

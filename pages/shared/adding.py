@@ -6,9 +6,10 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import folder_browser, notices, state
+from sept_core import image_formats
 from sept_core.pipeline import collections, uploading
 
-PICTURES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "zip", "tar", "tgz"]
+UPLOADED = [name[1:] for name in (*sorted(image_formats.READ_SUFFIXES), *uploading.ARCHIVES)]
 NAMES = "letters, digits, - _ ."
 
 
@@ -29,7 +30,7 @@ def draw(role: str, what: str, on_added: Callable[[str], None]) -> None:
             _add(role, name, folder_browser.chosen(path), on_added)
     with by_upload, notices.shown():
         uploads = st.file_uploader(
-            "Images, or one zip or tar", PICTURES, accept_multiple_files=True, key=f"{role} files"
+            "Images, or one zip or tar", UPLOADED, accept_multiple_files=True, key=f"{role} files"
         )
         name = st.text_input("Name", key=f"{role} upload name", placeholder=NAMES)
         if st.button(f"Add {what}", key=f"{role} add upload", type="primary"):

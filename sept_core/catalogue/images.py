@@ -158,9 +158,10 @@ def _uid_table(uids: Iterable[str]) -> pa.Table:
 
 _LIVE = "FROM files f JOIN sources s ON s.id = f.source_id WHERE NOT f.gone"
 _FOLLOWS = f"json_exists(s.options, '$.{roots.FOLLOW_LINKS}') AS {roots.FOLLOW_LINKS}"
+_BANDS = "json_extract_string(s.options, '$.bands') AS bands"
 _WORK_COLUMNS = (
     's.id AS source, s.root, f.rel_path, f.member, f.byte_offset AS "offset", f.size, f.label, '
-    f"f.split, {_FOLLOWS}"
+    f"f.split, {_FOLLOWS}, {_BANDS}"
 )
 _READABLE = """(f.state IN ('waiting', 'ok') OR (f.state = 'unreadable' AND f.decoder IS NOT NULL)
                 OR (f.state = 'rejected' AND f.decoder <> $decoder))"""
@@ -355,6 +356,22 @@ def pool_fingerprint(db: Connection) -> str:
     return files.fingerprint(list(row))
 
 
+def partly_taken(db: Connection, role: str) -> pa.Table:
+    """Images of which a decoder took a part only, such as one page, or three bands of many.
+
+    Columns: source (name), format, pixels (their type), taken (what was), images.
+    """
+    return table(
+        db,
+        f"""SELECT s.name AS source, i.format, split_part(i.mode, '; ', 1) AS pixels,
+                   substr(i.mode, strpos(i.mode, '; ') + 2) AS taken,
+                   count(DISTINCT f.uid) AS images
+            {_SHOWN} AND s.role = ? AND contains(i.mode, '; ')
+            GROUP BY ALL ORDER BY s.name, images DESC, pixels, taken""",
+        [role],
+    )
+
+
 def first_sources(db: Connection) -> pa.Table:
     """uid and source (the first of its sources by name) of every pool image, by uid."""
     return table(
@@ -410,7 +427,10 @@ def locations(db: Connection, uids: Iterable[str], role: str = "pool") -> pa.Tab
 
 @dataclass(frozen=True)
 class Place:
-    """Where the bytes of one image lie; `format` is Pillow's name, '' when it is unknown."""
+    """Where the bytes of one image lie.
+
+    `format` is Pillow's name, '' when it is unknown; `bands` is an option of the source.
+    """
 
     source: str
     source_id: str
@@ -420,6 +440,7 @@ class Place:
     offset: int
     size: int
     format: str
+    bands: str | None
 
 
 def places(db: Connection, uid: str) -> list[Place]:
@@ -457,7 +478,7 @@ _SHOWN = """FROM files f JOIN sources s ON s.id = f.source_id JOIN images i ON i
 def _places(db: Connection, uid: str, where: str, values: list[int]) -> list[Place]:
     rows = db.execute(
         f"""SELECT s.name, s.id, s.root, {_FOLLOWS}, f.rel_path, f.member, f.byte_offset, f.size,
-                   coalesce(i.format, '')
+                   coalesce(i.format, ''), {_BANDS}
             {_SHOWN} AND {where} AND f.uid = ?
             ORDER BY s.role, s.added_at, f.rel_path, f.member""",
         [*values, uid],

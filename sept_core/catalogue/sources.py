@@ -147,6 +147,12 @@ def set_options(db: Connection, source_id: str, options: dict[str, str]) -> None
     db.execute("UPDATE sources SET options = ? WHERE id = ?", [json.dumps(options), source_id])
 
 
+def has_images(db: Connection, source_id: str) -> bool:
+    """Whether any file of a source has been decoded."""
+    query = "SELECT count(*) FROM files WHERE source_id = ? AND state = 'ok' AND NOT gone"
+    return bool(scalar(db, query, [source_id]))
+
+
 def files_on_disk(db: Connection, source_id: str) -> pa.Table:
     """What of a source should be found on disk, containers once, in order of their paths.
 

@@ -37,6 +37,18 @@ ColumnOption = Annotated[
 FollowOption = Annotated[
     bool, typer.Option("--follow-links", help="Follow links that lead out of the folder.")
 ]
+SuffixOption = Annotated[
+    str | None,
+    typer.Option("--only-suffix", metavar=".jpg,.png", help="Open files of these suffixes only."),
+]
+BandsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--bands",
+        metavar="4,3,2",
+        help="Channels of TIFF images to take as red, green, blue, or one; counted from 1.",
+    ),
+]
 
 
 def init(folder: Dir, as_json: Json = False) -> None:
@@ -99,10 +111,13 @@ def pool_add(
     path: Given,
     path_column: ColumnOption = None,
     follow_links: FollowOption = False,
+    only_suffix: SuffixOption = None,
+    bands: BandsOption = None,
     as_json: Json = False,
 ) -> None:
     """Add a source, or list it again: adds what is new, reports what is gone."""
-    _add(folder, "pool", name, path, _options(path_column, follow_links), as_json)
+    options = _options(path_column, follow_links, only_suffix, bands)
+    _add(folder, "pool", name, path, options, as_json)
 
 
 @target.command("add")
@@ -112,15 +127,25 @@ def target_add(
     path: Given,
     path_column: ColumnOption = None,
     follow_links: FollowOption = False,
+    only_suffix: SuffixOption = None,
+    bands: BandsOption = None,
     as_json: Json = False,
 ) -> None:
     """Add a target set (ImageFolder with or without splits, or flat), or list it again."""
-    _add(folder, "target", name, path, _options(path_column, follow_links), as_json)
+    options = _options(path_column, follow_links, only_suffix, bands)
+    _add(folder, "target", name, path, options, as_json)
 
 
-def _options(path_column: str | None, follow_links: bool) -> dict[str, str]:
-    given = {"path_column": path_column, FOLLOW_LINKS: "yes" if follow_links else None}
-    return {key: value for key, value in given.items() if value}
+def _options(
+    path_column: str | None, follow_links: bool, only_suffix: str | None, bands: str | None
+) -> dict[str, str]:
+    given = {
+        "path_column": path_column,
+        FOLLOW_LINKS: "yes" if follow_links else None,
+        "only_suffix": only_suffix,
+        "bands": bands,
+    }
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _add(
@@ -147,11 +172,16 @@ def pool_status(folder: Dir, as_json: Json = False) -> None:
             "unreadable": collections.unreadable(project).to_pylist(),
             "rejected": collections.rejected(project).to_pylist(),
             "no_features": collections.featureless(project).to_pylist(),
+            "partly_taken": collections.partly_taken(project).to_pylist(),
         }
     if as_json:
         return output.as_json({"pool": state["pool"], "sources": state["sources"], **lists})
     columns = ["name", "images", "ok", "waiting", "unreadable", "rejected", "gone"]
     output.rows("Sources", columns, ([s[c] for c in columns] for s in state["sources"]))
+    if lists["partly_taken"]:
+        columns = ["source", "format", "pixels", "taken", "images"]
+        rows = ([row[c] for c in columns] for row in lists["partly_taken"])
+        output.rows("Images taken in part", columns, rows)
     columns = ["source", "rel_path", "member", "reason"]
     titles = {
         "unreadable": "Files that cannot be read now",

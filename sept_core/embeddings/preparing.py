@@ -102,7 +102,7 @@ def _decode(reader: sources.ByteReader, least: int, item: Prepared) -> None:
     data = read(reader, item.row)
     sha256 = hashlib.sha256(data).hexdigest()
     item.outcome |= {"sha256": sha256, "uid": sha256[:32], "bytes": len(data)}
-    decoded = images.decode(data, least)
+    decoded = images.decode(data, least, bands=images.parse_bands(item.row["bands"]))
     item.image = decoded.image
     for name in ("width", "height", "format", "mode"):
         item.outcome[name] = getattr(decoded, name)

@@ -221,7 +221,8 @@ def decodable(worklist: Path) -> Iterator[Image.Image]:
     with sources.ByteReader(preparing.roots(table)) as reader:
         for row in table.to_pylist():
             try:
-                yield images.decode(preparing.read(reader, row)).image
+                data = preparing.read(reader, row)
+                yield images.decode(data, bands=images.parse_bands(row["bands"])).image
             except images.UnreadableFile as problem:
                 log.warning("%s is left out of the sample: %s", row["rel_path"], problem)
             except (images.RejectedImage, errors.SourceError):

@@ -110,4 +110,4 @@ def _reader(rows: list[dict[str, Any]]) -> sources.ByteReader:
 
 def _read(reader: sources.ByteReader, row: dict[str, Any]) -> Image.Image:
     place = (row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
-    return images.decode(reader.read(*place)).image
+    return images.decode(reader.read(*place), bands=images.parse_bands(row["bands"])).image

@@ -17,34 +17,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from sept_core import errors, manifest
+from sept_core import errors, image_formats, manifest
 
 LINKS = ("copy", "hardlink", "symlink")
 AHEAD = 32
 """Images read in advance, so that a slow disk is asked for several at a time."""
-
-EXTENSIONS = (
-    (0, b"\xff\xd8", ".jpg"),
-    (0, b"\x89PNG", ".png"),
-    (0, b"GIF8", ".gif"),
-    (8, b"WEBP", ".webp"),
-    (0, b"BM", ".bmp"),
-    (0, b"II", ".tif"),
-    (0, b"MM", ".tif"),
-    (4, b"ftyp", ".avif"),
-)
-"""What stands at which byte of the formats that `images` decodes. Pillow could tell, too,
-but it parses the file and judges its size again, which was done when it was embedded."""
 
 Found = tuple[manifest.Location, bytes]
 
 
 def extension(data: bytes) -> str:
     """The file extension that fits the bytes, whatever the file was called."""
-    for start, magic, name in EXTENSIONS:
-        if data.startswith(magic, start):
-            return name
-    return ".img"
+    return image_formats.extension(data)
 
 
 def flat_name(uid: str, extension: str) -> str:

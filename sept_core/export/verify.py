@@ -97,7 +97,7 @@ def _check_images(
     reader: manifest.ImageReader, progress: Callable[[int, int], None] | None
 ) -> tuple[list[Problem], dict[str, int]]:
     """Read every image that has a folder here; a missing folder is one problem, not many."""
-    guard = _Guard(reader.manifest)
+    guard = _Guard(reader)
 
     def check(uid: str) -> Problem | None:
         try:
@@ -129,8 +129,10 @@ def _unrooted(source: str) -> str:
 class _Guard:
     """Compares images with the held-out ones, where the manifest says that this was done."""
 
-    def __init__(self, opened: manifest.Manifest) -> None:
+    def __init__(self, reader: manifest.ImageReader) -> None:
+        opened = reader.manifest
         guard = opened.header["guard"]
+        self._bands = reader.bands
         self.active = guard["state"] == "on"
         self._bits = int(guard.get("bits", 0))
         self._held_out = opened.guard["phash"].drop_null().to_numpy()
@@ -140,7 +142,8 @@ class _Guard:
         if not self.active or not len(self._held_out):
             return None
         try:
-            phash = np.uint64(image_files.perceptual_hash(image_files.decode(data).image))
+            image = image_files.decode(data, bands=self._bands(uid)).image
+            phash = np.uint64(image_files.perceptual_hash(image))
         except image_files.UnusableFile as rejected:
             return Problem("changed", uid, f"Image {uid} can no longer be decoded ({rejected}).")
         bits = int(np.bitwise_count(self._held_out ^ phash).min())

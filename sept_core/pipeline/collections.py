@@ -41,6 +41,7 @@ def add(
     spec = readers.detect(name, path.absolute(), **(options or {}))
     for record in sources.every(project.db, role):
         if (record.name, record.spec.path) == (name, spec.path):
+            _refuse_other_bands(project, record, spec)
             sources.set_options(project.db, record.id, record.spec.options | spec.options)
             return scan(project, role, name)
     listing = _list(role, spec)
@@ -48,6 +49,20 @@ def add(
         raise errors.SourceError(f"{path} holds no files; give a folder or archive with images.")
     record = sources.add(project.db, role, spec)
     return sources.merge_scan(project.db, record.id, listing)
+
+
+def _refuse_other_bands(
+    project: Project, record: sources.SourceRecord, spec: readers.SourceSpec
+) -> None:
+    """Features are kept for each image, whichever bands they were made of."""
+    before, now = record.spec.options.get("bands"), spec.options.get("bands")
+    if now in (None, before) or not sources.has_images(project.db, record.id):
+        return
+    was = f"bands {before}" if before else "the bands that its files name first"
+    raise errors.InputError(
+        f"{record.name} was embedded with {was}; to take bands {now}, remove it, delete the "
+        f"folders features and thumbnails of {project.paths.root}, and add it again."
+    )
 
 
 def scan(project: Project, role: str, name: str) -> ScanReport:
@@ -138,6 +153,11 @@ def list_unreadable_again(project: Project, role: str) -> None:
             continue
         if listing.num_rows:
             sources.merge_scan(project.db, record.id, listing, only_unreadable=True)
+
+
+def partly_taken(project: Project, role: str = "pool") -> pa.Table:
+    """What was taken of images that hold more than one picture or more than three bands."""
+    return images.partly_taken(project.db, role)
 
 
 def metadata_fields(project: Project, role: str = "pool") -> list[str]:

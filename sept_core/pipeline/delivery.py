@@ -172,7 +172,10 @@ def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) ->
 
 def _header(project: Project, record: dict[str, Any], guard: guarding.Finding) -> dict[str, Any]:
     card = files.read_json(project.paths.features(record["encoder_id"]) / "encoder.json")
+    pool = sources.every(project.db, "pool")
+    bands = {s.name: s.spec.options["bands"] for s in pool if "bands" in s.spec.options}
     return {
+        **({"bands": bands} if bands else {}),
         "pool": {
             "fingerprint": images.pool_fingerprint(project.db),
             "fingerprint_at_selection": record["pool_fingerprint"],

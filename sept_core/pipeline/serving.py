@@ -47,10 +47,10 @@ class ImageServer:
         Raises:
             NotFoundError: the catalogue does not hold it, or none of its files can be read.
         """
-        data, file_format = self._read(uid)
-        if file_format in SHOWN_AS_IS:
-            return Picture(data, SHOWN_AS_IS[file_format])
-        return Picture(_reduced(uid, data, FULL_SIZE), "image/jpeg")
+        data, place = self._read(uid)
+        if place.format in SHOWN_AS_IS:
+            return Picture(data, SHOWN_AS_IS[place.format])
+        return Picture(_reduced(place, data, FULL_SIZE), "image/jpeg")
 
     def thumbnail(self, uid: str) -> Picture:
         """A small JPEG of the image.
@@ -60,13 +60,13 @@ class ImageServer:
         """
         data = self._cache.get(uid) if _is_uid(uid) else None
         if data is None:
-            original, _ = self._read(uid)
-            data = _reduced(uid, original, THUMBNAIL_SIZE)
+            original, place = self._read(uid)
+            data = _reduced(place, original, THUMBNAIL_SIZE)
             self._cache.put(uid, data)
         return Picture(data, "image/jpeg")
 
-    def _read(self, uid: str) -> tuple[bytes, str]:
-        """The bytes from the first place that can be read, and their format."""
+    def _read(self, uid: str) -> tuple[bytes, catalogue.Place]:
+        """The bytes from the first place that can be read, and that place."""
         if _is_uid(uid):
             db = self._project.db.cursor()
             for place in catalogue.places(db, uid):
@@ -78,7 +78,7 @@ class ImageServer:
                 except (images.UnusableFile, errors.SourceError):
                     continue  # moved or damaged since: another place may still hold it
                 if files.uid_of(data) == uid:
-                    return data, place.format
+                    return data, place
         raise errors.NotFoundError(f"There is no image {uid!r} to show.")
 
     def _reader(self, source_id: str, root: roots.Root) -> sources.ByteReader:
@@ -153,8 +153,9 @@ def _is_uid(text: str) -> bool:
     return len(text) == 32 and set(text) <= set("0123456789abcdef")
 
 
-def _reduced(uid: str, data: bytes, size: int) -> bytes:
+def _reduced(place: catalogue.Place, data: bytes, size: int) -> bytes:
     try:
-        return images.thumbnail(data, size)
+        return images.thumbnail(data, size, bands=images.parse_bands(place.bands))
     except images.UnusableFile as problem:
+        uid = files.uid_of(data)
         raise errors.NotFoundError(f"Image {uid} cannot be shown ({problem.reason}).") from None

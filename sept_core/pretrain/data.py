@@ -21,7 +21,7 @@ from torch import Tensor
 from sept_core import errors, files, images
 from sept_core.pretrain import augment
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Raise it whenever `_decode` gives other pixels: older caches are then made again."""
 
 MEMORY_SHARE = 0.5
@@ -30,6 +30,7 @@ MEMORY_SHARE = 0.5
 LOOKAHEAD = 4
 """Batches being decoded ahead of the one in use."""
 
+BandsOf = Callable[[str], images.Bands]
 Read = Callable[[str], bytes]
 
 
@@ -89,8 +90,16 @@ class PackedImages:
 class StreamedImages:
     """Images decoded again for every batch that holds them, a few batches ahead."""
 
-    def __init__(self, uids: list[str], read: Read, size: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        uids: list[str],
+        read: Read,
+        size: int,
+        device: torch.device,
+        bands: BandsOf | None = None,
+    ) -> None:
         self.uids, self.read, self.size, self.device = uids, read, size, device
+        self.bands = bands
 
     def batches(self, rows: Iterable[Tensor]) -> Iterator[Batch]:
         """Decode in threads, hand out in order."""
@@ -107,7 +116,7 @@ class StreamedImages:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _decode(self, row: int) -> tuple[np.ndarray, float]:
-        return _decode(self.uids[row], self.read, self.size)
+        return _decode(self.uids[row], self.read, self.size, self.bands)
 
     def _collect(self, futures: list[Future[tuple[np.ndarray, float]]]) -> Batch:
         pixels, aspects = zip(*(future.result() for future in futures), strict=True)
@@ -124,6 +133,7 @@ def load(
     content_hash: str,
     device: torch.device,
     progress: Callable[[int, int], None],
+    bands: BandsOf | None = None,
 ) -> ImageSet:
     """The images of `uids`, packed where they fit in memory and streamed where not.
 
@@ -135,16 +145,19 @@ def load(
         content_hash: of the manifest; names the cache together with size and version.
         device: where batches are wanted.
         progress: called with (done, total) while the cache is made.
+        bands: gives the bands to take of a uid, see `manifest.ImageReader.bands`.
 
     Raises:
         ManifestError: an image of the manifest is missing or cannot be decoded.
     """
     if not fits(len(uids), size):
-        return StreamedImages(uids, read, size, device)
-    key = files.fingerprint([content_hash, len(uids), size, CACHE_VERSION])
+        return StreamedImages(uids, read, size, device, bands)
+    chosen = [list(taken) for uid in uids if (taken := bands(uid))] if bands else []
+    depends = [content_hash, len(uids), size, CACHE_VERSION, *([chosen] if chosen else [])]
+    key = files.fingerprint(depends)
     pixels_path, aspect_path = folder / f"cache-{key}.npy", folder / f"cache-{key}.aspect.npy"
     if not pixels_path.exists():
-        _pack(uids, read, size, pixels_path, aspect_path, progress)
+        _pack(uids, read, size, pixels_path, aspect_path, progress, bands)
     # copy-on-write mapping: several processes of one machine share the pages
     return PackedImages(np.load(pixels_path, mmap_mode="c"), np.load(aspect_path), device)
 
@@ -167,6 +180,7 @@ def _pack(
     pixels_path: Path,
     aspect_path: Path,
     progress: Callable[[int, int], None],
+    bands: BandsOf | None,
 ) -> None:
     """Decode everything once; the pixels' file comes last and means complete."""
     aspect = np.empty(len(uids), np.float32)
@@ -177,17 +191,21 @@ def _pack(
         with ThreadPoolExecutor(_cores()) as pool:
             for start in range(0, len(uids), 256):
                 part = uids[start : start + 256]
-                for row, decoded in enumerate(pool.map(lambda u: _decode(u, read, size), part)):
+                for row, decoded in enumerate(
+                    pool.map(lambda u: _decode(u, read, size, bands), part)
+                ):
                     pixels[start + row], aspect[start + row] = decoded
                 progress(start + len(part), len(uids))
         pixels.flush()
         files.write_array(aspect_path, aspect)
 
 
-def _decode(uid: str, read: Read, size: int) -> tuple[np.ndarray, float]:
+def _decode(
+    uid: str, read: Read, size: int, bands: BandsOf | None = None
+) -> tuple[np.ndarray, float]:
     """(size, size, 3) uint8, and width / height: nothing is cut off, crops undo the squeeze."""
     try:
-        decoded = images.decode(read(uid))
+        decoded = images.decode(read(uid), bands=bands(uid) if bands else None)
     except images.UnusableFile as problem:
         raise errors.ManifestError(
             f"image {uid} of the manifest cannot be used ({problem.reason}); its file changed "

@@ -63,7 +63,7 @@ def _place(row: dict[str, Any]) -> str:
 
 def _read(reader: sources.ByteReader, row: dict[str, Any], size: int) -> np.ndarray:
     place = (row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
-    image = images.decode(reader.read(*place)).image
+    image = images.decode(reader.read(*place), bands=images.parse_bands(row["bands"])).image
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
 
 

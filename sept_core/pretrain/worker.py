@@ -86,6 +86,7 @@ def _load_images(
         content_hash=subset.content_hash,
         device=numerics.choose_device("auto"),
         progress=lambda done, total: job.progress(done, total, "images", "decoding"),
+        bands=reader.bands,
     )
 
 

@@ -1,0 +1,43 @@
+"""TIFF images, of one channel or of many, of bytes or of measurements.
+
+In: the bytes of a TIFF or BigTIFF file, and which bands to take. Out: a `RawImage` of its first
+picture. Pillow reads what it gives without loss; tifffile, an extra, reads the rest.
+"""
+
+from collections.abc import Sequence
+
+from sept_core.decoding import by_pillow, by_tifffile, rejection, tiff_header
+from sept_core.decoding.raw import RawImage
+from sept_core.image_formats import Format
+
+
+def read(data: bytes, known: Format, bands: Sequence[int] | None) -> RawImage:
+    """Decode the first picture of a file.
+
+    Args:
+        data: the whole file.
+        known: `image_formats.TIFF`.
+        bands: numbers from 1 of the one or three channels to take.
+
+    Raises:
+        RejectedImage: see `reading.read`.
+    """
+    header = tiff_header.read(data)
+    raw = _by_pillow(data, known) if header.is_plain and not bands else None
+    if raw is None:
+        raw = by_tifffile.read(data, header, bands)
+    elif header.spare > 0 and raw.mode == "RGB":
+        raw.mode += "; bands 1, 2, 3"
+    if header.has_pages and "; " not in raw.mode:
+        raw.mode += "; first page"
+    return raw
+
+
+def _by_pillow(data: bytes, known: Format) -> RawImage | None:
+    """The picture as Pillow gives it, or None where it does not know the pixels or packing."""
+    try:
+        return by_pillow.read(data, known)
+    except (rejection.RejectedImage, OSError, ValueError, KeyError, SyntaxError) as problem:
+        if isinstance(problem, OSError) and rejection.of(problem).reason.startswith("truncated"):
+            raise
+        return None
