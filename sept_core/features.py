@@ -302,6 +302,7 @@ def write_shard(
     uids: np.ndarray,
     vectors: np.ndarray,
     outcomes: pa.Table,
+    value_ranges: dict[str, Any] | None = None,
 ) -> None:
     """Write one shard; the header goes last, so that its existence means complete.
 
@@ -309,6 +310,7 @@ def write_shard(
         uids: (n,) S32, unique within the whole store.
         vectors: (n, D) float, L2-normalised; stored as float16.
         outcomes: one row for every file handled, embedded or rejected (OUTCOME_SCHEMA).
+        value_ranges: see `value_ranges.record`; left out of the header where it is empty.
 
     Raises:
         IntegrityError: a vector is not finite or not of unit length.
@@ -338,4 +340,6 @@ def write_shard(
         "max_norm_error": norm_error,
         **checksums,
     }
+    if value_ranges:
+        header["value_ranges"] = value_ranges
     files.write_json(base.with_suffix(".json"), header)

@@ -4,6 +4,7 @@ In: bytes from any source, hostile ones included. Out: a `DecodedImage`, its per
 and quality figures, thumbnails; or `RejectedImage`, whose reason is listed with the file.
 """
 
+import dataclasses
 import io
 import math
 import re
@@ -13,6 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+
+from sept_core import high_bit_depth, pixel_values
+from sept_core.pixel_values import ValueRanges
 
 MAX_PIXELS = 178_956_970
 """Larger images are rejected by their header, before decoding: 0.5 GB as RGB, Pillow's limit."""
@@ -58,6 +63,8 @@ class DecodedImage:
         height: of the upright image at full size, in pixels.
         format: Pillow's name of the file format, such as `JPEG`.
         mode: Pillow's name of the pixel format in the file, such as `CMYK`.
+        kind: of an image of more than 8 bits a sample its pixel kind (see `pixel_values`), else ''.
+        clipped: the share of such an image's values that lie outside of the range of its kind.
     """
 
     image: Image.Image
@@ -65,18 +72,20 @@ class DecodedImage:
     height: int
     format: str
     mode: str
+    kind: str = ""
+    clipped: float = 0.0
 
 
-def decode(data: bytes, least: int = 0) -> DecodedImage:
+def decode(data: bytes, least: int = 0, ranges: ValueRanges | None = None) -> DecodedImage:
     """Decode one image file completely; of an animation, the first frame.
 
-    16-bit greyscale keeps its upper 8 bits; 32-bit integers and floats, which have no agreed
-    range, are stretched between their least and greatest value.
+    Images of more than 8 bits a sample are scaled by the range of their pixel kind.
 
     Args:
         data: the file's bytes; all of them are read at any scale.
         least: a JPEG may come at 1/2, 1/4 or 1/8 of its size if no side falls below this, in
             pixels, nor below what hash and quality are computed on; 0 keeps its size.
+        ranges: of the project; without them, the kinds' defaults.
 
     Raises:
         RejectedImage: the bytes are not a whole image of a known format, or too large.
@@ -86,8 +95,29 @@ def decode(data: bytes, least: int = 0) -> DecodedImage:
     if least:
         side = max(least, _GREY_SIDE)
         image.draft(None, (side, side))
+    if high_bit_depth.is_high(image):
+        return _scaled(image, _samples(image, data), ranges)
     _load(image)
     return _decoded(image, width, height)
+
+
+def samples(data: bytes) -> high_bit_depth.Samples | None:
+    """The values of an image of more than 8 bits a sample; None, by its header, for others.
+
+    Raises:
+        RejectedImage: as in `decode`.
+    """
+    image = _open(data)
+    return _samples(image, data) if high_bit_depth.is_high(image) else None
+
+
+def needs_range(data: bytes) -> bool:
+    """Whether an image's pixels depend on the project's value ranges, by its header.
+
+    Raises:
+        RejectedImage: as in `decode`.
+    """
+    return high_bit_depth.is_high(_open(data))
 
 
 def describe_all(upright: Sequence[Image.Image]) -> list[dict[str, int | float]]:
@@ -120,29 +150,27 @@ def quality(image: Image.Image) -> dict[str, float]:
     return _qualities_of([_small_grey(image)])[0]
 
 
-def thumbnail(data: bytes, size: int) -> bytes:
+def thumbnail(data: bytes, size: int, ranges: ValueRanges | None = None) -> bytes:
     """JPEG bytes of the image, at most `size` pixels a side; small images are not enlarged.
 
     Raises:
         RejectedImage: as in `decode`.
     """
-    image = _open(data)
-    image.draft(None, (size, size))  # a JPEG decodes at 1/2, 1/4 or 1/8 where that suffices
-    _load(image)
-    small = _decoded(image, *image.size).image
+    # A JPEG decodes at 1/2, 1/4 or 1/8 where that suffices.
+    small = decode(data, size, ranges).image
     small.thumbnail((size, size))
     out = io.BytesIO()
     small.save(out, "JPEG", quality=85)
     return out.getvalue()
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes) -> ImageFile:
     """Read the header only, and reject what is too large to go on with."""
     if not data:
         raise RejectedImage("empty file")
     _keep_pillow_quiet()
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image: ImageFile = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
         raise RejectedImage("not an image") from None
     except Image.DecompressionBombError as bomb:  # tells the size in its text only
@@ -162,12 +190,37 @@ def _load(image: Image.Image) -> None:
         raise _rejection(problem) from problem
 
 
-def _decoded(image: Image.Image, width: int, height: int) -> DecodedImage:
-    """Bring a loaded image into upright RGB; an ordinary JPEG passes straight through."""
+def _samples(image: ImageFile, data: bytes) -> high_bit_depth.Samples:
+    try:
+        return high_bit_depth.read(image, lambda: _open(data))
+    except Exception as problem:  # the border of one image: hostile data raise anything
+        raise _rejection(problem) from problem
+
+
+def _scaled(
+    image: ImageFile, samples: high_bit_depth.Samples, ranges: ValueRanges | None
+) -> DecodedImage:
+    """Bring an image of more than 8 bits a sample into upright RGB."""
+    found = pixel_values.scale(samples.values, ranges, bits=samples.bits, nodata=samples.nodata)
+    rgb = Image.fromarray(255 - found.pixels if samples.inverted else found.pixels).convert("RGB")
+    if samples.alpha is not None:
+        rgb = _over_white(rgb, Image.fromarray(samples.alpha))
+    decoded = _decoded(image, *image.size, rgb)
+    return dataclasses.replace(decoded, kind=found.kind, clipped=found.clipped)
+
+
+def _decoded(
+    image: Image.Image, width: int, height: int, rgb: Image.Image | None = None
+) -> DecodedImage:
+    """Bring a loaded image into upright RGB; an ordinary JPEG passes straight through.
+
+    `rgb` is given where it is not what Pillow would make of the image.
+    """
     mode, image_format = image.mode, image.format or ""
     orientation = _orientation(image) if not _MAY_ORIENT.isdisjoint(image.info) else 1
     try:
-        rgb = image if mode == "RGB" and "transparency" not in image.info else _to_rgb(image)
+        if rgb is None:
+            rgb = image if mode == "RGB" and "transparency" not in image.info else _to_rgb(image)
     except Exception as problem:  # the border of one image: broken palettes, exotic modes
         raise _rejection(problem) from problem
     if orientation in _UPRIGHT:
@@ -178,27 +231,16 @@ def _decoded(image: Image.Image, width: int, height: int) -> DecodedImage:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        grey = (np.asarray(image) >> 8).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
-    if image.mode in ("I", "F"):
-        return Image.fromarray(_stretched(np.asarray(image, np.float64))).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
-        white.paste(rgba, mask=rgba.getchannel("A"))
-        return white
+        return _over_white(rgba, rgba.getchannel("A"))
     return image.convert("RGB")
 
 
-def _stretched(values: np.ndarray) -> np.ndarray:
-    """(H, W) float64 to uint8, the finite values spread over 0..255, the others black."""
-    finite = np.isfinite(values)
-    if not finite.any():
-        return np.zeros(values.shape, np.uint8)
-    low, high = values[finite].min(), values[finite].max()
-    scaled = np.where(finite, values - low, 0) * (255 / max(high - low, 1e-30))
-    return np.asarray(scaled.round(), np.uint8)
+def _over_white(image: Image.Image, opacity: Image.Image) -> Image.Image:
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=opacity)
+    return white
 
 
 def _orientation(image: Image.Image) -> int:

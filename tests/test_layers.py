@@ -11,12 +11,12 @@ CORE = ROOT / "sept_core"
 # Lowest first. A module may import modules of lower layers and of its own package only.
 LAYERS = [
     {"errors"},
-    {"files", "decoders", "pixel_values"},
-    {"jobfolder", "images", "paths", "cluster", "access"},
+    {"files", "decoders", "high_bit_depth", "pixel_values"},
+    {"jobfolder", "images", "value_fit", "paths", "cluster", "access"},
     {"archives", "tables", "folders"},
     {"listing", "review"},
     {"sources", "features"},
-    {"manifest", "targets", "audit", "suggestions", "mirror", "integrity"},
+    {"manifest", "targets", "audit", "suggestions", "mirror", "integrity", "value_ranges"},
     {"catalogue", "encoders", "export"},
     {"embeddings", "feature_import"},
     {"index"},

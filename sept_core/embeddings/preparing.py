@@ -18,6 +18,7 @@ from PIL import Image
 from sept_core import errors, features, images, sources
 from sept_core.encoders import protocol
 from sept_core.encoders.protocol import DECODED_SIDES
+from sept_core.pixel_values import ValueRanges
 
 log = logging.getLogger("sept")
 
@@ -35,12 +36,15 @@ class Prepared:
         outcome: the fields of OUTCOME_SCHEMA that are known so far.
         image: decoded, while it is held.
         inputs: (3, H, W) uint8 for the encoder; None if the file is rejected.
+        kind, clipped: see `images.DecodedImage`.
     """
 
     row: dict[str, Any]
     outcome: dict[str, Any]
     image: Image.Image | None = None
     inputs: torch.Tensor | None = None
+    kind: str = ""
+    clipped: float = 0.0
 
     def reject(self, reason: str) -> None:
         """Make it an outcome without features."""
@@ -49,7 +53,10 @@ class Prepared:
 
 
 def prepare(
-    reader: sources.ByteReader, encoder: protocol.Encoder, rows: list[dict[str, Any]]
+    reader: sources.ByteReader,
+    encoder: protocol.Encoder,
+    rows: list[dict[str, Any]],
+    ranges: ValueRanges,
 ) -> list[Prepared]:
     """Read, hash, decode, describe and preprocess every row; a bad file never raises."""
     prepared: list[Prepared] = []
@@ -58,7 +65,7 @@ def prepare(
     for row in rows:
         outcome = {name: row[name] for name in features.LOCATION} | {"status": "ok"}
         item = Prepared(row, outcome)
-        _attempt(partial(_decode, reader, DECODED_SIDES * encoder.image_size), item)
+        _attempt(partial(_decode, reader, DECODED_SIDES * encoder.image_size, ranges), item)
         prepared.append(item)
         if item.image is not None:
             held.append(item)
@@ -91,14 +98,14 @@ def _attempt(stage: Callable[[Prepared], None], item: Prepared) -> None:
         item.reject(f"could not be prepared: {type(problem).__name__}: {problem}")
 
 
-def _decode(reader: sources.ByteReader, least: int, item: Prepared) -> None:
+def _decode(reader: sources.ByteReader, least: int, ranges: ValueRanges, item: Prepared) -> None:
     data = read(reader, item.row)
     sha256 = hashlib.sha256(data).hexdigest()
     item.outcome |= {"sha256": sha256, "uid": sha256[:32], "bytes": len(data)}
     if item.row["uid"] not in (None, item.outcome["uid"]):
         raise images.RejectedImage("changed since it was first read")
-    decoded = images.decode(data, least)
-    item.image = decoded.image
+    decoded = images.decode(data, least, ranges)
+    item.image, item.kind, item.clipped = decoded.image, decoded.kind, decoded.clipped
     for name in ("width", "height", "format", "mode"):
         item.outcome[name] = getattr(decoded, name)
 

@@ -28,11 +28,12 @@ what earlier runs had stored.
 """
 
 import contextlib
+import functools
 import itertools
 import resource
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,20 @@ import pyarrow as pa
 import torch
 from PIL import Image
 
-from sept_core import cluster, errors, features, files, images, jobfolder, sources
-from sept_core.embeddings import devices, engine, preparing, ray_engine
+from sept_core import (
+    cluster,
+    errors,
+    features,
+    files,
+    images,
+    jobfolder,
+    pixel_values,
+    sources,
+    value_ranges,
+)
+from sept_core.embeddings import devices, engine, preparing, range_fitting, ray_engine
 from sept_core.encoders import registry
+from sept_core.pixel_values import ValueRanges
 
 CPU_BATCH, GPU_BATCH = 128, 256
 
@@ -62,6 +74,7 @@ class Settings:
         devices: one process for each of these, instead of `device`.
         batch_size: images a batch; None takes 128 on a CPU, 256 on a GPU.
         shard_size: worklist rows a shard, rounded up to whole batches.
+        value_ranges: those that the project has, see `pixel_values.from_json`; others are fitted.
     """
 
     encoder: str
@@ -75,6 +88,7 @@ class Settings:
     batch_size: int | None = None
     shard_size: int = 4096
     seed: int = 0
+    value_ranges: dict[str, Any] = field(default_factory=dict)
 
 
 def main(job: jobfolder.JobFolder) -> dict[str, Any]:
@@ -90,12 +104,15 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
         EncoderError: the encoder cannot be built, or ran out of memory.
         SourceError: the root of a source is not there.
         IntegrityError: the stores on disk belong to another encoder.
+        InputError: they hold images scaled by other value ranges.
     """
     started, cpu_before = time.monotonic(), _cpu_seconds()
     settings = Settings(**job.settings())
-    _fit_if_needed(settings, job)
+    fitter = _fitter(settings, job)
+    _fit_if_needed(settings, fitter, job)
     chosen = choose_devices(settings)
-    with contextlib.closing(open_engine(settings, chosen)) as embedder:
+    opening = functools.partial(open_engine, settings, chosen)
+    with contextlib.closing(range_fitting.FittingEngine(opening, fitter)) as embedder:
         card = embedder.card
         root = Path(settings.features_root) / card["id"]
         features.write_card(root, card)
@@ -105,6 +122,8 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
             _plan(part, root, first, batch_size, settings.shard_size)
             for part, first in zip(settings.parts, firsts, strict=True)
         ]
+        for plan in plans:
+            value_ranges.refuse_outdated(plan.store, embedder.ranges)
         progress = _Progress(job, plans)
         embedding_started = time.monotonic()
         parts = [_embed_part(embedder, plan, card["id"], progress) for plan in plans]
@@ -214,7 +233,7 @@ class _Progress:
 
 
 def _embed_part(
-    embedder: engine.Engine, plan: _Plan, encoder_id: str, progress: _Progress
+    embedder: range_fitting.FittingEngine, plan: _Plan, encoder_id: str, progress: _Progress
 ) -> dict[str, Any]:
     """Write the shards that are left of one worklist, and count what became of its rows."""
     counts = {"ok": 0, "rejected": 0, "duplicates": 0}
@@ -228,7 +247,9 @@ def _embed_part(
                 batches.append(batch)
                 progress.step(len(batch.outcomes))
             before = len(known)
-            known = _write_shard(plan.store.folder, number, encoder_id, batches, known)
+            known = _write_shard(
+                plan.store.folder, number, encoder_id, batches, known, embedder.ranges
+            )
             ok = sum(len(batch.uids) for batch in batches)
             counts["ok"] += ok
             counts["rejected"] += sum(len(batch.outcomes) for batch in batches) - ok
@@ -242,7 +263,12 @@ def _embed_part(
 
 
 def _write_shard(
-    folder: Path, number: int, encoder_id: str, batches: list[engine.Batch], known: np.ndarray
+    folder: Path,
+    number: int,
+    encoder_id: str,
+    batches: list[engine.Batch],
+    known: np.ndarray,
+    ranges: ValueRanges,
 ) -> np.ndarray:
     """Write one shard, leaving out vectors of `known` uids; returns `known` with the new ones.
 
@@ -253,14 +279,24 @@ def _write_shard(
     keep, known = features.first_seen(uids, known)
     outcomes = [outcome for batch in batches for outcome in batch.outcomes]
     table = pa.Table.from_pylist(outcomes, schema=features.OUTCOME_SCHEMA)
-    features.write_shard(folder, number, encoder_id, uids[keep], vectors[keep], table)
+    scaled = value_ranges.record(itertools.chain(*(batch.scaled for batch in batches)), ranges)
+    features.write_shard(folder, number, encoder_id, uids[keep], vectors[keep], table, scaled)
     return known
 
 
 # Starting: the encoder, fitted where it must be, and what it runs on.
 
 
-def _fit_if_needed(settings: Settings, job: jobfolder.JobFolder) -> None:
+def _fitter(settings: Settings, job: jobfolder.JobFolder) -> range_fitting.Fitter:
+    """The value ranges that are known, and what others are fitted on."""
+    known = pixel_values.from_json(settings.value_ranges)
+    sample = Path(settings.fit_worklist) if settings.fit_worklist else None
+    return range_fitting.Fitter(Path(settings.encoders_folder), known, sample, job)
+
+
+def _fit_if_needed(
+    settings: Settings, fitter: range_fitting.Fitter, job: jobfolder.JobFolder
+) -> None:
     """Fit an encoder that has no weights yet, on the first decodable images of the sample."""
     folder = Path(settings.encoders_folder)
     if not registry.needs_fit(settings.encoder, folder):
@@ -273,17 +309,26 @@ def _fit_if_needed(settings: Settings, job: jobfolder.JobFolder) -> None:
     def progress(done: int, total: int) -> None:
         job.progress(done, total, "steps", "fitting the encoder on a sample")
 
-    sample = itertools.islice(decodable(Path(settings.fit_worklist)), registry.FIT_IMAGES)
+    images_of = decodable(Path(settings.fit_worklist), fitter)
+    sample = itertools.islice(images_of, registry.FIT_IMAGES)
     registry.fit(settings.encoder, sample, folder, settings.seed, progress)
 
 
-def decodable(worklist: Path) -> Iterator[Image.Image]:
-    """The images of a worklist in its order, without those that are rejected."""
+def decodable(worklist: Path, fitter: range_fitting.Fitter) -> Iterator[Image.Image]:
+    """The images of a worklist in its order, without those that are rejected.
+
+    The value range of a pixel kind that is met is fitted first.
+    """
     table = sources.read_worklist(worklist)
     with sources.ByteReader(preparing.roots(table)) as reader:
         for row in table.to_pylist():
             with contextlib.suppress(images.RejectedImage, errors.SourceError):
-                yield images.decode(preparing.read(reader, row)).image
+                data = preparing.read(reader, row)
+                decoded = images.decode(data, ranges=fitter.ranges)
+                if unknown := fitter.unknown([decoded.kind]):
+                    fitter.fit(unknown)
+                    decoded = images.decode(data, ranges=fitter.ranges)
+                yield decoded.image
 
 
 def choose_devices(settings: Settings) -> list[str]:
@@ -295,10 +340,10 @@ def choose_devices(settings: Settings) -> list[str]:
     return [settings.device]
 
 
-def open_engine(settings: Settings, chosen: list[str]) -> engine.Engine:
+def open_engine(settings: Settings, chosen: list[str], ranges: ValueRanges) -> engine.Engine:
     """The encoder, loaded, with all the threads of this machine."""
     choice = engine.EncoderChoice(
-        settings.encoder, Path(settings.encoders_folder), settings.precision
+        settings.encoder, Path(settings.encoders_folder), settings.precision, ranges
     )
     threads = max(1, joblib.cpu_count() // len(chosen))
     if chosen == [cluster.DEVICE]:

@@ -1,0 +1,113 @@
+"""Value ranges on disk: those that were fitted on a pool, and those that features were made with.
+
+In: a project's `encoders/` folder, feature stores. Out: `ValueRanges`, and for a shard's header
+what its images of more than 8 bits were scaled from.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sept_core import errors, features, files, pixel_values
+from sept_core.pixel_values import ValueRange, ValueRanges
+
+FILE = "value-ranges.json"
+
+
+def fitted(encoders: Path) -> ValueRanges:
+    """The ranges that were fitted in a project; none before the first.
+
+    Raises:
+        IntegrityError: their file is damaged.
+    """
+    path = encoders / FILE
+    if not path.exists():
+        return ValueRanges()
+    try:
+        return pixel_values.from_json(files.read_json(path))
+    except errors.InputError as problem:
+        raise errors.IntegrityError(
+            f"{path} is damaged ({problem}); remove it, and embed again with --rebuild."
+        ) from None
+
+
+def save(encoders: Path, ranges: ValueRanges) -> None:
+    """Store the fitted ranges, whole or not at all."""
+    files.write_json(encoders / FILE, ranges.to_json())
+
+
+@dataclass(frozen=True)
+class Use:
+    """How the images of one pixel kind in a store were scaled.
+
+    Attributes:
+        range: what they were scaled from.
+        embedded: how many files.
+        clipped: how many of those are clipped strongly, see `pixel_values.STRONGLY_CLIPPED`.
+    """
+
+    range: ValueRange
+    embedded: int
+    clipped: int
+
+
+def record(scaled: Iterable[tuple[str, float]], ranges: ValueRanges) -> dict[str, dict[str, Any]]:
+    """What a shard's header keeps of its images of more than 8 bits; `uses` reads it.
+
+    Args:
+        scaled: the pixel kind and the clipped share of each.
+        ranges: that they were scaled by.
+    """
+    counts: dict[str, list[int]] = {}
+    for kind, clipped in scaled:
+        found = counts.setdefault(kind, [0, 0])
+        found[0] += 1
+        found[1] += clipped > pixel_values.STRONGLY_CLIPPED
+    used = {kind: ranges.find(kind) or pixel_values.default(kind) for kind in counts}
+    return {
+        kind: used[kind].fields() | {"embedded": embedded, "clipped": clipped}
+        for kind, (embedded, clipped) in sorted(counts.items())
+    }
+
+
+def uses(store: features.FeatureStore) -> list[Use]:
+    """What the headers of a store's shards say; nothing of shards with 8-bit images only.
+
+    Raises:
+        IntegrityError: a header is damaged.
+    """
+    counts: dict[ValueRange, list[int]] = {}
+    for shard in store.shards:
+        values = shard.header.get("value_ranges", {})
+        try:
+            for found in pixel_values.from_json(values):
+                total = counts.setdefault(found, [0, 0])
+                total[0] += int(values[found.kind]["embedded"])
+                total[1] += int(values[found.kind]["clipped"])
+        except (errors.InputError, KeyError, TypeError, ValueError) as problem:
+            raise errors.IntegrityError(
+                f"The header of shard {shard.number} in {store.folder} is damaged ({problem}). "
+                f"{features.MEND}"
+            ) from None
+    return [Use(found, embedded, clipped) for found, (embedded, clipped) in counts.items()]
+
+
+def outdated(store: features.FeatureStore, ranges: ValueRanges) -> list[tuple[Use, ValueRange]]:
+    """The uses of a store that differ from what its images would be scaled by now."""
+    now = [(use, ranges.find(use.range.kind)) for use in uses(store)]
+    return [(use, found) for use, found in now if found and found.ends != use.range.ends]
+
+
+def refuse_outdated(store: features.FeatureStore, ranges: ValueRanges) -> None:
+    """Refuse to add to a store whose images were scaled by other ranges.
+
+    Raises:
+        InputError: names both ranges and the remedy.
+    """
+    for use, now in outdated(store, ranges):
+        raise errors.InputError(
+            f"{store.folder} holds {use.range.kind} images scaled from {use.range.text}, and now "
+            f"they would be scaled from {now.text}. Embed all of them again with --rebuild, or "
+            f"keep the first range with --value-range {use.range.option}."
+        )
