@@ -64,7 +64,7 @@ class DecodedImage:
         format: Pillow's name of the file format, such as `JPEG`.
         mode: Pillow's name of the pixel format in the file, such as `CMYK`.
         kind: of an image of more than 8 bits a sample its pixel kind (see `pixel_values`), else ''.
-        clipped: the share of such an image's values that lie outside of the range of its kind.
+        loss: what the range of its kind takes from such an image, see `pixel_values.Scaled`.
     """
 
     image: Image.Image
@@ -73,7 +73,7 @@ class DecodedImage:
     format: str
     mode: str
     kind: str = ""
-    clipped: float = 0.0
+    loss: str = ""
 
 
 def decode(data: bytes, least: int = 0, ranges: ValueRanges | None = None) -> DecodedImage:
@@ -206,7 +206,7 @@ def _scaled(
     if samples.alpha is not None:
         rgb = _over_white(rgb, Image.fromarray(samples.alpha))
     decoded = _decoded(image, *image.size, rgb)
-    return dataclasses.replace(decoded, kind=found.kind, clipped=found.clipped)
+    return dataclasses.replace(decoded, kind=found.kind, loss=found.loss)
 
 
 def _decoded(

@@ -25,12 +25,17 @@ ANY = "any"
 MISSING_FROM = 1e30
 """Floats of this size and above mean "no data" (rasters use 3.4e38), as do NaN and infinities."""
 
-STRONGLY_CLIPPED = 0.5
-"""An image is clipped strongly when more than this share of its values lies outside the range."""
+CLIPPED, FLATTENED = "clipped", "flattened"
+"""What a range can do to an image that is far from those it was fitted on."""
+
+MOST_CLIPPED = 0.5
+"""An image counts as clipped when more than this share of its values lies outside the range."""
+
+FEW_LEVELS = 8
+"""An image counts as flattened when at most so many grey levels are left of many more values."""
 
 _KIND = re.compile(r"(u?int)(\d+)|float(?:16|32|64)")
 _FLOAT_DEFAULT = (0.0, 1.0)
-_LOOKED_AT = 256  # rows and columns, at most about, that the clipped share is counted on
 _BLOCK = 1 << 22  # values that are scaled at once, which bounds the memory for wide types
 
 
@@ -122,6 +127,11 @@ class ValueRanges:
         return {found.kind: list(found.ends) for found in self.ranges}
 
 
+def merged(fitted: ValueRanges, given: ValueRanges) -> ValueRanges:
+    """The ranges that count: a user's before fitted ones, also where it is one for all kinds."""
+    return given if given.find(ANY) else fitted.updated(given)
+
+
 def from_json(value: Any) -> ValueRanges:
     """The inverse of `ValueRanges.to_json`.
 
@@ -206,12 +216,12 @@ class Scaled:
     Attributes:
         pixels: uint8, of the shape of the values.
         kind: see the module; '' where nothing was scaled by a project's range.
-        clipped: the share of the values that lie outside the range, missing ones left out.
+        loss: `CLIPPED`, `FLATTENED`, or '' where the range suits the image.
     """
 
     pixels: np.ndarray
     kind: str
-    clipped: float
+    loss: str
 
 
 def to_uint8(
@@ -246,9 +256,10 @@ def scale(
     """
     kind = kind_of(values.dtype, bits)
     if not kind:
-        return Scaled(_narrow(values, bits, nodata), "", 0.0)
+        return Scaled(_narrow(values, bits, nodata), "", "")
     found = (ranges.find(kind) if ranges else None) or default(kind)
-    return Scaled(_scaled(values, found.ends, nodata), kind, _clipped(values, found.ends, nodata))
+    pixels = _scaled(values, found.ends, nodata)
+    return Scaled(pixels, kind, _loss(values, pixels, found.ends, nodata))
 
 
 def missing(values: np.ndarray, nodata: float | None) -> np.ndarray:
@@ -262,9 +273,9 @@ def missing(values: np.ndarray, nodata: float | None) -> np.ndarray:
     return found
 
 
-def grid(values: np.ndarray) -> np.ndarray:
-    """Every n-th row and column: about `_LOOKED_AT` a side at most, the same for every run."""
-    rows, columns = (max(1, side // _LOOKED_AT) for side in values.shape[:2])
+def grid(values: np.ndarray, side: int) -> np.ndarray:
+    """Every n-th row and column, less than 2 `side` of each; the same for every run."""
+    rows, columns = (max(1, length // side) for length in values.shape[:2])
     return values[::rows, ::columns]
 
 
@@ -316,7 +327,18 @@ def _computed(values: np.ndarray, ends: tuple[float, float], nodata: float | Non
     return np.round((known.clip(low, high) - low) * (255 / (high - low))).astype(np.uint8)
 
 
-def _clipped(values: np.ndarray, ends: tuple[float, float], nodata: float | None) -> float:
-    seen = grid(values)
-    known = seen[~missing(seen, nodata)]
-    return float(((known < ends[0]) | (known > ends[1])).mean()) if known.size else 0.0
+def _loss(
+    values: np.ndarray, pixels: np.ndarray, ends: tuple[float, float], nodata: float | None
+) -> str:
+    """See `Scaled.loss`; judged by some thousand of the pixels."""
+    seen = grid(values, 64)
+    known = ~missing(seen, nodata)
+    kept = seen[known]
+    if not kept.size:
+        return ""
+    if ((kept < ends[0]) | (kept > ends[1])).mean() > MOST_CLIPPED:
+        return CLIPPED
+    levels = len(np.unique(grid(pixels, 64)[known]))
+    if levels <= FEW_LEVELS and len(np.unique(kept)) > 4 * FEW_LEVELS:
+        return FLATTENED
+    return ""

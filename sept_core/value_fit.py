@@ -78,7 +78,7 @@ def sample(
     kind = pixel_values.kind_of(values.dtype, bits)
     if not kind:
         return None
-    seen = pixel_values.grid(values)
+    seen = pixel_values.grid(values, 256)
     known = seen[~pixel_values.missing(seen, nodata)].astype(np.float64)
     if not known.size:
         return None

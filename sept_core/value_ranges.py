@@ -4,7 +4,8 @@ In: a project's `encoders/` folder, feature stores. Out: `ValueRanges`, and for 
 what its images of more than 8 bits were scaled from.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,30 +45,32 @@ class Use:
     Attributes:
         range: what they were scaled from.
         embedded: how many files.
-        clipped: how many of those are clipped strongly, see `pixel_values.STRONGLY_CLIPPED`.
+        clipped, flattened: how many of those the range does not suit, see `pixel_values.Scaled`.
     """
 
     range: ValueRange
     embedded: int
     clipped: int
+    flattened: int
 
 
-def record(scaled: Iterable[tuple[str, float]], ranges: ValueRanges) -> dict[str, dict[str, Any]]:
+COUNTS = ("embedded", pixel_values.CLIPPED, pixel_values.FLATTENED)
+
+
+def record(scaled: Iterable[tuple[str, str]], ranges: ValueRanges) -> dict[str, dict[str, Any]]:
     """What a shard's header keeps of its images of more than 8 bits; `uses` reads it.
 
     Args:
-        scaled: the pixel kind and the clipped share of each.
+        scaled: the pixel kind and the loss of each.
         ranges: that they were scaled by.
     """
-    counts: dict[str, list[int]] = {}
-    for kind, clipped in scaled:
-        found = counts.setdefault(kind, [0, 0])
-        found[0] += 1
-        found[1] += clipped > pixel_values.STRONGLY_CLIPPED
+    counts: dict[str, Counter[str]] = {}
+    for kind, loss in scaled:
+        counts.setdefault(kind, Counter()).update(["embedded", loss])
     used = {kind: ranges.find(kind) or pixel_values.default(kind) for kind in counts}
     return {
-        kind: used[kind].fields() | {"embedded": embedded, "clipped": clipped}
-        for kind, (embedded, clipped) in sorted(counts.items())
+        kind: used[kind].fields() | {name: counts[kind][name] for name in COUNTS}
+        for kind in sorted(counts)
     }
 
 
@@ -77,20 +80,32 @@ def uses(store: features.FeatureStore) -> list[Use]:
     Raises:
         IntegrityError: a header is damaged.
     """
-    counts: dict[ValueRange, list[int]] = {}
+    counts: dict[ValueRange, Counter[str]] = {}
     for shard in store.shards:
-        values = shard.header.get("value_ranges", {})
-        try:
-            for found in pixel_values.from_json(values):
-                total = counts.setdefault(found, [0, 0])
-                total[0] += int(values[found.kind]["embedded"])
-                total[1] += int(values[found.kind]["clipped"])
-        except (errors.InputError, KeyError, TypeError, ValueError) as problem:
-            raise errors.IntegrityError(
-                f"The header of shard {shard.number} in {store.folder} is damaged ({problem}). "
-                f"{features.MEND}"
-            ) from None
-    return [Use(found, embedded, clipped) for found, (embedded, clipped) in counts.items()]
+        for found, numbers in _uses_of(shard):
+            counts.setdefault(found, Counter()).update(numbers)
+    return [
+        Use(found, **{name: number[name] for name in COUNTS}) for found, number in counts.items()
+    ]
+
+
+def _uses_of(shard: features.Shard) -> Iterator[tuple[ValueRange, dict[str, int]]]:
+    values = shard.header.get("value_ranges", {})
+    try:
+        for found in pixel_values.from_json(values):
+            yield found, {name: int(values[found.kind][name]) for name in COUNTS}
+    except (errors.InputError, KeyError, TypeError, ValueError) as problem:
+        raise errors.IntegrityError(
+            f"The header of shard {shard.number} in {shard.folder} is damaged ({problem}). "
+            f"{features.MEND}"
+        ) from None
+
+
+def is_current(shard: features.Shard, ranges: ValueRanges) -> bool:
+    """Whether a shard has images of more than 8 bits, scaled as they would be now."""
+    found = [found for found, _ in _uses_of(shard)]
+    now = [ranges.find(one.kind) for one in found]
+    return bool(found) and all(n and n.ends == f.ends for n, f in zip(now, found, strict=True))
 
 
 def outdated(store: features.FeatureStore, ranges: ValueRanges) -> list[tuple[Use, ValueRange]]:

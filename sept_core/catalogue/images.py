@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from sept_core import errors, features, files
+from sept_core import errors, features, files, value_ranges
 from sept_core.catalogue import filters, revision
 from sept_core.catalogue.connection import (
     Connection,
@@ -21,6 +21,7 @@ from sept_core.catalogue.connection import (
     table,
     transaction,
 )
+from sept_core.pixel_values import ValueRanges
 
 IMAGE_COLUMNS = (
     "uid, sha256, width, height, format, mode, bytes, phash, brightness, contrast, sharpness, "
@@ -28,7 +29,13 @@ IMAGE_COLUMNS = (
 )
 
 
-def adopt(db: Connection, store: features.FeatureStore, name: str) -> int:
+FIGURES = ("phash", "brightness", "contrast", "sharpness", "entropy")
+"""The columns that depend on how pixels are scaled."""
+
+
+def adopt(
+    db: Connection, store: features.FeatureStore, name: str, ranges: ValueRanges | None = None
+) -> int:
     """Take over the outcomes of shards not seen before; returns how many shards that were.
 
     Each shard is one transaction, so that a crash between shards loses nothing.
@@ -38,6 +45,7 @@ def adopt(db: Connection, store: features.FeatureStore, name: str) -> int:
         store: the shards.
         name: of the store within the project. Two stores may say the same of the same files,
             and the later one is news where those files were listed again in between.
+        ranges: in force; hash and figures of images that were scaled by them are renewed.
     """
     known = {row[0] for row in db.execute("SELECT outcomes_sha256 FROM adopted").fetchall()}
     adopted = 0
@@ -52,6 +60,8 @@ def adopt(db: Connection, store: features.FeatureStore, name: str) -> int:
                 known.remove(sha256)
             else:
                 _adopt_outcomes(db, shard.outcomes())
+                if ranges and value_ranges.is_current(shard, ranges):
+                    _renew_figures(db, shard.outcomes())
                 revision.renew(db)
                 adopted += 1
             db.execute("INSERT INTO adopted VALUES (?)", [key])
@@ -70,6 +80,20 @@ def _adopt_outcomes(db: Connection, outcomes: pa.Table) -> None:
                 SELECT {IMAGE_COLUMNS}, FALSE FROM outcomes o
                 WHERE o.status = 'ok' AND NOT EXISTS (SELECT 1 FROM images i WHERE i.uid = o.uid)
                 QUALIFY row_number() OVER (PARTITION BY uid ORDER BY rel_path, member) = 1"""
+        )
+
+
+def _renew_figures(db: Connection, outcomes: pa.Table) -> None:
+    """Take over what depends on pixels, of images that were known from another value range.
+
+    Photographs of 8 bits stay as they are: theirs differ a little by the scale of decoding.
+    """
+    changed = ", ".join(f"{name} = o.{name}" for name in FIGURES)
+    with registered(db, "outcomes", outcomes):
+        db.execute(
+            f"""UPDATE images i SET {changed} FROM outcomes o
+                WHERE o.uid = i.uid AND o.phash IS NOT NULL
+                AND (o.format <> 'JPEG' OR o.mode NOT IN ('RGB', 'L', 'CMYK'))"""
         )
 
 

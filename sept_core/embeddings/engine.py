@@ -32,13 +32,13 @@ class Batch:
         outcomes: one dict a row, in worklist order, with the fields of OUTCOME_SCHEMA.
         uids: (n,) S32 of the rows that are `ok`, in the same order.
         vectors: (n, D) float16, unit length.
-        scaled: pixel kind and clipped share of each image of more than 8 bits; see `images`.
+        scaled: pixel kind and loss of each image of more than 8 bits, see `images.DecodedImage`.
     """
 
     outcomes: list[dict[str, Any]]
     uids: np.ndarray
     vectors: np.ndarray
-    scaled: tuple[tuple[str, float], ...] = ()
+    scaled: tuple[tuple[str, str], ...] = ()
 
 
 Results = Generator[Batch, None, None]
@@ -127,7 +127,7 @@ class LocalEngine:
         usable = _reject_unusable(encoded, vectors)
         uids = [item.outcome["uid"] for item in encoded if item.inputs is not None]
         outcomes = [item.outcome for item in prepared]
-        scaled = tuple((item.kind, item.clipped) for item in prepared if item.kind)
+        scaled = tuple((item.kind, item.loss) for item in prepared if item.kind)
         return Batch(outcomes, np.array(uids, files.UID_DTYPE), vectors[usable], scaled)
 
     def _encode(self, inputs: list[torch.Tensor]) -> np.ndarray:

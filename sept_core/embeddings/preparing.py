@@ -36,7 +36,7 @@ class Prepared:
         outcome: the fields of OUTCOME_SCHEMA that are known so far.
         image: decoded, while it is held.
         inputs: (3, H, W) uint8 for the encoder; None if the file is rejected.
-        kind, clipped: see `images.DecodedImage`.
+        kind, loss: see `images.DecodedImage`.
     """
 
     row: dict[str, Any]
@@ -44,7 +44,7 @@ class Prepared:
     image: Image.Image | None = None
     inputs: torch.Tensor | None = None
     kind: str = ""
-    clipped: float = 0.0
+    loss: str = ""
 
     def reject(self, reason: str) -> None:
         """Make it an outcome without features."""
@@ -105,7 +105,7 @@ def _decode(reader: sources.ByteReader, least: int, ranges: ValueRanges, item: P
     if item.row["uid"] not in (None, item.outcome["uid"]):
         raise images.RejectedImage("changed since it was first read")
     decoded = images.decode(data, least, ranges)
-    item.image, item.kind, item.clipped = decoded.image, decoded.kind, decoded.clipped
+    item.image, item.kind, item.loss = decoded.image, decoded.kind, decoded.loss
     for name in ("width", "height", "format", "mode"):
         item.outcome[name] = getattr(decoded, name)
 

@@ -58,12 +58,12 @@ class Fitter:
 
         Args:
             encoders: the project's folder of fits, where ranges are stored.
-            known: they replace those that are stored there.
+            known: of the project; they go before those that are stored there.
             sample: a worklist of pool images, if there is one.
             job: records the progress.
         """
         self._encoders, self._sample, self._job = encoders, sample, job
-        self.ranges = value_ranges.fitted(encoders).updated(known)
+        self.ranges = pixel_values.merged(value_ranges.fitted(encoders), known)
 
     def unknown(self, kinds: Iterable[str]) -> list[str]:
         """Those of some kinds that have no range yet, in order."""

@@ -18,7 +18,7 @@ from sept_core.catalogue import images, sources
 from sept_core.export import registry as export_registry
 from sept_core.export import run as export_run
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import curation, guarding
+from sept_core.pipeline import curation, guarding, scaling
 from sept_core.pipeline.projects import Project
 
 
@@ -170,7 +170,9 @@ def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) ->
 
 def _header(project: Project, record: dict[str, Any], guard: guarding.Finding) -> dict[str, Any]:
     card = files.read_json(project.paths.features(record["encoder_id"]) / "encoder.json")
+    ranges = scaling.current(project).to_json()
     return {
+        **({"value_ranges": ranges} if ranges else {}),
         "pool": {
             "fingerprint": images.pool_fingerprint(project.db),
             "fingerprint_at_selection": record["pool_fingerprint"],

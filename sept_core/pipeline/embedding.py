@@ -1,16 +1,17 @@
 """Features: start the worker that reads every image once, take over what it leaves."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sept_core import errors, files, jobs
+from sept_core import errors, files, jobs, pixel_values
 from sept_core import sources as readers
 from sept_core import targets as target_layout
 from sept_core.catalogue import images, settings, sources
 from sept_core.encoders import menu
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import projects
+from sept_core.pipeline import projects, scaling
 from sept_core.pipeline.projects import Project
 
 FITTING_SAMPLE = 5000
@@ -33,13 +34,26 @@ class EmbedSettings:
     seed: int = 0
 
 
-def start(project: Project, chosen: EmbedSettings) -> JobFolder:
+def start(
+    project: Project,
+    chosen: EmbedSettings,
+    *,
+    value_range: Sequence[str] = (),
+    rebuild: bool = False,
+) -> JobFolder:
     """Launch a job that embeds what `chosen.encoder` has not embedded yet: pool and targets.
 
     Held-out images go to stores of their own, which retrieval and selection never open.
 
+    Args:
+        project: the open project.
+        chosen: how to embed.
+        value_range: from now on, for images of more than 8 bits; see `scaling.change`.
+        rebuild: delete the encoder's features first.
+
     Raises:
-        InputError: there is nothing to embed.
+        InputError: there is nothing to embed, or features that are there were made with other
+            value ranges.
         BusyError: another embedding is under way.
     """
     for job in jobs.all_jobs(project.paths):
@@ -51,6 +65,10 @@ def start(project: Project, chosen: EmbedSettings) -> JobFolder:
         raise errors.InputError(
             "There is nothing to embed; add a source first (Pool page, or sept pool add)."
         )
+    pixel_values.parse(text for text in value_range if text != scaling.AUTO)
+    if rebuild:
+        scaling.remove_features(project, chosen.encoder)
+    scaling.change(project, value_range, chosen.encoder)
     fit = folder / "fit.parquet"
     pool_ids = [record.id for record in sources.every(project.db, "pool")]
     readers.write_worklist(
@@ -61,6 +79,7 @@ def start(project: Project, chosen: EmbedSettings) -> JobFolder:
         "features_root": str(project.paths.root / "features"),
         "parts": parts,
         "fit_worklist": str(fit),
+        "value_ranges": scaling.current(project).to_json(),
     }
     return jobs.launch(project.paths, "embed", request, f"Embedding with {chosen.encoder}")
 
@@ -106,6 +125,7 @@ def try_speed(project: Project, encoder: str, precision: str = "auto") -> JobFol
         "encoders_folder": str(project.paths.encoders),
         "precision": precision,
         "worklist": str(worklist),
+        "value_ranges": scaling.current(project).to_json(),
     }
     return jobs.launch(project.paths, "speed", request, f"Trying {encoder}")
 

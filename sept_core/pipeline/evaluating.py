@@ -16,7 +16,7 @@ from sept_core import sources as readers
 from sept_core.catalogue import images, sources
 from sept_core.evaluation import labels as label_budgets
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import pretraining, runs
+from sept_core.pipeline import pretraining, runs, scaling
 from sept_core.pipeline.projects import Project
 
 RANDOM_INIT = "random-init"
@@ -190,6 +190,8 @@ def prepare(
         "labels": list(how.labels),
         "seeds": list(range(how.seeds)),
     }
+    if ranges := scaling.current(project).to_json():
+        asked["value_ranges"] = ranges
     name = f"{target}-{files.fingerprint([asked, rows])}"
     out = project.paths.runs / pretraining.RESERVED / name
     _refuse_twice(project.paths, out)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from pyarrow import csv
 
-from sept_core import errors, files, images, sources
+from sept_core import decoders, errors, files, images, sources
 from sept_core.catalogue import images as catalogue
-from sept_core.pipeline import collections
+from sept_core.pipeline import collections, scaling
 from sept_core.pipeline.projects import Project
+from sept_core.pixel_values import ValueRanges
 
 THUMBNAIL_SIZE = 256
 FULL_SIZE = 2048
@@ -26,10 +27,11 @@ SHOWN_AS_IS = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WE
 
 @dataclass(frozen=True)
 class Picture:
-    """Encoded bytes and their media type."""
+    """Encoded bytes and their media type; `lasting` unless the project's settings shape them."""
 
     data: bytes
     media_type: str
+    lasting: bool = True
 
 
 class ImageServer:
@@ -48,9 +50,11 @@ class ImageServer:
             NotFoundError: the catalogue does not hold it, or none of its files can be read.
         """
         data, file_format = self._read(uid)
-        if file_format in SHOWN_AS_IS:
+        scaled = _is_scaled(uid, data)
+        if file_format in SHOWN_AS_IS and not scaled:
             return Picture(data, SHOWN_AS_IS[file_format])
-        return Picture(_reduced(uid, data, FULL_SIZE), "image/jpeg")
+        ranges = scaling.current(self._own()) if scaled else None
+        return Picture(_reduced(uid, data, FULL_SIZE, ranges), "image/jpeg", lasting=not scaled)
 
     def thumbnail(self, uid: str) -> Picture:
         """A small JPEG of the image.
@@ -58,12 +62,23 @@ class ImageServer:
         Raises:
             NotFoundError: as in `image`.
         """
-        data = self._cache.get(uid) if _is_uid(uid) else None
-        if data is None:
-            original, _ = self._read(uid)
-            data = _reduced(uid, original, THUMBNAIL_SIZE)
-            self._cache.put(uid, data)
-        return Picture(data, "image/jpeg")
+        if not _is_uid(uid):
+            raise errors.NotFoundError(f"There is no image {uid!r} to show.")
+        if data := self._cache.get(uid):
+            return Picture(data, "image/jpeg")
+        ranges = scaling.current(self._own())
+        variant = files.fingerprint(ranges.ends())
+        if data := self._cache.get(uid, variant):
+            return Picture(data, "image/jpeg", lasting=False)
+        original, _ = self._read(uid)
+        scaled = _is_scaled(uid, original)
+        data = _reduced(uid, original, THUMBNAIL_SIZE, ranges)
+        self._cache.put(uid, data, variant if scaled else "")
+        return Picture(data, "image/jpeg", lasting=not scaled)
+
+    def _own(self) -> Project:
+        """The project on a cursor of this thread's own."""
+        return Project(self._project.paths, self._project.db.cursor())
 
     def _read(self, uid: str) -> tuple[bytes, str]:
         """The bytes from the first place that can be read, and their format."""
@@ -98,6 +113,8 @@ class ImageServer:
 class ThumbnailCache:
     """Thumbnails on disk, the oldest deleted when they take more than `limit` bytes.
 
+    Each belongs to a uid, and to a variant where the project's settings shape it.
+
     Args:
         folder: may be deleted at any time.
         limit: in bytes.
@@ -109,24 +126,25 @@ class ThumbnailCache:
         self._lock = threading.Lock()
         self._held: int | None = None
 
-    def get(self, uid: str) -> bytes | None:
+    def get(self, uid: str, variant: str = "") -> bytes | None:
         """A thumbnail if it is there."""
         try:
-            return self._path(uid).read_bytes()
+            return self._path(uid, variant).read_bytes()
         except FileNotFoundError:
             return None
 
-    def put(self, uid: str, data: bytes) -> None:
+    def put(self, uid: str, data: bytes, variant: str = "") -> None:
         """Keep a thumbnail, making room for it first."""
         with self._lock:
             if self._held is None or self._held + len(data) > self._limit:
                 self._held = self._make_room(len(data))
             self._held += len(data)
-        with files.write_then_rename(self._path(uid)) as temporary:
+        with files.write_then_rename(self._path(uid, variant)) as temporary:
             temporary.write_bytes(data)
 
-    def _path(self, uid: str) -> Path:
-        return self._folder / uid[:2] / f"{uid}.jpg"
+    def _path(self, uid: str, variant: str) -> Path:
+        ending = f".{variant}.jpg" if variant else ".jpg"
+        return self._folder / f"{uid[:2]}-{decoders.RULES}" / f"{uid}{ending}"
 
     def _make_room(self, wanted: int) -> int:
         """Delete the oldest until a tenth of the limit is free; returns the bytes still held."""
@@ -153,8 +171,19 @@ def _is_uid(text: str) -> bool:
     return len(text) == 32 and set(text) <= set("0123456789abcdef")
 
 
-def _reduced(uid: str, data: bytes, size: int) -> bytes:
+def _is_scaled(uid: str, data: bytes) -> bool:
     try:
-        return images.thumbnail(data, size)
+        return images.needs_range(data)
     except images.RejectedImage as problem:
-        raise errors.NotFoundError(f"Image {uid} cannot be shown ({problem.reason}).") from None
+        raise _not_shown(uid, problem) from None
+
+
+def _reduced(uid: str, data: bytes, size: int, ranges: ValueRanges | None) -> bytes:
+    try:
+        return images.thumbnail(data, size, ranges)
+    except images.RejectedImage as problem:
+        raise _not_shown(uid, problem) from None
+
+
+def _not_shown(uid: str, problem: images.RejectedImage) -> errors.NotFoundError:
+    return errors.NotFoundError(f"Image {uid} cannot be shown ({problem.reason}).")

@@ -6,6 +6,7 @@ threads a few batches ahead. The order of any step is known without the steps be
 """
 
 import collections
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,9 +20,10 @@ from PIL import Image
 from torch import Tensor
 
 from sept_core import errors, files, images
+from sept_core.pixel_values import ValueRanges
 from sept_core.pretrain import augment
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Raise it whenever `_decode` gives other pixels: older caches are then made again."""
 
 MEMORY_SHARE = 0.5
@@ -89,8 +91,16 @@ class PackedImages:
 class StreamedImages:
     """Images decoded again for every batch that holds them, a few batches ahead."""
 
-    def __init__(self, uids: list[str], read: Read, size: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        uids: list[str],
+        read: Read,
+        size: int,
+        device: torch.device,
+        ranges: ValueRanges | None = None,
+    ) -> None:
         self.uids, self.read, self.size, self.device = uids, read, size, device
+        self.ranges = ranges
 
     def batches(self, rows: Iterable[Tensor]) -> Iterator[Batch]:
         """Decode in threads, hand out in order."""
@@ -107,7 +117,7 @@ class StreamedImages:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _decode(self, row: int) -> tuple[np.ndarray, float]:
-        return _decode(self.uids[row], self.read, self.size)
+        return _decode(self.uids[row], self.read, self.size, self.ranges)
 
     def _collect(self, futures: list[Future[tuple[np.ndarray, float]]]) -> Batch:
         pixels, aspects = zip(*(future.result() for future in futures), strict=True)
@@ -124,6 +134,7 @@ def load(
     content_hash: str,
     device: torch.device,
     progress: Callable[[int, int], None],
+    ranges: ValueRanges | None = None,
 ) -> ImageSet:
     """The images of `uids`, packed where they fit in memory and streamed where not.
 
@@ -135,16 +146,19 @@ def load(
         content_hash: of the manifest; names the cache together with size and version.
         device: where batches are wanted.
         progress: called with (done, total) while the cache is made.
+        ranges: by which images of more than 8 bits are scaled; part of the cache's name.
 
     Raises:
         ManifestError: an image of the manifest is missing or cannot be decoded.
     """
     if not fits(len(uids), size):
-        return StreamedImages(uids, read, size, device)
-    key = files.fingerprint([content_hash, len(uids), size, CACHE_VERSION])
+        return StreamedImages(uids, read, size, device, ranges)
+    scaled = ranges.ends() if ranges else {}
+    key = files.fingerprint([content_hash, len(uids), size, CACHE_VERSION, scaled])
     pixels_path, aspect_path = folder / f"cache-{key}.npy", folder / f"cache-{key}.aspect.npy"
     if not pixels_path.exists():
-        _pack(uids, read, size, pixels_path, aspect_path, progress)
+        decode = functools.partial(_decode, read=read, size=size, ranges=ranges)
+        _pack(uids, decode, size, pixels_path, aspect_path, progress)
     # copy-on-write mapping: several processes of one machine share the pages
     return PackedImages(np.load(pixels_path, mmap_mode="c"), np.load(aspect_path), device)
 
@@ -162,7 +176,7 @@ def remove_cache(folder: Path) -> None:
 
 def _pack(
     uids: list[str],
-    read: Read,
+    decode: Callable[[str], tuple[np.ndarray, float]],
     size: int,
     pixels_path: Path,
     aspect_path: Path,
@@ -177,17 +191,19 @@ def _pack(
         with ThreadPoolExecutor(_cores()) as pool:
             for start in range(0, len(uids), 256):
                 part = uids[start : start + 256]
-                for row, decoded in enumerate(pool.map(lambda u: _decode(u, read, size), part)):
+                for row, decoded in enumerate(pool.map(decode, part)):
                     pixels[start + row], aspect[start + row] = decoded
                 progress(start + len(part), len(uids))
         pixels.flush()
         files.write_array(aspect_path, aspect)
 
 
-def _decode(uid: str, read: Read, size: int) -> tuple[np.ndarray, float]:
+def _decode(
+    uid: str, read: Read, size: int, ranges: ValueRanges | None = None
+) -> tuple[np.ndarray, float]:
     """(size, size, 3) uint8, and width / height: nothing is cut off, crops undo the squeeze."""
     try:
-        decoded = images.decode(read(uid))
+        decoded = images.decode(read(uid), ranges=ranges)
     except images.RejectedImage as problem:
         raise errors.ManifestError(
             f"image {uid} of the manifest cannot be used ({problem.reason}); its file changed "

@@ -68,7 +68,9 @@ def _sample(
     wanted = max(SAMPLE, 2 * settings.batch_size)
     chosen = uids[:: max(1, len(uids) // wanted)]
     if not data.fits(len(uids), settings.cache_size):
-        streamed = data.StreamedImages(chosen, reader.read, settings.cache_size, device)
+        streamed = data.StreamedImages(
+            chosen, reader.read, settings.cache_size, device, subset.value_ranges
+        )
         return streamed, len(chosen), 0.0
     start = time.perf_counter()
     packed = data.load(
@@ -79,6 +81,7 @@ def _sample(
         content_hash=subset.content_hash,
         device=device,
         progress=lambda done, total: job.progress(done, total, "images", "decoding"),
+        ranges=subset.value_ranges,
     )
     seconds = time.perf_counter() - start
     data.remove_cache(job.path)  # the mapping stays until we end
