@@ -27,6 +27,17 @@ ColumnOption = Annotated[
 ]
 
 
+ValueRange = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--value-range",
+        metavar="[KIND=]LOW:HIGH",
+        help="What 16-bit and float images are scaled from, such as 0:4095 or uint16=0:4095; auto "
+        "fits it on the pool again. Give it once for each kind.",
+    ),
+]
+
+
 def init(folder: Dir, as_json: Json = False) -> None:
     """Make an empty project."""
     projects.init(folder)
@@ -45,6 +56,7 @@ def status(folder: Dir, as_json: Json = False) -> None:
     columns = ["name", "kind", "images", "waiting", "rejected", "gone", "path"]
     for title in ("sources", "targets"):
         output.rows(title.capitalize(), columns, ([s[c] for c in columns] for s in state[title]))
+    _show_value_ranges(state["value_ranges"])
     output.rows(
         "Encoders",
         ["id", "kind", "pool images"],
@@ -61,6 +73,14 @@ def status(folder: Dir, as_json: Json = False) -> None:
     )  # fmt: skip
     output.rows("Runs", ["id"], ([run] for run in state["runs"]))
     return output.rows("Jobs", ["id", "title", "state"], map(_job_row, state["jobs"]))
+
+
+def _show_value_ranges(ranges: list[dict[str, Any]]) -> None:
+    """How images of more than 8 bits become pixels, and what is wrong with that."""
+    for found in ranges:
+        output.console.print(output.text(found["summary"]))
+        for warning in found["warnings"]:
+            output.console.print(f"[yellow]Warning:[/yellow] {output.text(warning)}")
 
 
 def _job_row(job: dict[str, str]) -> list[str]:
@@ -106,11 +126,11 @@ def pool_status(folder: Dir, as_json: Json = False) -> None:
         state = projects.status(project)
         rejected = collections.rejected(project).to_pylist()
     if as_json:
-        return output.as_json(
-            {"pool": state["pool"], "sources": state["sources"], "rejected": rejected}
-        )
+        shown = {name: state[name] for name in ("pool", "sources", "value_ranges")}
+        return output.as_json(shown | {"rejected": rejected})
     columns = ["name", "images", "ok", "waiting", "rejected", "gone"]
     output.rows("Sources", columns, ([s[c] for c in columns] for s in state["sources"]))
+    _show_value_ranges(state["value_ranges"])
     return output.rows(
         "Rejected files",
         ["source", "path", "member", "reason"],
@@ -207,10 +227,15 @@ def embed(
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     device: Device = "auto",
     seed: Seed = 0,
+    value_range: ValueRange = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Delete this encoder's features and embed all again.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read every image once and compute its features; continues where it stopped."""
-    result = follow.embed(folder, embedding.EmbedSettings(encoder, precision, device, seed=seed))
+    chosen = embedding.EmbedSettings(encoder, precision, device, seed=seed)
+    result = follow.embed(folder, chosen, value_range or (), rebuild)
     if as_json:
         return output.as_json(result)
     return output.facts(f"Embedded with {result['encoder_id']}", result)
