@@ -111,8 +111,8 @@ def samples(data: bytes) -> high_bit_depth.Samples | None:
     return _samples(image, data) if high_bit_depth.is_high(image) else None
 
 
-def needs_range(data: bytes) -> bool:
-    """Whether an image's pixels depend on the project's value ranges, by its header.
+def may_need_range(data: bytes) -> bool:
+    """Whether an image's pixels may depend on the project's value ranges, by its header.
 
     Raises:
         RejectedImage: as in `decode`.
@@ -156,8 +156,12 @@ def thumbnail(data: bytes, size: int, ranges: ValueRanges | None = None) -> byte
     Raises:
         RejectedImage: as in `decode`.
     """
-    # A JPEG decodes at 1/2, 1/4 or 1/8 where that suffices.
-    small = decode(data, size, ranges).image
+    return jpeg(decode(data, size, ranges).image, size)
+
+
+def jpeg(image: Image.Image, size: int) -> bytes:
+    """JPEG bytes of a decoded image, at most `size` pixels a side."""
+    small = image.copy()
     small.thumbnail((size, size))
     out = io.BytesIO()
     small.save(out, "JPEG", quality=85)

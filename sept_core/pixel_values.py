@@ -32,7 +32,7 @@ MOST_CLIPPED = 0.5
 """An image counts as clipped when more than this share of its values lies outside the range."""
 
 FEW_LEVELS = 8
-"""An image counts as flattened when at most so many grey levels are left of many more values."""
+"""An image of different values counts as flattened when its pixels differ by at most this."""
 
 _KIND = re.compile(r"(u?int)(\d+)|float(?:16|32|64)")
 _FLOAT_DEFAULT = (0.0, 1.0)
@@ -139,8 +139,9 @@ def from_json(value: Any) -> ValueRanges:
         InputError: it is something else.
     """
     try:
-        found = [ValueRange(kind=kind, **_fields(value[kind])) for kind in sorted(value)]
-    except (TypeError, ValueError, KeyError):
+        kinds = sorted(value.keys())
+        found = [ValueRange(kind=kind, **_fields(value[kind])) for kind in kinds]
+    except (AttributeError, TypeError, ValueError, KeyError, OverflowError):
         raise errors.InputError("The value ranges are not in the form that SEPT writes.") from None
     return ValueRanges(tuple(found))
 
@@ -266,8 +267,8 @@ def missing(values: np.ndarray, nodata: float | None) -> np.ndarray:
     """bool of the shape of `values`: which of them mean "no data"."""
     found = np.zeros(values.shape, bool)
     if values.dtype.kind == "f":
-        with np.errstate(invalid="ignore"):
-            found |= ~(np.abs(values) < MISSING_FROM)  # NaN is not
+        with np.errstate(invalid="ignore", over="ignore"):
+            found |= ~(np.abs(values) < values.dtype.type(MISSING_FROM))  # NaN is not
     if nodata is not None and math.isfinite(nodata):
         found |= values == _as_stored(nodata, values.dtype)
     return found
@@ -338,7 +339,6 @@ def _loss(
         return ""
     if ((kept < ends[0]) | (kept > ends[1])).mean() > MOST_CLIPPED:
         return CLIPPED
-    levels = len(np.unique(grid(pixels, 64)[known]))
-    if levels <= FEW_LEVELS and len(np.unique(kept)) > 4 * FEW_LEVELS:
-        return FLATTENED
-    return ""
+    is_flat = bool(kept.min() == kept.max())
+    left = grid(pixels, 64)[known]
+    return FLATTENED if not is_flat and int(left.max()) - int(left.min()) <= FEW_LEVELS else ""

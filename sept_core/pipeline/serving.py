@@ -50,11 +50,9 @@ class ImageServer:
             NotFoundError: the catalogue does not hold it, or none of its files can be read.
         """
         data, file_format = self._read(uid)
-        scaled = _is_scaled(uid, data)
-        if file_format in SHOWN_AS_IS and not scaled:
+        if file_format in SHOWN_AS_IS and not _may_need_range(uid, data):
             return Picture(data, SHOWN_AS_IS[file_format])
-        ranges = scaling.current(self._own()) if scaled else None
-        return Picture(_reduced(uid, data, FULL_SIZE, ranges), "image/jpeg", lasting=not scaled)
+        return _reduced(uid, data, FULL_SIZE, scaling.current(self._own()))
 
     def thumbnail(self, uid: str) -> Picture:
         """A small JPEG of the image.
@@ -71,10 +69,9 @@ class ImageServer:
         if data := self._cache.get(uid, variant):
             return Picture(data, "image/jpeg", lasting=False)
         original, _ = self._read(uid)
-        scaled = _is_scaled(uid, original)
-        data = _reduced(uid, original, THUMBNAIL_SIZE, ranges)
-        self._cache.put(uid, data, variant if scaled else "")
-        return Picture(data, "image/jpeg", lasting=not scaled)
+        made = _reduced(uid, original, THUMBNAIL_SIZE, ranges)
+        self._cache.put(uid, made.data, "" if made.lasting else variant)
+        return made
 
     def _own(self) -> Project:
         """The project on a cursor of this thread's own."""
@@ -171,18 +168,19 @@ def _is_uid(text: str) -> bool:
     return len(text) == 32 and set(text) <= set("0123456789abcdef")
 
 
-def _is_scaled(uid: str, data: bytes) -> bool:
+def _may_need_range(uid: str, data: bytes) -> bool:
     try:
-        return images.needs_range(data)
+        return images.may_need_range(data)
     except images.RejectedImage as problem:
         raise _not_shown(uid, problem) from None
 
 
-def _reduced(uid: str, data: bytes, size: int, ranges: ValueRanges | None) -> bytes:
+def _reduced(uid: str, data: bytes, size: int, ranges: ValueRanges) -> Picture:
     try:
-        return images.thumbnail(data, size, ranges)
+        decoded = images.decode(data, size, ranges)
     except images.RejectedImage as problem:
         raise _not_shown(uid, problem) from None
+    return Picture(images.jpeg(decoded.image, size), "image/jpeg", lasting=not decoded.kind)
 
 
 def _not_shown(uid: str, problem: images.RejectedImage) -> errors.NotFoundError:
