@@ -334,7 +334,7 @@ def _loss(
     """See `Scaled.loss`; judged by some thousand of the pixels."""
     seen = grid(values, 64)
     known = ~missing(seen, nodata)
-    kept = seen[known]
+    kept = seen[known].astype(np.float64)
     if not kept.size:
         return ""
     if ((kept < ends[0]) | (kept > ends[1])).mean() > MOST_CLIPPED:
