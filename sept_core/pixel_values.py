@@ -325,7 +325,7 @@ def _computed(values: np.ndarray, ends: tuple[float, float], nodata: float | Non
     """(n,) uint8: clipped first, so that no value is too large to compute with."""
     low, high = ends
     known = np.where(missing(values, nodata), low, values.astype(np.float64))
-    return np.round((known.clip(low, high) - low) * (255 / (high - low))).astype(np.uint8)
+    return np.round((known.clip(low, high) - low) / (high - low) * 255).astype(np.uint8)
 
 
 def _loss(

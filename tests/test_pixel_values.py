@@ -122,7 +122,7 @@ def slowly(value: Any, found: ValueRange, nodata: float | None) -> int:
             if number == (type(value)(nodata) if is_float else nodata):
                 return 0
     inside = min(max(number, found.low), found.high)
-    return round((inside - found.low) * (255 / (found.high - found.low)))
+    return round((inside - found.low) / (found.high - found.low) * 255)
 
 
 @settings(deadline=None)
