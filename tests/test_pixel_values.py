@@ -217,6 +217,8 @@ def test_given_ranges_go_before_fitted_ones() -> None:
     one = pixel_values.merged(fitted, pixel_values.parse(["uint16=5:6"]))
     assert [found.ends for found in one] == [(3, 4), (5, 6)]
     everything = pixel_values.merged(fitted, pixel_values.parse(["5:6"]))
-    assert everything.find("uint16") == everything.find("float32") == ValueRange(
-        pixel_values.ANY, 5, 6, given=True
+    assert (
+        everything.find("uint16")
+        == everything.find("float32")
+        == ValueRange(pixel_values.ANY, 5, 6, given=True)
     )

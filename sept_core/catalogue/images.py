@@ -83,6 +83,11 @@ def _adopt_outcomes(db: Connection, outcomes: pa.Table) -> None:
         )
 
 
+def forget_adopted(db: Connection, folder: str) -> None:
+    """Have the shards below a folder of the project adopted again once they are written anew."""
+    db.execute("DELETE FROM adopted WHERE starts_with(outcomes_sha256, ?)", [f"{folder}/"])
+
+
 def _renew_figures(db: Connection, outcomes: pa.Table) -> None:
     """Take over what depends on pixels, of images that were known from another value range.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sept_core import errors, features, files, pixel_values, value_ranges
-from sept_core.catalogue import revision, settings
+from sept_core.catalogue import images, revision, settings
 from sept_core.pixel_values import ValueRange, ValueRanges
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def remove_features(project: "Project", spec: str) -> None:
         trash = Path(tempfile.mkdtemp(dir=project.paths.root, prefix=".removed."))
         folder.rename(trash / folder.name)
         shutil.rmtree(trash)
+        images.forget_adopted(project.db, folder.relative_to(project.paths.root).as_posix())
     revision.renew(project.db)
 
 
