@@ -120,7 +120,9 @@ def _colour(image: ImageFile, again: ImageFile) -> Samples:
     orders = ("L", "B") if is_little else ("B", "L")
     _set_raw_mode(image, name + orders[0])
     _set_raw_mode(again, name + orders[1])
-    both = np.asarray(image).astype(np.uint16) << 8 | np.asarray(again)
+    both = np.asarray(image).astype(np.uint16)  # in place: such images may take gigabytes
+    both <<= 8
+    both |= np.asarray(again)
     values = both[..., :3]
     if image.mode == "RGB":
         return Samples(values, nodata=_nodata(image))

@@ -19,6 +19,9 @@ import numpy as np
 
 from sept_core import errors
 
+FILE = "value-ranges.json"
+"""Of the fitted ranges, in a project's `encoders/`."""
+
 ANY = "any"
 """Stands for every kind that has no range of its own; only a user gives such a range."""
 

@@ -13,8 +13,6 @@ from typing import Any
 from sept_core import errors, features, files, pixel_values
 from sept_core.pixel_values import ValueRange, ValueRanges
 
-FILE = "value-ranges.json"
-
 
 def fitted(encoders: Path) -> ValueRanges:
     """The ranges that were fitted in a project; none before the first.
@@ -22,20 +20,20 @@ def fitted(encoders: Path) -> ValueRanges:
     Raises:
         IntegrityError: their file is damaged.
     """
-    path = encoders / FILE
+    path = encoders / pixel_values.FILE
     if not path.exists():
         return ValueRanges()
     try:
         return pixel_values.from_json(files.read_json(path))
     except errors.InputError as problem:
         raise errors.IntegrityError(
-            f"{path} is damaged ({problem}); remove it, and embed again with --rebuild."
+            f"{path} is damaged ({problem}). Run sept check --repair."
         ) from None
 
 
 def save(encoders: Path, ranges: ValueRanges) -> None:
     """Store the fitted ranges, whole or not at all."""
-    files.write_json(encoders / FILE, ranges.to_json())
+    files.write_json(encoders / pixel_values.FILE, ranges.to_json())
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,16 @@ import torch
 from small_pixels import Fake, png, scene, thermal
 
 from benchmarks.hostile.pixel_values import tiff_of
-from sept_core import errors, features, files, images, jobfolder, sources, value_ranges
+from sept_core import (
+    errors,
+    features,
+    files,
+    images,
+    jobfolder,
+    pixel_values,
+    sources,
+    value_ranges,
+)
 from sept_core.embeddings import range_fitting, worker
 from sept_core.encoders import backbones, checkpoint, registry
 from sept_core.pixel_values import ValueRange, ValueRanges
@@ -231,6 +240,6 @@ def test_features_of_another_range_are_not_mixed(tmp_path: Path, fake: Fake) -> 
 
 
 def test_damaged_ranges_are_refused(tmp_path: Path) -> None:
-    files.write_json(tmp_path / value_ranges.FILE, {"uint16": {"low": 5}})
-    with pytest.raises(errors.IntegrityError, match=value_ranges.FILE):
+    files.write_json(tmp_path / pixel_values.FILE, {"uint16": {"low": 5}})
+    with pytest.raises(errors.IntegrityError, match=pixel_values.FILE):
         value_ranges.fitted(tmp_path)

@@ -107,7 +107,9 @@ def _scaling(status: dict[str, Any]) -> tuple[list[str], bool]:
         "uint16=0:4095 for one kind, several separated by blanks; auto fits it again.",
     )
     rebuild = bool(status["encoders"]) and st.checkbox(
-        "Rebuild", key="embed rebuild", help="Delete this encoder's features, embed all again."
+        "Rebuild this encoder's features",
+        key="embed rebuild",
+        help="Delete them and embed all images again.",
     )
     return given.split(), rebuild
 

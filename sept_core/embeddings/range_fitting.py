@@ -1,6 +1,6 @@
 """Fits the value range of a pixel kind when embedding first meets it.
 
-In: the ranges that are known, a sample of the pool. Out: `value_ranges.FILE` in the project's
+In: the ranges that are known, a sample of the pool. Out: `pixel_values.FILE` in the project's
 `encoders/`, and an engine that embeds with it.
 
 A pool of 8-bit images pays nothing: nothing is read until an image without a range is met. What is

@@ -67,6 +67,7 @@ def start(
         )
     pixel_values.parse(text for text in value_range if text != scaling.AUTO)
     if rebuild:
+        projects.check_idle(project.paths.root)
         scaling.remove_features(project, chosen.encoder)
     scaling.change(project, value_range, chosen.encoder)
     fit = folder / "fit.parquet"

@@ -55,7 +55,10 @@ def change(project: "Project", texts: Sequence[str], spec: str) -> None:
 
 
 def remove_features(project: "Project", spec: str) -> None:
-    """Delete what an encoder has embedded, and its fit, so that all is embedded again."""
+    """Delete what an encoder has embedded, and its fit, so that all is embedded again.
+
+    Nothing must be at work in the project.
+    """
     found = [card.parent for card, record in _cards(project) if record["spec"] == spec]
     if "classic" in spec.split("+"):
         found += sorted(project.paths.encoders.glob("classic-*"))
@@ -65,6 +68,8 @@ def remove_features(project: "Project", spec: str) -> None:
         folder.rename(trash / folder.name)
         shutil.rmtree(trash)
         images.forget_adopted(project.db, folder.relative_to(project.paths.root).as_posix())
+    if settings.get(project.db, "encoder") in {folder.name for folder in found}:
+        settings.remove(project.db, "encoder")
     revision.renew(project.db)
 
 
@@ -105,7 +110,7 @@ def _set(project: "Project") -> ValueRanges:
 
 
 def _fitted(project: "Project") -> ValueRanges:
-    if (project.paths.encoders / value_ranges.FILE).exists():
+    if (project.paths.encoders / pixel_values.FILE).exists():
         return value_ranges.fitted(project.paths.encoders)
     return ValueRanges().updated(one.use.range for one in _known_uses(project))
 

@@ -12,12 +12,12 @@ from PIL import Image
 from small_pixels import Fake, png, scene, thermal
 
 from benchmarks.hostile.pixel_values import png_of
-from sept_core import errors, features, files, jobs, value_ranges
+from sept_core import errors, features, files, jobs, pixel_values, value_ranges
 from sept_core.catalogue import images, settings
 from sept_core.embeddings import worker
 from sept_core.encoders import registry
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import backup, collections, embedding, projects, scaling, serving
+from sept_core.pipeline import backup, checking, collections, embedding, projects, scaling, serving
 
 Embed = Callable[..., dict[str, Any]]
 
@@ -191,6 +191,22 @@ def test_the_range_outlives_the_folder_of_fits(folder: Path, embed: Embed) -> No
         collections.add(project, "pool", "heat", folder.parent / "pool", {})
         embed(project)
         assert scaling.current(project) == before
+
+
+def test_damaged_ranges_are_found_and_moved_away(folder: Path, embed: Embed) -> None:
+    with projects.opened(folder) as project:
+        embed(project)
+        before = scaling.current(project)
+    path = folder / "encoders" / pixel_values.FILE
+    for damage in (b"{", b'{"uint16": {"low": 1}}'):
+        path.write_bytes(damage)
+        with pytest.raises(errors.IntegrityError, match=path.name), projects.opened(folder):
+            pass
+        found = [one for one in checking.check(folder) if one.where == str(path)]
+        assert len(found) == 1
+        checking.repair(folder, found)
+        with projects.opened(folder) as project:
+            assert scaling.current(project) == before
 
 
 def test_a_source_that_is_very_different_is_named(folder: Path, embed: Embed) -> None:
