@@ -47,6 +47,8 @@ class Samples:
 
 def is_high(image: ImageFile) -> bool:
     """Whether an image, opened and not loaded, has more than 8 bits a sample."""
+    if image.format == "JPEG":
+        return False  # without a look at the rest: they are small and many
     return image.mode in _GREY_MODES or ";16" in _raw_mode(image)
 
 

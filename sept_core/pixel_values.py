@@ -84,7 +84,8 @@ class ValueRange:
     @property
     def text(self) -> str:
         """The ends for people, such as `7,424 to 7,676`."""
-        return f"{self.low:,.10g} to {self.high:,.10g}"
+        form = ",.0f" if all(float(end).is_integer() for end in self.ends) else ",.6g"
+        return f"{self.low:{form}} to {self.high:{form}}"
 
     @property
     def option(self) -> str:

@@ -210,6 +210,7 @@ def test_a_range_says_itself_as_it_is_written() -> None:
         [found] = pixel_values.parse([text])
         assert found.option == text
     assert ValueRange("uint16", 7424, 7676).text == "7,424 to 7,676"
+    assert ValueRange("float32", 0.20392157, 12345.5).text == "0.203922 to 12,345.5"
 
 
 def test_given_ranges_go_before_fitted_ones() -> None:
