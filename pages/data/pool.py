@@ -98,7 +98,7 @@ def _scaling(status: dict[str, Any]) -> tuple[list[str], bool]:
     for found in status["value_ranges"]:
         st.caption(found["summary"])
         for warning in found["warnings"]:
-            st.warning(warning, icon=":material/warning:")
+            st.warning(notices.plain(warning), icon=":material/warning:")
     given = st.text_input(
         "Value range",
         key="embed value range",
