@@ -15,7 +15,7 @@ import io
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,12 @@ import pyarrow as pa
 import torch
 from PIL import Image, ImageEnhance
 
-from sept_core import errors, files, images, jobfolder, sources
+from sept_core import errors, files, images, jobfolder, pixel_values, sources
 from sept_core.embeddings import preparing
 from sept_core.encoders import protocol, registry
 from sept_core.features import FeatureStore
 from sept_core.index import graph
+from sept_core.pixel_values import ValueRanges
 
 log = logging.getLogger("sept")
 
@@ -62,6 +63,7 @@ class Settings:
     out: str
     precision: str = "auto"
     device: str = "auto"
+    value_ranges: dict[str, Any] = field(default_factory=dict)
 
 
 def jitters(image: Image.Image) -> dict[str, Image.Image]:
@@ -127,7 +129,10 @@ def background_similarity(links: graph.Graph, hashes: np.ndarray, hashed: np.nda
 
 
 def copy_similarity(
-    worklist: pa.Table, encoder: protocol.Encoder, progress: Callable[[int, int], None]
+    worklist: pa.Table,
+    encoder: protocol.Encoder,
+    progress: Callable[[int, int], None],
+    ranges: ValueRanges | None = None,
 ) -> dict[str, np.ndarray]:
     """Cosine of each jittered copy to its original, by jitter: (n,) float64 each.
 
@@ -141,7 +146,8 @@ def copy_similarity(
             progress(done, worklist.num_rows)
             try:
                 data = preparing.read(reader, row)
-                image = images.decode(data, bands=images.parse_bands(row["bands"])).image
+                bands = images.parse_bands(row["bands"])
+                image = images.decode(data, ranges=ranges, bands=bands).image
             except images.UnusableFile as problem:
                 log.info("%s is passed over: %s", row["rel_path"], problem)
                 continue
@@ -250,7 +256,10 @@ def _measure_copies(
         )
     worklist = sources.read_worklist(Path(settings.worklist))
     return copy_similarity(
-        worklist, encoder, lambda done, total: job.progress(done, total, "images")
+        worklist,
+        encoder,
+        lambda done, total: job.progress(done, total, "images"),
+        pixel_values.from_json(settings.value_ranges),
     )
 
 

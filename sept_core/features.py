@@ -331,6 +331,7 @@ def write_shard(
     vectors: np.ndarray,
     table: pa.Table,
     decoder: str | None = None,
+    value_ranges: dict[str, Any] | None = None,
 ) -> None:
     """Write one shard; the header goes last, so that its existence means complete.
 
@@ -339,6 +340,7 @@ def write_shard(
         vectors: (n, D) float, L2-normalised; stored as float16.
         table: one row for every file handled, whatever became of it (OUTCOME_SCHEMA).
         decoder: version of what decoded the images; None where nothing was decoded here.
+        value_ranges: see `value_ranges.record`; left out of the header where it is empty.
 
     Raises:
         IntegrityError: a vector is not finite or not of unit length.
@@ -369,4 +371,6 @@ def write_shard(
         **({} if decoder is None else {"decoder": decoder, "no_features": _featureless(table)}),
         **checksums,
     }
+    if value_ranges:
+        header["value_ranges"] = value_ranges
     files.write_json(base.with_suffix(".json"), header)

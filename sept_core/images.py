@@ -36,6 +36,8 @@ __all__ = [
     "decode",
     "describe_all",
     "failure",
+    "jpeg",
+    "may_need_range",
     "parse_bands",
     "perceptual_hash",
     "quality",
@@ -61,7 +63,7 @@ class DecodedImage:
         mode: the pixel type in the file, such as `CMYK`; behind `; ` what was taken of more, such
             as `bands 1, 2, 3`.
         kind: of an image of more than 8 bits a channel its pixel kind (see `pixel_values`), or ''.
-        clipped: the share of such an image's values that lie outside of the range of its kind.
+        loss: what the range of its kind takes from such an image, see `pixel_values.Scaled`.
     """
 
     image: Image.Image
@@ -70,7 +72,7 @@ class DecodedImage:
     format: str
     mode: str
     kind: str = ""
-    clipped: float = 0.0
+    loss: str = ""
 
 
 def decode(
@@ -106,7 +108,12 @@ def thumbnail(
     Raises:
         RejectedImage: as in `decode`.
     """
-    small = _decode(data, size, ranges, bands).image
+    return jpeg(_decode(data, size, ranges, bands).image, size)
+
+
+def jpeg(image: Image.Image, size: int) -> bytes:
+    """Return JPEG bytes of a decoded image, at most `size` pixels a side."""
+    small = image.copy()
     small.thumbnail((size, size))
     out = io.BytesIO()
     small.save(out, "JPEG", quality=85)
@@ -126,6 +133,16 @@ def samples(data: bytes, bands: Bands = None) -> Samples | None:
     with _border():
         raw = reading.read(data, bands=bands) if reading.may_be_deep(data) else None
     return raw.pixels if raw and isinstance(raw.pixels, Samples) else None
+
+
+def may_need_range(data: bytes) -> bool:
+    """Return whether an image's pixels may depend on the project's value ranges, by its header.
+
+    Raises:
+        RejectedImage: as in `decode`.
+    """
+    with _border():
+        return reading.may_be_deep(data)
 
 
 def check_begins_as_image(head: bytes) -> None:
@@ -170,8 +187,7 @@ def _decode(
     width, height = raw.width, raw.height
     if raw.orientation in rgb.ON_ITS_SIDE:
         width, height = height, width
-    image, kind, clipped = found.image, found.kind, found.clipped
-    return DecodedImage(image, width, height, raw.format, raw.mode, kind, clipped)
+    return DecodedImage(found.image, width, height, raw.format, raw.mode, found.kind, found.loss)
 
 
 class _border:  # noqa: N801 (used as a function; `contextmanager` costs more than a small decode)

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sept_core import errors, features, files, paths
+from sept_core import errors, features, files, paths, pixel_values
 
 ASIDE = "damaged"
 """The folder, in the project, that repair moves things into."""
@@ -186,7 +186,8 @@ def table_problem(path: Path, sha256: str | None = None) -> str | None:
 
 
 def encoders(root: Path) -> Iterator[Finding]:
-    """Encoders that were fitted on this pool: weights and card."""
+    """What was fitted on this pool: the value ranges, and encoders with weights and card."""
+    yield from _value_ranges(root / "encoders" / pixel_values.FILE)
     for folder in sorted(path for path in root.glob("encoders/*") if path.is_dir()):
         for header in folder.glob("fit.json"):
             try:
@@ -198,6 +199,16 @@ def encoders(root: Path) -> Iterator[Finding]:
             if problem:
                 remedy = "Repair moves it away; embedding again fits it anew, the same."
                 yield Finding("encoder", str(folder), problem, remedy, (folder,))
+
+
+def _value_ranges(path: Path) -> Iterator[Finding]:
+    try:
+        pixel_values.from_json(files.read_json(path))
+    except errors.NotFoundError:
+        return  # before an image of more than 8 bits was met
+    except errors.SeptError as problem:
+        remedy = "Repair moves it away; the ranges are then those that the features were made with."
+        yield Finding("encoder", str(path), str(problem), remedy, (path,))
 
 
 def places(root: Path, rows: pa.Table, again: str) -> Iterator[Finding]:

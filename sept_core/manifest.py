@@ -11,6 +11,9 @@ In: the rows of a selection, the header that describes how it was made. Out: a f
 
 Sources are names, so a manifest made on a laptop opens on a cluster with other roots.
 
+`value_ranges` in the header says how images of more than 8 bits become pixels. It is no part of the
+content hash, which names images and not what a reader makes of them; training keeps it with a run.
+
 The content hash names what was selected: SHA-256 over one JSON line for each row, sorted,
 with the columns of `HASHED`. Left out are `decided_by` and `decided_at` (people, times) and
 `index_id` (a version: rebuilding an index, or another shard layout, changes its name and
@@ -34,7 +37,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import sept_core
-from sept_core import errors, files, images, sources
+from sept_core import errors, files, images, pixel_values, sources
+from sept_core.pixel_values import ValueRanges
 from sept_core.roots import Root
 
 FORMAT = 1
@@ -129,6 +133,18 @@ class Manifest:
         except (TypeError, ValueError, AttributeError, errors.SourceError) as problem:
             raise errors.ManifestError(f"{self.folder / HEADER}: bands: {problem}") from None
 
+    @property
+    def value_ranges(self) -> ValueRanges:
+        """By which images of more than 8 bits are scaled; none in manifests without such images.
+
+        Raises:
+            ManifestError: the header holds something else.
+        """
+        try:
+            return pixel_values.from_json(self.header.get("value_ranges", {}))
+        except errors.InputError as problem:
+            raise errors.ManifestError(f"{self.folder / HEADER}: {problem}") from None
+
     def sources(self) -> list[str]:
         """The names of all sources that hold an image of the manifest."""
         names = pa.chunked_array(self.rows["source"].chunks + self.locations["source"].chunks)
@@ -150,9 +166,9 @@ def write(
         rows: columns of `SCHEMA` (any order, castable types), in selected order.
         locations: columns of `LOCATIONS`, all places of images that have several.
         guard: columns of `GUARD`, the held-out images; empty unless the guard is on.
-        header: the entries of `REQUIRED`; format, checksums, content hash, time and
-            software versions are added here; `bands` (source → as `images.parse_bands` reads
-            it) where a source has a choice of them.
+        header: the entries of `REQUIRED`; `bands` (source → as `images.parse_bands` reads it)
+            where a source has a choice of them, `value_ranges` where images have more than 8 bits;
+            format, checksums, content hash, time and software versions are added here.
         roots: the folder of each source on this machine.
         followed: the sources whose links may lead anywhere on this machine.
 

@@ -15,6 +15,7 @@ from PIL import Image
 from sept_core import calibration, errors, features, files, images, jobfolder, sources
 from sept_core.encoders import registry
 from sept_core.index import graph
+from sept_core.pixel_values import ValueRange, ValueRanges
 
 
 class PixelEncoder:
@@ -150,6 +151,21 @@ def test_a_run_measures_background_and_copies(
     assert sum(histogram["background"]) == 30
     assert sum(histogram["copies"]) == result["copies"]
     assert len(histogram["edges"]) == len(histogram["copies"]) + 1
+
+
+def test_16_bit_images_are_compared_as_they_were_scaled(tmp_path: Path) -> None:
+    grey = np.asarray(picture(3).convert("L"))
+    ranges = ValueRanges((ValueRange("uint16", 7424, 7679),))
+    found = []
+    for name, values in (("heat", 7424 + grey.astype(np.uint16)), ("grey", grey)):
+        Image.fromarray(values).save(tmp_path / f"{name}.png")
+        row = {"source": "pool", "root": str(tmp_path), "rel_path": f"{name}.png", "member": ""}
+        rows = [row | {"offset": -1, "size": -1}]
+        worklist = pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA)
+        found.append(
+            calibration.copy_similarity(worklist, PixelEncoder(), lambda done, total: None, ranges)
+        )
+    assert found[0] == found[1] and 0 < found[0]["crop 10%"][0] < 0.999
 
 
 def test_imported_features_get_a_threshold_without_recall(tmp_path: Path) -> None:

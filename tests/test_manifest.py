@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sept_core import errors, files, manifest
+from sept_core.pixel_values import ValueRange, ValueRanges
 
 NO_LOCATIONS = manifest.LOCATIONS.empty_table()
 NO_GUARD = manifest.GUARD.empty_table()
@@ -217,6 +218,18 @@ def test_a_held_out_image_is_never_written(tmp_path: Path) -> None:
         _write(tmp_path / "m", [row], header=on)
     written = _write(tmp_path / "m", [_row(b"2")], guard=guard, header=on)
     assert written.guard["phash"].to_pylist() == [2**64 - 1]
+
+
+def test_value_ranges_stand_in_the_header_and_not_in_the_hash(tmp_path: Path) -> None:
+    ranges = ValueRanges((ValueRange("uint16", 7424, 7676, images=60),))
+    given = [_row(b"1")]
+    plain = _write(tmp_path / "plain", given)
+    scaled = _write(tmp_path / "scaled", given, header=_header(value_ranges=ranges.to_json()))
+    assert plain.value_ranges == ValueRanges() and scaled.value_ranges == ranges
+    assert plain.content_hash == scaled.content_hash
+    odd = _write(tmp_path / "odd", given, header=_header(value_ranges={"uint16": [1, 2]}))
+    with pytest.raises(errors.ManifestError, match="value ranges"):
+        _ = odd.value_ranges
 
 
 def test_a_manifest_is_never_written_over(tmp_path: Path) -> None:

@@ -207,6 +207,19 @@ def test_embedding_and_a_trial_are_launched(
     assert next(b for b in app.button if b.label == "Embed").disabled, "one at a time"
 
 
+def test_the_value_range_is_shown_and_set(
+    open_app: Callable[..., AppTest], project: Path, launched: list[str]
+) -> None:
+    app = open_app(project, POOL)
+    next(box for box in app.text_input if box.label == "Value range").input("7:5").run()
+    press(app, "Embed")
+    assert "is not a value range" in texts(app.error) and not launched
+    next(box for box in app.text_input if box.label == "Value range").input("uint16=0:4095").run()
+    press(app, "Embed")
+    assert launched == ["embed"]
+    assert "uint16 images are scaled from 0 to 4,095 (set by the user)." in texts(app.caption)
+
+
 def test_the_looks_of_the_pool(open_app: Callable[..., AppTest], project: Path) -> None:
     app = open_app(project, POOL)
     assert "Lowest brightness" in texts(app.caption)

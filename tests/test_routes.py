@@ -36,6 +36,25 @@ def test_known_images_are_served_for_ever(client: TestClient, project: Path) -> 
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
+def test_images_that_the_value_ranges_shape_are_asked_for_each_time(
+    client: TestClient, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    from sept_core import files
+    from sept_core.catalogue import images
+
+    path = tmp_path / "deep.png"
+    Image.new("I;16", (9, 9), 7500).save(path)
+    uid = files.uid_of(path.read_bytes())
+    place = images.Place("s", "s1", tmp_path, "deep.png", "", -1, -1, "PNG")
+    monkeypatch.setattr(images, "places", lambda db, wanted: [place])
+    for kind in ("images", "thumbnails", "thumbnails"):
+        answer = client.get(f"/{kind}/{uid}?project={recent.key_of(project)}")
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert answer.headers["cache-control"] == "no-store"
+
+
 @pytest.mark.parametrize(
     "name", [UNKNOWN, "-1", "catalogue.duckdb", "..%2fcatalogue.duckdb", "%00"]
 )

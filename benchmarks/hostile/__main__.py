@@ -19,7 +19,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks import machine
-from benchmarks.hostile import archives, corpus, mutations, readers
+from benchmarks.hostile import archives, corpus, mutations, pixel_values, readers
 
 WATCH = 60
 
@@ -31,7 +31,12 @@ def main() -> None:
     options = parser.parse_args()
     print(machine.describe())
     warnings.simplefilter("ignore")
-    made = (*corpus.every(), *archives.every(), *mutations.valid())
+    made = (
+        *corpus.every(),
+        *archives.every(),
+        *pixel_values.every(),
+        *mutations.valid(),
+    )
     cases = [case for case in made if case.reader != "weights"]
     by_reader = {name: [c for c in cases if c.reader == name] for name in readers.READERS}
     by_reader = {name: found for name, found in by_reader.items() if found}

@@ -83,13 +83,14 @@ def _embed(status: dict[str, Any]) -> None:
     with chosen:
         spec = _encoder()
         precision = st.selectbox("Precision", ["auto", "fp32", "bf16"], key="embed precision")
+        value_range, rebuild = _scaling(status)
         with st.container(horizontal=True):
             start = st.button("Embed", type="primary", disabled=busy, icon=":material/play_arrow:")
             trial = st.button("Measure its speed", disabled=busy, icon=":material/speed:")
     with about:
         _about(spec, status)
     if start:
-        _start(embedding.EmbedSettings(spec, precision))
+        _start(embedding.EmbedSettings(spec, precision), value_range, rebuild)
     if trial:
         with state.project() as project:
             embedding.try_speed(project, spec, precision)
@@ -131,6 +132,27 @@ def _encoder() -> str:
     )
 
 
+def _scaling(status: dict[str, Any]) -> tuple[list[str], bool]:
+    """How images of more than 8 bits are scaled; the ranges to set, and whether to embed again."""
+    for found in status["value_ranges"]:
+        st.caption(found["summary"])
+        for warning in found["warnings"]:
+            st.warning(notices.plain(warning), icon=":material/warning:")
+    given = st.text_input(
+        "Value range",
+        key="embed value range",
+        placeholder="fitted on the pool",
+        help="What 16-bit and float images are scaled from: 0:4095 for all of them, "
+        "uint16=0:4095 for one kind, several separated by blanks; auto fits it again.",
+    )
+    rebuild = bool(status["encoders"]) and st.checkbox(
+        "Rebuild this encoder's features",
+        key="embed rebuild",
+        help="Delete them and embed all images again.",
+    )
+    return given.split(), rebuild
+
+
 def _own_encoder() -> None:
     """The paper's first step: train on a random part of the pool, then embed it all."""
     with st.expander("Train an encoder on this pool", icon=":material/model_training:"):
@@ -154,9 +176,9 @@ def _own_encoder() -> None:
                 st.rerun()
 
 
-def _start(chosen: embedding.EmbedSettings) -> None:
+def _start(chosen: embedding.EmbedSettings, value_range: list[str], rebuild: bool) -> None:
     with state.WRITING, state.project() as project:
-        embedding.start(project, chosen)
+        embedding.start(project, chosen, value_range=value_range, rebuild=rebuild)
         following.ask(project)
     st.rerun()
 

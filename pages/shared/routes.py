@@ -18,7 +18,7 @@ from pages.shared import access, state
 from sept_core import errors
 
 if TYPE_CHECKING:
-    from sept_core.pipeline import mapview
+    from sept_core.pipeline import mapview, serving
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -57,12 +57,15 @@ class SecurityHeaders:
 
 
 async def _answer(make: Callable[[], Response], cache: str = FOREVER) -> Response:
-    """Run in a thread what reads files; what is not there is a 404 with its sentence."""
+    """Run in a thread what reads files; what is not there is a 404 with its sentence.
+
+    `cache` is how browsers may keep the answer, unless `make` says so itself.
+    """
     try:
         response = await run_in_threadpool(make)
     except errors.SeptError as problem:
         return PlainTextResponse(str(problem), 404, {"cache-control": NEVER})
-    response.headers["cache-control"] = cache
+    response.headers.setdefault("cache-control", cache)
     return response
 
 
@@ -75,8 +78,7 @@ async def image(request: Request) -> Response:
     """The image of a uid."""
 
     def make() -> Response:
-        found = state.opened(_key(request)).server.image(request.path_params["uid"])
-        return Response(found.data, media_type=found.media_type)
+        return _picture(state.opened(_key(request)).server.image(request.path_params["uid"]))
 
     return await _answer(make)
 
@@ -85,10 +87,15 @@ async def thumbnail(request: Request) -> Response:
     """A small JPEG of a uid."""
 
     def make() -> Response:
-        found = state.opened(_key(request)).server.thumbnail(request.path_params["uid"])
-        return Response(found.data, media_type=found.media_type)
+        return _picture(state.opened(_key(request)).server.thumbnail(request.path_params["uid"]))
 
     return await _answer(make)
+
+
+def _picture(found: "serving.Picture") -> Response:
+    """An image's bytes; those that the project's value ranges shape are asked for each time."""
+    headers = None if found.lasting else {"cache-control": NEVER}
+    return Response(found.data, media_type=found.media_type, headers=headers)
 
 
 async def sheet(request: Request) -> Response:

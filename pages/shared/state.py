@@ -13,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import access
-from sept_core import errors
+from sept_core import decoders, errors
 from sept_core.pipeline import projects, recent, serving
 
 WRITING = threading.RLock()
@@ -145,9 +145,12 @@ def url(path: str) -> str:
 
 
 def query() -> str:
-    """The part of such an address that names the project, and lets it be fetched."""
+    """The part of such an address that names the project, and lets it be fetched.
+
+    It also names the decoding rules: browsers keep what an address gave, and rules change pixels.
+    """
     key = project_key()
-    return f"?project={key}{access.token(str(key))}"
+    return f"?project={key}&rules={decoders.RULES}{access.token(str(key))}"
 
 
 def chosen(

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from sept_core import decoders, errors, features, files, roots
+from sept_core import decoders, errors, features, files, roots, value_ranges
 from sept_core.catalogue import filters, revision, settings
 from sept_core.catalogue.connection import (
     Connection,
@@ -21,6 +21,7 @@ from sept_core.catalogue.connection import (
     table,
     transaction,
 )
+from sept_core.pixel_values import ValueRanges
 
 IMAGE_COLUMNS = (
     "uid, sha256, width, height, format, mode, bytes, phash, brightness, contrast, sharpness, "
@@ -31,7 +32,13 @@ TO_ADOPT = "images_to_adopt"
 """Setting that a migration leaves where images are known by the shards only."""
 
 
-def adopt(db: Connection, store: features.FeatureStore, name: str) -> int:
+FIGURES = ("phash", "brightness", "contrast", "sharpness", "entropy")
+"""The columns that depend on how pixels are scaled."""
+
+
+def adopt(
+    db: Connection, store: features.FeatureStore, name: str, ranges: ValueRanges | None = None
+) -> int:
     """Take over the outcomes of shards not seen before; returns how many shards that were.
 
     Each shard is one transaction, so that a crash between shards loses nothing. After a migration
@@ -42,6 +49,7 @@ def adopt(db: Connection, store: features.FeatureStore, name: str) -> int:
         store: the shards.
         name: of the store within the project. Two stores may say the same of the same files,
             and the later one is news where those files were listed again in between.
+        ranges: in force; hash and figures of images that were scaled by them are renewed.
     """
     known = {row[0] for row in db.execute("SELECT outcomes_sha256 FROM adopted").fetchall()}
     again = settings.get(db, TO_ADOPT, False)
@@ -62,6 +70,8 @@ def adopt(db: Connection, store: features.FeatureStore, name: str) -> int:
                 with registered(db, "outcomes", shard.outcomes()):
                     _adopt_images(db, shard)
                     _adopt_files(db, shard.decoder)
+                if ranges and value_ranges.is_current(shard, ranges):
+                    _renew_figures(db, shard.outcomes())
                 revision.renew(db)
                 adopted += 1
             db.execute("INSERT INTO adopted VALUES (?)", [key])
@@ -131,6 +141,25 @@ def _adopt_images(db: Connection, shard: features.Shard) -> None:
            GROUP BY uid""",
         [encoder_id],
     )
+
+
+def forget_adopted(db: Connection, folder: str) -> None:
+    """Have the shards below a folder of the project adopted again once they are written anew."""
+    db.execute("DELETE FROM adopted WHERE starts_with(outcomes_sha256, ?)", [f"{folder}/"])
+
+
+def _renew_figures(db: Connection, outcomes: pa.Table) -> None:
+    """Take over what depends on pixels, of images that were known from another value range.
+
+    Photographs of 8 bits stay as they are: theirs differ a little by the scale of decoding.
+    """
+    changed = ", ".join(f"{name} = o.{name}" for name in FIGURES)
+    with registered(db, "outcomes", outcomes):
+        db.execute(
+            f"""UPDATE images i SET {changed} FROM outcomes o
+                WHERE o.uid = i.uid AND o.phash IS NOT NULL
+                AND (o.format <> 'JPEG' OR o.mode NOT IN ('RGB', 'L', 'CMYK'))"""
+        )
 
 
 def add_features_only(db: Connection, source_id: str, keys: list[str], uids: list[str]) -> None:

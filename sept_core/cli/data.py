@@ -49,6 +49,15 @@ BandsOption = Annotated[
         help="Channels of TIFF images to take as red, green, blue, or one; counted from 1.",
     ),
 ]
+ValueRange = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--value-range",
+        metavar="[KIND=]LOW:HIGH",
+        help="What 16-bit and float images are scaled from, such as 0:4095 or uint16=0:4095; auto "
+        "fits it on the pool again. Give it once for each kind.",
+    ),
+]
 
 
 def init(folder: Dir, as_json: Json = False) -> None:
@@ -69,6 +78,7 @@ def status(folder: Dir, as_json: Json = False) -> None:
     columns = ["name", "kind", "images", "waiting", "unreadable", "rejected", "gone", "path"]
     for title in ("sources", "targets"):
         output.rows(title.capitalize(), columns, ([s[c] for c in columns] for s in state[title]))
+    _show_value_ranges(state["value_ranges"])
     output.rows(
         "Encoders",
         ["id", "kind", "pool images", "without features"],
@@ -98,6 +108,14 @@ def _offer_renewal(folder: Path, encoder: dict[str, Any]) -> None:
         f"now {output.text(decoders.version())}). Renew them: "
         f"sept embed {output.text(folder)} --renew --encoder {output.text(encoder['id'])}"
     )
+
+
+def _show_value_ranges(ranges: list[dict[str, Any]]) -> None:
+    """How images of more than 8 bits become pixels, and what is wrong with that."""
+    for found in ranges:
+        output.console.print(output.text(found["summary"]))
+        for warning in found["warnings"]:
+            output.console.print(f"[yellow]Warning:[/yellow] {output.text(warning)}")
 
 
 def _job_row(job: dict[str, str]) -> list[str]:
@@ -175,9 +193,11 @@ def pool_status(folder: Dir, as_json: Json = False) -> None:
             "partly_taken": collections.partly_taken(project).to_pylist(),
         }
     if as_json:
-        return output.as_json({"pool": state["pool"], "sources": state["sources"], **lists})
+        facts = {name: state[name] for name in ("pool", "sources", "value_ranges")}
+        return output.as_json(facts | lists)
     columns = ["name", "images", "ok", "waiting", "unreadable", "rejected", "gone"]
     output.rows("Sources", columns, ([s[c] for c in columns] for s in state["sources"]))
+    _show_value_ranges(state["value_ranges"])
     if lists["partly_taken"]:
         columns = ["source", "format", "pixels", "taken", "images"]
         rows = ([row[c] for c in columns] for row in lists["partly_taken"])
@@ -311,6 +331,10 @@ def embed(
     renew: Annotated[
         bool, typer.Option("--renew", help="Only replace features that an earlier decoder made.")
     ] = False,
+    value_range: ValueRange = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Delete this encoder's features and embed all again.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read every image once and compute its features; continues where it stopped."""
@@ -324,7 +348,7 @@ def embed(
             seed=seed,
             retry_delays=embedding.retry_delays(retry_for),
         )
-        result = follow.embed(folder, chosen)
+        result = follow.embed(folder, chosen, value_range or (), rebuild)
     _told_of_embedding(folder, result, as_json)
 
 

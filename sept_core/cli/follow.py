@@ -1,7 +1,7 @@
 """Following jobs from a terminal: a progress bar on stderr, Ctrl-C cancels."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +71,15 @@ def prepare(
         to_end(paths, job.id)
 
 
-def embed(folder: Path, chosen: embedding.EmbedSettings) -> dict[str, Any]:
-    """Embed to the end and take over the result."""
+def embed(
+    folder: Path,
+    chosen: embedding.EmbedSettings,
+    value_range: Sequence[str] = (),
+    rebuild: bool = False,
+) -> dict[str, Any]:
+    """Embed to the end and take over the result; see `embedding.start`."""
     with projects.opened(folder) as project:
-        job = embedding.start(project, chosen)
+        job = embedding.start(project, chosen, value_range=value_range, rebuild=rebuild)
     return finish_embedding(folder, job.id)
 
 

@@ -5,6 +5,7 @@ what became of its rows.
 """
 
 import contextlib
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sept_core import decoders, features, outcomes
-from sept_core.embeddings import engine, planning
+from sept_core import decoders, features, outcomes, value_ranges
+from sept_core.embeddings import engine, planning, range_fitting
+from sept_core.pixel_values import ValueRanges
 
 Told = Callable[[int], None]
 """Called with rows handled since the last call: a heartbeat and a cancel point."""
@@ -37,12 +39,12 @@ class Collector:
         """Rows of the first pass."""
         return len(self._plan.left)
 
-    def embed(self, embedder: engine.Engine, told: Told) -> None:
+    def embed(self, embedder: range_fitting.FittingEngine, told: Told) -> None:
         """Read what is left once; files that cannot be read are listed so and kept for `retry`."""
         unread = self._pass(embedder, self._plan.left, told, keep_unread=True)
         self.unread = np.union1d(self.unread, unread)
 
-    def retry(self, embedder: engine.Engine, told: Told) -> None:
+    def retry(self, embedder: range_fitting.FittingEngine, told: Told) -> None:
         """Read the unread rows again; those that can be read now get a further outcome.
 
         What is stored depends on which files can be read, never on which try it was.
@@ -62,7 +64,12 @@ class Collector:
         }
 
     def _pass(
-        self, embedder: engine.Engine, rows: np.ndarray, told: Told, *, keep_unread: bool
+        self,
+        embedder: range_fitting.FittingEngine,
+        rows: np.ndarray,
+        told: Told,
+        *,
+        keep_unread: bool,
     ) -> np.ndarray:
         """Embed some rows; returns those (int64) that could not be read."""
         shards = self._cut.shards(rows)
@@ -76,10 +83,10 @@ class Collector:
                     unread.append(batch_rows[_unreadable(batch)])
                     batches.append(batch if keep_unread else _without_unread(batch))
                     told(len(batch.outcomes))
-                self._write(batches)
+                self._write(batches, embedder.ranges)
         return np.concatenate(unread)
 
-    def _write(self, batches: list[engine.Batch]) -> None:
+    def _write(self, batches: list[engine.Batch], ranges: ValueRanges) -> None:
         """Write one shard, leaving out vectors of images that are stored already."""
         rows = [outcome for batch in batches for outcome in batch.outcomes]
         if not rows:
@@ -96,6 +103,7 @@ class Collector:
             vectors[keep],
             table,
             decoders.version(),
+            value_ranges.record(itertools.chain(*(batch.scaled for batch in batches)), ranges),
         )
         self._counts += Counter(row["status"] for row in rows)
         self._counts["duplicates"] += len(uids) - len(keep)
@@ -112,4 +120,4 @@ def _unreadable(batch: engine.Batch) -> np.ndarray:
 def _without_unread(batch: engine.Batch) -> engine.Batch:
     """The batch without rows that still cannot be read; what is known of them stays as it is."""
     read = [row for row in batch.outcomes if row["status"] != outcomes.UNREADABLE]
-    return engine.Batch(read, batch.uids, batch.vectors)
+    return engine.Batch(read, batch.uids, batch.vectors, batch.scaled)

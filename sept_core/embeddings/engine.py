@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ import torch
 from sept_core import errors, features, files, outcomes, sources
 from sept_core.embeddings import preparing
 from sept_core.encoders import protocol, registry
+from sept_core.pixel_values import ValueRanges
 
 GPU_QUEUE = 2
 """Batches handed to a GPU at once: one is copied while the other is computed."""
@@ -31,11 +32,13 @@ class Batch:
         outcomes: one dict a row, in worklist order, with the fields of OUTCOME_SCHEMA.
         uids: (n,) S32 of the rows that are `ok`, in the same order.
         vectors: (n, D) float16, unit length.
+        scaled: pixel kind and loss of each image of more than 8 bits, see `images.DecodedImage`.
     """
 
     outcomes: list[dict[str, Any]]
     uids: np.ndarray
     vectors: np.ndarray
+    scaled: tuple[tuple[str, str], ...] = ()
 
 
 Results = Generator[Batch, None, None]
@@ -44,11 +47,12 @@ Results = Generator[Batch, None, None]
 
 @dataclass(frozen=True)
 class EncoderChoice:
-    """Which encoder to load; see `registry.load`."""
+    """Which encoder to load, see `registry.load`, and by which value ranges pixels are scaled."""
 
     spec: str
     folder: Path
     precision: str
+    ranges: ValueRanges = field(default_factory=ValueRanges)
 
     def load(self, device: str) -> protocol.Encoder:
         return registry.load(self.spec, folder=self.folder, device=device, precision=self.precision)
@@ -81,6 +85,7 @@ class LocalEngine:
 
     def __init__(self, choice: EncoderChoice, device: str, threads: int) -> None:
         self._encoder = choice.load(device)
+        self._ranges = choice.ranges
         self._on_gpu = device.startswith("cuda")
         self._threads = threads + GPU_QUEUE if self._on_gpu else threads
         self._turn = threading.Semaphore(GPU_QUEUE if self._on_gpu else self._threads)
@@ -116,13 +121,14 @@ class LocalEngine:
         """Nothing to give back; the counterpart of `DeviceEngines.close`."""
 
     def _embed(self, reader: sources.ByteReader, rows: list[dict[str, Any]]) -> Batch:
-        prepared = preparing.prepare(reader, self._encoder, rows)
+        prepared = preparing.prepare(reader, self._encoder, rows, self._ranges)
         encoded = [item for item in prepared if item.inputs is not None]
         vectors = self._encode([item.inputs for item in encoded if item.inputs is not None])
         usable = _usable(encoded, vectors)
         uids = [item.outcome["uid"] for item in encoded if item.inputs is not None]
         told = [item.outcome for item in prepared]
-        return Batch(told, np.array(uids, files.UID_DTYPE), vectors[usable])
+        scaled = tuple((item.kind, item.loss) for item in prepared if item.kind)
+        return Batch(told, np.array(uids, files.UID_DTYPE), vectors[usable], scaled)
 
     def _encode(self, inputs: list[torch.Tensor]) -> np.ndarray:
         if not inputs:

@@ -18,6 +18,7 @@ from PIL import Image
 from sept_core import errors, features, images, outcomes, sources
 from sept_core.encoders import protocol
 from sept_core.encoders.protocol import DECODED_SIDES
+from sept_core.pixel_values import ValueRanges
 from sept_core.roots import FOLLOW_LINKS, Root
 
 log = logging.getLogger("sept")
@@ -36,12 +37,15 @@ class Prepared:
         outcome: the fields of OUTCOME_SCHEMA that are known so far.
         image: decoded, while it is held.
         inputs: (3, H, W) uint8 for the encoder; None if there is nothing to encode.
+        kind, loss: see `images.DecodedImage`.
     """
 
     row: dict[str, Any]
     outcome: dict[str, Any]
     image: Image.Image | None = None
     inputs: torch.Tensor | None = None
+    kind: str = ""
+    loss: str = ""
 
     def fail(self, status: str, reason: str) -> None:
         """Make it an outcome without features: one of `outcomes`, with what happened."""
@@ -50,7 +54,10 @@ class Prepared:
 
 
 def prepare(
-    reader: sources.ByteReader, encoder: protocol.Encoder, rows: list[dict[str, Any]]
+    reader: sources.ByteReader,
+    encoder: protocol.Encoder,
+    rows: list[dict[str, Any]],
+    ranges: ValueRanges,
 ) -> list[Prepared]:
     """Read, hash, decode, describe and preprocess every row; a bad file never raises."""
     prepared: list[Prepared] = []
@@ -98,12 +105,12 @@ def _attempt(stage: Callable[[Prepared], None], item: Prepared, status: str) -> 
         item.fail(status, f"could not be prepared: {type(problem).__name__}: {problem}")
 
 
-def _decode(reader: sources.ByteReader, least: int, item: Prepared) -> None:
+def _decode(reader: sources.ByteReader, least: int, ranges: ValueRanges, item: Prepared) -> None:
     data = read(reader, item.row)
     sha256 = hashlib.sha256(data).hexdigest()
     item.outcome |= {"sha256": sha256, "uid": sha256[:32], "bytes": len(data)}
-    decoded = images.decode(data, least, bands=images.parse_bands(item.row["bands"]))
-    item.image = decoded.image
+    decoded = images.decode(data, least, ranges, images.parse_bands(item.row["bands"]))
+    item.image, item.kind, item.loss = decoded.image, decoded.kind, decoded.loss
     for name in ("width", "height", "format", "mode"):
         item.outcome[name] = getattr(decoded, name)
 

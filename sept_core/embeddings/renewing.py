@@ -150,4 +150,5 @@ def _write(
     """Some rows (bool) of a shard as another one."""
     encoder_id = shard.header["encoder_id"]
     vectors, uids = shard.vectors[rows], shard.uids[rows]
-    features.write_shard(folder, number, encoder_id, uids, vectors, table, decoder)
+    ranges = shard.header.get("value_ranges")
+    features.write_shard(folder, number, encoder_id, uids, vectors, table, decoder, ranges)

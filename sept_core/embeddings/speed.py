@@ -1,10 +1,11 @@
 """The job that tries an encoder on a few images: `python -m sept_core.embeddings.speed JOB_FOLDER`.
 
-In (job settings): `encoder`, `encoders_folder`, `precision`, `worklist` (parquet path). Out: its
-result, the rate that embedding will have on this machine. The encoder is loaded, and fitted
-where it must be, before the clock starts.
+In (job settings): `encoder`, `encoders_folder`, `precision`, `worklist` (parquet path) and
+`value_ranges` (see `pixel_values.from_json`). Out: its result, the rate that embedding will have on
+this machine. The encoder is loaded, and fitted where it must be, before the clock starts.
 """
 
+import functools
 import tempfile
 import time
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from sept_core import jobfolder, sources
-from sept_core.embeddings import engine, planning, preparing, worker
+from sept_core import jobfolder, pixel_values, sources
+from sept_core.embeddings import planning, preparing, range_fitting, worker
 from sept_core.encoders import registry
 
 BATCH = 32
@@ -32,10 +33,12 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     asked = job.settings()
     preparing.refuse_missing(preparing.roots(sources.read_worklist(Path(asked["worklist"]))))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(asked["encoders_folder"])
+        folder, worklist = Path(asked["encoders_folder"]), Path(asked["worklist"])
+        known = pixel_values.from_json(asked["value_ranges"])
+        fitter = range_fitting.Fitter(Path(name), known, worklist)
         if registry.needs_fit(asked["encoder"], folder):
             folder = Path(name)
-            sample = worker.decodable(Path(asked["worklist"]))
+            sample = worker.decodable(worklist, fitter)
             registry.fit(asked["encoder"], sample, folder, 0, lambda done, total: None)
         settings = worker.Settings(
             encoder=asked["encoder"],
@@ -44,12 +47,18 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
             parts=[],
             precision=asked["precision"],
         )
-        return _measure(settings, Path(asked["worklist"]), job)
+        return _measure(settings, worklist, fitter, job)
 
 
-def _measure(settings: worker.Settings, worklist: Path, job: jobfolder.JobFolder) -> dict[str, Any]:
+def _measure(
+    settings: worker.Settings,
+    worklist: Path,
+    fitter: range_fitting.Fitter,
+    job: jobfolder.JobFolder,
+) -> dict[str, Any]:
     devices = worker.choose_devices(settings)
-    embedder: engine.Engine = worker.open_engine(settings, devices)
+    opening = functools.partial(worker.open_engine, settings, devices)
+    embedder = range_fitting.FittingEngine(opening, fitter)
     try:
         rows = sources.read_worklist(worklist).num_rows
         slices = planning.slices(np.arange(rows), BATCH)

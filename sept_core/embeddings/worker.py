@@ -35,12 +35,13 @@ what earlier runs had stored.
 """
 
 import contextlib
+import functools
 import itertools
 import logging
 import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +49,29 @@ import joblib
 import torch
 from PIL import Image
 
-from sept_core import cluster, errors, features, images, jobfolder, sources
+from sept_core import (
+    cluster,
+    errors,
+    features,
+    images,
+    jobfolder,
+    pixel_values,
+    sources,
+    value_ranges,
+)
 from sept_core.embeddings import (
     collecting,
     devices,
     engine,
     planning,
     preparing,
+    range_fitting,
     ray_engine,
     renewing,
     retrying,
 )
 from sept_core.encoders import registry
+from sept_core.pixel_values import ValueRanges
 from sept_core.roots import Root
 
 log = logging.getLogger("sept")
@@ -83,6 +95,7 @@ class Settings:
         retry_delays: seconds to wait before each further try of files that cannot be read.
         renew: id of the encoder whose older shards are replaced (see `renewing`), or None to embed
             what is not embedded yet.
+        value_ranges: those that the project has, see `pixel_values.from_json`; others are fitted.
     """
 
     encoder: str
@@ -98,6 +111,7 @@ class Settings:
     seed: int = 0
     retry_delays: Sequence[float] = retrying.DELAYS
     renew: str | None = None
+    value_ranges: dict[str, Any] = field(default_factory=dict)
 
 
 def main(job: jobfolder.JobFolder) -> dict[str, Any]:
@@ -115,13 +129,16 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
             features are to be renewed.
         SourceError: no root of any source is there.
         IntegrityError: the stores on disk belong to another encoder.
+        InputError: they hold images scaled by other value ranges.
     """
     started, cpu_before = time.monotonic(), _cpu_seconds()
     settings = Settings(**job.settings())
     _refuse_missing(settings.parts)
-    _fit_if_needed(settings, job)
+    fitter = _fitter(settings, job)
+    _fit_if_needed(settings, fitter, job)
     chosen = choose_devices(settings)
-    with contextlib.closing(open_engine(settings, chosen)) as embedder:
+    opening = functools.partial(open_engine, settings, chosen)
+    with contextlib.closing(range_fitting.FittingEngine(opening, fitter)) as embedder:
         card = embedder.card
         root = Path(settings.features_root) / card["id"]
         parts, renewal = settings.parts, _renewal(settings, card)
@@ -132,6 +149,9 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
         cut = planning.Cut(batch_size, settings.shard_size)
         firsts = planning.first_shards(job, root, parts)
         plans = [planning.make(part, root, n) for part, n in zip(parts, firsts, strict=True)]
+        if renewal is None:
+            for plan in plans:
+                value_ranges.refuse_outdated(plan.store, embedder.ranges)
         collectors = [collecting.Collector(plan, cut, card["id"]) for plan in plans]
         left = sum(collector.rows_left for collector in collectors)
         progress = _Progress(job, sum(plan.already_done + len(plan.unread) for plan in plans), left)
@@ -198,7 +218,16 @@ def _refuse_missing(parts: list[dict[str, str]]) -> None:
 # Starting: the encoder, fitted where it must be, and what it runs on.
 
 
-def _fit_if_needed(settings: Settings, job: jobfolder.JobFolder) -> None:
+def _fitter(settings: Settings, job: jobfolder.JobFolder) -> range_fitting.Fitter:
+    """The value ranges that are known, and what others are fitted on."""
+    known = pixel_values.from_json(settings.value_ranges)
+    sample = Path(settings.fit_worklist) if settings.fit_worklist else None
+    return range_fitting.Fitter(Path(settings.encoders_folder), known, sample, job)
+
+
+def _fit_if_needed(
+    settings: Settings, fitter: range_fitting.Fitter, job: jobfolder.JobFolder
+) -> None:
     """Fit an encoder that has no weights yet, on the first decodable images of the sample."""
     folder = Path(settings.encoders_folder)
     if not registry.needs_fit(settings.encoder, folder):
@@ -211,18 +240,27 @@ def _fit_if_needed(settings: Settings, job: jobfolder.JobFolder) -> None:
     def progress(done: int, total: int) -> None:
         job.progress(done, total, "steps", "fitting the encoder on a sample")
 
-    sample = itertools.islice(decodable(Path(settings.fit_worklist)), registry.FIT_IMAGES)
+    images_of = decodable(Path(settings.fit_worklist), fitter)
+    sample = itertools.islice(images_of, registry.FIT_IMAGES)
     registry.fit(settings.encoder, sample, folder, settings.seed, progress)
 
 
-def decodable(worklist: Path) -> Iterator[Image.Image]:
-    """The images of a worklist in its order, without files that give none."""
+def decodable(worklist: Path, fitter: range_fitting.Fitter) -> Iterator[Image.Image]:
+    """The images of a worklist in its order, without files that give none.
+
+    The value range of a pixel kind that is met is fitted first.
+    """
     table = sources.read_worklist(worklist)
     with sources.ByteReader(preparing.roots(table)) as reader:
         for row in table.to_pylist():
             try:
                 data = preparing.read(reader, row)
-                yield images.decode(data, bands=images.parse_bands(row["bands"])).image
+                bands = images.parse_bands(row["bands"])
+                decoded = images.decode(data, ranges=fitter.ranges, bands=bands)
+                if unknown := fitter.unknown([decoded.kind]):
+                    fitter.fit(unknown)
+                    decoded = images.decode(data, ranges=fitter.ranges, bands=bands)
+                yield decoded.image
             except images.UnreadableFile as problem:
                 log.warning("%s is left out of the sample: %s", row["rel_path"], problem)
             except (images.RejectedImage, errors.SourceError):
@@ -238,10 +276,10 @@ def choose_devices(settings: Settings) -> list[str]:
     return [settings.device]
 
 
-def open_engine(settings: Settings, chosen: list[str]) -> engine.Engine:
+def open_engine(settings: Settings, chosen: list[str], ranges: ValueRanges) -> engine.Engine:
     """The encoder, loaded, with all the threads of this machine."""
     choice = engine.EncoderChoice(
-        settings.encoder, Path(settings.encoders_folder), settings.precision
+        settings.encoder, Path(settings.encoders_folder), settings.precision, ranges
     )
     threads = max(1, joblib.cpu_count() // len(chosen))
     if chosen == [cluster.DEVICE]:

@@ -5,7 +5,7 @@ are scored, validation rows are left alone.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from sept_core import errors, files, images, sources
+from sept_core.pixel_values import ValueRanges
 
 COLUMNS = ("source", "rel_path", "member", "label", "split")
 
@@ -36,16 +37,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Target:
-    """A labelled task; `unreadable` lists the images that no arm was shown."""
+    """A labelled task; `unreadable` lists the images that no arm was shown.
+
+    `ranges` scale its images of more than 8 bits.
+    """
 
     train: Part
     test: Part
     classes: list[str]
     unreadable: list[str]
     fingerprint: str
+    ranges: ValueRanges = field(default_factory=ValueRanges)
 
 
-def load(worklist: Path) -> Target:
+def load(worklist: Path, ranges: ValueRanges) -> Target:
     """Read the worklist and leave out, by name, what cannot be decoded.
 
     Raises:
@@ -54,7 +59,7 @@ def load(worklist: Path) -> Target:
     """
     rows = [r for r in sources.read_worklist(worklist).to_pylist() if r["label"] is not None]
     rows = [row for row in rows if row["split"] in ("train", "test")]
-    unreadable = _unreadable(rows)
+    unreadable = _unreadable(rows, ranges)
     usable = [row for row in rows if name_of(row) not in unreadable]
     classes = sorted({row["label"] for row in usable if row["split"] == "train"})
     tested = sorted({row["label"] for row in usable if row["split"] == "test"})
@@ -69,8 +74,11 @@ def load(worklist: Path) -> Target:
             "add some or remove the class."
         )
     parts = [_part([r for r in usable if r["split"] == s], classes) for s in ("train", "test")]
-    fingerprint = files.fingerprint([[row[column] for column in COLUMNS] for row in usable])
-    return Target(parts[0], parts[1], classes, sorted(unreadable), fingerprint)
+    depends: list[Any] = [[row[column] for column in COLUMNS] for row in usable]
+    if ranges.ranges:
+        depends.append(ranges.ends())
+    fingerprint = files.fingerprint(depends)
+    return Target(parts[0], parts[1], classes, sorted(unreadable), fingerprint, ranges)
 
 
 def name_of(row: dict[str, Any]) -> str:
@@ -78,10 +86,10 @@ def name_of(row: dict[str, Any]) -> str:
     return f"{row['source']}/{row['rel_path']}/{row['member']}"
 
 
-def pixels(part: Part, preprocess: Callable[[Image.Image], Tensor]) -> Tensor:
+def pixels(part: Part, preprocess: Callable[[Image.Image], Tensor], ranges: ValueRanges) -> Tensor:
     """(n, 3, S, S) uint8: the part's images as an encoder wants them."""
     with _reader(part.rows) as reader:
-        return torch.stack([preprocess(_read(reader, row)) for row in part.rows])
+        return torch.stack([preprocess(_read(reader, row, ranges)) for row in part.rows])
 
 
 def _part(rows: list[dict[str, Any]], classes: list[str]) -> Part:
@@ -89,12 +97,12 @@ def _part(rows: list[dict[str, Any]], classes: list[str]) -> Part:
     return Part(rows, labels, [name_of(row) for row in rows])
 
 
-def _unreadable(rows: list[dict[str, Any]]) -> set[str]:
+def _unreadable(rows: list[dict[str, Any]], ranges: ValueRanges) -> set[str]:
     bad = set()
     with _reader(rows) as reader:
         for row in rows:
             try:
-                _read(reader, row)
+                _read(reader, row, ranges)
             except images.RejectedImage:
                 bad.add(name_of(row))
             except images.UnreadableFile as problem:
@@ -108,6 +116,7 @@ def _reader(rows: list[dict[str, Any]]) -> sources.ByteReader:
     return sources.ByteReader(sources.roots_of(rows))
 
 
-def _read(reader: sources.ByteReader, row: dict[str, Any]) -> Image.Image:
+def _read(reader: sources.ByteReader, row: dict[str, Any], ranges: ValueRanges) -> Image.Image:
     place = (row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
-    return images.decode(reader.read(*place), bands=images.parse_bands(row["bands"])).image
+    bands = images.parse_bands(row["bands"])
+    return images.decode(reader.read(*place), ranges=ranges, bands=bands).image

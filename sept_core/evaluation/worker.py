@@ -2,7 +2,8 @@
 
 In (job settings): `arms` (see `arms.prepare`; baselines first), `target_worklist` (parquet
 with label and split), `readouts` (of `READOUTS`), `labels` (see `labels.parse`), `seeds`,
-`out` (folder), optionally `fine_tuning` (see `readouts.FineTuning`). Out, in that folder:
+`out` (folder), optionally `value_ranges` (see `pixel_values.from_json`) and `fine_tuning` (see
+`readouts.FineTuning`). Out, in that folder:
 
     results.jsonl    one line for every arm, readout, label budget and seed, as it is done
     correct/KEY.npy  (n_test,) bool: which test images that line got right
@@ -25,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sept_core import errors, files, jobfolder
+from sept_core import errors, files, jobfolder, pixel_values
 from sept_core.encoders import numerics
 from sept_core.encoders.protocol import Encoder
 from sept_core.evaluation import arms, labels, readouts, results, summary, target
@@ -73,7 +74,8 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     """
     asked = job.settings()
     out, tuning = Path(asked["out"]), readouts.FineTuning(**asked.get("fine_tuning", {}))
-    task = target.load(Path(asked["target_worklist"]))
+    ranges = pixel_values.from_json(asked.get("value_ranges", {}))
+    task = target.load(Path(asked["target_worklist"]), ranges)
     cells = _plan(asked, task, tuning, out)
     known = results.read(out)
     views: Views | None = None
@@ -122,7 +124,9 @@ def _views(cell: Cell, task: target.Target, last: Views | None) -> Views:
     seen = encoder.identity().get("preprocessing")
     if seen and last is not None and last.encoder.identity().get("preprocessing") == seen:
         return Views(cell.weights, encoder, last.train, last.test)
-    parts = (target.pixels(part, encoder.preprocess) for part in (task.train, task.test))
+    parts = (
+        target.pixels(part, encoder.preprocess, task.ranges) for part in (task.train, task.test)
+    )
     return Views(cell.weights, encoder, *parts)
 
 

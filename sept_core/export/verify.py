@@ -136,13 +136,15 @@ class _Guard:
         self.active = guard["state"] == "on"
         self._bits = int(guard.get("bits", 0))
         self._held_out = opened.guard["phash"].drop_null().to_numpy()
+        self._ranges = opened.value_ranges
 
     def problem(self, uid: str, data: bytes) -> Problem | None:
         """A leak, if the image is within `bits` of a held-out one."""
         if not self.active or not len(self._held_out):
             return None
         try:
-            image = image_files.decode(data, bands=self._bands(uid)).image
+            bands = self._bands(uid)
+            image = image_files.decode(data, ranges=self._ranges, bands=bands).image
             phash = np.uint64(image_files.perceptual_hash(image))
         except image_files.UnusableFile as rejected:
             return Problem("changed", uid, f"Image {uid} can no longer be decoded ({rejected}).")

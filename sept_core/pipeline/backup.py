@@ -21,7 +21,7 @@ from sept_core.pipeline import backup_content, projects
 from sept_core.pipeline.projects import Project
 
 FORMAT = 1
-KEPT = ("who", "title", "encoder")
+KEPT = ("who", "title", "encoder", "value_ranges")
 """Settings that belong to the project's people; groups are kept as well."""
 
 MOST_BYTES = 1 << 31

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sept_core import errors, files, listing, review
+from sept_core import errors, files, listing, pixel_values, review
 from sept_core.catalogue import filters
 from sept_core.pipeline import groups
 from sept_core.selection.settings import SelectionSettings
@@ -41,6 +41,14 @@ def _text(text: str) -> str:
     except UnicodeEncodeError:
         raise ValueError("it is no text (half of a character)") from None
     return text
+
+
+def _ranges(texts: list[str]) -> list[str]:
+    try:
+        pixel_values.parse(texts)
+    except errors.InputError as problem:
+        raise ValueError(str(problem)) from None
+    return texts
 
 
 def _unlike(names: list[Any], what: str) -> None:
@@ -144,6 +152,7 @@ class _Settings(_Part):
     who: Text = ""
     title: Text = ""
     encoder: Text = ""
+    value_ranges: Annotated[list[Text], AfterValidator(_ranges)] = []
 
     @model_validator(mode="after")
     def _others_are_groups(self) -> Self:

@@ -18,7 +18,7 @@ from sept_core.catalogue import images, sources
 from sept_core.export import registry as export_registry
 from sept_core.export import run as export_run
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import curation, guarding
+from sept_core.pipeline import curation, guarding, scaling
 from sept_core.pipeline.projects import Project
 from sept_core.roots import FOLLOW_LINKS
 
@@ -174,8 +174,10 @@ def _header(project: Project, record: dict[str, Any], guard: guarding.Finding) -
     card = files.read_json(project.paths.features(record["encoder_id"]) / "encoder.json")
     pool = sources.every(project.db, "pool")
     bands = {s.name: s.spec.options["bands"] for s in pool if "bands" in s.spec.options}
+    ranges = scaling.current(project).to_json()
     return {
         **({"bands": bands} if bands else {}),
+        **({"value_ranges": ranges} if ranges else {}),
         "pool": {
             "fingerprint": images.pool_fingerprint(project.db),
             "fingerprint_at_selection": record["pool_fingerprint"],

@@ -7,14 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from sept_core import decoders, errors, features, files, jobs
+from sept_core import decoders, errors, features, files, jobs, pixel_values
 from sept_core import sources as readers
 from sept_core import targets as target_layout
 from sept_core.catalogue import images, settings, sources
 from sept_core.embeddings.retrying import DELAYS
 from sept_core.encoders import menu
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import collections, projects
+from sept_core.pipeline import collections, projects, scaling
 from sept_core.pipeline.projects import Project
 
 FITTING_SAMPLE = 5000
@@ -45,7 +45,13 @@ class EmbedSettings:
 
 
 def start(
-    project: Project, chosen: EmbedSettings, roles: Sequence[str] = ROLES, renew: str | None = None
+    project: Project,
+    chosen: EmbedSettings,
+    roles: Sequence[str] = ROLES,
+    renew: str | None = None,
+    *,
+    value_range: Sequence[str] = (),
+    rebuild: bool = False,
 ) -> JobFolder:
     """Launch a job that embeds what `chosen.encoder` has not embedded yet: pool and targets.
 
@@ -58,8 +64,15 @@ def start(
         roles: `pool`, `target` or both.
         renew: see `renew`.
 
+    Args:
+        project: the open project.
+        chosen: how to embed.
+        value_range: from now on, for images of more than 8 bits; see `scaling.change`.
+        rebuild: delete the encoder's features first.
+
     Raises:
-        InputError: there is nothing to embed; the message says why.
+        InputError: there is nothing to embed; the message says why; or features that are there
+            were made with other value ranges.
         BusyError: another embedding is under way.
     """
     for job in jobs.all_jobs(project.paths):
@@ -71,6 +84,11 @@ def start(
     parts = _parts(project, folder, roles)
     if not parts:
         raise errors.InputError(f"There is nothing to embed; {_why_nothing(project, roles)}")
+    pixel_values.parse(text for text in value_range if text != scaling.AUTO)
+    if rebuild:
+        projects.check_idle(project.paths.root)
+        scaling.remove_features(project, chosen.encoder)
+    scaling.change(project, value_range, chosen.encoder)
     fit = folder / "fit.parquet"
     pool_ids = [record.id for record in sources.every(project.db, "pool")]
     readers.write_worklist(
@@ -82,6 +100,7 @@ def start(
         "parts": parts,
         "fit_worklist": str(fit),
         "renew": renew,
+        "value_ranges": scaling.current(project).to_json(),
     }
     what = "Renewing the features of" if renew else "Embedding with"
     return jobs.launch(project.paths, "embed", request, f"{what} {chosen.encoder}")
@@ -257,6 +276,7 @@ def try_speed(project: Project, encoder: str, precision: str = "auto") -> JobFol
         "encoders_folder": str(project.paths.encoders),
         "precision": precision,
         "worklist": str(worklist),
+        "value_ranges": scaling.current(project).to_json(),
     }
     return jobs.launch(project.paths, "speed", request, f"Trying {encoder}")
 

@@ -16,7 +16,7 @@ from sept_core import sources as readers
 from sept_core.catalogue import images, sources
 from sept_core.evaluation import labels as label_budgets
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import pretraining, runs
+from sept_core.pipeline import pretraining, runs, scaling
 from sept_core.pipeline.projects import Project
 from sept_core.roots import FOLLOW_LINKS
 
@@ -191,6 +191,8 @@ def prepare(
         "labels": list(how.labels),
         "seeds": list(range(how.seeds)),
     }
+    if ranges := scaling.current(project).to_json():
+        asked["value_ranges"] = ranges
     named = [{key: row[key] for key in row if key != FOLLOW_LINKS} for row in rows]
     name = f"{target}-{files.fingerprint([asked, named])}"
     out = project.paths.runs / pretraining.RESERVED / name

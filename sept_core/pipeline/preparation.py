@@ -18,7 +18,7 @@ from sept_core import sources as readers
 from sept_core.catalogue import images, sources
 from sept_core.index import formats
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import projects
+from sept_core.pipeline import projects, scaling
 from sept_core.pipeline.projects import Project
 
 FORMATS = {"index": formats.IVF, "graph": formats.GRAPH, "calibrate": 1, "duplicates": 1}
@@ -118,6 +118,7 @@ def _calibration_inputs(project: Project, encoder_id: str) -> dict[str, Any]:
         "encoder": None if record["spec"].startswith("imported:") else record["spec"],
         "precision": record["precision"],
         "encoders_folder": str(project.paths.encoders),
+        "value_ranges": scaling.current(project).to_json(),
     }
 
 

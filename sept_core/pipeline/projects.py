@@ -15,6 +15,7 @@ from typing import Any
 
 from sept_core import decoders, errors, features, files, jobs
 from sept_core.catalogue import connection, decisions, images, selections, settings, sources
+from sept_core.pipeline import scaling
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,14 @@ def adopt(project: Project) -> int:
 
     Imported features say nothing about files, so their stores are passed over.
     """
-    adopted = 0
+    adopted, ranges = 0, scaling.current(project)
     for card in sorted(project.paths.root.glob("features/*/encoder.json")):
         if files.read_json(card)["kind"] == "imported":
             continue
         folders = {path.parent for path in card.parent.glob("**/[0-9]*.json")}
         for folder in sorted(folders):
             name = folder.relative_to(project.paths.root).as_posix()
-            adopted += images.adopt(project.db, features.FeatureStore(folder), name)
+            adopted += images.adopt(project.db, features.FeatureStore(folder), name, ranges)
     images.settle(project.db)
     return adopted
 
@@ -192,6 +193,7 @@ def status(project: Project) -> dict[str, Any]:
         "encoders": encoders(project),
         "targets": [_source_status(project, record) for record in targets],
         "decisions": decisions.last_position(db),
+        "value_ranges": scaling.describe(project),
         "maps": _maps(project),
         "selections": [
             record

@@ -12,9 +12,11 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import csv
 
-from sept_core import errors, files, images, roots, sources
+from sept_core import decoders, errors, files, images, roots, sources
 from sept_core.catalogue import images as catalogue
+from sept_core.pipeline import scaling
 from sept_core.pipeline.projects import Project
+from sept_core.pixel_values import ValueRanges
 
 THUMBNAIL_SIZE = 256
 FULL_SIZE = 2048
@@ -26,10 +28,11 @@ SHOWN_AS_IS = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WE
 
 @dataclass(frozen=True)
 class Picture:
-    """Encoded bytes and their media type."""
+    """Encoded bytes and their media type; `lasting` unless the project's settings shape them."""
 
     data: bytes
     media_type: str
+    lasting: bool = True
 
 
 class ImageServer:
@@ -48,9 +51,9 @@ class ImageServer:
             NotFoundError: the catalogue does not hold it, or none of its files can be read.
         """
         data, place = self._read(uid)
-        if place.format in SHOWN_AS_IS:
+        if place.format in SHOWN_AS_IS and not _may_need_range(uid, data):
             return Picture(data, SHOWN_AS_IS[place.format])
-        return Picture(_reduced(place, data, FULL_SIZE), "image/jpeg")
+        return _reduced(place, data, FULL_SIZE, scaling.current(self._own()))
 
     def thumbnail(self, uid: str) -> Picture:
         """A small JPEG of the image.
@@ -58,12 +61,22 @@ class ImageServer:
         Raises:
             NotFoundError: as in `image`.
         """
-        data = self._cache.get(uid) if _is_uid(uid) else None
-        if data is None:
-            original, place = self._read(uid)
-            data = _reduced(place, original, THUMBNAIL_SIZE)
-            self._cache.put(uid, data)
-        return Picture(data, "image/jpeg")
+        if not _is_uid(uid):
+            raise errors.NotFoundError(f"There is no image {uid!r} to show.")
+        if data := self._cache.get(uid):
+            return Picture(data, "image/jpeg")
+        ranges = scaling.current(self._own())
+        variant = files.fingerprint(ranges.ends())
+        if data := self._cache.get(uid, variant):
+            return Picture(data, "image/jpeg", lasting=False)
+        original, place = self._read(uid)
+        made = _reduced(place, original, THUMBNAIL_SIZE, ranges)
+        self._cache.put(uid, made.data, "" if made.lasting else variant)
+        return made
+
+    def _own(self) -> Project:
+        """The project on a cursor of this thread's own."""
+        return Project(self._project.paths, self._project.db.cursor())
 
     def _read(self, uid: str) -> tuple[bytes, catalogue.Place]:
         """The bytes from the first place that can be read, and that place."""
@@ -98,6 +111,8 @@ class ImageServer:
 class ThumbnailCache:
     """Thumbnails on disk, the oldest deleted when they take more than `limit` bytes.
 
+    Each belongs to a uid, and to a variant where the project's settings shape it.
+
     Args:
         folder: may be deleted at any time.
         limit: in bytes.
@@ -109,24 +124,25 @@ class ThumbnailCache:
         self._lock = threading.Lock()
         self._held: int | None = None
 
-    def get(self, uid: str) -> bytes | None:
+    def get(self, uid: str, variant: str = "") -> bytes | None:
         """A thumbnail if it is there."""
         try:
-            return self._path(uid).read_bytes()
+            return self._path(uid, variant).read_bytes()
         except FileNotFoundError:
             return None
 
-    def put(self, uid: str, data: bytes) -> None:
+    def put(self, uid: str, data: bytes, variant: str = "") -> None:
         """Keep a thumbnail, making room for it first."""
         with self._lock:
             if self._held is None or self._held + len(data) > self._limit:
                 self._held = self._make_room(len(data))
             self._held += len(data)
-        with files.write_then_rename(self._path(uid)) as temporary:
+        with files.write_then_rename(self._path(uid, variant)) as temporary:
             temporary.write_bytes(data)
 
-    def _path(self, uid: str) -> Path:
-        return self._folder / uid[:2] / f"{uid}.jpg"
+    def _path(self, uid: str, variant: str) -> Path:
+        ending = f".{variant}.jpg" if variant else ".jpg"
+        return self._folder / f"{uid[:2]}-{decoders.RULES}" / f"{uid}{ending}"
 
     def _make_room(self, wanted: int) -> int:
         """Delete the oldest until a tenth of the limit is free; returns the bytes still held."""
@@ -153,9 +169,20 @@ def _is_uid(text: str) -> bool:
     return len(text) == 32 and set(text) <= set("0123456789abcdef")
 
 
-def _reduced(place: catalogue.Place, data: bytes, size: int) -> bytes:
+def _may_need_range(uid: str, data: bytes) -> bool:
     try:
-        return images.thumbnail(data, size, bands=images.parse_bands(place.bands))
+        return images.may_need_range(data)
     except images.UnusableFile as problem:
-        uid = files.uid_of(data)
-        raise errors.NotFoundError(f"Image {uid} cannot be shown ({problem.reason}).") from None
+        raise _not_shown(uid, problem) from None
+
+
+def _reduced(place: catalogue.Place, data: bytes, size: int, ranges: ValueRanges) -> Picture:
+    try:
+        decoded = images.decode(data, size, ranges, images.parse_bands(place.bands))
+    except images.UnusableFile as problem:
+        raise _not_shown(files.uid_of(data), problem) from None
+    return Picture(images.jpeg(decoded.image, size), "image/jpeg", lasting=not decoded.kind)
+
+
+def _not_shown(uid: str, problem: images.UnusableFile) -> errors.NotFoundError:
+    return errors.NotFoundError(f"Image {uid} cannot be shown ({problem.reason}).")

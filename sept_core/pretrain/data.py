@@ -6,6 +6,7 @@ threads a few batches ahead. The order of any step is known without the steps be
 """
 
 import collections
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from sept_core import errors, files, images
+from sept_core.pixel_values import ValueRanges
 from sept_core.pretrain import augment
 
 CACHE_VERSION = 2
@@ -96,10 +98,11 @@ class StreamedImages:
         read: Read,
         size: int,
         device: torch.device,
+        ranges: ValueRanges | None = None,
         bands: BandsOf | None = None,
     ) -> None:
         self.uids, self.read, self.size, self.device = uids, read, size, device
-        self.bands = bands
+        self.ranges, self.bands = ranges, bands
 
     def batches(self, rows: Iterable[Tensor]) -> Iterator[Batch]:
         """Decode in threads, hand out in order."""
@@ -116,7 +119,7 @@ class StreamedImages:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _decode(self, row: int) -> tuple[np.ndarray, float]:
-        return _decode(self.uids[row], self.read, self.size, self.bands)
+        return _decode(self.uids[row], self.read, self.size, self.ranges, self.bands)
 
     def _collect(self, futures: list[Future[tuple[np.ndarray, float]]]) -> Batch:
         pixels, aspects = zip(*(future.result() for future in futures), strict=True)
@@ -133,6 +136,7 @@ def load(
     content_hash: str,
     device: torch.device,
     progress: Callable[[int, int], None],
+    ranges: ValueRanges | None = None,
     bands: BandsOf | None = None,
 ) -> ImageSet:
     """The images of `uids`, packed where they fit in memory and streamed where not.
@@ -145,19 +149,22 @@ def load(
         content_hash: of the manifest; names the cache together with size and version.
         device: where batches are wanted.
         progress: called with (done, total) while the cache is made.
+        ranges: by which images of more than 8 bits are scaled; part of the cache's name.
         bands: gives the bands to take of a uid, see `manifest.ImageReader.bands`.
 
     Raises:
         ManifestError: an image of the manifest is missing or cannot be decoded.
     """
     if not fits(len(uids), size):
-        return StreamedImages(uids, read, size, device, bands)
+        return StreamedImages(uids, read, size, device, ranges, bands)
     chosen = [list(taken) for uid in uids if (taken := bands(uid))] if bands else []
-    depends = [content_hash, len(uids), size, CACHE_VERSION, *([chosen] if chosen else [])]
-    key = files.fingerprint(depends)
+    scaled = ranges.ends() if ranges else {}
+    depends = [content_hash, len(uids), size, CACHE_VERSION, scaled]
+    key = files.fingerprint([*depends, *([chosen] if chosen else [])])
     pixels_path, aspect_path = folder / f"cache-{key}.npy", folder / f"cache-{key}.aspect.npy"
     if not pixels_path.exists():
-        _pack(uids, read, size, pixels_path, aspect_path, progress, bands)
+        decode = functools.partial(_decode, read=read, size=size, ranges=ranges, bands=bands)
+        _pack(uids, decode, size, pixels_path, aspect_path, progress)
     # copy-on-write mapping: several processes of one machine share the pages
     return PackedImages(np.load(pixels_path, mmap_mode="c"), np.load(aspect_path), device)
 
@@ -175,12 +182,11 @@ def remove_cache(folder: Path) -> None:
 
 def _pack(
     uids: list[str],
-    read: Read,
+    decode: Callable[[str], tuple[np.ndarray, float]],
     size: int,
     pixels_path: Path,
     aspect_path: Path,
     progress: Callable[[int, int], None],
-    bands: BandsOf | None,
 ) -> None:
     """Decode everything once; the pixels' file comes last and means complete."""
     aspect = np.empty(len(uids), np.float32)
@@ -191,9 +197,7 @@ def _pack(
         with ThreadPoolExecutor(_cores()) as pool:
             for start in range(0, len(uids), 256):
                 part = uids[start : start + 256]
-                for row, decoded in enumerate(
-                    pool.map(lambda u: _decode(u, read, size, bands), part)
-                ):
+                for row, decoded in enumerate(pool.map(decode, part)):
                     pixels[start + row], aspect[start + row] = decoded
                 progress(start + len(part), len(uids))
         pixels.flush()
@@ -201,11 +205,15 @@ def _pack(
 
 
 def _decode(
-    uid: str, read: Read, size: int, bands: BandsOf | None = None
+    uid: str,
+    read: Read,
+    size: int,
+    ranges: ValueRanges | None = None,
+    bands: BandsOf | None = None,
 ) -> tuple[np.ndarray, float]:
     """(size, size, 3) uint8, and width / height: nothing is cut off, crops undo the squeeze."""
     try:
-        decoded = images.decode(read(uid), bands=bands(uid) if bands else None)
+        decoded = images.decode(read(uid), ranges=ranges, bands=bands(uid) if bands else None)
     except images.UnusableFile as problem:
         raise errors.ManifestError(
             f"image {uid} of the manifest cannot be used ({problem.reason}); its file changed "

@@ -69,7 +69,7 @@ def _sample(
     chosen = uids[:: max(1, len(uids) // wanted)]
     if not data.fits(len(uids), settings.cache_size):
         streamed = data.StreamedImages(
-            chosen, reader.read, settings.cache_size, device, reader.bands
+            chosen, reader.read, settings.cache_size, device, subset.value_ranges, reader.bands
         )
         return streamed, len(chosen), 0.0
     start = time.perf_counter()
@@ -81,6 +81,7 @@ def _sample(
         content_hash=subset.content_hash,
         device=device,
         progress=lambda done, total: job.progress(done, total, "images", "decoding"),
+        ranges=subset.value_ranges,
         bands=reader.bands,
     )
     seconds = time.perf_counter() - start

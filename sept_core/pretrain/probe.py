@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sept_core import errors, files, images, sources
+from sept_core.pixel_values import ValueRanges
 from sept_core.pretrain import augment
 
 MOST_IMAGES = 2000
@@ -30,8 +31,10 @@ class Probe:
     labels: Tensor
 
 
-def load(worklist: Path, size: int, seed: int) -> Probe:
+def load(worklist: Path, size: int, seed: int, ranges: ValueRanges | None = None) -> Probe:
     """At most `MOST_IMAGES` labelled images of the training split, chosen by hash.
+
+    Those of more than 8 bits are scaled by `ranges`, as the subset is.
 
     Raises:
         InputError: there are none, or of one class only.
@@ -49,7 +52,7 @@ def load(worklist: Path, size: int, seed: int) -> Probe:
     with sources.ByteReader(sources.roots_of(rows)) as reader:
         for row in rows[:MOST_IMAGES]:
             try:
-                pixels.append(_read(reader, row, size))
+                pixels.append(_read(reader, row, size, ranges))
             except images.UnusableFile:
                 continue  # a probe, not a result: `evaluation` lists what it cannot read
             labels.append(names.index(row["label"]))
@@ -61,9 +64,12 @@ def _place(row: dict[str, Any]) -> str:
     return f"{row['source']}/{row['rel_path']}/{row['member']}"
 
 
-def _read(reader: sources.ByteReader, row: dict[str, Any], size: int) -> np.ndarray:
+def _read(
+    reader: sources.ByteReader, row: dict[str, Any], size: int, ranges: ValueRanges | None
+) -> np.ndarray:
     place = (row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
-    image = images.decode(reader.read(*place), bands=images.parse_bands(row["bands"])).image
+    bands = images.parse_bands(row["bands"])
+    image = images.decode(reader.read(*place), ranges=ranges, bands=bands).image
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
 
 

@@ -48,13 +48,15 @@ def main(job: jobfolder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
     subset = manifest.read(Path(asked["manifest"]))
     pretrain_settings.validate(settings, len(subset), group.size)
     backbone, _ = build_backbone(settings), registry.find(settings.method)
-    group.first(lambda: _claim(folder, settings, subset.content_hash))
+    group.first(lambda: _claim(folder, settings, subset))
     if (folder / files.RUN_HEADER).exists():
         finished: dict[str, Any] = files.read_json(folder / files.RUN_HEADER)
         return finished
     target = None
     if probe_worklist is not None:
-        target = probe.load(Path(probe_worklist), settings.embed_size, settings.seed)
+        target = probe.load(
+            Path(probe_worklist), settings.embed_size, settings.seed, subset.value_ranges
+        )
     roots = {name: Path(root) for name, root in asked["roots"].items()}
     with manifest.ImageReader(subset, roots) as reader:
         found: list[data.ImageSet] = []
@@ -86,6 +88,7 @@ def _load_images(
         content_hash=subset.content_hash,
         device=numerics.choose_device("auto"),
         progress=lambda done, total: job.progress(done, total, "images", "decoding"),
+        ranges=subset.value_ranges,
         bands=reader.bands,
     )
 
@@ -155,14 +158,16 @@ def card(settings: PretrainSettings, content_hash: str, metrics: dict[str, Any])
     }
 
 
-def _claim(folder: Path, settings: PretrainSettings, content_hash: str) -> None:
+def _claim(folder: Path, settings: PretrainSettings, subset: manifest.Manifest) -> None:
     """Say what the folder is for, or check that it is for the same.
 
     Raises:
         InputError: the folder holds another run.
     """
     values = dataclasses.asdict(settings)
-    wanted = {"pretrain": values, "manifest": content_hash}
+    wanted = {"pretrain": values, "manifest": subset.content_hash}
+    if scaled := subset.value_ranges.ends():
+        wanted["value_ranges"] = scaled
     path = folder / "settings.json"
     if not path.exists():
         files.write_json(path, wanted)

@@ -14,6 +14,7 @@ from PIL import Image
 from sept_core import errors, files, jobfolder, sources
 from sept_core.encoders import backbones, checkpoint
 from sept_core.evaluation import results, target, worker
+from sept_core.pixel_values import ValueRange, ValueRanges
 
 SPEC = {"name": "resnet10-narrow", "stem": "standard"}
 CARD = {
@@ -168,10 +169,26 @@ def test_another_network_is_scored_anew(tmp_path: Path, task: Path) -> None:
 
 
 def test_only_train_and_test_are_read(task: Path) -> None:
-    loaded = target.load(task / "target.parquet")
+    loaded = target.load(task / "target.parquet", ValueRanges())
     assert (len(loaded.train.rows), len(loaded.test.rows)) == (18, 24)
     assert loaded.classes == ["b", "g", "r"]
     assert not [name for name in loaded.train.names + loaded.test.names if "val" in name]
+
+
+def test_a_target_of_16_bits_is_scaled_by_the_given_range(tmp_path: Path) -> None:
+    rows = []
+    for number in range(8):
+        values = np.full((4, 4), 7424 + 20 * number, np.uint16)
+        Image.fromarray(values).save(tmp_path / f"{number}.png")
+        split = "train" if number < 4 else "test"
+        rows.append(_row(tmp_path, f"{number}.png", "ab"[number % 2], split))
+    _write(tmp_path / "t.parquet", rows)
+    plain = target.load(tmp_path / "t.parquet", ValueRanges())
+    ranges = ValueRanges((ValueRange("uint16", 7424, 7424 + 255),))
+    task = target.load(tmp_path / "t.parquet", ranges)
+    assert task.fingerprint != plain.fingerprint, "scores of another range do not count"
+    seen = target.pixels(task.test, lambda image: torch.tensor(image.getpixel((0, 0))), task.ranges)
+    assert seen[:, 0].tolist() == [80, 100, 120, 140]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +212,7 @@ def test_targets_that_cannot_be_scored(
 ) -> None:
     _write(tmp_path / "t.parquet", [_row(task, *row) for row in rows])
     with pytest.raises(errors.InputError, match=said):
-        target.load(tmp_path / "t.parquet")
+        target.load(tmp_path / "t.parquet", ValueRanges())
 
 
 def test_arms_and_readouts_that_make_no_sense(tmp_path: Path, task: Path) -> None:

@@ -1,12 +1,15 @@
 """Each thing that can happen to a manifest or its images is found, and nothing else is."""
 
+import io
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from export_world import World, header, recompressed, rows_of
+from PIL import Image
 
 from sept_core import errors, files, manifest
 from sept_core.export import verify
@@ -147,6 +150,21 @@ def test_a_near_copy_of_a_held_out_image_is_a_leak(world: World, tmp_path: Path)
     report = verify.verify(folder)
     assert _kinds(report) == {("leak", files.uid_of(copy))}
     assert "near copy" in report.problems[0].message
+
+
+def test_16_bit_images_are_compared_as_they_were_scaled(world: World, tmp_path: Path) -> None:
+    """A heat picture is a near copy of a held-out one by the range in the manifest's header."""
+    heat = 7424 + np.asarray(Image.open(io.BytesIO(world.held_out)).convert("L"), np.uint16)
+    out = io.BytesIO()
+    Image.fromarray(heat).save(out, "PNG")
+    folder = _with_extra(world, tmp_path / "m", out.getvalue(), world.manifest.guard, "on")
+    assert verify.verify(folder).problems == [], "without a range it is all grey"
+    plain = files.read_json(folder / manifest.HEADER)
+    del plain["fingerprint"]
+    plain["value_ranges"] = {"uint16": {"low": 7424, "high": 7679}}
+    fingerprint = {"fingerprint": files.fingerprint(plain)}
+    files.write_json(folder / manifest.HEADER, plain | fingerprint)
+    assert _kinds(verify.verify(folder)) == {("leak", files.uid_of(out.getvalue()))}
 
 
 def test_a_guard_that_is_off_looks_for_nothing_near(world: World, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sept_core import errors, files
+from sept_core.pixel_values import ValueRange, ValueRanges
 from sept_core.pretrain import data
 
 CPU = torch.device("cpu")
@@ -78,6 +79,34 @@ def test_pixels_and_aspect(tmp_path: Path) -> None:
         assert aspect == pytest.approx(original.width / original.height)
         if original.size == (8, 8):
             assert np.array_equal(pixels.permute(1, 2, 0).numpy(), np.asarray(original))
+
+
+def test_images_of_16_bits_are_scaled_by_the_ranges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.BytesIO()
+    Image.fromarray((np.arange(64).reshape(8, 8) * 4 + 7424).astype(np.uint16)).save(out, "PNG")
+    deep, grey = files.uid_of(out.getvalue()), np.arange(64).reshape(8, 8) * 4
+
+    def shown(*ranges: ValueRange) -> np.ndarray:
+        loaded = data.load(
+            [deep],
+            lambda uid: out.getvalue(),
+            size=8,
+            folder=tmp_path,
+            content_hash="h",
+            device=CPU,
+            progress=lambda *_: None,
+            ranges=ValueRanges(ranges),
+        )
+        return next(loaded.batches([torch.tensor([0])])).images[0, 0].numpy()
+
+    narrow = ValueRange("uint16", 7424, 7679)
+    assert np.array_equal(shown(narrow), grey)
+    assert shown().max() < 40, "another range has a cache of its own"
+    assert np.array_equal(shown(narrow), grey)
+    monkeypatch.setattr(data, "_free_memory", lambda: 10)
+    assert np.array_equal(shown(narrow), grey), "streamed"
 
 
 def test_the_cache_is_made_once_and_removed(tmp_path: Path) -> None:
