@@ -16,7 +16,6 @@ from sept_core import archives, errors, files
 from sept_core import roots as allowed_roots
 from sept_core.pipeline.projects import Project
 
-ARCHIVES = tuple(dict.fromkeys(Path(suffix).suffix for suffix in archives.SUFFIXES))
 LISTED = 500
 
 
@@ -78,12 +77,16 @@ def listing(folder: Path, allowed: list[Path]) -> Listing:
     shown = [entry for entry in entries if not entry.name.startswith(".")]
     folders = [entry.name for entry in shown if entry.is_dir()][:LISTED]
     plain = [entry.name for entry in shown if not entry.is_dir()]
-    sources = [name for name in plain if Path(name).suffix.lower() in _SOURCES][:LISTED]
+    sources = [name for name in plain if _may_be_source(name)][:LISTED]
     parent = real.parent if any(real.parent.is_relative_to(root) for root in allowed) else None
     return Listing(real, parent, folders, sources, len(plain))
 
 
-_SOURCES = (*ARCHIVES, ".parquet", ".csv", ".jsonl", ".txt")
+_TABLES = (".parquet", ".csv", ".jsonl", ".txt")
+
+
+def _may_be_source(name: str) -> bool:
+    return archives.is_archive(name) or Path(name).suffix.lower() in _TABLES
 
 
 def store(project: Project, name: str, uploads: Iterable[tuple[str, BinaryIO]]) -> Path:
@@ -114,7 +117,7 @@ def store(project: Project, name: str, uploads: Iterable[tuple[str, BinaryIO]]) 
         shutil.rmtree(folder, ignore_errors=True)
         raise
     alone = written[0] if len(written) == 1 else folder
-    return alone if alone.suffix.lower() in ARCHIVES else folder
+    return alone if archives.is_archive(alone.name) else folder
 
 
 def _new_folder(uploads: Path, name: str) -> Path:
