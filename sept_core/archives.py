@@ -69,8 +69,7 @@ def members(file: BinaryIO, path: str) -> Iterator[Member]:
             else:
                 yield _refused(f"{member.name}\\#{count}", "repeated name in an archive")
     except _DAMAGE as problem:
-        is_here = not outcomes.is_environment(problem)
-        yield _refused("", f"damaged archive: {problem}" if is_here else outcomes.told(problem))
+        yield _refused("", outcomes.of_machine(problem) or f"damaged archive: {problem}")
 
 
 def open_reader(opener: Opener, path: str) -> "ZipReader | TarReader":

@@ -67,9 +67,8 @@ def failure(problem: Exception, otherwise: str) -> UnusableFile:
         problem: what it raised.
         otherwise: the reason of the rejection where the machine is not to blame.
     """
-    if outcomes.is_environment(problem):
-        return UnreadableFile(outcomes.told(problem))
-    return RejectedImage(otherwise)
+    reason = outcomes.of_machine(problem)
+    return RejectedImage(otherwise) if reason is None else UnreadableFile(reason)
 
 
 @dataclass(frozen=True)
