@@ -76,8 +76,7 @@ def listed(file: BinaryIO, path: str) -> Iterator[Member]:
     try:
         yield from members.numbered(module.listed(file))
     except (*tars.DAMAGE, *zips.DAMAGE) as problem:
-        is_here = not outcomes.is_environment(problem)
-        yield members.refused(f"damaged archive: {problem}" if is_here else outcomes.told(problem))
+        yield members.refused(outcomes.of_machine(problem) or f"damaged archive: {problem}")
 
 
 def open_reader(opener: Opener) -> Reader:
@@ -92,7 +91,7 @@ def open_reader(opener: Opener) -> Reader:
     try:
         return zips.ZipReader(opener) if module is zips else tars.TarReader(opener)
     except (*tars.DAMAGE, *zips.DAMAGE) as problem:
-        if outcomes.is_environment(problem):
+        if outcomes.of_machine(problem) is not None:
             raise
         raise images.RejectedImage(f"unreadable: damaged archive: {problem}") from problem
 
@@ -113,7 +112,7 @@ def _starts_tar(packed: streams.Unpacked) -> bool:
     try:
         return tars.is_tar(packed.read(_HEAD))
     except streams.DAMAGE as problem:
-        if outcomes.is_environment(problem):
+        if outcomes.of_machine(problem) is not None:
             raise
         return False
 

@@ -41,22 +41,22 @@ _PASSING = {
 _FEATURELESS = "no features: "
 
 
-def is_environment(problem: BaseException) -> bool:
-    """Return whether an exception is about the machine and not about the bytes that were read.
+def of_machine(problem: BaseException) -> str | None:
+    """Return the reason to list if the machine is to blame, and None if the bytes are.
 
     Errors that the system itself raised carry its number; libraries raise `OSError` without one
-    for damaged content.
+    for damaged content. What came before an error counts: `zipfile` says that a file is no zip
+    when its end cannot be read.
     """
-    if isinstance(problem, OSError):
-        return problem.errno is not None and problem.errno not in _OF_CONTENT
-    return isinstance(problem, MemoryError)
-
-
-def told(problem: BaseException) -> str:
-    """Return the reason that is listed for a file which `problem` keeps from being read."""
-    if isinstance(problem, OSError):
-        return f"unreadable: {problem.strerror or problem}"
-    return f"unreadable: {os.strerror(errno.ENOMEM)}"
+    while True:
+        if isinstance(problem, OSError) and problem.errno not in (None, *_OF_CONTENT):
+            return f"unreadable: {problem.strerror or problem}"
+        if isinstance(problem, MemoryError):
+            return f"unreadable: {os.strerror(errno.ENOMEM)}"
+        before = problem.__cause__ or problem.__context__
+        if before is None:
+            return None
+        problem = before
 
 
 def can_pass(reason: str) -> bool:

@@ -161,8 +161,8 @@ class ByteReader:
             self._forget(home.path, rel_path)
             raise images.failure(problem, f"unreadable: {problem}") from problem
         except errors.SourceError as problem:  # of a table, which wraps what the system said
-            if problem.__cause__ and outcomes.is_environment(problem.__cause__):
-                raise images.UnreadableFile(outcomes.told(problem.__cause__)) from problem
+            if reason := outcomes.of_machine(problem):
+                raise images.UnreadableFile(reason) from problem
             raise
 
     def _forget(self, root: Path, rel_path: str) -> None:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from sept_core import outcomes
 
 DAMAGE = (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
-"""What reading damaged packed bytes raises; see `outcomes.is_environment`."""
+"""What reading damaged packed bytes raises; see `outcomes.of_machine`."""
 
 MOST_UNPACKED, SLACK = 200, 1 << 30
 """A stream may unpack to so many times its packed size, and so many bytes more."""
@@ -67,7 +67,7 @@ class Unpacked:
                 pieces.append(piece)
                 size -= len(piece)
         except DAMAGE as problem:
-            self._failure = problem if not outcomes.is_environment(problem) else None
+            self._failure = problem if outcomes.of_machine(problem) is None else None
             if not pieces:
                 raise
         return b"".join(pieces)

@@ -18,7 +18,7 @@ from sept_core import images, members, outcomes, paths, streams
 from sept_core.members import Member
 
 DAMAGE = (*streams.DAMAGE, tarfile.TarError, IndexError, OverflowError, RecursionError)
-"""What listing and reading a damaged tar raises; see `outcomes.is_environment`."""
+"""What listing and reading a damaged tar raises; see `outcomes.of_machine`."""
 
 _MOST_HEADER = 1 << 20
 _MOST_LINKS = 40
@@ -57,7 +57,7 @@ def listed(file: BinaryIO) -> Iterator[Member]:
                 yield member
             has_links = has_links or lead is not None
     except DAMAGE as problem:
-        if has_links and not outcomes.is_environment(problem):
+        if has_links and outcomes.of_machine(problem) is None:
             yield from _linked(file)
         raise
     if has_links:
@@ -180,7 +180,7 @@ def _linked(file: BinaryIO) -> Iterator[Member]:
                 files |= {place: found} if found else {}
                 yield _as_file(member, found)
     except DAMAGE as problem:  # named already, by the walk that met the links
-        if outcomes.is_environment(problem):
+        if outcomes.of_machine(problem) is not None:
             raise
     for member, place in soft:
         yield _as_file(member, files.get(_end(place, leads)))
@@ -228,7 +228,7 @@ class TarReader:
                 self._joined(found) if found.offset < 0 else self._read_at(found.offset, found.size)
             )
         except DAMAGE as problem:
-            if outcomes.is_environment(problem):
+            if outcomes.of_machine(problem) is not None:
                 raise
             raise images.RejectedImage(f"unreadable: damaged archive: {problem}") from problem
 
@@ -268,5 +268,5 @@ def _sound(file: BinaryIO) -> Iterator[Member]:
     try:
         yield from listed(file)
     except DAMAGE as problem:
-        if outcomes.is_environment(problem):
+        if outcomes.of_machine(problem) is not None:
             raise

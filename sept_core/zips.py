@@ -17,7 +17,7 @@ from sept_core import images, members, outcomes, paths, streams
 from sept_core.members import Member
 
 DAMAGE = (*streams.DAMAGE, zipfile.BadZipFile, zipfile.LargeZipFile, IndexError, OverflowError)
-"""What listing and reading a damaged zip raises; see `outcomes.is_environment`."""
+"""What listing and reading a damaged zip raises; see `outcomes.of_machine`."""
 
 _UNREADABLE = (*DAMAGE, NotImplementedError, RuntimeError, RecursionError)
 
@@ -91,7 +91,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, part: int) -> Membe
         try:
             text = archive.read(info)
         except _UNREADABLE as failure:
-            if outcomes.is_environment(failure):
+            if outcomes.of_machine(failure) is not None:
                 raise
             problem = f"damaged archive: {failure}"
     return Member(name, -1, info.file_size, problem, text, part)
@@ -149,6 +149,6 @@ class ZipReader:
         try:
             return archive.read(info)
         except _UNREADABLE as failure:
-            if outcomes.is_environment(failure):
+            if outcomes.of_machine(failure) is not None:
                 raise
             raise images.RejectedImage(f"unreadable: damaged archive: {failure}") from failure

@@ -33,7 +33,7 @@ class RejectedImage(UnusableFile):
 class UnreadableFile(UnusableFile):
     """A file cannot be read now: nothing is known of its bytes, and it is worth another try.
 
-    Reasons are those of `outcomes.told`: `unreadable: ` and what the system said.
+    Reasons are those of `outcomes.of_machine`: `unreadable: ` and what the system said.
     """
 
 
@@ -44,9 +44,8 @@ def failure(problem: Exception, otherwise: str) -> UnusableFile:
         problem: what it raised.
         otherwise: the reason of the rejection where the machine is not to blame.
     """
-    if outcomes.is_environment(problem):
-        return UnreadableFile(outcomes.told(problem))
-    return RejectedImage(otherwise)
+    reason = outcomes.of_machine(problem)
+    return RejectedImage(otherwise) if reason is None else UnreadableFile(reason)
 
 
 def check_size(width: int, height: int, bytes_a_pixel: int = 1) -> None:

@@ -98,8 +98,8 @@ def _attempt(stage: Callable[[Prepared], None], item: Prepared, status: str) -> 
     except (images.RejectedImage, errors.SourceError) as problem:
         item.fail(status, str(problem))
     except Exception as problem:  # one odd image must not end a job over millions
-        if outcomes.is_environment(problem):
-            item.fail(outcomes.UNREADABLE, outcomes.told(problem))
+        if reason := outcomes.of_machine(problem):
+            item.fail(outcomes.UNREADABLE, reason)
             return
         log.exception("%s could not be prepared", item.outcome)
         item.fail(status, f"could not be prepared: {type(problem).__name__}: {problem}")
