@@ -47,6 +47,8 @@ class Samples:
 
 def is_high(image: ImageFile) -> bool:
     """Whether an image, opened and not loaded, has more than 8 bits a sample."""
+    if image.format == "JPEG":
+        return False  # without a look at the rest: they are small and many
     return image.mode in _GREY_MODES or ";16" in _raw_mode(image)
 
 
@@ -120,7 +122,9 @@ def _colour(image: ImageFile, again: ImageFile) -> Samples:
     orders = ("L", "B") if is_little else ("B", "L")
     _set_raw_mode(image, name + orders[0])
     _set_raw_mode(again, name + orders[1])
-    both = np.asarray(image).astype(np.uint16) << 8 | np.asarray(again)
+    both = np.asarray(image).astype(np.uint16)  # in place: such images may take gigabytes
+    both <<= 8
+    both |= np.asarray(again)
     values = both[..., :3]
     if image.mode == "RGB":
         return Samples(values, nodata=_nodata(image))

@@ -27,6 +27,8 @@ __all__ = [
     "check_begins_as_image",
     "decode",
     "describe_all",
+    "jpeg",
+    "may_need_range",
     "parse_bands",
     "perceptual_hash",
     "quality",
@@ -52,7 +54,7 @@ class DecodedImage:
         mode: the pixel type in the file, such as `CMYK`; behind `; ` what was taken of more, such
             as `bands 1, 2, 3`.
         kind: of an image of more than 8 bits a channel its pixel kind (see `pixel_values`), or ''.
-        clipped: the share of such an image's values that lie outside of the range of its kind.
+        loss: what the range of its kind takes from such an image, see `pixel_values.Scaled`.
     """
 
     image: Image.Image
@@ -61,7 +63,7 @@ class DecodedImage:
     format: str
     mode: str
     kind: str = ""
-    clipped: float = 0.0
+    loss: str = ""
 
 
 def decode(
@@ -96,7 +98,12 @@ def thumbnail(
     Raises:
         RejectedImage: as in `decode`.
     """
-    small = _decode(data, size, ranges, bands).image
+    return jpeg(_decode(data, size, ranges, bands).image, size)
+
+
+def jpeg(image: Image.Image, size: int) -> bytes:
+    """JPEG bytes of a decoded image, at most `size` pixels a side."""
+    small = image.copy()
     small.thumbnail((size, size))
     out = io.BytesIO()
     small.save(out, "JPEG", quality=85)
@@ -114,7 +121,7 @@ def samples(data: bytes, bands: Bands = None) -> Samples | None:
         RejectedImage: as in `decode`.
     """
     with _border():
-        raw = reading.read(data, bands=bands) if reading.may_be_deep(data) else None
+        raw = reading.read(data, bands=bands) if may_need_range(data) else None
     return raw.pixels if raw and isinstance(raw.pixels, Samples) else None
 
 
@@ -147,6 +154,11 @@ def parse_bands(text: str | None) -> Bands:
     return numbers
 
 
+def may_need_range(data: bytes) -> bool:
+    """Whether an image's pixels may depend on the project's value ranges, by a cheap look."""
+    return reading.may_be_deep(data)
+
+
 def _decode(
     data: bytes,
     least: int,
@@ -160,8 +172,7 @@ def _decode(
     width, height = raw.width, raw.height
     if raw.orientation in rgb.ON_ITS_SIDE:
         width, height = height, width
-    image, kind, clipped = found.image, found.kind, found.clipped
-    return DecodedImage(image, width, height, raw.format, raw.mode, kind, clipped)
+    return DecodedImage(found.image, width, height, raw.format, raw.mode, found.kind, found.loss)
 
 
 class _border:  # noqa: N801 (used as a function; `contextmanager` costs more than a small decode)

@@ -19,18 +19,26 @@ import numpy as np
 
 from sept_core import errors
 
+FILE = "value-ranges.json"
+"""Of the fitted ranges, in a project's `encoders/`."""
+
 ANY = "any"
 """Stands for every kind that has no range of its own; only a user gives such a range."""
 
 MISSING_FROM = 1e30
 """Floats of this size and above mean "no data" (rasters use 3.4e38), as do NaN and infinities."""
 
-STRONGLY_CLIPPED = 0.5
-"""An image is clipped strongly when more than this share of its values lies outside the range."""
+CLIPPED, FLATTENED = "clipped", "flattened"
+"""What a range can do to an image that is far from those it was fitted on."""
+
+MOST_CLIPPED = 0.5
+"""An image counts as clipped when more than this share of its values lies outside the range."""
+
+FEW_LEVELS = 8
+"""An image of different values counts as flattened when its pixels differ by at most this."""
 
 _KIND = re.compile(r"(u?int)(\d+)|float(?:16|32|64)")
 _FLOAT_DEFAULT = (0.0, 1.0)
-_LOOKED_AT = 256  # rows and columns, at most about, that the clipped share is counted on
 _BLOCK = 1 << 22  # values that are scaled at once, which bounds the memory for wide types
 
 
@@ -76,7 +84,8 @@ class ValueRange:
     @property
     def text(self) -> str:
         """The ends for people, such as `7,424 to 7,676`."""
-        return f"{self.low:,.10g} to {self.high:,.10g}"
+        form = ",.0f" if all(float(end).is_integer() for end in self.ends) else ",.6g"
+        return f"{self.low:{form}} to {self.high:{form}}"
 
     @property
     def option(self) -> str:
@@ -122,6 +131,11 @@ class ValueRanges:
         return {found.kind: list(found.ends) for found in self.ranges}
 
 
+def merged(fitted: ValueRanges, given: ValueRanges) -> ValueRanges:
+    """The ranges that count: a user's before fitted ones, also where it is one for all kinds."""
+    return given if given.find(ANY) else fitted.updated(given)
+
+
 def from_json(value: Any) -> ValueRanges:
     """The inverse of `ValueRanges.to_json`.
 
@@ -129,8 +143,9 @@ def from_json(value: Any) -> ValueRanges:
         InputError: it is something else.
     """
     try:
-        found = [ValueRange(kind=kind, **_fields(value[kind])) for kind in sorted(value)]
-    except (TypeError, ValueError, KeyError):
+        kinds = sorted(value.keys())
+        found = [ValueRange(kind=kind, **_fields(value[kind])) for kind in kinds]
+    except (AttributeError, TypeError, ValueError, KeyError, OverflowError):
         raise errors.InputError("The value ranges are not in the form that SEPT writes.") from None
     return ValueRanges(tuple(found))
 
@@ -206,12 +221,12 @@ class Scaled:
     Attributes:
         pixels: uint8, of the shape of the values.
         kind: see the module; '' where nothing was scaled by a project's range.
-        clipped: the share of the values that lie outside the range, missing ones left out.
+        loss: `CLIPPED`, `FLATTENED`, or '' where the range suits the image.
     """
 
     pixels: np.ndarray
     kind: str
-    clipped: float
+    loss: str
 
 
 def to_uint8(
@@ -246,25 +261,26 @@ def scale(
     """
     kind = kind_of(values.dtype, bits)
     if not kind:
-        return Scaled(_narrow(values, bits, nodata), "", 0.0)
+        return Scaled(_narrow(values, bits, nodata), "", "")
     found = (ranges.find(kind) if ranges else None) or default(kind)
-    return Scaled(_scaled(values, found.ends, nodata), kind, _clipped(values, found.ends, nodata))
+    pixels = _scaled(values, found.ends, nodata)
+    return Scaled(pixels, kind, _loss(values, pixels, found.ends, nodata))
 
 
 def missing(values: np.ndarray, nodata: float | None) -> np.ndarray:
     """bool of the shape of `values`: which of them mean "no data"."""
     found = np.zeros(values.shape, bool)
     if values.dtype.kind == "f":
-        with np.errstate(invalid="ignore"):
-            found |= ~(np.abs(values) < MISSING_FROM)  # NaN is not
+        with np.errstate(invalid="ignore", over="ignore"):
+            found |= ~(np.abs(values) < values.dtype.type(MISSING_FROM))  # NaN is not
     if nodata is not None and math.isfinite(nodata):
         found |= values == _as_stored(nodata, values.dtype)
     return found
 
 
-def grid(values: np.ndarray) -> np.ndarray:
-    """Every n-th row and column: about `_LOOKED_AT` a side at most, the same for every run."""
-    rows, columns = (max(1, side // _LOOKED_AT) for side in values.shape[:2])
+def grid(values: np.ndarray, side: int) -> np.ndarray:
+    """Every n-th row and column, less than 2 `side` of each; the same for every run."""
+    rows, columns = (max(1, length // side) for length in values.shape[:2])
     return values[::rows, ::columns]
 
 
@@ -313,10 +329,20 @@ def _computed(values: np.ndarray, ends: tuple[float, float], nodata: float | Non
     """(n,) uint8: clipped first, so that no value is too large to compute with."""
     low, high = ends
     known = np.where(missing(values, nodata), low, values.astype(np.float64))
-    return np.round((known.clip(low, high) - low) * (255 / (high - low))).astype(np.uint8)
+    return np.round((known.clip(low, high) - low) / (high - low) * 255).astype(np.uint8)
 
 
-def _clipped(values: np.ndarray, ends: tuple[float, float], nodata: float | None) -> float:
-    seen = grid(values)
-    known = seen[~missing(seen, nodata)]
-    return float(((known < ends[0]) | (known > ends[1])).mean()) if known.size else 0.0
+def _loss(
+    values: np.ndarray, pixels: np.ndarray, ends: tuple[float, float], nodata: float | None
+) -> str:
+    """See `Scaled.loss`; judged by some thousand of the pixels."""
+    seen = grid(values, 64)
+    known = ~missing(seen, nodata)
+    kept = seen[known].astype(np.float64)
+    if not kept.size:
+        return ""
+    if ((kept < ends[0]) | (kept > ends[1])).mean() > MOST_CLIPPED:
+        return CLIPPED
+    is_flat = bool(kept.min() == kept.max())
+    left = grid(pixels, 64)[known]
+    return FLATTENED if not is_flat and int(left.max()) - int(left.min()) <= FEW_LEVELS else ""

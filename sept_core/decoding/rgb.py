@@ -27,7 +27,7 @@ class Upright:
 
     image: Image.Image
     kind: str = ""
-    clipped: float = 0.0
+    loss: str = ""
 
 
 def upright(found: RawImage, ranges: pixel_values.ValueRanges | None) -> Upright:
@@ -48,7 +48,7 @@ def _scaled(found: RawImage, ranges: pixel_values.ValueRanges | None) -> Upright
     scaled = pixel_values.scale(samples.values, ranges, bits=samples.bits, nodata=samples.nodata)
     values = 255 - scaled.pixels if samples.inverted else scaled.pixels
     image = raw.picture(values, samples.alpha)
-    return Upright(_turned(image, found), scaled.kind, scaled.clipped)
+    return Upright(_turned(image, found), scaled.kind, scaled.loss)
 
 
 def _turned(image: Image.Image, found: RawImage) -> Image.Image:
