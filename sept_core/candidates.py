@@ -3,11 +3,13 @@
 In: the entries of a listing, in its order. Out: the same entries, some of them with a problem.
 
 Files are known by their bytes, so a file of any suffix may be an image. Two rules keep a data set's
-other files closed: a file of an unusual suffix that bears the name of an image beside it is that
-image's side-car (`x.depth` beside `x.png`), and the user may name the suffixes that count.
+other files closed: files of an unusual suffix that bear the name of an image beside them are
+side-cars (`x.pose` beside `x.png`) if the first few of that suffix are no images, and the user may
+name the suffixes that count.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from sept_core import errors, image_formats, paths, tables
@@ -15,18 +17,27 @@ from sept_core.listing import FileEntry
 
 SIDE_CAR = "not an image file name"
 
+Look = Callable[[FileEntry], bytes | None]
+"""Gives the first bytes of a listed file; None where they cannot be had."""
+
+LOOKED_AT = 3
+"""Files of each unusual suffix that are looked into; the others are taken for the same."""
+
 _MOST_SUFFIXES = 50
 _MOST_WAITING = 64
 
 
-def chosen(entries: Iterable[FileEntry], only_suffix: str | None) -> Iterator[FileEntry]:
+def chosen(
+    entries: Iterable[FileEntry], only_suffix: str | None, look: Look
+) -> Iterator[FileEntry]:
     """Mark what is not opened.
 
     Args:
         entries: of one source.
         only_suffix: as in `suffixes`; None opens files of any suffix.
+        look: into a file, for a few files at most.
     """
-    found = without_side_cars(entries)
+    found = without_side_cars(entries, look)
     return found if only_suffix is None else _narrowed(found, suffixes(only_suffix))
 
 
@@ -43,25 +54,26 @@ def suffixes(text: str) -> tuple[str, ...]:
     return found
 
 
-def without_side_cars(entries: Iterable[FileEntry]) -> Iterator[FileEntry]:
+def without_side_cars(entries: Iterable[FileEntry], look: Look) -> Iterator[FileEntry]:
     """Mark files of unusual suffix that bear the name of an image next to them in the listing."""
+    kinds = _Suffixes(look)
     last: FileEntry | None = None  # of a usual suffix
     waiting: list[FileEntry] = []  # for what follows them
     for entry in entries:
         if entry.problem is None and _is_usual(entry):
             if waiting:
-                yield from _decided(waiting, last, entry)
+                yield from kinds.decided(waiting, last, entry)
                 waiting = []
             last = entry
             yield entry
         elif waiting or _may_be_side_car(entry):
             waiting.append(entry)
             if len(waiting) > _MOST_WAITING:
-                yield from _decided(waiting, last, None)
+                yield from kinds.decided(waiting, last, None)
                 waiting = []
         else:
             yield entry
-    yield from _decided(waiting, last, None)
+    yield from kinds.decided(waiting, last, None)
 
 
 def _is_usual(entry: FileEntry) -> bool:
@@ -70,13 +82,33 @@ def _is_usual(entry: FileEntry) -> bool:
     return name[-4:] in paths.IMAGE_SUFFIXES or _suffix(entry) in paths.IMAGE_SUFFIXES
 
 
-def _decided(
-    waiting: list[FileEntry], before: FileEntry | None, after: FileEntry | None
-) -> Iterator[FileEntry]:
-    images = [image for image in (before, after) if image is not None]
-    for entry in waiting:
-        is_side_car = _may_be_side_car(entry) and any(_belongs(entry, image) for image in images)
-        yield replace(entry, problem=SIDE_CAR) if is_side_car else entry
+class _Suffixes:
+    """What unusual suffixes turned out to be."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._looked: Counter[str] = Counter()
+        self._images: set[str] = set()
+
+    def decided(
+        self, waiting: list[FileEntry], before: FileEntry | None, after: FileEntry | None
+    ) -> Iterator[FileEntry]:
+        """The waiting entries, those marked that are side-cars of an image beside them."""
+        images = [image for image in (before, after) if image is not None]
+        for entry in waiting:
+            has_image = _may_be_side_car(entry) and any(_belongs(entry, i) for i in images)
+            is_side_car = has_image and not self._is_image(entry)
+            yield replace(entry, problem=SIDE_CAR) if is_side_car else entry
+
+    def _is_image(self, entry: FileEntry) -> bool:
+        """By its bytes, or by those of the first files of its suffix."""
+        suffix = _suffix(entry)
+        if suffix not in self._images and self._looked[suffix] < LOOKED_AT:
+            self._looked[suffix] += 1
+            head = self._look(entry)
+            if head is None or image_formats.recognise(head) is not None:
+                self._images.add(suffix)
+        return suffix in self._images
 
 
 def _belongs(entry: FileEntry, image: FileEntry) -> bool:

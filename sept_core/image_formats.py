@@ -29,7 +29,9 @@ class Format:
     advice: str = "convert them to PNG first"
 
 
-JPEG = Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".jls"), "jpeg", "JPEG")
+JPEG = Format(
+    "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".mpo", ".jls"), "jpeg", "JPEG"
+)
 PNG = Format("PNG", (".png", ".apng"), "pillow", "PNG")
 WEBP = Format("WebP", (".webp",), "pillow", "WEBP")
 GIF = Format("GIF", (".gif",), "pillow", "GIF")

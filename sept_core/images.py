@@ -131,7 +131,7 @@ def samples(data: bytes, bands: Bands = None) -> Samples | None:
         RejectedImage: as in `decode`.
     """
     with _border():
-        raw = reading.read(data, bands=bands) if reading.may_be_deep(data) else None
+        raw = reading.read(data, bands=bands) if may_need_range(data) else None
     return raw.pixels if raw and isinstance(raw.pixels, Samples) else None
 
 
@@ -172,6 +172,11 @@ def parse_bands(text: str | None) -> Bands:
             "counted from 1."
         )
     return numbers
+
+
+def may_need_range(data: bytes) -> bool:
+    """Whether an image's pixels may depend on the project's value ranges, by a cheap look."""
+    return reading.may_be_deep(data)
 
 
 def _decode(

@@ -4,6 +4,7 @@ In: a path that the user gives. Out: a `SourceSpec`, the listing of its files (s
 each kind), their bytes for any number of threads, and worklists of files to be read.
 """
 
+import functools
 import os
 import threading
 from collections import OrderedDict
@@ -44,6 +45,7 @@ __all__ = [
 
 Opened = TypeVar("Opened")
 
+_LOOKED_AT = 4096
 _LOOKED_INTO = 1 << 24
 """Larger files are read only if their first bytes are those of an image."""
 
@@ -118,10 +120,23 @@ def scan(spec: SourceSpec) -> Iterator[FileEntry]:
     if not spec.root.is_dir():
         raise errors.SourceError(f"{spec.root} of source {spec.name} is not there; mount it?")
     try:
-        entries = listing.KINDS[spec.kind](spec)
-        yield from candidates.chosen(entries, spec.options.get("only_suffix"))
+        with ByteReader({spec.name: spec.root}) as reader:
+            entries = listing.KINDS[spec.kind](spec)
+            look = functools.partial(_look, reader, spec.name)
+            yield from candidates.chosen(entries, spec.options.get("only_suffix"), look)
     except OSError as problem:
         raise errors.SourceError(f"{spec.path} cannot be listed: {problem.strerror}.") from problem
+
+
+def _look(reader: "ByteReader", name: str, entry: FileEntry) -> bytes | None:
+    """The bytes of a small file, or the first of a tar's member; see `candidates.Look`."""
+    size = min(entry.size, _LOOKED_AT) if entry.offset >= 0 else entry.size
+    if not 0 <= size <= _LOOKED_INTO:
+        return None
+    try:
+        return reader.read(name, entry.rel_path, entry.member, entry.offset, size)
+    except (images.RejectedImage, errors.SourceError):
+        return None
 
 
 class ByteReader:
@@ -293,7 +308,7 @@ def _read_file(home: _Home, rel_path: str) -> bytes:
         if problem := paths.size_problem(size):
             raise images.RejectedImage(problem)
         if size > _LOOKED_INTO:
-            images.check_begins_as_image(os.pread(file.fileno(), 4096, 0))
+            images.check_begins_as_image(os.pread(file.fileno(), _LOOKED_AT, 0))
         data = file.read()
     if len(data) < size:
         raise images.UnreadableFile("unreadable: the read ended early")

@@ -1,5 +1,6 @@
 """Which of the listed files are opened: bytes decide, except beside an image of the same name."""
 
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,13 @@ from sept_core.listing import FileEntry
 NO_IMAGE = "not an image file name"
 
 
+def no_image(entry: FileEntry) -> bytes:
+    return b"numbers"
+
+
 def listed(*names: str, only: str | None = None) -> dict[str, str | None]:
     entries = [FileEntry(name) for name in names]
-    return {entry.rel_path: entry.problem for entry in candidates.chosen(entries, only)}
+    return {entry.rel_path: entry.problem for entry in candidates.chosen(entries, only, no_image)}
 
 
 def test_unusual_names_are_opened() -> None:
@@ -35,18 +40,34 @@ def test_versions_and_crawled_names_beside_an_image_are_images() -> None:
     assert set(listed(*names).values()) == {None}
 
 
+def test_the_first_of_a_suffix_decide_whether_they_are_images() -> None:
+    looked = []
+
+    def look(entry: FileEntry) -> bytes | None:
+        looked.append(entry.rel_path)
+        if entry.rel_path.startswith("3"):
+            return None
+        return b"\xff\xd8\xff\xe0" if entry.rel_path.endswith(".orig") else b"numbers"
+
+    entries = [FileEntry(f"{n}.{end}") for n in range(9) for end in ("flow", "jpg", "orig")]
+    found = {e.rel_path: e.problem for e in candidates.chosen(entries, None, look)}
+    assert {found[f"{n}.flow"] for n in range(9)} == {NO_IMAGE}
+    assert {found[f"{n}.orig"] for n in range(9)} == {None}
+    assert looked == ["0.flow", "0.orig", "1.flow", "2.flow"]
+
+
 def test_members_belong_to_their_own_archive() -> None:
     entries = [
         FileEntry("x.tar", "0.flow"), FileEntry("x.tar", "0.png"), FileEntry("y.tar", "0.flow"),
         FileEntry("0.flow"),
     ]  # fmt: skip
-    problems = [entry.problem for entry in candidates.chosen(entries, None)]
+    problems = [entry.problem for entry in candidates.chosen(entries, None, no_image)]
     assert problems == [NO_IMAGE, None, None, None]
 
 
 def test_rows_of_a_table_have_no_suffix() -> None:
     rows = [FileEntry("t.parquet", "0"), FileEntry("t.parquet", "1")]
-    assert [entry.problem for entry in candidates.chosen(rows, ".jpg")] == [None, None]
+    assert [entry.problem for entry in candidates.chosen(rows, ".jpg", no_image)] == [None, None]
 
 
 def test_only_some_suffixes() -> None:
@@ -71,7 +92,7 @@ NAMES = st.builds(
 
 @given(st.lists(st.builds(FileEntry, NAMES, problem=st.sampled_from([None, None, "x"]))))
 def test_nothing_is_lost_and_images_stay(entries: list[FileEntry]) -> None:
-    found = list(candidates.chosen(entries, None))
+    found = list(candidates.chosen(entries, None, no_image))
     assert [entry.rel_path for entry in found] == [entry.rel_path for entry in entries]
     for before, after in zip(entries, found, strict=True):
         usual = before.rel_path.endswith((".jpg", ".png", ".heic"))
@@ -97,6 +118,24 @@ def test_a_source_opens_what_its_options_say(tmp_path: Path) -> None:
     assert usable == ["a.jpg"]
     with pytest.raises(errors.SourceError, match="not a choice of bands"):
         sources.detect("pool", tmp_path, bands="4,3")
+
+
+@pytest.mark.parametrize("pack", [False, True])
+def test_images_of_an_unusual_suffix_beside_others_are_opened(tmp_path: Path, pack: bool) -> None:
+    folder = tmp_path / "pool"
+    folder.mkdir()
+    for number in range(5):
+        (folder / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        (folder / f"{number}.depth16").write_bytes(b"\x89PNG\r\n\x1a\n deeper")
+        (folder / f"{number}.pose").write_bytes(b"1 2 3")
+    path = folder
+    if pack:
+        path = tmp_path / "pool.tar"
+        with tarfile.open(path, "w") as archive:
+            archive.add(folder, "pool")
+    usable = [e for e in sources.scan(sources.detect("pool", path)) if e.problem is None]
+    names = sorted(Path(e.member or e.rel_path).suffix for e in usable)
+    assert names == [".depth16"] * 5 + [".png"] * 5
 
 
 def test_a_large_file_that_begins_as_no_image_is_not_read_whole(tmp_path: Path) -> None:

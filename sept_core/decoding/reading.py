@@ -52,7 +52,10 @@ def read(data: bytes, least: int = 0, bands: Sequence[int] | None = None) -> Raw
     return READERS[known.reader](data, known)
 
 
-_ALWAYS_BYTES = frozenset((image_formats.WEBP, image_formats.GIF, image_formats.BMP))
+_DEEP = {
+    *(image_formats.TIFF, image_formats.JPEG2000, image_formats.DICOM, image_formats.PFM),
+    *(image_formats.PGM, image_formats.PPM),
+}
 
 
 def may_be_deep(data: bytes) -> bool:
@@ -63,7 +66,7 @@ def may_be_deep(data: bytes) -> bool:
         return frame is not None and frame.bits > 8
     if known is image_formats.PNG:
         return len(data) > _PNG_BITS and data[_PNG_BITS] == 16
-    return known not in _ALWAYS_BYTES
+    return known in _DEEP
 
 
 _PNG_BITS = 24  # the byte of the header that tells the bits a channel
