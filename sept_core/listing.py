@@ -4,18 +4,16 @@ In: a `SourceSpec`. Out: one `FileEntry` for each file, in a fixed order; what c
 listed with its problem, never dropped. Names, sizes and side-cars are read, images are not.
 """
 
+import functools
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
 from sept_core import archives, folders, paths, tables
-
-METADATA_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-"""Side-cars of a Hugging Face imagefolder, in its root or in any folder below."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class SourceSpec:
     Attributes:
         name: what the user calls it.
         path: what the user gave: a folder, a file, or a pattern of shards.
-        kind: folder, zip, tar, webdataset, list, table, img2dataset or imagefolder.
+        kind: folder, zip, tar, webdataset, list, table, tables, img2dataset or imagefolder.
         root: absolute; every `rel_path` lies below it.
         options: what the user set beside it (see `sources.detect`).
     """
@@ -44,8 +42,9 @@ class FileEntry:
     Attributes:
         rel_path: posix path below the root, of the file or of what contains it, as written by
             `paths.stored`. A row that names no usable file has its table here.
-        member: name in the archive, row number in a table (`ROW:COLUMN` where the user named
-            the column of images), else empty.
+        member: name in the archive, row number in a table (`ROW:COLUMN` where the name of the
+            column of images does not go without saying, `ROW:COLUMN:INDEX` where a row holds a
+            list of them), else empty.
         offset: of the bytes in an (unpacked) tar, else −1.
         size: in bytes, −1 unknown.
         mtime_ns: of the file on disk, so an archive's members change when it does.
@@ -70,7 +69,7 @@ class FileEntry:
 
 def folder(spec: SourceSpec) -> Iterator[FileEntry]:
     """Every file below a folder."""
-    return map(_image, folders.walk(spec.root))
+    return map(image, folders.walk(spec.root))
 
 
 def shards(spec: SourceSpec) -> Iterator[FileEntry]:
@@ -86,39 +85,7 @@ def shards(spec: SourceSpec) -> Iterator[FileEntry]:
         if file.problem is None and archives.is_archive(file.rel_path):
             yield from _members(spec.root, file)
         else:
-            yield _entry(file, problem=file.problem or "not a shard of this source")
-
-
-def table(spec: SourceSpec) -> Iterator[FileEntry]:
-    """A list or table: the images inside it, or the files that it names."""
-    name = spec.path.name
-    with spec.path.open("rb") as file:
-        image_column, path_column = tables.choose_columns(file, name, spec.options)
-        file.seek(0)
-        rows = tables.rows(file, name, skip=image_column)
-        if path_column:
-            yield from _named(spec.root, spec.path.parent, name, path_column, rows)
-            return
-        suffix = f":{image_column}" if "image_column" in spec.options else ""
-        mtime_ns = os.fstat(file.fileno()).st_mtime_ns
-        for row in rows:
-            yield _row_entry(name, f"{row.number}{suffix}", row, row.problem, mtime_ns)
-
-
-def imagefolder(spec: SourceSpec) -> Iterator[FileEntry]:
-    """Hugging Face: the files that metadata tables name, then, marked, what they leave out."""
-    side_cars = [f.rel_path for f in folders.walk(spec.root) if _is_metadata_table(f)]
-    taken = set(side_cars)
-    for side_car in side_cars:
-        base = (spec.root / paths.original(side_car)).parent
-        with _open(spec.root, side_car) as file:
-            rows = map(_refuse_upward, tables.rows(file, side_car))
-            for entry in _named(spec.root, base, side_car, "file_name", rows):
-                taken.add(entry.rel_path)
-                yield entry
-    for found in folders.walk(spec.root):
-        if found.rel_path not in taken:
-            yield _image(found, {"metadata_row": "missing"})
+            yield entry(file, problem=file.problem or "not a shard of this source")
 
 
 def img2dataset(spec: SourceSpec) -> Iterator[FileEntry]:
@@ -132,18 +99,16 @@ KINDS: dict[str, Callable[[SourceSpec], Iterator[FileEntry]]] = {
     "zip": shards,
     "tar": shards,
     "webdataset": shards,
-    "list": table,
-    "table": table,
     "img2dataset": img2dataset,
-    "imagefolder": imagefolder,
 }
 
 
-def _entry(
+def entry(
     found: folders.Found,
     metadata: Mapping[str, tables.Scalar] | None = None,
     problem: str | None = None,
 ) -> FileEntry:
+    """A file with the metadata of its row or side-cars, and why it is not used if so."""
     values = metadata or {}
     return FileEntry(
         found.rel_path,
@@ -155,43 +120,19 @@ def _entry(
     )
 
 
-def _image(found: folders.Found, metadata: tables.Row | None = None) -> FileEntry:
+def image(found: folders.Found, metadata: tables.Row | None = None) -> FileEntry:
     """A file that its name and size say is an image, or why they do not."""
     problem = paths.name_problem(found.rel_path) or paths.size_problem(found.size)
     if problem and archives.is_archive(found.rel_path):
         problem = "an archive: add it as a source of its own"
-    return _entry(found, metadata, problem)
+    return entry(found, metadata, problem)
 
 
-def _named(
-    root: Path, base: Path, table_name: str, column: str, rows: Iterable[tables.Numbered]
-) -> Iterator[FileEntry]:
-    """Look at each file that a table in folder `base` names, once."""
-    look = folders.NamedFiles(root).look
-    taken: set[str] = set()
-    for row in rows:
-        values = dict(row.values)
-        name = values.pop(column, None)
-        rel_path = folders.relative(root, base, str(name)) if name not in (None, "") else None
-        problem = row.problem
-        if not problem and name in (None, ""):
-            problem = f"no {column} in this row"
-        elif not problem and rel_path is None:
-            problem = f"leads out of the source: {str(name)[:200]!r}"
-        elif not problem and rel_path in taken:
-            problem = f"named before in the same table: {str(name)[:200]!r}"
-        if problem or rel_path is None:
-            yield _row_entry(table_name, f"row {row.number}", row, problem)
-            continue
-        taken.add(rel_path)
-        found = look(rel_path)
-        yield _entry(found, _clean(values), paths.size_problem(found.size))
-
-
-def _row_entry(
+def row_entry(
     table_name: str, member: str, row: tables.Numbered, problem: str | None, mtime_ns: int = 0
 ) -> FileEntry:
-    values = _clean(row.values)
+    """A row of a table: an image inside it, or the reason why it leads to none."""
+    values = clean(row.values)
     return FileEntry(
         paths.stored(table_name),
         member,
@@ -205,9 +146,9 @@ def _row_entry(
 def _members(root: Path, found: folders.Found) -> Iterator[FileEntry]:
     """The images in an archive, with the side-cars that lie beside them as metadata."""
     try:
-        file = _open(root, found.rel_path)
+        file = open_file(root, found.rel_path)
     except OSError as failure:
-        yield _entry(found, problem=f"unreadable: {failure.strerror}")
+        yield entry(found, problem=f"unreadable: {failure.strerror}")
         return
     with file:
         listed = archives.members(file, found.rel_path)
@@ -251,7 +192,7 @@ def _side_car(member: archives.Member) -> tables.Row | None:
         values = json.loads(member.text)
     except ValueError:
         return None
-    return _clean(tables.scalars(values)) if isinstance(values, dict) else None
+    return clean(tables.scalars(values)) if isinstance(values, dict) else None
 
 
 def _downloaded(root: Path, files: list[folders.Found]) -> Iterator[FileEntry]:
@@ -259,19 +200,32 @@ def _downloaded(root: Path, files: list[folders.Found]) -> Iterator[FileEntry]:
     side_cars = [f for f in files if paths.suffix_of(f.rel_path) == ".parquet" and not f.problem]
     rows: dict[str, tuple[str, tables.Numbered]] = {}
     for side_car in side_cars:
-        with _open(root, side_car.rel_path) as file:
-            for row in tables.rows(file, side_car.rel_path):
-                rows[str(row.values.get("key"))] = (side_car.rel_path, row)
-    for entry in _files_of_shard(root, files, has_table=bool(side_cars)):
-        key = _sample_key(entry.member or entry.rel_path)[1]
-        if entry.problem is None and key in rows:
-            values = _clean(rows.pop(key)[1].values)
+        opener = functools.partial(open_file, root, side_car.rel_path)
+        table = tables.open_table(opener, side_car.rel_path)
+        if column := tables.usual_column(table.columns):
+            yield from _held(side_car, table.cells(column))
+            continue
+        for row in table.rows():
+            rows[str(row.values.get("key"))] = (side_car.rel_path, row)
+    for listed in _files_of_shard(root, files, has_table=bool(side_cars)):
+        key = _sample_key(listed.member or listed.rel_path)[1]
+        if listed.problem is None and key in rows:
+            values = clean(rows.pop(key)[1].values)
             problem = _download_problem(values)
-            entry = replace(entry, metadata=values, source_uid=_own_id(values), problem=problem)
-        yield entry
+            listed = replace(listed, metadata=values, source_uid=_own_id(values), problem=problem)
+        yield listed
     for name, row in rows.values():
         problem = _download_problem(row.values) or "missing from its shard"
-        yield _row_entry(name, f"row {row.number}", row, problem)
+        yield row_entry(name, f"row {row.number}", row, problem)
+
+
+def _held(table: folders.Found, cells: tables.Cells) -> Iterator[FileEntry]:
+    """The rows of a shard that holds its images itself, as `output_format="parquet"` writes it."""
+    for row, images in cells:
+        problem = _download_problem(row.values)
+        if not problem and not any(image.is_held for image in images):
+            problem = tables.NO_IMAGE
+        yield row_entry(table.rel_path, str(row.number), row, problem, table.mtime_ns)
 
 
 def _files_of_shard(root: Path, files: list[folders.Found], has_table: bool) -> Iterator[FileEntry]:
@@ -280,7 +234,7 @@ def _files_of_shard(root: Path, files: list[folders.Found], has_table: bool) -> 
         if file.problem is None and archives.is_archive(file.rel_path):
             yield from _members(root, file)
         elif file.problem or paths.suffix_of(file.rel_path) not in consumed:
-            yield _image(file)
+            yield image(file)
 
 
 def _download_problem(values: Mapping[str, tables.Scalar]) -> str | None:
@@ -288,18 +242,6 @@ def _download_problem(values: Mapping[str, tables.Scalar]) -> str | None:
     if status == "success":
         return None
     return f"not downloaded: {status} {values.get('error_message') or ''}".strip()[:200]
-
-
-def _refuse_upward(row: tables.Numbered) -> tables.Numbered:
-    """Hugging Face takes relative names below the metadata's own folder only."""
-    name = str(row.values.get("file_name") or "")
-    if name.startswith("/") or ".." in name.split("/"):
-        return row._replace(problem=f"absolute or upward path refused: {name[:200]!r}")
-    return row
-
-
-def _is_metadata_table(found: folders.Found) -> bool:
-    return found.problem is None and found.rel_path.rpartition("/")[2] in METADATA_TABLES
 
 
 def _shard_name(rel_path: str) -> str:
@@ -317,7 +259,7 @@ def _own_id(values: Mapping[str, tables.Scalar]) -> str | None:
     return None if own is None else str(own)
 
 
-def _clean(values: Mapping[str, tables.Scalar]) -> dict[str, tables.Scalar]:
+def clean(values: Mapping[str, tables.Scalar]) -> dict[str, tables.Scalar]:
     """Values that any table can hold: text without halves of surrogate pairs."""
     return {
         name: value.encode("utf-8", "backslashreplace").decode()
@@ -327,5 +269,6 @@ def _clean(values: Mapping[str, tables.Scalar]) -> dict[str, tables.Scalar]:
     }
 
 
-def _open(root: Path, rel_path: str) -> BinaryIO:
+def open_file(root: Path, rel_path: str) -> BinaryIO:
+    """Open a file below a root; raises as `paths.open_inside`."""
     return os.fdopen(paths.open_inside(root, rel_path), "rb")

@@ -4,6 +4,7 @@ In: a path that the user gives. Out: a `SourceSpec`, the listing of its files (s
 each kind), their bytes for any number of threads, and worklists of files to be read.
 """
 
+import functools
 import os
 import threading
 from collections import OrderedDict
@@ -15,7 +16,8 @@ from typing import BinaryIO, Generic, Self, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sept_core import archives, errors, files, folders, images, listing, paths, tables
+from sept_core import archives, errors, files, folders, images, listing, paths
+from sept_core import table_sources, tables
 from sept_core.listing import FileEntry, SourceSpec
 
 __all__ = [
@@ -31,7 +33,18 @@ __all__ = [
 
 Opened = TypeVar("Opened")
 
-OPTIONS = ("kind", "root", "path_column", "image_column")
+OPTIONS = (
+    "kind",
+    "root",
+    "prefix",
+    "path_column",
+    "image_column",
+)
+
+KINDS: dict[str, Callable[[SourceSpec], Iterator[FileEntry]]] = {
+    **listing.KINDS,
+    **table_sources.KINDS,
+}
 
 WORKLIST_SCHEMA = pa.schema(
     [
@@ -54,10 +67,11 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
 
     Args:
         name: what the user calls it.
-        path: a folder, zip, tar, list (`.txt`), table (`.csv`, `.jsonl`, `.parquet`), or a
-            pattern of shards such as `pool-{00000..00004}.tar`.
+        path: a folder, zip, tar, list (`.txt`), table (`.csv`, `.jsonl`, `.parquet`, …), or a
+            pattern of shards such as `pool-{00000..00004}.tar` or `train-*.parquet`.
         options: `kind` where it should not be guessed; for lists and tables `root` (the folder
-            below which their files lie), `path_column` and `image_column`.
+            below which their files lie), `path_column` and `image_column`, and `prefix` (folders
+            that the names in them begin with on another machine).
 
     Raises:
         SourceError: there is nothing at the path, or nothing that SEPT can list.
@@ -67,9 +81,12 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
         raise errors.SourceError(f"Unknown option {unknown[0]!r}; valid are {', '.join(OPTIONS)}.")
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 (resolve would leave the user's links)
     kind = options.get("kind") or _kind(absolute)
-    if kind not in listing.KINDS:
-        raise errors.SourceError(f"Unknown kind {kind!r}; valid are {', '.join(listing.KINDS)}.")
-    return SourceSpec(name, absolute, kind, _root(absolute, kind, options), options)
+    if kind not in KINDS:
+        raise errors.SourceError(f"Unknown kind {kind!r}; valid are {', '.join(KINDS)}.")
+    if kind in table_sources.KINDS and kind != "imagefolder":
+        root, found = table_sources.locate(absolute, kind, options)
+        return SourceSpec(name, absolute, kind, root, found)
+    return SourceSpec(name, absolute, kind, _root(absolute, kind), options)
 
 
 def scan(spec: SourceSpec) -> Iterator[FileEntry]:
@@ -81,7 +98,7 @@ def scan(spec: SourceSpec) -> Iterator[FileEntry]:
     if not spec.root.is_dir():
         raise errors.SourceError(f"{spec.root} of source {spec.name} is not there; mount it?")
     try:
-        yield from listing.KINDS[spec.kind](spec)
+        yield from KINDS[spec.kind](spec)
     except OSError as problem:
         raise errors.SourceError(f"{spec.path} cannot be listed: {problem.strerror}.") from problem
 
@@ -96,7 +113,7 @@ class ByteReader:
     def __init__(self, roots: Mapping[str, Path]) -> None:
         self._roots = dict(roots)
         self._archives = _Recent[archives.ZipReader | archives.TarReader](64)
-        self._tables = _Recent[tables.ImageColumn](4)  # they keep row groups of images in memory
+        self._tables = _Recent[tables.HeldImages](4)  # they keep row groups of images in memory
 
     def read(
         self, source: str, rel_path: str, member: str = "", offset: int = -1, size: int = -1
@@ -127,14 +144,10 @@ class ByteReader:
                 (root, rel_path, ""), lambda: archives.open_reader(opener, rel_path)
             )
             return archive.read(member, offset, size)
-        row, _, column = member.partition(":")
-        if not tables.is_table(rel_path) or not row.isdecimal():
+        if not tables.is_table(rel_path) or not member.partition(":")[0].isdecimal():
             raise images.RejectedImage(f"unreadable: {rel_path!r} is no archive or table")
-        table = self._tables.get(
-            (root, rel_path, column),
-            lambda: tables.ImageColumn(opener, rel_path, column or None),
-        )
-        return table.read(int(row))
+        table = self._tables.get((root, rel_path, ""), lambda: tables.HeldImages(opener, rel_path))
+        return table.read(member)
 
     def close(self) -> None:
         """Close every archive and table; reading again opens them anew."""
@@ -213,14 +226,15 @@ def _kind(path: Path) -> str:
         return _kind_of_folder(path)
     if not path.exists():
         if folders.is_pattern(str(path)):
-            return "webdataset"
+            return "tables" if tables.is_table(path.name) else "webdataset"
         raise errors.SourceError(f"{path} does not exist.")
     if archives.is_archive(path.name):
         return "zip" if paths.suffix_of(path.name) == ".zip" else "tar"
     if tables.is_table(path.name):
-        return "list" if paths.suffix_of(path.name) == ".txt" else "table"
+        return "list" if tables.is_list(path.name) else "table"
     raise errors.SourceError(
-        f"{path} is neither a folder nor a zip, tar, tar.gz, txt, csv, jsonl or parquet file."
+        f"{path} is neither a folder nor a zip, tar or tar.gz archive, nor a list or table "
+        f"({', '.join(sorted(tables.SUFFIXES))})."
     )
 
 
@@ -232,7 +246,7 @@ def _kind_of_folder(path: Path) -> str:
     except OSError as problem:
         raise errors.SourceError(f"{path} cannot be listed: {problem.strerror}.") from problem
     places = ["", *(f"{name}/" for name, is_folder in sorted(top.items()) if is_folder)]
-    metadata = (place + name for place in places for name in listing.METADATA_TABLES)
+    metadata = (place + name for place in places for name in table_sources.METADATA_TABLES)
     if any(_has_columns(path, name, "file_name") for name in metadata):
         return "imagefolder"
     names = sorted(name for name, is_folder in top.items() if not is_folder)
@@ -241,43 +255,26 @@ def _kind_of_folder(path: Path) -> str:
         return "img2dataset"
     is_nested = any(folder and not name.startswith(".") for name, folder in top.items())
     is_shards = not is_nested and any(map(archives.is_archive, names))
-    return "webdataset" if is_shards and not paths.IMAGE_SUFFIXES & set(by_suffix) else "folder"
+    if is_shards and not paths.IMAGE_SUFFIXES & set(by_suffix):
+        return "webdataset"
+    return "tables" if table_sources.holds_tables(path) else "folder"
 
 
 def _has_columns(root: Path, rel_path: str, *names: str) -> bool:
+    opener = functools.partial(listing.open_file, root, paths.stored(rel_path))
     try:
-        with os.fdopen(paths.open_inside(root, paths.stored(rel_path)), "rb") as file:
-            return set(names) <= set(tables.columns(file, rel_path).scalars)
+        table = tables.open_table(opener, rel_path)
     except (OSError, errors.SourceError):
         return False
+    return set(names) <= {column.name for column in table.columns}
 
 
-def _root(path: Path, kind: str, options: Mapping[str, str]) -> Path:
+def _root(path: Path, kind: str) -> Path:
     """The folder that a source's files lie below, after checking that kind and path agree."""
-    if kind in ("folder", "img2dataset", "imagefolder"):
-        fits = path.is_dir()
-    elif kind in ("list", "table"):
-        fits = path.is_file() and tables.is_table(path.name)
-    else:
-        fits = path.is_dir() or archives.is_archive(path.name)
-    if not fits:
+    is_folder = path.is_dir()
+    if not is_folder and (kind in _FOLDERS or not archives.is_archive(path.name)):
         raise errors.SourceError(f"{path} cannot be read as {kind}; leave the kind to SEPT.")
-    if kind not in ("list", "table"):
-        return path if path.is_dir() else Path(folders.without_pattern(str(path)))
-    return Path(options["root"]).absolute() if "root" in options else _common(path, options)
+    return path if is_folder else Path(folders.without_pattern(str(path)))
 
 
-def _common(path: Path, options: Mapping[str, str]) -> Path:
-    """The table's own folder if it holds all the files that are named, else their common parent."""
-    with path.open("rb") as file:
-        _, column = tables.choose_columns(file, path.name, options)
-        if column is None:
-            return path.parent
-        file.seek(0)
-        rows = tables.rows(file, path.name)
-        names = (str(row.values[column]) for row in rows if row.values.get(column))
-        found = {os.path.dirname(os.path.join(path.parent, name)) for name in names}  # noqa: PTH118, PTH120
-    if not found:
-        return path.parent
-    common = Path(os.path.commonpath([os.path.normpath(folder) for folder in found]))
-    return path.parent if common.is_relative_to(path.parent) else common
+_FOLDERS = ("folder", "img2dataset", "imagefolder")

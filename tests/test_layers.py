@@ -11,10 +11,12 @@ CORE = ROOT / "sept_core"
 # Lowest first. A module may import modules of lower layers and of its own package only.
 LAYERS = [
     {"errors"},
-    {"files", "decoders", "pixel_values"},
+    {"files", "decoders", "pixel_values", "image_formats"},
     {"jobfolder", "images", "paths", "cluster", "access"},
-    {"archives", "tables", "folders"},
-    {"listing", "review"},
+    {"archives", "table_formats", "folders"},
+    {"tables", "references"},
+    {"listing", "locating", "review"},
+    {"table_sources"},
     {"sources", "features"},
     {"manifest", "targets", "audit", "suggestions", "mirror", "integrity"},
     {"catalogue", "encoders", "export"},
