@@ -6,7 +6,7 @@ to cut off names that were written on another machine.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from sept_core.table_formats.rows import Match, shown
 
 _SAMPLE = 100
 _PARENTS = 3
+_LEVELS = 2
+_MOST_BELOW = 200
 _MAX_FOLDERS = 10_000
 """Folders that are looked for; those beyond count as there."""
 
@@ -30,11 +32,13 @@ class Location:
         root: the folder that all lie below.
         prefix: folders, with slashes, that names begin with and that are not there; else empty.
         is_start: relative names start from the root, not from the table's own folder.
+        is_found: some of the names lead to files.
     """
 
     root: Path
     prefix: str = ""
     is_start: bool = False
+    is_found: bool = True
 
 
 def locate(names: Iterable[str], table: Path, given: Path | None) -> Location:
@@ -53,18 +57,39 @@ def locate(names: Iterable[str], table: Path, given: Path | None) -> Location:
     strange = [name for name in sample if _head(name) in foreign]
     prefix = _prefix(strange, home)
     relative = [name for name in sample if not _is_absolute(_plain(name))]
-    if relative and not prefix and not _are_found(relative, [home, table.parent], any):
-        if given is None and (above := _above(relative, table)):
+    is_found = bool(prefix) or len(relative) < len(sample) > len(strange)
+    if relative and not prefix:
+        is_found = _are_found(relative, [home, table.parent], any)
+        if not is_found and given is None and (above := _above(relative, table)):
             return Location(above, is_start=True)
-        prefix = _prefix(relative, home)
+        prefix = "" if is_found else _prefix(relative, home)
     if sample and foreign == heads and not prefix:
         raise errors.SourceError(
             f"{table.name} names files of a folder that is not there, or of another machine "
             f"({shown(sample[0])}); give the folder that holds them with --root FOLDER."
         )
+    is_found = is_found or bool(prefix)
     if given is not None:
-        return Location(given, prefix, is_start=True)
-    return Location(_common(heads - foreign, table.parent, bool(prefix)), prefix)
+        return Location(given, prefix, is_start=True, is_found=is_found)
+    root = _common(heads - foreign, table.parent, bool(prefix))
+    return Location(root, prefix, is_found=is_found)
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """The folders in a folder, and those in them: a table often lies beside that of its images."""
+    level = [folder]
+    for _ in range(_LEVELS):
+        level = [inner for outer in level for inner in _inner(outer)][:_MOST_BELOW]
+        yield from level
+
+
+def _inner(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as items:
+            found = [Path(item.path) for item in items if item.is_dir() and item.name[0] != "."]
+    except OSError:
+        return []
+    return sorted(found)
 
 
 def _folders(names: Iterable[str]) -> tuple[list[str], set[str]]:
@@ -111,7 +136,7 @@ def _prefix(names: Sequence[str], home: Path) -> str:
     common = os.path.commonprefix(heads)
     for cut in range(1, len(common) + 1):
         prefix = "/".join(common[:cut]) + "/"
-        if _are_found(names, [home], all, prefix):
+        if _are_found([_plain(name)[len(prefix) :] for name in names], [home], all):
             return prefix
     return ""
 
@@ -123,13 +148,10 @@ def _above(names: Sequence[str], table: Path) -> Path | None:
 
 
 def _are_found(
-    names: Sequence[str],
-    places: Sequence[Path],
-    how_many: Callable[[Iterable[bool]], bool],
-    prefix: str = "",
+    names: Sequence[str], places: Sequence[Path], how_many: Callable[[Iterable[bool]], bool]
 ) -> bool:
     """Whether any or all of some names lead to files, wherever those are."""
-    match = references.Referrer(Path("/"), places, prefix).match
+    match = references.Referrer(Path("/"), places).match
     return how_many(match(name) is not Match.NONE for name in names)
 
 

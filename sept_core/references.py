@@ -13,6 +13,7 @@ import re
 import unicodedata
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ _LONGEST = 4096
 _ENCODINGS = ("cp1252", "latin-1")
 _AROUND = " \t\r\n\ufeff\"'"
 _ODD = set("\\%")
+_ODD_STARTS = ("", "/", ".")
 _MOST_FOLDED = 200_000
 """Names in one folder; of larger ones no index by case is made."""
 
@@ -50,17 +52,25 @@ class Referrer:
         self._places = list(dict.fromkeys(places))
         self._prefix = prefix
         self._look = folders.NamedFiles(root).look
+        start = folders.relative(root, self._places[0], "x")
+        self._start = None if start is None else start.removesuffix("x")
         self._folder = functools.lru_cache(256)(_Folder)
 
     def find(self, name: str) -> Reference:
         """The file of a name."""
-        inside = None
-        if len(name) < _LONGEST:
-            inside = folders.relative(self._root, self._places[0], name)
+        inside = self._inside(name) if len(name) < _LONGEST else None
         found = self._look(inside) if inside is not None else None
         if found is not None and found.problem is None:
             return Reference(found, None)
         return self._search(name, found)
+
+    def _inside(self, name: str) -> str | None:
+        """The stored path below the root that a name says; the usual name takes no detour."""
+        if self._start is None or name[:1] in _ODD_STARTS or "/." in name or "//" in name:
+            return folders.relative(self._root, self._places[0], name)
+        if name.isascii() and "\\" not in name and name[-1] != "/":
+            return self._start + name
+        return folders.relative(self._root, self._places[0], name)
 
     def match(self, name: str) -> Match:
         """How a value names a file, if it does."""
@@ -214,8 +224,8 @@ def _spellings(name: str, prefix: str) -> Iterator[str]:
     for spelled in (slashed, urllib.parse.unquote(slashed)):
         if prefix and spelled.startswith(prefix):
             yield spelled[len(prefix) :]
-    if not slashed.isascii():
-        yield from _in_bytes(slashed)
+    if not bare.isascii():
+        yield from chain(_in_bytes(bare), _in_bytes(slashed))
 
 
 def plain(name: str) -> str:

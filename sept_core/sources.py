@@ -25,6 +25,7 @@ __all__ = [
     "ByteReader",
     "FileEntry",
     "SourceSpec",
+    "describe",
     "detect",
     "read_worklist",
     "scan",
@@ -101,6 +102,11 @@ def scan(spec: SourceSpec) -> Iterator[FileEntry]:
         yield from KINDS[spec.kind](spec)
     except OSError as problem:
         raise errors.SourceError(f"{spec.path} cannot be listed: {problem.strerror}.") from problem
+
+
+def describe(spec: SourceSpec) -> list[str]:
+    """How a list or table is read, in short sentences that a user can check; else nothing."""
+    return table_sources.describe(spec)
 
 
 class ByteReader:

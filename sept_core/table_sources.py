@@ -23,6 +23,7 @@ _BESIDE = frozenset(
 """What data sets in tables have beside them."""
 
 _MOST_WALKED = 5000
+_PROBED_NAMES = 20
 
 FILE_NAME = "file_name"
 """The column in which an imagefolder names its files."""
@@ -111,18 +112,44 @@ def locate(path: Path, kind: str, options: Mapping[str, str]) -> tuple[Path, dic
         raise errors.SourceError(f"{path} cannot be read as {kind}; leave the kind to SEPT.")
     given = Path(options["root"]).absolute() if "root" in options else None
     opener = functools.partial(path.open, "rb")
-    reading = read(opener, path.name, path.parent, Path("/"), options)
+    try:
+        reading = read(opener, path.name, path.parent, Path("/"), options)
+    except errors.SourceError:
+        if given is None and (below := _folder_below(path, options)):
+            return locate(path, kind, {**options, "root": str(below)})
+        raise
     choice, found = reading.choice, dict(options)
     if not choice.is_usual:
         found[f"{choice.holds[:-1]}_column"] = choice.column
     if choice.holds == "images":
         return _common(path.parent, given), found
     location = locating.locate(reading.table.names(choice.column), path, given)
-    if location.prefix:
-        found["prefix"] = location.prefix
-    if location.is_start:
-        found["root"] = str(location.root)
-    return location.root, found
+    if not location.is_found and given is None and (below := _folder_below(path, options)):
+        return locate(path, kind, {**options, "root": str(below)})
+    return location.root, found | _found_out(location)
+
+
+def _found_out(location: locating.Location) -> dict[str, str]:
+    """Where the files lie, as options that later listings follow."""
+    root = {"root": str(location.root)} if location.is_start else {}
+    return root | ({"prefix": location.prefix} if location.prefix else {})
+
+
+def _folder_below(path: Path, options: Mapping[str, str]) -> Path | None:
+    """The only folder beside a table, or one level lower, in which the first names are files."""
+    table = tables.open_table(functools.partial(path.open, "rb"), path.name)
+    found = [folder for folder in locating.below(path.parent) if _has(folder, table, path, options)]
+    return found[0] if len(found) == 1 else None
+
+
+def _has(folder: Path, table: tables.Table, path: Path, options: Mapping[str, str]) -> bool:
+    match = references.Referrer(folder, [folder]).match
+    try:
+        choice = tables.choose_column(table, path.name, options, match)
+    except errors.SourceError:
+        return False
+    names = list(islice(table.names(choice.column), _PROBED_NAMES))
+    return choice.holds == "paths" and bool(names) and all(map(match, names))
 
 
 def _locate_shards(path: Path, options: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
@@ -145,8 +172,7 @@ def _locate_shards(path: Path, options: Mapping[str, str]) -> tuple[Path, dict[s
         if reading.choice.holds == "paths":
             names = reading.table.names(reading.choice.column)
             location = locating.locate(names, place, given)
-            found |= {"prefix": location.prefix} if location.prefix else {}
-            found |= {"root": str(location.root)} if location.is_start else {}
+            found |= _found_out(location)
             root = _common(root, location.root)
         return root, found
     raise failure
@@ -189,6 +215,28 @@ def is_metadata_table(found: folders.Found) -> bool:
     return found.problem is None and found.rel_path.rpartition("/")[2] in METADATA_TABLES
 
 
+def describe(spec: SourceSpec) -> list[str]:
+    """How a list or table is read, in short sentences; nothing of other sources.
+
+    Raises:
+        SourceError: it cannot be read any more.
+    """
+    if spec.kind not in ("list", "table"):
+        return []
+    opener = functools.partial(spec.path.open, "rb")
+    reading = read(opener, spec.path.name, spec.path.parent, spec.root, spec.options)
+    choice, found = reading.choice, list(reading.table.notes)
+    if len(reading.table.columns) > 1:
+        found.append(f"{choice.holds} are in the column {choice.column!r}")
+    if choice.others:
+        found.append(f"other columns of images are not read: {', '.join(choice.others)}")
+    if "prefix" in spec.options:
+        found.append(f"what names begin with, {spec.options['prefix']}, is cut off")
+    if "root" in spec.options and choice.holds == "paths":
+        found.append(f"files are looked for in {spec.root}")
+    return found
+
+
 @dataclass
 class _Rows:
     """Turns the rows of one table into entries.
@@ -209,7 +257,7 @@ class _Rows:
     def __post_init__(self) -> None:
         choice = self.reading.choice
         self._by_images = choice.holds == "images"
-        self._suffix = "" if choice.is_usual else f":{choice.column}"
+        self._suffix = f":{choice.column}" if self._by_images and not choice.is_usual else ""
         self._lacking = tables.NO_IMAGE if self._by_images else f"no {choice.column} in this row"
 
     def entries(self) -> Iterator[FileEntry]:
@@ -229,8 +277,7 @@ class _Rows:
 
     def _entry(self, row: tables.Numbered, cell: tables.Cell) -> FileEntry:
         if cell.is_held and self._by_images:
-            index = "" if cell.index is None else f":{cell.index}"
-            place = f"{row.number}{self._suffix}{index}"
+            place = self._place(row, cell.index)
             return listing.row_entry(self.rel_path, place, row, None, self.mtime_ns)
         if not cell.name:
             return self._refused(row, cell.index, self._lacking)
@@ -246,8 +293,13 @@ class _Rows:
         return listing.entry(found, listing.clean(row.values), paths.size_problem(found.size))
 
     def _refused(self, row: tables.Numbered, index: int | None, problem: str | None) -> FileEntry:
-        place = f"row {row.number}" if index is None else f"row {row.number}:{index}"
-        return listing.row_entry(self.rel_path, place, row, problem)
+        place = self._place(row, index)
+        return listing.row_entry(
+            self.rel_path, place if self._by_images else f"row {place}", row, problem
+        )
+
+    def _place(self, row: tables.Numbered, index: int | None) -> str:
+        return f"{row.number}{self._suffix}" + ("" if index is None else f":{index}")
 
 
 def _entries(

@@ -4,6 +4,7 @@ In: an opener of a table's file. Out: its rows as plain values, the column that 
 holds images, and the bytes of the images inside it.
 """
 
+import functools
 import threading
 
 import pyarrow as pa
@@ -70,6 +71,7 @@ def suffix_of(path: str) -> str:
     return paths.suffix_of(path[: -len(suffix)]) if suffix in PACKED else suffix
 
 
+@functools.lru_cache(1024)
 def is_table(path: str) -> bool:
     """Whether a file of this name is read as a table."""
     suffix = suffix_of(path)

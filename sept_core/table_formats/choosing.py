@@ -185,5 +185,6 @@ def _refuse(table: Table, path: str) -> NoReturn:
     found = ", ".join(f"{c.name} ({shown(c.samples[0])})" if c.samples else c.name for c in columns)
     raise errors.SourceError(
         f"{path} has no column known to hold paths or images; name one with --path-column NAME or "
-        f"--image-column NAME. Its columns: {found or 'none'}."
+        f"--image-column NAME, and the folder of the files with --root FOLDER if it is another. "
+        f"Its columns: {found or 'none'}."
     )

@@ -147,9 +147,9 @@ class ColumnarTable:
         with opener() as file:
             store = open_store(form, file, path)
             self._fields = fields.of_schema(store.schema)
-            columns = [self._sampled(store, field) for field in self._fields]
-        self.columns = columns
-        packed_too = {column.name for column in columns if column.kind == "packed"}
+            self._has_rows = store.groups > 0
+        self.columns = self._sampled()
+        packed_too = {column.name for column in self.columns if column.kind == "packed"}
         self._fields = [
             replace(f, form="packed") if f.name in packed_too else f for f in self._fields
         ]
@@ -244,15 +244,18 @@ class ColumnarTable:
                     ) from problem
                 yield batch
 
-    def _sampled(self, store: Store, field: Field) -> Column:
-        """The column, with the first few values if it holds text or numbers."""
-        is_simple = len(field.steps) == 1 and not field.is_many and field.form != "numbers"
-        if field.form in ("bytes", "numbers") or not store.groups:
-            return Column(field.name, field.kind, (), is_simple)
-        batch = next(store.batches([field], [], [0], SAMPLE_ROWS), None)
-        values = fields.values(batch, field)[:SAMPLE_ROWS] if batch is not None else []
+    def _sampled(self) -> list[Column]:
+        """The columns, with the first few values of those that hold text or numbers."""
+        light = [field for field in self._fields if field.form not in ("bytes", "numbers")]
+        batches = self._batches(light, [], [0], SAMPLE_ROWS) if self._has_rows else iter(())
+        batch = next(batches, None)
+        return [self._column(field, batch if field in light else None) for field in self._fields]
+
+    def _column(self, field: Field, batch: pa.RecordBatch | None) -> Column:
+        values = [] if batch is None else fields.values(batch.slice(0, SAMPLE_ROWS), field)
         samples = tuple(c.name for value in values for c in field.cells(value) if c.name)
         is_packed = field.form == "text" and looks.are_packed(field.name, samples)
+        is_simple = len(field.steps) == 1 and not field.is_many and field.form != "numbers"
         return Column(field.name, "packed" if is_packed else field.kind, samples, is_simple)
 
 

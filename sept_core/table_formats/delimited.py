@@ -8,8 +8,7 @@ import csv
 from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import NamedTuple
+from itertools import islice, repeat
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,11 +41,8 @@ _MISSING = pa.array(
 """What stands for a missing number."""
 
 
-class _Record(NamedTuple):
-    """A row as text, or why it is broken; `line` is its first, from 1."""
-
-    cells: list[str]
-    problem: str | None
+_Record = tuple[list[str], str | None]
+"""The cells of a row, or why it is broken."""
 
 
 class DelimitedTable:
@@ -81,20 +77,22 @@ class DelimitedTable:
     def names(self, column: str) -> Iterator[str]:
         """The values of one column."""
         place = self._dialect.names.index(column)
-        return (r.cells[place] for r in self._records() if not r.problem and r.cells[place])
+        records = self._records()
+        return (cells[place] for cells, problem in records if not problem and cells[place])
 
     def payloads(self, column: str) -> Payloads:
         """The images packed in one column."""
         place = self._dialect.names.index(column)
-        for number, record in enumerate(self._records()):
-            value = "" if record.problem else record.cells[place].strip()
+        for number, (cells, broken) in enumerate(self._records()):
+            value = "" if broken else cells[place].strip()
             try:
                 yield number, None, packed.unpack(value) if value else NO_IMAGE
             except ValueError as problem:
                 yield number, None, str(problem)
 
     def _sampled(self, lines: list[str]) -> list[Column]:
-        rows = [r.cells for r in islice(self._records(iter(lines)), SAMPLE_ROWS) if not r.problem]
+        records = islice(self._records(iter(lines)), SAMPLE_ROWS)
+        rows = [cells for cells, problem in records if not problem]
         values = list(zip(*rows, strict=True)) or [()] * len(self._dialect.names)
         return [
             Column(name, "packed" if looks.are_packed(name, column) else "text", column)
@@ -134,10 +132,10 @@ class DelimitedTable:
         chunks: list[list[pa.Array]] = [[] for _ in self.columns]
         records = enumerate(self._records())
         while some := list(islice(records, _BATCH)):
-            good = [(number, record.cells) for number, record in some if not record.problem]
-            broken += (Numbered(n, {}, record.problem) for n, record in some if record.problem)
-            numbers.extend(number for number, _ in good)
-            for place, values in enumerate(zip(*(cells for _, cells in good), strict=True)):
+            broken += (Numbered(n, {}, problem) for n, (_, problem) in some if problem)
+            numbers.extend(number for number, (_, problem) in some if not problem)
+            rows = (cells for _, (cells, problem) in some if not problem)
+            for place, values in enumerate(zip(*rows, strict=True)):
                 if place in heavy:
                     values = tuple("held" if value.strip() else "" for value in values)
                 chunks[place].append(_array(values))
@@ -155,47 +153,71 @@ class DelimitedTable:
         """Every row below the header, broken ones with their line; blank lines are no rows."""
         dialect = self._dialect
         for line, text in dialect.titles:
-            yield _Record([], f"broken row in line {line}: {shown(text.strip())}")
+            yield [], f"broken row in line {line}: {shown(text.strip())}"
         fed = _Lines(islice(lines or self._text.lines(), dialect.skipped, None), dialect.skipped)
-        width = len(dialect.names)
-        reader = csv.reader(fed, **dialect.options())
-        while True:
-            fed.start()
+        while block := fed.take(_BATCH):
+            rows = self._quickly(block)
+            if rows is not None:
+                yield from zip(rows, repeat(None), strict=False)
+                continue
+            end = fed.number + len(block)
+            fed.give_back(0)
+            yield from self._one_by_one(fed, end)
+
+    def _quickly(self, lines: list[str]) -> list[list[str]] | None:
+        """The rows of some lines if each line is one whole row."""
+        try:
+            rows = list(csv.reader(lines, **self._dialect.options()))
+        except csv.Error:
+            return None
+        if len(rows) != len(lines):
+            return None
+        width = len(self._dialect.names)
+        found = [row for row in rows if row]
+        return found if all(len(row) == width for row in found) else None
+
+    def _one_by_one(self, fed: "_Lines", end: int) -> Iterator[_Record]:
+        """Rows that may be broken or have several lines, as far as a line."""
+        width, options = len(self._dialect.names), self._dialect.options()
+        reader = csv.reader(fed, **options)
+        while fed.start() < end:
             try:
-                cells = next(reader)
-            except StopIteration:
-                if not fed.taken:
-                    return
-                cells = None
+                cells = next(reader, None)
             except csv.Error:
                 cells = None
             if cells is not None and len(cells) == width:
-                yield _Record(cells, None)
-            elif cells != []:
+                yield cells, None
+            elif cells != [] and fed.taken:
                 yield from self._mended(fed, width)
-                reader = csv.reader(fed, **dialect.options())
+                reader = csv.reader(fed, **options)
 
     def _mended(self, fed: "_Lines", width: int) -> Iterator[_Record]:
         """The first line of a broken row by itself; what follows it is read again."""
-        number, line = fed.give_back()
+        fed.give_back(1)
+        line = fed.taken[0]
         cells = next(csv.reader([line], **self._dialect.options(strict=False)), [])
         spare = len(cells) - width
         if spare > 0 and not any(cell.strip() for cell in cells[width:]):
             cells = cells[:width]
         if len(cells) == width:
-            yield _Record([cell.rstrip("\r\n") for cell in cells], None)
+            yield [cell.rstrip("\r\n") for cell in cells], None
         elif not line.startswith("#"):
             told = f"{len(cells)} columns instead of {width}: {shown(line.rstrip())}"
-            yield _Record([], f"broken row in line {number} with {told}")
+            yield [], f"broken row in line {fed.number + 1} with {told}"
 
 
 class _Lines:
-    """Lines for a `csv.reader`, which can be given back; counts them."""
+    """Lines that can be given back, for a `csv.reader`.
+
+    Attributes:
+        taken: lines of the row, or block, that is being read.
+        number: of the lines before them.
+    """
 
     def __init__(self, lines: Iterator[str], number: int) -> None:
         self._lines = lines
         self._pending: deque[str] = deque()
-        self._number = number
+        self.number = number
         self.taken: list[str] = []
 
     def __iter__(self) -> "_Lines":
@@ -208,16 +230,23 @@ class _Lines:
         self.taken.append(line)
         return line
 
-    def start(self) -> None:
-        """Begin a row."""
-        self._number += len(self.taken)
-        self.taken.clear()
+    def start(self) -> int:
+        """Begin a row; returns how many lines lie before it."""
+        self.number += len(self.taken)
+        self.taken = []
+        return self.number
 
-    def give_back(self) -> tuple[int, str]:
-        """Take back all lines of the row but its first, which is returned with its number."""
-        self._pending.extendleft(reversed(self.taken[1:]))
-        del self.taken[1:]
-        return self._number + 1, self.taken[0]
+    def take(self, most: int) -> list[str]:
+        """Begin a block of lines."""
+        self.start()
+        pending = [self._pending.popleft() for _ in range(min(most, len(self._pending)))]
+        self.taken = pending + list(islice(self._lines, most - len(pending)))
+        return self.taken
+
+    def give_back(self, kept: int) -> None:
+        """Take back all lines but the first few."""
+        self._pending.extendleft(reversed(self.taken[kept:]))
+        del self.taken[kept:]
 
 
 def _notes(dialect: dialects.Dialect) -> list[str]:

@@ -21,6 +21,7 @@ DELIMITERS = {".tsv": "\t,;|", ".tab": "\t,;|", ".psv": "|,;\t"}
 USUAL_DELIMITERS = ",;\t|"
 
 _PROBED_ROWS = 20
+_PROBED_CELLS = 100
 _HINT = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 
 csv.field_size_limit(2**31 - 1)  # a cell may hold an image
@@ -117,20 +118,22 @@ def _fit(way: Dialect, lines: Sequence[str], is_whole: bool, look: Look) -> tupl
         return (0,)
     width, count = Counter(map(len, rows)).most_common(1)[0]
     probed = [row for row in rows if len(row) == width][:_PROBED_ROWS]
-    files = sum(any(look(cell) is Match.FILE for cell in row) for row in probed)
+    files = sum(any(look(cell) is Match.FILE for cell in row[:_PROBED_CELLS]) for row in probed)
     share = count / len(records)
     is_table = width > 1 and share > 0.5
-    return files, is_table, share if is_table else 0.0, _clean(way, probed), width
+    stray = sum('"' in cell for row in probed for cell in row[:_PROBED_CELLS])
+    return files, is_table, share if is_table else 0.0, _clean(way, probed), -stray, width
 
 
 def _clean(way: Dialect, rows: list[list[str]]) -> bool:
     """Whether a column looks like paths without anything else in them, or has a known name."""
-    others = set(USUAL_DELIMITERS) - {way.delimiter}
-    if any(looks.is_known(name) for name in rows[0]):
+    others = {*USUAL_DELIMITERS, '"'} - {way.delimiter}
+    if any(map(looks.is_known, rows[0])):
         return True
     columns = zip(*(rows[1:] or rows), strict=False)
     return any(
-        all(looks.is_path(cell) and not others & set(cell) for cell in column) for column in columns
+        all(looks.is_path(cell) and not others & set(cell) for cell in column)
+        for column in columns
     )
 
 
@@ -191,7 +194,7 @@ def _is_header(first: list[str], body: list[list[str]], look: Look) -> bool:
         return True
     if any(look(cell) is Match.FILE for cell in first):
         return False
-    columns = list(zip(*body, strict=False))
+    columns = list(zip(*body, strict=False)) or [()] * len(first)
     for cell, column in zip(first, columns, strict=False):
         if looks.is_number(cell) and all(map(looks.is_number, column)):
             return False
@@ -220,7 +223,9 @@ def _names_by_content(rows: list[list[str]], look: Look) -> list[str]:
             if "path" not in names and "image" not in names:
                 names[place] = "path" if all(look(v) is match for v in column) else names[place]
     if names.count("") == 1 and len(names) > 1:
-        names[names.index("")] = "label"
+        place = names.index("")
+        is_count = len(set(columns[place])) == len(columns[place]) > 1
+        names[place] = "id" if is_count and all(map(looks.is_number, columns[place])) else "label"
     return names
 
 

@@ -46,7 +46,7 @@ def open_list(text: Text, suffix: str, look: Look) -> Table:
     """
     sample, _ = text.sample(SAMPLE_ROWS)
     lines = [line.strip() for line in sample if not _is_comment(line, look)]
-    forms = [_WHOLE, *_tabbed(lines, look), _FIRST, _LAST]
+    forms = [_WHOLE, *_tabbed(lines, look), _FIRST, _LABELLED, _LAST]
     scores = [_score(form, lines, look) for form in forms]
     best = max(range(len(forms)), key=lambda place: (scores[place], -place))
     if scores[best] == (0, 0, 0):
@@ -149,6 +149,11 @@ def _path_first(line: str) -> Sequence[str] | None:
     return parts if len(parts) == 2 and not looks.is_path(line) else None
 
 
+def _label_last(line: str) -> Sequence[str] | None:
+    parts = line.rsplit(maxsplit=1)
+    return parts if len(parts) == 2 and not looks.is_path(line) else None
+
+
 def _path_last(line: str) -> Sequence[str] | None:
     parts = line.split(maxsplit=1)
     return parts if len(parts) == 2 else None
@@ -156,4 +161,5 @@ def _path_last(line: str) -> Sequence[str] | None:
 
 _WHOLE = _Form(("path",), lambda line: (line,))
 _FIRST = _Form(("path", "label"), _path_first, "a path and a label on each line")
+_LABELLED = _Form(("path", "label"), _label_last, "a path and a label on each line")
 _LAST = _Form(("number", "path"), _path_last, "a number and a path on each line")

@@ -30,6 +30,7 @@ DAMAGE = (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error)
 """What reading a damaged compressed file raises, besides OSError."""
 
 _MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, which its mark begins with
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
