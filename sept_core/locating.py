@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from sept_core import errors, references
@@ -133,7 +134,8 @@ def _prefix(names: Sequence[str], home: Path) -> str:
     heads = [_head(name).split("/") for name in names]
     if not heads:
         return ""
-    common = os.path.commonprefix(heads)
+    same = takewhile(lambda parts: len(set(parts)) == 1, zip(*heads, strict=False))
+    common = [parts[0] for parts in same]
     for cut in range(1, len(common) + 1):
         prefix = "/".join(common[:cut]) + "/"
         if _are_found([_plain(name)[len(prefix) :] for name in names], [home], all):

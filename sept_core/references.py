@@ -4,7 +4,7 @@ In: a name as a table has it: relative, absolute, of Windows, with `file://`, `%
 Unicode form, without its suffix. Out: the file below the root that it names, or why there is none.
 """
 
-# ruff: noqa: PTH118, PTH120, PTH208
+# ruff: noqa: PTH118, PTH208
 # Plain strings, as in `folders`: Path objects would double the time of a million names.
 
 import functools
@@ -182,7 +182,7 @@ class _Folder:
     @functools.cached_property
     def _stems(self) -> dict[str, str | None]:
         named = (name for name in self._names if _has_suffix(name))
-        stems = ((os.path.splitext(name)[0], name) for name in named)
+        stems = ((name.rpartition(".")[0], name) for name in named)
         return _only((unicodedata.normalize("NFC", stem), name) for stem, name in stems)
 
     @functools.cached_property
@@ -235,7 +235,7 @@ def plain(name: str) -> str:
         host, slash, path = name[5:].removeprefix("//").partition("/")
         rooted = "/" + path if slash and host in ("", "localhost") else name[5:]
         return rooted[1:] if _DRIVE.match(rooted[1:]) else rooted
-    return os.path.expanduser(name) if name.startswith("~/") else name
+    return str(Path(name).expanduser()) if name.startswith("~/") else name
 
 
 def _in_bytes(name: str) -> Iterator[str]:

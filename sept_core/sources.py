@@ -16,8 +16,18 @@ from typing import BinaryIO, Generic, Self, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sept_core import archives, errors, files, folders, images, listing, paths
-from sept_core import table_sources, tables
+from sept_core import (
+    archives,
+    errors,
+    files,
+    folders,
+    images,
+    listing,
+    paths,
+    readings,
+    table_sources,
+    tables,
+)
 from sept_core.listing import FileEntry, SourceSpec
 
 __all__ = [
@@ -85,7 +95,7 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
     if kind not in KINDS:
         raise errors.SourceError(f"Unknown kind {kind!r}; valid are {', '.join(KINDS)}.")
     if kind in table_sources.KINDS and kind != "imagefolder":
-        root, found = table_sources.locate(absolute, kind, options)
+        root, found = readings.locate(absolute, kind, options)
         return SourceSpec(name, absolute, kind, root, found)
     return SourceSpec(name, absolute, kind, _root(absolute, kind), options)
 
@@ -106,7 +116,7 @@ def scan(spec: SourceSpec) -> Iterator[FileEntry]:
 
 def describe(spec: SourceSpec) -> list[str]:
     """How a list or table is read, in short sentences that a user can check; else nothing."""
-    return table_sources.describe(spec)
+    return readings.describe(spec)
 
 
 class ByteReader:
@@ -263,7 +273,7 @@ def _kind_of_folder(path: Path) -> str:
     is_shards = not is_nested and any(map(archives.is_archive, names))
     if is_shards and not paths.IMAGE_SUFFIXES & set(by_suffix):
         return "webdataset"
-    return "tables" if table_sources.holds_tables(path) else "folder"
+    return "tables" if readings.holds_tables(path) else "folder"
 
 
 def _has_columns(root: Path, rel_path: str, *names: str) -> bool:

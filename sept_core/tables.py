@@ -6,6 +6,7 @@ holds images, and the bytes of the images inside it.
 
 import functools
 import threading
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -51,6 +52,7 @@ __all__ = [
     "is_list",
     "is_table",
     "open_table",
+    "opener_of",
     "scalars",
     "shown",
     "usual_column",
@@ -81,6 +83,11 @@ def is_table(path: str) -> bool:
 def is_list(path: str) -> bool:
     """Whether a file of this name is read as a list of paths."""
     return suffix_of(path) in _LISTS
+
+
+def opener_of(path: Path) -> Opener:
+    """Opens the file of a table that the user named."""
+    return lambda: path.open("rb")
 
 
 def open_table(opener: Opener, path: str, look: Look = lambda value: Match.NONE) -> Table:

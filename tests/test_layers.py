@@ -16,6 +16,7 @@ LAYERS = [
     {"archives", "table_formats", "folders"},
     {"tables", "references"},
     {"listing", "locating", "review"},
+    {"readings"},
     {"table_sources"},
     {"sources", "features"},
     {"manifest", "targets", "audit", "suggestions", "mirror", "integrity"},

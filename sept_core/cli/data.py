@@ -25,6 +25,12 @@ Given = Annotated[
 ColumnOption = Annotated[
     str | None, typer.Option("--path-column", help="The table column that holds paths.")
 ]
+ImageColumnOption = Annotated[
+    str | None, typer.Option("--image-column", help="The table column that holds images.")
+]
+RootOption = Annotated[
+    Path | None, typer.Option("--root", help="The folder of the files that a list or table names.")
+]
 
 
 def init(folder: Dir, as_json: Json = False) -> None:
@@ -69,26 +75,49 @@ def _job_row(job: dict[str, str]) -> list[str]:
 
 @pool.command("add")
 def pool_add(
-    folder: Dir, name: Name, path: Given, path_column: ColumnOption = None, as_json: Json = False
+    folder: Dir,
+    name: Name,
+    path: Given,
+    path_column: ColumnOption = None,
+    image_column: ImageColumnOption = None,
+    root: RootOption = None,
+    as_json: Json = False,
 ) -> None:
     """Add a source, or list it again: adds what is new, reports what is gone."""
-    _add(folder, "pool", name, path, path_column, as_json)
+    options = {"path_column": path_column, "image_column": image_column, "root": root}
+    _add(folder, "pool", name, path, options, as_json)
 
 
 @target.command("add")
 def target_add(
-    folder: Dir, name: Name, path: Given, path_column: ColumnOption = None, as_json: Json = False
+    folder: Dir,
+    name: Name,
+    path: Given,
+    path_column: ColumnOption = None,
+    image_column: ImageColumnOption = None,
+    root: RootOption = None,
+    as_json: Json = False,
 ) -> None:
     """Add a target set (ImageFolder with or without splits, or flat), or list it again."""
-    _add(folder, "target", name, path, path_column, as_json)
+    options = {"path_column": path_column, "image_column": image_column, "root": root}
+    _add(folder, "target", name, path, options, as_json)
 
 
 def _add(
-    folder: Path, role: str, name: str, path: Path, path_column: str | None, as_json: bool
+    folder: Path,
+    role: str,
+    name: str,
+    path: Path,
+    options: dict[str, str | Path | None],
+    as_json: bool,
 ) -> None:
-    options = {"path_column": path_column} if path_column else {}
+    given = {key: str(value) for key, value in options.items() if value is not None}
     with projects.opened(folder) as project:
-        report = collections.add(project, role, name, path, options)
+        report = collections.add(project, role, name, path, given)
+        reading = collections.reading(project, role, name)
+    if not as_json:
+        for note in reading:
+            output.console.print(f"{output.text(path.name)}: {output.text(note)}.")
     _show_scan(name, report, as_json)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sept_core import errors, files
+from sept_core import errors, files, tables
 from sept_core.pipeline.projects import Project
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz")
@@ -77,12 +77,13 @@ def listing(folder: Path, allowed: list[Path]) -> Listing:
     shown = [entry for entry in entries if not entry.name.startswith(".")]
     folders = [entry.name for entry in shown if entry.is_dir()][:LISTED]
     plain = [entry.name for entry in shown if not entry.is_dir()]
-    archives = [name for name in plain if Path(name).suffix.lower() in _SOURCES][:LISTED]
+    archives = [name for name in plain if _is_source(name)][:LISTED]
     parent = real.parent if any(real.parent.is_relative_to(root) for root in allowed) else None
     return Listing(real, parent, folders, archives, len(plain))
 
 
-_SOURCES = (*ARCHIVES, ".parquet", ".csv", ".jsonl", ".txt")
+def _is_source(name: str) -> bool:
+    return Path(name).suffix.lower() in ARCHIVES or tables.is_table(name)
 
 
 def store(project: Project, name: str, uploads: Iterable[tuple[str, BinaryIO]]) -> Path:

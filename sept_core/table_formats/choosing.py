@@ -8,7 +8,7 @@ counts is the images and files behind the values, then the name of the column.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal, NoReturn
+from typing import Literal
 
 from sept_core import errors, image_formats
 from sept_core.table_formats import looks
@@ -30,7 +30,7 @@ class Choice:
 
     Attributes:
         others: further columns of images, which are not read.
-        is_usual: names alone lead to it, so that neither places in the table nor options need name it.
+        is_usual: names alone lead to it: neither places in the table nor options need name it.
     """
 
     column: str
@@ -70,14 +70,14 @@ def choose_column(table: Table, path: str, options: Mapping[str, str], look: Loo
     if held:
         first = best_named(held, looks.IMAGE_COLUMNS) or (held[0] if len(held) == 1 else None)
         if first is None:
-            _refuse_several(path, "images", held, "--image-column")
+            raise _several(path, "images", held, "--image-column")
         return Choice(first, "images", tuple(n for n in held if n != first), first == usual)
     texts = [c for c in table.columns if c.kind in ("text", "plain") or c.name in empty]
     if found := _column_of_paths(texts, path, look):
         return found
     if usual is not None:  # bytes that are no image known here: each is listed with its reason
         return Choice(usual, "images", is_usual=True)
-    _refuse(table, path)
+    raise _refusal(table, path)
 
 
 def best_named(names: Sequence[str], known: Sequence[str]) -> str | None:
@@ -139,7 +139,7 @@ def _column_of_paths(columns: Sequence[Column], path: str, look: Look) -> Choice
         if first is not None:
             return Choice(first, "paths", is_usual=first in known)
         if found:
-            _refuse_several(path, "paths", found, "--path-column")
+            raise _several(path, "paths", found, "--path-column")
     return None
 
 
@@ -166,24 +166,24 @@ def _may_be(column: Column) -> bool:
     return _looks_like_paths(column) or any("/" in value for value in values)
 
 
-def _refuse_several(path: str, what: str, names: Sequence[str], option: str) -> NoReturn:
-    raise errors.SourceError(
+def _several(path: str, what: str, names: Sequence[str], option: str) -> errors.SourceError:
+    return errors.SourceError(
         f"{path} has several columns of {what}: {', '.join(names[:_SHOWN_COLUMNS])}; "
         f"name one with {option} NAME."
     )
 
 
-def _refuse(table: Table, path: str) -> NoReturn:
-    """Say what was found instead."""
+def _refusal(table: Table, path: str) -> errors.SourceError:
+    """What was found instead of paths or images."""
     for column in table.columns:
         if column.samples and all(looks.is_address(str(value)) for value in column.samples):
-            raise errors.SourceError(
+            return errors.SourceError(
                 f"{path} has addresses in its column {column.name!r}, not files "
                 f"({shown(column.samples[0])}); download them first, for example with img2dataset."
             )
     columns = table.columns[:_SHOWN_COLUMNS]
     found = ", ".join(f"{c.name} ({shown(c.samples[0])})" if c.samples else c.name for c in columns)
-    raise errors.SourceError(
+    return errors.SourceError(
         f"{path} has no column known to hold paths or images; name one with --path-column NAME or "
         f"--image-column NAME, and the folder of the files with --root FOLDER if it is another. "
         f"Its columns: {found or 'none'}."

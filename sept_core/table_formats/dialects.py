@@ -132,8 +132,7 @@ def _clean(way: Dialect, rows: list[list[str]]) -> bool:
         return True
     columns = zip(*(rows[1:] or rows), strict=False)
     return any(
-        all(looks.is_path(cell) and not others & set(cell) for cell in column)
-        for column in columns
+        all(looks.is_path(cell) and not others & set(cell) for cell in column) for column in columns
     )
 
 

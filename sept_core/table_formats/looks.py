@@ -31,8 +31,10 @@ PACKED_COLUMNS = ("image_base64", "image_bytes", "bytes")
 """Names of text columns that are taken for base64 whatever they hold."""
 
 TEXT_COLUMNS = frozenset(
-    (*PATH_COLUMNS, *MORE_PATH_COLUMNS, "uid", "key", "id", "label", "class", "class_name")
-    + ("category", "split")
+    (
+        *(*PATH_COLUMNS, *MORE_PATH_COLUMNS, "uid", "label", "class", "class_name", "category"),
+        "split",
+    )
 )
 """Columns of a csv that stay text even where every value looks like a number (`007`)."""
 

@@ -50,12 +50,12 @@ class Cell(NamedTuple):
     """One image of a row.
 
     Attributes:
-        index: its place in the list that the row holds, or None where it holds one image.
+        item: its place in the list that the row holds, or None where it holds one image.
         is_held: its bytes are in the table.
         name: of its file, used where the bytes are not in the table.
     """
 
-    index: int | None
+    item: int | None
     is_held: bool
     name: str | None
 
