@@ -121,8 +121,13 @@ def _fit(way: Dialect, lines: Sequence[str], is_whole: bool, look: Look) -> tupl
     files = sum(any(look(cell) is Match.FILE for cell in row[:_PROBED_CELLS]) for row in probed)
     share = count / len(records)
     is_table = width > 1 and share > 0.5
-    stray = sum('"' in cell for row in probed for cell in row[:_PROBED_CELLS])
+    stray = sum(_is_stray(cell) for row in probed for cell in row[:_PROBED_CELLS])
     return files, is_table, share if is_table else 0.0, _clean(way, probed), -stray, width
+
+
+def _is_stray(cell: str) -> bool:
+    """Whether quotes are left in a cell that the right dialect would have taken off."""
+    return '"' in cell or cell[:1] == cell[1:][-1:] == "'"
 
 
 def _clean(way: Dialect, rows: list[list[str]]) -> bool:
