@@ -70,7 +70,9 @@ def locate(path: Path, kind: str, options: Mapping[str, str]) -> tuple[Path, dic
         found[f"{choice.holds[:-1]}_column"] = choice.column
     if choice.holds == "images":
         return _common(path.parent, given), found | ({"root": str(given)} if given else {})
-    location = locating.locate(reading.table.names(choice.column), path, given)
+    location = locating.Location(given or path.parent, options.get("prefix", ""), bool(given))
+    if not location.prefix:
+        location = locating.locate(reading.table.names(choice.column), path, given)
     if not location.is_found and given is None and (below := _folder_below(path, options)):
         return locate(path, kind, {**options, "root": str(below)})
     return location.root, found | _found_out(location)

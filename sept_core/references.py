@@ -113,9 +113,9 @@ class Referrer:
         if _DRIVE.match(name.strip(_AROUND)) and not self._prefix:
             told = "missing file: a Windows path; give the folder that holds it with --root FOLDER"
             return Reference(None, f"{told}: {shown(name)}")
-        if literal is None and not tried:
+        if not tried:
             return Reference(None, f"leads out of the source: {shown(name)}")
-        found = literal or self._look(tried[0])
+        found = literal if literal and not _has_scheme(name) else self._look(tried[0])
         if found.problem == "missing file":
             others = (self._alike(inside, by_case=True) for inside in tried)
             if other := next(filter(None, others), None):
@@ -211,8 +211,9 @@ def _has_suffix(name: str) -> bool:
 
 def _spellings(name: str, prefix: str) -> Iterator[str]:
     """What a name may mean, beginning with what it says."""
-    yield name
     bare = plain(name)
+    if not _has_scheme(name):
+        yield name
     if bare.isascii() and not prefix and not set(bare) & _ODD:
         yield bare
         return
@@ -231,11 +232,15 @@ def _spellings(name: str, prefix: str) -> Iterator[str]:
 def plain(name: str) -> str:
     """A name without quotes and blanks around it, `file:///x` and `~/x` as a path."""
     name = name.strip(_AROUND)
-    if name[:5].lower() == "file:":
+    if _has_scheme(name):
         host, slash, path = name[5:].removeprefix("//").partition("/")
         rooted = "/" + path if slash and host in ("", "localhost") else name[5:]
         return rooted[1:] if _DRIVE.match(rooted[1:]) else rooted
     return str(Path(name).expanduser()) if name.startswith("~/") else name
+
+
+def _has_scheme(name: str) -> bool:
+    return name.lstrip(_AROUND)[:5].lower() == "file:"
 
 
 def _in_bytes(name: str) -> Iterator[str]:
