@@ -91,9 +91,10 @@ class Referrer:
             return Reference(None, f"no path: {shown(name)}")
         tried = self._readings(name)
         for inside in tried:
-            found = self._look(inside)
-            if found.problem is None:
-                return Reference(found, None)
+            if literal is None or inside != literal.rel_path:
+                found = self._look(inside)
+                if found.problem is None:
+                    return Reference(found, None)
         for inside in tried:
             if other := self._alike(inside, by_case=False):
                 return Reference(self._look(other), None)
@@ -115,7 +116,10 @@ class Referrer:
             return Reference(None, f"{told}: {shown(name)}")
         if not tried:
             return Reference(None, f"leads out of the source: {shown(name)}")
-        found = literal if literal and not _has_scheme(name) else self._look(tried[0])
+        likely = plain(name).replace("\\", "/")
+        likely = likely.removeprefix(self._prefix)
+        inside = folders.relative(self._root, self._places[0], likely) or tried[0]
+        found = literal if literal and literal.rel_path == inside else self._look(inside)
         if found.problem == "missing file":
             others = (self._alike(inside, by_case=True) for inside in tried)
             if other := next(filter(None, others), None):
