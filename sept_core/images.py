@@ -135,16 +135,6 @@ def samples(data: bytes, bands: Bands = None) -> Samples | None:
     return raw.pixels if raw and isinstance(raw.pixels, Samples) else None
 
 
-def may_need_range(data: bytes) -> bool:
-    """Return whether an image's pixels may depend on the project's value ranges, by its header.
-
-    Raises:
-        RejectedImage: as in `decode`.
-    """
-    with _border():
-        return reading.may_be_deep(data)
-
-
 def check_begins_as_image(head: bytes) -> None:
     """Refuse a file by its first bytes, 4096 or all of them, before the rest is read.
 

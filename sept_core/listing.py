@@ -17,9 +17,6 @@ from sept_core import archives, folders, members, paths, roots, samples, tables
 _WINDOW = 50_000
 """Files among which side-cars are looked for, where they do not lie beside their image."""
 
-METADATA_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-"""Side-cars of a Hugging Face imagefolder, in its root or in any folder below."""
-
 
 @dataclass(frozen=True)
 class SourceSpec:
@@ -28,7 +25,7 @@ class SourceSpec:
     Attributes:
         name: what the user calls it.
         path: what the user gave: a folder, a file, or a pattern of shards.
-        kind: folder, zip, tar, webdataset, list, table, img2dataset or imagefolder.
+        kind: folder, zip, tar, webdataset, list, table, tables, img2dataset or imagefolder.
         root: absolute; every `rel_path` lies below it.
         options: what the user set beside it (see `sources.detect`).
     """
@@ -53,7 +50,8 @@ class FileEntry:
         rel_path: posix path below the root, of the file or of what contains it, as written by
             `paths.stored`. A row that names no usable file has its table here.
         member: name in the archive (`members.plain` gives it with slashes only), row number in a
-            table (`ROW:COLUMN` where the user named the column of images), else empty.
+            table (`ROW:COLUMN` where the name of the column of images does not go without saying,
+            `ROW:COLUMN:INDEX` where a row holds a list of them), else empty.
         offset: of the bytes in an (unpacked) tar, else −1.
         size: in bytes, −1 unknown.
         mtime_ns: of the file on disk, so an archive's members change when it does.
@@ -82,7 +80,7 @@ def folder(spec: SourceSpec) -> Iterator[FileEntry]:
         names = [(None, found.rel_path) for found in files]
         cars = [number for number, found in enumerate(files) if _is_side_car(found)]
         read = functools.partial(_read_side_car, spec, files)
-        yield from _gathered(list(map(_image, files)), names, cars, read)
+        yield from _gathered(list(map(image, files)), names, cars, read)
 
 
 def shards(spec: SourceSpec) -> Iterator[FileEntry]:
@@ -100,39 +98,7 @@ def shards(spec: SourceSpec) -> Iterator[FileEntry]:
             yield from _members(spec, file)
         else:
             problem = archives.unread(file.rel_path) or "not a shard of this source"
-            yield _entry(file, problem=file.problem or problem)
-
-
-def table(spec: SourceSpec) -> Iterator[FileEntry]:
-    """A list or table: the images inside it, or the files that it names."""
-    name = spec.path.name
-    with spec.path.open("rb") as file:
-        image_column, path_column = tables.choose_columns(file, name, spec.options)
-        file.seek(0)
-        rows = tables.rows(file, name, skip=image_column)
-        if path_column:
-            yield from _named(spec, spec.path.parent, name, path_column, rows)
-            return
-        suffix = f":{image_column}" if "image_column" in spec.options else ""
-        mtime_ns = os.fstat(file.fileno()).st_mtime_ns
-        for row in rows:
-            yield _row_entry(name, f"{row.number}{suffix}", row, row.problem, mtime_ns)
-
-
-def imagefolder(spec: SourceSpec) -> Iterator[FileEntry]:
-    """Hugging Face: the files that metadata tables name, then, marked, what they leave out."""
-    side_cars = [f.rel_path for f in folders.walk(spec.root, spec.beyond) if _is_metadata_table(f)]
-    taken = set(side_cars)
-    for side_car in side_cars:
-        base = (spec.root / paths.original(side_car)).parent
-        with open_file(spec, side_car) as file:
-            rows = map(_refuse_upward, tables.rows(file, side_car))
-            for entry in _named(spec, base, side_car, "file_name", rows):
-                taken.add(entry.rel_path)
-                yield entry
-    for found in folders.walk(spec.root, spec.beyond):
-        if found.rel_path not in taken:
-            yield _image(found, {"metadata_row": "missing"})
+            yield entry(file, problem=file.problem or problem)
 
 
 def img2dataset(spec: SourceSpec) -> Iterator[FileEntry]:
@@ -147,18 +113,16 @@ KINDS: dict[str, Callable[[SourceSpec], Iterator[FileEntry]]] = {
     "zip": shards,
     "tar": shards,
     "webdataset": shards,
-    "list": table,
-    "table": table,
     "img2dataset": img2dataset,
-    "imagefolder": imagefolder,
 }
 
 
-def _entry(
+def entry(
     found: folders.Found,
     metadata: Mapping[str, tables.Scalar] | None = None,
     problem: str | None = None,
 ) -> FileEntry:
+    """A file with the metadata of its row or side-cars, and why it is not used if so."""
     values = metadata or {}
     return FileEntry(
         found.rel_path,
@@ -170,44 +134,20 @@ def _entry(
     )
 
 
-def _image(found: folders.Found, metadata: tables.Row | None = None) -> FileEntry:
+def image(found: folders.Found, metadata: tables.Row | None = None) -> FileEntry:
     """A file that its name and size say is an image, or why they do not."""
     problem = paths.name_problem(found.rel_path) or paths.size_problem(found.size)
     if archives.is_archive(found.rel_path):
         problem = "an archive: add it as a source of its own"
     problem = archives.unread(found.rel_path) or problem
-    return _entry(found, metadata, problem)
+    return entry(found, metadata, problem)
 
 
-def _named(
-    spec: SourceSpec, base: Path, table_name: str, column: str, rows: Iterable[tables.Numbered]
-) -> Iterator[FileEntry]:
-    """Look at each file that a table in folder `base` names, once."""
-    look = folders.NamedFiles(spec.root, spec.beyond).look
-    taken: set[str] = set()
-    for row in rows:
-        values = dict(row.values)
-        name = values.pop(column, None)
-        rel_path = folders.relative(spec.root, base, str(name)) if name not in (None, "") else None
-        problem = row.problem
-        if not problem and name in (None, ""):
-            problem = f"no {column} in this row"
-        elif not problem and rel_path is None:
-            problem = f"leads out of the source: {str(name)[:200]!r}"
-        elif not problem and rel_path in taken:
-            problem = f"named before in the same table: {str(name)[:200]!r}"
-        if problem or rel_path is None:
-            yield _row_entry(table_name, f"row {row.number}", row, problem)
-            continue
-        taken.add(rel_path)
-        found = look(rel_path)
-        yield _entry(found, _clean(values), paths.size_problem(found.size))
-
-
-def _row_entry(
+def row_entry(
     table_name: str, member: str, row: tables.Numbered, problem: str | None, mtime_ns: int = 0
 ) -> FileEntry:
-    values = _clean(row.values)
+    """A row of a table: an image inside it, or the reason why it leads to none."""
+    values = clean(row.values)
     return FileEntry(
         paths.stored(table_name),
         member,
@@ -224,12 +164,12 @@ Listed = TypeVar("Listed", folders.Found, members.Member)
 def _members(spec: SourceSpec, found: folders.Found) -> Iterator[FileEntry]:
     """The files in an archive, with the side-cars of an image as its metadata."""
     try:
-        with open_file(spec, found.rel_path) as file:
+        with open_file(spec.root, found.rel_path, spec.beyond) as file:
             listed = archives.listed(file, found.rel_path)
             for window in _windows(listed, lambda member: member.name):
                 yield from _of_window(found, window)
     except OSError as failure:
-        yield _entry(found, problem=f"unreadable: {failure.strerror}")
+        yield entry(found, problem=f"unreadable: {failure.strerror}")
 
 
 def _of_window(found: folders.Found, window: list[members.Member]) -> Iterable[FileEntry]:
@@ -289,17 +229,17 @@ def _gathered(
     said = samples.gather(
         [names[n] for n in images], [names[n] for n in cars], lambda n: read(cars[n])
     )
-    values = {images[n]: _clean(row) for n, row in said.values.items()}
+    values = {images[n]: clean(row) for n, row in said.values.items()}
     problems = {cars[n]: problem for n, problem in said.problems.items()}
-    for number, entry in enumerate(entries):
+    for number, listed in enumerate(entries):
         if number in values:
             row = values[number]
-            yield replace(entry, metadata=row, source_uid=_own_id(row))
+            yield replace(listed, metadata=row, source_uid=_own_id(row))
         elif number in problems:
             is_orphan = problems[number] == samples.ORPHAN
-            yield replace(entry, problem=(is_orphan and entry.problem) or problems[number])
+            yield replace(listed, problem=(is_orphan and listed.problem) or problems[number])
         elif number not in side_cars:
-            yield entry
+            yield listed
 
 
 def _is_side_car(found: folders.Found) -> bool:
@@ -308,7 +248,7 @@ def _is_side_car(found: folders.Found) -> bool:
 
 def _read_side_car(spec: SourceSpec, files: list[folders.Found], number: int) -> bytes | None:
     try:
-        with open_file(spec, files[number].rel_path) as file:
+        with open_file(spec.root, files[number].rel_path, spec.beyond) as file:
             return file.read(members.MAX_SIDECAR_BYTES)
     except OSError:
         return None
@@ -319,19 +259,32 @@ def _downloaded(spec: SourceSpec, files: list[folders.Found]) -> Iterator[FileEn
     side_cars = [f for f in files if paths.suffix_of(f.rel_path) == ".parquet" and not f.problem]
     rows: dict[str, tuple[str, tables.Numbered]] = {}
     for side_car in side_cars:
-        with open_file(spec, side_car.rel_path) as file:
-            for row in tables.rows(file, side_car.rel_path):
-                rows[str(row.values.get("key"))] = (side_car.rel_path, row)
-    for entry in _files_of_shard(spec, files, has_table=bool(side_cars)):
-        key = samples.key(members.plain(entry.member or entry.rel_path))[1]
-        if entry.problem is None and key in rows:
-            values = _clean(rows.pop(key)[1].values)
+        opener = functools.partial(open_file, spec.root, side_car.rel_path, spec.beyond)
+        table = tables.open_table(opener, side_car.rel_path)
+        if column := tables.usual_column(table.columns):
+            yield from _held(side_car, table.cells(column))
+            continue
+        for row in table.rows():
+            rows[str(row.values.get("key"))] = (side_car.rel_path, row)
+    for listed in _files_of_shard(spec, files, has_table=bool(side_cars)):
+        key = samples.key(members.plain(listed.member or listed.rel_path))[1]
+        if listed.problem is None and key in rows:
+            values = clean(rows.pop(key)[1].values)
             problem = _download_problem(values)
-            entry = replace(entry, metadata=values, source_uid=_own_id(values), problem=problem)
-        yield entry
+            listed = replace(listed, metadata=values, source_uid=_own_id(values), problem=problem)
+        yield listed
     for name, row in rows.values():
         problem = _download_problem(row.values) or "missing from its shard"
-        yield _row_entry(name, f"row {row.number}", row, problem)
+        yield row_entry(name, f"row {row.number}", row, problem)
+
+
+def _held(table: folders.Found, cells: tables.Cells) -> Iterator[FileEntry]:
+    """The rows of a shard that holds its images itself, as `output_format="parquet"` writes it."""
+    for row, images in cells:
+        problem = _download_problem(row.values)
+        if not problem and not any(image.is_held for image in images):
+            problem = tables.NO_IMAGE
+        yield row_entry(table.rel_path, str(row.number), row, problem, table.mtime_ns)
 
 
 def _files_of_shard(
@@ -342,7 +295,7 @@ def _files_of_shard(
         if file.problem is None and archives.is_archive(file.rel_path):
             yield from _members(spec, file)
         elif file.problem or paths.suffix_of(file.rel_path) not in consumed:
-            yield _image(file)
+            yield image(file)
 
 
 def _download_problem(values: Mapping[str, tables.Scalar]) -> str | None:
@@ -350,18 +303,6 @@ def _download_problem(values: Mapping[str, tables.Scalar]) -> str | None:
     if status == "success":
         return None
     return f"not downloaded: {status} {values.get('error_message') or ''}".strip()[:200]
-
-
-def _refuse_upward(row: tables.Numbered) -> tables.Numbered:
-    """Hugging Face takes relative names below the metadata's own folder only."""
-    name = str(row.values.get("file_name") or "")
-    if name.startswith("/") or ".." in name.split("/"):
-        return row._replace(problem=f"absolute or upward path refused: {name[:200]!r}")
-    return row
-
-
-def _is_metadata_table(found: folders.Found) -> bool:
-    return found.problem is None and found.rel_path.rpartition("/")[2] in METADATA_TABLES
 
 
 def _shard_name(rel_path: str) -> str:
@@ -374,7 +315,7 @@ def _own_id(values: Mapping[str, tables.Scalar]) -> str | None:
     return None if own is None else str(own)
 
 
-def _clean(values: Mapping[str, tables.Scalar]) -> dict[str, tables.Scalar]:
+def clean(values: Mapping[str, tables.Scalar]) -> dict[str, tables.Scalar]:
     """Values that any table can hold: text without halves of surrogate pairs."""
     return {
         name: value.encode("utf-8", "backslashreplace").decode()
@@ -384,6 +325,6 @@ def _clean(values: Mapping[str, tables.Scalar]) -> dict[str, tables.Scalar]:
     }
 
 
-def open_file(spec: SourceSpec, rel_path: str) -> BinaryIO:
-    """Open a file of a source; raises as `paths.open_inside`."""
-    return os.fdopen(paths.open_inside(spec.root, rel_path, spec.beyond), "rb")
+def open_file(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> BinaryIO:
+    """Open a file below a root; raises as `paths.open_inside`."""
+    return os.fdopen(paths.open_inside(root, rel_path, beyond), "rb")

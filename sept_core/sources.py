@@ -27,7 +27,9 @@ from sept_core import (
     listing,
     outcomes,
     paths,
+    readings,
     roots,
+    table_sources,
     tables,
 )
 from sept_core.listing import FileEntry, SourceSpec
@@ -37,6 +39,7 @@ __all__ = [
     "ByteReader",
     "FileEntry",
     "SourceSpec",
+    "describe",
     "detect",
     "read_worklist",
     "scan",
@@ -52,12 +55,18 @@ _LOOKED_INTO = 1 << 24
 OPTIONS = (
     "kind",
     "root",
+    "prefix",
     "path_column",
     "image_column",
     roots.FOLLOW_LINKS,
     "only_suffix",
     "bands",
 )
+
+KINDS: dict[str, Callable[[SourceSpec], Iterator[FileEntry]]] = {
+    **listing.KINDS,
+    **table_sources.KINDS,
+}
 
 WORKLIST_SCHEMA = pa.schema(
     [
@@ -83,13 +92,14 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
 
     Args:
         name: what the user calls it.
-        path: a folder, zip, tar, list (`.txt`), table (`.csv`, `.jsonl`, `.parquet`), or a
-            pattern of shards such as `pool-{00000..00004}.tar`.
+        path: a folder, zip, tar, list (`.txt`), table (`.csv`, `.jsonl`, `.parquet`, …), or a
+            pattern of shards such as `pool-{00000..00004}.tar` or `train-*.parquet`.
         options: `kind` where it should not be guessed; `follow_links` where links may lead
             anywhere; for lists and tables `root` (the folder below which their files lie),
-            `path_column` and `image_column`; `only_suffix`, the suffixes of the files that are
-            opened, such as `.jpg,.png`; `bands`, the channels of TIFF images that are taken, such
-            as `4,3,2`.
+            `path_column` and `image_column`, and `prefix` (folders that the names in them begin
+            with on another machine); `only_suffix`, the suffixes of the files that are opened,
+            such as `.jpg,.png`; `bands`, the channels of TIFF images that are taken, such as
+            `4,3,2`.
 
     Raises:
         SourceError: there is nothing at the path, or nothing that SEPT can list.
@@ -104,11 +114,14 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 (resolve would leave the user's links)
     beyond = roots.Root(absolute, roots.FOLLOW_LINKS in options).beyond()
     kind = options.get("kind") or _kind(absolute, beyond)
-    if kind not in listing.KINDS:
-        raise errors.SourceError(f"Unknown kind {kind!r}; valid are {', '.join(listing.KINDS)}.")
+    if kind not in KINDS:
+        raise errors.SourceError(f"Unknown kind {kind!r}; valid are {', '.join(KINDS)}.")
+    if kind in table_sources.KINDS and kind != "imagefolder":
+        root, found = readings.locate(absolute, kind, options, beyond)
+        return SourceSpec(name, absolute, kind, root, found)
     if kind in ("zip", "tar") and absolute.is_symlink():
         options |= {roots.FOLLOW_LINKS: "yes"}  # the user has named this link, its only file
-    return SourceSpec(name, absolute, kind, _root(absolute, kind, options), options)
+    return SourceSpec(name, absolute, kind, _root(absolute, kind), options)
 
 
 def scan(spec: SourceSpec) -> Iterator[FileEntry]:
@@ -121,7 +134,7 @@ def scan(spec: SourceSpec) -> Iterator[FileEntry]:
         raise errors.SourceError(f"{spec.root} of source {spec.name} is not there; mount it?")
     try:
         with ByteReader({spec.name: spec.root}) as reader:
-            entries = listing.KINDS[spec.kind](spec)
+            entries = KINDS[spec.kind](spec)
             look = functools.partial(_look, reader, spec.name)
             yield from candidates.chosen(entries, spec.options.get("only_suffix"), look)
     except OSError as problem:
@@ -139,6 +152,11 @@ def _look(reader: "ByteReader", name: str, entry: FileEntry) -> bytes | None:
         return None
 
 
+def describe(spec: SourceSpec) -> list[str]:
+    """How a list or table is read, in short sentences that a user can check; else nothing."""
+    return readings.describe(spec)
+
+
 class ByteReader:
     """Reads the bytes of listed files, from any thread; closes what it opened on leaving `with`.
 
@@ -149,7 +167,7 @@ class ByteReader:
     def __init__(self, homes: Mapping[str, Path | roots.Root]) -> None:
         self._homes = {name: _Home.of(home) for name, home in homes.items()}
         self._archives = _Recent[archives.Reader](64)
-        self._tables = _Recent[tables.ImageColumn](4)  # they keep row groups of images in memory
+        self._tables = _Recent[tables.HeldImages](4)  # they keep row groups of images in memory
 
     def read(
         self, source: str, rel_path: str, member: str = "", offset: int = -1, size: int = -1
@@ -196,14 +214,12 @@ class ByteReader:
                 (home.path, rel_path, ""), lambda: archives.open_reader(opener)
             )
             return archive.read(member, offset, size)
-        row, _, column = member.partition(":")
-        if not row.isdecimal():
+        if not member.partition(":")[0].isdecimal():
             raise images.RejectedImage(f"unreadable: {rel_path!r} has no row {member!r}")
         table = self._tables.get(
-            (home.path, rel_path, column),
-            lambda: tables.ImageColumn(opener, rel_path, column or None),
+            (home.path, rel_path, ""), lambda: tables.HeldImages(opener, rel_path)
         )
-        return table.read(int(row))
+        return table.read(member)
 
     def close(self) -> None:
         """Close every archive and table; reading again opens them anew."""
@@ -321,12 +337,12 @@ def _kind(path: Path, beyond: tuple[str, ...]) -> str:
         return _kind_of_folder(path, beyond)
     if not path.exists():
         if folders.is_pattern(str(path)):
-            return "webdataset"
+            return "tables" if tables.is_table(path.name) else "webdataset"
         raise errors.SourceError(f"{path} does not exist.")
     if archives.is_archive(path.name):
         return "zip" if paths.suffix_of(path.name) == ".zip" else "tar"
     if tables.is_table(path.name):
-        return "list" if paths.suffix_of(path.name) == ".txt" else "table"
+        return "list" if tables.is_list(path.name) else "table"
     with path.open("rb") as file:
         if kind := archives.kind(file):
             return kind
@@ -335,7 +351,7 @@ def _kind(path: Path, beyond: tuple[str, ...]) -> str:
         raise errors.SourceError(f"{path} cannot be read: {reason}.")
     raise errors.SourceError(
         f"{path} is neither a folder nor a zip, a tar (plain or packed by gzip, bzip2, xz, zstd or "
-        "lz4), nor a txt, csv, jsonl or parquet file."
+        f"lz4), nor a list or table ({', '.join(sorted(tables.SUFFIXES))})."
     )
 
 
@@ -347,7 +363,7 @@ def _kind_of_folder(path: Path, beyond: tuple[str, ...]) -> str:
     except OSError as problem:
         raise errors.SourceError(f"{path} cannot be listed: {problem.strerror}.") from problem
     places = ["", *(f"{name}/" for name, is_folder in sorted(top.items()) if is_folder)]
-    metadata = (place + name for place in places for name in listing.METADATA_TABLES)
+    metadata = (place + name for place in places for name in table_sources.METADATA_TABLES)
     if any(_has_columns(path, beyond, name, "file_name") for name in metadata):
         return "imagefolder"
     names = sorted(name for name, is_folder in top.items() if not is_folder)
@@ -358,7 +374,9 @@ def _kind_of_folder(path: Path, beyond: tuple[str, ...]) -> str:
         return "img2dataset"
     is_nested = any(folder and not name.startswith(".") for name, folder in top.items())
     is_shards = not is_nested and any(map(archives.is_archive, names))
-    return "webdataset" if is_shards and not paths.IMAGE_SUFFIXES & set(by_suffix) else "folder"
+    if is_shards and not paths.IMAGE_SUFFIXES & set(by_suffix):
+        return "webdataset"
+    return "tables" if readings.holds_tables(path, beyond) else "folder"
 
 
 def _is_folder(item: os.DirEntry[str]) -> bool:
@@ -368,26 +386,20 @@ def _is_folder(item: os.DirEntry[str]) -> bool:
 
 
 def _has_columns(root: Path, beyond: tuple[str, ...], rel_path: str, *names: str) -> bool:
+    opener = functools.partial(listing.open_file, root, paths.stored(rel_path), beyond)
     try:
-        with os.fdopen(paths.open_inside(root, paths.stored(rel_path), beyond), "rb") as file:
-            return set(names) <= set(tables.columns(file, rel_path).scalars)
+        table = tables.open_table(opener, rel_path)
     except (OSError, errors.SourceError):
         return False
+    return set(names) <= {column.name for column in table.columns}
 
 
-def _root(path: Path, kind: str, options: Mapping[str, str]) -> Path:
+def _root(path: Path, kind: str) -> Path:
     """The folder that a source's files lie below, after checking that kind and path agree."""
-    if kind in ("folder", "img2dataset", "imagefolder"):
-        fits = path.is_dir()
-    elif kind in ("list", "table"):
-        fits = path.is_file() and tables.is_table(path.name)
-    else:
-        fits = path.is_dir() or _may_be_archive(path)
-    if not fits:
+    is_folder = path.is_dir()
+    if not is_folder and (kind in _FOLDERS or not _may_be_archive(path)):
         raise errors.SourceError(f"{path} cannot be read as {kind}; leave the kind to SEPT.")
-    if kind not in ("list", "table"):
-        return path if path.is_dir() else Path(folders.without_pattern(str(path)))
-    return Path(options["root"]).absolute() if "root" in options else _common(path, options)
+    return path if is_folder else Path(folders.without_pattern(str(path)))
 
 
 def _may_be_archive(path: Path) -> bool:
@@ -397,17 +409,4 @@ def _may_be_archive(path: Path) -> bool:
         return archives.kind(file) is not None
 
 
-def _common(path: Path, options: Mapping[str, str]) -> Path:
-    """The table's own folder if it holds all the files that are named, else their common parent."""
-    with path.open("rb") as file:
-        _, column = tables.choose_columns(file, path.name, options)
-        if column is None:
-            return path.parent
-        file.seek(0)
-        rows = tables.rows(file, path.name)
-        names = (str(row.values[column]) for row in rows if row.values.get(column))
-        found = {os.path.dirname(os.path.join(path.parent, name)) for name in names}  # noqa: PTH118, PTH120
-    if not found:
-        return path.parent
-    common = Path(os.path.commonpath([os.path.normpath(folder) for folder in found]))
-    return path.parent if common.is_relative_to(path.parent) else common
+_FOLDERS = ("folder", "img2dataset", "imagefolder")

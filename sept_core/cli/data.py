@@ -32,6 +32,12 @@ Given = Annotated[
 ColumnOption = Annotated[
     str | None, typer.Option("--path-column", help="The table column that holds paths.")
 ]
+ImageColumnOption = Annotated[
+    str | None, typer.Option("--image-column", help="The table column that holds images.")
+]
+RootOption = Annotated[
+    Path | None, typer.Option("--root", help="The folder of the files that a list or table names.")
+]
 
 
 FollowOption = Annotated[
@@ -128,13 +134,15 @@ def pool_add(
     name: Name,
     path: Given,
     path_column: ColumnOption = None,
+    image_column: ImageColumnOption = None,
+    root: RootOption = None,
     follow_links: FollowOption = False,
     only_suffix: SuffixOption = None,
     bands: BandsOption = None,
     as_json: Json = False,
 ) -> None:
     """Add a source, or list it again: adds what is new, reports what is gone."""
-    options = _options(path_column, follow_links, only_suffix, bands)
+    options = _options(path_column, image_column, root, follow_links, only_suffix, bands)
     _add(folder, "pool", name, path, options, as_json)
 
 
@@ -144,26 +152,35 @@ def target_add(
     name: Name,
     path: Given,
     path_column: ColumnOption = None,
+    image_column: ImageColumnOption = None,
+    root: RootOption = None,
     follow_links: FollowOption = False,
     only_suffix: SuffixOption = None,
     bands: BandsOption = None,
     as_json: Json = False,
 ) -> None:
     """Add a target set (ImageFolder with or without splits, or flat), or list it again."""
-    options = _options(path_column, follow_links, only_suffix, bands)
+    options = _options(path_column, image_column, root, follow_links, only_suffix, bands)
     _add(folder, "target", name, path, options, as_json)
 
 
 def _options(
-    path_column: str | None, follow_links: bool, only_suffix: str | None, bands: str | None
+    path_column: str | None,
+    image_column: str | None,
+    root: Path | None,
+    follow_links: bool,
+    only_suffix: str | None,
+    bands: str | None,
 ) -> dict[str, str]:
     given = {
         "path_column": path_column,
+        "image_column": image_column,
+        "root": root,
         FOLLOW_LINKS: "yes" if follow_links else None,
         "only_suffix": only_suffix,
         "bands": bands,
     }
-    return {key: value for key, value in given.items() if value is not None}
+    return {key: str(value) for key, value in given.items() if value is not None}
 
 
 def _add(
@@ -171,6 +188,10 @@ def _add(
 ) -> None:
     with projects.opened(folder) as project:
         report = collections.add(project, role, name, path, options)
+        reading = collections.reading(project, role, name)
+    if not as_json:
+        for note in reading:
+            output.console.print(f"{output.text(path.name)}: {output.text(note)}.")
     _show_scan(name, report, as_json)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sept_core import errors, files, listing, pixel_values, review
+from sept_core import errors, files, pixel_values, review, sources
 from sept_core.catalogue import filters
 from sept_core.pipeline import groups
 from sept_core.selection.settings import SelectionSettings
@@ -89,7 +89,7 @@ class _Source(_Part):
 
     @model_validator(mode="after")
     def _kind_is_known(self) -> Self:
-        if self.kind not in (*listing.KINDS, "features"):
+        if self.kind not in (*sources.KINDS, "features"):
             raise ValueError(f"{self.kind!r} is no kind of source")
         return self
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sept_core import errors, files, integrity, jobs, manifest, review
+from sept_core import errors, files, folders, integrity, jobs, manifest, review
 from sept_core.catalogue import connection, decisions, selections, sources
 from sept_core.catalogue.connection import Connection
 from sept_core.export import verify
@@ -139,7 +139,7 @@ def _source(
     spec = record.spec
     if spec.kind == "features":
         return
-    if not spec.root.is_dir() or not (spec.path.exists() or "{" in spec.path.name):
+    if not spec.root.is_dir() or not (spec.path.exists() or folders.is_pattern(str(spec.path))):
         text = f"{role.capitalize()} {record.name!r} is not at {spec.path}."
         remedy = f"Mount it, or say where it is: sept {role} move {paths.root} {record.name} PATH"
         yield Finding("source", record.name, text, remedy)

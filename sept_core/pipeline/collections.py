@@ -21,6 +21,9 @@ log = logging.getLogger("sept")
 
 SCAN_BATCH = 50_000
 
+TABLE_OPTIONS = ("root", "path_column", "image_column")
+"""Options that say how a table is read."""
+
 
 def add(
     project: Project, role: str, name: str, path: Path, options: dict[str, str] | None = None
@@ -36,12 +39,13 @@ def add(
 
     Raises:
         SourceError: the path cannot be read as a source, or holds no file at all.
-        InputError: the name is taken by another path.
+        InputError: the name is taken by another path, or was added with other options.
     """
     spec = readers.detect(name, path.absolute(), **(options or {}))
     for record in sources.every(project.db, role):
         if (record.name, record.spec.path) == (name, spec.path):
             _refuse_other_bands(project, record, spec)
+            _check_options(record, spec.options, options or {})
             sources.set_options(project.db, record.id, record.spec.options | spec.options)
             return scan(project, role, name)
     listing = _list(role, spec)
@@ -63,6 +67,23 @@ def _refuse_other_bands(
         f"{record.name} was embedded with {was}; to take bands {now}, remove it, delete the "
         f"folders features and thumbnails of {project.paths.root}, and add it again."
     )
+
+
+def _check_options(
+    record: sources.SourceRecord, asked: dict[str, str], given: dict[str, str]
+) -> None:
+    """Options belong to a source from its first listing on: others would be ignored in silence."""
+    for key in given:
+        if key in TABLE_OPTIONS and record.spec.options.get(key) != asked[key]:
+            raise errors.InputError(
+                f"{record.name!r} was added without --{key.replace('_', '-')} {asked[key]}; remove "
+                "it and add it again (its features are kept)."
+            )
+
+
+def reading(project: Project, role: str, name: str) -> list[str]:
+    """How a collection that is a list or table is read, in short sentences; else nothing."""
+    return readers.describe(sources.find(project.db, role, name).spec)
 
 
 def scan(project: Project, role: str, name: str) -> ScanReport:

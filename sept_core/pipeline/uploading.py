@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sept_core import archives, errors, files
+from sept_core import archives, errors, files, tables
 from sept_core import roots as allowed_roots
 from sept_core.pipeline.projects import Project
 
@@ -82,11 +82,8 @@ def listing(folder: Path, allowed: list[Path]) -> Listing:
     return Listing(real, parent, folders, sources, len(plain))
 
 
-_TABLES = (".parquet", ".csv", ".jsonl", ".txt")
-
-
 def _may_be_source(name: str) -> bool:
-    return archives.is_archive(name) or Path(name).suffix.lower() in _TABLES
+    return archives.is_archive(name) or tables.is_table(name)
 
 
 def store(project: Project, name: str, uploads: Iterable[tuple[str, BinaryIO]]) -> Path:

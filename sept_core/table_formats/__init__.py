@@ -1,0 +1,1 @@
+"""Formats of tables and lists: each module reads one, as a `rows.Table`."""
