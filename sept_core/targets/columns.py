@@ -99,7 +99,8 @@ def _states_splits(name: str, values: set[str]) -> bool:
     kinds = set(found.values()) - {None}
     if _rank(name) < len(SPLITS):
         return bool(kinds)
-    return None not in found.values() and len(kinds) > 1 and "train" in kinds
+    whole = None not in found.values() and len(kinds) > 1 and "train" in kinds
+    return whole and names.column(name) not in LABELS
 
 
 def _rank(name: str) -> int:

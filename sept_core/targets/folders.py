@@ -9,82 +9,19 @@ name among others that state nothing (`train`, `bus`, `car`) may be a class.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from sept_core import targets
-from sept_core.targets import names
-from sept_core.targets.layout import CLASSES, FLAT, SPLITS, Layout
-
-Path = tuple[str, ...]
-"""Names of the folders above an image, the topmost first."""
+from sept_core.targets import levels, names
+from sept_core.targets.layout import CLASSES, FILE_NAMES, FLAT, SPLITS, Layout
+from sept_core.targets.levels import Level, Path
 
 Tree = Mapping[Path, int]
 """How many images lie directly in each folder."""
 
-ENOUGH = 0.5
-"""A level deeper down states the splits if it divides more than this share of the images."""
-
 _DEEPEST = 8
-
-
-@dataclass(frozen=True)
-class Level:
-    """One level of folders on which at least one name states a split.
-
-    Attributes:
-        depth: folders above it.
-        splits: split by name, of the names that state one.
-        parents: for each folder divided here, the images below each name.
-        covered: share of the images that lie in its splits, strays and loose images aside.
-        overlap: a folder below a searching split has the name of one below a held-out split.
-    """
-
-    depth: int
-    splits: Mapping[str, str]
-    parents: Mapping[Path, Mapping[str, int]]
-    covered: float
-    overlap: bool
-
-    @cached_property
-    def complete(self) -> bool:
-        """Whether it has images to search with and others to hold out."""
-        return _is_complete(self.splits.values())
-
-    @cached_property
-    def pure(self) -> bool:
-        """Whether all names beside its splits are those of strays."""
-        return not any(name not in self.splits and not names.is_stray(name) for name in self._names)
-
-    @cached_property
-    def only_searching(self) -> bool:
-        """Whether it states no other split than `train`, and nothing beside it could be a class."""
-        return self.pure and self.covered > ENOUGH and set(self.splits.values()) == {"train"}
-
-    @cached_property
-    def repeated(self) -> bool:
-        """Whether several folders are divided alike."""
-        divided = [
-            _is_complete(self.splits[name] for name in below if name in self.splits)
-            for below in self.parents.values()
-        ]
-        return sum(divided) > 1
-
-    @property
-    def _names(self) -> set[str]:
-        return {name for below in self.parents.values() for name in below}
-
-    def is_certain(self, first: int) -> bool:
-        """Whether nobody would read it otherwise; `first` is the first level with a choice."""
-        if not self.complete:
-            return False
-        if self.depth == first:
-            return self.pure or self.overlap or self.repeated
-        if self.covered <= ENOUGH:
-            return False
-        alone = len(self.parents) == 1 and self.covered < 1
-        return self.overlap or (not alone and (self.pure or self.repeated))
 
 
 @dataclass(frozen=True)
@@ -111,41 +48,52 @@ class Folders:
 
     def read(self) -> Found:
         """The layouts that they admit."""
-        first, levels = self._first, self._levels
-        certain = [level for level in levels if level.is_certain(first)]
+        certain = [level for level in self._levels if level.is_certain(self._first)]
         if certain:
             return self._divided(certain[0])
-        whole = self._undivided()
-        doubtful = [level for level in levels if self._matters(level)]
-        if len(doubtful) == 1 and doubtful[0].only_searching:
-            return Found((self._splits_at(doubtful[0]),), certain=True)
+        doubtful = [level for level in self._levels if self._matters(level)]
+        searching = [level for level in doubtful if level.only_searching]
+        whole = self._splits_at(searching[0]) if searching else self._undivided()
+        doubtful = [level for level in doubtful if level not in searching[:1]]
         if doubtful:
             layouts = (whole, *map(self._splits_at, doubtful))
-            return Found(layouts, why=_doubt(doubtful[0]))
-        if cross := self._folds():
-            return cross
-        return Found((whole,))
+            return Found(layouts, why=levels.doubt(doubtful[0]))
+        if searching:
+            return Found((whole,), certain=True)
+        return self._folds() or self._whole_split(whole) or Found((whole,))
 
     def _divided(self, level: Level) -> Found:
         """By a level that is certain, and by what contradicts it."""
         layout = self._splits_at(level)
-        rivals = [other for other in self._levels if other != level and _contradicts(level, other)]
-        if rivals:
-            layouts = (layout, *map(self._splits_at, rivals))
-            return Found(layouts, certain=True, why="Two levels of folders are named like splits.")
+        rivals = [
+            other for other in self._levels if other != level and levels.contradicts(level, other)
+        ]
+        both = sorted([level, *rivals], key=lambda other: (not other.complete, other.depth))
+        layouts = tuple(map(self._splits_at, both))
         if nested := self._nested(level):
             path, split = next(iter(nested.items()))
             held = Layout(layout.folders, assigned={**layout.assigned, **nested})
-            return Found(
-                (held, layout),
-                certain=True,
-                why=f"{path} lies in a split and is named like {split}.",
-            )
-        return Found((layout,), certain=True)
+            why = f"{path} lies in a split and is named like {split}."
+            return Found((held, *layouts), certain=True, why=why)
+        if rivals:
+            return Found(layouts, certain=True, why="Two levels of folders are named like splits.")
+        return self._divided_folds(level) or Found((layout,), certain=True)
+
+    def _divided_folds(self, level: Level) -> Found | None:
+        """The first of the folds that divide the same images again and again."""
+        folds = sorted(self._names_at(level.depth - 1)) if level.depth else []
+        if not names.are_folds(folds):
+            return None
+        whole = self._splits_at(level)
+        parts = whole.folders.split("/")
+        parts[level.depth - 1] = _literal(folds[0])
+        one = Layout("/".join(parts), assigned=whole.assigned)
+        why = f"{folds[0]} to {folds[-1]} may divide the same images; take one of them."
+        return Found((one, whole), certain=True, why=why)
 
     def _nested(self, level: Level) -> dict[str, str]:
         """Held-out splits within a searching one (`train/val`), by their paths."""
-        found = {}
+        found: dict[str, str] = {}
         for deeper in self._levels:
             for parent, below in deeper.parents.items():
                 inside = deeper.depth > level.depth and self._split_above(parent, level) == "train"
@@ -210,20 +158,43 @@ class Folders:
         }
         if (images := _images_beside_strays(found)) and len(found) > 1:
             return (_literal(images),)
+        if self._doubled(level):
+            return ("*", CLASSES)
         return (CLASSES,) if found or level.depth == self._first else ()
+
+    def _doubled(self, level: Level) -> bool:
+        """Whether each split holds a folder of its own name around everything: `train/train`."""
+        below = [path[level.depth :] for path in self.tree if path[: level.depth] in level.parents]
+        inner = {path[:2] for path in below if path and path[0] in level.splits}
+        return bool(inner) and all(len(pair) == 2 and pair[0] == pair[1] for pair in inner)
 
     def _undivided(self) -> Layout:
         """The layout without splits: classes on the first level with a choice, or none."""
-        wrappers = ("*",) * self._first
+        wrappers = [self._wrapper(depth) for depth in range(self._first)]
         here = self._names_at(self._first)
-        if (images := _images_beside_strays(here)) and len(here) > 1:
-            return Layout("/".join((*wrappers, _literal(images))))
         if len([name for name in here if not names.is_stray(name)]) == 1:
-            wrappers = (*wrappers, "*")  # a split's name around everything
+            wrappers.append("*")  # a split's name around everything
             here = self._names_at(self._first + 1)
-        if not here:
-            return Layout(FLAT)
-        return Layout("/".join((*wrappers, CLASSES)), assigned=self.assigned)
+        if here:
+            return Layout("/".join((*wrappers, CLASSES)), assigned=self.assigned)
+        return Layout("/".join(wrappers) if {*wrappers} - {"*"} else FLAT)
+
+    def _wrapper(self, depth: int) -> str:
+        """A level around everything but strays."""
+        here = self._names_at(depth)
+        return "*" if len(here) == 1 else _literal(min(n for n in here if not names.is_stray(n)))
+
+    def _whole_split(self, whole: Layout) -> Found | None:
+        """A held-out split named by what is around everything, such as `birds-test.tar`."""
+        for depth in range(self._first):
+            here = [name for name in self._names_at(depth) if not names.is_stray(name)]
+            split = names.loose_split_of(here[0])
+            if split in targets.HELDOUT_SPLITS:
+                above = [self._wrapper(level) for level in range(depth)]
+                held = Layout("/".join((*above, SPLITS, CLASSES)), assigned={here[0]: str(split)})
+                why = f"Only {split} is stated ({here[0]}), which leaves nothing to search with."
+                return Found((whole, held), why=why)
+        return None
 
     @cached_property
     def _first(self) -> int:
@@ -243,13 +214,19 @@ class Folders:
         return [level for level in found if level is not None]
 
     def _names_at(self, depth: int) -> set[str]:
-        return {path[depth] for path in self.tree if len(path) > depth}
+        """The names on a level, but for those within strays."""
+        return {
+            path[depth]
+            for path in self.tree
+            if len(path) > depth and not any(map(names.is_stray, path[:depth]))
+        }
 
     def _level(self, depth: int) -> Level | None:
         here = self._names_at(depth)
         splits = names.splits_of(here) | {n: s for n, s in self.assigned.items() if n in here}
-        short = {name for name in here if not names.is_stray(name)}
-        splits = splits or (names.short_splits_of(short) if len(short) > 1 else {})
+        plain = {name for name in here if not names.is_stray(name)}
+        short = {} if splits else names.short_splits_of(plain) if len(plain) > 1 else {}
+        splits = splits or short
         if not splits:
             return None
         parents: dict[Path, Counter[str]] = defaultdict(Counter)
@@ -257,13 +234,9 @@ class Folders:
             if len(path) > depth:
                 parents[path[:depth]][path[depth]] += count
         divided = {p: below for p, below in parents.items() if not below.keys().isdisjoint(splits)}
-        return Level(
-            depth,
-            splits,
-            divided,
-            self._covered(depth, splits, divided),
-            self._overlap(depth, splits),
-        )
+        divided = {p: n for p, n in divided.items() if not any(map(names.is_stray, p))} or divided
+        covered = self._covered(depth, splits, divided)
+        return Level(depth, splits, divided, covered, self._overlap(depth, splits), bool(short))
 
     def _covered(
         self, depth: int, splits: Mapping[str, str], divided: Mapping[Path, object]
@@ -281,7 +254,7 @@ class Folders:
         below: dict[tuple[Path, bool], set[str]] = defaultdict(set)
         for path in self.tree:
             split = splits.get(path[depth]) if len(path) > depth + 1 else None
-            if split in targets.SPLITS and not names.is_images(path[depth + 1]):
+            if split in targets.SPLITS and not _states_no_class(path[depth + 1]):
                 below[path[:depth], split == "train"].add(path[depth + 1])
         return any(
             searching and found & below.get((parent, False), set())
@@ -296,30 +269,12 @@ def _images_beside_strays(siblings: set[str]) -> str | None:
     return images[0] if alone else None
 
 
-def _is_complete(splits: Iterable[str]) -> bool:
-    found = set(splits)
-    return "train" in found and not found.isdisjoint(targets.HELDOUT_SPLITS)
-
-
-def _contradicts(certain: Level, other: Level) -> bool:
-    """Whether another level would be taken for splits if the certain one were not there."""
-    if other.depth < certain.depth:
-        return other.pure or other.complete
-    return other.complete and other.pure and other.covered > ENOUGH
-
-
-def _doubt(level: Level) -> str:
-    named = ", ".join(sorted(level.splits)[:3])
-    if level.pure and not level.complete:
-        held = sorted(set(level.splits.values()) - {"train"})
-        return f"The folders state only {' and '.join(held)} ({named}); nothing to search with is left."
-    others = sorted({n for below in level.parents.values() for n in below if n not in level.splits})
-    beside = f" beside {', '.join(others[:3])}" if others else ""
-    return f"{named}{beside} may be a split or a class."
+def _states_no_class(name: str) -> bool:
+    return names.is_images(name) or names.split_of(name) is not None
 
 
 def _literal(name: str) -> str:
     """A folder's name as a part of a layout, where the words for roles have a meaning."""
-    if name in (SPLITS, CLASSES, "*"):
+    if name in (SPLITS, CLASSES, FLAT, FILE_NAMES):
         return f"[{name[0]}]{name[1:]}"
     return "".join(f"[{c}]" if c in "[*?" else c for c in name)

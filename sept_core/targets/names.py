@@ -4,6 +4,7 @@ In: names as people write them, in any case and with any separator (`Training_se
 `imagenet-test-0001`). Out: a split, or None. Pure.
 """
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,8 +14,12 @@ _WORDS = {
     **dict.fromkeys(("val", "valid", "validation", "validate", "minival"), "val"),
     **dict.fromkeys(("dev", "development", "eval", "evaluation", "evaluate"), "val"),
     **dict.fromkeys(("test", "testing", "tests", "tst", "holdout", "heldout"), "test"),
-    "训练": "train", "训练集": "train", "验证": "val", "验证集": "val",
-    "测试": "test", "测试集": "test",
+    "训练": "train",
+    "训练集": "train",
+    "验证": "val",
+    "验证集": "val",
+    "测试": "test",
+    "测试集": "test",
 }
 """Words that name a split, in lower case."""
 
@@ -28,8 +33,19 @@ _NEUTRAL = frozenset(
         *("picture", "pictures", "photo", "photos", "crop", "crops", "cropped", "resized"),
         *("full", "all", "final", "new", "small", "mini", "tiny", "big", "large", "clean", "raw"),
         *("original", "official", "standard", "std", "public", "private", "challenge", "phase"),
-        *("labeled", "labelled", "annotated", "part", "shard", "shards", "chunk", "batch", "of"),
-        *("a", "b", "c", "x", "v", "px", "is", "the", "zip", "tar", "gz", "tgz"),
+        *(
+            "labeled",
+            "labelled",
+            "annotated",
+            "single",
+            "part",
+            "shard",
+            "shards",
+            "chunk",
+            "batch",
+            "of",
+        ),
+        *("a", "b", "c", "x", "v", "px", "is", "the", "zip", "tar", "gz", "tgz", "list", "files"),
     )
 )
 """Words beside a split's own that change nothing: `train_images_v2` is `train`."""
@@ -41,8 +57,17 @@ _STRAY = frozenset(
         *("cache", "thumbnail", "thumbnails", "thumbs", "preview", "previews", "annotation"),
         *("annotations", "label", "labels", "mask", "masks", "gt", "groundtruth", "meta"),
         *("metadata", "log", "logs", "script", "scripts", "code", "assets", "macosx"),
-        *("segmentation", "segmentations", "segmentationclass", "segmentationobject", "devkit"),
-        *("prediction", "predictions", "result", "results", "output", "outputs", "figures"),
+        *(
+            "gtfine",
+            "gtcoarse",
+            "bbox",
+            "segmentation",
+            "segmentations",
+            "segmentationclass",
+            "segmentationobject",
+            "devkit",
+        ),
+        *("pred", "prediction", "predictions", "result", "results", "output", "outputs", "figures"),
         *("screenshots", "checkpoints", "unused", "ignore", "ignored", "discarded", "rejected"),
     )
 )
@@ -55,7 +80,7 @@ _PIECE = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^A-Za-z]+")
 _GLUED = re.compile(
     r"(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uation)?|dev)"
-    r"(sets?|data(?:set)?|images?|imgs?|split|folder|dir)"
+    r"(sets?|data(?:set)?|images?|imgs?|split|folder|dir|lists?)"
 )
 _FOLD = re.compile(r"(?:cv|k)?[-_ ]?(?:fold|split|cv)[-_ ]?\d+|\d+[-_ ]?fold", re.I)
 _SHARD = re.compile(r"[-_. ]?\d+[-_ ]+of[-_ ]+\d+$|(?:^|[-_. ]+)\d+$")
@@ -85,6 +110,11 @@ def loose_split_of(name: str) -> str | None:
     return _parsed(name)[0]
 
 
+def mentions_split(name: str) -> bool:
+    """Whether a split's word is among a name's words: `train_test_split`."""
+    return not _WORDS.keys().isdisjoint(words(name))
+
+
 def splits_of(siblings: Iterable[str]) -> dict[str, str]:
     """The splits of those of some names, lying side by side, that state one.
 
@@ -103,6 +133,7 @@ def splits_of(siblings: Iterable[str]) -> dict[str, str]:
     return found
 
 
+@functools.lru_cache(1 << 16)
 def _parsed(name: str) -> tuple[str | None, tuple[str, ...]]:
     """The one split among a name's words, and those of the others that are not neutral."""
     found, rest = set[str](), list[str]()
@@ -129,9 +160,13 @@ def are_folds(siblings: Iterable[str]) -> bool:
     return len(found) > 1 and all(found)
 
 
+@functools.lru_cache(1 << 16)
 def is_stray(name: str) -> bool:
     """Whether a folder of this name usually holds neither a split nor a class."""
-    return not _STRAY.isdisjoint(words(name))
+    if column(name) in _STRAY:
+        return True
+    parts = {word for word in words(name) if not word.isdecimal()}
+    return not parts.isdisjoint(_STRAY) and parts <= _STRAY | _NEUTRAL | _WORDS.keys()
 
 
 def is_images(name: str) -> bool:

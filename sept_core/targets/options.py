@@ -4,10 +4,8 @@ In and out: options of a `SourceSpec`, which are texts. A set with a stored layo
 every further listing; one without has been added by a version that stored none.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from sept_core import errors
 from sept_core.listing import FileEntry
@@ -15,6 +13,7 @@ from sept_core.targets import columns
 from sept_core.targets import rules as split_rules
 from sept_core.targets.layout import CLASSES, FLAT, Layout
 from sept_core.targets.rules import Rules
+from sept_core.targets.split_lists import Lists
 
 FLAGS = {
     "layout": "--layout",
@@ -82,7 +81,7 @@ class Options:
                 f"{s}={v:g}" for s, v in sorted(self.rules.fractions.items())
             ),
             "split_group": self.rules.group,
-            "split_file": "\n".join(_list_text(split, path) for split, path in self.rules.lists),
+            "split_file": "\n".join(f"{s}={name}" if s else name for s, name in self.rules.lists),
         }
         return found | {name: value for name, value in given.items() if value}
 
@@ -98,17 +97,9 @@ class Options:
         """The same with a layout that was recognised."""
         return replace(self, layout=layout)
 
-
-def absolute_lists(text: str) -> str:
-    """Lists of splits with their paths made absolute, since they are read again later."""
-    found = []
-    for split, path in split_rules.read_lists(text):
-        found.append(_list_text(split, Path(os.path.abspath(path.expanduser()))))  # noqa: PTH100
-    return "\n".join(found)
-
-
-def _list_text(split: str, path: Path) -> str:
-    return f"{split}={path}" if split else str(path)
+    def with_lists(self, lists: Lists) -> "Options":
+        """The same with lists that state the splits."""
+        return replace(self, rules=replace(self.rules, lists=lists))
 
 
 def _assigned(text: str) -> dict[str, str]:

@@ -8,10 +8,12 @@ hold out is ambiguous: it is refused until somebody chooses. Pure but for lists 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sept_core import errors, targets
-from sept_core.listing import FileEntry
+from sept_core.listing import FileEntry, SourceSpec
 from sept_core.targets import columns, names
+from sept_core.targets.beside import Beside
 from sept_core.targets.folders import Folders, Found
 from sept_core.targets.layout import FILE_NAMES, FLAT, Layout, folders_of, stem_of
 from sept_core.targets.options import Options
@@ -62,24 +64,26 @@ class AmbiguousError(errors.SourceError):
 
 
 def read(
+    spec: SourceSpec,
     entries: Sequence[FileEntry],
-    given: Mapping[str, str],
     known: Mapping[Place, str] | None = None,
 ) -> tuple[Reading, list[FileEntry]]:
     """Read a listing: recognise its layout, or apply the one that the options give.
 
     Args:
-        entries: the whole listing of a target set.
-        given: options of its source.
+        spec: the source, with its options.
+        entries: its whole listing.
         known: splits that a fraction gave before; they stay.
 
     Raises:
         InputError: an option cannot be read or fits nothing.
     """
+    beside = Beside(spec, entries)
     usable = [entry for entry in entries if entry.problem is None]
-    asked = Options.read(given, usable)
-    candidates, why = _candidates(usable, asked)
-    placed = [_apply(entries, candidate, known or {}) for candidate in candidates]
+    asked = Options.read(spec.options, usable)
+    candidates, why = _candidates(usable, asked, beside)
+    apply = partial(_apply, entries, known=known or {}, beside=beside)
+    placed = [apply(candidate) for candidate in candidates]
     readings: dict[tuple[str | None, ...], Reading] = {}
     for candidate, (listing, taken) in zip(candidates, placed, strict=True):
         key = tuple(entry.split for entry in listing)
@@ -101,7 +105,7 @@ def counted(entries: Sequence[FileEntry]) -> dict[str, dict[str, int]]:
 
 
 def _apply(
-    entries: Sequence[FileEntry], candidate: Options, known: Mapping[Place, str]
+    entries: Sequence[FileEntry], candidate: Options, known: Mapping[Place, str], beside: Beside
 ) -> tuple[list[FileEntry], tuple[Taken, ...]]:
     stated: Counter[tuple[str, str]] = Counter()
     found, by = [], []
@@ -113,55 +117,57 @@ def _apply(
         split, label, stated_by = candidate.layout.place(entry)
         found.append(replace(entry, split=split, label=label))
         by.append(stated_by)
-    ruled = candidate.rules.apply(found, known)
+    ruled = candidate.rules.apply(found, known, beside.read)
     for before, after, stated_by in zip(found, ruled, by, strict=True):
         if after.split is not None:
             what = stated_by if after.split == before.split else candidate.rules.title
             stated[what, after.split] += 1
     taken = tuple(Taken(what, split, count) for (what, split), count in stated.most_common())
-    return ruled, taken
+    return beside.labelled(ruled), taken
 
 
-def _candidates(entries: Sequence[FileEntry], asked: Options) -> tuple[list[Options], str]:
+def _candidates(
+    entries: Sequence[FileEntry], asked: Options, beside: Beside
+) -> tuple[list[Options], str]:
     """Every sensible reading, the likeliest first, and what leaves a choice."""
     if asked.settled:
         return [asked], ""
     found = Folders(Counter(map(folders_of, entries)), asked.layout.assigned).read()
-    layouts, why = _layouts(entries, asked, found)
     if asked.rules.lists:  # they state every split, whatever else does
-        layouts = layouts[:1]
-    labelled = [replace(own, label_column=asked.layout.label_column) for own in layouts]
+        found = replace(found, layouts=found.layouts[:1], certain=True)
+    layouts, why = _layouts(entries, asked, found)
+    label = asked.layout.label_column
     if "label_column" not in asked.given:
-        column = columns.label_column(entries)
-        labelled = [replace(own, label_column=column) for own in layouts]
-    return [asked.with_layout(own) for own in labelled], why
+        label = columns.label_column(entries)
+    candidates = [asked.with_layout(replace(own, label_column=label)) for own in layouts]
+    certain = found.certain or any(own.split_column for own in layouts[:1])
+    listed = [] if certain else [candidates[0].with_lists(own) for own in beside.lists(entries)]
+    if listed:
+        why = why or f"{listed[0].rules.title} may state the splits."
+    return [*candidates, *listed], why
 
 
 def _layouts(
     entries: Sequence[FileEntry], asked: Options, found: Found
 ) -> tuple[list[Layout], str]:
-    given = asked.layout.split_column
-    if given:
-        own = replace(found.layouts[0], split_column=given, assigned=_both(found, asked))
-        return [own], ""
-    stated = [] if "split_column" in asked.given else columns.split_columns(entries)
-    if stated:
-        by_column = [replace(found.layouts[0], split_column=name) for name in stated]
-        rivals = [found.layouts[0]] if found.certain else []
-        return [*by_column, *rivals], f"{_listed(stated)} and other places state different splits."
-    layouts = list(found.layouts)
+    """By folders, columns and the names of files."""
+    whole = found.layouts[0]
+    if given := asked.layout.split_column:
+        assigned = {**whole.assigned, **asked.layout.assigned}
+        return [replace(whole, split_column=given, assigned=assigned)], ""
+    by_column = "split_column" not in asked.given and not asked.rules.lists
+    if by_column and (stated := columns.split_columns(entries)):
+        rivals = [whole] if found.certain else []
+        why = f"{_listed(stated)} and other places state different splits."
+        return [*(replace(whole, split_column=name) for name in stated), *rivals], why
     if found.certain:
-        return layouts, found.why
-    if named := _by_file_names(entries, layouts[0]):
-        return [*layouts, named], found.why or "File names may state the splits."
-    if "split_column" not in asked.given and (coded := columns.coded_columns(entries)):
-        held = [_by_code(entries, name, layouts[0]) for name in coded]
-        return [*layouts, *held], found.why or f"{_listed(coded)} may state splits or folds."
-    return layouts, found.why
-
-
-def _both(found: Found, asked: Options) -> dict[str, str]:
-    return {**found.layouts[0].assigned, **asked.layout.assigned}
+        return list(found.layouts), found.why
+    if named := _by_file_names(entries, whole):
+        return [*found.layouts, named], found.why or "The names of the files may state the splits."
+    if by_column and (coded := columns.coded_columns(entries)):
+        held = [_by_code(entries, name, whole) for name in coded]
+        return [*found.layouts, *held], found.why or f"{_listed(coded)} may state splits or folds."
+    return list(found.layouts), found.why
 
 
 def _listed(columns_named: Sequence[str]) -> str:

@@ -8,12 +8,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import PurePath
 
 from sept_core import errors, files, targets
 from sept_core.listing import FileEntry
 from sept_core.targets import split_lists
-from sept_core.targets.split_lists import Place
+from sept_core.targets.split_lists import Lists, Opener, Place
 
 
 @dataclass(frozen=True)
@@ -29,32 +29,33 @@ class Rules:
 
     fractions: Mapping[str, float] = field(default_factory=dict)
     group: str = ""
-    lists: tuple[tuple[str, Path], ...] = ()
+    lists: Lists = ()
 
     @property
     def title(self) -> str:
         """What stated a split that the layout does not."""
         if self.lists:
-            return ", ".join(path.name for _, path in self.lists)
+            return ", ".join(PurePath(name).name for _, name in self.lists)
         return ", ".join(f"{share:.0%} of each class" for share in self.fractions.values())
 
     def apply(
-        self, entries: Sequence[FileEntry], known: Mapping[Place, str] | None = None
+        self, entries: Sequence[FileEntry], known: Mapping[Place, str], opener: Opener
     ) -> list[FileEntry]:
         """Give the images their splits; those that a list leaves out are unassigned.
 
         Args:
             entries: with the splits and labels of their layout; those with a problem stay.
             known: splits that a fraction gave before; they stay.
+            opener: reads a list.
 
         Raises:
             InputError: a list cannot be read, names no image or disagrees with another one.
         """
         found = list(entries)
         if self.lists:
-            found = _by_lists(found, self.lists)
+            found = _by_lists(found, self.lists, opener)
         if self.fractions:
-            found = _by_fractions(found, self, known or {})
+            found = _by_fractions(found, self, known)
         return found
 
 
@@ -81,13 +82,13 @@ def read_fractions(text: str) -> dict[str, float]:
     return found
 
 
-def read_lists(text: str) -> tuple[tuple[str, Path], ...]:
+def read_lists(text: str) -> Lists:
     """Lists from one a line: `test=FILE` where all its paths are of that split, else `FILE`."""
     found = []
     for line in filter(None, text.split("\n")):
-        split, equals, path = line.partition("=")
+        split, equals, name = line.partition("=")
         named = bool(equals) and split in (*targets.SPLITS, targets.UNASSIGNED)
-        found.append((split, Path(path)) if named else ("", Path(line)))
+        found.append((split, name) if named else ("", line))
     return tuple(found)
 
 
@@ -151,9 +152,10 @@ def _drawn(
     """A split for each group of one class; at least one group stays to be searched with."""
     splits: dict[str, str] = {}
     for name in names:
-        before = {known.get((e.rel_path, e.member)) for e in groups[name]} & {*fractions, "train"}
-        if before:
-            splits[name] = min(before, key=targets.SPLITS[::-1].index)
+        before = [known.get((e.rel_path, e.member), "") for e in groups[name]]
+        kept = [split for split in (*fractions, *targets.SEARCH_SPLITS) if split in before]
+        if kept:
+            splits[name] = kept[0]
     total = sum(len(groups[name]) for name in names)
     free = sum(splits.get(name, "train") == "train" for name in names)
     for split, share in sorted(fractions.items()):
@@ -166,16 +168,13 @@ def _drawn(
     return {name: splits.get(name, "train") for name in names}
 
 
-def _by_lists(entries: list[FileEntry], lists: Sequence[tuple[str, Path]]) -> list[FileEntry]:
-    usable = [entry for entry in entries if entry.problem is None]
-    found = split_lists.match(lists, usable)
+def _by_lists(entries: list[FileEntry], lists: Lists, opener: Opener) -> list[FileEntry]:
+    found = split_lists.match(lists, [e for e in entries if e.problem is None], opener)
     if not found:
         raise errors.InputError(
             f"{lists[0][1]} names no image of this target set; give paths below its folder."
         )
     return [
-        replace(e, split=found.get((e.rel_path, e.member), targets.UNASSIGNED))
-        if e.problem is None
-        else e
+        e if e.problem else replace(e, split=found.get((e.rel_path, e.member), targets.UNASSIGNED))
         for e in entries
     ]

@@ -4,10 +4,9 @@ In: lists and a listing. Out: the split of each image that a list names. Lists l
 and suffixes, or have more of them than the listing: paths match if one is the end of the other.
 """
 
+import io
 import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import BinaryIO
+from collections.abc import Callable, Iterator, Sequence
 
 from sept_core import errors, paths, tables
 from sept_core.listing import FileEntry
@@ -19,13 +18,20 @@ Place = tuple[str, str]
 Key = tuple[str, ...]
 """The parts of a path, without the suffix of an image."""
 
+Lists = tuple[tuple[str, str], ...]
+"""Names of lists, each with the split of all its lines; an empty split is stated line by line."""
 
-def match(lists: Sequence[tuple[str, Path]], entries: Sequence[FileEntry]) -> dict[Place, str]:
+Opener = Callable[[str], bytes]
+"""Gives the content of a list, by its name."""
+
+
+def match(lists: Lists, entries: Sequence[FileEntry], opener: Opener) -> dict[Place, str]:
     """The splits of those images that the lists name.
 
     Args:
-        lists: each with the split of all its lines; an empty one is told line by line.
+        lists: see `Lists`.
         entries: usable ones.
+        opener: reads a list.
 
     Raises:
         InputError: a list cannot be read, or two lines disagree about an image.
@@ -34,14 +40,14 @@ def match(lists: Sequence[tuple[str, Path]], entries: Sequence[FileEntry]) -> di
     depths = sorted({len(key) for key in by_path}, reverse=True)
     found: dict[Place, str] = {}
     tails = _tails(by_path)
-    for split, path in lists:
-        for key, own in _lines(path, split):
+    for split, name in lists:
+        for key, own in _lines(opener(name), name, split):
             for entry in _named(key, by_path, depths, tails):
                 place = (entry.rel_path, entry.member)
                 if found.setdefault(place, own) != own:
+                    both = f"{found[place]} and {own}"
                     raise errors.InputError(
-                        f"{'/'.join(key)} is in {found[place]} and in {own} according to the lists; "
-                        "correct them."
+                        f"The lists of splits put {'/'.join(key)} into {both}; correct them."
                     )
     return found
 
@@ -50,7 +56,7 @@ def key_of(path: str) -> Key:
     """The parts of a path as they are compared."""
     parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
     if parts:
-        stem, suffix = os.path.splitext(parts[-1])
+        stem, suffix = os.path.splitext(parts[-1])  # noqa: PTH122 (a million times)
         parts[-1] = stem if suffix.lower() in paths.IMAGE_SUFFIXES else parts[-1]
     return tuple(parts)
 
@@ -85,46 +91,39 @@ def _named(
     return tails.get(key, [])
 
 
-def _lines(path: Path, split: str) -> Iterator[tuple[Key, str]]:
-    try:
-        with path.open("rb") as file:
-            if tables.is_table(path.name) and paths.suffix_of(path.name) != ".txt":
-                yield from _rows(file, path, split)
-            else:
-                yield from _plain(file, path, split)
-    except OSError as problem:
-        raise errors.InputError(f"{path} cannot be read: {problem.strerror}.") from None
+def _lines(data: bytes, name: str, split: str) -> Iterator[tuple[Key, str]]:
+    is_table = tables.is_table(name) and paths.suffix_of(name) != ".txt"
+    return (_rows if is_table else _plain)(data, name, split)
 
 
-def _plain(file: BinaryIO, path: Path, split: str) -> Iterator[tuple[Key, str]]:
+def _plain(data: bytes, name: str, split: str) -> Iterator[tuple[Key, str]]:
     """`PATH`, `PATH CLASS` or, where the split is not given, `PATH SPLIT`."""
-    for number, line in enumerate(file, 1):
-        text = line.decode("utf-8-sig", "replace").strip()
+    for number, line in enumerate(data.decode("utf-8-sig", "replace").splitlines(), 1):
+        text = line.strip()
         if not text:
             continue
-        words = text.replace(",", " ").replace("\t", " ").split()
+        words = text.replace(",", " ").split()
         own = split or names.split_of(words[-1])
         if own is None:
             raise errors.InputError(
-                f"Line {number} of {path} states no split; write the split behind the path, or "
-                f"name the split of the whole list: test={path.name}."
+                f"Line {number} of {name} states no split; write the split behind the path, or "
+                f"name the split of the whole list: test={name}."
             )
         whole = paths.suffix_of(text) in paths.IMAGE_SUFFIXES
         yield key_of(text if whole else words[0]), own
 
 
-def _rows(file: BinaryIO, path: Path, split: str) -> Iterator[tuple[Key, str]]:
-    rows = [row.values for row in tables.rows(file, path.name) if not row.problem]
-    entries = [FileEntry("", metadata=row) for row in rows]
-    header = list(rows[0]) if rows else []
-    column = next(iter(columns.split_columns(entries)), None)
-    others = [name for name in header if name != column]
-    by_path = tables.best_column(others, tables.PATH_COLUMNS)
+def _rows(data: bytes, name: str, split: str) -> Iterator[tuple[Key, str]]:
+    rows = [row.values for row in tables.rows(io.BytesIO(data), name) if not row.problem]
+    column = next(iter(columns.split_columns([FileEntry("", metadata=row) for row in rows])), "")
+    header = [known for known in (rows[0] if rows else {}) if known != column]
+    by_path = tables.best_column(header, tables.PATH_COLUMNS)
     if by_path is None or not (split or column):
         raise errors.InputError(
-            f"{path} needs a column of paths and one of splits; it has {', '.join(header) or 'none'}."
+            f"{name} needs a column of paths and one of splits; its columns are "
+            f"{', '.join(rows[0] if rows else []) or 'none'}."
         )
     for row in rows:
-        own = split or columns.split_in(str(column), row)
+        own = split or columns.split_in(column, row)
         if own and row.get(by_path) not in (None, ""):
             yield key_of(str(row[by_path])), own
