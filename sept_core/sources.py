@@ -31,7 +31,19 @@ __all__ = [
 
 Opened = TypeVar("Opened")
 
-OPTIONS = ("kind", "root", "path_column", "image_column")
+OPTIONS = (
+    "kind",
+    "root",
+    "path_column",
+    "image_column",
+    "layout",
+    "split_column",
+    "label_column",
+    "split_folder",
+    "split_fraction",
+    "split_group",
+    "split_file",
+)
 
 WORKLIST_SCHEMA = pa.schema(
     [
@@ -57,7 +69,8 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
         path: a folder, zip, tar, list (`.txt`), table (`.csv`, `.jsonl`, `.parquet`), or a
             pattern of shards such as `pool-{00000..00004}.tar`.
         options: `kind` where it should not be guessed; for lists and tables `root` (the folder
-            below which their files lie), `path_column` and `image_column`.
+            below which their files lie), `path_column` and `image_column`; for target sets those
+            of `targets.options`.
 
     Raises:
         SourceError: there is nothing at the path, or nothing that SEPT can list.

@@ -221,7 +221,8 @@ def test_the_looks_of_the_pool(open_app: Callable[..., AppTest], project: Path) 
 
 def test_the_looks_of_a_target_set(open_app: Callable[..., AppTest], project: Path) -> None:
     app = open_app(project, TARGETS)
-    assert app.dataframe[0].value["train"].tolist() == [6, 6]
+    assert app.dataframe[0].value["train"].tolist() == [6, 6, 12], "as listed"
+    assert app.dataframe[1].value["train"].tolist() == [6, 6], "as embedded"
     app.session_state["see"] = "Gaps in the pool"
     app.run()
     assert "gap" in texts(app.markdown)

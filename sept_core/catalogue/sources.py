@@ -208,14 +208,17 @@ def scan_table(entries: list[readers.FileEntry]) -> pa.Table:
 
 
 _SAME_PLACE = "f.source_id = $id AND f.rel_path = n.rel_path AND f.member = n.member"
-_SAME_FILE = "f.size = n.size AND f.mtime_ns = n.mtime_ns"
+_PART = "CASE WHEN {}.split IN ('val', 'test') THEN 'heldout' ELSE {}.split END"
+_SAME_PART = f"{_PART.format('f', 'f')} IS NOT DISTINCT FROM {_PART.format('n', 'n')}"
+_SAME_FILE = f"(f.size = n.size AND f.mtime_ns = n.mtime_ns AND {_SAME_PART})"
 
 
 def merge_scan(db: Connection, source_id: str, scan: pa.Table) -> ScanReport:
     """Bring the files of a source up to date with a whole new scan of it.
 
-    New files wait to be read; files whose size or time changed wait to be read again; files
-    that are not there any more are marked gone and come back to life when they return.
+    New files wait to be read; files whose size or time changed, or that are held out now and were
+    not (or the reverse), wait to be read again; files that are not there any more are marked gone
+    and come back to life when they return.
     """
     key = {"id": source_id}
     with registered(db, "scan", scan), transaction(db):
@@ -270,8 +273,12 @@ def merge_scan(db: Connection, source_id: str, scan: pa.Table) -> ScanReport:
 
 
 def counts(db: Connection, source_id: str) -> dict[str, int]:
-    """Files of a source by state: waiting, ok, rejected, gone; and distinct `images`."""
-    query = """SELECT count(*) FILTER (NOT gone AND state = 'waiting'),
+    """Files of a source by state: waiting, ok, rejected, gone; and distinct `images`.
+
+    Unassigned files of a target set wait for nothing: they are never embedded.
+    """
+    query = """SELECT count(*) FILTER (NOT gone AND state = 'waiting'
+                                       AND coalesce(split, '') <> 'unassigned'),
                       count(*) FILTER (NOT gone AND state = 'ok'),
                       count(*) FILTER (NOT gone AND state = 'rejected'),
                       count(*) FILTER (gone),
@@ -283,12 +290,55 @@ def counts(db: Connection, source_id: str) -> dict[str, int]:
 
 def splits(db: Connection, source_id: str) -> dict[str, int]:
     """Live files of a target set by split."""
+    return {split: sum(found.values()) for split, found in classes(db, source_id).items()}
+
+
+def classes(db: Connection, source_id: str) -> dict[str, dict[str, int]]:
+    """Live files of a target set by split and label, in alphabetical order; no label is empty."""
+    query = """SELECT split, coalesce(label, ''), count(*) FROM files
+               WHERE source_id = ? AND NOT gone AND split IS NOT NULL
+               GROUP BY ALL ORDER BY ALL"""
+    rows = revision.once(
+        db, f"classes:{source_id}", lambda: db.execute(query, [source_id]).fetchall()
+    )
+    found: dict[str, dict[str, int]] = {}
+    for split, label, count in rows:
+        found.setdefault(split, {})[label] = count
+    return found
+
+
+def listed(db: Connection, source_id: str) -> list[readers.FileEntry]:
+    """The files of a source as they were listed last, by place; those with a split as usable."""
     rows = db.execute(
-        """SELECT split, count(*) FROM files WHERE source_id = ? AND NOT gone AND split IS NOT NULL
-           GROUP BY split ORDER BY split""",
+        """SELECT rel_path, member, byte_offset, size, mtime_ns, source_uid, label, split, metadata,
+                  CASE WHEN split IS NULL THEN coalesce(reason, 'not read') END
+           FROM files WHERE source_id = ? AND NOT gone ORDER BY rel_path, member""",
         [source_id],
     ).fetchall()
-    return dict(rows)
+    found = []
+    for rel_path, member, offset, size, mtime_ns, own, label, split, metadata, problem in rows:
+        values = json.loads(metadata or "{}")
+        found.append(
+            readers.FileEntry(
+                rel_path, member, offset, size, mtime_ns, own, label, split, values, problem
+            )
+        )
+    return found
+
+
+def known(db: Connection, source_id: str) -> dict[tuple[str, str], tuple[str, str | None]]:
+    """Split and label by place, of each file of a target set that has a split; gone ones too."""
+    rows = db.execute(
+        """SELECT rel_path, member, split, label FROM files
+           WHERE source_id = ? AND split IS NOT NULL""",
+        [source_id],
+    ).fetchall()
+    return {(rel_path, member): (split, label) for rel_path, member, split, label in rows}
+
+
+def set_options(db: Connection, source_id: str, options: dict[str, str]) -> None:
+    """Replace the options under which a source is listed."""
+    db.execute("UPDATE sources SET options = ? WHERE id = ?", [json.dumps(options), source_id])
 
 
 def rejected(db: Connection, role: str) -> pa.Table:

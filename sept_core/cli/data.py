@@ -7,7 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from sept_core.catalogue.sources import ScanReport
-from sept_core.cli import follow, output
+from sept_core.cli import follow, layouts, output
+from sept_core.cli.layouts import (
+    ImageColumn,
+    LabelColumn,
+    LayoutOption,
+    PathColumn,
+    SplitColumn,
+    SplitFile,
+    SplitFolder,
+    SplitFraction,
+    SplitGroup,
+)
 from sept_core.cli.options import Device, Dir, Encoder, EncoderSpec, Json, Seed
 from sept_core.pipeline import collections, embedding, mapping, mirroring, projects
 
@@ -21,9 +32,6 @@ Note = Annotated[str, typer.Argument(metavar="TEXT", help="The note; empty remov
 Given = Annotated[
     Path,
     typer.Argument(metavar="PATH", help="Folder, zip, tar, shards, list of paths or table."),
-]
-ColumnOption = Annotated[
-    str | None, typer.Option("--path-column", help="The table column that holds paths.")
 ]
 
 
@@ -45,6 +53,8 @@ def status(folder: Dir, as_json: Json = False) -> None:
     columns = ["name", "kind", "images", "waiting", "rejected", "gone", "path"]
     for title in ("sources", "targets"):
         output.rows(title.capitalize(), columns, ([s[c] for c in columns] for s in state[title]))
+    for entry in state["targets"]:
+        layouts.warn(folder, entry)
     output.rows(
         "Encoders",
         ["id", "kind", "pool images"],
@@ -69,27 +79,84 @@ def _job_row(job: dict[str, str]) -> list[str]:
 
 @pool.command("add")
 def pool_add(
-    folder: Dir, name: Name, path: Given, path_column: ColumnOption = None, as_json: Json = False
+    folder: Dir,
+    name: Name,
+    path: Given,
+    path_column: PathColumn = None,
+    image_column: ImageColumn = None,
+    as_json: Json = False,
 ) -> None:
     """Add a source, or list it again: adds what is new, reports what is gone."""
-    _add(folder, "pool", name, path, path_column, as_json)
+    options = layouts.options(path_column=path_column, image_column=image_column)
+    with projects.opened(folder) as project:
+        report = collections.add(project, "pool", name, path, options)
+    _show_scan(name, report, as_json)
 
 
 @target.command("add")
 def target_add(
-    folder: Dir, name: Name, path: Given, path_column: ColumnOption = None, as_json: Json = False
+    folder: Dir,
+    name: Name,
+    path: Given,
+    layout: LayoutOption = None,
+    path_column: PathColumn = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    split_column: SplitColumn = None,
+    split_folder: SplitFolder = None,
+    split_fraction: SplitFraction = None,
+    split_group: SplitGroup = None,
+    split_file: SplitFile = None,
+    as_json: Json = False,
 ) -> None:
-    """Add a target set (ImageFolder with or without splits, or flat), or list it again."""
-    _add(folder, "target", name, path, path_column, as_json)
+    """Add a target set and show what was taken for which split and class, or list it again.
+
+    A set that can be read in several ways is not added without --layout.
+    """
+    given = layouts.options(
+        layout=layout,
+        path_column=path_column,
+        image_column=image_column,
+        label_column=label_column,
+        split_column=split_column,
+        split_folder=split_folder,
+        split_fraction=split_fraction,
+        split_group=split_group,
+        split_file=split_file,
+    )
+    command = ["target", "add", str(folder), name, str(path)]
+    with projects.opened(folder) as project, layouts.choice(command, given, as_json):
+        report = collections.add(project, "target", name, path, given)
+        layouts.show(folder, project, name, asdict(report), as_json)
 
 
-def _add(
-    folder: Path, role: str, name: str, path: Path, path_column: str | None, as_json: bool
+@target.command("adopt")
+def target_adopt(
+    folder: Dir,
+    name: Name,
+    layout: LayoutOption = None,
+    label_column: LabelColumn = None,
+    split_column: SplitColumn = None,
+    split_folder: SplitFolder = None,
+    split_fraction: SplitFraction = None,
+    split_group: SplitGroup = None,
+    split_file: SplitFile = None,
+    as_json: Json = False,
 ) -> None:
-    options = {"path_column": path_column} if path_column else {}
-    with projects.opened(folder) as project:
-        report = collections.add(project, role, name, path, options)
-    _show_scan(name, report, as_json)
+    """Read a target set anew: as it would be read if it were added today, or as the options say."""
+    given = layouts.options(
+        layout=layout,
+        label_column=label_column,
+        split_column=split_column,
+        split_folder=split_folder,
+        split_fraction=split_fraction,
+        split_group=split_group,
+        split_file=split_file,
+    )
+    command = ["target", "adopt", str(folder), name]
+    with projects.opened(folder) as project, layouts.choice(command, given, as_json):
+        report = collections.adopt(project, name, given)
+        layouts.show(folder, project, name, asdict(report), as_json)
 
 
 def _show_scan(name: str, report: ScanReport, as_json: bool) -> None:

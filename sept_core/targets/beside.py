@@ -94,7 +94,10 @@ class Beside:
         found = list(entries)
         for name in [name for name in self._files if name.endswith(_ANNOTATIONS)]:
             folder = name.rpartition("/")[0]
-            lines = self.read(name).decode("utf-8", "replace").splitlines()
+            try:
+                lines = self.read(name).decode("utf-8", "replace").splitlines()
+            except errors.InputError:
+                continue
             stated = dict(line.split("\t")[:2] for line in lines if "\t" in line)
             stated = {image: label for image, label in stated.items() if label in classes}
             found = [_with_label(entry, folder, stated) for entry in found]

@@ -78,7 +78,8 @@ class Layout:
         path = folders_of(entry)
         fits = len(path) >= self._least and all(map(_fits, path, self.levels))
         split, stated_by = self._split(entry, path, fits)
-        return Placed(split, self._label(entry, path, fits), stated_by)
+        stated = fits and split != targets.UNASSIGNED  # a stray's folders are no classes
+        return Placed(split, self._label(entry, path, stated), stated_by)
 
     def _split(self, entry: FileEntry, path: tuple[str, ...], fits: bool) -> tuple[str, str]:
         if found := self._assigned_path(path):

@@ -45,7 +45,8 @@ _NEUTRAL = frozenset(
             "batch",
             "of",
         ),
-        *("a", "b", "c", "x", "v", "px", "is", "the", "zip", "tar", "gz", "tgz", "list", "files"),
+        *("a", "b", "c", "x", "v", "px", "is", "the", "zip", "tar", "gz", "tgz"),
+        *("list", "files"),
     )
 )
 """Words beside a split's own that change nothing: `train_images_v2` is `train`."""

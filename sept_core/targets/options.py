@@ -4,8 +4,9 @@ In and out: options of a `SourceSpec`, which are texts. A set with a stored layo
 every further listing; one without has been added by a version that stored none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 from sept_core import errors
 from sept_core.listing import FileEntry
@@ -47,15 +48,21 @@ class Options:
     given: frozenset[str] = frozenset()
 
     @classmethod
-    def read(cls, given: Mapping[str, str], entries: Sequence[FileEntry]) -> "Options":
-        """Understand the options of a source; columns are looked up in its usable entries.
+    def read(
+        cls, given: Mapping[str, str], entries: Sequence[FileEntry], settled: Callable[[str], str]
+    ) -> "Options":
+        """Understand the options of a source.
+
+        Args:
+            given: as texts.
+            entries: its usable ones, in which columns are looked up.
+            settled: gives a list of splits the name that it is stored under.
 
         Raises:
             InputError: one cannot be read, or names a column that is not there.
         """
         for option in ("split_column", "label_column"):
             _check_column(given.get(option, ""), entries)
-        settled = "layout" in given
         folders = given.get("layout", FLAT)
         label = given.get("label_column")
         if label is None and CLASSES not in folders.split("/"):
@@ -66,7 +73,9 @@ class Options:
             label or "",
             _assigned(given.get("split_folder", "")),
         )
-        return cls(layout, _rules(given), settled, frozenset(given))
+        rules = _rules(given)
+        rules = replace(rules, lists=tuple((s, settled(name)) for s, name in rules.lists))
+        return cls(layout, rules, "layout" in given, frozenset(given))
 
     def stored(self) -> dict[str, str]:
         """The options to store with the source, all of them settled."""
@@ -93,6 +102,22 @@ class Options:
                 found += [FLAGS[name], part] if part else []
         return found
 
+    @property
+    def title(self) -> str:
+        """The layout and what else states splits, in a few words."""
+        column = f"splits by column {self.layout.split_column}" if self.layout.split_column else ""
+        lists = f"splits by {self.rules.title}" if self.rules.title else ""
+        return ", ".join(filter(None, (self.layout.folders, column, lists)))
+
+    def agrees(self, stored: "Options", name: str) -> bool:
+        """Whether one option says what the stored options say, which may say more."""
+        if name == "split_folder":
+            return self.layout.assigned.items() <= stored.layout.assigned.items()
+        if name == "split_file":
+            ours, theirs = self.rules.lists, stored.rules.lists
+            return _base_names(ours) == _base_names(theirs)
+        return self.stored().get(name, "") == stored.stored().get(name, "")
+
     def with_layout(self, layout: Layout) -> "Options":
         """The same with a layout that was recognised."""
         return replace(self, layout=layout)
@@ -100,6 +125,10 @@ class Options:
     def with_lists(self, lists: Lists) -> "Options":
         """The same with lists that state the splits."""
         return replace(self, rules=replace(self.rules, lists=lists))
+
+
+def _base_names(lists: Lists) -> list[tuple[str, str]]:
+    return [(split, PurePath(name).name) for split, name in lists]
 
 
 def _assigned(text: str) -> dict[str, str]:

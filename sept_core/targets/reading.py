@@ -37,6 +37,7 @@ class Reading:
         options: under which a listing is read this way again.
         splits: images by split and label; an empty label stands for none.
         taken: what was taken for which split, the largest first.
+        mentions: files that are not read and, by their names, may state splits.
         why: what makes it ambiguous, as a sentence; empty where nothing does.
         others: the other sensible readings, if it is ambiguous.
     """
@@ -44,6 +45,7 @@ class Reading:
     options: Options
     splits: Mapping[str, Mapping[str, int]]
     taken: tuple[Taken, ...]
+    mentions: tuple[str, ...] = ()
     why: str = ""
     others: tuple["Reading", ...] = field(default=())
 
@@ -54,12 +56,13 @@ class Reading:
 
 
 class AmbiguousError(errors.SourceError):
-    """A target set has several sensible readings; `reading` shows them."""
+    """A target set has several sensible readings; `reading` shows those of `spec`."""
 
-    def __init__(self, name: str, reading: Reading) -> None:
+    def __init__(self, spec: SourceSpec, reading: Reading) -> None:
+        self.spec = spec
         self.reading = reading
         super().__init__(
-            f"{name} can be read in several ways ({reading.why.rstrip('.')}); choose a layout."
+            f"{spec.name} can be read in several ways ({reading.why.rstrip('.')}); choose a layout."
         )
 
 
@@ -80,14 +83,15 @@ def read(
     """
     beside = Beside(spec, entries)
     usable = [entry for entry in entries if entry.problem is None]
-    asked = Options.read(spec.options, usable)
+    asked = Options.read(spec.options, usable, beside.settled)
     candidates, why = _candidates(usable, asked, beside)
     apply = partial(_apply, entries, known=known or {}, beside=beside)
     placed = [apply(candidate) for candidate in candidates]
+    mentions = tuple(beside.mentioning())
     readings: dict[tuple[str | None, ...], Reading] = {}
     for candidate, (listing, taken) in zip(candidates, placed, strict=True):
         key = tuple(entry.split for entry in listing)
-        readings.setdefault(key, Reading(candidate, counted(listing), taken))
+        readings.setdefault(key, Reading(candidate, counted(listing), taken, mentions))
     first, *others = readings.values()
     if others:
         first = replace(first, why=why, others=tuple(others))
