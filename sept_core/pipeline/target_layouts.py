@@ -122,9 +122,8 @@ def shown(db: Connection, record: SourceRecord) -> Shown:
     taken = [Taken(**one) for one in kept["taken"]]
     warnings = cautions.of(splits, taken, kept["mentions"])
     if both := images.in_both(db, record.id):
-        warnings.append(
-            f"{both:,} images lie in the searching and in a held-out split; they are held out."
-        )
+        told = "1 image lies" if both == 1 else f"{both:,} images lie"
+        warnings.append(f"{told} in the searching and in a held-out split: counted as held-out.")
     settled = "layout" in record.spec.options
     options = Options.read(record.spec.options, (), str) if settled else None
     return Shown(

@@ -166,7 +166,7 @@ class Folders:
         """Whether each split holds a folder of its own name around everything: `train/train`."""
         below = [path[level.depth :] for path in self.tree if path[: level.depth] in level.parents]
         inner = {path[:2] for path in below if path and path[0] in level.splits}
-        return bool(inner) and all(len(pair) == 2 and pair[0] == pair[1] for pair in inner)
+        return len(inner) > 1 and all(len(pair) == 2 and pair[0] == pair[1] for pair in inner)
 
     def _undivided(self) -> Layout:
         """The layout without splits: classes on the first level with a choice, or none."""
