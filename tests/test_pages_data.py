@@ -243,17 +243,18 @@ def test_an_ambiguous_target_set_is_added_as_chosen(
     fill(app, "target path name", "vehicles")
     app.button(key="target add path").click().run()
     assert "can be read in several ways" in texts(app.warning)
-    assert "train beside bus may be a split or a class" in texts(app.warning).replace("\\", "")
+    assert "'train' beside 'bus' may be a split or a class" in texts(app.warning).replace("\\", "")
     assert app.button(key="choose vehicles").disabled, "nothing is chosen for the user"
     readings = app.radio(key="reading of vehicles")
     assert readings.options == [
-        "Reading 1: 2 images to search with, none held out",
-        "Reading 2: 1 images to search with, none held out, 1 unassigned",
+        "1: a folder for each class, no splits (2 images to search with, none held out)",
+        "2: a folder for each split, classes inside (1 image to search with, none held out, "
+        "1 unassigned)",
     ]
     readings.set_value(1).run()
     app.button(key="choose vehicles").click().run()
     assert not app.exception and not app.error
-    assert "1 images to search with, none held out, 1 unassigned" in texts(app.success)
+    assert "1 image to search with, none held out, 1 unassigned" in texts(app.success)
     assert "guard: none" in texts(app.markdown).replace("\\", "")
 
     fill(app, "path:target", str(tmp_path / "vehicles"))

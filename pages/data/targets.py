@@ -53,7 +53,9 @@ def _added(sentence: str) -> None:
 
 
 def _one(name: str, entry: dict[str, Any]) -> None:
-    with st.expander("Splits and classes", icon=":material/account_tree:"), notices.shown():
+    opened = entry["outdated"] or not entry["images"]
+    icon = ":material/account_tree:"
+    with st.expander("Splits and classes", expanded=opened, icon=icon), notices.shown():
         _reading(name, entry)
     if entry["waiting"]:
         st.info(f"{entry['waiting']:,} images wait to be embedded.", icon=":material/info:")

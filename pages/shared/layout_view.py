@@ -9,8 +9,8 @@ from pages.shared import notices
 from sept_core import targets
 from sept_core.targets.reading import Reading
 
-TALLEST = 245
-"""Pixels of a table of classes; a longer one scrolls."""
+FEW, TALLEST = 6, 245
+"""A table of classes of more than a few rows scrolls; its height in pixels."""
 
 SHOWN = 8
 """Names of what was taken for a split that are shown."""
@@ -25,7 +25,7 @@ def table(splits: Mapping[str, Mapping[str, int]], key: str) -> None:
     ]
     if len(labels) > 1:
         rows.append({"Class": "all"} | {s: sum(found.values()) for s, found in splits.items()})
-    height = min(TALLEST, 35 * (len(rows) + 1) + 2)
+    height = TALLEST if len(rows) > FEW else "content"
     st.dataframe(rows, hide_index=True, height=height, width="content", key=key)
 
 
@@ -45,8 +45,9 @@ def summary(splits: Mapping[str, Mapping[str, int]]) -> str:
     """`12 images to search with, 9 held out, 1 unassigned`."""
     counts = {split: sum(found.values()) for split, found in splits.items()}
     held = sum(counts.get(split, 0) for split in targets.HELDOUT_SPLITS)
+    search = sum(counts.get(split, 0) for split in targets.SEARCH_SPLITS)
     parts = [
-        f"{sum(counts.get(split, 0) for split in targets.SEARCH_SPLITS):,} images to search with",
+        f"{search:,} image{'s' if search != 1 else ''} to search with",
         f"{held:,} held out" if held else "none held out",
     ]
     if unassigned := counts.get(targets.UNASSIGNED, 0):
@@ -80,14 +81,14 @@ def ask(
             zip(columns, readings[start : start + 2], strict=False), start + 1
         ):
             with column, st.container(border=True):
-                st.markdown(f"**Reading {number}:** {notices.plain(one.options.title)}")
+                st.markdown(f"**{number}:** {notices.plain(one.options.title)}")
                 table(one.splits, f"reading {name} {number}")
                 taken([(t.what, t.split, t.files) for t in one.taken])
     chosen = st.radio(
         "Reading",
         range(len(readings)),
         index=None,
-        format_func=lambda place: f"Reading {place + 1}: {summary(readings[place].splits)}",
+        format_func=lambda place: f"{place + 1}: {_told(readings[place])}",
         key=f"reading of {name}",
     )
     with st.container(horizontal=True):
@@ -96,6 +97,10 @@ def ask(
     if add and chosen is not None:
         on_chosen(readings[chosen].options.stored())
     return cancel
+
+
+def _told(reading: Reading) -> str:
+    return f"{notices.plain(reading.options.title)} ({summary(reading.splits)})"
 
 
 def shown(entry: Mapping[str, Any]) -> None:
@@ -111,5 +116,9 @@ def shown(entry: Mapping[str, Any]) -> None:
 
 def warnings(entry: Mapping[str, Any]) -> None:
     """Draw what a person should know of a target set for as long as it is used."""
-    for sentence in entry.get("warnings", ()):
-        st.markdown(f":orange[:material/warning:] {notices.plain(sentence)}")
+    told = [
+        f":orange[:material/warning:] {notices.plain(sentence)}"
+        for sentence in entry.get("warnings", ())
+    ]
+    if told:
+        st.markdown("  \n".join(told))

@@ -26,6 +26,15 @@ HELP = (
 )
 
 
+_ROLES = {
+    (SPLITS, CLASSES): "a folder for each split, classes inside",
+    (CLASSES, SPLITS): "a folder for each class, splits inside",
+    (SPLITS,): "a folder for each split",
+    (CLASSES,): "a folder for each class",
+    (): "no folder counts",
+}
+
+
 class Placed(NamedTuple):
     """The split and class of one image, and the name that stated the split, empty for none."""
 
@@ -69,9 +78,13 @@ class Layout:
         return tuple(part for part in parts if part not in (FLAT, FILE_NAMES))
 
     @cached_property
-    def states_splits(self) -> bool:
-        """Whether folders or file names state the splits."""
-        return SPLITS in self.levels or self.folders.endswith(FILE_NAMES)
+    def described(self) -> str:
+        """The layout in words."""
+        roles = tuple(part for part in self.levels if part in (SPLITS, CLASSES))
+        by_name = ", splits by the names of files" if self.folders.endswith(FILE_NAMES) else ""
+        by_column = f", splits by column {self.split_column!r}" if self.split_column else ""
+        stated = by_name or by_column or ("" if SPLITS in roles else ", no splits")
+        return _ROLES[roles] + stated
 
     def place(self, entry: FileEntry) -> Placed:
         """Read one usable entry."""

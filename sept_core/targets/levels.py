@@ -1,6 +1,6 @@
 """Levels: how surely the names on one level of folders state splits. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -87,9 +87,15 @@ def contradicts(certain: Level, other: Level) -> bool:
     return other.complete and other.pure and other.covered > ENOUGH
 
 
+def quoted(some: Sequence[str], most: int = 3) -> str:
+    """A few names for a sentence."""
+    more = ", …" if len(some) > most else ""
+    return ", ".join(repr(name) for name in some[:most]) + more
+
+
 def doubt(level: Level) -> str:
     """What leaves a choice at a level, as a sentence."""
-    named = ", ".join(sorted(level.splits)[:3])
+    named = quoted(sorted(level.splits))
     if level.pure and not level.complete:
         held = sorted(set(level.splits.values()) - {"train"})
         return (
@@ -97,6 +103,6 @@ def doubt(level: Level) -> str:
         )
     below = {name for found in level.parents.values() for name in found}
     others = sorted(name or "numbered archives" for name in below - level.splits.keys())
-    beside = f" beside {', '.join(others[:3])}" if others else ""
+    beside = f" beside {quoted(others)}" if others else ""
     what = "a split or a class" if len(level.splits) == 1 else "splits or classes"
     return f"{named}{beside} may be {what}."

@@ -104,10 +104,11 @@ class Options:
 
     @property
     def title(self) -> str:
-        """The layout and what else states splits, in a few words."""
-        column = f"splits by column {self.layout.split_column}" if self.layout.split_column else ""
-        lists = f"splits by {self.rules.title}" if self.rules.title else ""
-        return ", ".join(filter(None, (self.layout.folders, column, lists)))
+        """How splits and classes are stated, in words."""
+        if not self.rules.title:
+            return self.layout.described
+        stated = self.layout.described.removesuffix(", no splits")
+        return f"{stated}, splits by {self.rules.title}"
 
     def agrees(self, stored: "Options", name: str) -> bool:
         """Whether one option says what the stored options say, which may say more."""

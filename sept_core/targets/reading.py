@@ -16,6 +16,7 @@ from sept_core.targets import columns, names
 from sept_core.targets.beside import Beside
 from sept_core.targets.folders import Folders, Found
 from sept_core.targets.layout import FILE_NAMES, FLAT, Layout, folders_of, stem_of
+from sept_core.targets.levels import quoted
 from sept_core.targets.options import Options
 from sept_core.targets.split_lists import Place
 
@@ -176,7 +177,7 @@ def _layouts(
 
 def _listed(columns_named: Sequence[str]) -> str:
     word = "Columns" if len(columns_named) > 1 else "Column"
-    return f"{word} {', '.join(columns_named)}"
+    return f"{word} {quoted(columns_named)}"
 
 
 def _by_file_names(entries: Sequence[FileEntry], whole: Layout) -> Layout | None:

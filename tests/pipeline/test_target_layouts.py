@@ -68,7 +68,7 @@ def test_a_set_is_read_shown_and_warned_about(empty: Path, tmp_path: Path) -> No
 def test_an_ambiguous_set_is_not_added(empty: Path, tmp_path: Path) -> None:
     root = draw(tmp_path / "set", "train", "bus", "car")
     with projects.opened(empty) as project:
-        with pytest.raises(AmbiguousError, match="train beside bus, car"):
+        with pytest.raises(AmbiguousError, match="'train' beside 'bus', 'car'"):
             collections.add(project, "target", "set", root)
         assert projects.status(project)["targets"] == []
         collections.add(project, "target", "set", root, {"layout": "classes"})
@@ -143,7 +143,9 @@ def test_a_set_of_an_earlier_version_keeps_its_reading(empty: Path, tmp_path: Pa
 def test_an_ambiguous_set_of_an_earlier_version(empty: Path, tmp_path: Path) -> None:
     with projects.opened(empty) as project:
         as_before(project, draw(tmp_path / "set", "train", "bus"))
-        assert "today a layout would be chosen: train beside bus" in entry(project)["warnings"][0]
+        assert (
+            "a layout would be chosen: 'train' beside" in entry(project)["warnings"][0]
+        )
         with pytest.raises(AmbiguousError):
             collections.adopt(project, "set")
         collections.adopt(project, "set", {"layout": "classes"})
@@ -183,7 +185,7 @@ def test_images_held_out_since_are_not_searched_with(
         assert entry(opened)["waiting"] == 9, "what is held out now is embedded apart"
         scene = curation.open_scene(opened, replace(request, guard=False))
         ident = catalogue.find(opened.db, "target", "set").id
-        assert len(scene.evidence.target_uids) == 12
+        assert len(scene.evidence.target_uids) == 13, "both.png is known in one split"
         assert set(scene.evidence.target_uids) == set(images.searching(opened.db, ident))
         with pytest.raises(errors.LeakError, match="9 held-out images"):
             curation.select(opened, request)
@@ -191,6 +193,7 @@ def test_images_held_out_since_are_not_searched_with(
     with projects.opened(project) as opened:
         assert entry(opened)["waiting"] == 0 and entry(opened)["splits"]["unassigned"] == 6
         assert entry(opened)["warnings"][-1].startswith("1 image lies in the searching and")
+        assert len(images.searching(opened.db, ident)) == 12
         assert both in images.held_out(opened.db, ident)
         assert both not in images.searching(opened.db, ident)
         right = curation.select(opened, request)
@@ -204,8 +207,9 @@ def test_on_the_command_line(empty: Path, tmp_path: Path) -> None:
     root = draw(tmp_path / "my set", "train", "bus")
     asked = sept("target", "add", empty, "set", root)
     assert asked.returncode == 1
-    assert "Reading 1: classes" in asked.stdout and "Reading 2: splits/classes" in asked.stdout
-    assert asked.stderr.startswith("error: set can be read in several ways (train beside bus")
+    assert "Reading 1: a folder for each class, no splits" in asked.stdout
+    assert "Reading 2: a folder for each split, classes inside" in asked.stdout
+    assert asked.stderr.startswith("error: set can be read in several ways ('train' beside 'bus'")
     command = next(line for line in asked.stdout.splitlines() if line.strip().startswith("sept"))
     assert "'" in command, "a path with a blank is quoted"
 
