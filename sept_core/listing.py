@@ -56,8 +56,8 @@ class FileEntry:
         size: in bytes, −1 unknown.
         mtime_ns: of the file on disk, so an archive's members change when it does.
         source_uid: the source's own id (`uid`, else `key`), or None.
-        label: class, filled by `targets.assign`.
-        split: train, val or test, filled by `targets.assign`.
+        label: class, filled by `targets.reading`.
+        split: train, val, test or unassigned, filled by `targets.reading`.
         metadata: plain values from tables and side-cars.
         problem: why it is not used, or None.
     """

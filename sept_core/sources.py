@@ -61,6 +61,13 @@ OPTIONS = (
     roots.FOLLOW_LINKS,
     "only_suffix",
     "bands",
+    "layout",
+    "split_column",
+    "label_column",
+    "split_folder",
+    "split_fraction",
+    "split_group",
+    "split_file",
 )
 
 KINDS: dict[str, Callable[[SourceSpec], Iterator[FileEntry]]] = {
@@ -99,7 +106,7 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
             `path_column` and `image_column`, and `prefix` (folders that the names in them begin
             with on another machine); `only_suffix`, the suffixes of the files that are opened,
             such as `.jpg,.png`; `bands`, the channels of TIFF images that are taken, such as
-            `4,3,2`.
+            `4,3,2`; for target sets those of `targets.options`.
 
     Raises:
         SourceError: there is nothing at the path, or nothing that SEPT can list.

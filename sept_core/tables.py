@@ -6,13 +6,14 @@ holds images, and the bytes of the images inside it.
 
 import functools
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from sept_core import errors, images, outcomes, paths
-from sept_core.table_formats import held
-from sept_core.table_formats.choosing import Choice, choose_column, usual_column
+from sept_core.table_formats import held, looks
+from sept_core.table_formats.choosing import Choice, best_named, choose_column, usual_column
 from sept_core.table_formats.columnar import ArrowStore, ColumnarTable, ParquetStore
 from sept_core.table_formats.delimited import DelimitedTable
 from sept_core.table_formats.lists import open_list
@@ -49,6 +50,7 @@ __all__ = [
     "Scalar",
     "Table",
     "choose_column",
+    "column_of_paths",
     "is_list",
     "is_table",
     "open_table",
@@ -110,6 +112,11 @@ def open_table(opener: Opener, path: str, look: Look = lambda value: Match.NONE)
     if suffix in _RECORDS:
         return RecordTable(text, suffix)
     return open_list(text, suffix, look) if suffix in _LISTS else DelimitedTable(text, suffix, look)
+
+
+def column_of_paths(names: Sequence[str]) -> str | None:
+    """The column that holds paths, by the names of all: a usual name, else the only one."""
+    return best_named(names, looks.PATH_COLUMNS) or (names[0] if len(names) == 1 else None)
 
 
 class HeldImages:

@@ -234,7 +234,8 @@ def test_the_looks_of_the_pool(open_app: Callable[..., AppTest], project: Path) 
 
 def test_the_looks_of_a_target_set(open_app: Callable[..., AppTest], project: Path) -> None:
     app = open_app(project, TARGETS)
-    assert app.dataframe[0].value["train"].tolist() == [6, 6]
+    assert app.dataframe[0].value["train"].tolist() == [6, 6, 12], "as listed"
+    assert app.dataframe[1].value["train"].tolist() == [6, 6], "as embedded"
     app.session_state["see"] = "Gaps in the pool"
     app.run()
     assert "gap" in texts(app.markdown)
@@ -242,3 +243,35 @@ def test_the_looks_of_a_target_set(open_app: Callable[..., AppTest], project: Pa
     app.run()
     assert "**1** pool images are copies of the 9 held-out" in texts(app.markdown)
     assert not app.exception and not app.error
+
+
+def test_an_ambiguous_target_set_is_added_as_chosen(
+    open_app: Callable[..., AppTest], project: Path, tmp_path: Path
+) -> None:
+    for folder in ("train", "bus"):
+        (tmp_path / "vehicles" / folder).mkdir(parents=True)
+        (tmp_path / "vehicles" / folder / "1.png").write_bytes(b"no picture")
+    app = open_app(project, TARGETS)
+    fill(app, "path:target", str(tmp_path / "vehicles"))
+    fill(app, "target path name", "vehicles")
+    app.button(key="target add path").click().run()
+    assert "can be read in several ways" in texts(app.warning)
+    assert "'train' beside 'bus' may be a split or a class" in texts(app.warning).replace("\\", "")
+    assert app.button(key="choose vehicles").disabled, "nothing is chosen for the user"
+    readings = app.radio(key="reading of vehicles")
+    assert readings.options == [
+        "1: a folder for each class, no splits (2 images to search with, none held out)",
+        "2: a folder for each split, classes inside (1 image to search with, none held out, "
+        "1 unassigned)",
+    ]
+    readings.set_value(1).run()
+    app.button(key="choose vehicles").click().run()
+    assert not app.exception and not app.error
+    assert "1 image to search with, none held out, 1 unassigned" in texts(app.success)
+    assert "guard: none" in texts(app.markdown).replace("\\", "")
+
+    fill(app, "path:target", str(tmp_path / "vehicles"))
+    fill(app, "target path name", "again")
+    app.button(key="target add path").click().run()
+    app.button(key="cancel again").click().run()
+    assert not app.warning and app.button(key="target add path")

@@ -4,9 +4,18 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import adding, collection_list, gallery, notices, retry_button, state
+from pages.shared import (
+    adding,
+    collection_list,
+    gallery,
+    layout_view,
+    notices,
+    retry_button,
+    state,
+)
 from sept_core.figures import inspection as figures
 from sept_core.pipeline import collections, inspecting, projects
+from sept_core.targets.reading import AmbiguousError
 
 LOOKS = ("Images", "Gaps in the pool", "Leaks")
 ALL_LABELS = "all labels"
@@ -52,6 +61,10 @@ def _added(sentence: str) -> None:
 
 
 def _one(name: str, entry: dict[str, Any]) -> None:
+    opened = entry["outdated"] or not entry["images"]
+    icon = ":material/account_tree:"
+    with st.expander("Splits and classes", expanded=opened, icon=icon), notices.shown():
+        _reading(name, entry)
     if entry["waiting"]:
         st.info(f"{entry['waiting']:,} images wait to be embedded.", icon=":material/info:")
         st.page_link("pages/data/pool.py", label="Embed them", icon=":material/photo_library:")
@@ -65,6 +78,34 @@ def _one(name: str, entry: dict[str, Any]) -> None:
         if tab.open:
             with tab, notices.shown():
                 look(name)
+
+
+def _reading(name: str, entry: dict[str, Any]) -> None:
+    layout_view.shown(entry)
+    problem = state.kept(f"{name} to be read anew")
+    if isinstance(problem, AmbiguousError):
+        with st.container(border=True):
+            given_up = layout_view.ask(
+                name, problem.reading, "Read anew", lambda options: _adopt(name, options)
+            )
+        if given_up:
+            state.keep(f"{name} to be read anew", None)
+            st.rerun()
+    elif entry["outdated"]:
+        st.caption("Images that change between searching and held-out are embedded again.")
+        if st.button("Read anew", icon=":material/refresh:", key=f"adopt {name}"):
+            _adopt(name, {})
+
+
+def _adopt(name: str, options: dict[str, str]) -> None:
+    try:
+        with st.spinner("Listing files…"), state.WRITING, state.project() as project:
+            report = collections.adopt(project, name, options)
+    except AmbiguousError as problem:
+        state.keep(f"{name} to be read anew", problem)
+        st.rerun()
+    state.keep(f"{name} to be read anew", None)
+    _added(f"{name}: {adding.told(report)}.")
 
 
 def _rejected(name: str) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import folder_browser, notices, state
+from pages.shared import folder_browser, layout_view, notices, state
 from sept_core import image_formats
-from sept_core.pipeline import collections, uploading
+from sept_core.pipeline import collections, target_layouts, uploading
+from sept_core.targets.reading import AmbiguousError
 
 UPLOADED = [name[1:] for name in (*sorted(image_formats.READ_SUFFIXES), *uploading.ARCHIVES)]
 NAMES = "letters, digits, - _ ."
@@ -21,6 +22,9 @@ def draw(role: str, what: str, on_added: Callable[[str], None]) -> None:
         what: it is called in sentences.
         on_added: called with a sentence on what was listed.
     """
+    if isinstance(problem := state.kept(_pending(role)), AmbiguousError):
+        _choose(role, what, problem, on_added)
+        return
     by_path, by_upload = st.tabs(["A folder or archive of this machine", "Upload"])
     with by_path, notices.shown():
         path = folder_browser.pick(role, "Path")
@@ -40,10 +44,39 @@ def draw(role: str, what: str, on_added: Callable[[str], None]) -> None:
             _add(role, name, path_of, on_added)
 
 
-def _add(role: str, name: str, path: Path, on_added: Callable[[str], None]) -> None:
-    with st.spinner("Listing files…"), state.WRITING, state.project() as project:
-        report = collections.add(project, role, name, path)
-    on_added(f"{name}: {told(report)}.")
+def _add(
+    role: str,
+    name: str,
+    path: Path,
+    on_added: Callable[[str], None],
+    options: dict[str, str] | None = None,
+) -> None:
+    try:
+        with st.spinner("Listing files…"), state.WRITING, state.project() as project:
+            report = collections.add(project, role, name, path, options)
+            splits = target_layouts.splits(project.db, name) if role == "target" else {}
+    except AmbiguousError as problem:
+        state.keep(_pending(role), problem)
+        st.rerun()
+    state.keep(_pending(role), None)
+    read_as = f" {layout_view.summary(splits)}." if splits else ""
+    on_added(f"{name}: {told(report)}.{read_as}")
+
+
+def _choose(role: str, what: str, problem: AmbiguousError, on_added: Callable[[str], None]) -> None:
+    """Ask how a target set is read before it is added."""
+
+    def add(options: dict[str, str]) -> None:
+        with notices.shown():
+            _add(role, problem.spec.name, problem.spec.path, on_added, options)
+
+    if layout_view.ask(problem.spec.name, problem.reading, f"Add {what}", add):
+        state.keep(_pending(role), None)
+        st.rerun()
+
+
+def _pending(role: str) -> str:
+    return f"{role} to be read"
 
 
 def told(report: collections.ScanReport) -> str:

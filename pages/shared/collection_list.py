@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import adding, notices, state
+from pages.shared import adding, layout_view, notices, state
 from sept_core.pipeline import collections
 
 COUNTS = {
@@ -29,6 +29,8 @@ def draw(role: str, entries: list[dict[str, Any]]) -> None:
         note = f"  \n{notices.plain(entry['note'])}" if entry["note"] else ""
         told.markdown(f"**{entry['name']}** · {' · '.join(counts)}{note}")
         told.caption(f"{entry['kind']} · {entry['path']}")
+        with told:
+            layout_view.warnings(entry)
         edit = menu.popover("Edit", key=f"menu {role} {entry['name']}", width="stretch")
         with edit, notices.shown():
             _menu(role, entry)

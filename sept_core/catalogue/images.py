@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from sept_core import decoders, errors, features, files, roots, value_ranges
+from sept_core import decoders, errors, features, files, roots, targets, value_ranges
 from sept_core.catalogue import filters, revision, settings
 from sept_core.catalogue.connection import (
     Connection,
@@ -233,17 +233,51 @@ def fitting_sample(db: Connection, source_ids: list[str], size: int, seed: int) 
     )
 
 
+_HELDOUT_FIRST = "CASE f.split WHEN 'test' THEN 0 WHEN 'val' THEN 1 WHEN 'train' THEN 2 ELSE 3 END"
+
+
 def labelled(db: Connection, source_id: str, splits: Iterable[str]) -> pa.Table:
-    """A target set's decoded files as a worklist with `phash` as well; one per uid."""
+    """A target set's decoded files as a worklist with `phash` as well; one per uid.
+
+    An image that lies in several splits belongs to a held-out one.
+    """
     return table(
         db,
-        f"""SELECT {_WORK_COLUMNS}, f.uid, i.phash
-            FROM files f JOIN sources s ON s.id = f.source_id JOIN images i ON i.uid = f.uid
-            WHERE NOT f.gone AND s.id = ? AND f.state = 'ok' AND list_contains(?, f.split)
-            QUALIFY row_number() OVER (PARTITION BY f.uid ORDER BY f.rel_path, f.member) = 1
-            ORDER BY f.rel_path, f.member""",
+        f"""SELECT * FROM (
+                SELECT {_WORK_COLUMNS}, f.uid, i.phash
+                FROM files f JOIN sources s ON s.id = f.source_id JOIN images i ON i.uid = f.uid
+                WHERE NOT f.gone AND s.id = ? AND f.state = 'ok'
+                QUALIFY row_number() OVER (
+                    PARTITION BY f.uid ORDER BY {_HELDOUT_FIRST}, f.rel_path, f.member) = 1)
+            WHERE list_contains(?, split)
+            ORDER BY rel_path, member""",
         [source_id, list(splits)],
     )
+
+
+def searching(db: Connection, source_id: str) -> np.ndarray:
+    """(n,) S32, sorted: the decoded images of a target set that may be searched with."""
+    return _in_splits(db, source_id, targets.SEARCH_SPLITS)
+
+
+def held_out(db: Connection, source_id: str) -> np.ndarray:
+    """(n,) S32, sorted: the decoded images of a target set's held-out splits."""
+    return _in_splits(db, source_id, targets.HELDOUT_SPLITS)
+
+
+def _in_splits(db: Connection, source_id: str, splits: tuple[str, ...]) -> np.ndarray:
+    def read() -> np.ndarray:
+        return np.sort(files.uid_array(labelled(db, source_id, splits)["uid"]))
+
+    return revision.once(db, f"in_splits:{source_id}:{splits}", read)
+
+
+def in_both(db: Connection, source_id: str) -> int:
+    """Images of a target set that lie in the searching and in a held-out split."""
+    query = f"""SELECT count(*) FROM (
+                    SELECT f.uid {_LIVE} AND s.id = ? AND f.state = 'ok' GROUP BY f.uid
+                    HAVING bool_or(f.split = 'train') AND bool_or(f.split IN ('val', 'test')))"""
+    return revision.once(db, f"in_both:{source_id}", lambda: int(scalar(db, query, [source_id])))
 
 
 def labelled_like(db: Connection, target: str) -> list[str]:
@@ -252,7 +286,8 @@ def labelled_like(db: Connection, target: str) -> list[str]:
         db,
         f"""SELECT DISTINCT f.uid {_LIVE} AND s.role = 'pool' AND f.state = 'ok' AND f.label IN
             (SELECT t.label FROM files t JOIN sources o ON o.id = t.source_id
-             WHERE o.role = 'target' AND o.name = ? AND t.label IS NOT NULL)
+             WHERE o.role = 'target' AND o.name = ? AND t.label IS NOT NULL
+               AND t.split <> 'unassigned')
             ORDER BY f.uid""",
         [target],
     )

@@ -225,7 +225,10 @@ def scan_table(entries: list[readers.FileEntry]) -> pa.Table:
 
 
 _SAME_PLACE = "f.source_id = $id AND f.rel_path = n.rel_path AND f.member = n.member"
-_SAME_FILE = "(n.state = 'unreadable' OR (f.size = n.size AND f.mtime_ns = n.mtime_ns))"
+_PART = "CASE WHEN {}.split IN ('val', 'test') THEN 'heldout' ELSE {}.split END"
+_SAME_PART = f"{_PART.format('f', 'f')} IS NOT DISTINCT FROM {_PART.format('n', 'n')}"
+_SAME_FILE = f"""(n.state = 'unreadable'
+    OR (f.size = n.size AND f.mtime_ns = n.mtime_ns AND {_SAME_PART}))"""
 """Of a file that cannot be looked at nothing is known that would be another."""
 
 _FOUND = "f.state IN ('rejected', 'unreadable') AND f.decoder IS NULL"
@@ -244,10 +247,11 @@ def merge_scan(
 ) -> ScanReport:
     """Bring the files of a source up to date with a whole new scan of it.
 
-    New files wait to be read; files whose size or time changed wait to be read again; files
-    that are not there any more are marked gone and come back to life when they return, and so do
-    known images that cannot be looked at. What listing said of a file before is replaced by what
-    it says now; what its bytes proved holds as long as it is the same file.
+    New files wait to be read; files whose size or time changed, or that are held out now and were
+    not (or the reverse), wait to be read again; files that are not there any more are marked gone
+    and come back to life when they return, and so do known images that cannot be looked at. What
+    listing said of a file before is replaced by what it says now; what its bytes proved holds as
+    long as it is the same file.
 
     Args:
         db: the catalogue.
@@ -335,9 +339,11 @@ def _with_state(scan: pa.Table) -> pa.Table:
 def counts(db: Connection, source_id: str) -> dict[str, int]:
     """Files of a source by state (waiting, ok, unreadable, rejected), gone, and `images`.
 
-    `images` counts distinct bytes.
+    `images` counts distinct bytes. Unassigned files of a target set wait for nothing: they are
+    never embedded.
     """
-    query = """SELECT count(*) FILTER (NOT gone AND state = 'waiting'),
+    query = """SELECT count(*) FILTER (NOT gone AND state = 'waiting'
+                                       AND coalesce(split, '') <> 'unassigned'),
                       count(*) FILTER (NOT gone AND state = 'ok'),
                       count(*) FILTER (NOT gone AND state = 'unreadable'),
                       count(*) FILTER (NOT gone AND state = 'rejected'),
@@ -351,12 +357,50 @@ def counts(db: Connection, source_id: str) -> dict[str, int]:
 
 def splits(db: Connection, source_id: str) -> dict[str, int]:
     """Live files of a target set by split."""
+    return {split: sum(found.values()) for split, found in classes(db, source_id).items()}
+
+
+def classes(db: Connection, source_id: str) -> dict[str, dict[str, int]]:
+    """Live files of a target set by split and label, in alphabetical order; no label is empty."""
+    query = """SELECT split, coalesce(label, ''), count(*) FROM files
+               WHERE source_id = ? AND NOT gone AND split IS NOT NULL
+               GROUP BY ALL ORDER BY ALL"""
+    rows = revision.once(
+        db, f"classes:{source_id}", lambda: db.execute(query, [source_id]).fetchall()
+    )
+    found: dict[str, dict[str, int]] = {}
+    for split, label, count in rows:
+        found.setdefault(split, {})[label] = count
+    return found
+
+
+def listed(db: Connection, source_id: str) -> list[readers.FileEntry]:
+    """The files of a source as they were listed last, by place; those with a split as usable."""
     rows = db.execute(
-        """SELECT split, count(*) FROM files WHERE source_id = ? AND NOT gone AND split IS NOT NULL
-           GROUP BY split ORDER BY split""",
+        """SELECT rel_path, member, byte_offset, size, mtime_ns, source_uid, label, split, metadata,
+                  CASE WHEN split IS NULL THEN coalesce(reason, 'not read') END
+           FROM files WHERE source_id = ? AND NOT gone ORDER BY rel_path, member""",
         [source_id],
     ).fetchall()
-    return dict(rows)
+    found = []
+    for rel_path, member, offset, size, mtime_ns, own, label, split, metadata, problem in rows:
+        values = json.loads(metadata or "{}")
+        found.append(
+            readers.FileEntry(
+                rel_path, member, offset, size, mtime_ns, own, label, split, values, problem
+            )
+        )
+    return found
+
+
+def known(db: Connection, source_id: str) -> dict[tuple[str, str], tuple[str, str | None]]:
+    """Split and label by place, of each file of a target set that has a split; gone ones too."""
+    rows = db.execute(
+        """SELECT rel_path, member, split, label FROM files
+           WHERE source_id = ? AND split IS NOT NULL""",
+        [source_id],
+    ).fetchall()
+    return {(rel_path, member): (split, label) for rel_path, member, split, label in rows}
 
 
 def with_reason(db: Connection, role: str, state: str) -> pa.Table:

@@ -8,7 +8,18 @@ import typer
 
 from sept_core import decoders, errors
 from sept_core.catalogue.sources import ScanReport
-from sept_core.cli import follow, output
+from sept_core.cli import follow, layouts, output
+from sept_core.cli.layouts import (
+    ImageColumn,
+    LabelColumn,
+    LayoutOption,
+    PathColumn,
+    SplitColumn,
+    SplitFile,
+    SplitFolder,
+    SplitFraction,
+    SplitGroup,
+)
 from sept_core.cli.options import Device, Dir, Encoder, EncoderSpec, Json, Seed
 from sept_core.pipeline import collections, embedding, mapping, mirroring, projects
 from sept_core.roots import FOLLOW_LINKS
@@ -28,12 +39,6 @@ RetryFor = Annotated[
 Given = Annotated[
     Path,
     typer.Argument(metavar="PATH", help="Folder, zip, tar, shards, list of paths or table."),
-]
-ColumnOption = Annotated[
-    str | None, typer.Option("--path-column", help="The table column that holds paths.")
-]
-ImageColumnOption = Annotated[
-    str | None, typer.Option("--image-column", help="The table column that holds images.")
 ]
 RootOption = Annotated[
     Path | None, typer.Option("--root", help="The folder of the files that a list or table names.")
@@ -85,6 +90,8 @@ def status(folder: Dir, as_json: Json = False) -> None:
     for title in ("sources", "targets"):
         output.rows(title.capitalize(), columns, ([s[c] for c in columns] for s in state[title]))
     _show_value_ranges(state["value_ranges"])
+    for entry in state["targets"]:
+        layouts.warn(folder, entry)
     output.rows(
         "Encoders",
         ["id", "kind", "pool images", "without features"],
@@ -133,8 +140,8 @@ def pool_add(
     folder: Dir,
     name: Name,
     path: Given,
-    path_column: ColumnOption = None,
-    image_column: ImageColumnOption = None,
+    path_column: PathColumn = None,
+    image_column: ImageColumn = None,
     root: RootOption = None,
     follow_links: FollowOption = False,
     only_suffix: SuffixOption = None,
@@ -142,8 +149,34 @@ def pool_add(
     as_json: Json = False,
 ) -> None:
     """Add a source, or list it again: adds what is new, reports what is gone."""
-    options = _options(path_column, image_column, root, follow_links, only_suffix, bands)
-    _add(folder, "pool", name, path, options, as_json)
+    options = layouts.options(
+        path_column=path_column,
+        image_column=image_column,
+        **_opening(root, follow_links, only_suffix, bands),
+    )
+    with projects.opened(folder) as project:
+        report = collections.add(project, "pool", name, path, options)
+        notes = collections.reading(project, "pool", name)
+    _show_notes(path, notes, as_json)
+    _show_scan(name, report, as_json)
+
+
+def _opening(
+    root: Path | None, follow_links: bool, only_suffix: str | None, bands: str | None
+) -> dict[str, str | None]:
+    """The options that say which files of a source are opened, and how."""
+    return {
+        "root": None if root is None else str(root),
+        FOLLOW_LINKS: "yes" if follow_links else None,
+        "only_suffix": only_suffix,
+        "bands": bands,
+    }
+
+
+def _show_notes(path: Path, notes: list[str], as_json: bool) -> None:
+    if not as_json:
+        for note in notes:
+            output.console.print(f"{output.text(path.name)}: {output.text(note)}.")
 
 
 @target.command("add")
@@ -151,48 +184,71 @@ def target_add(
     folder: Dir,
     name: Name,
     path: Given,
-    path_column: ColumnOption = None,
-    image_column: ImageColumnOption = None,
+    layout: LayoutOption = None,
+    path_column: PathColumn = None,
+    image_column: ImageColumn = None,
+    label_column: LabelColumn = None,
+    split_column: SplitColumn = None,
+    split_folder: SplitFolder = None,
+    split_fraction: SplitFraction = None,
+    split_group: SplitGroup = None,
+    split_file: SplitFile = None,
     root: RootOption = None,
     follow_links: FollowOption = False,
     only_suffix: SuffixOption = None,
     bands: BandsOption = None,
     as_json: Json = False,
 ) -> None:
-    """Add a target set (ImageFolder with or without splits, or flat), or list it again."""
-    options = _options(path_column, image_column, root, follow_links, only_suffix, bands)
-    _add(folder, "target", name, path, options, as_json)
+    """Add a target set and show what was taken for which split and class, or list it again.
+
+    A set that can be read in several ways is not added without --layout.
+    """
+    given = layouts.options(
+        layout=layout,
+        path_column=path_column,
+        image_column=image_column,
+        label_column=label_column,
+        split_column=split_column,
+        split_folder=split_folder,
+        split_fraction=split_fraction,
+        split_group=split_group,
+        split_file=split_file,
+        **_opening(root, follow_links, only_suffix, bands),
+    )
+    command = ["target", "add", str(folder), name, str(path)]
+    with projects.opened(folder) as project, layouts.choice(command, given, as_json):
+        report = collections.add(project, "target", name, path, given)
+        _show_notes(path, collections.reading(project, "target", name), as_json)
+        layouts.show(folder, project, name, asdict(report), as_json)
 
 
-def _options(
-    path_column: str | None,
-    image_column: str | None,
-    root: Path | None,
-    follow_links: bool,
-    only_suffix: str | None,
-    bands: str | None,
-) -> dict[str, str]:
-    given = {
-        "path_column": path_column,
-        "image_column": image_column,
-        "root": root,
-        FOLLOW_LINKS: "yes" if follow_links else None,
-        "only_suffix": only_suffix,
-        "bands": bands,
-    }
-    return {key: str(value) for key, value in given.items() if value is not None}
-
-
-def _add(
-    folder: Path, role: str, name: str, path: Path, options: dict[str, str], as_json: bool
+@target.command("adopt")
+def target_adopt(
+    folder: Dir,
+    name: Name,
+    layout: LayoutOption = None,
+    label_column: LabelColumn = None,
+    split_column: SplitColumn = None,
+    split_folder: SplitFolder = None,
+    split_fraction: SplitFraction = None,
+    split_group: SplitGroup = None,
+    split_file: SplitFile = None,
+    as_json: Json = False,
 ) -> None:
-    with projects.opened(folder) as project:
-        report = collections.add(project, role, name, path, options)
-        reading = collections.reading(project, role, name)
-    if not as_json:
-        for note in reading:
-            output.console.print(f"{output.text(path.name)}: {output.text(note)}.")
-    _show_scan(name, report, as_json)
+    """Read a target set anew: as it would be read if it were added today, or as the options say."""
+    given = layouts.options(
+        layout=layout,
+        label_column=label_column,
+        split_column=split_column,
+        split_folder=split_folder,
+        split_fraction=split_fraction,
+        split_group=split_group,
+        split_file=split_file,
+    )
+    command = ["target", "adopt", str(folder), name]
+    with projects.opened(folder) as project, layouts.choice(command, given, as_json):
+        report = collections.adopt(project, name, given)
+        layouts.show(folder, project, name, asdict(report), as_json)
 
 
 def _show_scan(name: str, report: ScanReport, as_json: bool) -> None:

@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from sept_core import errors, outcomes
 from sept_core import sources as readers
-from sept_core import targets as target_layout
 from sept_core.catalogue import images, sources
 from sept_core.catalogue.connection import transaction
-from sept_core.catalogue.sources import ScanReport
+from sept_core.catalogue.sources import ScanReport, SourceRecord
+from sept_core.pipeline import target_layouts
 from sept_core.pipeline.projects import Project
+from sept_core.pipeline.target_layouts import Listed
 
 log = logging.getLogger("sept")
 
@@ -38,6 +39,7 @@ def add(
         options: see `sources.detect`; those of a collection that is there already are kept.
 
     Raises:
+        AmbiguousError: a target set can be read in several ways; nothing was added.
         SourceError: the path cannot be read as a source, or holds no file at all.
         InputError: the name is taken by another path, or was added with other options.
     """
@@ -46,13 +48,23 @@ def add(
         if (record.name, record.spec.path) == (name, spec.path):
             _refuse_other_bands(project, record, spec)
             _check_options(record, spec.options, options or {})
+            _refuse_other_options(record, options or {})
             sources.set_options(project.db, record.id, record.spec.options | spec.options)
             return scan(project, role, name)
-    listing = _list(role, spec)
-    if listing.num_rows == 0:
+    listed = _list(project, role, spec)
+    if listed.files.num_rows == 0:
         raise errors.SourceError(f"{path} holds no files; give a folder or archive with images.")
-    record = sources.add(project.db, role, spec)
-    return sources.merge_scan(project.db, record.id, listing)
+    with transaction(project.db):
+        record = sources.add(project.db, role, listed.spec)
+        return _merge(project, record.id, listed)
+
+
+def _refuse_other_options(record: SourceRecord, options: dict[str, str]) -> None:
+    other = target_layouts.other_option(record, options)
+    if other:
+        raise errors.InputError(
+            f"{record.name} was added with another {other}; read it anew with sept target adopt."
+        )
 
 
 def _refuse_other_bands(
@@ -89,16 +101,43 @@ def reading(project: Project, role: str, name: str) -> list[str]:
 def scan(project: Project, role: str, name: str) -> ScanReport:
     """List a collection's files again: adds what is new, reports what is gone."""
     record = sources.find(project.db, role, name)
-    return sources.merge_scan(project.db, record.id, _list(role, record.spec))
+    listed = _list(project, role, record.spec, record)
+    with transaction(project.db):
+        return _merge(project, record.id, listed)
 
 
-def _list(role: str, spec: readers.SourceSpec) -> pa.Table:
-    entries = readers.scan(spec)
+def _list(
+    project: Project, role: str, spec: readers.SourceSpec, record: SourceRecord | None = None
+) -> Listed:
+    """The files at a place, in little memory for a pool."""
     if role == "target":  # splits can only be told from the whole layout; target sets are small
-        return sources.scan_table(target_layout.assign(list(entries)))
+        return target_layouts.listed(project.db, spec, record)
+    entries = readers.scan(spec)
     batches = iter(lambda: list(itertools.islice(entries, SCAN_BATCH)), [])
     tables = [sources.scan_table(batch) for batch in batches]
-    return pa.concat_tables(tables) if tables else sources.scan_table([])
+    return Listed(spec, pa.concat_tables(tables) if tables else sources.scan_table([]))
+
+
+def _merge(project: Project, source_id: str, listed: Listed) -> ScanReport:
+    if listed.reading is not None:
+        target_layouts.keep(project.db, source_id, listed.spec, listed.reading)
+    return sources.merge_scan(project.db, source_id, listed.files)
+
+
+def adopt(project: Project, name: str, options: dict[str, str] | None = None) -> ScanReport:
+    """Read a target set anew, as it would be read today or as the options say.
+
+    Images that are held out now and were not, or the reverse, are embedded again.
+
+    Raises:
+        NotFoundError: there is no such target set.
+        AmbiguousError: it can be read in several ways; nothing was changed.
+    """
+    record = sources.find(project.db, "target", name)
+    spec = target_layouts.forgotten(record.spec, options or {})
+    listed = _list(project, "target", spec)
+    with transaction(project.db):
+        return _merge(project, record.id, listed)
 
 
 def names(project: Project, role: str) -> list[str]:
@@ -124,12 +163,12 @@ def move(project: Project, role: str, name: str, path: Path) -> ScanReport:
     record = sources.find(project.db, role, name)
     options = {key: value for key, value in record.spec.options.items() if key != "root"}
     spec = readers.detect(name, path.absolute(), **options)
-    listing = _list(role, spec)
-    if listing.num_rows == 0:
+    listed = _list(project, role, spec, record)
+    if listed.files.num_rows == 0:
         raise errors.SourceError(f"{path} holds no files; name the folder or archive that moved.")
     with transaction(project.db):
         sources.move(project.db, role, name, spec)
-        return sources.merge_scan(project.db, record.id, listing)
+        return _merge(project, record.id, listed)
 
 
 def annotate(project: Project, role: str, name: str, note: str) -> None:
@@ -139,6 +178,7 @@ def annotate(project: Project, role: str, name: str, note: str) -> None:
 
 def remove(project: Project, role: str, name: str) -> int:
     """Forget a collection and its files, leaving them on disk; returns how many."""
+    target_layouts.forget(project.db, sources.find(project.db, role, name).id)
     return sources.remove(project.db, role, name)
 
 
@@ -168,12 +208,12 @@ def list_unreadable_again(project: Project, role: str) -> None:
     for name in sources.out_of_reach(project.db, role):
         record = sources.find(project.db, role, name)
         try:
-            listing = _list(role, record.spec)
+            listed = _list(project, role, record.spec, record)
         except errors.SourceError as problem:
             log.warning("%s: %s", name, problem)
             continue
-        if listing.num_rows:
-            sources.merge_scan(project.db, record.id, listing, only_unreadable=True)
+        if listed.files.num_rows:
+            sources.merge_scan(project.db, record.id, listed.files, only_unreadable=True)
 
 
 def partly_taken(project: Project, role: str = "pool") -> pa.Table:

@@ -205,9 +205,16 @@ def standing(project: Project, request: Request) -> list[str]:
     return [
         encoder_id,
         *(features.FeatureStore(folder).content_id() for folder in stores),
+        *(_searching(project, target) for target in targets),
         images.pool_fingerprint(project.db),
         decisions.log_of(project.db, targets).hash,
     ]
+
+
+def _searching(project: Project, target_id: str) -> str:
+    """Names the images of a target set that are searched with, and their labels."""
+    rows = images.labelled(project.db, target_id, target_layout.SEARCH_SPLITS)
+    return files.fingerprint(rows.select(["uid", "label"]).to_pylist())
 
 
 @dataclass(frozen=True)
@@ -255,6 +262,7 @@ def _evidence(
     return PoolEvidence(
         pool=pool,
         targets=stores,
+        searching=_array([row["uid"] for part in rows for row in part]),
         vetoed=_array(sorted(state.vetoed_targets)),
         labels={row["uid"]: row["label"] for part in rows for row in part if row["label"]},
         inside=_inside(project, request),

@@ -87,26 +87,23 @@ def _pool_of(project: Project, record: dict[str, Any], encoder_id: str) -> featu
 
 def _heldout(project: Project, record: dict[str, Any], encoder_id: str) -> np.ndarray | None:
     """(H, D) features of all held-out images of the target sets; None without any."""
-    stores = [
-        features.FeatureStore(project.paths.target_features(encoder_id, target, heldout=True))
-        for target in record["target_ids"]
-    ]
-    parts = [store.gather(np.arange(len(store))) for store in stores if len(store)]
+    parts = []
+    for target in record["target_ids"]:
+        folder = project.paths.target_features(encoder_id, target, heldout=True)
+        store = features.FeatureStore(folder)
+        mine = np.flatnonzero(np.isin(store.uids, images.held_out(project.db, target)))
+        parts += [store.gather(mine)] if len(mine) else []
     return np.concatenate(parts) if parts else None
 
 
 def _facts(project: Project, record: dict[str, Any], picks: pa.Table, labels: Path | None) -> Any:
     from sept_core import diagnostics
 
-    stores = [
-        features.FeatureStore(project.paths.target_features(record["encoder_id"], target))
-        for target in record["target_ids"]
-    ]
     guard = guarding.check(project, record["encoder_id"], tuple(record["target_ids"]), wanted=True)
     owners = [uid or "" for uid in picks["target_uid"].to_pylist()]
     return diagnostics.Facts(
         owners=np.array(owners, files.UID_DTYPE),
-        targets=np.concatenate([store.uids for store in stores]),
+        targets=np.concatenate([images.searching(project.db, t) for t in record["target_ids"]]),
         budget=record["settings"]["budget"],
         leaks=int(np.isin(files.uid_array(picks["uid"]), guard.leaked).sum()),
         relevant=None if labels is None else _relevant(project, record, picks, labels),

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from sept_core import errors, files, jobs
 from sept_core import sources as readers
+from sept_core import targets as target_layout
 from sept_core.catalogue import images, sources
 from sept_core.evaluation import labels as label_budgets
 from sept_core.jobfolder import JobFolder
@@ -86,8 +87,7 @@ def evaluations_of(paths: files.ProjectPaths, job_id: str) -> list[str]:
 def task(project: Project, target: str) -> Task:
     """Whether and how a target set can be evaluated on."""
     record = sources.find(project.db, "target", target)
-    splits = sources.splits(project.db, record.id)
-    rows: list[dict[str, Any]] = images.labelled(project.db, record.id, splits).to_pylist()
+    splits, rows = sources.splits(project.db, record.id), _rows(project, record)
     counts: dict[str, int] = {}
     for row in rows:
         if row["split"] == "train" and row["label"] is not None:
@@ -156,8 +156,13 @@ def checked_task(project: Project, target: str, labels: Sequence[str]) -> list[d
     for text in labels:
         label_budgets.parse(text)
     record = sources.find(project.db, "target", target)
-    splits = sources.splits(project.db, record.id)
-    rows: list[dict[str, Any]] = images.labelled(project.db, record.id, splits).to_pylist()
+    return _rows(project, record)
+
+
+def _rows(project: Project, record: sources.SourceRecord) -> list[dict[str, Any]]:
+    """The images of a target set's splits; unassigned ones are not read."""
+    found = images.labelled(project.db, record.id, target_layout.SPLITS)
+    rows: list[dict[str, Any]] = found.to_pylist()
     return rows
 
 

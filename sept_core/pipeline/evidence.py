@@ -28,6 +28,8 @@ class PoolEvidence:
     Args:
         pool: the pool's features.
         targets: features of the searching part of each target set.
+        searching: (s,) S32, the target images that may be searched with; a store may still hold
+            others, which have been held out since.
         vetoed: (v,) S32, targets that the reviewer dropped; they count nowhere.
         labels: label of each target uid, where known; only `class-balanced` asks for them.
         inside: (n,) S32, the pool images that are live and pass the filter.
@@ -41,6 +43,7 @@ class PoolEvidence:
         self,
         pool: features.FeatureStore,
         targets: list[features.FeatureStore],
+        searching: np.ndarray,
         vetoed: np.ndarray,
         labels: dict[str, str],
         inside: np.ndarray,
@@ -66,6 +69,11 @@ class PoolEvidence:
         uids = np.concatenate([store.uids for store in stores])
         vectors = np.concatenate([store.gather(np.arange(len(store))) for store in stores])
         kept, first = np.unique(uids, return_index=True)
+        first, kept = first[np.isin(kept, searching)], kept[np.isin(kept, searching)]
+        if not len(first):
+            raise errors.InputError(
+                "The target set has no embedded image to search with; look at its splits."
+            )
         first = first[~np.isin(kept, vetoed)]
         if not len(first):
             raise errors.InputError("Every image of the target set is vetoed; undo some vetoes.")

@@ -85,15 +85,12 @@ def copies(project: Project) -> dict[str, Any]:
 def labels(project: Project, target: str) -> dict[str, dict[str, int]]:
     """Images by split, those for searching first, and label; no label is an empty text."""
     record = sources.find(project.db, "target", target)
+    listed = sources.splits(project.db, record.id)
     counted: dict[str, Counter[str]] = {}
-    for split in sorted(sources.splits(project.db, record.id), key=_heldout_last):
+    for split in (split for split in target_layout.SPLITS if split in listed):
         rows = images.labelled(project.db, record.id, (split,))["label"].to_pylist()
         counted[split] = Counter(label or "" for label in rows)
     return {split: dict(sorted(found.items())) for split, found in counted.items()}
-
-
-def _heldout_last(split: str) -> tuple[bool, str]:
-    return split in target_layout.HELDOUT_SPLITS, split
 
 
 def examples(project: Project, target: str, split: str, label: str | None) -> list[tuple[str, str]]:

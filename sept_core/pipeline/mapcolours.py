@@ -75,6 +75,7 @@ def stamp(project: Project, encoder_id: str, drawn: Map, by: str) -> str:
         known.append(sources.find(project.db, "target", name).id)
     if kind == "similarity":
         known += [store.content_id() for store in _stores(project, encoder_id, name)]
+        known.append(images.searching(project.db, known[0]).astype(str).tolist())
     elif kind == "decision":
         known.append(decisions.last_position(project.db))
     elif kind in ("source", "quality"):
@@ -158,8 +159,10 @@ def _similarity(project: Project, encoder_id: str, drawn: Map, target: str) -> n
     """(N,) cosine of each point's nearest target; NaN where the pool has changed since."""
     pool, theirs = _stores(project, encoder_id, target)
     known = pool.rows_of(drawn.uids) >= 0
-    vectors = theirs.gather(np.arange(len(theirs)))
-    found = retrieval.nearest_targets(pool, drawn.uids[known], vectors, theirs.uids)
+    ident = sources.find(project.db, "target", target).id
+    rows = np.flatnonzero(np.isin(theirs.uids, images.searching(project.db, ident)))
+    vectors, uids = theirs.gather(rows), theirs.uids[rows]
+    found = retrieval.nearest_targets(pool, drawn.uids[known], vectors, uids)
     values = np.full(len(drawn.uids), np.nan)
     values[known] = found.similarity
     return values

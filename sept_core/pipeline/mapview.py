@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from sept_core import errors, features, files, retrieval
-from sept_core.catalogue import sources
+from sept_core.catalogue import images, sources
 from sept_core.index import graph
 from sept_core.pipeline import preparation
 from sept_core.pipeline.mapcells import Cells
@@ -84,8 +84,20 @@ def load(project: Project, encoder_id: str) -> Map:
     revision = files.fingerprint([encoder_id, header.stat().st_mtime_ns])
     names = {record.id: record.name for record in sources.every(project.db, "target")}
     drawn = _load(str(header.parent), revision)
-    named = {names[ident]: value for ident, value in drawn.targets.items() if ident in names}
+    named = {
+        names[ident]: _searching(project, ident, *value)
+        for ident, value in drawn.targets.items()
+        if ident in names
+    }
     return replace(drawn, targets=named)
+
+
+def _searching(
+    project: Project, target_id: str, uids: list[str], places: np.ndarray
+) -> tuple[list[str], np.ndarray]:
+    """Those of some target images that are not held out or unassigned by now."""
+    mine = np.isin(np.array(uids, files.UID_DTYPE), images.searching(project.db, target_id))
+    return np.array(uids, object)[mine].tolist(), places[mine]
 
 
 @lru_cache(maxsize=4)

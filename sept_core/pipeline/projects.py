@@ -9,13 +9,13 @@ import getpass
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sept_core import decoders, errors, features, files, jobs
 from sept_core.catalogue import connection, decisions, images, selections, settings, sources
-from sept_core.pipeline import scaling
+from sept_core.pipeline import scaling, target_layouts
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,20 @@ def _source_status(project: Project, record: sources.SourceRecord) -> dict[str, 
         "path": str(record.spec.path),
         "note": record.note,
         **sources.counts(project.db, record.id),
-        **({"splits": sources.splits(project.db, record.id)} if record.role == "target" else {}),
+        **(_reading_status(project, record) if record.role == "target" else {}),
+    }
+
+
+def _reading_status(project: Project, record: sources.SourceRecord) -> dict[str, Any]:
+    """Splits and classes of a target set, what stated them, and what to be careful about."""
+    found = target_layouts.shown(project.db, record)
+    return {
+        "splits": {split: sum(labels.values()) for split, labels in found.splits.items()},
+        "classes": found.splits,
+        "layout": found.layout,
+        "taken": [asdict(one) for one in found.taken],
+        "warnings": found.warnings,
+        "outdated": found.outdated,
     }
 
 

@@ -202,9 +202,12 @@ def _nearest_targets(project: Project, record: dict[str, Any], uid: str) -> list
     found: dict[str, float] = {}
     for target in record["target_ids"]:
         store = features.FeatureStore(project.paths.target_features(record["encoder_id"], target))
+        searching = images.searching(project.db, target)
         for block in store.blocks():
-            values = cosine.cosines(block.vectors, pool.vectors_of(query))[:, 0]
-            found |= zip((u.decode() for u in block.uids.tolist()), values.tolist(), strict=True)
+            mine = np.isin(block.uids, searching)
+            values = cosine.cosines(block.vectors[mine], pool.vectors_of(query))[:, 0]
+            uids = (uid.decode() for uid in block.uids[mine].tolist())
+            found |= zip(uids, values.tolist(), strict=True)
     return sorted(found.items(), key=lambda item: (-item[1], item[0]))[:NEAREST]
 
 

@@ -1,0 +1,124 @@
+"""How a target set is read: splits × classes, what was taken for what, the choice of a layout."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.shared import notices
+from sept_core import targets
+from sept_core.targets.reading import Reading
+
+FEW, TALLEST = 6, 245
+"""A table of classes of more than a few rows scrolls; its height in pixels."""
+
+SHOWN = 8
+"""Names of what was taken for a split that are shown."""
+
+
+def table(splits: Mapping[str, Mapping[str, int]], key: str) -> None:
+    """Draw splits × classes with the number of images in each."""
+    labels = sorted({label for found in splits.values() for label in found})
+    rows = [
+        {"Class": label or "no class"} | {s: found.get(label, 0) for s, found in splits.items()}
+        for label in labels
+    ]
+    if len(labels) > 1:
+        rows.append({"Class": "all"} | {s: sum(found.values()) for s, found in splits.items()})
+    height = TALLEST if len(rows) > FEW else "content"
+    st.dataframe(rows, hide_index=True, height=height, width="content", key=key)
+
+
+def taken(found: Sequence[tuple[str, str, int]]) -> None:
+    """Draw what was taken for which split: `train2017 → train (118,287)`."""
+    told = [
+        f"{notices.plain(what) or 'beside the folders'} → **{split}** ({files:,})"
+        for what, split, files in found
+        if what or split != "train"
+    ]
+    if told:
+        more = f" · {len(told) - SHOWN:,} more" if len(told) > SHOWN else ""
+        st.caption("Taken for splits: " + " · ".join(told[:SHOWN]) + more)
+
+
+def summary(splits: Mapping[str, Mapping[str, int]]) -> str:
+    """`12 images to search with, 9 held out, 1 unassigned`."""
+    counts = {split: sum(found.values()) for split, found in splits.items()}
+    held = sum(counts.get(split, 0) for split in targets.HELDOUT_SPLITS)
+    search = sum(counts.get(split, 0) for split in targets.SEARCH_SPLITS)
+    parts = [
+        f"{search:,} image{'s' if search != 1 else ''} to search with",
+        f"{held:,} held out" if held else "none held out",
+    ]
+    if unassigned := counts.get(targets.UNASSIGNED, 0):
+        parts.append(f"{unassigned:,} unassigned")
+    return ", ".join(parts)
+
+
+def ask(
+    name: str, reading: Reading, button: str, on_chosen: Callable[[dict[str, str]], None]
+) -> bool:
+    """Draw the readings of an ambiguous target set, and let one be chosen.
+
+    Args:
+        name: of the target set.
+        reading: the likeliest, with the others.
+        button: what choosing does.
+        on_chosen: called with the options of the chosen reading.
+
+    Returns:
+        Whether the user gave up.
+    """
+    readings = (reading, *reading.others)
+    st.warning(
+        f"**{notices.plain(name)}** can be read in several ways. {notices.plain(reading.why)} "
+        "Choose which images may be searched with.",
+        icon=":material/help:",
+    )
+    for start in range(0, len(readings), 2):
+        columns = st.columns(2, gap="large")
+        for number, (column, one) in enumerate(
+            zip(columns, readings[start : start + 2], strict=False), start + 1
+        ):
+            with column, st.container(border=True):
+                st.markdown(f"**{number}:** {notices.plain(one.options.title)}")
+                table(one.splits, f"reading {name} {number}")
+                taken([(t.what, t.split, t.files) for t in one.taken])
+    chosen = st.radio(
+        "Reading",
+        range(len(readings)),
+        index=None,
+        format_func=lambda place: f"{place + 1}: {_told(readings[place])}",
+        key=f"reading of {name}",
+    )
+    with st.container(horizontal=True):
+        add = st.button(button, type="primary", disabled=chosen is None, key=f"choose {name}")
+        cancel = st.button("Cancel", key=f"cancel {name}")
+    if add and chosen is not None:
+        on_chosen(readings[chosen].options.stored())
+    return cancel
+
+
+def _told(reading: Reading) -> str:
+    return f"{notices.plain(reading.options.title)} ({summary(reading.splits)})"
+
+
+def shown(entry: Mapping[str, Any]) -> None:
+    """Draw how a target set of the project is read.
+
+    Args:
+        entry: as `projects.status` gives it.
+    """
+    st.caption(f"Layout: {entry['layout'] or 'as an earlier version read it'}")
+    table(entry["classes"], f"classes {entry['name']}")
+    taken([(one["what"], one["split"], one["files"]) for one in entry["taken"]])
+
+
+def warnings(entry: Mapping[str, Any]) -> None:
+    """Draw what a person should know of a target set for as long as it is used."""
+    told = [
+        f":orange[:material/warning:] {notices.plain(sentence)}"
+        for sentence in entry.get("warnings", ())
+    ]
+    if told:
+        st.markdown("  \n".join(told))

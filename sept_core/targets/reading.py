@@ -1,0 +1,200 @@
+"""Reading: the splits and classes of a target set, what was taken for what, and other readings.
+
+In: a listing, and the options of its source. Out: a `Reading`, and the listing with `split` and
+`label`. A target set that admits two sensible readings with different images to search with or to
+hold out is ambiguous: it is refused until somebody chooses. Pure but for lists and annotations.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from sept_core import errors, targets
+from sept_core.listing import FileEntry, SourceSpec
+from sept_core.targets import columns, names
+from sept_core.targets.beside import Beside
+from sept_core.targets.folders import Folders, Found
+from sept_core.targets.layout import FILE_NAMES, FLAT, Layout, folders_of, stem_of
+from sept_core.targets.levels import quoted
+from sept_core.targets.options import Options
+from sept_core.targets.split_lists import Place
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What stated a split: a folder, a value of a column, a list; and of how many images."""
+
+    what: str
+    split: str
+    files: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read a target set.
+
+    Attributes:
+        options: under which a listing is read this way again.
+        splits: images by split and label; an empty label stands for none.
+        taken: what was taken for which split, the largest first.
+        mentions: files that are not read and, by their names, may state splits.
+        why: what makes it ambiguous, as a sentence; empty where nothing does.
+        others: the other sensible readings, if it is ambiguous.
+    """
+
+    options: Options
+    splits: Mapping[str, Mapping[str, int]]
+    taken: tuple[Taken, ...]
+    mentions: tuple[str, ...] = ()
+    why: str = ""
+    others: tuple["Reading", ...] = field(default=())
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether somebody must choose."""
+        return bool(self.others)
+
+
+class AmbiguousError(errors.SourceError):
+    """A target set has several sensible readings; `reading` shows those of `spec`."""
+
+    def __init__(self, spec: SourceSpec, reading: Reading) -> None:
+        self.spec = spec
+        self.reading = reading
+        super().__init__(
+            f"{spec.name} can be read in several ways ({reading.why.rstrip('.')}); choose a layout."
+        )
+
+
+def read(
+    spec: SourceSpec,
+    entries: Sequence[FileEntry],
+    known: Mapping[Place, str] | None = None,
+) -> tuple[Reading, list[FileEntry]]:
+    """Read a listing: recognise its layout, or apply the one that the options give.
+
+    Args:
+        spec: the source, with its options.
+        entries: its whole listing.
+        known: splits that a fraction gave before; they stay.
+
+    Raises:
+        InputError: an option cannot be read or fits nothing.
+    """
+    beside = Beside(spec, entries)
+    usable = [entry for entry in entries if entry.problem is None]
+    asked = Options.read(spec.options, usable, beside.settled)
+    candidates, why = _candidates(usable, asked, beside)
+    apply = partial(_apply, entries, known=known or {}, beside=beside)
+    placed = [apply(candidate) for candidate in candidates]
+    mentions = tuple(beside.mentioning())
+    readings: dict[tuple[str | None, ...], Reading] = {}
+    for candidate, (listing, taken) in zip(candidates, placed, strict=True):
+        key = tuple(entry.split for entry in listing)
+        readings.setdefault(key, Reading(candidate, counted(listing), taken, mentions))
+    first, *others = readings.values()
+    if others:
+        first = replace(first, why=why, others=tuple(others))
+    return first, placed[0][0]
+
+
+def counted(entries: Sequence[FileEntry]) -> dict[str, dict[str, int]]:
+    """Images by split, those to search with first, and label."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for entry in entries:
+        if entry.split is not None:
+            found[entry.split][entry.label or ""] += 1
+    order = (*targets.SPLITS, targets.UNASSIGNED)
+    return {split: dict(sorted(found[split].items())) for split in order if split in found}
+
+
+def _apply(
+    entries: Sequence[FileEntry], candidate: Options, known: Mapping[Place, str], beside: Beside
+) -> tuple[list[FileEntry], tuple[Taken, ...]]:
+    stated: Counter[tuple[str, str]] = Counter()
+    found, by = [], []
+    for entry in entries:
+        if entry.problem is not None:
+            found.append(entry)
+            by.append("")
+            continue
+        split, label, stated_by = candidate.layout.place(entry)
+        found.append(replace(entry, split=split, label=label))
+        by.append(stated_by)
+    ruled = candidate.rules.apply(found, known, beside.read)
+    for before, after, stated_by in zip(found, ruled, by, strict=True):
+        if after.split is not None:
+            what = stated_by if after.split == before.split else candidate.rules.title
+            stated[what, after.split] += 1
+    taken = tuple(Taken(what, split, count) for (what, split), count in stated.most_common())
+    return beside.labelled(ruled), taken
+
+
+def _candidates(
+    entries: Sequence[FileEntry], asked: Options, beside: Beside
+) -> tuple[list[Options], str]:
+    """Every sensible reading, the likeliest first, and what leaves a choice."""
+    if asked.settled:
+        return [asked], ""
+    found = Folders(Counter(map(folders_of, entries)), asked.layout.assigned).read()
+    if asked.rules.lists:  # they state every split, whatever else does
+        found = replace(found, layouts=found.layouts[:1], certain=True)
+    layouts, why = _layouts(entries, asked, found)
+    label = asked.layout.label_column
+    if "label_column" not in asked.given:
+        label = columns.label_column(entries)
+    candidates = [asked.with_layout(replace(own, label_column=label)) for own in layouts]
+    certain = found.certain or any(own.split_column for own in layouts[:1])
+    listed = [] if certain else [candidates[0].with_lists(own) for own in beside.lists(entries)]
+    if listed:
+        why = why or f"{listed[0].rules.title} may state the splits."
+    return [*candidates, *listed], why
+
+
+def _layouts(
+    entries: Sequence[FileEntry], asked: Options, found: Found
+) -> tuple[list[Layout], str]:
+    """By folders, columns and the names of files."""
+    whole = found.layouts[0]
+    if given := asked.layout.split_column:
+        assigned = {**whole.assigned, **asked.layout.assigned}
+        return [replace(whole, split_column=given, assigned=assigned)], ""
+    by_column = "split_column" not in asked.given and not asked.rules.lists
+    if by_column and (stated := columns.split_columns(entries)):
+        rivals = [whole] if found.certain else []
+        why = f"{_listed(stated)} and other places state different splits."
+        return [*(replace(whole, split_column=name) for name in stated), *rivals], why
+    if found.certain:
+        return list(found.layouts), found.why
+    if named := _by_file_names(entries, whole):
+        return [*found.layouts, named], found.why or "The names of the files may state the splits."
+    if by_column and (coded := columns.coded_columns(entries)):
+        held = [_by_code(entries, name, whole) for name in coded]
+        return [*found.layouts, *held], found.why or f"{_listed(coded)} may state splits or folds."
+    return list(found.layouts), found.why
+
+
+def _listed(columns_named: Sequence[str]) -> str:
+    word = "Columns" if len(columns_named) > 1 else "Column"
+    return f"{word} {quoted(columns_named)}"
+
+
+def _by_file_names(entries: Sequence[FileEntry], whole: Layout) -> Layout | None:
+    """The layout by file names, if every one of them states a split and they make a whole."""
+    splits = {names.loose_split_of(stem_of(entry)) for entry in entries}
+    if None in splits or "train" not in splits or len(splits) < 2:
+        return None
+    folders = FILE_NAMES if whole.folders == FLAT else f"{whole.folders}/{FILE_NAMES}"
+    return replace(whole, folders=folders)
+
+
+def _by_code(entries: Sequence[FileEntry], column: str, whole: Layout) -> Layout:
+    """A guess at what the values of a column mean, for the user to correct."""
+    values = sorted(columns.distinct_values(entries)[column])
+    if names.column(column) not in columns.FOLDS and values == ["0", "1", "2"]:
+        meant = dict(zip(values, targets.SPLITS, strict=True))
+    else:
+        own = names.split_of(column) or "test"
+        meant = dict.fromkeys(values[:-1], "train") | {values[-1]: own}
+    return replace(whole, split_column=column, assigned={**whole.assigned, **meant})
