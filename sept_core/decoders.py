@@ -9,7 +9,7 @@ import functools
 import PIL
 
 RULES = 1
-"""Number of our own decoding rules; raise it when the pixels or the rejections of any file change."""
+"""Number of our own decoding rules; raise it when the pixels or rejections of a file change."""
 
 
 @functools.cache
