@@ -1,16 +1,16 @@
 """Commands that are imported when they run: `sept --help` must not load numpy, DuckDB or torch.
 
 In: a table of command names and where their functions stand. Out: a click group whose help shows
-the first line of each docstring, read from the source without importing it.
+the first line of each docstring, read from the source without importing it. Typer keeps click's own
+types private, hence `Any`.
 """
 
 import ast
 import importlib
 import importlib.util
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import click
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
@@ -26,16 +26,16 @@ class LazyGroup(TyperGroup):
 
     table: ClassVar[dict[str, str]] = {}
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """Return the names in the order of the table."""
         return list(self.table)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import and build one command; None where there is none of that name."""
         place = self.table.get(cmd_name)
         return None if place is None else load(cmd_name, place)
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help of the group from summaries alone."""
         summaries = _Summaries(self.table, name=self.name, params=self.params, help=self.help)
         summaries.rich_markup_mode = self.rich_markup_mode
@@ -49,14 +49,14 @@ class _Summaries(TyperGroup):
         super().__init__(**values)  # type: ignore[arg-type]
         self._table = table
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(self._table)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return TyperCommand(cmd_name, help=summary(self._table[cmd_name]))
 
 
-def load(name: str, place: str) -> click.Command:
+def load(name: str, place: str) -> Any:
     """Build the command that stands at `module:attribute`, importing the module."""
     module, _, attribute = place.partition(":")
     found = getattr(importlib.import_module(module), attribute)

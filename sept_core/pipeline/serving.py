@@ -13,7 +13,7 @@ from pyarrow import csv
 
 from sept_core import errors, files, images, sources
 from sept_core.catalogue import images as catalogue
-from sept_core.pipeline import collections
+from sept_core.pipeline import collections, projects
 from sept_core.pipeline.projects import Project
 
 THUMBNAIL_SIZE = 256
@@ -33,11 +33,11 @@ class Picture:
 
 
 class ImageServer:
-    """Serves one open project until `close`."""
+    """Serves one project until `close`, using its catalogue for the length of a look-up."""
 
-    def __init__(self, project: Project, cache_bytes: int = CACHE_BYTES) -> None:
-        self._project = project
-        self._cache = ThumbnailCache(project.paths.thumbnails, cache_bytes)
+    def __init__(self, folder: Path, cache_bytes: int = CACHE_BYTES) -> None:
+        self._folder = folder
+        self._cache = ThumbnailCache(projects.paths_of(folder).thumbnails, cache_bytes)
         self._readers: dict[str, sources.ByteReader] = {}
         self._lock = threading.Lock()
 
@@ -68,8 +68,9 @@ class ImageServer:
     def _read(self, uid: str) -> tuple[bytes, str]:
         """The bytes from the first place that can be read, and their format."""
         if _is_uid(uid):
-            db = self._project.db.cursor()
-            for place in catalogue.places(db, uid):
+            with projects.using(self._folder) as project:
+                places = catalogue.places(project.db, uid)
+            for place in places:
                 try:
                     reader = self._reader(place.source_id, place.root)
                     data = reader.read(
