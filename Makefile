@@ -6,21 +6,29 @@ DEMO ?= demo-project
 WORKERS ?= 2
 BENCH ?= bench-projects
 
-.PHONY: demo test setup lint bench bench-large clean
+.PHONY: demo test setup setup-dev lint bench bench-large clean
 
 setup: $(VENV)/.installed
+setup-dev: $(VENV)/.installed-dev
 
-$(VENV)/.installed: requirements.txt constraints.txt pyproject.toml
+INSTALL = $(BIN)/python -m pip install --quiet -c constraints.txt
+PACKAGING = requirements.txt constraints.txt pyproject.toml hatch_build.py
+
+$(VENV)/.installed: $(PACKAGING)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt
+	$(INSTALL) -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(INSTALL) -e '.[dev]'
 	touch $@
 
 demo: setup
 	$(BIN)/sept demo $(DEMO)
 	@if [ -t 1 ]; then $(BIN)/sept app $(DEMO); else echo "Open it with: $(BIN)/sept app $(DEMO)"; fi
 
-lint: setup
+lint: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -28,11 +36,11 @@ lint: setup
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-bench: setup
+bench: setup-dev
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.embedding classic
 	$(BIN)/python -m benchmarks.retrieval
 
-bench-large: setup
+bench-large: setup-dev
 	$(BIN)/python -m benchmarks.scale all $(BENCH)
 
 clean:

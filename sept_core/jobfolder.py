@@ -28,6 +28,12 @@ PROGRESS_SECONDS = 0.5
 TICKET = "ticket"
 """A job's file that is locked while the job waits for its turn."""
 
+PLACE = "place.json"
+"""A job's file that holds its place in the queue, where a person has moved it."""
+
+TRAINING = frozenset(("dryrun", "pretrain", "evaluate", "study"))
+"""Kinds of jobs that queue among themselves, since one may run for hours."""
+
 
 class Cancelled(Exception):
     """Raised inside a worker when the user asked it to stop."""
@@ -112,12 +118,14 @@ class JobFolder:
 
 @contextlib.contextmanager
 def queue_turn(job: JobFolder) -> Iterator[None]:
-    """Hold the queue's lock while a heavy job works; first launched, first served.
+    """Hold the lock of the job's lane while it works; the first in place is served first.
 
-    A job that waits holds a lock on its ticket. The kernel frees both locks if we die.
+    Trainings have a lane of their own, so that listing, embedding, preparing, maps and exports do
+    not wait for hours. A job that waits holds a lock on its ticket. The kernel frees both locks if
+    the process dies.
     """
     ticket = job.path / TICKET
-    with (job.path.parent / "queue.lock").open("w") as lock:
+    with lane_lock(job).open("w") as lock:
         with ticket.open("w") as waiting:
             _try_lock(waiting)
             while not (_is_first(job) and _try_lock(lock)):
@@ -127,18 +135,28 @@ def queue_turn(job: JobFolder) -> Iterator[None]:
         yield
 
 
+def lane_lock(job: JobFolder) -> Path:
+    """Return the lock file of the job's lane."""
+    training = job.status().get("kind") in TRAINING
+    return job.path.parent / ("queue-training.lock" if training else "queue.lock")
+
+
 def _is_first(job: JobFolder) -> bool:
-    """Whether no job that was launched earlier is still waiting."""
+    """Return whether no job of this lane with an earlier place is still waiting."""
+    lane = lane_lock(job)
     for ticket in job.path.parent.glob(f"*/{TICKET}"):
         other = JobFolder(ticket.parent)
-        if _place(other) < _place(job):
+        if lane_lock(other) == lane and place(other) < place(job):
             with contextlib.suppress(FileNotFoundError), ticket.open() as waiting:
                 if not _try_lock(waiting):
                     return False
     return True
 
 
-def _place(job: JobFolder) -> tuple[float, str]:
+def place(job: JobFolder) -> tuple[float, str]:
+    """Return what the queue is ordered by: where a person put the job, else its launch."""
+    with contextlib.suppress(errors.NotFoundError):
+        return float(files.read_json(job.path / PLACE)), job.id
     return job.status().get("launched_at", 0.0), job.id
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sept_core import errors, files
+from sept_core import errors, files, jobfolder
 from sept_core.jobfolder import JobFolder
 
 WORKERS = {
@@ -46,8 +46,8 @@ CANCEL_GRACE = 10.0
 class JobStatus:
     """What is known of one job now.
 
-    `state` is queued, running, done, failed, cancelled or lost (its process is gone
-    without a word: killed, or the machine restarted).
+    `state` is queued, running, done, failed, cancelled or lost (its process exited unexpectedly:
+    killed, or the machine restarted). Waiting jobs of a lane run in the order of `place`.
     """
 
     id: str
@@ -58,6 +58,7 @@ class JobStatus:
     launched_at: float
     ended_at: float | None
     progress: dict[str, Any] | None
+    place: float = 0.0
 
     @property
     def ended(self) -> bool:
@@ -185,6 +186,7 @@ def status(paths: files.ProjectPaths, job_id: str) -> JobStatus:
         launched_at=stored["launched_at"],
         ended_at=stored.get("ended_at"),
         progress=files.read_json(progress) if progress.exists() else None,
+        place=jobfolder.place(job)[0],
     )
 
 
@@ -196,6 +198,44 @@ def _folders(paths: files.ProjectPaths) -> list[Path]:
 def all_jobs(paths: files.ProjectPaths) -> list[JobStatus]:
     """Every job of the project, latest first."""
     return [status(paths, folder.name) for folder in _folders(paths)]
+
+
+def waiting(paths: files.ProjectPaths, job_id: str) -> list[JobStatus]:
+    """Return the waiting jobs of a job's lane, in the order in which their turns come.
+
+    Raises:
+        NotFoundError: no such job.
+    """
+    status(paths, job_id)
+    lane = jobfolder.lane_lock(JobFolder(paths.job(job_id)))
+    found = [JobFolder(folder) for folder in _folders(paths)]
+    found = sorted((job for job in found if jobfolder.lane_lock(job) == lane), key=jobfolder.place)
+    known = [status(paths, job.id) for job in found]
+    return [job for job in known if job.state == "queued"]
+
+
+def move_to(paths: files.ProjectPaths, job_id: str, place: int) -> list[JobStatus]:
+    """Give a waiting job another place in its lane; returns the lane's waiting jobs in order.
+
+    Args:
+        paths: of the project.
+        job_id: of the job.
+        place: from 1, the next to run; places beyond the end mean the last.
+
+    Raises:
+        NotFoundError: no such job.
+        JobError: it does not wait.
+    """
+    order = [job.id for job in waiting(paths, job_id)]
+    if job_id not in order:
+        state = status(paths, job_id).state
+        raise errors.JobError(f"Job {job_id} is {state}; only a waiting job can be moved.")
+    order.remove(job_id)
+    order.insert(max(0, place - 1), job_id)
+    places = sorted(jobfolder.place(JobFolder(paths.job(one)))[0] for one in order)
+    for one, value in zip(order, places, strict=True):
+        files.write_json(paths.job(one) / jobfolder.PLACE, value)
+    return waiting(paths, job_id)
 
 
 def cancel(paths: files.ProjectPaths, job_id: str) -> JobStatus:

@@ -111,7 +111,7 @@ def test_a_source_opens_what_its_options_say(tmp_path: Path) -> None:
         "b.mp4": "a video: extract its frames first",
         "c.pdf": "a PDF document: export its pages as images first",
         "d.unknown": None,
-        "e.7z": "an archive that is not read here: unpack it first",
+        "e.7z": "7z archives are not supported; unpack it and add the folder",
     }
     narrow = sources.detect("pool", tmp_path, only_suffix="jpg")
     usable = [entry.rel_path for entry in sources.scan(narrow) if entry.problem is None]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sept_core import errors, files, jobs
+from sept_core import errors, files, jobfolder, jobs
 
 WORKER = """
 import json, sys, time
@@ -48,8 +48,8 @@ def launch(
     paths = files.ProjectPaths(tmp_path / "project")
     started: list[jobs.JobFolder] = []
 
-    def start(do: str) -> jobs.JobFolder:
-        job = jobs.launch(paths, "embed", {"do": do, "marker": str(tmp_path / "go")}, f"Toy {do}")
+    def start(do: str, kind: str = "embed") -> jobs.JobFolder:
+        job = jobs.launch(paths, kind, {"do": do, "marker": str(tmp_path / "go")}, f"Toy {do}")
         started.append(job)
         return job
 
@@ -131,6 +131,39 @@ def test_second_job_waits_its_turn(launch: Callable[..., jobs.JobFolder], tmp_pa
     wait_for(first, "done")
     wait_for(second, "done")
     assert first.status()["ended_at"] <= second.status()["started_at"]
+
+
+def wait_until_queued(job: jobs.JobFolder) -> None:
+    while not (job.path / jobfolder.TICKET).exists():
+        assert not jobs.status(paths_of(job), job.id).ended
+
+
+def test_other_work_does_not_wait_behind_a_training(launch: Callable[..., jobs.JobFolder]) -> None:
+    training = launch("wait", "pretrain")
+    wait_for(training, "running")
+    wait_for(launch("work", "export"), "done")
+    assert jobs.status(paths_of(training), training.id).state == "running"
+
+
+def test_a_waiting_job_can_be_moved_before_another(
+    launch: Callable[..., jobs.JobFolder], tmp_path: Path
+) -> None:
+    first = launch("wait")
+    wait_for(first, "running")
+    paths, rest = paths_of(first), [launch("work") for _ in range(3)]
+    for job in rest:
+        wait_until_queued(job)
+    assert [job.id for job in jobs.waiting(paths, first.id)] == [job.id for job in rest]
+    moved = jobs.move_to(paths, rest[2].id, 1)
+    order = [rest[2], rest[0], rest[1]]
+    assert [job.id for job in moved] == [job.id for job in order]
+    with pytest.raises(errors.JobError, match="only a waiting job"):
+        jobs.move_to(paths, first.id, 1)
+    (tmp_path / "go").touch()
+    for job in order:
+        wait_for(job, "done")
+    started = [job.status()["started_at"] for job in order]
+    assert started == sorted(started)
 
 
 def test_unknown_job_lists_the_latest(launch: Callable[..., jobs.JobFolder]) -> None:

@@ -11,7 +11,15 @@ CORE = ROOT / "sept_core"
 # Lowest first. A module may import modules of lower layers and of its own package only.
 LAYERS = [
     {"errors"},
-    {"files", "decoders", "outcomes", "pixel_values", "high_bit_depth", "image_formats"},
+    {
+        "files",
+        "decoders",
+        "outcomes",
+        "pixel_values",
+        "high_bit_depth",
+        "image_formats",
+        "app_files",
+    },
     {"other_files", "image_figures"},
     {"decoding"},
     {"jobfolder", "images", "value_fit", "paths", "roots", "cluster", "access"},

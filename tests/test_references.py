@@ -65,7 +65,7 @@ def test_a_name_leads_to_its_file(tmp_path: Path, file: str, name: str) -> None:
         ("gs://bucket/a.jpg", "an address"),
         ("a", "a folder, not a file"),
         ("twin", "missing file"),
-        ("x\0.jpg", "missing file"),
+        ("x\0.jpg", "no file can have this name"),
         ("/9j/4AAQ" * 1000, "no path: '/9j/4AAQ/9j/4AAQ/9j/4AAQ/9j/4A'… (8,000 characters)"),
     ],
 )

@@ -24,7 +24,7 @@ def noise(seed: int) -> bytes:
 
 def test_an_image_is_served_as_stored(project: Path) -> None:
     with projects.opened(project) as opened:
-        server = serving.ImageServer(opened)
+        server = serving.ImageServer(project)
         uid = some_uid(opened)
         found = server.image(uid)
         server.close()
@@ -35,12 +35,12 @@ def test_an_image_is_served_as_stored(project: Path) -> None:
 def test_target_images_are_served(project: Path) -> None:
     with projects.opened(project) as opened:
         target = images.eligible(opened.db, "target")[0].decode()
-        assert files.uid_of(serving.ImageServer(opened).image(target).data) == target
+        assert files.uid_of(serving.ImageServer(project).image(target).data) == target
 
 
 def test_thumbnails_are_small_and_kept(project: Path) -> None:
     with projects.opened(project) as opened:
-        server = serving.ImageServer(opened)
+        server = serving.ImageServer(project)
         uid = some_uid(opened)
         first = server.thumbnail(uid)
         kept = list(opened.paths.thumbnails.glob("*/*.jpg"))
@@ -56,7 +56,7 @@ def test_thumbnails_are_small_and_kept(project: Path) -> None:
 )
 def test_unknown_uids_reach_no_file(project: Path, uid: str) -> None:
     with projects.opened(project) as opened:
-        server = serving.ImageServer(opened)
+        server = serving.ImageServer(project)
         for serve in (server.image, server.thumbnail):
             with pytest.raises(errors.NotFoundError, match="no image"):
                 serve(uid)
@@ -74,7 +74,7 @@ def test_changed_bytes_are_not_passed_off_as_the_image(
         moved = [images.Place(**(vars(place) | {"root": tmp_path})) for place in places]
         monkeypatch.setattr(images, "places", lambda db, uid: moved)
         with pytest.raises(errors.NotFoundError):
-            serving.ImageServer(opened).image(uid)
+            serving.ImageServer(project).image(uid)
 
 
 def test_the_cache_stays_within_its_limit(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ socket and no image. With OIDC, Streamlit knows who somebody is, and `require` l
 
 import html
 import time
-from pathlib import Path
 from string import Template
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,7 +17,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pages.shared import notices
-from sept_core import access, errors
+from sept_core import access, app_files, errors
 
 COOKIE = "sept_login"
 COOKIE_SECONDS = 12 * 3600
@@ -35,7 +34,7 @@ HOSTS = ("127.0.0.1", "localhost", *LOGIN.hosts)
 SIGNER = access.Signer()
 _TURNSTILE = access.Turnstile()
 
-_PAGE = Template((Path(__file__).parents[2] / "assets" / "login.html").read_text())
+_PAGE = Template((app_files.assets() / "login.html").read_text())
 
 
 def check_address() -> None:

@@ -6,15 +6,15 @@ The browser keeps every step until it is acknowledged and sends all of these eac
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from pages.shared import state
+from sept_core import app_files
 from sept_core.pipeline import reviewing
 
-_ASSETS = Path(__file__).parents[2] / "assets"
+_ASSETS = app_files.assets()
 _render = st.components.v2.component(
     "sept_grid",
     html='<div class="sept-grid">\n</div>',

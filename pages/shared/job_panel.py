@@ -45,7 +45,7 @@ def _panel(kinds: tuple[str, ...], on_end: Callable[[JobStatus], None] | None) -
         with state.project() as project:
             known = [job for job in jobs.all_jobs(project.paths) if job.kind in kinds]
         _notice_ends(kinds, known, on_end)
-        for job in sorted(known, key=lambda job: job.launched_at):  # as their turns come
+        for job in sorted(known, key=lambda job: job.place):  # as their turns come
             if not job.ended:
                 _running(job)
         for job in known[:SHOWN_ENDED]:
@@ -70,10 +70,14 @@ def _notice_ends(
 
 
 def _running(job: JobStatus) -> None:
-    told, button = st.columns([8, 1], vertical_alignment="bottom")
+    told, earlier, button = st.columns([8, 1, 1], vertical_alignment="bottom")
     progress = job.progress
     share = min(1.0, progress["done"] / progress["total"]) if progress and progress["total"] else 0
     told.progress(share, f"**{job.title}** · {detail(job)}")
+    if job.state == "queued" and earlier.button("Run next", key=f"next:{job.id}", width="stretch"):
+        with state.project() as project:
+            jobs.move_to(project.paths, job.id, 1)
+        st.rerun()
     if button.button("Cancel", key=f"cancel:{job.id}", width="stretch"):
         with state.project() as project, st.spinner("Cancelling…"):
             jobs.cancel(project.paths, job.id)

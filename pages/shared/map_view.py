@@ -4,14 +4,14 @@ What it shows and answers is told in assets/map.js.
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from pages.shared import gallery, state
+from sept_core import app_files
 
-_ASSETS = Path(__file__).parents[2] / "assets"
+_ASSETS = app_files.assets()
 _render = st.components.v2.component(
     "sept_map",
     html='<div class="sept-map">\n</div>',

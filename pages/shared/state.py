@@ -23,35 +23,36 @@ _OPENING = threading.RLock()
 """Apart from `WRITING`, so that images are served while a long listing is written."""
 
 
+STAY_OPEN_SECONDS = 1.0
+"""After an action the catalogue stays open this long for the next one; commands wait less."""
+
+
 @dataclass(frozen=True)
 class Opened:
-    """An open project, what serves its images, and what closes both."""
+    """A project that this process serves, and what serves its images."""
 
     folder: Path
-    project: projects.Project
     server: serving.ImageServer
-    closing: contextlib.ExitStack
 
 
 def _close(held: Opened) -> None:
     held.server.close()
-    held.closing.close()
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, on_release=_close)
 def _open(folder: str) -> Opened:
-    closing = contextlib.ExitStack()
-    project = closing.enter_context(projects.opened(Path(folder)))
-    recent.remember(Path(folder), projects.title(project))
-    return Opened(Path(folder), project, serving.ImageServer(project), closing)
+    projects.stay_open(STAY_OPEN_SECONDS)
+    with projects.opened(Path(folder)) as project:
+        recent.remember(Path(folder), projects.title(project))
+    return Opened(Path(folder), serving.ImageServer(Path(folder)))
 
 
 def opened(key: str) -> Opened:
-    """The project of a key, held open for the life of the process.
+    """The project of a key.
 
     Raises:
         NotFoundError: no project is known by that key, or its folder is gone.
-        BusyError: another process holds it.
+        BusyError: another process held it for too long.
     """
     with _OPENING:
         return _open(str(_folder_of(key)))
@@ -130,13 +131,9 @@ def project(key: str | None = None) -> Iterator[projects.Project]:
     wanted = project_key() if key is None else key
     if wanted is None:
         raise errors.NotFoundError("No project is open; choose one on the Overview page.")
-    held = opened(wanted).project
-    cursor = held.db.cursor()
-    try:
-        # Routes, which name the project, decide nothing and have nobody's session.
-        yield projects.Project(held.paths, cursor, access.who() if key is None else None)
-    finally:
-        cursor.close()
+    # Routes, which name the project, decide nothing and have nobody's session.
+    with projects.using(opened(wanted).folder, access.who() if key is None else None) as found:
+        yield found
 
 
 def url(path: str) -> str:

@@ -3,9 +3,11 @@
 Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage.
 """
 
+import importlib.metadata
 import logging
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -14,7 +16,6 @@ from sept_core.cli import curate, data, output, safety, serve, train
 
 app = typer.Typer(
     name="sept",
-    help="Choose the part of an unlabelled image pool that is worth pre-training on.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -52,6 +53,25 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "app": serve.serve,
 }
 GROUPS = {"pool": data.pool, "target": data.target, "features": data.feature, "job": train.job}
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        output.console.print(f"sept {importlib.metadata.version('sept')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Choose the part of an unlabelled image pool that is worth pre-training on."""
+
 
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)

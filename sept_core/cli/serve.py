@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sept_core import access, errors
+from sept_core import access, app_files, errors
 from sept_core.cli import output
 from sept_core.cli.options import Dir
 from sept_core.pipeline import projects
@@ -42,13 +42,14 @@ def serve(
     With the environment variable SEPT_PASSWORD, or with --user and Streamlit's OIDC settings, the
     app asks for a login (docs/security.md).
     """
-    script = Path(__file__).parents[2] / "app.py"
+    script = app_files.root() / "app.py"
     with projects.opened(folder):
         pass  # a missing or busy project is told here instead of in the browser
     hosts = _hosts(address, host or [])
-    login = _login(address, hosts, user or [], script)
+    login = _login(address, hosts, user or [])
     options = [f"--server.port={port}", f"--server.address={address}"]
     options += [f"--server.allowedHosts={name}" for name in ("127.0.0.1", "localhost", *hosts)]
+    options += [f"--secrets.files={file}" for file in app_files.secrets()]
     if tls_certificate and tls_key:
         options += [f"--server.sslCertFile={tls_certificate}", f"--server.sslKeyFile={tls_key}"]
     scheme = "https" if tls_certificate and tls_key else "http"
@@ -84,7 +85,7 @@ def _hosts(address: str, given: list[str]) -> list[str]:
     return [*given, address] if named else given
 
 
-def _login(address: str, hosts: list[str], users: list[str], script: Path) -> dict[str, str]:
+def _login(address: str, hosts: list[str], users: list[str]) -> dict[str, str]:
     """What the app reads from its environment.
 
     Raises:
@@ -102,9 +103,9 @@ def _login(address: str, hosts: list[str], users: list[str], script: Path) -> di
         raise errors.InputError(
             f"With --address {address}, give the name that people type as --host NAME."
         )
-    if mode == "oidc" and not (script.parent / ".streamlit" / "secrets.toml").exists():
+    if mode == "oidc" and not any(file.exists() for file in app_files.secrets()):
         raise errors.InputError(
-            f"A login by OIDC needs an [auth] section in {script.parent}/.streamlit/secrets.toml; "
+            f"A login by OIDC needs an [auth] section in {app_files.secrets()[0]}; "
             "docs/security.md shows one."
         )
     found = {

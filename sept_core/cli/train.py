@@ -284,6 +284,20 @@ def job_cancel(folder: Dir, job_id: JobId, as_json: Json = False) -> None:
     return output.console.print(f"{status.title}: {status.state}.")
 
 
+@job.command("move")
+def job_move(
+    folder: Dir,
+    job_id: JobId,
+    place: Annotated[int, typer.Option("--to", help="Place among the waiting jobs, from 1.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Give a waiting job another place in the queue."""
+    order = jobs.move_to(projects.paths_of(folder), job_id, place)
+    if as_json:
+        return output.as_json({"waiting": [status.id for status in order]})
+    return output.rows("Waiting", ["id", "title"], ([job.id, job.title] for job in order))
+
+
 @job.command("resume")
 def job_resume(folder: Dir, job_id: JobId, wait: Wait = True, as_json: Json = False) -> None:
     """Go on with an interrupted job where it stopped."""

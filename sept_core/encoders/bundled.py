@@ -15,11 +15,11 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from sept_core import files
+from sept_core import app_files, files
 from sept_core.encoders import checkpoint, classic, numerics
 from sept_core.encoders.protocol import Encoder, Kind, encoder_id
 
-FOLDER = Path(__file__).parents[2] / "assets" / "bundled"
+FOLDER = app_files.assets() / "bundled"
 REDUCTION = "reduction.safetensors"
 DIM, POWER = 192, -0.35
 """Directions kept, and the power of their eigenvalues: −0.5 would whiten (TRIAL.md)."""

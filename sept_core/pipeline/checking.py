@@ -33,14 +33,10 @@ def check(folder: Path, told: Told = lambda what: None) -> list[Finding]:
     projects.check_idle(folder)
     found: list[Finding] = []
     try:
-        db = connection.connect(paths.catalogue)
+        with projects.using(folder) as project:
+            found += _in_catalogue(paths, project.db, told)
     except errors.IntegrityError as problem:
         found.append(_catalogue_finding(paths, str(problem)))
-    else:
-        try:
-            found += _in_catalogue(paths, db, told)
-        finally:
-            db.close()
     found += _on_disk(paths, told)
     told("leftovers")
     return [*found, *integrity.leftovers(paths.root)]

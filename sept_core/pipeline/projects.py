@@ -1,4 +1,4 @@
-"""A project: one folder with its catalogue, opened by one process at a time.
+"""A project: one folder with its catalogue, which several processes use in turn.
 
 In: a folder. Out: a `Project` that every other button takes as its first argument, and the
 state of all steps for the overview.
@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from sept_core import decoders, errors, features, files, jobs
-from sept_core.catalogue import connection, decisions, images, selections, settings, sources
+from sept_core.catalogue import (
+    connection,
+    decisions,
+    images,
+    selections,
+    settings,
+    sharing,
+    sources,
+)
 from sept_core.pipeline import scaling, target_layouts
 
 
@@ -60,20 +68,32 @@ def paths_of(folder: Path) -> files.ProjectPaths:
 
 @contextlib.contextmanager
 def opened(folder: Path) -> Iterator[Project]:
-    """Hold a project open, first taking over what finished workers left behind.
+    """Use a project for one action, first taking over what finished workers left behind.
 
     Raises:
         NotFoundError: the folder is no project.
-        BusyError: another process holds it.
+        BusyError: another process held it for too long.
     """
-    paths = paths_of(folder)
-    db = connection.connect(paths.catalogue)
-    try:
-        project = Project(paths, db)
+    with using(folder) as project:
         adopt(project)
         yield project
-    finally:
-        db.close()
+
+
+@contextlib.contextmanager
+def using(folder: Path, who: str | None = None) -> Iterator[Project]:
+    """Use a project for one action, on a cursor of its own; see `catalogue.sharing`.
+
+    Raises:
+        NotFoundError, BusyError: as in `opened`.
+    """
+    paths = paths_of(folder)
+    with sharing.shared(paths.catalogue).use() as db:
+        yield Project(paths, db, who)
+
+
+def stay_open(seconds: float) -> None:
+    """Let projects stay open for some seconds after an action, unless another process waits."""
+    sharing.keep_open_when_idle(seconds)
 
 
 def adopt(project: Project) -> int:

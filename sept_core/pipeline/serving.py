@@ -14,8 +14,7 @@ from pyarrow import csv
 
 from sept_core import decoders, errors, files, images, roots, sources
 from sept_core.catalogue import images as catalogue
-from sept_core.pipeline import scaling
-from sept_core.pipeline.projects import Project
+from sept_core.pipeline import projects, scaling
 from sept_core.pixel_values import ValueRanges
 
 THUMBNAIL_SIZE = 256
@@ -36,11 +35,11 @@ class Picture:
 
 
 class ImageServer:
-    """Serves one open project until `close`."""
+    """Serves one project until `close`, using its catalogue for the length of a look-up."""
 
-    def __init__(self, project: Project, cache_bytes: int = CACHE_BYTES) -> None:
-        self._project = project
-        self._cache = ThumbnailCache(project.paths.thumbnails, cache_bytes)
+    def __init__(self, folder: Path, cache_bytes: int = CACHE_BYTES) -> None:
+        self._folder = folder
+        self._cache = ThumbnailCache(projects.paths_of(folder).thumbnails, cache_bytes)
         self._readers: dict[str, sources.ByteReader] = {}
         self._lock = threading.Lock()
 
@@ -53,7 +52,7 @@ class ImageServer:
         data, place = self._read(uid)
         if place.format in SHOWN_AS_IS and not _may_need_range(uid, data):
             return Picture(data, SHOWN_AS_IS[place.format])
-        return _reduced(place, data, FULL_SIZE, scaling.current(self._own()))
+        return _reduced(place, data, FULL_SIZE, self._ranges())
 
     def thumbnail(self, uid: str) -> Picture:
         """A small JPEG of the image.
@@ -65,7 +64,7 @@ class ImageServer:
             raise errors.NotFoundError(f"There is no image {uid!r} to show.")
         if data := self._cache.get(uid):
             return Picture(data, "image/jpeg")
-        ranges = scaling.current(self._own())
+        ranges = self._ranges()
         variant = files.fingerprint(ranges.ends())
         if data := self._cache.get(uid, variant):
             return Picture(data, "image/jpeg", lasting=False)
@@ -74,15 +73,16 @@ class ImageServer:
         self._cache.put(uid, made.data, "" if made.lasting else variant)
         return made
 
-    def _own(self) -> Project:
-        """The project on a cursor of this thread's own."""
-        return Project(self._project.paths, self._project.db.cursor())
+    def _ranges(self) -> ValueRanges:
+        with projects.using(self._folder) as project:
+            return scaling.current(project)
 
     def _read(self, uid: str) -> tuple[bytes, catalogue.Place]:
         """The bytes from the first place that can be read, and that place."""
         if _is_uid(uid):
-            db = self._project.db.cursor()
-            for place in catalogue.places(db, uid):
+            with projects.using(self._folder) as project:
+                places = catalogue.places(project.db, uid)
+            for place in places:
                 try:
                     reader = self._reader(place.source_id, place.root)
                     data = reader.read(
