@@ -311,11 +311,18 @@ def export(
         str, typer.Option("--format", help=", ".join(export_registry.FORMATS))
     ] = "native",
     link: Annotated[str, typer.Option(help="copy, hardlink or symlink.")] = "copy",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE, an option of the format, such as metadata=jsonl."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a selection as a manifest or in another tool's format, whole or not at all."""
+    options = export_registry.read_options(export_format, option or [])
     with projects.opened(folder) as project:
-        job = delivery.start_export(project, selection, export_format, out, link=link)
+        job = delivery.start_export(
+            project, selection, export_format, out, link=link, options=options
+        )
     result = follow.to_end(projects.paths_of(folder), job.id)
     if as_json:
         return output.as_json(result)

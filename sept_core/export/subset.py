@@ -31,7 +31,14 @@ EXTENSIONS = (
     (0, b"BM", ".bmp"),
     (0, b"II", ".tif"),
     (0, b"MM", ".tif"),
+    *((4, b"ftyp" + brand, ".heic") for brand in (b"hei", b"hev", b"mif1", b"msf1")),
     (4, b"ftyp", ".avif"),
+    (4, b"jP  ", ".jp2"),
+    (0, b"\xff\x4f\xff\x51", ".j2k"),
+    *((0, b"P" + kind, ".pbm") for kind in (b"1", b"4")),
+    *((0, b"P" + kind, ".pgm") for kind in (b"2", b"5")),
+    *((0, b"P" + kind, ".ppm") for kind in (b"3", b"6")),
+    (128, b"DICM", ".dcm"),
 )
 """What stands at which byte of the formats that `images` decodes. Pillow could tell, too,
 but it parses the file and judges its size again, which was done when it was embedded."""
@@ -118,6 +125,24 @@ class Subset:
                 yield uid, waiting.popleft().result()
                 self.step(done)
 
+    def expect(self, written: int, what: str, wanted: int | None = None) -> None:
+        """Refuse an export that lost something on the way.
+
+        Args:
+            written: rows or images found in what was written.
+            what: what they are, for the message.
+            wanted: by default one for each row of the manifest.
+
+        Raises:
+            IntegrityError: there are more or fewer.
+        """
+        wanted = len(self.opened) if wanted is None else wanted
+        if written != wanted:
+            raise errors.IntegrityError(
+                f"The export holds {written:,} {what} for {wanted:,} images of the manifest and "
+                "was dropped; run sept verify on the manifest, then export again."
+            )
+
     def uids(self) -> list[str]:
         found: list[str] = self.opened.rows["uid"].to_pylist()
         return found
@@ -143,9 +168,13 @@ class Subset:
         """Copy or link images into `folder`; their paths relative to it, in order.
 
         Args:
-            folder: made if need be.
+            folder: made if need be; nothing else is in it yet.
             name: gives the relative path from uid and extension.
             uids: by default all.
+
+        Raises:
+            NotFoundError: an image is gone.
+            IntegrityError: its bytes have changed, or two images got one name.
         """
         folder.mkdir(parents=True, exist_ok=True)
         names = []
@@ -155,6 +184,7 @@ class Subset:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._put(place, data, target)
             names.append(relative)
+        self.expect(sum(len(found) for _, _, found in os.walk(folder)), "image files", len(names))
         return names
 
     def _put(self, place: manifest.Location, data: bytes, target: Path) -> None:
