@@ -88,8 +88,8 @@ def imagefolder(chosen: subset.Subset, out: Path) -> None:
     if skipped:
         kinds = ", ".join(sorted({Path(name).suffix for name in skipped}))
         chosen.notes.append(
-            f"torchvision's ImageFolder will skip {len(skipped):,} of {len(names):,} images by their "
-            f"suffix ({kinds})."
+            f"torchvision's ImageFolder will skip {len(skipped):,} of {len(names):,} images by "
+            f"their suffix ({kinds})."
         )
 
 

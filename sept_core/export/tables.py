@@ -62,7 +62,8 @@ def write_csv(out: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]])
         writer = csv.writer(file)
         writer.writerow(columns)
         count = 0
-        for count, row in enumerate(rows, start=1):
+        for row in rows:
+            count += 1
             writer.writerow([_cell(row[name]) for name in columns])
     return count
 
@@ -72,7 +73,8 @@ def write_jsonl(out: Path, rows: Iterable[dict[str, Any]]) -> int:
     many."""
     count = 0
     with out.open("w", encoding="ascii") as file:
-        for count, row in enumerate(rows, start=1):
+        for row in rows:
+            count += 1
             file.write(json.dumps(row, allow_nan=False) + "\n")
     return count
 

@@ -4,8 +4,6 @@ The resharder asks for the dtype "u8,u8", reads the uid of each sample's json, a
 sample as many times as a binary search in the sorted file finds it.
 """
 
-import json
-
 import numpy as np
 import truth
 import webdataset

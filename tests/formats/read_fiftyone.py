@@ -1,8 +1,9 @@
 """FiftyOne, with its database, reads the fiftyone export both ways that it offers."""
 
+import contextlib
+import io
 import os
 import runpy
-import sys
 from pathlib import Path
 
 import truth
@@ -15,8 +16,8 @@ os.environ |= {
     "FIFTYONE_SHOW_PROGRESS_BARS": "false",
 }
 
-import fiftyone
-from PIL import Image
+import fiftyone  # noqa: E402  (it reads the settings above)
+from PIL import Image  # noqa: E402
 
 
 def check(what: str, dataset: fiftyone.Dataset) -> None:
@@ -37,9 +38,8 @@ def main() -> None:
         label_field="target_label",
     )
     check("fiftyone (labels.json)", dataset)
-    sys.stdout = open(os.devnull, "w")
-    loaded = runpy.run_path(str(folder / "load.py"))["dataset"]
-    sys.stdout = sys.__stdout__
+    with contextlib.redirect_stdout(io.StringIO()):
+        loaded = runpy.run_path(str(folder / "load.py"))["dataset"]
     check("fiftyone (load.py)", loaded)
 
 

@@ -53,7 +53,8 @@ class Truth:
         found = [uid for uid in expected if uid in pixels]
         strange = set(pixels) - set(expected)
         worst = max((self._difference(uid, pixels[uid]) for uid in found), default=0)
-        told = f"{len(found)} of {len(expected)} images, largest difference of a pixel {worst}"
+        pixels_told = f"pixels off by {worst}" if worst else "pixels equal"
+        told = f"{len(found)} of {len(expected)} images, {pixels_told}"
         right = len(found) == len(expected) and not strange and worst == 0
         if labels is not None:
             same = [uid for uid in expected if labels.get(uid) == self.labels[uid]]
