@@ -86,11 +86,16 @@ class Shard:
         """(n, D) float16, unit length within the header's `max_norm_error`."""
         return self._open(".npy", np.dtype(np.float16), (len(self), int(self.header["dim"])))
 
-    def outcomes(self) -> pa.Table:
-        """One row for every file handled, embedded or rejected (OUTCOME_SCHEMA)."""
+    def outcomes(self, *, refused: bool = False) -> pa.Table:
+        """One row for every file handled, embedded or rejected (OUTCOME_SCHEMA).
+
+        Args:
+            refused: only the rows that are not `ok`.
+        """
         path = self.folder / f"{self.number:05d}.parquet"
+        wanted = [("status", "!=", "ok")] if refused else None
         try:
-            return pq.read_table(path)
+            return pq.read_table(path, filters=wanted)
         except (pa.ArrowException, OSError) as problem:
             raise errors.IntegrityError(f"{path} cannot be read ({problem}). {MEND}") from None
 

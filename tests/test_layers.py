@@ -11,7 +11,7 @@ CORE = ROOT / "sept_core"
 # Lowest first. A module may import modules of lower layers and of its own package only.
 LAYERS = [
     {"errors"},
-    {"files", "decoders", "pixel_values"},
+    {"files", "commands", "decoders", "pixel_values"},
     {"jobfolder", "images", "paths", "cluster", "access"},
     {"archives", "tables", "folders"},
     {"listing", "review"},

@@ -64,7 +64,7 @@ def write_csv(out: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]])
         count = 0
         for row in rows:
             count += 1
-            writer.writerow([_cell(row[name]) for name in columns])
+            writer.writerow([cell(row[name]) for name in columns])
     return count
 
 
@@ -79,7 +79,8 @@ def write_jsonl(out: Path, rows: Iterable[dict[str, Any]]) -> int:
     return count
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A value that a spreadsheet takes as it stands; see `write_csv`."""
     return "'" + value if isinstance(value, str) and value.startswith(FORMULA) else value
 
 

@@ -220,10 +220,10 @@ def start_export(
     return jobs.launch(project.paths, "export", request, f"Exporting {selection_id}")
 
 
-def _manifest_for_export(project: Project, record: dict[str, Any]) -> Path:
+def _manifest_for_export(project: Project, record: Mapping[str, Any]) -> Path:
     """The folder of the selection's manifest in the project: that of an earlier export, which may
     still be reading it, unless the guard, the decisions or the places have changed since."""
-    folder = project.paths.exports / record["id"]
+    folder: Path = project.paths.exports / record["id"]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as stage:
         written = write_manifest(project, record["id"], Path(stage) / "manifest")

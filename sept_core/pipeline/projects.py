@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sept_core import errors, features, files, jobs
+from sept_core import commands, errors, features, files, jobs
 from sept_core.catalogue import connection, decisions, images, selections, settings, sources
 
 
@@ -52,7 +52,8 @@ def paths_of(folder: Path) -> files.ProjectPaths:
     """
     paths = files.ProjectPaths(folder.absolute())
     if not paths.catalogue.exists():
-        raise errors.NotFoundError(f"{folder} is not a SEPT project; make one with: sept init")
+        make = commands.line("init", folder)
+        raise errors.NotFoundError(f"{folder} is not a SEPT project; make one with: {make}")
     return paths
 
 
