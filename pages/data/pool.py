@@ -4,7 +4,16 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import adding, collection_list, gallery, job_panel, notices, run_form, state
+from pages.shared import (
+    adding,
+    collection_list,
+    feature_rows,
+    gallery,
+    job_panel,
+    notices,
+    run_form,
+    state,
+)
 from sept_core.encoders import menu
 from sept_core.figures import inspection as figures
 from sept_core.pipeline import (
@@ -195,6 +204,7 @@ def _copies() -> None:
 
 
 def _rejected() -> None:
+    feature_rows.draw()
     with state.project() as project:
         rows = collections.rejected(project)
         data = serving.rejected_csv(project)

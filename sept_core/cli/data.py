@@ -6,9 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
+from sept_core import commands, files
 from sept_core.catalogue.sources import ScanReport
-from sept_core.cli import follow, output
-from sept_core.cli.options import Device, Dir, Encoder, EncoderSpec, Json, Seed
+from sept_core.cli import follow, outcomes, output, summaries
+from sept_core.cli.options import (
+    Device,
+    Dir,
+    Encoder,
+    EncoderSpec,
+    Json,
+    Seed,
+    path_argument,
+)
 from sept_core.pipeline import collections, embedding, mapping, mirroring, projects
 
 pool = typer.Typer(no_args_is_help=True, help="Sources of the pool.")
@@ -17,10 +26,11 @@ feature = typer.Typer(no_args_is_help=True, help="Features computed or kept else
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name of your choice.")]
 NewName = Annotated[str, typer.Argument(metavar="NEW-NAME", help="The name from now on.")]
+OneName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of them; default: all.")]
 Note = Annotated[str, typer.Argument(metavar="TEXT", help="The note; empty removes it.")]
 Given = Annotated[
     Path,
-    typer.Argument(metavar="PATH", help="Folder, zip, tar, shards, list of paths or table."),
+    path_argument("PATH", "Folder, zip, tar, shards, list of paths or table."),
 ]
 ColumnOption = Annotated[
     str | None, typer.Option("--path-column", help="The table column that holds paths.")
@@ -32,7 +42,8 @@ def init(folder: Dir, as_json: Json = False) -> None:
     projects.init(folder)
     if as_json:
         return output.as_json({"project": str(folder.absolute())})
-    return output.console.print(f"Made {folder}. Next: sept pool add {folder} NAME PATH")
+    add = commands.line("pool", "add", folder, "NAME", "PATH")
+    return output.say(f"Made {folder}. Next: {add}")
 
 
 def status(folder: Dir, as_json: Json = False) -> None:
@@ -89,33 +100,31 @@ def _add(
     options = {"path_column": path_column} if path_column else {}
     with projects.opened(folder) as project:
         report = collections.add(project, role, name, path, options)
-    _show_scan(name, report, as_json)
+        _show_scan(name, report, as_json)
+        outcomes.close_listing(project, folder, role, name, as_json)
 
 
 def _show_scan(name: str, report: ScanReport, as_json: bool) -> None:
     if as_json:
         output.as_json({"name": name, **asdict(report)})
     else:
-        output.facts(f"Listed {name}", asdict(report))
+        summaries.listed(name, report)
 
 
 @pool.command("status")
-def pool_status(folder: Dir, as_json: Json = False) -> None:
-    """Count each source's files by state, and list every rejected file with its reason."""
-    with projects.opened(folder) as project:
-        state = projects.status(project)
-        rejected = collections.rejected(project).to_pylist()
-    if as_json:
-        return output.as_json(
-            {"pool": state["pool"], "sources": state["sources"], "rejected": rejected}
-        )
-    columns = ["name", "images", "ok", "waiting", "rejected", "gone"]
-    output.rows("Sources", columns, ([s[c] for c in columns] for s in state["sources"]))
-    return output.rows(
-        "Rejected files",
-        ["source", "path", "member", "reason"],
-        ([r["source"], r["rel_path"], r["member"], r["reason"]] for r in rejected),
-    )
+def pool_status(
+    folder: Dir, name: OneName = None, out: outcomes.Out = None, as_json: Json = False
+) -> None:
+    """Count each source's files by state, and list those that are not embedded with the reason."""
+    outcomes.show(folder, "pool", name, out, as_json)
+
+
+@target.command("status")
+def target_status(
+    folder: Dir, name: OneName = None, out: outcomes.Out = None, as_json: Json = False
+) -> None:
+    """Count each target set's files by state, and list those not embedded with the reason."""
+    outcomes.show(folder, "target", name, out, as_json)
 
 
 def _rename(role: str, folder: Path, name: str, new_name: str, as_json: bool) -> None:
@@ -124,13 +133,14 @@ def _rename(role: str, folder: Path, name: str, new_name: str, as_json: bool) ->
     if as_json:
         output.as_json({"name": new_name, "was": name})
     else:
-        output.console.print(f"{output.text(name)} is now {output.text(new_name)}.")
+        output.say(f"{name} is now {new_name}.")
 
 
 def _move(role: str, folder: Path, name: str, path: Path, as_json: bool) -> None:
     with projects.opened(folder) as project:
         report = collections.move(project, role, name, path)
-    _show_scan(name, report, as_json)
+        _show_scan(name, report, as_json)
+        outcomes.close_listing(project, folder, role, name, as_json)
 
 
 def _note(role: str, folder: Path, name: str, text: str, as_json: bool) -> None:
@@ -139,7 +149,7 @@ def _note(role: str, folder: Path, name: str, text: str, as_json: bool) -> None:
     if as_json:
         output.as_json({"name": name, "note": text})
     else:
-        output.console.print(f"Noted on {output.text(name)}.")
+        output.say(f"Noted on {name}.")
 
 
 def _remove(role: str, folder: Path, name: str, as_json: bool) -> None:
@@ -148,9 +158,7 @@ def _remove(role: str, folder: Path, name: str, as_json: bool) -> None:
     if as_json:
         output.as_json({"name": name, "files": count})
     else:
-        output.console.print(
-            f"Removed {output.text(name)}: {count:,} files forgotten, none touched on disk."
-        )
+        output.say(f"Removed {name}: {count:,} files forgotten, none touched on disk.")
 
 
 @pool.command("rename")
@@ -212,8 +220,8 @@ def embed(
     """Read every image once and compute its features; continues where it stopped."""
     result = follow.embed(folder, embedding.EmbedSettings(encoder, precision, device, seed=seed))
     if as_json:
-        return output.as_json(result)
-    return output.facts(f"Embedded with {result['encoder_id']}", result)
+        output.as_json(result)
+    summaries.embedded(folder, result, as_json)
 
 
 def draw_map(folder: Dir, encoder: Encoder = None, seed: Seed = 0, as_json: Json = False) -> None:
@@ -223,12 +231,23 @@ def draw_map(folder: Dir, encoder: Encoder = None, seed: Seed = 0, as_json: Json
     result = follow.to_end(projects.paths_of(folder), job.id)
     if as_json:
         return output.as_json(result)
-    return output.facts("Map", result)
+    return summaries.drawn(result)
 
 
 Url = Annotated[
-    str, typer.Argument(metavar="URL", help="s3://…, gs://… or whatever fsspec knows; or a folder.")
+    str,
+    typer.Argument(
+        metavar="URL",
+        help="s3://…, gs://… or whatever fsspec knows; or a folder.",
+        parser=lambda text: str(files.expanded(text)) if text.startswith("~") else text,
+    ),
 ]
+
+
+@feature.command("status")
+def features_status(folder: Dir, out: outcomes.Out = None, as_json: Json = False) -> None:
+    """List encoders, and the rows of imported features that could not be used with the reason."""
+    outcomes.show_feature_rows(folder, out, as_json)
 
 
 @feature.command("push")
@@ -236,7 +255,7 @@ def features_push(folder: Dir, url: Url, encoder: Encoder = None, as_json: Json 
     """Copy features to object storage; machines of a cluster fetch what they need from there."""
     with follow.shards("Copying") as told:
         result = mirroring.push(folder, url, encoder, told)
-    _told(result, as_json)
+    _told(result, "to", as_json)
 
 
 @feature.command("pull")
@@ -244,10 +263,10 @@ def features_pull(folder: Dir, url: Url, as_json: Json = False) -> None:
     """Bring back features that were copied to object storage."""
     with follow.shards("Copying") as told:
         result = mirroring.pull(folder, url, told)
-    _told(result, as_json)
+    _told(result, "from", as_json)
 
 
-def _told(result: dict[str, Any], as_json: bool) -> None:
+def _told(result: dict[str, Any], where: str, as_json: bool) -> None:
     if as_json:
         return output.as_json(result)
-    return output.facts("Features", result)
+    return summaries.copied(result, where)
