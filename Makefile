@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 DEMO ?= demo-project
 WORKERS ?= 2
 BENCH ?= bench-projects
+FORMATS ?= .venv-formats
+NEIGHBOURS := datasets webdataset fiftyone lightly_train datacomp ssl_data_curation
 
-.PHONY: demo test setup setup-dev lint bench bench-large clean
+.PHONY: demo test test-formats setup setup-dev lint bench bench-large clean
 
 setup: $(VENV)/.installed
 setup-dev: $(VENV)/.installed-dev
@@ -36,6 +38,23 @@ lint: setup-dev
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS)
 
+# Exports read back by the libraries that they are for, each in an environment of its own, which
+# this downloads (about 1.5 GB). LightlyTrain borrows torch and what goes with it from .venv.
+test-formats: setup-dev $(NEIGHBOURS:%=$(FORMATS)/%/.installed)
+	$(BIN)/python tests/formats/make.py $(FORMATS)/exports
+	@for name in $(NEIGHBOURS); do \
+		$(FORMATS)/$$name/bin/python tests/formats/read_$$name.py $(FORMATS)/exports \
+			2>$(FORMATS)/$$name.log || failed="$$failed $$name"; \
+	done; if [ "$$failed" ]; then echo "failed:$$failed; see $(FORMATS)/*.log"; exit 1; fi
+
+$(FORMATS)/%/.installed: tests/formats/requirements/%.txt $(VENV)/.installed
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	@if [ $* = lightly_train ]; then $(BIN)/python -c "import sysconfig; \
+		print(sysconfig.get_path('purelib'))" >$$(echo $(@D)/lib/python3*/site-packages)/torch.pth; fi
+	$(@D)/bin/python -m pip install --quiet -r $<
+	touch $@
+
 bench: setup-dev
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.embedding classic
 	$(BIN)/python -m benchmarks.retrieval
@@ -44,4 +63,4 @@ bench-large: setup-dev
 	$(BIN)/python -m benchmarks.scale all $(BENCH)
 
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(FORMATS) $(DEMO)

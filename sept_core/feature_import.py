@@ -70,11 +70,13 @@ class ImportCounts:
         stored: vectors written.
         duplicates: rows whose image had a vector already.
         rejected: rows with a vector that cannot be used; the outcomes say why.
+        reasons: the key of each rejected row, and why.
     """
 
     stored: int
     duplicates: int
     rejected: int
+    reasons: list[tuple[str, str]]
 
 
 def read(path: Path, array: str | None = None) -> ImportedFeatures:
@@ -165,7 +167,8 @@ def write_store(
             "them under that name or into another project."
         )
     known = np.sort(store.uids)
-    counts = {"stored": 0, "duplicates": 0, "rejected": 0}
+    stored, duplicates = 0, 0
+    refused: list[tuple[str, str]] = []
     number = store.next_number
     for start, block in imported.blocks():
         stop = start + len(block)
@@ -180,10 +183,11 @@ def write_store(
         table = _outcomes(source, keys, block_uids, reasons)
         features.write_shard(folder, number, encoder_id, block_uids[keep], vectors[keep], table)
         number += 1
-        counts["stored"] += len(keep)
-        counts["duplicates"] += len(ok) - len(keep)
-        counts["rejected"] += len(keys) - len(ok)
-    return ImportCounts(**counts)
+        stored += len(keep)
+        duplicates += len(ok) - len(keep)
+        told = zip(keys.tolist(), reasons, strict=True)
+        refused += [(str(key), reason) for key, reason in told if reason]
+    return ImportCounts(stored, duplicates, len(refused), refused)
 
 
 def _normalise(vectors: np.ndarray) -> tuple[np.ndarray, list[str | None]]:

@@ -98,11 +98,16 @@ class Shard:
         """Images that the encoder gave no features; 0 where an older version did not count them."""
         return int(self.header.get("no_features", 0))
 
-    def outcomes(self) -> pa.Table:
-        """One row for every file handled, whatever became of it (OUTCOME_SCHEMA)."""
+    def outcomes(self, *, refused: bool = False) -> pa.Table:
+        """One row for every file handled, whatever became of it (OUTCOME_SCHEMA).
+
+        Args:
+            refused: only the rows that are not `ok`.
+        """
         path = self.folder / f"{self.number:05d}.parquet"
+        wanted = [("status", "!=", "ok")] if refused else None
         try:
-            found = pq.read_table(path)
+            found = pq.read_table(path, filters=wanted)
         except (pa.ArrowException, OSError) as problem:
             raise errors.IntegrityError(f"{path} cannot be read ({problem}). {MEND}") from None
         return found if "decoder" in self.header else _in_present_words(found)

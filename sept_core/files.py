@@ -185,6 +185,15 @@ def read_json(path: Path) -> Any:
         ) from None
 
 
+def expanded(text: str | Path) -> Path:
+    """A path with `~` or `~user` in front replaced by that home folder.
+
+    A shell does so only at the beginning of a word, not in `--out=~/x`. A user whom nobody knows
+    is left alone, as a folder may be called `~x`; so are variables, which the shell replaces.
+    """
+    return Path(os.path.expanduser(text))  # noqa: PTH111  (Path's own refuses unknown users)
+
+
 def write_array(path: Path, array: np.ndarray) -> None:
     """Write a `.npy` file whole or not at all."""
     with write_then_rename(path) as temporary:

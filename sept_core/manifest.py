@@ -151,6 +151,10 @@ class Manifest:
         return sorted(names.unique().to_pylist())
 
 
+WHEN = ("created_at", "fingerprint")
+"""Entries of the header that differ between two writings of the same manifest."""
+
+
 def write(
     folder: Path,
     rows: pa.Table,

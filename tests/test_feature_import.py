@@ -219,7 +219,7 @@ def test_vectors_are_stored_normalised_in_row_order(tmp_path: Path) -> None:
     imported = feature_import.read(save_npy(tmp_path / "f.npy", vectors, list("abcd")))
     uids = feature_import.features_only_uids(imported.keys, "pool")
     counts = write(imported, uids, tmp_path / "store")
-    assert counts == feature_import.ImportCounts(4, 0, 0)
+    assert counts == feature_import.ImportCounts(4, 0, 0, [])
     store = features.FeatureStore(tmp_path / "store")
     assert (store.uids == uids).all()
     expected = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -243,7 +243,12 @@ def test_rows_that_cannot_be_used_are_listed_not_stored(tmp_path: Path) -> None:
     imported = feature_import.read(save_npy(tmp_path / "f.npy", vectors, list("abcdef")))
     uids = np.array([uid("a"), uid("b"), uid("c"), uid("d"), b"", uid("a")])
     counts = write(imported, uids, tmp_path / "store")
-    assert counts == feature_import.ImportCounts(1, 1, 3)
+    assert (counts.stored, counts.duplicates, counts.rejected) == (1, 1, 3)
+    assert counts.reasons == [
+        ("b", "vector with NaN or infinity"),
+        ("c", "vector with NaN or infinity"),
+        ("d", "zero vector"),
+    ]
     store = features.FeatureStore(tmp_path / "store")
     assert store.uids.tolist() == [uid("a")]
     rows = store.shards[0].outcomes().to_pylist()

@@ -19,6 +19,7 @@ LAYERS = [
         "high_bit_depth",
         "image_formats",
         "app_files",
+        "commands",
     },
     {"other_files", "image_figures"},
     {"decoding"},

@@ -56,4 +56,20 @@ def test_code_snippets_are_code() -> None:
         for _, language, text in snippets:
             if language == "python":
                 compile(text, name, "exec")
-    assert not found["datacomp"] and found["native"]
+    assert all(found.values())
+
+
+def test_every_format_can_be_exported_from_the_page(app: AppTest, project: Path) -> None:
+    assert sept("select", project, "--target", "toys", "--budget", 9).returncode == 0
+    app.run().switch_page(PAGE).run()
+    for name, last in (("datacomp", ".npy"), ("ssl-data-curation", "ssl-data-curation")):
+        next(b for b in app.selectbox if b.label == "Format").set_value(name).run()
+        assert not app.exception and not app.error
+        assert app.text_input[0].value.endswith(last)
+        next(b for b in app.button if b.label == "Export").click().run()
+        assert not app.exception and not app.error
+    paths = projects.paths_of(project)
+    started = [status for status in jobs.all_jobs(paths) if status.kind == "export"]
+    for status in started:
+        assert [s.state for s in jobs.follow(paths, status.id)][-1] == "done"
+    assert len(started) == 2

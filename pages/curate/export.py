@@ -1,12 +1,12 @@
 """Export: write a selection in the format that a trainer reads, check it, take it along."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from pages.shared import job_panel, notices, state
+from sept_core import files
 from sept_core.export import usage
 from sept_core.pipeline import curation, delivery, exporting
 
@@ -76,7 +76,7 @@ def _new(record: dict[str, Any], export_format: str, link: str) -> None:
     if start.button("Export", type="primary", icon=":material/output:", width="stretch"):
         with state.WRITING, state.project() as project:
             delivery.start_export(
-                project, record["selection"], export_format, Path(out).expanduser(), link=link
+                project, record["selection"], export_format, files.expanded(out.strip()), link=link
             )
         st.rerun()
 

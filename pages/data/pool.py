@@ -8,6 +8,7 @@ import streamlit as st
 from pages.shared import (
     adding,
     collection_list,
+    feature_rows,
     gallery,
     job_panel,
     notices,
@@ -258,6 +259,7 @@ def _copies() -> None:
 
 
 def _rejected(status: dict[str, Any]) -> None:
+    feature_rows.draw()
     with state.project() as project:
         rejected, featureless = collections.rejected(project), collections.featureless(project)
     if not rejected.num_rows:

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import access, notices, state
-from sept_core import errors
+from sept_core import errors, files
 from sept_core.pipeline import recent, uploading
 
 WIDTH = 420
@@ -42,7 +42,7 @@ def chosen(text: str) -> Path:
     """
     if not text.strip():
         raise errors.InputError("Choose a folder first: type its path, or browse.")
-    folder = Path(text.strip()).expanduser().absolute()
+    folder = files.expanded(text.strip()).absolute()
     uploading.check_allowed(folder, _roots())
     return folder
 

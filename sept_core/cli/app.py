@@ -92,5 +92,5 @@ def main() -> None:
 
 
 def _fail(sentence: str) -> None:
-    output.notes.print(f"error: {output.text(sentence)}", style="red")
+    output.say(f"error: {sentence}", style="red", to=output.notes)
     sys.exit(1)

@@ -6,9 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from sept_core import errors
-from sept_core.cli import follow, output
-from sept_core.cli.options import Device, Dir, Encoder, Json, Seed, SelectionId, Targets
+from sept_core import errors, files
+from sept_core.cli import follow, outcomes, output, summaries
+from sept_core.cli.options import (
+    Device,
+    Dir,
+    Encoder,
+    Json,
+    Seed,
+    SelectionId,
+    Targets,
+    path_argument,
+    path_option,
+)
 from sept_core.export import registry as export_registry
 from sept_core.export import verify as verification
 from sept_core.index import formats
@@ -47,7 +57,7 @@ def prepare(
     encoder_id = follow.prepare(folder, encoder, device, index_memory)
     if as_json:
         return output.as_json({"encoder_id": encoder_id})
-    return output.console.print(f"{encoder_id} is prepared.")
+    return output.say(f"{encoder_id} is prepared.")
 
 
 def calibrate(folder: Dir, encoder: Encoder = None, as_json: Json = False) -> None:
@@ -57,10 +67,7 @@ def calibrate(folder: Dir, encoder: Encoder = None, as_json: Json = False) -> No
         found = preparation.calibration(project, encoder_id)
     if as_json:
         return output.as_json(found)
-    hidden = ("histogram", "settings", "format")
-    return output.facts(
-        f"Calibration of {encoder_id}", {k: v for k, v in found.items() if k not in hidden}
-    )
+    return summaries.calibration(encoder_id, found)
 
 
 def select(
@@ -117,19 +124,7 @@ def select(
 def _show_selection(record: dict[str, Any], as_json: bool) -> None:
     if as_json:
         return output.as_json(record)
-    output.facts(f"Selection {record['selection']}: {record['count']:,} images", record["funnel"])
-    if record["short_because"]:
-        output.console.print(f"Short of the budget because of: {record['short_because']}")
-    if without := record["guard"].get("heldout_without_features"):
-        output.notes.print(
-            f"{without:,} held-out images have no features under this encoder; the guard compared "
-            "them by bytes and perceptual hash only."
-        )
-    if record["guard"]["state"] == "none":
-        output.notes.print("No held-out images to guard: the manifest will say guard: none.")
-    if churn := record.get("churn"):
-        output.console.print(f"{len(churn['came'])} came, {len(churn['went'])} went.")
-    return None
+    return summaries.selection(record)
 
 
 def again(folder: Dir, selection: SelectionId, as_json: Json = False) -> None:
@@ -156,13 +151,7 @@ def advise(
         found = curation.advise(project, request)
     if as_json:
         return output.as_json(found)
-    ranks = [rank for rank in (1, 2, 5, 10, 20, 50, 100) if rank <= len(found["budgets"])]
-    output.rows(
-        "Similarity by rank",
-        ["images a target", "budget", "lower quartile", "median", "upper quartile"],
-        ([r, found["budgets"][r - 1], *found["quartiles"][r - 1]] for r in ranks),
-    )
-    return output.facts("Advice", {k: found[k] for k in ("flattens_at", "hint")})
+    return summaries.advice(found)
 
 
 def _decide(
@@ -177,7 +166,7 @@ def _decide(
     if as_json:
         output.as_json(done | {"uids": expanded})
     else:
-        output.console.print(f"{action}: {len(expanded)} images (position {done['position']}).")
+        summaries.decided(action, targets, len(expanded), done["position"])
 
 
 def veto(
@@ -222,7 +211,7 @@ def undo(
         done = deciding.undo(project, target, to=to, redo=redo, who=who)
     if as_json:
         return output.as_json(done)
-    return output.console.print(f"Undone: {', '.join(map(str, done['undone']))}.")
+    return summaries.undone(done["undone"])
 
 
 def history(folder: Dir, target: Targets, as_json: Json = False) -> None:
@@ -269,13 +258,7 @@ def audit(
         found = deciding.audit_plan(project, selection, size, seed)
     if as_json:
         return output.as_json(found)
-    output.rows(
-        "Precision",
-        ["budget", "estimate", "low", "high", "judged"],
-        ([p["budget"], p["estimate"], p["low"], p["high"], p["judged"]]
-         for p in found["precision"]),
-    )  # fmt: skip
-    return output.rows("Still to judge", ["uid"], ([uid] for uid in found["to_judge"]))
+    return summaries.audit(found)
 
 
 def report(
@@ -283,7 +266,7 @@ def report(
     selection: SelectionId,
     labels: Annotated[
         Path | None,
-        typer.Option(help="A csv with true pool classes (key,label), for scoring only."),
+        path_option("A csv with true pool classes (key,label), for scoring only."),
     ] = None,
     second_encoder: Annotated[
         str | None, typer.Option(help="An independent encoder to measure with as well.")
@@ -295,7 +278,7 @@ def report(
         found = diagnosing.report(project, selection, labels=labels, second=second_encoder)
     if as_json:
         return output.as_json(found)
-    return output.facts(f"Diagnostics of {selection} (not evidence)", found)
+    return summaries.report(found)
 
 
 def compare(folder: Dir, first: SelectionId, second: SelectionId, as_json: Json = False) -> None:
@@ -304,31 +287,37 @@ def compare(folder: Dir, first: SelectionId, second: SelectionId, as_json: Json 
         found = curation.compared(project, first, second)
     if as_json:
         return output.as_json(found)
-    counts = {k: len(v) if isinstance(v, list) else v for k, v in found.items()}
-    return output.facts(f"{first} and {second}", counts)
+    return summaries.comparison(first, second, found)
 
 
 def export(
     folder: Dir,
     selection: SelectionId,
-    out: Annotated[Path, typer.Option(help="Where to write; must not exist.")],
+    out: Annotated[Path, path_option("Where to write; must not exist.")],
     export_format: Annotated[
         str, typer.Option("--format", help=", ".join(export_registry.FORMATS))
     ] = "native",
     link: Annotated[str, typer.Option(help="copy, hardlink or symlink.")] = "copy",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE, an option of the format, such as metadata=jsonl."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a selection as a manifest or in another tool's format, whole or not at all."""
+    options = export_registry.read_options(export_format, option or [])
     with projects.opened(folder) as project:
-        job = delivery.start_export(project, selection, export_format, out, link=link)
+        job = delivery.start_export(
+            project, selection, export_format, out, link=link, options=options
+        )
     result = follow.to_end(projects.paths_of(folder), job.id)
     if as_json:
         return output.as_json(result)
-    return output.facts(f"Exported {selection}", result)
+    return summaries.exported(result)
 
 
 def verify(
-    path: Annotated[Path, typer.Argument(metavar="MANIFEST", help="Its folder or header.")],
+    path: Annotated[Path, path_argument("MANIFEST", "Its folder or header.")],
     root: Annotated[
         list[str] | None, typer.Option(help="NAME=FOLDER of a source, if it moved.")
     ] = None,
@@ -340,23 +329,23 @@ def verify(
     if as_json:
         output.as_json(asdict(found))
     else:
-        output.facts(f"Checked {path}", found.checked)
         for problem in found.problems:
-            output.console.print(output.text(f"{problem.kind}: {problem.message}"))
+            output.say(f"{problem.kind}: {problem.message}")
+        summaries.verified(path, found.checked, len(found.problems))
     if found.problems:
-        raise errors.ManifestError(f"{path} has {len(found.problems)} problems.")
+        raise errors.ManifestError(f"{path} has {output.counted(len(found.problems), 'problem')}.")
 
 
 def _root(text: str) -> tuple[str, Path]:
     name, sign, folder = text.partition("=")
     if not sign:
         raise errors.InputError(f"--root {text!r} cannot be read; write NAME=FOLDER.")
-    return name, Path(folder)
+    return name, files.expanded(folder)
 
 
 def features_import(
     folder: Dir,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="Files or folder of features.")],
+    path: Annotated[Path, path_argument("PATH", "Files or folder of features.")],
     name: Annotated[str | None, typer.Option(help="Name of their encoder.")] = None,
     target: Annotated[
         str | None, typer.Option(help="The target set they are of; default: the pool.")
@@ -371,5 +360,5 @@ def features_import(
         else:
             result = importing.import_target(project, chosen, path, target)
     if as_json:
-        return output.as_json(result)
-    return output.facts(f"Imported {path}", result)
+        output.as_json(result)
+    outcomes.close_import(folder, path, result, as_json)

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sept_core import decoders, errors
+from sept_core import commands, decoders, files
 from sept_core.catalogue.sources import ScanReport
-from sept_core.cli import follow, layouts, output
+from sept_core.cli import follow, layouts, outcomes, output, summaries
 from sept_core.cli.layouts import (
     ImageColumn,
     LabelColumn,
@@ -20,7 +20,16 @@ from sept_core.cli.layouts import (
     SplitFraction,
     SplitGroup,
 )
-from sept_core.cli.options import Device, Dir, Encoder, EncoderSpec, Json, Seed
+from sept_core.cli.options import (
+    Device,
+    Dir,
+    Encoder,
+    EncoderSpec,
+    Json,
+    Seed,
+    path_argument,
+    path_option,
+)
 from sept_core.pipeline import collections, embedding, mapping, mirroring, projects
 from sept_core.roots import FOLLOW_LINKS
 
@@ -30,6 +39,7 @@ feature = typer.Typer(no_args_is_help=True, help="Features computed or kept else
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name of your choice.")]
 NewName = Annotated[str, typer.Argument(metavar="NEW-NAME", help="The name from now on.")]
+OneName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of them; default: all.")]
 Note = Annotated[str, typer.Argument(metavar="TEXT", help="The note; empty removes it.")]
 RETRY_SECONDS = 60.0
 RetryFor = Annotated[
@@ -38,10 +48,10 @@ RetryFor = Annotated[
 ]
 Given = Annotated[
     Path,
-    typer.Argument(metavar="PATH", help="Folder, zip, tar, shards, list of paths or table."),
+    path_argument("PATH", "Folder, zip, tar, shards, list of paths or table."),
 ]
 RootOption = Annotated[
-    Path | None, typer.Option("--root", help="The folder of the files that a list or table names.")
+    Path | None, path_option("The folder of the files that a list or table names.")
 ]
 
 
@@ -76,7 +86,8 @@ def init(folder: Dir, as_json: Json = False) -> None:
     projects.init(folder)
     if as_json:
         return output.as_json({"project": str(folder.absolute())})
-    return output.console.print(f"Made {folder}. Next: sept pool add {folder} NAME PATH")
+    add = commands.line("pool", "add", folder, "NAME", "PATH")
+    return output.say(f"Made {folder}. Next: {add}")
 
 
 def status(folder: Dir, as_json: Json = False) -> None:
@@ -89,7 +100,7 @@ def status(folder: Dir, as_json: Json = False) -> None:
     columns = ["name", "kind", "images", "waiting", "unreadable", "rejected", "gone", "path"]
     for title in ("sources", "targets"):
         output.rows(title.capitalize(), columns, ([s[c] for c in columns] for s in state[title]))
-    _show_value_ranges(state["value_ranges"])
+    summaries.value_ranges(state["value_ranges"])
     for entry in state["targets"]:
         layouts.warn(folder, entry)
     output.rows(
@@ -115,20 +126,12 @@ def status(folder: Dir, as_json: Json = False) -> None:
 
 def _offer_renewal(folder: Path, encoder: dict[str, Any]) -> None:
     others = [name for name in encoder["decoders"] if name != decoders.version()]
-    output.console.print(
-        f"{encoder['older_decoder']:,} features of {output.text(encoder['id'])} go on working, but "
-        f"were made with another decoder ({output.text(', '.join(others) or 'of target sets')}; "
-        f"now {output.text(decoders.version())}). Renew them: "
-        f"sept embed {output.text(folder)} --renew --encoder {output.text(encoder['id'])}"
+    renew = commands.line("embed", folder, "--renew", "--encoder", encoder["id"])
+    output.say(
+        f"{encoder['older_decoder']:,} features of {encoder['id']} go on working, but were made "
+        f"with another decoder ({', '.join(others) or 'of target sets'}; now "
+        f"{decoders.version()}). Renew them: {renew}"
     )
-
-
-def _show_value_ranges(ranges: list[dict[str, Any]]) -> None:
-    """How images of more than 8 bits become pixels, and what is wrong with that."""
-    for found in ranges:
-        output.console.print(output.text(found["summary"]))
-        for warning in found["warnings"]:
-            output.console.print(f"[yellow]Warning:[/yellow] {output.text(warning)}")
 
 
 def _job_row(job: dict[str, str]) -> list[str]:
@@ -156,9 +159,9 @@ def pool_add(
     )
     with projects.opened(folder) as project:
         report = collections.add(project, "pool", name, path, options)
-        notes = collections.reading(project, "pool", name)
-    _show_notes(path, notes, as_json)
-    _show_scan(name, report, as_json)
+        _show_notes(path, collections.reading(project, "pool", name), as_json)
+        _show_scan(name, report, as_json)
+        outcomes.close_listing(project, folder, "pool", name, as_json)
 
 
 def _opening(
@@ -176,7 +179,7 @@ def _opening(
 def _show_notes(path: Path, notes: list[str], as_json: bool) -> None:
     if not as_json:
         for note in notes:
-            output.console.print(f"{output.text(path.name)}: {output.text(note)}.")
+            output.say(f"{path.name}: {note}.")
 
 
 @target.command("add")
@@ -220,6 +223,7 @@ def target_add(
         report = collections.add(project, "target", name, path, given)
         _show_notes(path, collections.reading(project, "target", name), as_json)
         layouts.show(folder, project, name, asdict(report), as_json)
+        outcomes.close_listing(project, folder, "target", name, as_json)
 
 
 @target.command("adopt")
@@ -255,64 +259,35 @@ def _show_scan(name: str, report: ScanReport, as_json: bool) -> None:
     if as_json:
         output.as_json({"name": name, **asdict(report)})
     else:
-        output.facts(f"Listed {name}", asdict(report))
+        summaries.listed(name, report)
 
 
 @pool.command("status")
-def pool_status(folder: Dir, as_json: Json = False) -> None:
-    """Count each source's files by state, and list those without features with their reasons."""
-    with projects.opened(folder) as project:
-        state = projects.status(project)
-        lists = {
-            "unreadable": collections.unreadable(project).to_pylist(),
-            "rejected": collections.rejected(project).to_pylist(),
-            "no_features": collections.featureless(project).to_pylist(),
-            "partly_taken": collections.partly_taken(project).to_pylist(),
-        }
-    if as_json:
-        facts = {name: state[name] for name in ("pool", "sources", "value_ranges")}
-        return output.as_json(facts | lists)
-    columns = ["name", "images", "ok", "waiting", "unreadable", "rejected", "gone"]
-    output.rows("Sources", columns, ([s[c] for c in columns] for s in state["sources"]))
-    _show_value_ranges(state["value_ranges"])
-    if lists["partly_taken"]:
-        columns = ["source", "format", "pixels", "taken", "images"]
-        rows = ([row[c] for c in columns] for row in lists["partly_taken"])
-        output.rows("Images taken in part", columns, rows)
-    columns = ["source", "rel_path", "member", "reason"]
-    titles = {
-        "unreadable": "Files that cannot be read now",
-        "rejected": "Rejected files",
-        "no_features": "Images without features under an encoder",
-    }
-    for name, title in titles.items():
-        if lists[name] or name == "rejected":
-            shown = ["encoder", *columns] if name == "no_features" else columns
-            output.rows(title, shown, ([row[c] for c in shown] for row in lists[name]))
-    for record in state["encoders"]:
-        if record["no_features"]:
-            output.console.print(
-                f"{record['no_features']:,} images have no features under "
-                f"{output.text(record['id'])}; other encoders may have."
-            )
-    if lists["unreadable"]:
-        output.console.print(
-            f"{len(lists['unreadable']):,} files are tried again by: "
-            f"sept pool retry {output.text(folder)}"
-        )
-    return None
+def pool_status(
+    folder: Dir, name: OneName = None, out: outcomes.Out = None, as_json: Json = False
+) -> None:
+    """Count each source's files by state, and list those that are not embedded with the reason."""
+    outcomes.show(folder, "pool", name, out, as_json)
+
+
+@target.command("status")
+def target_status(
+    folder: Dir, name: OneName = None, out: outcomes.Out = None, as_json: Json = False
+) -> None:
+    """Count each target set's files by state, and list those not embedded with the reason."""
+    outcomes.show(folder, "target", name, out, as_json)
 
 
 @pool.command("retry")
 def pool_retry(folder: Dir, retry_for: RetryFor = RETRY_SECONDS, as_json: Json = False) -> None:
     """Read files of the pool again that could not be read, as the last embedding did."""
-    _told_of_embedding(folder, follow.retry(folder, "pool", retry_for), as_json)
+    outcomes.close_embedding(folder, follow.retry(folder, "pool", retry_for), as_json)
 
 
 @target.command("retry")
 def target_retry(folder: Dir, retry_for: RetryFor = RETRY_SECONDS, as_json: Json = False) -> None:
     """Read files of target sets again that could not be read, as the last embedding did."""
-    _told_of_embedding(folder, follow.retry(folder, "target", retry_for), as_json)
+    outcomes.close_embedding(folder, follow.retry(folder, "target", retry_for), as_json)
 
 
 def _rename(role: str, folder: Path, name: str, new_name: str, as_json: bool) -> None:
@@ -321,13 +296,14 @@ def _rename(role: str, folder: Path, name: str, new_name: str, as_json: bool) ->
     if as_json:
         output.as_json({"name": new_name, "was": name})
     else:
-        output.console.print(f"{output.text(name)} is now {output.text(new_name)}.")
+        output.say(f"{name} is now {new_name}.")
 
 
 def _move(role: str, folder: Path, name: str, path: Path, as_json: bool) -> None:
     with projects.opened(folder) as project:
         report = collections.move(project, role, name, path)
-    _show_scan(name, report, as_json)
+        _show_scan(name, report, as_json)
+        outcomes.close_listing(project, folder, role, name, as_json)
 
 
 def _note(role: str, folder: Path, name: str, text: str, as_json: bool) -> None:
@@ -336,7 +312,7 @@ def _note(role: str, folder: Path, name: str, text: str, as_json: bool) -> None:
     if as_json:
         output.as_json({"name": name, "note": text})
     else:
-        output.console.print(f"Noted on {output.text(name)}.")
+        output.say(f"Noted on {name}.")
 
 
 def _remove(role: str, folder: Path, name: str, as_json: bool) -> None:
@@ -345,9 +321,7 @@ def _remove(role: str, folder: Path, name: str, as_json: bool) -> None:
     if as_json:
         output.as_json({"name": name, "files": count})
     else:
-        output.console.print(
-            f"Removed {output.text(name)}: {count:,} files forgotten, none touched on disk."
-        )
+        output.say(f"Removed {name}: {count:,} files forgotten, none touched on disk.")
 
 
 @pool.command("rename")
@@ -426,29 +400,7 @@ def embed(
             retry_delays=embedding.retry_delays(retry_for),
         )
         result = follow.embed(folder, chosen, value_range or (), rebuild)
-    _told_of_embedding(folder, result, as_json)
-
-
-def _told_of_embedding(folder: Path, result: dict[str, Any], as_json: bool) -> None:
-    """Show what an embedding did, the counts last.
-
-    Raises:
-        SourceError: files still wait to be read, or none gave features.
-    """
-    with projects.opened(folder) as project:
-        told = embedding.summary(project, result)
-    if as_json:
-        output.as_json(result)
-    else:
-        title = f"Embedded with {result['encoder_id']}"
-        columns = list(embedding.COUNTED)
-        output.rows(title, ["collection", *columns], (
-            [name, *(part[column] for column in columns)] for name, part in told.parts.items()
-        ))  # fmt: skip
-        speed = f"{result['images_per_second']:,.3g} images/s, {result['seconds']:,.3g} s"
-        output.console.print(f"{output.text(told.sentence)} ({speed})")
-    if told.failure:
-        raise errors.SourceError(told.failure)
+    outcomes.close_embedding(folder, result, as_json)
 
 
 def draw_map(folder: Dir, encoder: Encoder = None, seed: Seed = 0, as_json: Json = False) -> None:
@@ -458,12 +410,23 @@ def draw_map(folder: Dir, encoder: Encoder = None, seed: Seed = 0, as_json: Json
     result = follow.to_end(projects.paths_of(folder), job.id)
     if as_json:
         return output.as_json(result)
-    return output.facts("Map", result)
+    return summaries.drawn(result)
 
 
 Url = Annotated[
-    str, typer.Argument(metavar="URL", help="s3://…, gs://… or whatever fsspec knows; or a folder.")
+    str,
+    typer.Argument(
+        metavar="URL",
+        help="s3://…, gs://… or whatever fsspec knows; or a folder.",
+        parser=lambda text: str(files.expanded(text)) if text.startswith("~") else text,
+    ),
 ]
+
+
+@feature.command("status")
+def features_status(folder: Dir, out: outcomes.Out = None, as_json: Json = False) -> None:
+    """List encoders, and the rows of imported features that could not be used with the reason."""
+    outcomes.show_feature_rows(folder, out, as_json)
 
 
 @feature.command("push")
@@ -471,7 +434,7 @@ def features_push(folder: Dir, url: Url, encoder: Encoder = None, as_json: Json 
     """Copy features to object storage; machines of a cluster fetch what they need from there."""
     with follow.shards("Copying") as told:
         result = mirroring.push(folder, url, encoder, told)
-    _told(result, as_json)
+    _told(result, "to", as_json)
 
 
 @feature.command("pull")
@@ -479,10 +442,10 @@ def features_pull(folder: Dir, url: Url, as_json: Json = False) -> None:
     """Bring back features that were copied to object storage."""
     with follow.shards("Copying") as told:
         result = mirroring.pull(folder, url, told)
-    _told(result, as_json)
+    _told(result, "from", as_json)
 
 
-def _told(result: dict[str, Any], as_json: bool) -> None:
+def _told(result: dict[str, Any], where: str, as_json: bool) -> None:
     if as_json:
         return output.as_json(result)
-    return output.facts("Features", result)
+    return summaries.copied(result, where)

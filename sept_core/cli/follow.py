@@ -1,17 +1,15 @@
-"""Following jobs from a terminal: a progress bar on stderr, Ctrl-C cancels."""
+"""Following jobs from a terminal or a log: progress on stderr, Ctrl-C cancels."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
 from sept_core import files, jobs
-from sept_core.cli.output import notes
+from sept_core.cli import output, progress
 from sept_core.index import formats
 from sept_core.jobs import JobStatus
-from sept_core.pipeline import embedding, preparation, projects
+from sept_core.pipeline import embedding, preparation, projects, underway
 
 
 def to_end(paths: files.ProjectPaths, job_id: str) -> dict[str, Any]:
@@ -20,41 +18,22 @@ def to_end(paths: files.ProjectPaths, job_id: str) -> dict[str, Any]:
     Raises:
         JobError: it failed, was cancelled or was lost.
     """
-    with _bar() as bar:
-        task = bar.add_task(jobs.status(paths, job_id).title, total=None, detail="starting")
+    with progress.shown(jobs.status(paths, job_id).title) as show:
         try:
             for status in jobs.follow(paths, job_id):
-                progress = status.progress or {}
-                bar.update(
-                    task,
-                    completed=progress.get("done", 0),
-                    total=progress.get("total"),
-                    detail=_detail(status),
-                )
+                so_far = status.progress or {}
+                show(so_far.get("done", 0), so_far.get("total"), _detail(status))
         except KeyboardInterrupt:
-            notes.print("Cancelling; what is finished is kept.")
+            output.say("Cancelling; what is finished is kept.", to=output.notes)
             jobs.cancel(paths, job_id)
     return jobs.finish(paths, job_id)
 
 
-def _bar() -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[detail]}"),
-        TimeElapsedColumn(),
-    )
-    return Progress(*columns, console=notes, transient=True)
-
-
 @contextlib.contextmanager
 def shards(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for work of this very process; gives what takes shards done and all of them."""
-    with _bar() as bar:
-        task = bar.add_task(title, total=None, detail="")
-        yield lambda done, total: bar.update(
-            task, completed=done, total=total, detail=f"{done:,} of {total:,} shards"
-        )
+    """Progress of work in this very process; gives what takes shards done and all of them."""
+    with progress.shown(title) as show:
+        yield lambda done, total: show(done, total, f"{done:,} of {total:,} shards")
 
 
 def prepare(
@@ -77,7 +56,13 @@ def embed(
     value_range: Sequence[str] = (),
     rebuild: bool = False,
 ) -> dict[str, Any]:
-    """Embed to the end and take over the result; see `embedding.start`."""
+    """Embed to the end and take over the result; the same work that already runs is joined."""
+    if running := underway.embedding(projects.paths_of(folder), chosen):
+        output.say(f"This embedding already runs as job {running}; following it.", to=output.notes)
+        result = finish_embedding(folder, running)
+        with projects.opened(folder) as project:
+            if not underway.is_left(project):
+                return result
     with projects.opened(folder) as project:
         job = embedding.start(project, chosen, value_range=value_range, rebuild=rebuild)
     return finish_embedding(folder, job.id)
@@ -110,13 +95,13 @@ def finish_embedding(folder: Path, job_id: str) -> dict[str, Any]:
 
 def _detail(status: JobStatus) -> str:
     """`1,200/50,000 images, 340/s, 2 min left`."""
-    progress = status.progress
-    if progress is None:
+    so_far = status.progress
+    if so_far is None:
         return status.state
-    text = f"{progress['done']:,}/{progress['total']:,} {progress['unit']}"
-    if progress["rate"]:
-        text += f", {progress['rate']:,.3g}/s"
-    if progress["seconds_left"] is not None:
-        minutes, seconds = divmod(int(progress["seconds_left"]), 60)
+    text = f"{so_far['done']:,}/{so_far['total']:,} {so_far['unit']}"
+    if so_far["rate"]:
+        text += f", {so_far['rate']:,.3g}/s"
+    if so_far["seconds_left"] is not None:
+        minutes, seconds = divmod(int(so_far["seconds_left"]), 60)
         text += f", {minutes} min {seconds:02d} s left" if minutes else f", {seconds} s left"
-    return f"{text} {progress['note']}".rstrip()
+    return f"{text} {so_far['note']}".rstrip()

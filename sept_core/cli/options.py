@@ -1,11 +1,24 @@
 """Arguments and options that many commands share, described once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-Dir = Annotated[Path, typer.Argument(metavar="DIR", help="The project folder.")]
+from sept_core import files
+
+
+def path_argument(metavar: str, help: str) -> Any:
+    """An argument that is a path; see `files.expanded`."""
+    return typer.Argument(metavar=metavar, help=help, parser=files.expanded)
+
+
+def path_option(help: str) -> Any:
+    """An option that is a path; see `files.expanded`."""
+    return typer.Option(metavar="PATH", help=help, parser=files.expanded)
+
+
+Dir = Annotated[Path, path_argument("DIR", "The project folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for machines.")]
 Encoder = Annotated[
     str | None, typer.Option("--encoder", help="Encoder id or spec; default: the last embedded.")

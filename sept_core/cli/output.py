@@ -4,15 +4,26 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-console = Console(highlight=False, soft_wrap=True)
+UNBROKEN = 100_000
+"""Characters of a line that goes to a file or another program, which fold lines themselves."""
+
+
+def _console(stream: IO[str], stderr: bool) -> Console:
+    width = None if stream.isatty() else UNBROKEN
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, width=width)
+
+
+console = _console(sys.stdout, False)
 """For people, on stdout."""
 
-notes = Console(stderr=True, highlight=False, soft_wrap=True)
+notes = _console(sys.stderr, True)
 """Progress, hints and errors: never mixed with what a machine reads."""
 
 MOST = 5
@@ -21,51 +32,106 @@ MOST = 5
 
 def as_json(value: Any) -> None:
     """Print one JSON document; NaN, which JSON lacks, becomes null."""
-    sys.stdout.write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(_plain_json(value), indent=2, ensure_ascii=False) + "\n")
 
 
-def _plain(value: Any) -> Any:
+def _plain_json(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _plain_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_plain_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 
 
+def say(sentence: str, *, style: str | None = None, to: Console | None = None) -> None:
+    """Print a line as it stands: no markup, nothing that a terminal would act on.
+
+    Args:
+        sentence: the line; may hold names of files.
+        style: of the whole line, such as "yellow".
+        to: `console` (the default) or `notes`.
+    """
+    (to or console).print(Text(plain(sentence)), style=style)
+
+
+def say_lines(text: str) -> None:
+    """Print several lines, each as `say` does."""
+    for line in text.splitlines():
+        say(line)
+
+
 def facts(title: str, values: Mapping[str, Any]) -> None:
-    """Print names and values, one a line."""
-    table = Table(title=title, title_justify="left", show_header=False, box=None)
-    table.add_column(style="dim")
-    table.add_column()
-    for name, value in values.items():
-        table.add_row(name.replace("_", " "), text(value))
-    console.print(table)
+    """Print names and values, one a line; the values of a mapping stand under its name."""
+    lines = list(_lines(values))
+    width = max((len(name) for name, _ in lines), default=0)
+    say(title)
+    for name, value in lines:
+        said = Text(f"  {name:<{width}}", "dim").append(f"  {plain(value)}", "default")
+        console.print(said)
+
+
+def _lines(values: Mapping[str, Any], indent: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in values.items():
+        name = indent + plain(key.replace("_", " "))
+        if isinstance(value, Mapping):
+            yield name, ""
+            yield from _lines(value, indent + "  ")
+        else:
+            yield name, value
 
 
 def rows(title: str, columns: Sequence[str], values: Iterable[Sequence[Any]]) -> None:
-    """Print a table."""
-    table = Table(title=title, title_justify="left", box=None, header_style="dim")
+    """Print a table, or that it is empty."""
+    table = Table(title=Text(title), title_justify="left", box=None, header_style="dim")
     for column in columns:
-        table.add_column(column, overflow="fold")  # an id that is cut short is of no use
+        table.add_column(column.replace("_", " "), overflow="fold")  # an id must stay whole
     for row in values:
-        table.add_row(*(text(value) for value in row))
-    console.print(table)
+        table.add_row(*(Text(plain(value)) for value in row))
+    if table.row_count:
+        console.print(table)
+    else:
+        say(f"{title}: none.")
 
 
 def text(value: Any) -> str:
-    """A value as a person reads it, safe against markup in file names."""
+    """`plain`, safe within a string that rich reads as markup."""
+    return escape(plain(value))
+
+
+def plain(value: Any) -> str:
+    """A value as a person reads it; control characters of file names are written out."""
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return "–" if math.isnan(value) else f"{value:.4g}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {text(item)}" for key, item in value.items())
-    if isinstance(value, list) and len(value) > MOST:
-        return f"{text(value[:MOST])} and {len(value) - MOST:,} more (--json lists all)"
-    return str(value).replace("[", r"\[")
+        return ", ".join(f"{plain(key)} {plain(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return _listed(value)
+    return "".join(_shown(letter) for letter in str(value))
+
+
+def _listed(values: Sequence[Any]) -> str:
+    sign = "; " if any(isinstance(value, Mapping) for value in values) else ", "
+    told = sign.join(plain(value) for value in values[:MOST])
+    if len(values) > MOST:
+        return f"{told} and {len(values) - MOST:,} more (--json lists all)"
+    return told or "none"
+
+
+def _shown(letter: str) -> str:
+    """A letter, or the way that Python writes what would move a terminal's cursor or worse."""
+    if letter.isprintable():
+        return letter
+    return letter.encode("unicode_escape", "surrogatepass").decode()
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 image`, `2 images`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

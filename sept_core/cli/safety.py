@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from sept_core import errors
-from sept_core.cli import output
-from sept_core.cli.options import Dir, Json
+from sept_core.cli import output, summaries
+from sept_core.cli.options import Dir, Json, path_argument
 from sept_core.pipeline import backup as backups
 from sept_core.pipeline import checking, projects
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
+File = Annotated[Path, path_argument("FILE", "The backup.")]
 
 
 def check(
@@ -31,17 +31,16 @@ def check(
         output.as_json({"findings": rows, "moved": [str(path) for path in moved]})
     else:
         for finding in found:
-            output.console.print(f"[bold]{finding.kind}[/bold] {output.text(finding.where)}")
-            output.console.print(f"  {output.text(finding.problem)}")
-            output.console.print(f"  {output.text(finding.remedy)}")
+            output.say(f"{finding.kind} {finding.where}", style="bold")
+            output.say(f"  {finding.problem}")
+            output.say(f"  {finding.remedy}")
         for path in moved:
-            output.console.print(f"Moved to {output.text(path)}")
+            output.say(f"Moved to {path}")
         if not found:
-            output.console.print(f"{output.text(folder)} is whole.")
+            output.say(f"{folder} is whole.")
     left = [finding for finding in found if not (repair and finding.aside)]
     if left:
-        what = "problem" if len(left) == 1 else "problems"
-        raise errors.IntegrityError(f"{folder} has {len(left)} {what} left.")
+        raise errors.IntegrityError(f"{folder} has {output.counted(len(left), 'problem')} left.")
 
 
 def backup(folder: Dir, path: File, as_json: Json = False) -> None:
@@ -50,7 +49,7 @@ def backup(folder: Dir, path: File, as_json: Json = False) -> None:
         written = backups.write(project, path)
     if as_json:
         return output.as_json(written)
-    return output.facts(f"Wrote {path}", written)
+    return summaries.kept(path, written, "Wrote")
 
 
 def restore(folder: Dir, path: File, as_json: Json = False) -> None:
@@ -58,4 +57,4 @@ def restore(folder: Dir, path: File, as_json: Json = False) -> None:
     added = backups.restore(folder, path)
     if as_json:
         return output.as_json(added)
-    return output.facts(f"Restored into {folder}", added)
+    return summaries.kept(folder, added, "Restored into")

@@ -11,7 +11,7 @@ import typer
 
 from sept_core import access, app_files, errors
 from sept_core.cli import output
-from sept_core.cli.options import Dir
+from sept_core.cli.options import Dir, path_option
 from sept_core.pipeline import projects
 
 Port = Annotated[int, typer.Option(help="The port to listen on.")]
@@ -25,7 +25,7 @@ User = Annotated[
     list[str] | None,
     typer.Option(help="Who may enter by OIDC: an e-mail address, or @EXAMPLE.ORG for a domain."),
 ]
-Tls = Annotated[Path | None, typer.Option(help="File of the certificate or key, in PEM.")]
+Tls = Annotated[Path | None, path_option("File of the certificate or key, in PEM.")]
 
 
 def serve(

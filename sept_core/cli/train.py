@@ -1,13 +1,14 @@
 """Commands of the Train section: pre-train, evaluate, jobs, demo."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sept_core import errors, jobs, report
-from sept_core.cli import follow, output
-from sept_core.cli.options import Dir, Json, Seed
+from sept_core import commands, errors, jobs, report
+from sept_core.cli import follow, outcomes, output, summaries
+from sept_core.cli.options import Dir, Json, Seed, path_option
 from sept_core.pipeline import (
     diagnosing,
     embedding,
@@ -56,7 +57,7 @@ def pretrain(
     selection: Annotated[
         str | None, typer.Argument(metavar="[SELECTION]", help="The subset to train on.")
     ] = None,
-    manifest: Annotated[Path | None, typer.Option(help="A manifest instead.")] = None,
+    manifest: Annotated[Path | None, path_option("A manifest instead.")] = None,
     method: Method = "moco",
     backbone: Backbone = "resnet18",
     steps: Steps = None,
@@ -136,9 +137,7 @@ def train_encoder(
         job = following.advance(project)
     assert job is not None, "the run has just left its checkpoint"
     result = follow.finish_embedding(folder, job.id)
-    if as_json:
-        return output.as_json(result)
-    return output.facts(f"Embedded with {result['encoder_id']}", result)
+    outcomes.close_embedding(folder, result, as_json)
 
 
 def evaluate(
@@ -204,10 +203,10 @@ def evaluate(
         told = [{"id": one.id, "request": one.request, **one.summary} for one in found]
         return output.as_json({"job": started.id, "evaluations": told})
     for one, page in zip(found, pages, strict=True):
-        output.console.print(f"On {output.text(one.request['target'])}:")
+        output.say(f"On {one.request['target']}:")
         for said in (*one.summary["sentences"], *one.summary["notes"]):
-            output.console.print(f"  {output.text(said)}")
-        output.notes.print(f"The report: {page}")
+            output.say(f"  {said}")
+        output.say(f"The report: {page}", to=output.notes)
     return None
 
 
@@ -226,9 +225,12 @@ def _report(folder: Path, job_id: str, known: dict[str, Any], wait: bool, as_jso
     if wait:
         values |= follow.to_end(projects.paths_of(folder), job_id)
     if as_json:
-        output.as_json(values)
-    else:
-        output.facts("Finished" if wait else "Launched", values)
+        return output.as_json(values)
+    if not wait:
+        return output.say(f"Launched job {job_id}; see: {commands.line('jobs', folder)}")
+    if "images_seen" in values:
+        return summaries.trained({"run": job_id} | values)
+    return output.say(f"Job {job_id} is done.")
 
 
 def demo(folder: Dir, as_json: Json = False) -> None:
@@ -247,18 +249,22 @@ def demo(folder: Dir, as_json: Json = False) -> None:
         found = diagnosing.report(project, record["id"], labels=truth)
     if as_json:
         return output.as_json(found)
-    output.facts(f"Diagnostics of {record['id']} (not evidence)", found)
-    return output.console.print(_NEXT_STEPS.format(folder=folder, selection=record["id"]))
+    summaries.report(found)
+    output.say("The demo is ready. Look around:")
+    for words in _look_around(folder, record["id"]):
+        output.say(f"  {commands.line(*words)}")
+    return None
 
 
-_NEXT_STEPS = """The demo is ready. Look around:
-  sept app {folder}
-  sept status {folder}
-  sept pool status {folder}
-  sept history {folder} --target nature
-  sept suggest {folder} {selection}
-  sept select {folder} --target signs-and-charts --budget 300
-  sept export {folder} {selection} --out subset"""
+def _look_around(folder: Path, selection: str) -> Iterator[tuple[object, ...]]:
+    """Commands to try on the demo."""
+    yield "app", folder
+    yield "status", folder
+    yield "pool", "status", folder
+    yield "history", folder, "--target", "nature"
+    yield "suggest", folder, selection
+    yield "select", folder, "--target", "signs-and-charts", "--budget", 300
+    yield "export", folder, selection, "--out", "subset"
 
 
 def list_jobs(folder: Dir, as_json: Json = False) -> None:
@@ -281,7 +287,7 @@ def job_cancel(folder: Dir, job_id: JobId, as_json: Json = False) -> None:
     status = jobs.cancel(projects.paths_of(folder), job_id)
     if as_json:
         return output.as_json({"job": job_id, "state": status.state})
-    return output.console.print(f"{status.title}: {status.state}.")
+    return output.say(f"{status.title}: {status.state}.")
 
 
 @job.command("move")
@@ -313,4 +319,4 @@ def job_log(folder: Dir, job_id: JobId, as_json: Json = False) -> None:
     told = jobs.tail(paths, job_id)
     if as_json:
         return output.as_json({"job": job_id, "log": told.splitlines()})
-    return output.console.print(output.text(told))
+    return output.say_lines(told) if told else output.say("The log is empty.")

@@ -21,7 +21,7 @@ from typing import Any
 
 from PIL import Image
 
-from sept_core import errors
+from sept_core import errors, files
 from sept_core.encoders import bundled, checkpoint, classic, classic_fit, openclip, timm_models
 from sept_core.encoders.protocol import Encoder
 
@@ -129,10 +129,10 @@ def _parse(spec: str) -> _Parsed:
     if spec in ("classic", "bundled", bundled.JOINED):
         return _Parsed(spec)
     if family == "checkpoint" and rest:
-        return _Parsed(family, path=Path(rest).expanduser())
+        return _Parsed(family, path=files.expanded(rest))
     if family in ("timm", "open_clip") and rest:
         model, _, file = rest.partition("@")
-        path = Path(file).expanduser() if file else None
+        path = files.expanded(file) if file else None
         return _Parsed(family, model, None, path) if family == "timm" else _open_clip(model, path)
     raise errors.EncoderError(
         f"Encoder {spec!r} is unknown; take classic, bundled, bundled+classic, timm:MODEL, "
@@ -144,7 +144,7 @@ def _open_clip(name: str, path: Path | None) -> _Parsed:
     """After the model's name comes a tag, or a path if it looks like one of a weights file."""
     model, _, tail = name.partition("/")
     if tail.endswith((".safetensors", ".pt", ".pth", ".bin")):
-        return _Parsed("open_clip", model, None, Path(tail).expanduser())
+        return _Parsed("open_clip", model, None, files.expanded(tail))
     if not tail and path is None:
         raise errors.EncoderError(
             f"Encoder open_clip:{name} lacks its weights; write open_clip:{model}/TAG or "

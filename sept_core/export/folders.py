@@ -13,17 +13,23 @@ from sept_core.export import subset, tables
 UNLABELLED = "_unlabeled"
 """The class folder of images that no labelled target owns (FiftyOne's word for it)."""
 
-TORCHVISION_SKIPS = (".gif", ".avif", ".img")
-"""Files that `torchvision.datasets.ImageFolder` passes over without a word."""
+TORCHVISION_READS = (".jpg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".webp")
+"""Of `subset.EXTENSIONS` those that `torchvision.datasets.ImageFolder` lists; it skips the others
+in silence."""
+
+LABEL = "target_label"
+"""Field of the label of the target image that brought an image in: where the image comes from,
+not what it shows."""
 
 FIFTYONE_FIELDS = {
-    "uid": "str",
-    "target_uid": "str",
+    LABEL: "label",
+    "uid": "text",
+    "target_uid": "text",
     "target_rank": "int",
     "similarity": "float",
     "n_targets": "int",
-    "phase": "str",
-    "decision": "str",
+    "phase": "text",
+    "decision": "text",
     "width": "int",
     "height": "int",
 }
@@ -36,6 +42,16 @@ from pathlib import Path
 import fiftyone as fo
 
 here = str(Path(__file__).parent)
+
+
+def text(cell):
+    return cell.removeprefix("'")  # set before what a spreadsheet would run as a formula
+
+
+def label(cell):
+    return fo.Classification(label=text(cell))
+
+
 # CSV columns are strings unless they are given a type.
 fields = {fields}
 dataset = fo.Dataset.from_dir(
@@ -43,7 +59,9 @@ dataset = fo.Dataset.from_dir(
 )
 # The labels alone:
 # fo.Dataset.from_dir(
-#     dataset_dir=here, dataset_type=fo.types.FiftyOneImageClassificationDataset
+#     dataset_dir=here,
+#     dataset_type=fo.types.FiftyOneImageClassificationDataset,
+#     label_field="{label}",
 # )
 print(dataset)
 '''
@@ -55,21 +73,24 @@ def flat(chosen: subset.Subset, out: Path) -> None:
 
 
 def imagefolder(chosen: subset.Subset, out: Path) -> None:
-    """A folder for each class if the targets' labels are given, else 256 folders by uid.
+    """A folder for each class if the targets have labels, else 256 folders by uid.
 
     `classes.json` beside them maps each folder to its label.
     """
-    labels = labels_of(chosen)
-    if "labels" in chosen.options:
+    if labels := labels_of(chosen):
         folders = class_folders(labels.values())
         names = chosen.place(out, lambda uid, end: f"{folders[labels[uid]]}/{uid}{end}")
         classes = {folder: label for label, folder in folders.items() if label is not None}
         files.write_json(out / "classes.json", classes)
     else:
         names = chosen.place(out, subset.tree_name)
-    skipped = sum(name.endswith(TORCHVISION_SKIPS) for name in names)
+    skipped = [name for name in names if not name.endswith(TORCHVISION_READS)]
     if skipped:
-        chosen.notes.append(f"torchvision's ImageFolder will skip {skipped} GIF or AVIF images.")
+        kinds = ", ".join(sorted({Path(name).suffix for name in skipped}))
+        chosen.notes.append(
+            f"torchvision's ImageFolder will skip {len(skipped):,} of {len(names):,} images by "
+            f"their suffix ({kinds})."
+        )
 
 
 def huggingface(chosen: subset.Subset, out: Path) -> None:
@@ -79,40 +100,44 @@ def huggingface(chosen: subset.Subset, out: Path) -> None:
         raise errors.InputError(f"metadata is parquet or jsonl, not {kind!r}.")
     names = [f"images/{name}" for name in chosen.place(out / "images", subset.tree_name)]
     table = chosen.opened.rows.add_column(0, "file_name", pa.array(names, pa.string()))
-    if "labels" in chosen.options:
-        labels = labels_of(chosen)
+    if labels := labels_of(chosen):
         column = pa.array([labels[uid] for uid in chosen.uids()], pa.string())
-        table = table.append_column("label", column)
+        table = table.append_column(LABEL, column)
     if kind == "parquet":
-        pq.write_table(table, out / "metadata.parquet")
+        path = out / "metadata.parquet"
+        pq.write_table(table, path)
+        chosen.expect(pq.read_metadata(path).num_rows, "rows of metadata")
     else:
-        tables.write_jsonl(out / "metadata.jsonl", subset.rows_of(table))
+        chosen.expect(tables.write_jsonl(out / "metadata.jsonl", subset.rows_of(table)), "rows")
 
 
 def fiftyone(chosen: subset.Subset, out: Path) -> None:
     """`data/`, with `labels.json` (image classification) and `labels.csv` (provenance)."""
     names = chosen.place(out / "data")
-    labels = labels_of(chosen)
+    labels = labels_of(chosen) or dict.fromkeys(chosen.uids())
     classes = sorted({label for label in labels.values() if label is not None})
     number = {label: index for index, label in enumerate(classes)}
     targets = {uid: None if label is None else number[label] for uid, label in labels.items()}
     files.write_json(out / "labels.json", {"classes": classes, "labels": targets})
-    columns = ("filepath", "label", *FIFTYONE_FIELDS)
+    chosen.expect(len(targets), "labels")
+    columns = ("filepath", *FIFTYONE_FIELDS)
     rows = (
-        {"filepath": name, "label": labels[row["uid"]]} | row
+        {"filepath": name, LABEL: labels[row["uid"]]} | row
         for name, row in zip(names, chosen.rows(), strict=True)
     )
-    tables.write_csv(out / "labels.csv", columns, rows)
-    types = {"label": "str"} | FIFTYONE_FIELDS
-    fields = "{" + ", ".join(f'"{name}": {kind}' for name, kind in types.items()) + "}"
-    (out / "load.py").write_text(FIFTYONE_LOADER.format(fields=fields))
+    chosen.expect(tables.write_csv(out / "labels.csv", columns, rows), "rows")
+    fields = "".join(f'    "{name}": {kind},\n' for name, kind in FIFTYONE_FIELDS.items())
+    loader = FIFTYONE_LOADER.format(fields="{\n" + fields + "}", label=LABEL)
+    (out / "load.py").write_text(loader)
 
 
 def labels_of(chosen: subset.Subset) -> dict[str, str | None]:
-    """The label of the target that owns each image, None where there is none."""
+    """The label of the target that owns each image, None where that target has none; empty where
+    no owner of the subset has a label."""
     labels = chosen.options.get("labels", {})
     owners = chosen.opened.rows["target_uid"].to_pylist()
-    return {uid: labels.get(owner) for uid, owner in zip(chosen.uids(), owners, strict=True)}
+    found = {uid: labels.get(owner) for uid, owner in zip(chosen.uids(), owners, strict=True)}
+    return found if any(label is not None for label in found.values()) else {}
 
 
 def class_folders(labels: Iterable[str | None]) -> dict[str | None, str]:

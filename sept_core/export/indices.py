@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sept_core import errors, files, manifest
+from sept_core import errors, features, files, manifest
 from sept_core.export import subset
 
 DATACOMP_DTYPE = np.dtype("u8,u8")
@@ -54,33 +54,22 @@ def _datacomp_id(source_uid: str | None, uid: str) -> str:
 def ssl_data_curation(chosen: subset.Subset, out: Path) -> None:
     """`indices.npy` (n,) int64 in selected order, rows of `keys.npy` (N,) S32 beside it.
 
-    Row numbers mean nothing without the list that they index, so it is written along:
-    the uids of the whole pool, in the row order of its features.
+    Row numbers mean nothing without the list that they index: the uids of the whole pool, in
+    the row order of its features (`pool_features`, the folder of that store).
 
     Raises:
-        InputError: the option `pool_keys` (a `.npy` of uids) is missing or lacks an image.
+        InputError: an image is not in the pool's features, as those of a target set.
     """
-    if "pool_keys" not in chosen.options:
-        raise errors.InputError(
-            "ssl-data-curation needs pool_keys: a .npy of the pool's uids in feature order."
-        )
-    path = Path(chosen.options["pool_keys"])
-    try:
-        keys = np.load(path, mmap_mode="r").astype(files.UID_DTYPE)
-    except (OSError, ValueError) as problem:
-        raise errors.InputError(f"pool_keys cannot be read from {path} ({problem}).") from None
-    order = np.argsort(keys, kind="stable")
+    store = features.FeatureStore(Path(chosen.options["pool_features"]))
     wanted = np.array(chosen.uids(), files.UID_DTYPE)
-    place = np.searchsorted(keys, wanted, sorter=order)
-    rows = order[np.minimum(place, len(keys) - 1)] if len(keys) else np.zeros(len(wanted), int)
-    strange = [
-        uid for uid, row in zip(wanted, rows, strict=True) if not len(keys) or keys[row] != uid
-    ]
-    if strange:
+    rows = store.rows_of(wanted)
+    if len(strange := wanted[rows < 0]):
         raise errors.InputError(
-            f"{len(strange)} selected images are not in {path} (first: {strange[0].decode()}); "
-            "give the keys of the pool that the selection was made from."
+            f"{len(strange):,} selected images have no row in the pool's features (first: "
+            f"{strange[0].decode()}); ssl-data-curation numbers images of the pool only, so "
+            "choose another format."
         )
     out.mkdir()
     files.write_array(out / "indices.npy", rows.astype(np.int64))
-    files.write_array(out / "keys.npy", keys)
+    files.write_array(out / "keys.npy", store.uids)
+    chosen.expect(len(np.unique(rows)), "row numbers")

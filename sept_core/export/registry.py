@@ -3,8 +3,8 @@
 In: a manifest, a format's name and a link mode. Out: the format, or an `ExportPlan`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,34 +26,50 @@ class Format:
         about: one line for people.
         images: what it does with image files: `none`, `listed` by path, only the
             `archived` ones extracted, `linked` as the link mode says, or `packed` as copies.
-        options: the names of the settings that it takes.
+        options: the settings that a user may give, each with what reads its text.
+        needs: the settings that come from the project (`pipeline.export_needs`).
+        suffix: of the file that it writes; "" for a folder.
     """
 
     write: Callable[[subset.Subset, Path], None]
     about: str
     images: str = "linked"
-    options: tuple[str, ...] = ()
+    options: Mapping[str, Callable[[str], object]] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    suffix: str = ""
 
 
 FORMATS = {
     "native": Format(tables.native, "SEPT's manifest, for sept pretrain and sept verify", "none"),
-    "csv": Format(tables.table_csv, "one table for people and spreadsheets", "listed"),
-    "jsonl": Format(tables.table_jsonl, "one JSON object a line, exact values", "listed"),
-    "txt": Format(tables.paths_txt, "one absolute path a line", "archived"),
+    "csv": Format(
+        tables.table_csv, "one table for people and spreadsheets", "listed", suffix=".csv"
+    ),
+    "jsonl": Format(
+        tables.table_jsonl, "one JSON object a line, exact values", "listed", suffix=".jsonl"
+    ),
+    "txt": Format(tables.paths_txt, "one absolute path a line", "archived", suffix=".txt"),
     "flat": Format(folders.flat, "one folder with all images"),
     "imagefolder": Format(
-        folders.imagefolder, "a folder for each class, or 256 by uid", options=("labels",)
+        folders.imagefolder, "a folder for each class, or 256 by uid", needs=("labels",)
     ),
     "webdataset": Format(
-        webdataset.webdataset, "tar shards of original bytes", "packed", ("images_per_shard",)
+        webdataset.webdataset, "tar shards of original bytes", "packed", {"images_per_shard": int}
     ),
     "huggingface": Format(
-        folders.huggingface, "an imagefolder for datasets", options=("labels", "metadata")
+        folders.huggingface,
+        "an imagefolder for datasets",
+        options={"metadata": str},
+        needs=("labels",),
     ),
-    "fiftyone": Format(folders.fiftyone, "data, labels and a loader", options=("labels",)),
-    "datacomp": Format(indices.datacomp, "a subset file for DataComp's resharder", "none"),
+    "fiftyone": Format(folders.fiftyone, "data, labels and a loader", needs=("labels",)),
+    "datacomp": Format(
+        indices.datacomp, "a subset file for DataComp's resharder", "none", suffix=".npy"
+    ),
     "ssl-data-curation": Format(
-        indices.ssl_data_curation, "row numbers and the keys they index", "none", ("pool_keys",)
+        indices.ssl_data_curation,
+        "row numbers and the keys they index",
+        "none",
+        needs=("pool_features",),
     ),
     "lightly-train": Format(trainers.lightly_train, "images and a LightlyTrain command"),
     "dinov2": Format(trainers.dinov2, "images and a DINOv2 script"),
@@ -88,11 +104,33 @@ def get(name: str, link: str, options: Mapping[str, object]) -> Format:
         raise errors.InputError(f"No export format {name!r}; there are {', '.join(FORMATS)}.")
     if link not in subset.LINKS:
         raise errors.InputError(f"No link mode {link!r}; there are {', '.join(subset.LINKS)}.")
-    unknown = sorted(set(options) - set(FORMATS[name].options))
-    if unknown:
-        takes = ", ".join(FORMATS[name].options) or "no options"
-        raise errors.InputError(f"{name} takes {takes}; not {', '.join(unknown)}.")
-    return FORMATS[name]
+    found = FORMATS[name]
+    if unknown := sorted(set(options) - set(found.options) - set(found.needs)):
+        raise errors.InputError(f"{name} takes {_takes(found)}, not {', '.join(unknown)}.")
+    return found
+
+
+def read_options(name: str, written: Iterable[str]) -> dict[str, object]:
+    """A format's options from NAME=VALUE.
+
+    Raises:
+        InputError: the format is unknown, does not take the option, or cannot read its value.
+    """
+    known = get(name, "copy", {}).options
+    read = {}
+    for text in written:
+        option, _, value = text.partition("=")
+        if option not in known or not value:
+            raise errors.InputError(f"{name} takes {_takes(FORMATS[name])}, not {text!r}.")
+        try:
+            read[option] = known[option](value)
+        except ValueError:
+            raise errors.InputError(f"{option}={value} is not a number.") from None
+    return read
+
+
+def _takes(found: Format) -> str:
+    return ", ".join(f"{option}=VALUE" for option in found.options) or "no options"
 
 
 def plan(

@@ -145,9 +145,13 @@ class Subset:
         """Copy or link images into `folder`; their paths relative to it, in order.
 
         Args:
-            folder: made if need be.
+            folder: made if need be; nothing else is in it yet.
             name: gives the relative path from uid and extension.
             uids: by default all.
+
+        Raises:
+            NotFoundError: an image is gone.
+            IntegrityError: its bytes have changed, or two images got one name.
         """
         folder.mkdir(parents=True, exist_ok=True)
         names = []
@@ -157,6 +161,7 @@ class Subset:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._put(place, data, target)
             names.append(relative)
+        self.expect(sum(len(found) for _, _, found in os.walk(folder)), "image files", len(names))
         return names
 
     def _put(self, place: manifest.Location, data: bytes, target: Path) -> None:

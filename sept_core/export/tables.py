@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from sept_core import files, manifest
 from sept_core.export import subset
 
@@ -24,16 +26,17 @@ def native(chosen: subset.Subset, out: Path) -> None:
     files.write_json(out / manifest.ROOTS, roots)
     if followed := chosen.opened.followed():
         files.write_json(out / manifest.LINKS, followed)
+    chosen.expect(pq.read_metadata(out / "manifest.parquet").num_rows, "rows")
 
 
 def table_csv(chosen: subset.Subset, out: Path) -> None:
     """One line an image: its absolute `path`, then the manifest's columns."""
-    write_csv(out, COLUMNS, _listed(chosen))
+    chosen.expect(write_csv(out, COLUMNS, _listed(chosen)), "rows")
 
 
 def table_jsonl(chosen: subset.Subset, out: Path) -> None:
     """One JSON object an image, with the exact values; `path` as in the csv."""
-    write_jsonl(out, _listed(chosen))
+    chosen.expect(write_jsonl(out, _listed(chosen)), "rows")
 
 
 def paths_txt(chosen: subset.Subset, out: Path) -> None:
@@ -48,10 +51,11 @@ def paths_txt(chosen: subset.Subset, out: Path) -> None:
     for uid, name in zip(loose, names, strict=True):
         paths[uid] = str(chosen.companion_home / name)
     out.write_text("".join(f"{path}\n" for path in paths.values()))
+    chosen.expect(len(paths), "paths")
 
 
-def write_csv(out: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
-    """A csv file as RFC 4180 has it, safe to open in a spreadsheet.
+def write_csv(out: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> int:
+    """A csv file as RFC 4180 has it, safe to open in a spreadsheet; returns its number of rows.
 
     A text cell that begins with one of `FORMULA` gets an apostrophe in front, so that
     nothing in a file name can run as a formula; a reader takes one leading apostrophe off.
@@ -59,16 +63,26 @@ def write_csv(out: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]])
     with out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        writer.writerows([_cell(row[name]) for name in columns] for row in rows)
+        count = 0
+        for row in rows:
+            count += 1
+            writer.writerow([cell(row[name]) for name in columns])
+    return count
 
 
-def write_jsonl(out: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """JSON lines, in ASCII so that no odd line break inside a name can end a line."""
+def write_jsonl(out: Path, rows: Iterable[dict[str, Any]]) -> int:
+    """JSON lines, in ASCII so that no odd line break inside a name can end a line; returns how
+    many."""
+    count = 0
     with out.open("w", encoding="ascii") as file:
-        file.writelines(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+        for row in rows:
+            count += 1
+            file.write(json.dumps(row, allow_nan=False) + "\n")
+    return count
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A value that a spreadsheet takes as it stands; see `write_csv`."""
     return "'" + value if isinstance(value, str) and value.startswith(FORMULA) else value
 
 

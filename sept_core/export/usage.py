@@ -30,7 +30,15 @@ images = webdataset.WebDataset(shards, shardshuffle=100).decode("pil")"""
 _HUGGING_FACE = """\
 from datasets import load_dataset
 
-images = load_dataset("imagefolder", data_dir={out})"""
+images = load_dataset("imagefolder", data_dir={out}, split="train")
+# The labels of the targets that brought the images in, as classes, where targets have labels:
+# images = images.class_encode_column("target_label")"""
+
+_ROWS = """\
+import numpy
+
+rows = numpy.load({rows})  # of the pool
+uids = numpy.load({keys})[rows]"""
 
 _TXT = """\
 from pathlib import Path
@@ -51,7 +59,10 @@ def snippets(export_format: str, out: Path) -> list[Snippet]:
     """What to copy; empty where the export has nothing that another tool reads directly."""
     quoted, path = shlex.quote(str(out)), json.dumps(str(out), ensure_ascii=False)
     manifest = ("Pre-train with SEPT", "sh", f"sept pretrain PROJECT --manifest {quoted}")
-    shards = json.dumps(str(out / "*.tar"), ensure_ascii=False)
+    shards, rows, keys = (
+        json.dumps(str(out / name), ensure_ascii=False)
+        for name in ("*/*.tar", "indices.npy", "keys.npy")
+    )
     known: dict[str, list[Snippet]] = {
         "native": [manifest, ("Check it", "sh", f"sept verify {quoted}")],
         "csv": [("Read the table", "python", _TABLE.format(kind="csv", out=path, more=""))],
@@ -64,6 +75,17 @@ def snippets(export_format: str, out: Path) -> list[Snippet]:
         "webdataset": [("webdataset", "python", _WEBDATASET.format(shards=shards))],
         "huggingface": [("Hugging Face datasets", "python", _HUGGING_FACE.format(out=path))],
         "fiftyone": [("FiftyOne", "sh", f"python {shlex.quote(str(out / 'load.py'))}")],
+        "datacomp": [
+            (
+                "DataComp, in a checkout of mlfoundations/datacomp",
+                "sh",
+                "python resharder.py --input-dir POOL_SHARDS --output-dir NEW_SHARDS "
+                f"--subset-file {quoted}",
+            )
+        ],
+        "ssl-data-curation": [
+            ("Rows of the pool", "python", _ROWS.format(rows=rows, keys=keys)),
+        ],
         "lightly-train": [("LightlyTrain", "sh", f"sh {shlex.quote(str(out / 'train.sh'))}")],
         "dinov2": [
             (

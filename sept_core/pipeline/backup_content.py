@@ -148,7 +148,7 @@ class _Selection(_Part):
 
 class _Settings(_Part):
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Annotated[list[Uid], Field(min_length=1, max_length=groups.MOST)]]
+    __pydantic_extra__: dict[str, Annotated[list[Uid], Field(min_length=1)]]
     who: Text = ""
     title: Text = ""
     encoder: Text = ""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sept_core import errors, files, folders, integrity, jobs, manifest, review
+from sept_core import commands, errors, files, folders, integrity, jobs, manifest, review
 from sept_core.catalogue import connection, decisions, selections, sources
 from sept_core.catalogue.connection import Connection
 from sept_core.export import verify
@@ -137,10 +137,12 @@ def _source(
         return
     if not spec.root.is_dir() or not (spec.path.exists() or folders.is_pattern(str(spec.path))):
         text = f"{role.capitalize()} {record.name!r} is not at {spec.path}."
-        remedy = f"Mount it, or say where it is: sept {role} move {paths.root} {record.name} PATH"
+        move = commands.line(role, "move", paths.root, record.name, "PATH")
+        remedy = f"Mount it, or say where it is: {move}"
         yield Finding("source", record.name, text, remedy)
         return
-    again = f"List it again: sept {role} add {paths.root} {record.name} {spec.path}"
+    add = commands.line(role, "add", paths.root, record.name, spec.path)
+    again = f"List it again: {add}"
     yield from integrity.places(spec.root, sources.files_on_disk(db, record.id), again)
 
 
@@ -186,7 +188,8 @@ def _jobs(paths: ProjectPaths) -> Iterator[Finding]:
             continue
         if status.state == "lost":
             text = f"{status.title}: {status.reason}."
-            remedy = f"Go on where it stopped: sept job resume {paths.root} {folder.name}"
+            resume = commands.line("job", "resume", paths.root, folder.name)
+            remedy = f"Go on where it stopped: {resume}"
             yield Finding("job", str(folder), text, remedy)
 
 

@@ -5,6 +5,7 @@ may be one by now.
 """
 
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core import errors, features, files, jobs, leaks, manifest, review
-from sept_core import targets as target_layout
 from sept_core.catalogue import images, sources
 from sept_core.export import registry as export_registry
 from sept_core.export import run as export_run
 from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import curation, guarding, scaling
+from sept_core.pipeline import curation, export_needs, guarding, scaling
 from sept_core.pipeline.projects import Project
 from sept_core.roots import FOLLOW_LINKS
 
@@ -215,30 +215,38 @@ def start_export(
     """
     export_registry.get(export_format, link, options or {})
     export_run.refuse_existing(out)
-    folder = project.paths.exports / curation.find(project, selection_id)["id"]
-    if folder.exists():  # an earlier export's; the guard and decisions may have moved on since
-        (folder / manifest.HEADER).unlink(missing_ok=True)  # what is half removed is no manifest
-        shutil.rmtree(folder)
-    written = write_manifest(project, selection_id, folder)
+    record = curation.find(project, selection_id)
     request = {
-        "manifest": str(written.folder),
+        "manifest": str(_manifest_for_export(project, record)),
         "roots": None,
         "format": export_format,
         "out": str(out.absolute()),
         "link": link,
-        "options": _with_labels(project, selection_id, export_format, options or {}),
+        "options": export_needs.of(project, record, export_format) | (options or {}),
     }
     return jobs.launch(project.paths, "export", request, f"Exporting {selection_id}")
 
 
-def _with_labels(
-    project: Project, selection_id: str, export_format: str, options: dict[str, Any]
-) -> dict[str, Any]:
-    """Class folders are named by the label of each image's owning target, where it has one."""
-    if export_format != "imagefolder" or "labels" in options:
-        return options
-    labels: dict[str, str] = {}
-    for target_id in curation.find(project, selection_id)["target_ids"]:
-        rows = images.labelled(project.db, target_id, target_layout.SEARCH_SPLITS)
-        labels |= {row["uid"]: row["label"] for row in rows.to_pylist() if row["label"]}
-    return options | {"labels": labels} if labels else options
+def _manifest_for_export(project: Project, record: Mapping[str, Any]) -> Path:
+    """The folder of the selection's manifest in the project: that of an earlier export, which may
+    still be reading it, unless the guard, the decisions or the places have changed since."""
+    folder: Path = project.paths.exports / record["id"]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as stage:
+        written = write_manifest(project, record["id"], Path(stage) / "manifest")
+        if _facts(written.folder) != _facts(folder):
+            (folder / manifest.HEADER).unlink(missing_ok=True)  # half removed, it is no manifest
+            shutil.rmtree(folder, ignore_errors=True)
+            written.folder.rename(folder)
+    return folder
+
+
+def _facts(folder: Path) -> dict[str, Any] | None:
+    """All that a manifest says but for when it was written; None where it is not whole."""
+    try:
+        opened = manifest.read(folder)
+    except errors.SeptError:
+        return None
+    roots = {name: str(root) for name, root in opened.roots().items()}
+    told = {name: opened.header[name] for name in opened.header if name not in manifest.WHEN}
+    return told | {"roots": roots}

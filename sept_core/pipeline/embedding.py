@@ -1,6 +1,6 @@
 """Features: start the worker that reads every image once, take over what it leaves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -213,7 +213,7 @@ class Summary:
     failure: str | None
 
 
-def summary(project: Project, result: dict[str, Any]) -> Summary:
+def summary(project: Project, result: Mapping[str, Any]) -> Summary:
     """Sum up the result of an embedding job, and say what still waits in the project."""
     names = {record.id: record.name for record in sources.every(project.db, "target")}
     parts = {_named(part["collection"], names): part for part in result["parts"]}

@@ -85,7 +85,7 @@ def _ensured(folder: Path) -> Path:
 
 def propose(project: Project, selection_id: str, export_format: str) -> Path:
     """A destination that does not exist yet, in the project's exports."""
-    ending = f".{export_format}" if export_format in ("csv", "jsonl", "txt") else ""
+    ending = registry.FORMATS[export_format].suffix
     base = project.paths.exports / "out" / f"{curation.find(project, selection_id)['id']}"
     suffixes = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
     paths = (base.with_name(f"{base.name}-{export_format}{s}{ending}") for s in suffixes)

@@ -12,9 +12,6 @@ from sept_core.catalogue import settings
 from sept_core.pipeline import collections
 from sept_core.pipeline.projects import Project
 
-MOST = 100_000
-
-
 PREFIX = "group:"
 
 
@@ -41,11 +38,11 @@ def save(project: Project, name: str, uids: Sequence[str]) -> None:
     """Keep some images under a name; the same name again replaces the group.
 
     Raises:
-        InputError: the name cannot be used, there is no image, or there are too many.
+        InputError: the name cannot be used, or there is no image.
     """
     files.check_name(name, "Group")
-    if not 1 <= len(uids) <= MOST:
-        raise errors.InputError(f"A group holds 1 to {MOST:,} images, not {len(uids):,}.")
+    if not len(uids):
+        raise errors.InputError(f"Group {name} would hold no image; gather some first.")
     settings.put(project.db, PREFIX + name, list(uids))
 
 

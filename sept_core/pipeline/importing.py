@@ -94,5 +94,6 @@ def _store(
     root = project.paths.features(card["id"])
     features.write_card(root, card)
     counts = feature_import.write_store(imported, uids, root / collection, card["id"], source_id)
-    settings.put(project.db, "encoder", card["id"])
+    if counts.stored or counts.duplicates:  # without a vector it cannot be searched with
+        settings.put(project.db, "encoder", card["id"])
     return {"encoder_id": card["id"], "layout": imported.layout, **asdict(counts)}

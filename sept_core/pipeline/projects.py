@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sept_core import decoders, errors, features, files, jobs
+from sept_core import commands, decoders, errors, features, files, jobs
 from sept_core.catalogue import (
     connection,
     decisions,
@@ -62,7 +62,8 @@ def paths_of(folder: Path) -> files.ProjectPaths:
     """
     paths = files.ProjectPaths(folder.absolute())
     if not paths.catalogue.exists():
-        raise errors.NotFoundError(f"{folder} is not a SEPT project; make one with: sept init")
+        make = commands.line("init", folder)
+        raise errors.NotFoundError(f"{folder} is not a SEPT project; make one with: {make}")
     return paths
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from sept_core import errors
+from sept_core import errors, files
 from sept_core.encoders import checkpoint, network, registry, timm_models
 from sept_core.encoders.protocol import Kind
 from sept_core.pretrain.settings import PretrainSettings
@@ -38,7 +38,7 @@ def start_from(backbone: nn.Module, settings: PretrainSettings, encoders_folder:
         assert isinstance(found, network.NetworkEncoder)
         weights = found.network.state_dict()
     else:
-        weights = checkpoint.load_backbone(Path(settings.init).expanduser())[0].state_dict()
+        weights = checkpoint.load_backbone(files.expanded(settings.init))[0].state_dict()
     try:
         backbone.load_state_dict(weights)
     except RuntimeError as problem:
@@ -56,5 +56,5 @@ def kind(settings: PretrainSettings) -> Kind:
         return "self-supervised"
     if settings.init.partition("@")[0] == PUBLISHED:
         return timm_models.kind_of(settings.backbone)
-    held: Kind = checkpoint.read_card(Path(settings.init).expanduser())["kind"]
+    held: Kind = checkpoint.read_card(files.expanded(settings.init))["kind"]
     return held

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from sept_core import files, images, manifest
+from sept_core import features, files, images, manifest
 
 HOSTILE = (
     "plain.jpg",
@@ -85,6 +85,14 @@ def rows_of(places: list[tuple[bytes, str, str, str]]) -> pa.Table:
             }
         )
     return pa.Table.from_pylist(rows, manifest.SCHEMA)
+
+
+def pool_features(folder: Path, uids: list[str]) -> str:
+    """A feature store of these images in this order; what the ssl-data-curation format needs."""
+    vectors = np.eye(len(uids), 64)
+    outcomes = features.OUTCOME_SCHEMA.empty_table()
+    features.write_shard(folder, 0, "e-1", np.array(uids, files.UID_DTYPE), vectors, outcomes)
+    return str(folder)
 
 
 def header(guard: dict[str, object]) -> dict[str, object]:

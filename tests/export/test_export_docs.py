@@ -4,11 +4,10 @@ import importlib.util
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-from export_world import World
+from export_world import World, pool_features
 
-from sept_core import files, manifest
+from sept_core import manifest
 from sept_core.export import registry, run
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
@@ -44,9 +43,11 @@ def test_snippet_runs(
     for library in re.findall(r"^(?:import|from) (\w+)", SNIPPETS[name], re.M):
         if importlib.util.find_spec(library) is None:
             pytest.skip(f"{library} is not installed")
-    keys = tmp_path / "keys.npy"
-    np.save(keys, np.array(world.uids, files.UID_DTYPE))
-    options = {"pool_keys": str(keys)} if name == "ssl-data-curation" else {}
+    options: dict[str, object] = {}
+    if name == "ssl-data-curation":
+        options = {"pool_features": pool_features(tmp_path / "pool", world.uids)}
+    if "labels" in registry.FORMATS[name].needs:
+        options = {"labels": dict.fromkeys(world.manifest.rows["target_uid"].to_pylist(), "a")}
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     run.export(world.manifest, name, Path(FILES.get(name, "subset")), options=options)

@@ -24,7 +24,12 @@ def _files(folder: Path) -> list[Path]:
 
 def _labels(world: World) -> dict[str, str]:
     """Owner → label; the third owner has none."""
-    return {f"{0:032x}": "cats & dogs/../x", f"{1:032x}": "plain"}
+    return {f"{0:032x}": "=cats & dogs/../x", f"{1:032x}": "plain"}
+
+
+def wanted_labels(world: World) -> dict[str, str | None]:
+    owners = world.manifest.rows["target_uid"].to_pylist()
+    return {uid: _labels(world).get(owner) for uid, owner in zip(world.uids, owners, strict=True)}
 
 
 def test_flat_folder_holds_the_original_bytes_under_safe_names(
@@ -75,9 +80,8 @@ def test_imagefolder_by_label_loads_in_torchvision(world: World, tmp_path: Path)
     result = run.export(world.manifest, "imagefolder", tmp_path / "out", options=options)
     data = datasets.ImageFolder(tmp_path / "out")
     names = json.loads((tmp_path / "out" / "classes.json").read_text())
-    owners = world.manifest.rows["target_uid"].to_pylist()
-    wanted = {uid: _labels(world).get(owner) for uid, owner in zip(world.uids, owners, strict=True)}
-    assert "will skip 1 GIF" in result["notes"][-1]
+    wanted = wanted_labels(world)
+    assert "will skip 1 of 11 images by their suffix (.gif)" in result["notes"][-1]
     wanted = {uid: label for uid, label in wanted.items() if uid != world.uids[GIF]}
     found = {Path(path).stem: names.get(data.classes[number]) for path, number in data.samples}
     assert found == wanted
@@ -101,7 +105,7 @@ def test_huggingface_metadata_names_each_image_relatively(world: World, tmp_path
     for name, data in zip(table["file_name"].to_pylist(), world.images.values(), strict=True):
         assert not name.startswith("/") and ".." not in name
         assert (out / name).read_bytes() == data
-    assert "plain" in table["label"].to_pylist()
+    assert table["target_label"].to_pylist() == list(wanted_labels(world).values())
 
 
 def test_huggingface_json_lines_hold_the_same(world: World, tmp_path: Path) -> None:
@@ -131,11 +135,16 @@ def _fake_fiftyone(calls: list[dict[str, object]]) -> ModuleType:
     class Dataset:
         from_dir = staticmethod(lambda **given: calls.append(given))
 
+    class Classification:
+        def __init__(self, label: str) -> None:
+            self.label = label
+
     class Types:
         CSVDataset = "csv"
         FiftyOneImageClassificationDataset = "classification"
 
     module.Dataset, module.types = Dataset, Types  # type: ignore[attr-defined]
+    module.Classification = Classification  # type: ignore[attr-defined]
     return module
 
 
@@ -161,3 +170,22 @@ def test_fiftyone_labels_and_loader_agree_with_the_images(
     assert set(fields) == set(rows[0]) - {"filepath"}
     parsed = {name: kind(rows[1][name]) for name, kind in fields.items() if rows[1][name]}
     assert parsed["similarity"] == 0.89 and parsed["width"] == 48
+    found = [row["target_label"] and fields["target_label"](row["target_label"]).label
+             for row in rows]  # fmt: skip
+    assert found == [label or "" for label in wanted_labels(world).values()]
+
+
+@pytest.mark.parametrize("name", ["huggingface", "fiftyone", "imagefolder"])
+def test_without_labels_of_owners_there_are_no_labels(
+    world: World, tmp_path: Path, name: str
+) -> None:
+    """As of a random selection, whose images no target has brought."""
+    run.export(world.manifest, name, tmp_path / "out", options={"labels": {"f" * 32: "cat"}})
+    if name == "huggingface":
+        assert "target_label" not in pq.read_schema(tmp_path / "out" / "metadata.parquet").names
+    elif name == "fiftyone":
+        labels = json.loads((tmp_path / "out" / "labels.json").read_text())
+        assert labels == {"classes": [], "labels": dict.fromkeys(world.uids)}
+    else:
+        folders_made = {path.name for path in (tmp_path / "out").iterdir()}
+        assert folders_made == {uid[:2] for uid in world.uids}

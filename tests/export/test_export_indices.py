@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from export_world import World, header
+from export_world import World, header, pool_features
 
 from sept_core import errors, files, manifest
 from sept_core.export import run
@@ -56,30 +56,19 @@ def test_two_images_with_one_uid_are_named(world: World, tmp_path: Path) -> None
 
 def test_row_numbers_index_the_keys_beside_them(world: World, tmp_path: Path) -> None:
     others = [files.uid_of(bytes([number])) for number in range(50)]
-    keys = np.array([*others[:30], *reversed(world.uids), *others[30:]], files.UID_DTYPE)
-    np.save(tmp_path / "keys.npy", keys)
-    options = {"pool_keys": str(tmp_path / "keys.npy")}
+    pool = [*others[:30], *reversed(world.uids), *others[30:]]
+    options = {"pool_features": pool_features(tmp_path / "pool", pool)}
     run.export(world.manifest, "ssl-data-curation", tmp_path / "out", options=options)
     rows = np.load(tmp_path / "out" / "indices.npy")
     assert rows.dtype == np.int64
     written = np.load(tmp_path / "out" / "keys.npy")
-    assert (written == keys).all()
+    assert written.astype(str).tolist() == pool
     assert [uid.decode() for uid in written[rows]] == world.uids
 
 
-@pytest.mark.parametrize("keys", [[], [b"0" * 32], [b"f" * 32]])
-def test_keys_of_another_pool_are_refused(world: World, tmp_path: Path, keys: list) -> None:
-    np.save(tmp_path / "keys.npy", np.array(keys, files.UID_DTYPE))
-    options = {"pool_keys": str(tmp_path / "keys.npy")}
-    with pytest.raises(errors.InputError, match="11 selected images are not in"):
+@pytest.mark.parametrize("pool", [[], ["0" * 32], ["f" * 32]])
+def test_images_of_another_pool_are_refused(world: World, tmp_path: Path, pool: list[str]) -> None:
+    options = {"pool_features": pool_features(tmp_path / "pool", pool)}
+    with pytest.raises(errors.InputError, match="11 selected images have no row in the pool"):
         run.export(world.manifest, "ssl-data-curation", tmp_path / "out", options=options)
     assert not (tmp_path / "out").exists()
-
-
-def test_keys_are_asked_for(world: World, tmp_path: Path) -> None:
-    with pytest.raises(errors.InputError, match="needs pool_keys"):
-        run.export(world.manifest, "ssl-data-curation", tmp_path / "out")
-    with pytest.raises(errors.InputError, match="cannot be read"):
-        run.export(
-            world.manifest, "ssl-data-curation", tmp_path / "out", options={"pool_keys": "no.npy"}
-        )

@@ -10,16 +10,16 @@ import pytest
 from export_world import World, picture
 
 from sept_core import errors, files, jobfolder
-from sept_core.export import registry, run, subset
+from sept_core.export import registry, run, subset, tables
 
-NO_OPTIONS = [name for name in registry.FORMATS if name != "ssl-data-curation"]
+NO_NEEDS = [name for name in registry.FORMATS if name != "ssl-data-curation"]
 
 
 def _left_behind(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("name", NO_OPTIONS)
+@pytest.mark.parametrize("name", NO_NEEDS)
 def test_every_format_writes_one_thing_and_leaves_nothing_else(
     world: World, tmp_path: Path, name: str
 ) -> None:
@@ -86,7 +86,7 @@ def test_unknown_names_are_answered_with_the_known_ones(world: World, tmp_path: 
         run.export(world.manifest, "parquet", tmp_path / "out")
     with pytest.raises(errors.InputError, match="copy, hardlink, symlink"):
         run.export(world.manifest, "flat", tmp_path / "out", link="move")
-    with pytest.raises(errors.InputError, match="takes no options; not labels"):
+    with pytest.raises(errors.InputError, match="takes no options, not labels"):
         run.export(world.manifest, "csv", tmp_path / "out", options={"labels": {}})
 
 
@@ -100,7 +100,52 @@ def test_extension_follows_the_bytes_not_the_name() -> None:
     kinds = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
     assert {kind: subset.extension(picture(1, kind)) for kind in kinds} == kinds
     assert subset.extension(picture(1, "TIFF")) == ".tif"
+    assert subset.extension(picture(1, "PPM")) == ".ppm"
+    assert subset.extension(picture(1, "JPEG2000")) == ".jp2"
+    assert subset.extension(picture(1, "AVIF")) == ".avif"
+    assert subset.extension(b"\0\0\0\x18ftypheic") == ".heic"
+    assert subset.extension(b"\0" * 128 + b"DICM") == ".dcm"
     assert subset.extension(b"?") == ".img"
+
+
+def test_options_are_read_as_their_format_takes_them() -> None:
+    assert registry.read_options("webdataset", ["images_per_shard=20"]) == {"images_per_shard": 20}
+    assert registry.read_options("huggingface", ["metadata=jsonl"]) == {"metadata": "jsonl"}
+    for name, text, said in (
+        ("webdataset", "images_per_shard=many", "images_per_shard=many is not a number"),
+        ("webdataset", "images_per_shard", "takes images_per_shard=VALUE, not"),
+        ("huggingface", "labels=x", "takes metadata=VALUE, not 'labels=x'"),
+        ("csv", "a=b", "csv takes no options"),
+    ):
+        with pytest.raises(errors.InputError, match=said):
+            registry.read_options(name, [text])
+
+
+@pytest.mark.parametrize("name", ["csv", "jsonl", "huggingface", "fiftyone"])
+def test_a_row_that_is_lost_fails_the_export(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write = {"csv": "write_csv", "fiftyone": "write_csv"}.get(name, "write_jsonl")
+    whole = getattr(tables, write)
+
+    def losing(out: Path, *rest: object) -> int:
+        *columns, rows = rest
+        return int(whole(out, *columns, list(rows)[1:]))
+
+    monkeypatch.setattr(tables, write, losing)
+    options = {"metadata": "jsonl"} if name == "huggingface" else {}
+    with pytest.raises(errors.IntegrityError, match="10 rows for 11 images"):
+        run.export(world.manifest, name, tmp_path / "out", options=options)
+    assert not (tmp_path / "out").exists() and not _left_behind(tmp_path)
+
+
+def test_an_image_that_is_lost_fails_the_export(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subset, "tree_name", lambda uid, end: uid[:1] + end)
+    with pytest.raises(errors.IntegrityError, match="image files for 11 images"):
+        run.export(world.manifest, "lightly-train", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

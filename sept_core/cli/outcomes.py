@@ -1,0 +1,165 @@
+"""`status` of sources, target sets and imported features: counts, reasons, a csv of all of them.
+
+In: a role. Out: tables for people, JSON for machines; the last line of the commands that list.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+
+from sept_core import commands, errors, files
+from sept_core.cli import output, summaries
+from sept_core.cli.options import path_option
+from sept_core.cli.output import counted, say
+from sept_core.pipeline import embedding, outcomes, projects
+from sept_core.pipeline.projects import Project
+
+SHOWN = 50
+"""Files that people are shown of each state; --out and --json give all."""
+
+Out = Annotated[
+    Path | None, path_option("Also write every file that has a reason as csv; must not exist.")
+]
+TITLES = {"rejected": "Rejected files", "unreadable": "Files that cannot be read now"}
+KINDS = {"pool": "sources", "target": "targets"}
+
+
+def show(folder: Path, role: str, name: str | None, out: Path | None, as_json: bool) -> None:
+    """Print the counts and reasons of a role's files, or of one source or target set."""
+    with projects.opened(folder) as project:
+        state = projects.status(project)
+        table = outcomes.reasons(project, role, name)
+        more = outcomes.more(project, role, name)
+    entries = [entry for entry in state[KINDS[role]] if name in (None, entry["name"])]
+    found = outcomes.by_state(table)
+    _keep(table, out, to_stdout=not as_json)
+    if as_json:
+        keys = ("pool", "value_ranges") if role == "pool" else ()
+        facts = {key: state[key] for key in keys}
+        return output.as_json(facts | {KINDS[role]: entries} | found | more)
+    _counts(KINDS[role], entries)
+    summaries.value_ranges(state["value_ranges"])
+    if partly := more["partly_taken"]:
+        columns = ["source", "format", "pixels", "taken", "images"]
+        output.rows("Images taken in part", columns, ([row[c] for c in columns] for row in partly))
+    columns = ["source", "rel_path", "member", *(["split"] if role == "target" else []), "reason"]
+    for held, rows in found.items():
+        _listed(TITLES.get(held, f"{held.capitalize()} files"), columns, rows, out)
+    if without := more["no_features"]:
+        columns = ["encoder", "source", "rel_path", "member", "reason"]
+        _listed("Images without features under an encoder", columns, without, None)
+    if waiting := found.get("unreadable"):
+        retry = commands.line(role, "retry", folder)
+        say(f"{counted(len(waiting), 'file')} cannot be read now; to try again: {retry}")
+    return None
+
+
+def _counts(title: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    columns = ["name", "images", *(s for s in outcomes.STATES if s in (entries or [{}])[0]), "gone"]
+    output.rows(title.capitalize(), columns, ([entry[c] for c in columns] for entry in entries))
+    for entry in entries:
+        if splits := entry.get("splits"):
+            told = ", ".join(f"{split} {count:,}" for split, count in splits.items())
+            say(f"Splits of {entry['name']}, in files: {told}.")
+
+
+def _listed(
+    title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], out: Path | None
+) -> None:
+    output.rows(title, columns, ([row[column] for column in columns] for row in rows[:SHOWN]))
+    if len(rows) > SHOWN and out is None:
+        say(f"and {len(rows) - SHOWN:,} more; --out FILE.csv writes all, --json prints them.")
+
+
+def _keep(table: pa.Table, out: Path | None, *, to_stdout: bool) -> None:
+    if out is None:
+        return
+    if out.exists():
+        raise errors.InputError(f"{out} exists; choose another name.")
+    with files.write_then_rename(out.absolute()) as temporary:
+        temporary.write_text(outcomes.as_csv(table), newline="")
+    where = output.console if to_stdout else output.notes
+    say(f"Wrote {counted(table.num_rows, 'row')} to {out}", to=where)
+
+
+def close_listing(project: Project, folder: Path, role: str, name: str, as_json: bool) -> None:
+    """Print how many files of a source or target set are rejected: the last line of its listing.
+
+    Raises:
+        SourceError: all of them are.
+    """
+    known = outcomes.counts(project, role, name)
+    reasons = commands.line(role, "status", folder)
+    if 0 < known["files"] == known["rejected"]:
+        first = outcomes.reasons(project, role, name).slice(0, 1).to_pylist()[0]
+        raise errors.SourceError(
+            f"All files of {name} are rejected ({known['files']:,}; first: "
+            f"{first['member'] or first['rel_path']}: {first['reason']}); see: {reasons}"
+        )
+    if as_json:
+        return
+    told = f"{counted(known['files'], 'file')} in {name}, {known['rejected']:,} rejected"
+    say(f"{told}; for the reasons: {reasons}" if known["rejected"] else f"{told}.")
+
+
+def close_embedding(folder: Path, result: Mapping[str, Any], as_json: bool) -> None:
+    """Print what an embedding did, the counts last.
+
+    Raises:
+        SourceError: files still wait to be read, or none gave features.
+    """
+    with projects.opened(folder) as project:
+        told = embedding.summary(project, result)
+    if as_json:
+        output.as_json(result)
+    else:
+        summaries.embedded(result, told)
+    if told.failure:
+        raise errors.SourceError(told.failure)
+
+
+def show_feature_rows(folder: Path, out: Path | None, as_json: bool) -> None:
+    """Print the encoders and the rows of imported features that could not be used."""
+    with projects.opened(folder) as project:
+        known = projects.encoders(project)
+        table = outcomes.feature_rows(project)
+    _keep(table, out, to_stdout=not as_json)
+    if as_json:
+        return output.as_json({"encoders": known, "rejected": table.to_pylist()})
+    columns = ["id", "kind", "dim", "pool_images"]
+    output.rows("Encoders", columns, ([card[c] for c in columns] for card in known))
+    return _listed("Rejected feature rows", outcomes.ROWS.names, table.to_pylist(), out)
+
+
+def close_import(folder: Path, path: Path, result: Mapping[str, Any], as_json: bool) -> None:
+    """Print what an import stored, and the rejected rows last.
+
+    Raises:
+        InputError: no row could be used.
+    """
+    parts = [result[part] for part in ("search", "heldout") if part in result] or [result]
+    stored, known, rejected = (
+        sum(part[name] for part in parts) for name in ("stored", "duplicates", "rejected")
+    )
+    reasons = commands.line("features", "status", folder)
+    if rejected and not stored + known:
+        raise errors.InputError(
+            f"All rows of {path} are rejected ({rejected:,}; first: "
+            f"{_first_reason(parts)}); see: {reasons}"
+        )
+    if as_json:
+        return
+    encoder = parts[0]["encoder_id"]
+    say(f"Imported {counted(stored, 'vector')} of {path} as {encoder}; {known:,} were known.")
+    if unmatched := result["unmatched"]:
+        keys = counted(len(unmatched), "key")
+        say(f"{keys} named no known image and were left out: {output.plain(unmatched)}.")
+    told = f"{counted(rejected, 'row')} rejected"
+    say(f"{told}; for the reasons: {reasons}" if rejected else f"{told}.")
+
+
+def _first_reason(parts: Sequence[Mapping[str, Any]]) -> str:
+    key, reason = next(row for part in parts for row in part["reasons"])
+    return f"{key}: {reason}"

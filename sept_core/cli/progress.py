@@ -1,0 +1,66 @@
+"""Progress on stderr: a bar in a terminal, elsewhere a line now and then.
+
+In: how far the work is. Out: what a person or a log reads of it.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sept_core.cli import output
+
+SECONDS = 10.0
+"""Between two lines where there is no terminal."""
+
+Show = Callable[[int, int | None, str], None]
+"""Takes what is done, of how much (None while unknown), and that in words."""
+
+
+@dataclass
+class Lines:
+    """`TITLE: DETAIL` on a console, once in `seconds` however often it is told.
+
+    Attributes:
+        title: what the work is.
+        console: where the lines go.
+        seconds: between two lines; the first comes after as many.
+        clock: seconds of any origin.
+    """
+
+    title: str
+    console: Console
+    seconds: float
+    clock: Callable[[], float] = time.monotonic
+    _last: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._last = self.clock()
+
+    def show(self, done: int, total: int | None, detail: str) -> None:
+        """Print the detail if it is time."""
+        if self.clock() - self._last >= self.seconds:
+            self._last = self.clock()
+            output.say(f"{self.title}: {detail}", to=self.console)
+
+
+@contextlib.contextmanager
+def shown(title: str) -> Iterator[Show]:
+    """Show the progress of some work while the block runs."""
+    if not output.notes.file.isatty() or output.notes.is_dumb_terminal:
+        yield Lines(title, output.notes, SECONDS).show
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[detail]}", markup=False),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=output.notes, transient=True) as bar:
+        task = bar.add_task(output.plain(title), total=None, detail="starting")
+        yield lambda done, total, detail: bar.update(
+            task, completed=done, total=total, detail=output.plain(detail)
+        )

@@ -1,0 +1,214 @@
+"""What commands did, in sentences: one function a result, printed for people.
+
+In: a result as a pipeline function or a worker returned it; `--json` prints that as it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sept_core import commands, diagnostics
+from sept_core.catalogue.sources import ScanReport
+from sept_core.cli import output
+from sept_core.cli.output import counted, plain, say
+from sept_core.pipeline import embedding
+
+PAST = {"veto": "Vetoed", "negative": "Vetoed", "keep": "Kept", "pin": "Pinned"}
+
+SHORT_BECAUSE = {
+    "similarity_floor": "the similarity floor lets no more images through",
+    "neighbour_cap": "the targets' neighbour lists are used up",
+    "quota": "the quotas are used up",
+    "pool_exhausted": "the pool has no more eligible images",
+}
+
+
+def listed(name: str, report: ScanReport) -> None:
+    """What a listing found, leaving out what did not happen."""
+    words = {
+        "new": report.new,
+        "changed": report.changed,
+        "back again": report.returned,
+        "unchanged": report.unchanged,
+        "gone": report.gone,
+    }
+    told = ", ".join(f"{count:,} {word}" for word, count in words.items() if count)
+    say(f"Listed {counted(report.total, 'file')} of {name}: {told or 'none'}.")
+
+
+def embedded(result: Mapping[str, Any], told: embedding.Summary) -> None:
+    """What an embedding did with the files of each collection, the counts last."""
+    columns = list(embedding.COUNTED)
+    output.rows(
+        f"Embedded with {result['encoder_id']}, {plain(result['images_per_second'])} images/s",
+        ["collection", *columns],
+        ([name, *(part[column] for column in columns)] for name, part in told.parts.items()),
+    )
+    say(told.sentence)
+
+
+def value_ranges(ranges: Sequence[Mapping[str, Any]]) -> None:
+    """How images of more than 8 bits become pixels, and what is wrong with that."""
+    for found in ranges:
+        say(found["summary"])
+        for warning in found["warnings"]:
+            say(f"Warning: {warning}", style="yellow")
+
+
+def calibration(encoder_id: str, found: Mapping[str, Any]) -> None:
+    """The thresholds, and how well they tell altered copies from other images."""
+    say(
+        f"Under {encoder_id}, images of similarity {plain(found['tau'])} and more count as "
+        f"near-duplicates; of {plain(found['tau_leak'])} and more as leaks."
+    )
+    say(
+        f"{found['false_partners']:.2%} of {counted(found['background_images'], 'pool image')} "
+        f"have a false partner at that threshold ({found['false_partners_leak']:.2%} for leaks)."
+    )
+    if found["recall"] is None:
+        return say("The recall was not measured: the features were computed elsewhere.")
+    say(
+        f"It finds {found['recall']:.1%} of {found['copies']:,} altered copies "
+        f"({found['recall_leak']:.1%} for leaks):"
+    )
+    altered = ((name, f"{share:.1%}") for name, share in found["recall_by_jitter"].items())
+    return output.rows("Recall by alteration", ["alteration", "recall"], altered)
+
+
+def advice(found: Mapping[str, Any]) -> None:
+    """How similarity falls with rank, and where more images stop helping."""
+    ranks = [rank for rank in (1, 2, 5, 10, 20, 50, 100) if rank <= len(found["budgets"])]
+    output.rows(
+        "Similarity by rank",
+        ["images a target", "budget", "lower quartile", "median", "upper quartile"],
+        ([r, found["budgets"][r - 1], *found["quartiles"][r - 1]] for r in ranks),
+    )
+    if found["flattens_at"] is not None:
+        say(f"Coverage flattens at a budget of {counted(found['flattens_at'], 'image')}.")
+    if found["hint"]:
+        say(str(found["hint"]))
+
+
+def selection(record: Mapping[str, Any]) -> None:
+    """How many images were selected, what was lost on the way, and what came and went."""
+    chosen = counted(record["count"], "image")
+    output.facts(f"Selection {record['selection']}: {chosen}", record["funnel"])
+    if why := record["short_because"]:
+        say(f"It is short of the budget: {SHORT_BECAUSE.get(why, why)}.")
+    if without := record["guard"].get("heldout_without_features"):
+        note = (
+            f"{counted(without, 'held-out image')} without features under this encoder; the guard "
+            "compared them by bytes and perceptual hash only."
+        )
+        say(note, to=output.notes)
+    if record["guard"]["state"] == "none":
+        note = "No held-out images to guard: the manifest will say guard: none."
+        say(note, to=output.notes)
+    if churn := record.get("churn"):
+        say(f"{len(churn['came']):,} images came, {len(churn['went']):,} went.")
+
+
+def decided(action: str, targets: Sequence[str], count: int, position: int) -> None:
+    """What a decision applies to."""
+    images, whom = counted(count, "image"), ", ".join(targets)
+    say(f"{PAST[action]} {images} for {whom} (position {position} of the log).")
+
+
+def undone(positions: Sequence[int]) -> None:
+    """Which decisions were taken back."""
+    word = "decision" if len(positions) == 1 else "decisions"
+    say(f"Undid {word} {', '.join(map(str, positions))}.")
+
+
+def audit(found: Mapping[str, Any]) -> None:
+    """The precision so far, and what is left to judge."""
+    if found["precision"]:
+        columns = ["budget", "estimate", "low", "high", "judged"]
+        rows = ([row[column] for column in columns] for row in found["precision"])
+        output.rows("Precision", columns, rows)
+    else:
+        say("Nothing is judged yet, so there is no precision.")
+    output.rows("Still to judge", ["uid"], ([uid] for uid in found["to_judge"]))
+
+
+def report(found: Mapping[str, Any]) -> None:
+    """Every diagnostic that could be computed, with what it means."""
+    output.facts(f"Selection {found['selection']}", found["funnel"])
+    known = [name for name in found if name not in ("selection", "funnel")]
+    output.rows(
+        "Diagnostics (not evidence)",
+        ["name", "value", "meaning"],
+        ([name.replace("_", " "), found[name], _meaning(name)]
+         for name in known if found[name] is not None),
+    )  # fmt: skip
+    if missing := [name.replace("_", " ") for name in known if found[name] is None]:
+        say(f"Not measured: {', '.join(missing)}.")
+
+
+def _meaning(name: str) -> str:
+    second = name.startswith("second_")
+    told = diagnostics.EXPLANATIONS.get(name.removeprefix("second_"), "")
+    return f"Under the second encoder: {told}" if second else told
+
+
+def comparison(first: str, second: str, found: Mapping[str, Any]) -> None:
+    """What two selections share."""
+    say(f"{first} and {second} share {counted(found['shared'], 'image')}.")
+    say(f"{len(found['only_a']):,} are only in {first}, {len(found['only_b']):,} only in {second}.")
+    say(f"Their overlap (Jaccard index) is {plain(found['jaccard'])}.")
+
+
+def exported(result: Mapping[str, Any]) -> None:
+    """What was written and where."""
+    say(f"Exported {counted(result['images'], 'image')} as {result['format']} to {result['out']}")
+    done = [f"{word} {result[word]:,}" for word in ("copied", "linked") if result[word]]
+    if done:
+        say(f"Image files: {', '.join(done)}.")
+    for note in result["notes"]:
+        say(note)
+    if result["format"] == "native":
+        say(f"Check it at any time: {commands.line('verify', result['out'])}")
+
+
+def verified(path: object, checked: Mapping[str, int], problems: int) -> None:
+    """How much of a manifest was checked."""
+    told = [f"{counted(checked['rows'], 'row')} read"]
+    if "images" in checked:
+        told.append(f"{counted(checked['images'], 'image')} read again")
+        told.append(f"{checked['guard']:,} compared with the held-out images")
+    outcome = "nothing is wrong" if not problems else f"{counted(problems, 'problem')} found"
+    say(f"Checked {path}: {', '.join(told)}; {outcome}.")
+
+
+def drawn(result: Mapping[str, Any]) -> None:
+    """The map that was drawn."""
+    say(
+        f"Drew the map of {counted(result['images'], 'image')} under {result['encoder_id']} in "
+        f"{plain(result['seconds'])} s (trustworthiness {plain(result['trustworthiness'])})."
+    )
+
+
+def copied(result: Mapping[str, Any], where: str) -> None:
+    """Features that were copied to a place or from it."""
+    shards = counted(result["shards copied"], "shard")
+    rest = "" if result["shards copied"] else "; all others are there already"
+    say(f"Copied {shards} of {result['encoder']} {where} {result['url']}{rest}.")
+
+
+def kept(path: object, numbers: Mapping[str, int], verb: str) -> None:
+    """What a backup holds, or what came from it."""
+    what = [counted(numbers[name], name.removesuffix("s"))
+            for name in ("sources", "decisions", "selections")]  # fmt: skip
+    size = f" ({numbers['bytes']:,} bytes)" if "bytes" in numbers else ""
+    say(f"{verb} {path}{size}: {', '.join(what)}.")
+
+
+def trained(values: Mapping[str, Any]) -> None:
+    """A finished run: what it saw and how long it took."""
+    say(
+        f"Trained {values['run']}: {counted(values['steps'], 'step')} on "
+        f"{counted(values['subset'], 'image')}, {values['images_seen']:,} images seen in "
+        f"{plain(values['seconds'])} s on {values['device']}."
+    )
+    told = ("loss", "probe_knn", "effective_rank", "images_per_second")
+    metrics = {name: values["metrics"].get(name) for name in told}
+    output.facts("Last metrics", {name: value for name, value in metrics.items() if value})
