@@ -250,7 +250,8 @@ def test_an_ambiguous_target_set_is_added_as_chosen(
 ) -> None:
     for folder in ("train", "bus"):
         (tmp_path / "vehicles" / folder).mkdir(parents=True)
-        (tmp_path / "vehicles" / folder / "1.png").write_bytes(b"no picture")
+        for number in range(5):
+            (tmp_path / "vehicles" / folder / f"{number}.png").write_bytes(b"no picture")
     app = open_app(project, TARGETS)
     fill(app, "path:target", str(tmp_path / "vehicles"))
     fill(app, "target path name", "vehicles")
@@ -260,15 +261,19 @@ def test_an_ambiguous_target_set_is_added_as_chosen(
     assert app.button(key="choose vehicles").disabled, "nothing is chosen for the user"
     readings = app.radio(key="reading of vehicles")
     assert readings.options == [
-        "1: a folder for each class, no splits (2 images to search with, none held out)",
-        "2: a folder for each split, classes inside (1 image to search with, none held out, "
-        "1 unassigned)",
+        "1: a folder for each class, no splits (10 images to search with, none held out)",
+        "2: a folder for each split, classes inside (5 images to search with, none held out, "
+        "5 unassigned)",
     ]
-    readings.set_value(1).run()
+    readings.set_value(0).run()
     app.button(key="choose vehicles").click().run()
     assert not app.exception and not app.error
-    assert "1 image to search with, none held out, 1 unassigned" in texts(app.success)
+    assert "10 images to search with, none held out" in texts(app.success)
     assert "guard: none" in texts(app.markdown).replace("\\", "")
+    app.selectbox[0].set_value("vehicles").run()
+    app.button(key="hold out vehicles").click().run()
+    assert not app.exception and "2 changed" in texts(app.success)
+    assert "guard: none" not in texts(app.markdown).replace("\\", "")
 
     fill(app, "path:target", str(tmp_path / "vehicles"))
     fill(app, "target path name", "again")

@@ -3,8 +3,9 @@
     python -m benchmarks.hostile --minutes 10 --seed 0
 
 Each round takes a case, changes its file (bits, bytes, cuts, copies, words that formats know), and
-gives it to its reader, under a watch of a minute. Prints inputs a reader and every crash, with what
-makes it again; exits with 1 if there was one.
+gives it to its reader, under a watch of a minute; or it makes the listing of a target set from a
+truth and has it read. Prints inputs a reader, and every crash or wrong reading, with what makes it
+again; exits with 1 if there was one.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks import machine
-from benchmarks.hostile import archives, corpus, mutations, pixel_values, readers
+from benchmarks.hostile import archives, corpus, layouts, mutations, pixel_values, readers
 
 WATCH = 60
 
@@ -46,13 +47,16 @@ def main() -> None:
     number = 0
     while time.monotonic() < end:
         draw = random.Random(f"{options.seed} {number}")
-        reader = draw.choice([*by_reader])
-        case = draw.choice(by_reader[reader])
-        crash = one(case, draw)
+        reader = draw.choice([*by_reader, "layouts"])
+        if reader == "layouts":
+            name, crash = "layout", layouts.judge(layouts.made(draw))
+        else:
+            case = draw.choice(by_reader[reader])
+            name, crash = case.name, one(case, draw)
         tried[reader] += 1
         if crash:
             crashes += 1
-            print(f"seed {options.seed}, input {number}, {case.name}: {crash}", flush=True)
+            print(f"seed {options.seed}, input {number}, {name}: {crash}", flush=True)
         number += 1
     told = ", ".join(f"{name} {count:,}" for name, count in sorted(tried.items()))
     print(f"{number:,} inputs in {options.minutes:g} minutes ({told}): {crashes} crashes or hangs")

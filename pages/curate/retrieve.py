@@ -259,7 +259,10 @@ def _told(found: exploring.Exploration, count: int) -> None:
     elif guard["state"] == "off":
         sentences.append("The guard is off: copies of test images may be selected.")
     else:
-        sentences.append("There are no held-out images to guard.")
+        sentences.append(
+            ":orange[:material/warning:] There are no held-out images, so the guard has nothing to "
+            "guard (guard: none)."
+        )
     if found.hint:
         sentences.append(found.hint)
     st.markdown(" ".join(sentences))

@@ -1,5 +1,6 @@
 """Targets: add target sets, see their labels, where the pool has a gap, and leaks."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -13,6 +14,7 @@ from pages.shared import (
     retry_button,
     state,
 )
+from sept_core import targets
 from sept_core.figures import inspection as figures
 from sept_core.pipeline import collections, inspecting, projects
 from sept_core.targets.reading import AmbiguousError
@@ -38,8 +40,8 @@ def draw() -> None:
     with state.WRITING, state.project() as project:
         projects.adopt(project)
         status = projects.status(project)
-    targets = {entry["name"]: entry for entry in status["targets"]}
-    if targets:
+    sets = {entry["name"]: entry for entry in status["targets"]}
+    if sets:
         collection_list.draw("target", status["targets"])
     else:
         st.info(
@@ -47,12 +49,12 @@ def draw() -> None:
             "train/CLASS/x.jpg and test/CLASS/x.jpg.",
             icon=":material/target:",
         )
-    with st.expander("Add a target set", expanded=not targets, icon=":material/add:"):
+    with st.expander("Add a target set", expanded=not sets, icon=":material/add:"):
         adding.draw("target", "target set", _added)
-    if targets:
+    if sets:
         st.subheader("A closer look", anchor=False)
-        name = state.chosen("target", list(targets), "Target set")
-        _one(name, targets[name])
+        name = state.chosen("target", list(sets), "Target set")
+        _one(name, sets[name])
 
 
 def _added(sentence: str) -> None:
@@ -95,12 +97,27 @@ def _reading(name: str, entry: dict[str, Any]) -> None:
         st.caption("Images that change between searching and held-out are embedded again.")
         if st.button("Read anew", icon=":material/refresh:", key=f"adopt {name}"):
             _adopt(name, {})
+    elif entry["splits"] and set(entry["splits"]).isdisjoint(targets.HELDOUT_SPLITS):
+        _hold_out(name)
+
+
+def _hold_out(name: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        share = st.number_input(
+            "Hold out (% of each class)", 1, 90, 20, key=f"share {name}", width=200
+        )
+        if st.button("Hold out", icon=":material/shield:", key=f"hold out {name}"):
+            _read_anew(name, lambda project: collections.hold_out(project, name, share / 100))
 
 
 def _adopt(name: str, options: dict[str, str]) -> None:
+    _read_anew(name, lambda project: collections.adopt(project, name, options))
+
+
+def _read_anew(name: str, read: Callable[[projects.Project], collections.ScanReport]) -> None:
     try:
         with st.spinner("Listing files…"), state.WRITING, state.project() as project:
-            report = collections.adopt(project, name, options)
+            report = read(project)
     except AmbiguousError as problem:
         state.keep(f"{name} to be read anew", problem)
         st.rerun()

@@ -71,6 +71,8 @@ def _choose(role: str, what: str, problem: AmbiguousError, on_added: Callable[[s
             _add(role, problem.spec.name, problem.spec.path, on_added, options)
 
     if layout_view.ask(problem.spec.name, problem.reading, f"Add {what}", add):
+        with state.project() as project:
+            uploading.discard(project, problem.spec.path)
         state.keep(_pending(role), None)
         st.rerun()
 

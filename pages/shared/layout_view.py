@@ -1,5 +1,6 @@
 """How a target set is read: splits × classes, what was taken for what, the choice of a layout."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -109,7 +110,8 @@ def shown(entry: Mapping[str, Any]) -> None:
     Args:
         entry: as `projects.status` gives it.
     """
-    st.caption(f"Layout: {entry['layout'] or 'as an earlier version read it'}")
+    words = shlex.join(entry["read_by"])
+    st.caption(notices.plain(words) if words else "As an earlier version read it.")
     table(entry["classes"], f"classes {entry['name']}")
     taken([(one["what"], one["split"], one["files"]) for one in entry["taken"]])
 

@@ -13,6 +13,7 @@ from sept_core import errors, files, pixel_values, review, sources
 from sept_core.catalogue import filters
 from sept_core.pipeline import groups
 from sept_core.selection.settings import SelectionSettings
+from sept_core.targets.options import Options
 
 
 def check(content: Any) -> None:
@@ -91,6 +92,10 @@ class _Source(_Part):
     def _kind_is_known(self) -> Self:
         if self.kind not in (*sources.KINDS, "features"):
             raise ValueError(f"{self.kind!r} is no kind of source")
+        try:
+            Options.read(self.options, (), str)
+        except errors.InputError as problem:
+            raise ValueError(str(problem)) from None
         return self
 
 

@@ -140,6 +140,18 @@ def adopt(project: Project, name: str, options: dict[str, str] | None = None) ->
         return _merge(project, record.id, listed)
 
 
+def hold_out(project: Project, name: str, share: float) -> ScanReport:
+    """Hold out a share of each class of a target set that has no held-out split.
+
+    Raises:
+        NotFoundError: there is no such target set.
+        AmbiguousError: an earlier version added it, and it can be read in several ways.
+        InputError: the share is not between 0 and 1.
+    """
+    record = sources.find(project.db, "target", name)
+    return adopt(project, name, target_layouts.holding_out(record, share))
+
+
 def names(project: Project, role: str) -> list[str]:
     """The names of all collections of a role, in the order they were added."""
     return [record.name for record in sources.every(project.db, role)]

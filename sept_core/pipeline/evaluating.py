@@ -110,7 +110,7 @@ def _problem(
         return (
             f"{target} needs a train and a test split to be scored, and each embedded once; it "
             f"has {', '.join(splits) or 'none'}. Put its images into train/ and test/ folders and "
-            "add it again."
+            "add it again, or hold some out: sept target adopt --split-fraction test=0.2."
         )
     if any(row["label"] is None for row in rows):
         return (

@@ -107,6 +107,12 @@ def forget(db: Connection, source_id: str) -> None:
     settings.remove(db, _key(source_id))
 
 
+def holding_out(record: SourceRecord, share: float) -> dict[str, str]:
+    """The options of a target set with a share of each class held out as its test split."""
+    known = {name: value for name, value in record.spec.options.items() if name in FLAGS}
+    return known | {"split_fraction": f"test={share:g}"}
+
+
 def splits(db: Connection, name: str) -> dict[str, dict[str, int]]:
     """Images of a target set by split and label, those to search with first."""
     return _ordered(sources.classes(db, sources.find(db, "target", name).id))

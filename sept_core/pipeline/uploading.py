@@ -117,6 +117,13 @@ def store(project: Project, name: str, uploads: Iterable[tuple[str, BinaryIO]]) 
     return alone if archives.is_archive(alone.name) else folder
 
 
+def discard(project: Project, path: Path) -> None:
+    """Delete what `store` wrote, if a path is of that, for a collection that is not added."""
+    uploads, real = project.paths.uploads.resolve(), path.resolve()
+    if real != uploads and real.is_relative_to(uploads):
+        shutil.rmtree(uploads / real.relative_to(uploads).parts[0])
+
+
 def _new_folder(uploads: Path, name: str) -> Path:
     for number in range(1, 10_000):
         folder = uploads / (name if number == 1 else f"{name}-{number}")

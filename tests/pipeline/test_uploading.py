@@ -48,3 +48,15 @@ def test_only_allowed_folders_are_listed(tmp_path: Path, monkeypatch: pytest.Mon
     for path in (outside, inside / "link", inside / ".." / "out", tmp_path):
         with pytest.raises(errors.InputError, match="outside the folders"):
             uploading.listing(path, allowed)
+
+
+def test_an_upload_that_is_not_added_is_discarded(project: Path, tmp_path: Path) -> None:
+    with projects.opened(project) as opened:
+        folder = uploading.store(
+            opened, "set", [("a.png", io.BytesIO(b"a")), ("b.png", io.BytesIO(b"b"))]
+        )
+        archive = uploading.store(opened, "zip", [("set.zip", io.BytesIO(b"zip"))])
+        for path in (folder, archive, tmp_path, opened.paths.uploads):
+            uploading.discard(opened, path)
+        assert not folder.exists() and not archive.parent.exists()
+        assert tmp_path.exists() and opened.paths.uploads.exists()
