@@ -74,12 +74,11 @@ class Renewal:
         if not (beside / READY).exists():
             shards = older(features.FeatureStore(store))
             _keep_the_rest(shards, beside)
-            replaced = [[shard.number, shard.header["outcomes_sha256"]] for shard in shards]
-            files.write_json(beside / READY, replaced)
-        for number, sha256 in files.read_json(beside / READY):
-            for shard in features.FeatureStore(store).shards:
-                if [shard.number, shard.header["outcomes_sha256"]] == [number, sha256]:
-                    _remove(shard)
+            files.write_json(beside / READY, [_identity(shard) for shard in shards])
+        replaced = files.read_json(beside / READY)
+        for shard in features.FeatureStore(store).shards:
+            if _identity(shard) in replaced:
+                _remove(shard)
         for shard in features.FeatureStore(beside).shards:
             _move(shard, store)
         shutil.rmtree(beside)
@@ -122,6 +121,11 @@ def _told(shard: features.Shard, uids: np.ndarray) -> pa.Table:
     return found
 
 
+def _identity(shard: features.Shard) -> list[str]:
+    """What a shard says of which files, wherever it lies: two decoders may say the same."""
+    return [shard.header["outcomes_sha256"], shard.decoder]
+
+
 def _remove(shard: features.Shard) -> None:
     """Delete a shard, its header first: without it the rest does not exist."""
     base = shard.folder / f"{shard.number:05d}"
@@ -132,7 +136,7 @@ def _remove(shard: features.Shard) -> None:
 def _move(shard: features.Shard, folder: Path) -> None:
     """Write a shard behind those of a store, without images that are stored there already."""
     store = features.FeatureStore(folder)
-    if shard.header["outcomes_sha256"] not in {s.header["outcomes_sha256"] for s in store.shards}:
+    if _identity(shard) not in map(_identity, store.shards):
         new = ~np.isin(shard.uids, store.uids)
         kept = shard.header.get("decoder")
         _write(folder, store.next_number, shard, new, shard.outcomes(), kept)
