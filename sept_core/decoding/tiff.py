@@ -33,6 +33,12 @@ def read(data: bytes, known: Format, bands: Sequence[int] | None) -> RawImage:
     return raw
 
 
+def is_deep(data: bytes) -> bool:
+    """Whether the first picture has more than 8 bits a channel, other than inks and palettes."""
+    header = tiff_header.read(data)
+    return header.bits > 8 and header.photometric not in (tiff_header.CMYK, tiff_header.PALETTE)
+
+
 def _by_pillow(data: bytes, known: Format) -> RawImage | None:
     """The picture as Pillow gives it, or None where it does not know the pixels or packing."""
     try:
