@@ -21,6 +21,9 @@ EXTRAS = {
 }
 """Extra of SEPT (`pip install 'sept[heic]'`) → the packages that it brings."""
 
+PLUGINS = ("pyjpegls", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "python-gdcm")
+"""What pydicom unpacks further frames with, if somebody installs it."""
+
 
 def version() -> str:
     """Return the decoder version, such as `2 pillow-13.0.0 pi-heif-1.4.0`.
@@ -33,7 +36,7 @@ def version() -> str:
 
 @functools.lru_cache(maxsize=1)
 def _version(state: tuple[int, ...]) -> str:
-    packages = [package for packages in EXTRAS.values() for package in packages]
+    packages = [*(package for packages in EXTRAS.values() for package in packages), *PLUGINS]
     found = [f"{name}-{number}" for name in packages if (number := _installed(name))]
     return " ".join([str(RULES), f"pillow-{PIL.__version__}", *found])
 

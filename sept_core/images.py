@@ -8,7 +8,6 @@ What reads which format is in `decoding`.
 import functools
 import io
 from dataclasses import dataclass
-from typing import Any
 
 from PIL import Image
 
@@ -130,8 +129,12 @@ def samples(data: bytes, bands: Bands = None) -> Samples | None:
     Raises:
         RejectedImage: as in `decode`.
     """
-    with _border():
+    try:
         raw = reading.read(data, bands=bands) if may_need_range(data) else None
+    except UnusableFile:
+        raise
+    except Exception as problem:  # the border of one image, as in `_decode`
+        raise rejection.of(problem) from problem
     return raw.pixels if raw and isinstance(raw.pixels, Samples) else None
 
 
@@ -176,20 +179,14 @@ def _decode(
     bands: Bands,
 ) -> DecodedImage:
     """See `decode`; `least` is kept to exactly."""
-    with _border():
+    try:
         raw = reading.read(data, least, bands)
         found = rgb.upright(raw, ranges)
+    except UnusableFile:
+        raise
+    except Exception as problem:  # the border of one image: hostile bytes raise anything
+        raise rejection.of(problem) from problem
     width, height = raw.width, raw.height
     if raw.orientation in rgb.ON_ITS_SIDE:
         width, height = height, width
     return DecodedImage(found.image, width, height, raw.format, raw.mode, found.kind, found.loss)
-
-
-class _border:  # noqa: N801 (used as a function; `contextmanager` costs more than a small decode)
-    """The border of one image: hostile bytes make decoders raise anything."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, problem: BaseException | None, trace: Any) -> None:
-        if isinstance(problem, Exception) and not isinstance(problem, UnusableFile):
-            raise rejection.of(problem) from problem

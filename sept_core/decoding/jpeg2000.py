@@ -50,6 +50,11 @@ def _as_stored(samples: Samples, stream: _Stream) -> Samples:
     return Samples(values, bits=stream.bits)
 
 
+def is_deep(data: bytes) -> bool:
+    """Whether a file or stream has more than 8 bits a channel."""
+    return _stream(data).bits > 8
+
+
 def is_one(data: bytes) -> bool:
     """Whether bytes begin as a JPEG 2000 file or stream."""
     return data.startswith((_START, b"\0\0\0\x0cjP  "))

@@ -28,6 +28,12 @@ def read(data: bytes, known: Format) -> RawImage:
     return raw
 
 
+def is_deep(data: bytes) -> bool:
+    """Whether a PGM file has more than 8 bits a channel."""
+    most = _MOST.match(data[:4096])
+    return most is not None and int(most[1]) > 255
+
+
 def read_floats(data: bytes, known: Format) -> RawImage:
     """Decode one PFM file: rows from the bottom up; a negative scale means little-endian."""
     header = _PFM.match(data[:256])

@@ -9,7 +9,6 @@ from sept_core.decoding import (
     heif,
     jpeg,
     jpeg2000,
-    jpeg_header,
     netpbm,
     rejection,
     tiff,
@@ -52,24 +51,25 @@ def read(data: bytes, least: int = 0, bands: Sequence[int] | None = None) -> Raw
     return READERS[known.reader](data, known)
 
 
-_DEEP = {
-    *(image_formats.TIFF, image_formats.JPEG2000, image_formats.DICOM, image_formats.PFM),
-    *(image_formats.PGM, image_formats.PPM),
+_DEPTH: dict[Format, Callable[[bytes], bool]] = {
+    image_formats.JPEG: jpeg.is_deep,
+    image_formats.PNG: lambda data: data[24:25] == b"\x10",  # bits a channel
+    image_formats.TIFF: tiff.is_deep,
+    image_formats.JPEG2000: jpeg2000.is_deep,
+    image_formats.PGM: netpbm.is_deep,
+    image_formats.PFM: lambda data: True,
+    image_formats.DICOM: lambda data: True,  # a look at its window would read it whole
 }
 
 
 def may_be_deep(data: bytes) -> bool:
-    """Whether an image may have more than 8 bits a channel, as far as a cheap look tells."""
+    """Whether an image may have more than 8 bits a channel, as far as its header tells.
+
+    Raises:
+        RejectedImage: the header is broken.
+    """
     known = image_formats.recognise(data)
-    if known is image_formats.JPEG:
-        frame = jpeg_header.frame(data)
-        return frame is not None and frame.bits > 8
-    if known is image_formats.PNG:
-        return len(data) > _PNG_BITS and data[_PNG_BITS] == 16
-    return known in _DEEP
-
-
-_PNG_BITS = 24  # the byte of the header that tells the bits a channel
+    return known in _DEPTH and _DEPTH[known](data)
 
 
 def not_an_image(data: bytes) -> rejection.RejectedImage:

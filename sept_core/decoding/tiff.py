@@ -6,7 +6,9 @@ picture. Pillow reads what it gives without loss; tifffile, an extra, reads the 
 
 from collections.abc import Sequence
 
-from sept_core.decoding import by_pillow, by_tifffile, rejection, tiff_header
+from PIL import TiffImagePlugin
+
+from sept_core.decoding import by_pillow, by_tifffile, extras, rejection, tiff_header
 from sept_core.decoding.raw import RawImage
 from sept_core.image_formats import Format
 
@@ -23,7 +25,7 @@ def read(data: bytes, known: Format, bands: Sequence[int] | None) -> RawImage:
         RejectedImage: see `reading.read`.
     """
     header = tiff_header.read(data)
-    raw = _by_pillow(data, known) if header.is_plain and not bands else None
+    raw = _by_pillow(data, known, header) if header.is_plain and not bands else None
     if raw is None:
         raw = by_tifffile.read(data, header, bands)
     elif header.spare > 0 and raw.mode == "RGB":
@@ -33,11 +35,26 @@ def read(data: bytes, known: Format, bands: Sequence[int] | None) -> RawImage:
     return raw
 
 
-def _by_pillow(data: bytes, known: Format) -> RawImage | None:
-    """The picture as Pillow gives it, or None where it does not know the pixels or packing."""
+def is_deep(data: bytes) -> bool:
+    """Whether the first picture has more than 8 bits a channel, other than inks and palettes."""
+    header = tiff_header.read(data)
+    return header.bits > 8 and header.photometric not in (tiff_header.CMYK, tiff_header.PALETTE)
+
+
+def _by_pillow(data: bytes, known: Format, header: tiff_header.TiffHeader) -> RawImage | None:
+    """The picture as Pillow gives it, or None where tifffile may know more.
+
+    Raises:
+        OSError: it is damaged, which no other library would mend.
+    """
     try:
         return by_pillow.read(data, known)
-    except (rejection.RejectedImage, OSError, ValueError, KeyError, SyntaxError) as problem:
-        if isinstance(problem, OSError) and rejection.of(problem).reason.startswith("truncated"):
+    except OSError as problem:
+        is_known = header.compression in TiffImagePlugin.COMPRESSION_INFO
+        if rejection.of(problem).reason.startswith("truncated"):
             raise
+        if is_known and extras.available("tifffile") is None:
+            raise
+        return None
+    except (rejection.RejectedImage, ValueError, KeyError, SyntaxError):
         return None

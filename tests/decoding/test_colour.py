@@ -77,6 +77,16 @@ def test_transparency_and_palettes_are_converted_before_they_are_laid_over_white
     assert np.abs(found - drawn.to_srgb(plain, drawn.ADOBE)).max() <= 3
 
 
+@pytest.mark.parametrize("image_format", ["JPEG", "TIFF"])
+def test_inks_of_a_press(image_format: str) -> None:
+    inks = {(0, 0, 0, 0): (100, 0, 0), (1, 0, 0, 0): (55, -37, -50), (0, 1, 0, 0): (48, 74, -3)}
+    cyan = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
+    data = drawn.saved(cyan, image_format, icc_profile=drawn.cmyk_profile(inks))
+    found = np.asarray(images.decode(data).image, int)[8, 8]
+    assert np.abs(found - drawn.lab_to_srgb(55, -37, -50)).max() <= 4
+    assert np.abs(found - (0, 255, 255)).max() > 50  # what it is without the profile
+
+
 def test_lab_tiff() -> None:
     lab = ImageCms.createProfile("LAB")
     srgb = ImageCms.createProfile("sRGB")

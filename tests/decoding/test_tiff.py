@@ -211,6 +211,9 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         "TIFF images of 3 channels of uint8 packed by JPEG 2000 need `pip install 'sept[tiff]'`"
     )
     assert images.decode(colour).kind == "uint16"  # all its bits, by Pillow
+    damaged = bytearray(written(drawn_values("uint8", (H, W)), compression="deflate"))
+    damaged[-60:] = bytes(60)
+    assert rejection(bytes(damaged)).startswith("unreadable")
 
 
 def test_what_is_not_supported_says_so() -> None:
