@@ -12,6 +12,7 @@ SIDECARS = frozenset((".json", ".txt", ".cls"))
 """What is written beside an image; read while listing: a packed tar is unpacked only once."""
 
 MAX_SIDECAR_BYTES = 1 << 20
+_ENDS = tuple(suffix for known in SIDECARS for suffix in (known, known.upper()))
 
 REPEATED = "\\#"
 """What precedes the number of a further member of the same name; no stored name holds it."""
@@ -66,7 +67,7 @@ def plain(name: str) -> str:
 
 def is_sidecar(name: str, size: int) -> bool:
     """Whether a member is read while listing."""
-    return paths.suffix_of(name) in SIDECARS and size <= MAX_SIDECAR_BYTES
+    return name.endswith(_ENDS) and size <= MAX_SIDECAR_BYTES
 
 
 def problem(name: str, size: int) -> str | None:

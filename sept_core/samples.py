@@ -101,11 +101,20 @@ def matched(images: Sequence[Named], side_cars: Sequence[Named]) -> dict[int, li
             samples[sample][0].append(number)
     found: dict[int, list[int]] = defaultdict(list)
     for ours, cars in samples.values():
+        if len(ours) == len(cars) == 1:
+            found[ours[0]] = cars
+            continue
         bases = [_base(images[number][1]) for number in ours]
         stems = [_base(side_cars[number][1]).rpartition(".")[0] for number in cars]
-        for image, car in _pairs(bases, stems):
+        for image, car in _alone(bases[0], stems) if len(bases) == 1 else _pairs(bases, stems):
             found[ours[image]].append(cars[car])
     return found
+
+
+def _alone(base: str, stems: list[str]) -> Iterator[tuple[int, int]]:
+    """`_pairs` of a sample with one image, which has all of its side-cars."""
+    rank = [len(stem) if base.startswith(f"{stem}.") or base == stem else 0 for stem in stems]
+    yield from ((0, car) for car in sorted(range(len(stems)), key=rank.__getitem__))
 
 
 def _pairs(bases: list[str], stems: list[str]) -> Iterator[tuple[int, int]]:
@@ -115,20 +124,17 @@ def _pairs(bases: list[str], stems: list[str]) -> Iterator[tuple[int, int]]:
         bases: the images' names without folders.
         stems: the side-cars' names without folders and without their suffix.
     """
-    if not bases:
-        return
     beginnings: dict[str, list[int]] = defaultdict(list)
     for number, base in enumerate(bases):
         for beginning in _beginnings(base):
             beginnings[beginning].append(number)
     own = {base.rpartition(".")[0] or base for base in bases}
-    alone = [0] if len(bases) == 1 else []
     owners = [beginnings.get(stem) or _of_shorter(stem, beginnings, own) for stem in stems]
     general = sorted(
         range(len(stems)), key=lambda n: len(stems[n]) if stems[n] in beginnings else 0
     )
     for car in general:
-        yield from ((number, car) for number in owners[car] or alone)
+        yield from ((number, car) for number in owners[car])
 
 
 def _of_shorter(stem: str, beginnings: dict[str, list[int]], own: set[str]) -> list[int]:

@@ -5,7 +5,6 @@ bytes, never by the name.
 """
 
 import bz2
-import gzip
 import io
 import lzma
 import os
@@ -137,11 +136,9 @@ def _format(file: BinaryIO) -> Callable[[BinaryIO], BinaryIO] | None:
 
 
 class _Streams(io.RawIOBase):
-    """bz2 and xz streams, one after the other; zeros between and behind them are padding."""
+    """Streams of one kind, one after the other; zeros between and behind them are padding."""
 
-    def __init__(
-        self, file: BinaryIO, new: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]
-    ) -> None:
+    def __init__(self, file: BinaryIO, new: Callable[[], "_Decompressor"]) -> None:
         self._file, self._new = file, new
         self._stream = new()
 
@@ -158,12 +155,12 @@ class _Streams(io.RawIOBase):
                 self._stream = self._new()
             elif self._stream.needs_input:
                 packed = self._file.read(_CHUNK)
-                if not packed:
-                    raise EOFError("the stream ends before its end mark")
             data = self._stream.decompress(packed, len(buffer))
             if data:
                 buffer[: len(data)] = data
                 return len(data)
+            if not packed and not self._stream.eof and self._stream.needs_input:
+                raise EOFError("the stream ends before its end mark")
 
     def _next_stream(self) -> bytes:
         packed = self._stream.unused_data.lstrip(b"\0")
@@ -172,8 +169,33 @@ class _Streams(io.RawIOBase):
         return packed
 
 
+class _Gzip:
+    """A gzip stream with what the decompressors of bz2 and lzma offer."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(wbits=31)
+
+    def decompress(self, packed: bytes, most: int) -> bytes:
+        return self._stream.decompress(self._stream.unconsumed_tail + packed, most)
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._stream.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data
+
+
+_Decompressor = _Gzip | bz2.BZ2Decompressor | lzma.LZMADecompressor
+
+
 def _gzip(file: BinaryIO) -> BinaryIO:
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    return cast(BinaryIO, io.BufferedReader(_Streams(file, _Gzip), _CHUNK))
 
 
 def _bz2(file: BinaryIO) -> BinaryIO:
