@@ -234,10 +234,9 @@ def test_a_chosen_column_stays_chosen(home: Path) -> None:
 
 def test_other_columns_are_named_to_the_user(home: Path) -> None:
     spec = listed(parquet(home, {"image": DATA, "mask": DATA})).spec
-    assert sources.describe(spec) == [
-        "images are in the column 'image'",
-        "other columns of images are not read: mask",
-    ]
+    assert sources.describe(spec) == ["other columns of images are not read: mask"]
+    spec = listed(parquet(home, {"left": DATA, "n": LABELS}), image_column="left").spec
+    assert sources.describe(spec) == ["images are in the column 'left'"]
 
 
 # --- base64 ---
