@@ -160,12 +160,12 @@ def describe(spec: listing.SourceSpec) -> list[str]:
     opener = tables.opener_of(spec.path)
     reading = of_source(spec, opener, spec.path)
     choice, found = reading.choice, list(reading.table.notes)
-    if len(reading.table.columns) > 1:
+    if not choice.is_usual:
         found.append(f"{choice.holds} are in the column {choice.column!r}")
     if choice.others:
         found.append(f"other columns of images are not read: {', '.join(choice.others)}")
     if "prefix" in spec.options:
-        found.append(f"what names begin with, {spec.options['prefix']}, is cut off")
+        found.append(f"{spec.options['prefix']} is cut off names that begin with it")
     if "root" in spec.options and choice.holds == "paths":
         found.append(f"files are looked for in {spec.root}")
     return found

@@ -370,6 +370,14 @@ def parquet_of(table: pa.Table) -> bytes:
     return out.getvalue()
 
 
+def arrow_of(table: pa.Table, is_stream: bool) -> bytes:
+    out = io.BytesIO()
+    make = pa.ipc.new_stream if is_stream else pa.ipc.new_file
+    with make(out, table.schema) as writer:
+        writer.write_table(table)
+    return out.getvalue()
+
+
 def _tables() -> Iterator[Case]:
     words = parquet_of(pa.table({"path": ["a path.png"], "named": ["x"]}))
     cases: dict[str, tuple[bytes, str]] = {
@@ -407,6 +415,32 @@ def _tables() -> Iterator[Case]:
         "k.jsonl: upwards": (b'{"path": "../x.png"}\n', LISTED),
         "l.jsonl: a NUL": (b'{"path": "a\\u0000.png"}\n', LISTED),
         "m.jsonl: a path of 5,000 letters": (b'{"path": "' + b"a" * 5000 + b'"}\n', LISTED),
+        "v.csv: one quote": (b'path,a\n"', LISTED),
+        "w.csv: 20,000 quotes that open": (b'path,a\n' + b'"x.png,1\n' * 20_000, LISTED),
+        "x.csv.gz: a bomb": (gzip.compress(b"path\n" + bytes(60_000_000)), EITHER),
+        "y.csv: UTF-16 that breaks off": ("path\nx.png\n".encode("utf-16")[:-1], EITHER),
+        "z.csv: another delimiter in each row": (b"path,a\nx.png;1\ny.png\t2\nz.png|3\n", EITHER),
+        "A.csv: base64 in the path": (
+            b"path\n" + base64.b64encode(bytes(9000)) + b"\n", LISTED),
+        "B.csv.gz: cut off": (gzip.compress(b"path\n" + b"x.png\n" * 9999)[:-60], REFUSED),
+        "C.csv.gz: no gzip": (b"path\nx.png\n", REFUSED),
+        "D.csv.xz: noise": (np.random.default_rng(4).bytes(300), REFUSED),
+        "E.tsv: 200,000 tabs": (b"path" + b"\t" * 200_000 + b"\nx.png\n", EITHER),
+        "a.json: no JSON": (b"[", REFUSED),
+        "b.json: deep": (b"[" * 100_000, REFUSED),
+        "c.json: a list of lists": (b"[[1], [2]]", REFUSED),
+        "d.json: a field that is a list and a value": (
+            b'[{"path": "x.png", "a.b": 1, "a": [{"b": 2}]}]', LISTED),
+        "e.json: images that are no records": (b'{"images": [1, "x.png", null]}', REFUSED),
+        "f.json: a class of none": (
+            b'{"images": [{"id": [], "file_name": "x.png"}], "annotations": [{}], '
+            b'"categories": []}', LISTED),
+        "a.arrow: empty": (b"", REFUSED),
+        "b.arrow: noise": (np.random.default_rng(5).bytes(500), REFUSED),
+        "c.arrow: a stream that breaks off": (
+            arrow_of(pa.table({"path": ["x.png"] * 999}), True)[:-400], REFUSED),
+        "d.feather: version 1": (b"FEA1" + bytes(60), REFUSED),
+        "e.feather: a footer that lies": (b"ARROW1\0\0" + bytes(20) + b"\xff\xff\xff\x7fARROW1", REFUSED),
         "a.txt: empty": (b"", REFUSED),
         "b.txt: blank lines": (b"\n \n\t\n", REFUSED),
         "c.txt: absolute and upwards": (b"/etc/passwd\n../x.png\n", LISTED),

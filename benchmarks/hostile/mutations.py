@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.hostile import corpus, pixels
+from benchmarks.hostile import corpus, pixels, tables
 from benchmarks.hostile.corpus import EITHER, Case, file_of
 from sept_core import features, files, manifest
 from sept_core.encoders import backbones, checkpoint
@@ -56,6 +56,10 @@ def valid() -> Iterator[Case]:
     yield Case("good csv", "source", file_of("p.csv", rows), EITHER)
     lines = b'{"path": "a.png", "n": 1}\n{"path": "b.png", "n": [1, {"a": null}]}\n'
     yield Case("good jsonl", "source", file_of("p.jsonl", lines), EITHER)
+    for suffix in ("arrow", "feather"):
+        content = corpus.arrow_of(table, is_stream=suffix == "arrow")
+        yield Case(f"good {suffix}", "source", file_of(f"p.{suffix}", content), EITHER)
+    yield from tables.cases()
     vectors = corpus.npy_of(np.eye(3, 4, dtype=np.float32) + 0.1)
     write = functools.partial(corpus.write_features, vectors, b"key\na.png\nb.png\nc.png\n")
     yield Case("good features", "features", write, EITHER)

@@ -99,11 +99,11 @@ def make(folder: Path, draw: random.Random) -> Made:
     return Made(path, files, values, has_names, broken, f"{kind}, {style}, {told}")
 
 
-def cases(count: int = 200) -> Iterator[corpus.Case]:
-    """Tables of every dialect: each must be taken as it is, or refused in a sentence."""
+def cases(count: int = 40) -> Iterator[corpus.Case]:
+    """Some tables, to be changed by a fuzzer."""
     for seed in range(count):
         write = functools.partial(_written, seed)
-        yield corpus.Case(f"table {seed}", "source", write, corpus.READ)
+        yield corpus.Case(f"good table {seed}", "source", write, corpus.EITHER)
 
 
 def _written(seed: int, folder: Path) -> Path:
