@@ -112,7 +112,7 @@ def samples(data: bytes) -> high_bit_depth.Samples | None:
 
 
 def may_need_range(data: bytes) -> bool:
-    """Whether an image's pixels may depend on the project's value ranges, by its header.
+    """Return whether an image's pixels may depend on the value ranges, by its header.
 
     Raises:
         RejectedImage: as in `decode`.

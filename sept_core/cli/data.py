@@ -76,7 +76,7 @@ def status(folder: Dir, as_json: Json = False) -> None:
 
 
 def _show_value_ranges(ranges: list[dict[str, Any]]) -> None:
-    """How images of more than 8 bits become pixels, and what is wrong with that."""
+    """Print how images of more than 8 bits are scaled, with warnings."""
     for found in ranges:
         output.console.print(output.text(found["summary"]))
         for warning in found["warnings"]:
