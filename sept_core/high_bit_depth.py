@@ -46,14 +46,14 @@ class Samples:
 
 
 def is_high(image: ImageFile) -> bool:
-    """Whether an image, opened and not loaded, has more than 8 bits a sample."""
+    """Return whether an image, opened and not loaded, has more than 8 bits a sample."""
     if image.format == "JPEG":
         return False  # without a look at the rest: they are small and many
     return image.mode in _GREY_MODES or ";16" in _raw_mode(image)
 
 
 def _raw_mode(image: ImageFile) -> str:
-    """How the pixels of a colour image lie in the file, in Pillow's words; '' where unknown."""
+    """Return Pillow's name of how a colour image's pixels are stored; '' where unknown."""
     if not image.tile or image.mode not in _COLOUR_MODES:
         return ""
     found = _first(image.tile[0].args)

@@ -29,7 +29,7 @@ MISSING_FROM = 1e30
 """Floats of this size and above mean "no data" (rasters use 3.4e38), as do NaN and infinities."""
 
 CLIPPED, FLATTENED = "clipped", "flattened"
-"""What a range can do to an image that is far from those it was fitted on."""
+"""Losses of an image that is unlike those that the range of its kind was fitted on."""
 
 MOST_CLIPPED = 0.5
 """An image counts as clipped when more than this share of its values lies outside the range."""
@@ -44,7 +44,7 @@ _BLOCK = 1 << 22  # values that are scaled at once, which bounds the memory for 
 
 @dataclass(frozen=True)
 class ValueRange:
-    """What one pixel kind is scaled from: `low` becomes 0 and `high` becomes 255.
+    """The range that one pixel kind is scaled from: `low` becomes 0 and `high` becomes 255.
 
     Attributes:
         kind: see the module; or `ANY`.
@@ -132,7 +132,7 @@ class ValueRanges:
 
 
 def merged(fitted: ValueRanges, given: ValueRanges) -> ValueRanges:
-    """The ranges that count: a user's before fitted ones, also where it is one for all kinds."""
+    """Merge ranges; those that a user gave replace fitted ones, one for `ANY` kind all of them."""
     return given if given.find(ANY) else fitted.updated(given)
 
 
@@ -191,7 +191,7 @@ def _parse(text: str) -> ValueRange:
 
 
 def kind_of(dtype: np.dtype, bits: int | None = None) -> str:
-    """The pixel kind of values of a type of which `bits` are used; '' for 8 bits and fewer."""
+    """Return the pixel kind of a type of which `bits` are used; '' for 8 bits and fewer."""
     kind, width = dtype.kind, dtype.itemsize * 8
     if kind == "f":
         return f"float{width}"
@@ -201,7 +201,7 @@ def kind_of(dtype: np.dtype, bits: int | None = None) -> str:
 
 
 def default(kind: str) -> ValueRange:
-    """The range of a kind that no range is known for: all that its integers can hold, or 0 to 1.
+    """Return the range of a kind without one: all that its integers can hold, or 0 to 1.
 
     It is fixed, so that images that are decoded one by one, without a project, still compare.
     """

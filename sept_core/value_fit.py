@@ -1,13 +1,13 @@
-"""Fits the value range of a pixel kind on a sample of images; no few of them can decide it.
+"""Fit the value range of a pixel kind on a sample of images, robust to a few odd ones.
 
-In: what `sample` keeps of each image. Out: a `pixel_values.ValueRange`. The result depends on the
-images alone, not on their order:
+In: a `Sample` of each image. Out: a `pixel_values.ValueRange`. The order of the images does not
+matter:
 
-- of each image the range between its 0.1th and its 99.9th percentile counts, missing values left
-  out, and also a single value far from all others, which rasters use for "no data";
-- flat images have no range; label masks have no say beside enough pictures;
-- an image whose range lies further out than the ranges of the others are wide has no say either;
-- a range that covers most of a usual one (0..4095, 0..1) is taken as that one, so that full-range
+- an image counts with its 0.1th to its 99.9th percentile. Missing values are left out, and so is a
+  single value far from all others, which rasters use for "no data";
+- flat images are ignored, and label masks too where there are enough pictures;
+- images far outside the range of all others are ignored;
+- a range that covers most of a usual one (0..4095, 0..1) becomes that one, so that full-range
   images come out as their 8-bit versions do.
 """
 
@@ -30,13 +30,13 @@ LEAST_PIXELS = 1024
 """Smaller images have few distinct values anyway."""
 
 SMALL_LABELS = 256
-"""Class ids below this are known as such."""
+"""Few distinct values below this are class ids."""
 
 SHARED = 8
-"""Larger ids are, where all images together have at most this many times the values of one."""
+"""Larger values are class ids where all images have at most so many times the values of one."""
 
 TRIMMED = 0.02
-"""The share of images at either end, at least one of five, that cannot widen the range far."""
+"""The share of images at either end, at least one of five, that may be ignored as odd."""
 
 USUAL = 0.8
 """The part of a usual range that a fitted one must cover to be taken as that one."""
@@ -47,7 +47,7 @@ _USUAL_FLOATS = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (0.0, 65535.0))
 
 @dataclass(frozen=True)
 class Sample:
-    """What is kept of one image.
+    """Facts of one image that `fit` needs.
 
     Attributes:
         kind: see `pixel_values`.
@@ -70,7 +70,7 @@ class Sample:
 def sample(
     values: np.ndarray, *, bits: int | None = None, nodata: float | None = None
 ) -> Sample | None:
-    """What `fit` needs of one image; None where it has no value, or none of more than 8 bits.
+    """Summarise one image for `fit`; None where it has no value, or none of more than 8 bits.
 
     Args:
         values, bits, nodata: see `pixel_values.scale`.
@@ -91,7 +91,7 @@ def sample(
 
 
 def fit(kind: str, samples: Iterable[Sample]) -> ValueRange | None:
-    """The range of a kind; None where no image has two different values.
+    """Return the range of a kind; None where no image has two different values.
 
     Args:
         kind: samples of others are skipped.
@@ -99,7 +99,7 @@ def fit(kind: str, samples: Iterable[Sample]) -> ValueRange | None:
     """
     own = [found for found in samples if found.kind == kind]
     labels = _label_masks(own) if not kind.startswith("float") else []
-    wanted = _telling(own)
+    wanted = _to_fit_on(own)
     if not wanted:
         return None
     low, high = _usual(kind, *_joined([(found.low, found.high) for found in wanted]))
@@ -108,7 +108,7 @@ def fit(kind: str, samples: Iterable[Sample]) -> ValueRange | None:
 
 
 def _without_markers(distinct: np.ndarray) -> tuple[float, float]:
-    """The least and the greatest value that is not further from the rest than the rest is wide.
+    """Return the ends of the values, without single ones further off than the others are apart.
 
     Args:
         distinct: (n,) float64, ascending.
@@ -126,7 +126,7 @@ def _without_markers(distinct: np.ndarray) -> tuple[float, float]:
 
 
 def _label_masks(samples: Sequence[Sample]) -> list[Sample]:
-    """Those with few distinct values, where these are small or few in all the images."""
+    """Return the images with few distinct values that are small, or few in all images together."""
     few = [s for s in samples if len(s.values) > 1 and s.pixels >= LEAST_PIXELS]
     small = [s for s in few if s.values[0] >= -1 and s.values[-1] < SMALL_LABELS]
     large = [s for s in few if s not in small]
@@ -136,15 +136,15 @@ def _label_masks(samples: Sequence[Sample]) -> list[Sample]:
     return small
 
 
-def _telling(samples: Sequence[Sample]) -> list[Sample]:
-    """The images that say something about the range: pictures, or whatever there is."""
+def _to_fit_on(samples: Sequence[Sample]) -> list[Sample]:
+    """Return the images to fit on: pictures, or other images that are not flat."""
     varied = [found for found in samples if not found.flat]
     pictures = [found for found in varied if not found.values]
     return pictures if 4 * len(pictures) >= len(varied) else varied
 
 
 def _joined(ranges: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """From the least low to the greatest high, without those far outside of the others."""
+    """Return the least low and the greatest high, without those far outside the others."""
     lows, highs = (np.sort(ends) for ends in zip(*ranges, strict=True))
     trimmed = max(1, int(len(ranges) * TRIMMED)) if len(ranges) >= 5 else 0
     inner_low, inner_high = lows[trimmed], highs[-1 - trimmed]
@@ -155,7 +155,7 @@ def _joined(ranges: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def _usual(kind: str, low: float, high: float) -> tuple[float, float]:
-    """The narrowest usual range that a fitted one nearly fills, else the fitted one."""
+    """Return the narrowest usual range that a fitted one nearly fills, else the fitted one."""
     for least, most in _usual_ranges(kind):
         inside = least <= low and high <= most
         if inside and high - low >= USUAL * (most - least):

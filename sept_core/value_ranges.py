@@ -38,7 +38,7 @@ def save(encoders: Path, ranges: ValueRanges) -> None:
 
 @dataclass(frozen=True)
 class Use:
-    """How the images of one pixel kind in a store were scaled.
+    """The range that a store's images of one pixel kind were scaled by.
 
     Attributes:
         range: what they were scaled from.
@@ -56,7 +56,7 @@ COUNTS = ("embedded", pixel_values.CLIPPED, pixel_values.FLATTENED)
 
 
 def record(scaled: Iterable[tuple[str, str]], ranges: ValueRanges) -> dict[str, dict[str, Any]]:
-    """What a shard's header keeps of its images of more than 8 bits; `uses` reads it.
+    """Return what a shard's header keeps of its images of more than 8 bits; `uses` reads it.
 
     Args:
         scaled: the pixel kind and the loss of each.
@@ -73,7 +73,7 @@ def record(scaled: Iterable[tuple[str, str]], ranges: ValueRanges) -> dict[str, 
 
 
 def uses(store: features.FeatureStore) -> list[Use]:
-    """What the headers of a store's shards say; nothing of shards with 8-bit images only.
+    """Return what the headers of a store's shards record; nothing for 8-bit images.
 
     Raises:
         IntegrityError: a header is damaged.
@@ -100,7 +100,7 @@ def _uses_of(shard: features.Shard) -> Iterator[tuple[ValueRange, dict[str, int]
 
 
 def is_current(shard: features.Shard, ranges: ValueRanges) -> bool:
-    """Whether a shard has images of more than 8 bits, scaled as they would be now."""
+    """Return whether a shard has images of more than 8 bits, scaled as they would be now."""
     found = [found for found, _ in _uses_of(shard)]
     now = [ranges.find(one.kind) for one in found]
     return bool(found) and all(n and n.ends == f.ends for n, f in zip(now, found, strict=True))

@@ -440,7 +440,10 @@ def _tables() -> Iterator[Case]:
         "c.arrow: a stream that breaks off": (
             arrow_of(pa.table({"path": ["x.png"] * 999}), True)[:-400], REFUSED),
         "d.feather: version 1": (b"FEA1" + bytes(60), REFUSED),
-        "e.feather: a footer that lies": (b"ARROW1\0\0" + bytes(20) + b"\xff\xff\xff\x7fARROW1", REFUSED),
+        "e.feather: a footer that lies": (
+            b"ARROW1\0\0" + bytes(20) + b"\xff\xff\xff\x7fARROW1",
+            REFUSED,
+        ),
         "a.txt: empty": (b"", REFUSED),
         "b.txt: blank lines": (b"\n \n\t\n", REFUSED),
         "c.txt: absolute and upwards": (b"/etc/passwd\n../x.png\n", LISTED),

@@ -134,7 +134,7 @@ def _encoder() -> str:
 
 
 def _scaling(status: dict[str, Any]) -> tuple[list[str], bool]:
-    """How images of more than 8 bits are scaled; the ranges to set, and whether to embed again."""
+    """Show how images of more than 8 bits are scaled; return the ranges to set, and `rebuild`."""
     for found in status["value_ranges"]:
         st.caption(found["summary"])
         for warning in found["warnings"]:

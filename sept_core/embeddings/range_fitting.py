@@ -1,4 +1,4 @@
-"""Fits the value range of a pixel kind when embedding first meets it.
+"""Fit the value range of a pixel kind when embedding first meets it.
 
 In: the ranges that are known, a sample of the pool. Out: `pixel_values.FILE` in the project's
 `encoders/`, and an engine that embeds with it.
@@ -66,7 +66,7 @@ class Fitter:
         self.ranges = pixel_values.merged(value_ranges.fitted(encoders), known)
 
     def unknown(self, kinds: Iterable[str]) -> list[str]:
-        """Those of some kinds that have no range yet, in order."""
+        """Return those of some kinds that have no range yet, in order."""
         return sorted({kind for kind in kinds if kind and self.ranges.find(kind) is None})
 
     def fit(self, kinds: list[str], worklist: Path | None = None, rows: Any = ()) -> None:
@@ -112,7 +112,7 @@ class _Found:
 
     @property
     def fewest(self) -> int:
-        """How many images there are of the kind that has the fewest."""
+        """Number of images of the kind that has the fewest."""
         return min(map(len, self.samples.values()))
 
     def add(self, reader: sources.ByteReader, row: dict[str, Any]) -> None:
@@ -138,6 +138,7 @@ class FittingEngine:
     def __init__(self, open_with: Callable[[ValueRanges], engine.Engine], fitter: Fitter) -> None:
         self._open_with, self._fitter = open_with, fitter
         self._engine = open_with(fitter.ranges)
+        self._unknown: list[str] = []
         self.card = self._engine.card
 
     @property

@@ -1,7 +1,7 @@
-"""How a project scales images of more than 8 bits: the value ranges in force, set or fitted.
+"""Value ranges of a project: those in force, set by a user or fitted, and their warnings.
 
 In: the ranges that a user set, which the catalogue keeps, and those that embedding fitted. Out:
-`ValueRanges` for all that decodes images, and what status and pages say about them.
+`ValueRanges` for all that decodes images of more than 8 bits, and sentences for status and pages.
 """
 
 import shutil
@@ -98,7 +98,7 @@ def describe(project: "Project") -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class _EncoderUse:
-    """How an encoder's images of one kind were scaled; `spec` is what `sept embed` calls it."""
+    """The range that an encoder's images of one kind were scaled by; `spec` as in `sept embed`."""
 
     encoder: str
     spec: str
@@ -121,7 +121,7 @@ def _known_uses(project: "Project") -> list[_EncoderUse]:
 
 
 def _uses(project: "Project", spec: str | None = None) -> Iterator[_EncoderUse]:
-    """Those of all encoders, or of one; imported features say nothing of pixels."""
+    """Yield those of all encoders, or of one; imported features have none."""
     for card, record in _cards(project):
         if record["kind"] == "imported" or spec not in (None, record["spec"]):
             continue

@@ -1,4 +1,4 @@
-"""Tables in every dialect: the rows that went in are what is listed, or one sentence says why not."""
+"""Tables in every dialect: the rows that went in are listed, or one sentence says why not."""
 
 import random
 import shutil
