@@ -49,6 +49,8 @@ def name_problem(path: str) -> str | None:
 
     Names without a suffix may be images (hashes, ids): decoding decides.
     """
+    if "\\" in path:  # zips made on Windows may separate by it
+        path = path.replace("\\x5c", "/")
     for part in path.split("/"):
         if part.startswith(".") and part not in (".", ".."):
             return "hidden file"
