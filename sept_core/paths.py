@@ -53,6 +53,8 @@ def name_problem(path: str) -> str | None:
     Only what is no image by convention is left closed (labels, tables, videos, archives). Whether
     a file of any other name is an image, decoding decides.
     """
+    if "\\" in path:  # zips made on Windows may separate by it
+        path = path.replace("\\x5c", "/")
     for part in path.split("/"):
         if part.startswith(".") and part not in (".", ".."):
             return "hidden file"

@@ -18,6 +18,11 @@ from sept_core.targets.reading import AmbiguousError, Reading
 SHOWN = 20
 """Classes, and names of what was taken for a split, that people are shown."""
 
+OTHERWISE = (
+    "Or say what is held out: --split-folder NAME=test, --split-file test=FILE or --split-fraction "
+    "test=0.2."
+)
+
 PathColumn = Annotated[
     str | None, typer.Option("--path-column", help="The table column that holds paths.")
 ]
@@ -122,6 +127,7 @@ def choice(command: Sequence[str], given: Mapping[str, str], as_json: bool) -> I
                 _table(f"Reading {number}: {reading.options.title}", reading.splits)
                 _taken([(t.what, t.split, t.files) for t in reading.taken])
                 output.console.print(output.text(f"  {_command(command, given, reading)}\n"))
+            output.console.print(OTHERWISE)
         raise
 
 

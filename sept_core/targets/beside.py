@@ -17,6 +17,9 @@ from sept_core.targets.split_lists import Lists
 
 _SUFFIXES = (".txt", ".csv", ".tsv", ".lst", ".list", ".jsonl", ".parquet")
 
+_UNREAD = (".json", ".mat", ".xml", ".npy", ".npz", ".pkl", ".h5", ".zip", ".tar", ".gz", ".tgz")
+"""Suffixes of files that may state or hold splits and are not read here."""
+
 _MOST_LISTS = 50
 _MOST_BYTES = 1 << 26
 
@@ -60,8 +63,13 @@ class Beside:
         return inside if inside in self._files else str(path)
 
     def mentioning(self) -> list[str]:
-        """Names of files that, by their names, may state splits."""
-        found = [name for name in self._files if names.mentions_split(Path(name).stem)]
+        """Names of files that, by their names, may state or hold a held-out split."""
+        found = [
+            name
+            for name in self._files
+            if paths.suffix_of(name) in (*_SUFFIXES, *_UNREAD)
+            and names.mentions_heldout(Path(name).stem)
+        ]
         return sorted(found, key=lambda name: (name.count("/"), len(name), name))
 
     def lists(self, entries: Sequence[FileEntry]) -> Iterator[Lists]:

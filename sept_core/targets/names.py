@@ -112,8 +112,13 @@ def loose_split_of(name: str) -> str | None:
 
 
 def mentions_split(name: str) -> bool:
-    """Whether a split's word is among a name's words: `train_test_split`."""
+    """Whether a split's word is among a name's words: `cat_train`."""
     return not _WORDS.keys().isdisjoint(words(name))
+
+
+def mentions_heldout(name: str) -> bool:
+    """Whether the word of a held-out split is among a name's words: `train_test_split`."""
+    return any(_WORDS.get(word, "train") != "train" for word in words(name))
 
 
 def splits_of(siblings: Iterable[str]) -> dict[str, str]:

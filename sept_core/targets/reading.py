@@ -40,7 +40,7 @@ class Reading:
         taken: what was taken for which split, the largest first.
         mentions: files that are not read and, by their names, may state splits.
         why: what makes it ambiguous, as a sentence; empty where nothing does.
-        others: the other sensible readings, if it is ambiguous.
+        others: the other sensible readings that are known, if it is ambiguous.
     """
 
     options: Options
@@ -53,7 +53,7 @@ class Reading:
     @property
     def ambiguous(self) -> bool:
         """Whether somebody must choose."""
-        return bool(self.others)
+        return bool(self.why)
 
 
 class AmbiguousError(errors.SourceError):
@@ -96,7 +96,14 @@ def read(
     first, *others = readings.values()
     if others:
         first = replace(first, why=why, others=tuple(others))
+    elif mentions and not asked.settled and not asked.rules.given and not _holds_out(first):
+        unread = quoted(mentions)
+        first = replace(first, why=f"{unread} may state what is held out, and nothing else does.")
     return first, placed[0][0]
+
+
+def _holds_out(reading: Reading) -> bool:
+    return any(split in reading.splits for split in targets.HELDOUT_SPLITS)
 
 
 def counted(entries: Sequence[FileEntry]) -> dict[str, dict[str, int]]:
@@ -125,7 +132,9 @@ def _apply(
     ruled = candidate.rules.apply(found, known, beside.read)
     for before, after, stated_by in zip(found, ruled, by, strict=True):
         if after.split is not None:
-            what = stated_by if after.split == before.split else candidate.rules.title
+            ruled_out = candidate.rules.lists and after.split == targets.UNASSIGNED
+            by_rule = "in no list" if ruled_out else candidate.rules.title
+            what = stated_by if after.split == before.split else by_rule
             stated[what, after.split] += 1
     taken = tuple(Taken(what, split, count) for (what, split), count in stated.most_common())
     return beside.labelled(ruled), taken

@@ -32,6 +32,11 @@ class Rules:
     lists: Lists = ()
 
     @property
+    def given(self) -> bool:
+        """Whether the user gave any."""
+        return bool(self.fractions or self.lists)
+
+    @property
     def title(self) -> str:
         """What stated a split that the layout does not."""
         if self.lists:

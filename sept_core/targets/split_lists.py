@@ -8,7 +8,7 @@ import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from sept_core import errors, paths, tables
+from sept_core import errors, paths, tables, targets
 from sept_core.listing import FileEntry
 from sept_core.targets import columns, names
 
@@ -30,7 +30,7 @@ def match(lists: Lists, entries: Sequence[FileEntry], opener: Opener) -> dict[Pl
 
     Args:
         lists: see `Lists`.
-        entries: usable ones.
+        entries: usable ones, unassigned where the layout leaves them out.
         opener: reads a list.
 
     Raises:
@@ -42,7 +42,7 @@ def match(lists: Lists, entries: Sequence[FileEntry], opener: Opener) -> dict[Pl
     tails = _tails(by_path)
     for split, name in lists:
         for key, own in _lines(opener(name), name, split):
-            for entry in _named(key, by_path, depths, tails):
+            for entry in _images_first(_named(key, by_path, depths, tails)):
                 place = (entry.rel_path, entry.member)
                 if found.setdefault(place, own) != own:
                     both = f"{found[place]} and {own}"
@@ -50,6 +50,12 @@ def match(lists: Lists, entries: Sequence[FileEntry], opener: Opener) -> dict[Pl
                         f"The lists of splits put {'/'.join(key)} into {both}; correct them."
                     )
     return found
+
+
+def _images_first(named: list[FileEntry]) -> list[FileEntry]:
+    """Without masks and other strays, if an image has the same name."""
+    kept = [entry for entry in named if entry.split != targets.UNASSIGNED]
+    return kept or named
 
 
 def key_of(path: str) -> Key:

@@ -224,6 +224,37 @@ def test_a_table_beside_the_images_is_asked_about(tmp_path: Path) -> None:
     assert found.others[0].splits == {"train": {"": 1}, "test": {"": 1}}
 
 
+def test_lists_say_nothing_of_masks(tmp_path: Path) -> None:
+    """As in VOC, where a mask has the name of its image."""
+    lists = [
+        write(tmp_path, "sets/train.txt", "0\n1\n"),
+        write(tmp_path, "sets/test.txt", "2\n"),
+        write(tmp_path, "sets/trainval.txt", "0\n1\n2\n"),
+    ]
+    entries = [*images("JPEGImages", "SegmentationClass", each=3), *lists]
+    found = read(entries, tmp_path)
+    assert found.others[0].splits == {"train": {"": 2}, "test": {"": 1}, "unassigned": {"": 3}}
+
+
+@pytest.mark.parametrize(
+    "name", ["test.json", "meta/train_test_split.txt", "val.mat", "test.zip", "dev.h5"]
+)
+def test_files_that_may_state_what_is_held_out_are_asked_about(tmp_path: Path, name: str) -> None:
+    beside = write(tmp_path, name, "1 0\n")
+    found = read([*images("images/a", "images/b"), beside], tmp_path)
+    assert found.ambiguous and found.why.startswith(f"{name!r} may state what is held out")
+    chosen = read([*images("images/a", "images/b"), beside], tmp_path, layout="*/classes")
+    assert not chosen.ambiguous and chosen.mentions == (name,)
+    divided = [*images("train/a", "test/a"), beside]
+    assert not read(divided, tmp_path).ambiguous
+    assert not read([*images("a", "b"), beside], tmp_path, split_fraction="test=0.5").ambiguous
+
+
+@pytest.mark.parametrize("name", ["train.json", "README.md", "labels.txt", "train.py", "test.py"])
+def test_other_files_are_not_asked_about(tmp_path: Path, name: str) -> None:
+    assert not read([*images("a", "b"), write(tmp_path, name, "x\n")], tmp_path).ambiguous
+
+
 def test_yolo_labels_are_no_lists(tmp_path: Path) -> None:
     labels = [write(tmp_path, f"labels/{n}.txt", "0 0.5 0.5 1 1\n") for n in range(2)]
     assert not read([*images("images"), *labels], tmp_path).ambiguous
