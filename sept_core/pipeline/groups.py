@@ -6,8 +6,9 @@ In: a name and uids. Out: groups in the catalogue; selections and target sets ma
 from collections.abc import Sequence
 from pathlib import Path
 
-from sept_core import errors, files, sources
+from sept_core import errors, files, paths, sources
 from sept_core.catalogue import images, settings
+from sept_core.members import plain
 from sept_core.pipeline import collections
 from sept_core.pipeline.projects import Project
 
@@ -79,7 +80,7 @@ def add_to_target(project: Project, name: str, uids: Sequence[str]) -> int:
 
 def _copy(project: Project, uid: str, folder: Path) -> None:
     for place in images.places(project.db, uid):
-        ending = Path(place.member or place.rel_path).suffix.lower()
+        ending = paths.suffix_of(plain(place.member or place.rel_path))
         path = folder / f"{uid}{ending}"
         if path.exists():
             return
