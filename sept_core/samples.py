@@ -92,18 +92,16 @@ def key(name: str) -> tuple[str, str]:
 
 def matched(images: Sequence[Named], side_cars: Sequence[Named]) -> dict[int, list[int]]:
     """The positions of the side-cars of each image that has any, the most general first."""
-    samples: dict[Hashable, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+    samples: dict[Hashable, list[int]] = defaultdict(list)  # side-cars as ~number
     for number, (scope, name) in enumerate(side_cars):
-        samples[scope, key(name)][1].append(number)
+        samples[scope, *key(name)].append(~number)
     for number, (scope, name) in enumerate(images):
-        sample = (scope, key(name))
-        if sample in samples:
-            samples[sample][0].append(number)
+        if known := samples.get((scope, *key(name))):
+            known.append(number)
     found: dict[int, list[int]] = defaultdict(list)
-    for ours, cars in samples.values():
-        if len(ours) == len(cars) == 1:
-            found[ours[0]] = cars
-            continue
+    for sample in samples.values():
+        ours = [number for number in sample if number >= 0]
+        cars = [~number for number in sample if number < 0]
         bases = [_base(images[number][1]) for number in ours]
         stems = [_base(side_cars[number][1]).rpartition(".")[0] for number in cars]
         for image, car in _alone(bases[0], stems) if len(bases) == 1 else _pairs(bases, stems):

@@ -5,6 +5,7 @@ each kind), their bytes for any number of threads, and worklists of files to be 
 """
 
 import functools
+import itertools
 import os
 import threading
 from collections import OrderedDict
@@ -379,11 +380,23 @@ def _kind_of_folder(path: Path, beyond: tuple[str, ...]) -> str:
         path, beyond, by_suffix[".parquet"], "key", "status"
     ):
         return "img2dataset"
-    is_nested = any(folder and not name.startswith(".") for name, folder in top.items())
-    is_shards = not is_nested and any(map(archives.is_archive, names))
+    below = [path / name for name, folder in top.items() if folder and not name.startswith(".")]
+    is_shards = any(map(archives.is_archive, names)) or bool(below)
+    is_shards = is_shards and all(map(_holds_shards, below))
     if is_shards and not paths.IMAGE_SUFFIXES & set(by_suffix):
         return "webdataset"
     return "tables" if readings.holds_tables(path, beyond) else "folder"
+
+
+def _holds_shards(folder: Path) -> bool:
+    """Whether a folder begins with archives and neither images nor folders."""
+    try:
+        with os.scandir(folder) as items:
+            first = {item.name: _is_folder(item) for item in itertools.islice(items, 100)}
+    except OSError:
+        return False
+    has_images = any(paths.suffix_of(name) in paths.IMAGE_SUFFIXES for name in first)
+    return not has_images and not any(first.values()) and any(map(archives.is_archive, first))
 
 
 def _is_folder(item: os.DirEntry[str]) -> bool:

@@ -35,7 +35,7 @@ PLAIN = [f"{name},cat" for name in NAMES]
         ("utf16.csv", table(*PLAIN).encode("utf-16")),
         ("utf16be.csv", table(*PLAIN).encode("utf-16-be")),
         ("utf32.csv", table(*PLAIN).encode("utf-32")),
-        ("packed.csv.gz", gzip.compress(table(*PLAIN).encode())),
+        ("packed.csv.gz", gzip.compress(table(*PLAIN).encode(), mtime=0)),
         ("semicolon.csv", table(*PLAIN).replace(",", ";")),
         ("tab.csv", table(*PLAIN).replace(",", "\t")),
         ("tab.tsv", table(*PLAIN).replace(",", "\t")),

@@ -355,6 +355,21 @@ def test_archives_inside_a_folder_of_images_are_listed(tmp_path: Path) -> None:
     assert problems(entries) == {"more.tar": "an archive: add it as a source of its own"}
 
 
+def test_folders_of_shards(tmp_path: Path) -> None:
+    for name in ("train/00.tar", "train/01.tar", "val/00.tar"):
+        write_tar(tmp_path / name, [(f"{len(name)}.jpg", picture(1))])
+    write(tmp_path / "train/README.md", b"x")
+    spec, entries = scanned(tmp_path)
+    assert spec.kind == "webdataset"
+    assert [e.rel_path for e in entries if not e.problem] == [
+        "train/00.tar",
+        "train/01.tar",
+        "val/00.tar",
+    ]
+    write(tmp_path / "test/cat/1.jpg", picture(2))
+    assert sources.detect("pool", tmp_path).kind == "folder"
+
+
 def test_zip_that_means_harm(tmp_path: Path) -> None:
     path = tmp_path / "evil.zip"
     link = zipfile.ZipInfo("link.jpg")

@@ -6,9 +6,10 @@ In: a name and uids. Out: groups in the catalogue; selections and target sets ma
 from collections.abc import Sequence
 from pathlib import Path
 
-from sept_core import errors, files, images, sources
+from sept_core import errors, files, images, paths, sources
 from sept_core.catalogue import images as catalogue
 from sept_core.catalogue import settings
+from sept_core.members import plain
 from sept_core.pipeline import collections
 from sept_core.pipeline.projects import Project
 
@@ -77,7 +78,7 @@ def add_to_target(project: Project, name: str, uids: Sequence[str]) -> int:
 
 def _copy(project: Project, uid: str, folder: Path) -> None:
     for place in catalogue.places(project.db, uid):
-        ending = Path(place.member or place.rel_path).suffix.lower()
+        ending = paths.suffix_of(plain(place.member or place.rel_path))
         path = folder / f"{uid}{ending}"
         if path.exists():
             return
