@@ -746,6 +746,8 @@ FORGED: dict[str, dict[str, Any]] = {
     "a group that is no list": {"settings": {"group:x": 5}},
     "a group of a bad name": {"settings": {"group:../x": [UID]}},
     "an encoder that is a number": {"settings": {"encoder": 5}},
+    "a value range that is none": {"settings": {"value_ranges": ["5:1"]}},
+    "value ranges that are no list": {"settings": {"value_ranges": "0:1"}},
     "a setting that nobody knows": {"settings": {"passwords": "x"}},
 }
 
