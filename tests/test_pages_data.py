@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from sept_core import jobs
-from sept_core.pipeline import projects, recent
+from sept_core.pipeline import importing, projects, recent
 
 ROOT = Path(__file__).parent.parent
 POOL, TARGETS = "pages/data/pool.py", "pages/data/targets.py"
@@ -229,6 +230,27 @@ def test_the_looks_of_the_pool(open_app: Callable[..., AppTest], project: Path) 
     app.session_state["look"] = "Rejected files"
     app.run()
     assert "broken.jpg" in app.dataframe[-1].value["rel_path"].tolist()
+    assert not app.exception and not app.error
+
+
+def test_rejected_feature_rows_are_listed_with_a_csv(
+    open_app: Callable[..., AppTest], project: Path, tmp_path: Path
+) -> None:
+    vectors = np.eye(3, 4, dtype=np.float32)
+    vectors[1] = np.nan
+    np.save(tmp_path / "v.npy", vectors)
+    (tmp_path / "v.csv").write_text("path\nred/00.png\nred/01.png\nred/02.png\n")
+    with projects.opened(project) as opened:
+        importing.import_pool(opened, "theirs", tmp_path / "v.npy")
+    app = open_app(project, POOL)
+    app.session_state["look"] = "Rejected files"
+    app.run()
+    assert "Rejected rows of imported features: **1**" in texts(app.markdown)
+    rows = next(f.value for f in app.dataframe if "key" in f.value.columns)
+    assert rows[["key", "reason"]].values.tolist() == [
+        ["red/01.png", "vector with NaN or infinity"]
+    ]
+    assert "Download rejected rows as csv" in [b.label for b in app.get("download_button")]
     assert not app.exception and not app.error
 
 

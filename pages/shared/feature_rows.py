@@ -12,7 +12,7 @@ def draw() -> None:
         rows = outcomes.feature_rows(project)
     if not rows.num_rows:
         return
-    st.markdown(f"**{rows.num_rows:,}** rows of imported features could not be used.")
+    st.markdown(f"Rejected rows of imported features: **{rows.num_rows:,}**")
     titles = {name: name.capitalize() for name in rows.column_names}
     st.dataframe(rows, hide_index=True, column_config=titles)
     st.download_button(

@@ -9,7 +9,6 @@ import pytest
 import small_runs
 from rich.console import Console
 
-from sept_core import jobs
 from sept_core.cli import follow, output, progress
 from sept_core.pipeline import mapping, projects
 
@@ -66,7 +65,3 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     with progress.shown("Copying [x]") as show:
         show(1, 2, "half")
     assert "━" in out.getvalue() and "Copying [x]" in out.getvalue()
-
-
-def test_commands_follow_jobs_through_it() -> None:
-    assert progress.SECONDS == 10.0 and jobs.ENDED
