@@ -620,7 +620,8 @@ def test_root_of_a_list(tmp_path: Path) -> None:
     assert sources.detect("pool", path).root == tmp_path / "x"
     spec, entries = scanned(path, root=str(tmp_path / "x/y"))
     assert set(contents(spec, entries)) == {"2.jpg"}
-    assert problems(entries) == {"row 0": f"leads out of the source: {str(one)!r}"}
+    assert problems(entries)["row 0"].startswith("leads out of the source: '/")
+    assert len(problems(entries)) == 1
     assert sources.detect("pool", write(tmp_path / "empty.txt", b"")).root == tmp_path
 
 

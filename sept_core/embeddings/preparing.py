@@ -63,7 +63,7 @@ def prepare(
     prepared: list[Prepared] = []
     held: list[Prepared] = []
     pixels = 0
-    decode = partial(_decode, reader, DECODED_SIDES * encoder.image_size)
+    decode = partial(_decode, reader, DECODED_SIDES * encoder.image_size, ranges)
     for row in rows:
         outcome = {name: row[name] for name in features.LOCATION} | {"status": outcomes.OK}
         item = Prepared(row, outcome)
@@ -102,7 +102,9 @@ def _attempt(stage: Callable[[Prepared], None], item: Prepared, status: str) -> 
             item.fail(outcomes.UNREADABLE, reason)
             return
         log.exception("%s could not be prepared", item.outcome)
-        item.fail(status, f"could not be prepared: {type(problem).__name__}: {problem}")
+        # A fault of ours proves nothing about the bytes; a later version may read them.
+        later = outcomes.UNREADABLE if status == outcomes.REJECTED else status
+        item.fail(later, f"could not be prepared: {type(problem).__name__}: {problem}")
 
 
 def _decode(reader: sources.ByteReader, least: int, ranges: ValueRanges, item: Prepared) -> None:
