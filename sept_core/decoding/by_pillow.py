@@ -20,12 +20,12 @@ _MAY_ORIENT = {"exif", "xmp", "XML:com.adobe.xmp"}
 _QUIET_PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
-def read(data: bytes, known: Format, least: int = 0) -> RawImage:
-    """Decode one file; see `reading.read`."""
+def read(data: bytes, known: Format) -> RawImage:
+    """Decode one file of any depth; see `reading.read`."""
     image = opened(data, known)
     if high_bit_depth.is_high(image):
         return _deep(image, high_bit_depth.read(image, lambda: opened(data, known)))
-    return loaded(image, least)
+    return loaded(image)
 
 
 def opened(data: bytes, known: Format) -> ImageFile:

@@ -31,9 +31,9 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile and image.mode not in _SPACES:
         image = image.convert("RGB")
     transform = _transform(profile, image.mode) if profile else None
-    if transform is None:
-        return image.convert("RGB")
-    return _applied(image, transform)
+    if transform is not None:
+        return _applied(image, transform)
+    return image if image.mode == "RGB" else image.convert("RGB")  # it would copy
 
 
 @functools.lru_cache(maxsize=32)

@@ -14,7 +14,7 @@ from sept_core.image_formats import Format
 def read(data: bytes, known: Format, least: int) -> RawImage:
     """Decode one file; see `reading.read`."""
     try:
-        return by_pillow.read(data, known, least)
+        return by_pillow.loaded(by_pillow.opened(data, known), least)
     except (rejection.RejectedImage, OSError, SyntaxError, ValueError):
         frame = jpeg_header.frame(data)
         if frame is None or not _is_special(frame):

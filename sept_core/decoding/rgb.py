@@ -21,7 +21,7 @@ ON_ITS_SIDE = (5, 6, 7, 8)
 """EXIF orientations in which width and height change places."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Upright:
     """An image in sRGB, and how its values were scaled (see `pixel_values.Scaled`)."""
 
