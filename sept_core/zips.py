@@ -16,10 +16,9 @@ from typing import BinaryIO
 from sept_core import images, members, outcomes, paths, streams
 from sept_core.members import Member
 
-DAMAGE = (*streams.DAMAGE, zipfile.BadZipFile, zipfile.LargeZipFile, IndexError, OverflowError)
+DAMAGE = (*streams.DAMAGE, zipfile.BadZipFile, zipfile.LargeZipFile, IndexError, OverflowError,
+          NotImplementedError, RuntimeError)  # fmt: skip
 """What listing and reading a damaged zip raises; see `outcomes.of_machine`."""
-
-_UNREADABLE = (*DAMAGE, NotImplementedError, RuntimeError, RecursionError)
 
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _OTHER_METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 93: "zstd", 95: "xz", 98: "ppmd",
@@ -90,7 +89,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, part: int) -> Membe
     if problem is None and members.is_sidecar(name, info.file_size):
         try:
             text = archive.read(info)
-        except _UNREADABLE as failure:
+        except DAMAGE as failure:
             if outcomes.of_machine(failure) is not None:
                 raise
             problem = f"damaged archive: {failure}"
@@ -148,7 +147,7 @@ class ZipReader:
             raise images.RejectedImage(problem)
         try:
             return archive.read(info)
-        except _UNREADABLE as failure:
+        except DAMAGE as failure:
             if outcomes.of_machine(failure) is not None:
                 raise
             raise images.RejectedImage(f"unreadable: damaged archive: {failure}") from failure
