@@ -109,11 +109,11 @@ def _bytes(size: float) -> str:
 
 def _finished() -> None:
     with state.project() as project:
-        exports = exporting.every(project)
+        finished = exporting.every(project)
     st.subheader("Finished exports", anchor=False)
-    if not exports:
+    if not finished:
         st.caption("None yet.")
-    for export in exports:
+    for export in finished:
         made = time.strftime("%d %b %H:%M", time.localtime(export.ended_at))
         facts = f"{export.images:,} images · {_bytes(export.bytes)} · {made}"
         title = f"{notices.plain(export.out.name)} · {facts}"

@@ -33,13 +33,13 @@ def draw(role: str, what: str, on_added: Callable[[str], None]) -> None:
         if st.button(f"Add {what}", key=f"{role} add path", type="primary"):
             _add(role, name, folder_browser.chosen(path), on_added)
     with by_upload, notices.shown():
-        uploads = st.file_uploader(
+        given_files = st.file_uploader(
             "Images, or one zip or tar", UPLOADED, accept_multiple_files=True, key=f"{role} files"
         )
         name = st.text_input("Name", key=f"{role} upload name", placeholder=NAMES)
         if st.button(f"Add {what}", key=f"{role} add upload", type="primary"):
             with state.project() as project, st.spinner("Storing…"):
-                given = [(file.name, file) for file in uploads]
+                given = [(file.name, file) for file in given_files]
                 path_of = uploading.store(project, name, given)
             _add(role, name, path_of, on_added)
 

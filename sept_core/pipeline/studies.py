@@ -213,11 +213,11 @@ def start(project: Project, study: Study) -> JobFolder:
         runs |= dict(zip(folders, trained, strict=True))
         compared.append({"name": arm.name, "checkpoint": folders, "backbone": None})
     request = asdict(study)
-    evaluations = [
+    planned = [
         evaluating.prepare(project, name, task, compared, study, request | {"target": name})
         for name, task in tasks.items()
     ]
-    asked = {"runs": list(runs.values()), "evaluations": evaluations}
+    asked = {"runs": list(runs.values()), "evaluations": planned}
     return jobs.launch(project.paths, "study", asked, f"Study on {study.target}")
 
 
