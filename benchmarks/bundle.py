@@ -16,8 +16,8 @@ import safetensors.torch
 import torch
 
 from benchmarks import encoders
-from sept_core import files
 from sept_core.encoders import bundled, checkpoint
+from sept_core.storage import atomic
 
 TERMS = (
     "Trained on Tiny-ImageNet images, without labels. ImageNet's terms: non-commercial research "
@@ -31,7 +31,7 @@ def main() -> None:
     options = parser.parse_args()
     network, card = checkpoint.load_backbone(options.run)
     kept = ("backbone", "image_size", "mean", "std", "method", "settings", "manifest", "kind")
-    run = files.read_json(options.run / "run.json")
+    run = atomic.read_json(options.run / "run.json")
     cost = {name: run[name] for name in ("subset", "steps", "images_seen", "seconds", "device")}
     known = {name: card[name] for name in kept} | {"licence": TERMS, "cost": cost, "metrics": {}}
     checkpoint.save(bundled.FOLDER, network, known)

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sept_core import files, jobs
 from sept_core.index import graph
-from sept_core.pipeline import projects, showcase
+from sept_core.jobs import launcher
+from sept_core.services.project import demo_project, projects
+from sept_core.storage import atomic
 
 NEIGHBOURS = 10
 PLANTED_COPIES = ("near-copy", "near-leak", "leak")
@@ -42,20 +43,20 @@ def print_costs(folder: Path) -> None:
     """Make the demo as `sept demo` does, a row for each step."""
     print(f"| step | wall s | CPU s | ({os.cpu_count()} CPUs)")
     started = time.monotonic(), cpu_seconds()
-    showcase.begin(folder)
+    demo_project.begin(folder)
     while True:
         before = time.monotonic(), cpu_seconds()
         with projects.opened(folder) as project:
-            job = showcase.next_job(project)
+            job = demo_project.next_job(project)
         if job is None:
             break
-        for _ in jobs.follow(project.paths, job.id):
+        for _ in launcher.follow(project.paths, job.id):
             pass
-        jobs.finish(project.paths, job.id)
-        reap(files.read_json(job.path / "process.json")["pid"])
-        print_row(jobs.status(project.paths, job.id).title, before)
+        launcher.finish(project.paths, job.id)
+        reap(atomic.read_json(job.path / "process.json")["pid"])
+        print_row(launcher.status(project.paths, job.id).title, before)
     with projects.opened(folder) as project:
-        showcase.curate(project)
+        demo_project.curate(project)
     print_row("Selecting and reviewing", before)
     print_row("All", started)
 
@@ -78,11 +79,11 @@ def print_row(title: str, since: tuple[float, float]) -> None:
 
 def print_precision(folder: Path) -> None:
     with projects.opened(folder) as project:
-        encoder_id = projects.find_encoder(project, showcase.ENCODER)
+        encoder_id = projects.find_encoder(project, demo_project.ENCODER)
         links = graph.load(project.paths.index(encoder_id, "graph"))
         uids = [uid.decode() for uid in links.uids.tolist()]
-        shown = showcase.families(project, uids)
-        planted = showcase.planted(project, uids)
+        shown = demo_project.families(project, uids)
+        planted = demo_project.planted(project, uids)
     labels = np.array([shown[uid] for uid in uids])
     counts = np.array([planted.get(uid) not in PLANTED_COPIES for uid in uids])
     scores = np.array([

@@ -16,7 +16,7 @@ On cores that share a cache or a clock the same work takes more CPU-seconds when
 than when one is. The parts are therefore measured with one thread and with the worker's number
 of threads, and both ratios are printed; `taskset -c 0` makes them one. `open_clip:MODEL` and
 `timm:MODEL` without weights get random ones: their speed is the same. Jobs are started with that
-wait policy (sept_core/jobs.py). Prints seconds for each round and the median ratios.
+wait policy (sept_core/jobs/launcher.py). Prints seconds for each round and the median ratios.
 """
 
 import argparse
@@ -40,10 +40,13 @@ import torch
 from PIL import Image
 
 from benchmarks import machine
-from sept_core import files, images, jobfolder, sources
 from sept_core.demo import dataset
-from sept_core.embeddings import preparing, worker
 from sept_core.encoders import protocol, registry
+from sept_core.features import preparing, worker
+from sept_core.imaging import images
+from sept_core.ingest import sources
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic
 
 Rows = list[dict[str, Any]]
 DRAWN = 1500
@@ -192,9 +195,9 @@ def run_worker(
         "batch_size": batch_size,
         "device": "cpu",
     }
-    files.write_json(job / "settings.json", settings)
-    files.write_json(job / "status.json", {})
-    return worker.main(jobfolder.JobFolder(job))
+    atomic.write_json(job / "settings.json", settings)
+    atomic.write_json(job / "status.json", {})
+    return worker.main(job_folder.JobFolder(job))
 
 
 def worklist_rows(data: Path, limit: int | None) -> Rows:

@@ -25,9 +25,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sept_core import files
 from sept_core.encoders import registry
 from sept_core.encoders.protocol import Encoder
+from sept_core.storage import hashing
 
 BATCH = 128
 QUERIES = 5000
@@ -83,8 +83,8 @@ def load(
 ) -> Encoder:
     if registry.needs_fit(spec, folder):
         started = time.process_time()
-        uids = np.array([files.uid_of(content) for content in pictures], files.UID_DTYPE)
-        chosen = files.hashed_order(SEED, uids)[: registry.FIT_IMAGES]
+        uids = np.array([hashing.uid_of(content) for content in pictures], hashing.UID_DTYPE)
+        chosen = hashing.hashed_order(SEED, uids)[: registry.FIT_IMAGES]
         sample = (decode(pictures[row]) for row in chosen)
         registry.fit(spec, sample, folder, SEED, lambda done, total: None)
         print(f"fitted on {len(chosen)} images in {time.process_time() - started:.0f} CPU-s")

@@ -26,8 +26,8 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from benchmarks import browser, machine
 from benchmarks.app import whole_pool
-from sept_core.catalogue import decisions
-from sept_core.pipeline import projects
+from sept_core.catalogue import decision_table
+from sept_core.services.project import projects
 
 KEYS = ("x", "k", "p")
 AT_ONCE = 5  # sessions of a soak's cycle
@@ -83,7 +83,7 @@ def main() -> None:
 def last_position(project: Path) -> int:
     """Decisions in the log."""
     with projects.opened(project) as opened:
-        return decisions.last_position(opened.db)
+        return decision_table.last_position(opened.db)
 
 
 async def everything(server: browser.Server, url: str, options: argparse.Namespace) -> Told:

@@ -17,8 +17,11 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks import machine
-from sept_core import features, files, jobfolder, projection
-from sept_core.pipeline import projects
+from sept_core.features import feature_store
+from sept_core.jobs import job_folder
+from sept_core.projection import umap_layout
+from sept_core.services.project import projects
+from sept_core.storage import atomic, hashing
 
 CHECKED, NEIGHBOURS, SEED = 2000, 15, 1
 
@@ -31,9 +34,9 @@ def main() -> None:
     options = parser.parse_args()
     with projects.opened(options.project) as project:
         encoder = projects.find_encoder(project, options.encoder)
-        store = features.FeatureStore(project.paths.pool_features(encoder))
+        store = feature_store.FeatureStore(project.paths.pool_features(encoder))
     print(machine.describe())
-    checked = np.sort(files.hashed_order(SEED, store.uids)[:CHECKED])
+    checked = np.sort(hashing.hashed_order(SEED, store.uids)[:CHECKED])
     true = nearest(store.gather(np.arange(len(store))).astype(np.float32), checked)
     made = {sample: drawn(store, sample) for sample in options.samples}
     near = {sample: nearest(places, checked) for sample, (places, _) in made.items()}
@@ -48,14 +51,14 @@ def main() -> None:
         )
 
 
-def drawn(store: features.FeatureStore, sample: int) -> tuple[np.ndarray, dict]:
+def drawn(store: feature_store.FeatureStore, sample: int) -> tuple[np.ndarray, dict]:
     """Places in the order of the store's rows, and the map's header."""
     with tempfile.TemporaryDirectory() as name:
         job = Path(name)
         out = str(job / "map")
         settings = {"store": str(store.folder), "target_stores": {}, "out": out, "sample": sample}
-        files.write_json(job / "settings.json", settings)
-        header = projection.main(jobfolder.JobFolder(job))
+        atomic.write_json(job / "settings.json", settings)
+        header = umap_layout.main(job_folder.JobFolder(job))
         table = pq.read_table(job / "map" / "map.parquet", columns=["x", "y"])
     return np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1), header
 

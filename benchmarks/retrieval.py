@@ -24,8 +24,9 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks import machine
-from sept_core import features, retrieval
+from sept_core.features import feature_store
 from sept_core.index import blocks
+from sept_core.retrieval import neighbour_lists
 
 SHARD_ROWS = 4096  # as `embeddings` writes them
 CLUSTERS = 200
@@ -95,7 +96,7 @@ def _compare(folder: Path, name: str, options: argparse.Namespace) -> None:
 
 def _measure(options: argparse.Namespace) -> dict[str, float]:
     """One search, timed; FAISS is warmed up on a few vectors before."""
-    store = features.FeatureStore(options.store)
+    store = feature_store.FeatureStore(options.store)
     chosen = np.arange(len(store)) % max(1, len(store) // options.queries) == 0
     parts = [block.vectors.copy() for block in blocks.stream(store, allowed=chosen)]
     queries = np.concatenate(parts)[: options.queries]
@@ -116,16 +117,16 @@ def _peak_mib() -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def _bare_loop(store: features.FeatureStore, queries: np.ndarray, k: int) -> None:
+def _bare_loop(store: feature_store.FeatureStore, queries: np.ndarray, k: int) -> None:
     wide = queries.astype(np.float32)
     for shard in store.shards:
         vectors = np.load(shard.folder / f"{shard.number:05d}.npy").astype(np.float32)
         faiss.knn(wide, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
 
 
-def _retrieval(store: features.FeatureStore, queries: np.ndarray, k: int) -> None:
+def _retrieval(store: feature_store.FeatureStore, queries: np.ndarray, k: int) -> None:
     names = np.array([f"{row:032x}" for row in range(len(queries))], "S32")
-    retrieval.find_neighbours(store, queries, names, k, device="cpu")
+    neighbour_lists.find_neighbours(store, queries, names, k, device="cpu")
 
 
 def _write_pool(folder: Path, size: int, dim: int) -> None:
@@ -138,7 +139,7 @@ def _write_pool(folder: Path, size: int, dim: int) -> None:
         vectors = vectors + 1.5 * rng.standard_normal((count, dim), dtype=np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         uids = np.array([rng.bytes(16).hex() for _ in range(count)], "S32")
-        features.write_shard(folder, number, "synthetic", uids, vectors, pa.table({}))
+        feature_store.write_shard(folder, number, "synthetic", uids, vectors, pa.table({}))
 
 
 if __name__ == "__main__":

@@ -36,11 +36,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks import machine
-from sept_core import features, files, jobs
-from sept_core.catalogue import sources
+from sept_core.catalogue import source_table
+from sept_core.features import feature_store
 from sept_core.index import blocks, exact, ivf, lists
-from sept_core.pipeline import curation, delivery, exploring, projects
+from sept_core.jobs import launcher
 from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.services.curate import manifests, preview, selections
+from sept_core.services.project import projects
+from sept_core.storage import atomic, hashing
 
 DIM, SHARD, SEED = 384, 50_000, 0
 LIKENESS = 0.9
@@ -107,7 +110,7 @@ def make(folder: Path, images: int, embedded: Path) -> None:
         sept("prepare", project)
     with timed(took, "map"):
         sept("map", project)
-    files.write_json(folder / "made.json", {"images": images, "seconds": took} | jobs_of(project))
+    atomic.write_json(folder / "made.json", {"images": images, "seconds": took} | jobs_of(project))
 
 
 @contextlib.contextmanager
@@ -124,7 +127,7 @@ def sept(*words: Any) -> None:
 
 def jobs_of(project: Path) -> dict[str, Any]:
     """Seconds of each background job."""
-    known = jobs.all_jobs(projects.paths_of(project))
+    known = launcher.all_jobs(projects.paths_of(project))
     done = {j.kind: round((j.ended_at or 0) - j.launched_at, 1) for j in reversed(known)}
     return {"jobs": done}
 
@@ -134,7 +137,7 @@ def write_pool(data: Path, folder: Path, images: int, embedded: Path) -> None:
     from benchmarks import encoders
 
     names, pictures = encoders.read_pool(data, None)
-    vectors = vectors_of(embedded, "pool", [files.uid_of(content) for content in pictures])
+    vectors = vectors_of(embedded, "pool", [hashing.uid_of(content) for content in pictures])
     (folder / "pool").mkdir(exist_ok=True)
     (folder / "features").mkdir(exist_ok=True)
     rng = np.random.default_rng(SEED)
@@ -168,7 +171,7 @@ def vectors_of(embedded: Path, collection: str, uids: list[str]) -> np.ndarray:
     with projects.opened(embedded) as project:
         encoder = projects.find_encoder_record(project, None)["id"]
         root = project.paths.features(encoder)
-    found = [features.FeatureStore(path) for path in sorted(root.glob(collection))]
+    found = [feature_store.FeatureStore(path) for path in sorted(root.glob(collection))]
     known: dict[bytes, np.ndarray] = {}
     for store in found:
         for shard in store.shards:
@@ -183,7 +186,7 @@ def write_target(data: Path, folder: Path, target: str, embedded: Path) -> Path:
     """Vectors of a target's images, keyed by their paths."""
     with zipfile.ZipFile(data / f"target-{target}.zip") as archive:
         names = [name for name in archive.namelist() if name.endswith(".jpg")]
-        uids = [files.uid_of(archive.read(name)) for name in names]
+        uids = [hashing.uid_of(archive.read(name)) for name in names]
     out = folder / f"features-{target}"
     out.mkdir(exist_ok=True)
     vectors = vectors_of(embedded, "targets/*/*", uids)
@@ -225,9 +228,11 @@ class Column:
         with projects.opened(self.path) as project:
             self.encoder = projects.find_encoder(project, "imported:real")
             paths = project.paths
-            targets = [record.id for record in sources.every(project.db, "target")]
-        self.store = features.FeatureStore(paths.pool_features(self.encoder))
-        stores = [features.FeatureStore(paths.target_features(self.encoder, t)) for t in targets]
+            targets = [record.id for record in source_table.every(project.db, "target")]
+        self.store = feature_store.FeatureStore(paths.pool_features(self.encoder))
+        stores = [
+            feature_store.FeatureStore(paths.target_features(self.encoder, t)) for t in targets
+        ]
         self.target_stores = [str(store.folder) for store in stores]
         queries = np.concatenate([store.gather(np.arange(len(store))) for store in stores])
         self.queries = queries[np.random.default_rng(SEED).permutation(len(queries))[:QUERIES]]
@@ -290,21 +295,21 @@ class Column:
         found = {}
         budget = len(self.store) // 10
         with projects.opened(self.path) as project:
-            if not exploring.is_prepared(project, self.encoder):
+            if not preview.is_prepared(project, self.encoder):
                 return {}
             for name, strategy in STRATEGIES.items():
                 if not strategy.needs_budget or name == "target-images-only":
                     continue
                 # The pool's copies have equal pixels: capped, too few images would be left.
                 settings = SelectionSettings(strategy=name, budget=budget, duplicate_cap=COPIES)
-                request = curation.Request(TARGETS, settings, encoder=self.encoder)
+                request = selections.Request(TARGETS, settings, encoder=self.encoder)
                 started = time.perf_counter()
-                record = curation.select(project, request)
+                record = selections.select(project, request)
                 found[f"select a tenth, {name}"] = f"{time.perf_counter() - started:.1f} s"
                 print(self.folder, name, found[f"select a tenth, {name}"], flush=True)
                 if name == "random":
                     found["write its manifest"] = self.exporting(project, record["id"])
-                curation.remove(project, record["id"])
+                selections.remove(project, record["id"])
         return found
 
     def exporting(self, project: projects.Project, selection: str) -> str:
@@ -312,12 +317,12 @@ class Column:
         with tempfile.TemporaryDirectory() as name:
             out = Path(name) / "manifest"
             started = time.perf_counter()
-            delivery.write_manifest(project, selection, out)
+            manifests.write_manifest(project, selection, out)
             took = time.perf_counter() - started
             started = time.perf_counter()
             shutil.copytree(out, Path(name) / "copy")
             copied = time.perf_counter() - started
-            size = files.folder_size(out) / 2**20
+            size = atomic.folder_size(out) / 2**20
             return f"{took:.1f} s, {size:.1f} MiB (copying it: {copied:.3f} s)"
 
 

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from sept_core import diagnostics, features, files
 from sept_core import targets as target_layout
-from sept_core.catalogue import images, sources
-from sept_core.pipeline import curation, guarding, projects
-from sept_core.selection import run
+from sept_core.catalogue import image_table, source_table
+from sept_core.features import feature_store
+from sept_core.selection import diagnostics, run
 from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.services.curate import contamination_guard, selections
+from sept_core.services.project import projects
+from sept_core.storage import hashing
 
 VARIANTS: dict[str, dict[str, Any]] = {
     name: {"strategy": name}
@@ -58,16 +60,16 @@ class Bench:
 
     def __init__(self, project: projects.Project, target: str, labels: Path) -> None:
         first = SelectionSettings(budget=1)
-        self.scene = curation.open_scene(project, curation.Request((target,), first))
-        self.pool = features.FeatureStore(project.paths.pool_features(self.scene.encoder_id))
-        target_id = sources.find(project.db, "target", target).id
-        held = guarding.heldout_images(project, self.scene.encoder_id, target_id)
+        self.scene = selections.open_scene(project, selections.Request((target,), first))
+        self.pool = feature_store.FeatureStore(project.paths.pool_features(self.scene.encoder_id))
+        target_id = source_table.find(project.db, "target", target).id
+        held = contamination_guard.heldout_images(project, self.scene.encoder_id, target_id)
         self.heldout = held.store.vectors_of(held.uids)
         self.relevant = true_matches(project, target_id, labels)
-        order = files.hashed_order(0, held.uids)
+        order = hashing.hashed_order(0, held.uids)
         halves = self.heldout[order[::2]], self.heldout[order[1::2]]
         self.floor = diagnostics.two_sample(*halves).kid
-        self.random = files.hashed_order(1, self.pool.uids)
+        self.random = hashing.hashed_order(1, self.pool.uids)
         self.random_kid: dict[int, float] = {}
 
     def measure(self, settings: SelectionSettings) -> list[str]:
@@ -75,7 +77,7 @@ class Bench:
         started = time.monotonic()
         chosen = run.select(settings, self.scene.evidence, self.scene.entry)
         seconds = time.monotonic() - started
-        uids = np.array(chosen.picks["uid"].to_pylist(), files.UID_DTYPE)
+        uids = np.array(chosen.picks["uid"].to_pylist(), hashing.UID_DTYPE)
         subset = self.pool.vectors_of(uids)
         distance = diagnostics.two_sample(subset, self.heldout)
         precision = 100 * float(np.isin(uids, self.relevant).mean())
@@ -104,13 +106,13 @@ class Bench:
 
 def true_matches(project: projects.Project, target_id: str, labels: Path) -> np.ndarray:
     """(n,) S32: the pool images whose hidden class is one of the target's."""
-    rows = images.labelled(project.db, target_id, target_layout.SEARCH_SPLITS).to_pylist()
+    rows = image_table.labelled(project.db, target_id, target_layout.SEARCH_SPLITS).to_pylist()
     wanted = {row["label"] for row in rows}
     with labels.open(newline="") as file:
         right = {row["key"] for row in csv.DictReader(file) if row["label"] in wanted}
-    places = images.keys(project.db, "pool").to_pylist()
+    places = image_table.keys(project.db, "pool").to_pylist()
     uids = [row["uid"] for row in places if Path(row["rel_path"]).stem in right]
-    return np.array(uids, files.UID_DTYPE)
+    return np.array(uids, hashing.UID_DTYPE)
 
 
 if __name__ == "__main__":

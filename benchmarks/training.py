@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sept_core import files
 from sept_core.pretrain import augment, data, loop, meter, worker
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
+from sept_core.storage import hashing
 
 IMAGES = 2048
 CPU = torch.device("cpu")
@@ -68,7 +68,7 @@ class Bench:
         self.by_name = {member.name: member for member in self.members}
         packed = data.load(
             self.uids, self.from_folder, size=settings.cache_size, folder=folder,
-            content_hash=files.fingerprint(self.uids), device=CPU, progress=lambda d, t: None,
+            content_hash=hashing.fingerprint(self.uids), device=CPU, progress=lambda d, t: None,
         )  # fmt: skip
         self.sources: dict[str, tuple[data.ImageSet, Callable[[str], bytes] | None]] = {
             "packed cache": (packed, None),

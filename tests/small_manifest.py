@@ -9,8 +9,11 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from sept_core import files, jobfolder, manifest, sources
+from sept_core.ingest import sources
+from sept_core.jobs import job_folder
+from sept_core.manifest import manifest
 from sept_core.pretrain import settings as pretrain
+from sept_core.storage import atomic, hashing
 
 COUNT = 24
 STEPS = 24
@@ -38,11 +41,11 @@ def make(root: Path) -> Path:
         blocks = rng.integers(0, 256, (6, 6, 3), np.uint8).repeat(4, 0).repeat(4, 1)
         out = io.BytesIO()
         Image.fromarray(blocks).save(out, "PNG")
-        name, uid = f"{number}.png", files.uid_of(out.getvalue())
+        name, uid = f"{number}.png", hashing.uid_of(out.getvalue())
         (root / name).write_bytes(out.getvalue())
         row = dict.fromkeys(manifest.SCHEMA.names) | {"uid": uid, "source": "pool"}
         rows.append(
-            row | {"sha256": files.sha256_file(root / name), "rel_path": name, "phase": "core"}
+            row | {"sha256": atomic.sha256_file(root / name), "rel_path": name, "phase": "core"}
         )
     header = dict.fromkeys(manifest.REQUIRED) | {"guard": {"state": "none"}}
     manifest.write(
@@ -69,7 +72,7 @@ def work(root: Path, number: int, split: str) -> dict[str, Any]:
 
 def job(
     folder: Path, pool: Path, extra: dict[str, Any] | None = None, **changes: Any
-) -> jobfolder.JobFolder:
+) -> job_folder.JobFolder:
     """A training job as `jobs.launch` leaves it, with other settings where `changes` says so."""
     folder.mkdir(exist_ok=True)
     asked = {
@@ -79,6 +82,6 @@ def job(
         "pretrain": dataclasses.asdict(dataclasses.replace(SETTINGS, **changes)),
         "probe_worklist": str(pool / "target.parquet"),
     }
-    files.write_json(folder / "settings.json", asked | (extra or {}))
-    files.write_json(folder / "status.json", {"state": "queued"})
-    return jobfolder.JobFolder(folder)
+    atomic.write_json(folder / "settings.json", asked | (extra or {}))
+    atomic.write_json(folder / "status.json", {"state": "queued"})
+    return job_folder.JobFolder(folder)

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from sept_core import files, jobs
-from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import curation, evaluating, pretraining, projects
+from sept_core.jobs import launcher
+from sept_core.jobs.job_folder import JobFolder
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import selections
+from sept_core.services.project import projects
+from sept_core.services.train import evaluations, pretraining
+from sept_core.storage import atomic
 
 TINY = {
     "steps": 6,
@@ -28,21 +31,21 @@ RUN = "tiny"
 
 def hold(patch: pytest.MonkeyPatch) -> None:
     """Launch jobs without their processes: they wait until `work_off`."""
-    patch.setattr(jobs, "_start", lambda job, kind: None)
-    patch.setattr(jobs, "_alive", lambda job: job.status()["state"] == "queued")
+    patch.setattr(launcher, "_start", lambda job, kind: None)
+    patch.setattr(launcher, "_alive", lambda job: job.status()["state"] == "queued")
 
 
 def work_off(job: JobFolder, main: Callable[[JobFolder], dict[str, Any]]) -> dict[str, Any]:
     """What the job's process would have done."""
     result = main(job)
-    files.write_json(job.path / "result.json", result)
+    atomic.write_json(job.path / "result.json", result)
     job.update_status(state="done", ended_at=2e9)
     return result
 
 
 def select(project: projects.Project, budget: int = 16) -> str:
-    request = curation.Request(("toys",), SelectionSettings(budget=budget))
-    return str(curation.select(project, request)["id"])
+    request = selections.Request(("toys",), SelectionSettings(budget=budget))
+    return str(selections.select(project, request)["id"])
 
 
 def train(project: projects.Project, selection: str, run: str = RUN, **changes: Any) -> JobFolder:
@@ -62,7 +65,7 @@ def evaluate(project: projects.Project, **changes: Any) -> JobFolder:
     from sept_core.evaluation import worker
 
     chosen = {"target": "toys", "runs": (RUN,), "readouts": ("knn", "linear"), "seeds": 2}
-    job = evaluating.start(project, evaluating.Request(**{**chosen, **changes}))
+    job = evaluations.start(project, evaluations.Request(**{**chosen, **changes}))
     work_off(job, worker.main)
     return job
 

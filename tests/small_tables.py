@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sept_core import images, sources
+from sept_core.imaging import images
+from sept_core.ingest import sources
 
 
 def picture(number: int) -> bytes:

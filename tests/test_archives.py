@@ -21,7 +21,10 @@ from test_sources import contents, picture, problems, scanned, write
 
 from benchmarks.hostile import archives as made
 from benchmarks.hostile.corpus import tar_of, zip_of
-from sept_core import errors, images, sources, streams, tars
+from sept_core import errors
+from sept_core.archives import streams, tars
+from sept_core.imaging import images
+from sept_core.ingest import sources
 
 TWO = {"a.jpg": picture(1), "b/c.jpg": picture(2)}
 

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_core import audit, review
+from sept_core.review import audit, decision_log
 
 
 def uids(count: int) -> list[str]:
     return [f"{number:032x}" for number in range(count)]
 
 
-def judged(right: dict[str, bool]) -> review.ReviewState:
+def judged(right: dict[str, bool]) -> decision_log.ReviewState:
     actions = {True: "keep", False: "veto"}
-    return review.replay(
-        review.Event(position, "", "ada", actions[fine], "image", "", (uid,))
+    return decision_log.replay(
+        decision_log.Event(position, "", "ada", actions[fine], "image", "", (uid,))
         for position, (uid, fine) in enumerate(right.items(), start=1)
     )
 

@@ -12,10 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sept_core import calibration, errors, features, files, images, jobfolder, sources
+from sept_core import errors
+from sept_core.dedup import calibration
 from sept_core.encoders import registry
+from sept_core.features import feature_store
+from sept_core.imaging import images
+from sept_core.imaging.pixel_values import ValueRange, ValueRanges
 from sept_core.index import graph
-from sept_core.pixel_values import ValueRange, ValueRanges
+from sept_core.ingest import sources
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic, hashing
 
 
 class PixelEncoder:
@@ -61,7 +67,7 @@ def test_tau_rises_as_far_as_the_copies_allow() -> None:
 
 def test_background_is_the_nearest_that_is_no_copy() -> None:
     links = graph.Graph(
-        uids=np.array([f"{number:032x}" for number in range(4)], files.UID_DTYPE),
+        uids=np.array([f"{number:032x}" for number in range(4)], hashing.UID_DTYPE),
         neighbours=np.array([[1, 2], [0, 2], [1, 0], [1, -1]], np.int32),
         similarity=np.array([[0.9, 0.5], [0.9, 0.6], [0.6, 0.5], [0.4, -np.inf]], np.float32),
         recall=1.0,
@@ -97,7 +103,7 @@ def picture(seed: int) -> Image.Image:
     return large.point(lambda value: value + 20) if seed == 0 else large
 
 
-def make_pool(folder: Path, count: int) -> tuple[Path, features.FeatureStore]:
+def make_pool(folder: Path, count: int) -> tuple[Path, feature_store.FeatureStore]:
     """Images on disk as a worklist, and their features with hashes as embedding leaves them."""
     root, encoder = folder / "images", PixelEncoder()
     root.mkdir()
@@ -108,7 +114,7 @@ def make_pool(folder: Path, count: int) -> tuple[Path, features.FeatureStore]:
         (root / f"{number}.png").write_bytes(data.getvalue())
         image = images.decode(data.getvalue()).image
         row = {"source": "pool", "rel_path": f"{number}.png", "member": ""}
-        uid = files.uid_of(data.getvalue())
+        uid = hashing.uid_of(data.getvalue())
         rows.append(row | {"root": str(root), "offset": -1, "size": -1})
         outcomes.append(row | {"status": "ok", "uid": uid, "phash": images.perceptual_hash(image)})
         vectors.append(encoder.encode(encoder.preprocess(image)[None])[0].numpy())
@@ -116,10 +122,10 @@ def make_pool(folder: Path, count: int) -> tuple[Path, features.FeatureStore]:
     rows.insert(1, rows[0] | {"rel_path": "broken.png"})
     worklist = folder / "worklist.parquet"
     sources.write_worklist(worklist, pa.Table.from_pylist(rows, schema=sources.WORKLIST_SCHEMA))
-    uids = np.array([outcome["uid"] for outcome in outcomes], files.UID_DTYPE)
-    table = pa.Table.from_pylist(outcomes, schema=features.OUTCOME_SCHEMA)
-    features.write_shard(folder / "store", 0, encoder.id, uids, np.array(vectors), table)
-    return worklist, features.FeatureStore(folder / "store")
+    uids = np.array([outcome["uid"] for outcome in outcomes], hashing.UID_DTYPE)
+    table = pa.Table.from_pylist(outcomes, schema=feature_store.OUTCOME_SCHEMA)
+    feature_store.write_shard(folder / "store", 0, encoder.id, uids, np.array(vectors), table)
+    return worklist, feature_store.FeatureStore(folder / "store")
 
 
 def run(tmp_path: Path, encoder: str | None, count: int = 30) -> dict:
@@ -130,8 +136,8 @@ def run(tmp_path: Path, encoder: str | None, count: int = 30) -> dict:
     request |= {"store": str(store.folder), "graph": str(tmp_path / "graph")}
     request |= {"out": str(tmp_path / "out")}
     (tmp_path / "job").mkdir()
-    files.write_json(tmp_path / "job" / "settings.json", request)
-    return calibration.main(jobfolder.JobFolder(tmp_path / "job"))
+    atomic.write_json(tmp_path / "job" / "settings.json", request)
+    return calibration.main(job_folder.JobFolder(tmp_path / "job"))
 
 
 def test_a_run_measures_background_and_copies(
@@ -139,7 +145,7 @@ def test_a_run_measures_background_and_copies(
 ) -> None:
     monkeypatch.setattr(registry, "load", lambda spec, **options: PixelEncoder())
     result = run(tmp_path, "pixels")
-    assert files.read_json(tmp_path / "out" / "header.json") == json.loads(json.dumps(result))
+    assert atomic.read_json(tmp_path / "out" / "header.json") == json.loads(json.dumps(result))
     assert result["background_images"] == 30
     assert result["copies"] == 30 * len(result["recall_by_jitter"])  # the broken file is left out
     assert result["tau_leak"] < result["tau"] < 0.99  # the planted copy is no false partner

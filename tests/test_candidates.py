@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sept_core import candidates, errors, sources
-from sept_core.listing import FileEntry
+from sept_core import errors
+from sept_core.ingest import candidates, sources
+from sept_core.ingest.listing import FileEntry
 
 NO_IMAGE = "not an image file name"
 

@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sept_core import errors, images, jobs
+from sept_core import errors
 from sept_core.demo import __main__ as worker
 from sept_core.demo import canvas, dataset
 from sept_core.demo.families import FAMILIES
 from sept_core.demo.layout import TARGETS, Layout
-from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import curation, deciding, diagnosing, projects, showcase
+from sept_core.imaging import images
+from sept_core.jobs import launcher
+from sept_core.jobs.job_folder import JobFolder
+from sept_core.services.curate import decisions, selections, subset_diagnostics
+from sept_core.services.project import demo_project, projects
 
 SEED, SCALE = 3, 0.04
 CORRUPT = {"truncated", "empty", "text", "zeroed"}
@@ -158,45 +161,45 @@ def test_targets_are_image_folders_of_their_families(drawn: Layout) -> None:
 
 def finish(folder: Path) -> None:
     """What `sept demo` does."""
-    showcase.begin(folder, seed=SEED, scale=SCALE)
+    demo_project.begin(folder, seed=SEED, scale=SCALE)
     while True:
         with projects.opened(folder) as project:
-            job = showcase.next_job(project)
+            job = demo_project.next_job(project)
         if job is None:
             return
-        for _ in jobs.follow(project.paths, job.id):
+        for _ in launcher.follow(project.paths, job.id):
             pass
-        jobs.finish(project.paths, job.id)
+        launcher.finish(project.paths, job.id)
 
 
 def test_small_demo_from_end_to_end(drawn: Layout, tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    showcase.begin(folder, seed=SEED, scale=SCALE)
-    shutil.copytree(drawn.root, showcase.layout(projects.paths_of(folder)).root)
+    demo_project.begin(folder, seed=SEED, scale=SCALE)
+    shutil.copytree(drawn.root, demo_project.layout(projects.paths_of(folder)).root)
     finish(folder)  # goes on after the drawing
     finish(folder)  # a finished demo is left as it is
     with projects.opened(folder) as project:
-        record = showcase.curate(project)
-        assert showcase.curate(project)["id"] == record["id"]
+        record = demo_project.curate(project)
+        assert demo_project.curate(project)["id"] == record["id"]
         state = projects.status(project)
-        events = deciding.history(project, [showcase.TARGET])
-        picked = curation.picks(project, record["id"])["uid"].to_pylist()
-        truth = showcase.layout(project.paths).truth
-        found = diagnosing.report(project, record["id"], labels=truth)
+        events = decisions.history(project, [demo_project.TARGET])
+        picked = selections.picks(project, record["id"])["uid"].to_pylist()
+        truth = demo_project.layout(project.paths).truth
+        found = subset_diagnostics.report(project, record["id"], labels=truth)
     assert [source["name"] for source in state["sources"]] == ["photos", "scans", "web"]
     assert all(source["note"] for source in state["sources"] + state["targets"])
     assert state["pool"]["waiting"] == 0 and state["pool"]["rejected"] == 2 * len(CORRUPT)
     assert len(state["maps"]) == 1
     vetoed = {uid for event in events if event["action"] == "veto" for uid in event["uids"]}
     assert vetoed and not vetoed & set(picked)
-    assert all(event["who"] == showcase.REVIEWER and event["reason"] for event in events)
+    assert all(event["who"] == demo_project.REVIEWER and event["reason"] for event in events)
     assert found["leaks"] == 0 and found["kid"] < found["kid_random"]
 
 
 def test_demo_refuses_a_folder_that_holds_something_else(tmp_path: Path) -> None:
     (tmp_path / "diary.txt").write_text("mine")
     with pytest.raises(errors.InputError, match="not an empty folder"):
-        showcase.begin(tmp_path)
+        demo_project.begin(tmp_path)
     projects.init(tmp_path / "project")
     with pytest.raises(errors.InputError, match="already"):
-        showcase.begin(tmp_path / "project")
+        demo_project.begin(tmp_path / "project")

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from sept_core import diagnostics
-from sept_core.diagnostics import Facts
+from sept_core.selection import diagnostics
+from sept_core.selection.diagnostics import Facts
 
 
 def cloud(n, dim=6, shift=0.0, seed=0):

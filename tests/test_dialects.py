@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from small_tables import listed, picture, write
 
-from sept_core import sources
+from sept_core.ingest import sources
 
 NAMES = ["imgs/0.jpg", "imgs/1.jpg", "imgs/2.jpg"]
 

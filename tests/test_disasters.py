@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from small_project import sept
 
-from sept_core import errors, files, jobs
-from sept_core.catalogue import decisions
-from sept_core.pipeline import backup, checking, curation, deciding, projects
+from sept_core import errors
+from sept_core.catalogue import decision_table
+from sept_core.jobs import launcher
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import decisions, selections
+from sept_core.services.project import backups, project_check, projects
+from sept_core.storage import atomic, project_paths
 
 DISK = 24_000_000  # bytes
 
@@ -41,13 +44,13 @@ def test_a_full_disk_is_told_in_a_sentence_and_loses_nothing(disk: Path, prepare
     shutil.copytree(prepared, project)
     with projects.opened(project) as opened:
         uids = [u for (u,) in opened.db.execute("SELECT uid FROM images ORDER BY 1").fetchall()]
-        kept = deciding.decide(opened, ["toys"], "veto", uids[:3])["position"]
+        kept = decisions.decide(opened, ["toys"], "veto", uids[:3])["position"]
         fill(disk)
         with pytest.raises(errors.StorageError, match="Nothing of this step was kept"):
             for uid in uids * 100:
-                kept = deciding.decide(opened, ["toys"], "keep", [uid])["position"]
+                kept = decisions.decide(opened, ["toys"], "keep", [uid])["position"]
         with pytest.raises(errors.StorageError):
-            backup.write(opened, disk / "saved.gz")
+            backups.write(opened, disk / "saved.gz")
     for words in (
         ("veto", project, "--target", "toys", uids[0]),
         ("select", project, "--target", "toys", "--budget", "9"),
@@ -58,10 +61,10 @@ def test_a_full_disk_is_told_in_a_sentence_and_loses_nothing(disk: Path, prepare
         assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
         assert "No space left" in done.stderr or "cannot be written" in done.stderr
     (disk / "rest").unlink()
-    assert {finding.kind for finding in checking.check(project)} <= {"leftover", "job"}
+    assert {finding.kind for finding in project_check.check(project)} <= {"leftover", "job"}
     with projects.opened(project) as opened:
-        assert decisions.last_position(opened.db) == kept
-        deciding.decide(opened, ["toys"], "keep", uids[:1])
+        assert decision_table.last_position(opened.db) == kept
+        decisions.decide(opened, ["toys"], "keep", uids[:1])
     done = sept("embed", project, "--encoder", "classic")
     assert done.returncode == 0, done.stderr
 
@@ -77,7 +80,7 @@ def test_a_disk_that_cannot_be_written_is_told(disk: Path, prepared: Path) -> No
             assert "ead-only" in done.stderr or "cannot be" in done.stdout
     finally:
         subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
-    assert checking.check(project) == []
+    assert project_check.check(project) == []
 
 
 def test_a_clock_that_goes_back_changes_no_order(
@@ -92,17 +95,17 @@ def test_a_clock_that_goes_back_changes_no_order(
             return cls(2026, 1, 1, cls.hour_now, tzinfo=tz)
 
     clock = types.SimpleNamespace(datetime=Backwards, UTC=datetime.UTC)
-    monkeypatch.setattr(decisions, "datetime", clock)
+    monkeypatch.setattr(decision_table, "datetime", clock)
     with projects.opened(project) as opened:
         uid = opened.db.execute("SELECT min(uid) FROM images").fetchall()[0][0]
         for action in ("veto", "keep", "veto", "keep"):
-            deciding.decide(opened, ["toys"], action, [uid])
-        events = deciding.history(opened, ["toys"])
+            decisions.decide(opened, ["toys"], action, [uid])
+        events = decisions.history(opened, ["toys"])
     assert [event["position"] for event in events] == [1, 2, 3, 4]
     assert [event["at"] for event in events] == sorted((e["at"] for e in events), reverse=True)
     with projects.opened(project) as opened:
-        request = curation.Request(("toys",), SelectionSettings(budget=160))
-        assert curation.open_scene(opened, request).state.decisions[uid].position == 4
+        request = selections.Request(("toys",), SelectionSettings(budget=160))
+        assert selections.open_scene(opened, request).state.decisions[uid].position == 4
 
 
 def test_one_command_twice_at_once_ends_like_once(project: Path, tmp_path: Path) -> None:
@@ -117,10 +120,12 @@ def test_one_command_twice_at_once_ends_like_once(project: Path, tmp_path: Path)
         assert code == 0 or "in use by" in text or "already runs" in text, text
     assert sept("embed", once, "--encoder", "classic").returncode == 0
     assert _sums(project) == _sums(once)
-    assert all(job.state == "done" for job in jobs.all_jobs(files.ProjectPaths(project)))
-    assert checking.check(project) == []
+    assert all(
+        job.state == "done" for job in launcher.all_jobs(project_paths.ProjectPaths(project))
+    )
+    assert project_check.check(project) == []
 
 
 def _sums(project: Path) -> dict[str, str]:
     found = sorted((project / "features").rglob("*.*"))
-    return {str(p.relative_to(project)): files.sha256_file(p) for p in found if p.is_file()}
+    return {str(p.relative_to(project)): atomic.sha256_file(p) for p in found if p.is_file()}

@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_core import duplicates, errors, features, files, jobfolder
+from sept_core import errors
+from sept_core.dedup import near_duplicates
+from sept_core.features import feature_store
 from sept_core.index import graph
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic, hashing
 
 DIM = 16
 
@@ -20,15 +24,15 @@ def uid(number: int) -> str:
     return f"{number:02x}" * 16
 
 
-def make_store(folder: Path, vectors: np.ndarray, numbers: list[int]) -> features.FeatureStore:
+def make_store(folder: Path, vectors: np.ndarray, numbers: list[int]) -> feature_store.FeatureStore:
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    uids = np.array([uid(number) for number in numbers], files.UID_DTYPE)
-    outcomes = features.OUTCOME_SCHEMA.empty_table()
-    features.write_shard(folder, 0, "toy-12345678", uids, unit, outcomes)
-    return features.FeatureStore(folder)
+    uids = np.array([uid(number) for number in numbers], hashing.UID_DTYPE)
+    outcomes = feature_store.OUTCOME_SCHEMA.empty_table()
+    feature_store.write_shard(folder, 0, "toy-12345678", uids, unit, outcomes)
+    return feature_store.FeatureStore(folder)
 
 
-def link(store: features.FeatureStore) -> graph.Graph:
+def link(store: feature_store.FeatureStore) -> graph.Graph:
     wanted = graph.Settings(store=str(store.folder), out="", k=min(6, len(store) - 1))
     return graph.build(store, wanted, lambda done: None)
 
@@ -38,7 +42,7 @@ def hash_table(hashes: dict[int, int]) -> pa.Table:
     return pa.table(columns, schema=pa.schema([("uid", pa.string()), ("phash", pa.uint64())]))
 
 
-def as_sets(groups: duplicates.Groups) -> set[frozenset[int]]:
+def as_sets(groups: near_duplicates.Groups) -> set[frozenset[int]]:
     found: dict[int, set[int]] = {}
     for one, group in zip(groups.uids.tolist(), groups.groups.tolist(), strict=True):
         found.setdefault(group, set()).add(int(one[:2], 16))
@@ -54,21 +58,21 @@ def turned(angles: list[float]) -> np.ndarray:
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.integers(0, duplicates.MAX_BITS),
+    st.integers(0, near_duplicates.MAX_BITS),
     st.lists(st.integers(0, 2**64 - 1), max_size=12),
     st.lists(st.tuples(st.integers(0, 11), st.sets(st.integers(0, 63), max_size=8)), max_size=20),
 )
 def test_near_hashes_are_those_of_brute_force(
     bits: int, seeds: list[int], changes: list[tuple[int, set[int]]]
 ) -> None:
-    hashes = [seed for seed in seeds if seed.bit_count() >= duplicates.MIN_SET_BITS + 8]
+    hashes = [seed for seed in seeds if seed.bit_count() >= near_duplicates.MIN_SET_BITS + 8]
     for source, flips in changes:
         if source < len(hashes):
             hashes.append(hashes[source] ^ sum(1 << bit for bit in flips))
-    hashes = [one for one in hashes if one.bit_count() >= duplicates.MIN_SET_BITS]
+    hashes = [one for one in hashes if one.bit_count() >= near_duplicates.MIN_SET_BITS]
     array = np.array(hashes, np.uint64)
     found = {
-        tuple(pair) for pairs in duplicates.near_hashes(array, bits) for pair in pairs.tolist()
+        tuple(pair) for pairs in near_duplicates.near_hashes(array, bits) for pair in pairs.tolist()
     }
     assert found == {
         (i, j)
@@ -79,13 +83,13 @@ def test_near_hashes_are_those_of_brute_force(
 
 def test_flat_and_crowded_hashes_pair_with_nothing() -> None:
     blank, logo = 1 << 63, 0x5555_5555_5555_5555
-    hashes = np.array([blank, blank, *[logo] * (duplicates.CROWD + 1)], np.uint64)
-    assert not sum(len(pairs) for pairs in duplicates.near_hashes(hashes, 4))
+    hashes = np.array([blank, blank, *[logo] * (near_duplicates.CROWD + 1)], np.uint64)
+    assert not sum(len(pairs) for pairs in near_duplicates.near_hashes(hashes, 4))
 
 
 def test_bits_out_of_range_are_refused() -> None:
     with pytest.raises(errors.InputError, match="0 to 6, not 9"):
-        list(duplicates.near_hashes(np.zeros(2, np.uint64), 9))
+        list(near_duplicates.near_hashes(np.zeros(2, np.uint64), 9))
 
 
 def test_groups_come_from_cosines_and_from_confirmed_hashes(tmp_path: Path) -> None:
@@ -98,17 +102,19 @@ def test_groups_come_from_cosines_and_from_confirmed_hashes(tmp_path: Path) -> N
     assert 0.9 < cosine < 0.95
     word = 0x0123_4567_89AB_CDEF
     hashes = hash_table({2: word, 3: word ^ 0b111, 4: word, 5: ~word & (2**64 - 1)})
-    groups = duplicates.find(store, link(store), hashes, tau=0.95, bits=4)
+    groups = near_duplicates.find(store, link(store), hashes, tau=0.95, bits=4)
     # 4 has the hash of 2 and 3, but other features: a coincidence
     assert as_sets(groups) == {frozenset({0, 1}), frozenset({2, 3})}
-    assert as_sets(duplicates.find(store, link(store), hashes, 0.95, bits=2)) == {frozenset({0, 1})}
+    assert as_sets(near_duplicates.find(store, link(store), hashes, 0.95, bits=2)) == {
+        frozenset({0, 1})
+    }
 
 
 def test_images_without_features_are_judged_by_hash(tmp_path: Path) -> None:
     store = make_store(tmp_path, np.eye(DIM)[:2], [0, 1])
     word = 0x0123_4567_89AB_CDEF
     hashes = hash_table({10: word, 11: word ^ 1, 12: word ^ 0xFFFF})
-    groups = duplicates.find(store, link(store), hashes, tau=0.9, bits=4)
+    groups = near_duplicates.find(store, link(store), hashes, tau=0.9, bits=4)
     assert as_sets(groups) == {frozenset({10, 11})}
 
 
@@ -116,7 +122,7 @@ def test_a_chain_is_cut_around_its_best_linked_images(tmp_path: Path) -> None:
     """Nine images in a row, each a copy of the next; the ends have nothing in common."""
     step = np.arccos(0.951)
     store = make_store(tmp_path, turned([step * place for place in range(9)]), list(range(9)))
-    groups = duplicates.find(store, link(store), hash_table({}), tau=0.95, bits=4)
+    groups = near_duplicates.find(store, link(store), hash_table({}), tau=0.95, bits=4)
     # 1 gathers 0 to 2 (it reaches to 0.9375, not two steps), what is left begins anew
     assert as_sets(groups) == {frozenset(range(low, low + 3)) for low in (0, 3, 6)}
     centres = {int(one[:2], 16) for one in groups.representatives.tolist()}
@@ -127,7 +133,7 @@ def test_a_star_of_copies_is_one_group(tmp_path: Path) -> None:
     """Members may be a little further from each other than from their representative."""
     reach = np.arccos(0.952)
     store = make_store(tmp_path, turned([0.0, reach, -reach]), [5, 1, 9])
-    groups = duplicates.find(store, link(store), hash_table({}), tau=0.95, bits=4)
+    groups = near_duplicates.find(store, link(store), hash_table({}), tau=0.95, bits=4)
     assert as_sets(groups) == {frozenset({1, 5, 9})}
     assert groups.representatives.tolist() == [uid(5).encode()] * 3
 
@@ -145,7 +151,7 @@ def test_groups_do_not_depend_on_the_order_of_the_store(
         folder = tmp_path_factory.mktemp("store")
         store = make_store(folder, vectors[order], order)
         shuffled = hash_table({number: hashes[number] for number in order})
-        tables.append(duplicates.find(store, link(store), shuffled, 0.99, 4).table())
+        tables.append(near_duplicates.find(store, link(store), shuffled, 0.99, 4).table())
     assert tables[0] == tables[1]
     assert tables[0].num_rows > 1
 
@@ -157,7 +163,7 @@ def test_members_are_near_their_representative(
 ) -> None:
     angles = np.random.default_rng(seed).random(40)
     store = make_store(tmp_path_factory.mktemp("store"), turned(angles.tolist()), list(range(40)))
-    groups = duplicates.find(store, link(store), hash_table({}), 0.999, 4)
+    groups = near_duplicates.find(store, link(store), hash_table({}), 0.999, 4)
     members = np.array([int(one[:2], 16) for one in groups.uids.tolist()])
     centres = np.array([int(one[:2], 16) for one in groups.representatives.tolist()])
     assert (np.cos(angles[members] - angles[centres]) >= 0.99875 - 5e-4).all()
@@ -169,7 +175,7 @@ def test_a_graph_of_an_older_pool_is_refused(tmp_path: Path) -> None:
     old = make_store(tmp_path / "old", np.eye(DIM)[:3], [0, 1, 2])
     new = make_store(tmp_path / "new", np.eye(DIM)[:4], [0, 1, 2, 3])
     with pytest.raises(errors.IntegrityError, match="older than the pool"):
-        duplicates.find(new, link(old), hash_table({}), 0.9, 4)
+        near_duplicates.find(new, link(old), hash_table({}), 0.9, 4)
 
 
 def test_the_worker_leaves_groups_and_header(tmp_path: Path) -> None:
@@ -179,10 +185,10 @@ def test_the_worker_leaves_groups_and_header(tmp_path: Path) -> None:
     request = {"tau": 0.99, "bits": 4, "store": str(store.folder), "out": str(tmp_path / "out")}
     request |= {"graph": str(tmp_path / "graph"), "hashes": str(tmp_path / "hashes.parquet")}
     (tmp_path / "job").mkdir()
-    files.write_json(tmp_path / "job" / "settings.json", request)
-    result = duplicates.main(jobfolder.JobFolder(tmp_path / "job"))
+    atomic.write_json(tmp_path / "job" / "settings.json", request)
+    result = near_duplicates.main(job_folder.JobFolder(tmp_path / "job"))
     assert (result["images"], result["groups"]) == (2, 1)
-    assert files.read_json(tmp_path / "out" / "header.json") == result
+    assert atomic.read_json(tmp_path / "out" / "header.json") == result
     assert result["content_id"] == store.content_id()
     rows = pq.read_table(tmp_path / "out" / "groups.parquet").to_pylist()
     assert [row["uid"] for row in rows] == [uid(7), uid(8)]

@@ -20,9 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sept_core import errors, features, files, images, jobfolder, sources
-from sept_core.embeddings import devices, engine, worker
+from sept_core import errors
 from sept_core.encoders import backbones, checkpoint, registry
+from sept_core.features import devices, engine, feature_store, worker
+from sept_core.imaging import images
+from sept_core.ingest import sources
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic, hashing, project_paths
 
 DIM = 8
 
@@ -107,7 +111,7 @@ def worklist_of(
 
 def make_job(
     folder: Path, worklist: Path, name: str = "job", **changes: Any
-) -> jobfolder.JobFolder:
+) -> job_folder.JobFolder:
     """A job that embeds one worklist as the pool, in batches of 3 and shards of 6 rows."""
     chosen = {
         "encoder": "fake",
@@ -120,13 +124,13 @@ def make_job(
     }
     path = folder / "jobs" / name
     path.mkdir(parents=True, exist_ok=True)
-    files.write_json(path / "settings.json", chosen | changes)
-    files.write_json(path / "status.json", {"state": "queued"})
-    return jobfolder.JobFolder(path)
+    atomic.write_json(path / "settings.json", chosen | changes)
+    atomic.write_json(path / "status.json", {"state": "queued"})
+    return job_folder.JobFolder(path)
 
 
-def pool_store(folder: Path) -> features.FeatureStore:
-    return features.FeatureStore(folder / "features" / FakeEncoder.id / "pool")
+def pool_store(folder: Path) -> feature_store.FeatureStore:
+    return feature_store.FeatureStore(folder / "features" / FakeEncoder.id / "pool")
 
 
 def stored_bytes(folder: Path) -> dict[str, bytes]:
@@ -135,7 +139,7 @@ def stored_bytes(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
-def outcomes_of(store: features.FeatureStore) -> list[dict[str, Any]]:
+def outcomes_of(store: feature_store.FeatureStore) -> list[dict[str, Any]]:
     return [row for shard in store.shards for row in shard.outcomes().to_pylist()]
 
 
@@ -192,7 +196,7 @@ def test_vectors_and_outcomes_agree_with_a_plain_loop(tmp_path: Path, fake: Fake
             assert row["width"] is None
             continue
         decoded = images.decode(data)
-        assert row["uid"] == files.uid_of(data)
+        assert row["uid"] == hashing.uid_of(data)
         assert row["sha256"][:32] == row["uid"]
         assert row["bytes"] == len(data)
         assert (row["width"], row["height"], row["format"], row["mode"]) == (9, 7, "PNG", "RGB")
@@ -200,16 +204,16 @@ def test_vectors_and_outcomes_agree_with_a_plain_loop(tmp_path: Path, fake: Fake
         for name, value in images.quality(decoded.image).items():
             assert row[name] == pytest.approx(value)
         vector = fake.encode(fake.preprocess(decoded.image)[None]).numpy()
-        stored = store.vectors_of(np.array([row["uid"]], files.UID_DTYPE))
+        stored = store.vectors_of(np.array([row["uid"]], hashing.UID_DTYPE))
         assert np.abs(stored - vector).max() < 1e-3
 
 
 def test_a_file_that_changed_is_embedded_as_it_is_now(tmp_path: Path, fake: FakeEncoder) -> None:
     root = write_pool(tmp_path / "pool", {"a.png": png(1), "b.png": png(2)})
-    uids = {"a.png": files.uid_of(png(1)), "b.png": files.uid_of(png(9))}
+    uids = {"a.png": hashing.uid_of(png(1)), "b.png": hashing.uid_of(png(9))}
     worker.main(make_job(tmp_path, worklist_of(tmp_path / "w", root, ["a.png", "b.png"], uids)))
     rows = outcomes_of(pool_store(tmp_path))
-    expected = [("ok", files.uid_of(png(1))), ("ok", files.uid_of(png(2)))]
+    expected = [("ok", hashing.uid_of(png(1))), ("ok", hashing.uid_of(png(2)))]
     assert [(row["status"], row["uid"]) for row in rows] == expected
 
 
@@ -252,7 +256,7 @@ def test_an_image_without_usable_features_is_one_outcome(
     store = pool_store(tmp_path)
     assert [row["status"] for row in outcomes_of(store)] == ["ok", "no_features", "ok"]
     assert "length nan" in outcomes_of(store)[1]["reason"]
-    assert store.uids.tolist() == [files.uid_of(png(i)).encode() for i in (0, 2)]
+    assert store.uids.tolist() == [hashing.uid_of(png(i)).encode() for i in (0, 2)]
 
 
 def test_a_worklist_of_bad_files_only(tmp_path: Path, fake: FakeEncoder) -> None:
@@ -282,11 +286,11 @@ def test_parts_go_to_stores_of_their_own(tmp_path: Path, fake: FakeEncoder) -> N
         "targets/pets/search",
         "targets/pets/heldout",
     ]
-    paths = files.ProjectPaths(tmp_path)
+    paths = project_paths.ProjectPaths(tmp_path)
     for heldout, seed in ((False, 1), (True, 2)):
-        store = features.FeatureStore(paths.target_features(fake.id, "pets", heldout=heldout))
-        assert store.uids.tolist() == [files.uid_of(png(seed)).encode()]
-    assert files.read_json(job.path / "progress.json")["done"] == 2
+        store = feature_store.FeatureStore(paths.target_features(fake.id, "pets", heldout=heldout))
+        assert store.uids.tolist() == [hashing.uid_of(png(seed)).encode()]
+    assert atomic.read_json(job.path / "progress.json")["done"] == 2
 
 
 def test_the_card_names_the_encoder_and_guards_its_folder(
@@ -294,7 +298,7 @@ def test_the_card_names_the_encoder_and_guards_its_folder(
 ) -> None:
     job = make_job(tmp_path, sixteen(tmp_path))
     worker.main(job)
-    card = files.read_json(tmp_path / "features" / fake.id / "encoder.json")
+    card = atomic.read_json(tmp_path / "features" / fake.id / "encoder.json")
     assert card == {
         "id": fake.id,
         "identity": fake.identity(),
@@ -359,7 +363,7 @@ def test_stopping_anywhere_and_going_on_gives_the_same_bytes(
                     raise RuntimeError("killed")
 
         encoder.before_encode = stop_here
-        with pytest.raises(jobfolder.Cancelled if cancelled else RuntimeError):
+        with pytest.raises(job_folder.Cancelled if cancelled else RuntimeError):
             worker.main(job)
         (job.path / "cancel").unlink(missing_ok=True)
         encoder.before_encode = lambda encoded: None
@@ -386,12 +390,12 @@ def test_new_files_of_a_grown_pool_come_after_the_old(tmp_path: Path, fake: Fake
     contents = {f"{i}.png": png(i) for i in range(5)}
     root = write_pool(tmp_path / "pool", contents)
     worker.main(make_job(tmp_path, worklist_of(tmp_path / "w1", root, ["2.png", "4.png"])))
-    known = {f"{i}.png": files.uid_of(png(i)) for i in (2, 4)}
+    known = {f"{i}.png": hashing.uid_of(png(i)) for i in (2, 4)}
     grown = worklist_of(tmp_path / "w2", root, sorted(contents), known)
     result = worker.main(make_job(tmp_path, grown, name="later"))
     store = pool_store(tmp_path)
     order = (2, 4, 0, 1, 3)
-    assert store.uids.tolist() == [files.uid_of(png(i)).encode() for i in order]
+    assert store.uids.tolist() == [hashing.uid_of(png(i)).encode() for i in order]
     assert (result["parts"][0]["ok"], result["parts"][0]["already_done"]) == (3, 2)
 
 
@@ -404,7 +408,7 @@ def test_a_changed_file_is_read_again_by_the_next_job(tmp_path: Path, fake: Fake
     worker.main(make_job(tmp_path, worklist))
     assert len(pool_store(tmp_path)) == 1  # the same job had read them
     worker.main(make_job(tmp_path, worklist, name="later"))
-    expected = [files.uid_of(png(i)).encode() for i in (1, 2, 3)]
+    expected = [hashing.uid_of(png(i)).encode() for i in (1, 2, 3)]
     assert pool_store(tmp_path).uids.tolist() == expected
 
 
@@ -521,8 +525,8 @@ forkserver = multiprocessing.get_context("forkserver")
 
 def run_job(path: Path) -> None:
     os.setsid()
-    sys.argv = ["sept_core.embeddings", str(path)]
-    jobfolder.run(worker.main)
+    sys.argv = ["sept_core.features", str(path)]
+    job_folder.run(worker.main)
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -565,7 +569,7 @@ def test_the_module_runs_a_job_folder(tmp_path: Path, trained: str) -> None:
     worklist = sixteen(tmp_path)
     job = make_job(tmp_path, worklist, encoder=trained)
     ended = subprocess.run(
-        [sys.executable, "-m", "sept_core.embeddings", str(job.path)],
+        [sys.executable, "-m", "sept_core.features", str(job.path)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

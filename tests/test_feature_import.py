@@ -8,7 +8,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from sept_core import errors, feature_import, features, files
+from sept_core import errors
+from sept_core.features import feature_store, importer
+from sept_core.storage import hashing
 
 DIM = 5
 
@@ -24,7 +26,7 @@ def save_npy(path: Path, vectors: np.ndarray, keys: list[str], column: str = "ke
     return path
 
 
-def all_vectors(imported: feature_import.ImportedFeatures, rows: int = 2) -> np.ndarray:
+def all_vectors(imported: importer.ImportedFeatures, rows: int = 2) -> np.ndarray:
     blocks = list(imported.blocks(rows))
     assert [start for start, _ in blocks] == np.cumsum(
         [0, *(len(block) for _, block in blocks)]
@@ -36,7 +38,7 @@ def known_images(rows: list[tuple[str, str | None, str]]) -> pa.Table:
     """Rows of (name to hash into a uid, source_uid, rel_path)."""
     return pa.table(
         {
-            "uid": [files.uid_of(name.encode()) for name, _, _ in rows],
+            "uid": [hashing.uid_of(name.encode()) for name, _, _ in rows],
             "source_uid": pa.array([source_uid for _, source_uid, _ in rows], pa.string()),
             "rel_path": [rel_path for _, _, rel_path in rows],
         }
@@ -44,7 +46,7 @@ def known_images(rows: list[tuple[str, str | None, str]]) -> pa.Table:
 
 
 def uid(name: str) -> bytes:
-    return files.uid_of(name.encode()).encode()
+    return hashing.uid_of(name.encode()).encode()
 
 
 # Layouts
@@ -57,7 +59,7 @@ def test_npy_with_a_table_of_keys(tmp_path: Path, suffix: str) -> None:
     table = pa.table({"caption": ["x", "y", "z"], "key": ["000", "001", "010"]})
     write = pq.write_table if suffix == ".parquet" else pyarrow.csv.write_csv
     write(table, tmp_path / f"f{suffix}")
-    imported = feature_import.read(tmp_path / "f.npy")
+    imported = importer.read(tmp_path / "f.npy")
     assert (imported.layout, imported.dim, len(imported)) == ("npy", DIM, 3)
     assert imported.keys.tolist() == ["000", "001", "010"]  # not the numbers 0, 1, 10
     assert (all_vectors(imported) == vectors).all()
@@ -66,7 +68,7 @@ def test_npy_with_a_table_of_keys(tmp_path: Path, suffix: str) -> None:
 def test_a_folder_of_npy_files_is_read_in_name_order(tmp_path: Path) -> None:
     save_npy(tmp_path / "b.npy", raw_vectors(1, 1), ["late"])
     save_npy(tmp_path / "a.npy", raw_vectors(2, 2), ["early", "next"])
-    imported = feature_import.read(tmp_path)
+    imported = importer.read(tmp_path)
     assert imported.keys.tolist() == ["early", "next", "late"]
     assert (all_vectors(imported) == np.concatenate([raw_vectors(2, 2), raw_vectors(1, 1)])).all()
 
@@ -79,7 +81,7 @@ def test_clip_retrieval_counts_its_parts_as_numbers(tmp_path: Path) -> None:
         np.save(tmp_path / "img_emb" / f"img_emb_{number}.npy", raw_vectors(2, number))
         table = pa.table({"caption": ["", ""], "image_path": [f"{number}/a", f"{number}/b"]})
         pq.write_table(table, tmp_path / "metadata" / f"metadata_{number}.parquet")
-    imported = feature_import.read(tmp_path)
+    imported = importer.read(tmp_path)
     assert imported.layout == "clip-retrieval"
     assert imported.keys.tolist() == ["9/a", "9/b", "10/a", "10/b"]
     assert (all_vectors(imported)[2:] == raw_vectors(2, 10)).all()
@@ -91,15 +93,15 @@ def test_datacomp_takes_the_larger_encoder_or_the_one_asked_for(tmp_path: Path) 
     uids = [f"{i:032x}" for i in range(3)]
     pq.write_table(pa.table({"url": ["u"] * 3, "uid": uids}), tmp_path / "00000.parquet")
     for path in (tmp_path, tmp_path / "00000.npz"):
-        imported = feature_import.read(path)
+        imported = importer.read(path)
         assert (imported.layout, imported.dim) == ("datacomp:l14_img", DIM)
         assert imported.keys.tolist() == uids
         assert (all_vectors(imported) == large).all()
-    imported = feature_import.read(tmp_path, array="b32_img")
+    imported = importer.read(tmp_path, array="b32_img")
     assert (imported.layout, imported.dim) == ("datacomp:b32_img", 4)
     assert (all_vectors(imported) == small).all()
     with pytest.raises(errors.InputError, match="h14_img"):
-        feature_import.read(tmp_path, array="h14_img")
+        importer.read(tmp_path, array="h14_img")
 
 
 # Refusals
@@ -107,37 +109,37 @@ def test_datacomp_takes_the_larger_encoder_or_the_one_asked_for(tmp_path: Path) 
 
 def test_what_is_not_there_or_not_known_is_refused(tmp_path: Path) -> None:
     with pytest.raises(errors.InputError, match="does not exist"):
-        feature_import.read(tmp_path / "missing")
+        importer.read(tmp_path / "missing")
     with pytest.raises(errors.InputError, match="holds no features"):
-        feature_import.read(tmp_path)
+        importer.read(tmp_path)
     (tmp_path / "img_emb").mkdir()
     with pytest.raises(errors.InputError, match="img_emb_NUMBER"):
-        feature_import.read(tmp_path)
+        importer.read(tmp_path)
 
 
 def test_vectors_without_keys_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", raw_vectors(2))
     with pytest.raises(errors.InputError, match=r"f\.parquet or f\.csv"):
-        feature_import.read(tmp_path / "f.npy")
+        importer.read(tmp_path / "f.npy")
 
 
 def test_a_key_too_few_is_refused(tmp_path: Path) -> None:
     path = save_npy(tmp_path / "f.npy", raw_vectors(3), ["a", "b"])
     with pytest.raises(errors.InputError, match=r"3 vectors but .* 2 keys"):
-        feature_import.read(path)
+        importer.read(path)
 
 
 def test_a_missing_key_is_refused(tmp_path: Path) -> None:
     path = save_npy(tmp_path / "f.npy", raw_vectors(2), ["a", None])  # type: ignore[list-item]
     with pytest.raises(errors.InputError, match="1 rows without a key"):
-        feature_import.read(path)
+        importer.read(path)
 
 
 def test_a_table_without_a_key_column_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", raw_vectors(1))
     pq.write_table(pa.table({"one": ["a"], "two": ["b"]}), tmp_path / "f.parquet")
     with pytest.raises(errors.InputError, match=r"no key column.*one, two"):
-        feature_import.read(tmp_path / "f.npy")
+        importer.read(tmp_path / "f.npy")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_a_table_without_a_key_column_is_refused(tmp_path: Path) -> None:
 def test_arrays_that_are_not_float_rows_are_refused(tmp_path: Path, vectors: np.ndarray) -> None:
     path = save_npy(tmp_path / "f.npy", vectors, ["a", "b", "c", "d"][: len(vectors)])
     with pytest.raises(errors.InputError, match="floats of shape"):
-        feature_import.read(path)
+        importer.read(path)
 
 
 @pytest.mark.parametrize("name", ["f.npy", "f.npz"])
@@ -154,21 +156,21 @@ def test_a_file_that_is_no_array_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"not an array")
     pq.write_table(pa.table({"key": ["a"]}), tmp_path / "f.parquet")
     with pytest.raises(errors.InputError, match="cannot be read"):
-        feature_import.read(tmp_path / name)
+        importer.read(tmp_path / name)
 
 
 def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", np.array([{"a": 1}], object), allow_pickle=True)
     pq.write_table(pa.table({"key": ["a"]}), tmp_path / "f.parquet")
     with pytest.raises(errors.InputError, match="cannot be read"):
-        feature_import.read(tmp_path / "f.npy")
+        importer.read(tmp_path / "f.npy")
 
 
 def test_two_dimensions_in_one_import_are_refused(tmp_path: Path) -> None:
     save_npy(tmp_path / "a.npy", raw_vectors(1), ["a"])
     save_npy(tmp_path / "b.npy", raw_vectors(1)[:, :3], ["b"])
     with pytest.raises(errors.InputError, match=r"\[3, 5\]"):
-        feature_import.read(tmp_path)
+        importer.read(tmp_path)
 
 
 # Keys to images
@@ -177,50 +179,53 @@ def test_two_dimensions_in_one_import_are_refused(tmp_path: Path) -> None:
 def test_keys_match_by_source_id_or_path() -> None:
     known = known_images([("A", "id-1", "x/a.jpg"), ("B", None, "x/b.jpg"), ("C", None, "c.jpg")])
     keys = np.array(["id-1", "x/b.jpg", "nobody", "x/a.jpg"], object)
-    matched = feature_import.match_uids(keys, known)
+    matched = importer.match_uids(keys, known)
     assert matched.tolist() == [uid("A"), uid("B"), b"", uid("A")]
 
 
 def test_absolute_paths_match_below_their_shared_folder() -> None:
     known = known_images([("A", None, "pool/x/a.jpg"), ("B", None, "pool/y/a.jpg")])
     keys = np.array(["/data/pool/x/a.jpg", "/data/pool/y/a.jpg", "/data/pool/z.jpg"], object)
-    assert feature_import.match_uids(keys, known).tolist() == [uid("A"), uid("B"), b""]
+    assert importer.match_uids(keys, known).tolist() == [uid("A"), uid("B"), b""]
 
 
 def test_a_path_outside_the_shared_folder_does_not_match_by_its_end() -> None:
     """`/other/a.jpg` must not become `a.jpg` because `/data/a.jpg` does."""
     known = known_images([("A", None, "a.jpg"), ("B", None, "b.jpg")])
     keys = np.array(["/data/a.jpg", "/data/sub/b.jpg"], object)
-    assert feature_import.match_uids(keys, known).tolist() == [uid("A"), b""]
+    assert importer.match_uids(keys, known).tolist() == [uid("A"), b""]
 
 
 def test_no_keys_match_nothing() -> None:
-    assert len(feature_import.match_uids(np.empty(0, object), known_images([]))) == 0
+    assert len(importer.match_uids(np.empty(0, object), known_images([]))) == 0
 
 
 def test_features_only_uids_hash_source_and_key() -> None:
     keys = np.array(["a", "b"], object)
-    got = feature_import.features_only_uids(keys, "laion")
-    assert got.tolist() == [files.uid_of(b"laion:a").encode(), files.uid_of(b"laion:b").encode()]
-    assert (got != feature_import.features_only_uids(keys, "other")).all()
+    got = importer.features_only_uids(keys, "laion")
+    assert got.tolist() == [
+        hashing.uid_of(b"laion:a").encode(),
+        hashing.uid_of(b"laion:b").encode(),
+    ]
+    assert (got != importer.features_only_uids(keys, "other")).all()
 
 
 # The store
 
 
 def write(
-    imported: feature_import.ImportedFeatures, uids: np.ndarray, folder: Path
-) -> feature_import.ImportCounts:
-    return feature_import.write_store(imported, uids, folder, "imported-x-1", "pool")
+    imported: importer.ImportedFeatures, uids: np.ndarray, folder: Path
+) -> importer.ImportCounts:
+    return importer.write_store(imported, uids, folder, "imported-x-1", "pool")
 
 
 def test_vectors_are_stored_normalised_in_row_order(tmp_path: Path) -> None:
     vectors = raw_vectors(4)
-    imported = feature_import.read(save_npy(tmp_path / "f.npy", vectors, list("abcd")))
-    uids = feature_import.features_only_uids(imported.keys, "pool")
+    imported = importer.read(save_npy(tmp_path / "f.npy", vectors, list("abcd")))
+    uids = importer.features_only_uids(imported.keys, "pool")
     counts = write(imported, uids, tmp_path / "store")
-    assert counts == feature_import.ImportCounts(4, 0, 0, [])
-    store = features.FeatureStore(tmp_path / "store")
+    assert counts == importer.ImportCounts(4, 0, 0, [])
+    store = feature_store.FeatureStore(tmp_path / "store")
     assert (store.uids == uids).all()
     expected = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     assert np.abs(store.gather(np.arange(4)) - expected).max() < 1e-3
@@ -231,16 +236,16 @@ def test_vectors_are_stored_normalised_in_row_order(tmp_path: Path) -> None:
 
 def test_large_float16_vectors_are_normalised_without_overflow(tmp_path: Path) -> None:
     vectors = np.full((1, DIM), 60000, np.float16)
-    imported = feature_import.read(save_npy(tmp_path / "f.npy", vectors, ["a"]))
+    imported = importer.read(save_npy(tmp_path / "f.npy", vectors, ["a"]))
     write(imported, np.array([uid("a")]), tmp_path / "store")
-    stored = features.FeatureStore(tmp_path / "store").gather(np.arange(1))
+    stored = feature_store.FeatureStore(tmp_path / "store").gather(np.arange(1))
     assert stored == pytest.approx(np.full((1, DIM), DIM**-0.5), abs=1e-3)
 
 
 def test_rows_that_cannot_be_used_are_listed_not_stored(tmp_path: Path) -> None:
     vectors = raw_vectors(6)
     vectors[1, 2], vectors[2, 0], vectors[3] = np.nan, -np.inf, 0
-    imported = feature_import.read(save_npy(tmp_path / "f.npy", vectors, list("abcdef")))
+    imported = importer.read(save_npy(tmp_path / "f.npy", vectors, list("abcdef")))
     uids = np.array([uid("a"), uid("b"), uid("c"), uid("d"), b"", uid("a")])
     counts = write(imported, uids, tmp_path / "store")
     assert (counts.stored, counts.duplicates, counts.rejected) == (1, 1, 3)
@@ -249,7 +254,7 @@ def test_rows_that_cannot_be_used_are_listed_not_stored(tmp_path: Path) -> None:
         ("c", "vector with NaN or infinity"),
         ("d", "zero vector"),
     ]
-    store = features.FeatureStore(tmp_path / "store")
+    store = feature_store.FeatureStore(tmp_path / "store")
     assert store.uids.tolist() == [uid("a")]
     rows = store.shards[0].outcomes().to_pylist()
     assert [(row["rel_path"], row["status"], row["reason"]) for row in rows] == [
@@ -264,29 +269,29 @@ def test_rows_that_cannot_be_used_are_listed_not_stored(tmp_path: Path) -> None:
 def test_shards_are_cut_and_an_import_can_be_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feature_import.ImportedFeatures.blocks, "__defaults__", (2,))
-    imported = feature_import.read(save_npy(tmp_path / "f.npy", raw_vectors(5), list("abcde")))
-    uids = feature_import.features_only_uids(imported.keys, "pool")
+    monkeypatch.setattr(importer.ImportedFeatures.blocks, "__defaults__", (2,))
+    imported = importer.read(save_npy(tmp_path / "f.npy", raw_vectors(5), list("abcde")))
+    uids = importer.features_only_uids(imported.keys, "pool")
     assert write(imported, uids, tmp_path / "store").stored == 5
-    assert [len(s) for s in features.FeatureStore(tmp_path / "store").shards] == [2, 2, 1]
+    assert [len(s) for s in feature_store.FeatureStore(tmp_path / "store").shards] == [2, 2, 1]
     again = write(imported, uids, tmp_path / "store")
     assert (again.stored, again.duplicates) == (0, 5)
-    assert len(features.FeatureStore(tmp_path / "store")) == 5
+    assert len(feature_store.FeatureStore(tmp_path / "store")) == 5
 
 
 def test_a_store_of_another_encoder_is_not_added_to(tmp_path: Path) -> None:
-    imported = feature_import.read(save_npy(tmp_path / "f.npy", raw_vectors(1), ["a"]))
-    uids = feature_import.features_only_uids(imported.keys, "pool")
+    imported = importer.read(save_npy(tmp_path / "f.npy", raw_vectors(1), ["a"]))
+    uids = importer.features_only_uids(imported.keys, "pool")
     write(imported, uids, tmp_path / "store")
     with pytest.raises(errors.IntegrityError, match="imported-y-2"):
-        feature_import.write_store(imported, uids, tmp_path / "store", "imported-y-2", "pool")
+        importer.write_store(imported, uids, tmp_path / "store", "imported-y-2", "pool")
 
 
 def test_pool_and_target_under_one_name_share_an_encoder(tmp_path: Path) -> None:
-    card = feature_import.encoder_card("clip-l14", 768)
-    assert card == feature_import.encoder_card("clip-l14", 768)
+    card = importer.encoder_card("clip-l14", 768)
+    assert card == importer.encoder_card("clip-l14", 768)
     assert card["id"].startswith("imported-clip-l14-")
-    assert card["id"] != feature_import.encoder_card("clip-l14", 512)["id"]
-    features.write_card(tmp_path, card)
+    assert card["id"] != importer.encoder_card("clip-l14", 512)["id"]
+    feature_store.write_card(tmp_path, card)
     with pytest.raises(errors.InputError, match="encoder name"):
-        feature_import.encoder_card("../up", 768)
+        importer.encoder_card("../up", 768)

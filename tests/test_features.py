@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_core import errors, features, files
+from sept_core import errors
+from sept_core.features import feature_store
+from sept_core.storage import atomic, hashing
 
 DIM = 6
 
 
 def uids_of(numbers: list[int]) -> np.ndarray:
-    return np.array([files.uid_of(str(n).encode()) for n in numbers], files.UID_DTYPE)
+    return np.array([hashing.uid_of(str(n).encode()) for n in numbers], hashing.UID_DTYPE)
 
 
 def unit_vectors(n: int, seed: int = 0) -> np.ndarray:
@@ -24,11 +26,11 @@ def unit_vectors(n: int, seed: int = 0) -> np.ndarray:
 
 def outcomes(n: int, status: str = "ok") -> pa.Table:
     rows = [{"source": "s", "rel_path": str(i), "member": "", "status": status} for i in range(n)]
-    return pa.Table.from_pylist(rows, schema=features.OUTCOME_SCHEMA)
+    return pa.Table.from_pylist(rows, schema=feature_store.OUTCOME_SCHEMA)
 
 
 def write(folder: Path, number: int, uids: np.ndarray, vectors: np.ndarray) -> None:
-    features.write_shard(folder, number, "e-1", uids, vectors, outcomes(len(uids)))
+    feature_store.write_shard(folder, number, "e-1", uids, vectors, outcomes(len(uids)))
 
 
 def make_store(folder: Path, sizes: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -42,9 +44,9 @@ def make_store(folder: Path, sizes: list[int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_an_empty_or_missing_folder_is_an_empty_store(tmp_path: Path) -> None:
-    store = features.FeatureStore(tmp_path / "missing")
+    store = feature_store.FeatureStore(tmp_path / "missing")
     assert (len(store), store.dim, store.next_number, store.encoder_id) == (0, 0, 0, None)
-    assert store.uids.dtype == files.UID_DTYPE
+    assert store.uids.dtype == hashing.UID_DTYPE
     assert store.max_norm_error == 0
     assert list(store.blocks()) == []
     assert store.rows_of(uids_of([1, 2])).tolist() == [-1, -1]
@@ -61,7 +63,7 @@ def test_every_way_to_read_agrees_with_plain_arrays(
 ) -> None:
     folder = tmp_path_factory.mktemp("store")
     uids, vectors = make_store(folder, sizes)
-    store = features.FeatureStore(folder)
+    store = feature_store.FeatureStore(folder)
     assert len(store) == len(uids)
     assert store.next_number == len(sizes)
     assert (store.uids == uids).all()
@@ -82,16 +84,16 @@ def test_every_way_to_read_agrees_with_plain_arrays(
 
 def test_outcomes_and_schema_survive(tmp_path: Path) -> None:
     make_store(tmp_path, [3])
-    table = features.FeatureStore(tmp_path).shards[0].outcomes()
-    assert table.schema.equals(features.OUTCOME_SCHEMA)
+    table = feature_store.FeatureStore(tmp_path).shards[0].outcomes()
+    assert table.schema.equals(feature_store.OUTCOME_SCHEMA)
     assert table["rel_path"].to_pylist() == ["0", "1", "2"]
     assert table["phash"].to_pylist() == [None] * 3
 
 
 def test_a_shard_of_rejections_only_has_no_vectors(tmp_path: Path) -> None:
-    none = np.empty(0, files.UID_DTYPE)
-    features.write_shard(tmp_path, 0, "e-1", none, np.empty((0, DIM)), outcomes(4, "rejected"))
-    store = features.FeatureStore(tmp_path)
+    none = np.empty(0, hashing.UID_DTYPE)
+    feature_store.write_shard(tmp_path, 0, "e-1", none, np.empty((0, DIM)), outcomes(4, "rejected"))
+    store = feature_store.FeatureStore(tmp_path)
     assert (len(store), store.dim, store.next_number) == (0, DIM, 1)
     assert store.shards[0].vectors.shape == (0, DIM)
     assert store.shards[0].outcomes().num_rows == 4
@@ -101,7 +103,7 @@ def test_vectors_of_an_unknown_uid_names_it(tmp_path: Path) -> None:
     make_store(tmp_path, [2])
     unknown = uids_of([99])
     with pytest.raises(errors.NotFoundError, match=unknown[0].decode()):
-        features.FeatureStore(tmp_path).vectors_of(unknown)
+        feature_store.FeatureStore(tmp_path).vectors_of(unknown)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 0.5])
@@ -110,14 +112,14 @@ def test_a_vector_that_is_not_of_unit_length_is_refused(tmp_path: Path, bad: flo
     vectors[1] = bad
     with pytest.raises(errors.IntegrityError, match="length"):
         write(tmp_path, 0, uids_of([0, 1]), vectors)
-    assert len(features.FeatureStore(tmp_path)) == 0
+    assert len(feature_store.FeatureStore(tmp_path)) == 0
     assert list(tmp_path.iterdir()) == []
 
 
 def test_max_norm_error_is_what_float16_left(tmp_path: Path) -> None:
     _, vectors = make_store(tmp_path, [40, 3])
     norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
-    error = features.FeatureStore(tmp_path).max_norm_error
+    error = feature_store.FeatureStore(tmp_path).max_norm_error
     assert 0 < error < 1e-3
     assert error == pytest.approx(np.abs(norms - 1).max(), abs=1e-6)
 
@@ -125,7 +127,7 @@ def test_max_norm_error_is_what_float16_left(tmp_path: Path) -> None:
 def test_a_shard_without_its_header_does_not_exist(tmp_path: Path) -> None:
     make_store(tmp_path, [2, 2])
     (tmp_path / "00001.json").unlink()
-    store = features.FeatureStore(tmp_path)
+    store = feature_store.FeatureStore(tmp_path)
     assert len(store) == 2
     assert store.next_number == 1
 
@@ -133,14 +135,17 @@ def test_a_shard_without_its_header_does_not_exist(tmp_path: Path) -> None:
 def test_shards_are_read_in_number_order_past_five_digits(tmp_path: Path) -> None:
     for number in (100000, 99999):
         write(tmp_path, number, uids_of([number]), unit_vectors(1))
-    assert [shard.number for shard in features.FeatureStore(tmp_path).shards] == [99999, 100000]
+    assert [shard.number for shard in feature_store.FeatureStore(tmp_path).shards] == [
+        99999,
+        100000,
+    ]
 
 
 def test_two_encoders_in_one_folder_are_refused(tmp_path: Path) -> None:
     make_store(tmp_path, [2])
-    features.write_shard(tmp_path, 1, "e-2", uids_of([7]), unit_vectors(1), outcomes(1))
+    feature_store.write_shard(tmp_path, 1, "e-2", uids_of([7]), unit_vectors(1), outcomes(1))
     with pytest.raises(errors.IntegrityError, match=r"e-1.*e-2"):
-        features.FeatureStore(tmp_path)
+        feature_store.FeatureStore(tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "missing", "other"])
@@ -152,37 +157,37 @@ def test_an_array_that_does_not_fit_its_header_is_refused(tmp_path: Path, damage
     elif damage == "missing":
         path.unlink()
     else:
-        files.write_array(path, np.zeros((3, DIM), np.float16))
+        atomic.write_array(path, np.zeros((3, DIM), np.float16))
     with pytest.raises(errors.IntegrityError, match=r"00000\.npy"):
-        features.FeatureStore(tmp_path).gather(np.arange(2))
+        feature_store.FeatureStore(tmp_path).gather(np.arange(2))
 
 
 def test_content_id_names_vectors_and_uids(tmp_path: Path) -> None:
     make_store(tmp_path / "a", [3, 2])
     make_store(tmp_path / "b", [3, 2])
-    first = features.FeatureStore(tmp_path / "a").content_id()
-    assert first == features.FeatureStore(tmp_path / "b").content_id()
+    first = feature_store.FeatureStore(tmp_path / "a").content_id()
+    assert first == feature_store.FeatureStore(tmp_path / "b").content_id()
     write(tmp_path / "c", 0, uids_of([2, 1, 0]), unit_vectors(5)[:3])
     write(tmp_path / "c", 1, uids_of([3, 4]), unit_vectors(5)[3:])
-    assert first != features.FeatureStore(tmp_path / "c").content_id()
+    assert first != feature_store.FeatureStore(tmp_path / "c").content_id()
     write(tmp_path / "b", 2, uids_of([9]), unit_vectors(1))
-    assert first != features.FeatureStore(tmp_path / "b").content_id()
+    assert first != feature_store.FeatureStore(tmp_path / "b").content_id()
 
 
 def test_checksums_in_the_header_are_those_of_the_files(tmp_path: Path) -> None:
     make_store(tmp_path, [3])
-    header = features.FeatureStore(tmp_path).shards[0].header
+    header = feature_store.FeatureStore(tmp_path).shards[0].header
     for key, suffix in {"vectors": ".npy", "uids": ".uids.npy", "outcomes": ".parquet"}.items():
-        assert header[f"{key}_sha256"] == files.sha256_file(tmp_path / f"00000{suffix}")
+        assert header[f"{key}_sha256"] == atomic.sha256_file(tmp_path / f"00000{suffix}")
 
 
 def test_a_card_is_written_once_and_refuses_another_encoder(tmp_path: Path) -> None:
     card = {"id": "e-1", "identity": {"model": "a"}, "kind": "hand-made"}
-    features.write_card(tmp_path, card)
-    features.write_card(tmp_path, card)
-    assert files.read_json(tmp_path / "encoder.json") == card
+    feature_store.write_card(tmp_path, card)
+    feature_store.write_card(tmp_path, card)
+    assert atomic.read_json(tmp_path / "encoder.json") == card
     with pytest.raises(errors.IntegrityError, match="e-1"):
-        features.write_card(tmp_path, card | {"identity": {"model": "b"}})
+        feature_store.write_card(tmp_path, card | {"identity": {"model": "b"}})
 
 
 @settings(deadline=None)
@@ -193,6 +198,6 @@ def test_first_seen_agrees_with_a_plain_loop(known: set[int], arriving: list[int
         if number not in seen:
             rows.append(row)
             seen.add(number)
-    got_rows, got_known = features.first_seen(uids_of(arriving), np.sort(uids_of(list(known))))
+    got_rows, got_known = feature_store.first_seen(uids_of(arriving), np.sort(uids_of(list(known))))
     assert got_rows.tolist() == rows
     assert (got_known == np.sort(uids_of(list(seen)))).all()

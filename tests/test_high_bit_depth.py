@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.hostile.pixel_values import TYPES, png_of, tiff_of
-from sept_core import high_bit_depth, images
-from sept_core.pixel_values import ValueRange, ValueRanges
+from sept_core.imaging import high_bit_depth, images
+from sept_core.imaging.pixel_values import ValueRange, ValueRanges
 
 
 def values(dtype: str, *shape: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sept_core import images
+from sept_core.imaging import images
 
 QUADRANTS = np.zeros((32, 48, 3), np.uint8)  # red, green / blue, white: shows any wrong turn
 QUADRANTS[:16, :24] = (255, 0, 0)

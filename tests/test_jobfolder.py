@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 
-from sept_core import errors, files, jobfolder
+from sept_core import errors
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic
 
 
-def make_job(folder: Path, **settings: Any) -> jobfolder.JobFolder:
+def make_job(folder: Path, **settings: Any) -> job_folder.JobFolder:
     folder.mkdir(parents=True)
-    files.write_json(folder / "settings.json", settings)
-    files.write_json(folder / "status.json", {"state": "queued"})
-    return jobfolder.JobFolder(folder)
+    atomic.write_json(folder / "settings.json", settings)
+    atomic.write_json(folder / "status.json", {"state": "queued"})
+    return job_folder.JobFolder(folder)
 
 
 @pytest.fixture
@@ -27,10 +29,10 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     """`jobfolder.run` on a job, as `python -m` would call it; gives the exit code."""
     before = signal.getsignal(signal.SIGTERM)
 
-    def run_main(job: jobfolder.JobFolder, main: Callable[..., dict[str, Any]]) -> int:
+    def run_main(job: job_folder.JobFolder, main: Callable[..., dict[str, Any]]) -> int:
         monkeypatch.setattr(sys, "argv", ["worker", str(job.path)])
         try:
-            jobfolder.run(main)
+            job_folder.run(main)
         except SystemExit as ended:
             return int(ended.code or 0)
         return 0
@@ -51,7 +53,7 @@ def test_a_finished_job_leaves_result_and_times(tmp_path: Path, run: Any) -> Non
 
 
 def test_a_user_error_is_the_reason_as_it_stands(tmp_path: Path, run: Any) -> None:
-    def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+    def main(job: job_folder.JobFolder) -> dict[str, Any]:
         raise errors.EncoderError("No weights at x; put them there.")
 
     job = make_job(tmp_path / "j")
@@ -74,7 +76,7 @@ def test_an_unexpected_error_leaves_type_and_traceback(
 def test_a_cancel_file_stops_at_the_next_progress(tmp_path: Path, run: Any) -> None:
     steps = []
 
-    def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+    def main(job: job_folder.JobFolder) -> dict[str, Any]:
         for step in range(5):
             steps.append(step)
             if step == 2:
@@ -89,7 +91,7 @@ def test_a_cancel_file_stops_at_the_next_progress(tmp_path: Path, run: Any) -> N
 
 
 def test_sigterm_cancels(tmp_path: Path, run: Any) -> None:
-    def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+    def main(job: job_folder.JobFolder) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGTERM)
         return {"never": "returned"}
 
@@ -111,12 +113,12 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(jobfolder.time, "monotonic", clock)
+    monkeypatch.setattr(job_folder.time, "monotonic", clock)
     return clock
 
 
-def progress_of(job: jobfolder.JobFolder) -> dict[str, Any]:
-    progress: dict[str, Any] = files.read_json(job.path / "progress.json")
+def progress_of(job: job_folder.JobFolder) -> dict[str, Any]:
+    progress: dict[str, Any] = atomic.read_json(job.path / "progress.json")
     return progress
 
 
@@ -138,7 +140,7 @@ def test_progress_is_written_seldom_but_the_last_always(tmp_path: Path, clock: C
     job.progress(0, 3, "images")
     job.progress(1, 3, "images")
     assert progress_of(job)["done"] == 0
-    clock.now += jobfolder.PROGRESS_SECONDS
+    clock.now += job_folder.PROGRESS_SECONDS
     job.progress(2, 3, "images")
     assert progress_of(job)["done"] == 2
     job.progress(3, 3, "images")
@@ -204,7 +206,7 @@ def test_the_job_that_was_launched_first_has_its_turn_first(tmp_path: Path, run:
     earlier, later = (make_job(tmp_path / "jobs" / name) for name in ("z", "a"))
     earlier.update_status(launched_at=1.0)
     later.update_status(launched_at=2.0)
-    with (earlier.path / jobfolder.TICKET).open("w") as waiting:
+    with (earlier.path / job_folder.TICKET).open("w") as waiting:
         fcntl.flock(waiting, fcntl.LOCK_EX)
         (later.path / "cancel").touch()
         assert run(later, lambda job: {}) == 3, "it waits though the queue's lock is free"
@@ -231,5 +233,5 @@ def test_a_killed_worker_frees_the_queue_and_the_next_one_advances(tmp_path: Pat
         assert process.stdout.readline() == "held\n"
         assert not queue_is_free(tmp_path / "jobs")
         process.kill()
-        with jobfolder.queue_turn(second):
+        with job_folder.queue_turn(second):
             assert not queue_is_free(tmp_path / "jobs")

@@ -5,48 +5,24 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import structure
+
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "sept_core"
 
-# Lowest first. A module may import modules of lower layers and of its own package only.
+# Lowest first. A file may import packages of lower layers and its own package only.
 LAYERS = [
-    {"errors"},
-    {
-        "files",
-        "decoders",
-        "outcomes",
-        "pixel_values",
-        "high_bit_depth",
-        "image_formats",
-        "app_files",
-        "commands",
-    },
-    {"other_files", "image_figures"},
-    {"decoding"},
-    {"jobfolder", "images", "value_fit", "paths", "roots", "cluster", "access"},
-    {"members", "streams"},
-    {"tars", "zips"},
-    {"archives", "table_formats", "folders"},
-    {"tables", "references"},
-    {"samples"},
-    {"listing", "locating", "review"},
-    {"readings"},
-    {"table_sources"},
-    {"candidates"},
-    {"sources", "features"},
-    {"manifest", "targets", "audit", "suggestions", "mirror", "integrity", "value_ranges"},
-    {"catalogue", "encoders", "export"},
-    {"embeddings", "feature_import"},
-    {"index"},
-    {"duplicates", "scoring"},
-    {"projection", "calibration", "leaks"},
-    {"retrieval"},
-    {"selection", "diagnostics"},
-    {"pretrain", "evaluation", "demo"},
-    {"study"},
-    {"jobs"},
-    {"pipeline", "figures"},
-    {"report"},
+    {"errors", "figures"},
+    {"auth", "imaging", "storage"},
+    {"encoders", "filesystem", "jobs", "review", "selection"},
+    {"demo", "tables"},
+    {"archives"},
+    {"ingest"},
+    {"features", "manifest", "targets"},
+    {"catalogue", "export", "index", "pretrain"},
+    {"dedup", "evaluation", "retrieval"},
+    {"projection"},
+    {"services"},
     {"cli"},
     {"__main__"},
 ]
@@ -54,25 +30,13 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # Trainers run on machines that have only torch and the manifest's files.
 ONLY = {
-    name: {
-        "errors",
-        "files",
-        "jobfolder",
-        "images",
-        "pixel_values",
-        "sources",
-        "manifest",
-        "encoders",
-        "cluster",
-    }
-    for name in ("pretrain", "evaluation")
+    "pretrain": {"errors", "storage", "jobs", "imaging", "ingest", "manifest", "encoders"},
+    "evaluation": {"errors", "storage", "jobs", "imaging", "ingest", "encoders", "pretrain"},
 }
-WORKERS = {
-    "embeddings", "index", "projection", "duplicates", "calibration", "export", "pretrain",
-    "evaluation", "study",
-}  # fmt: skip
-PURE = {"selection", "review", "audit", "suggestions"}
+WORKERS = {"features", "index", "projection", "dedup", "export", "pretrain", "evaluation"}
+PURE = {"selection", "review"}
 IO_MODULES = {"pathlib", "os", "io", "shutil", "tempfile", "duckdb", "pyarrow.parquet"}
+LOOSE = {"errors", "auth"}
 
 
 def _modules() -> list[Path]:
@@ -127,6 +91,15 @@ def test_backend_rules(path: Path) -> None:
         assert "catalogue" not in _components_imported(path), "workers take and leave files"
     if own in PURE:
         assert not tops & IO_MODULES and not imported & IO_MODULES, f"{own} does no I/O"
+
+
+def test_files_import_in_no_circle() -> None:
+    assert structure.read(ROOT).circles == []
+
+
+def test_no_module_lies_loose() -> None:
+    loose = {path.stem for path in CORE.glob("*.py") if not path.stem.startswith("__")}
+    assert loose == LOOSE
 
 
 def test_packages_hold_no_logic() -> None:

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_core import errors, features, files, leaks
+from sept_core import errors
+from sept_core.dedup import leakage
+from sept_core.features import feature_store
+from sept_core.storage import hashing
 
 DIM = 8
-GUARD = leaks.Settings(tau_leak=0.95, bits=4)
+GUARD = leakage.Settings(tau_leak=0.95, bits=4)
 WORD = 0x0123_4567_89AB_CDEF
 
 
@@ -20,7 +23,7 @@ def uid(number: int) -> str:
 
 
 def uids(*numbers: int) -> np.ndarray:
-    return np.array([uid(number) for number in sorted(numbers)], files.UID_DTYPE)
+    return np.array([uid(number) for number in sorted(numbers)], hashing.UID_DTYPE)
 
 
 def side(
@@ -28,17 +31,17 @@ def side(
     vectors: dict[int, np.ndarray],
     hashes: dict[int, int] | None = None,
     encoder: str = "toy-12345678",
-) -> leaks.Images:
+) -> leakage.Images:
     numbers = list(vectors)
     unit = np.array([v / np.linalg.norm(v) for v in vectors.values()])
-    names = np.array([uid(number) for number in numbers], files.UID_DTYPE)
-    empty = features.OUTCOME_SCHEMA.empty_table()
-    features.write_shard(folder, 0, encoder, names, unit, empty)
+    names = np.array([uid(number) for number in numbers], hashing.UID_DTYPE)
+    empty = feature_store.OUTCOME_SCHEMA.empty_table()
+    feature_store.write_shard(folder, 0, encoder, names, unit, empty)
     known = hashes or {}
     columns = {"uid": [uid(number) for number in known], "phash": list(known.values())}
     schema = pa.schema([("uid", pa.string()), ("phash", pa.uint64())])
-    store = features.FeatureStore(folder)
-    return leaks.Images(uids(*numbers), store, pa.table(columns, schema=schema))
+    store = feature_store.FeatureStore(folder)
+    return leakage.Images(uids(*numbers), store, pa.table(columns, schema=schema))
 
 
 def test_each_way_of_leaking_is_found_and_named(tmp_path: Path) -> None:
@@ -51,7 +54,7 @@ def test_each_way_of_leaking_is_found_and_named(tmp_path: Path) -> None:
         {1: WORD, 30: WORD ^ 0b1011, 40: WORD ^ 0b11111},
     )
     groups = {uid(20).encode(): 5, uid(60).encode(): 5, uid(50).encode(): 6}
-    found = leaks.find_leaks(heldout, pool, groups, GUARD)
+    found = leakage.find_leaks(heldout, pool, groups, GUARD)
     rows = {row["uid"]: row for row in found.table().to_pylist()}
     assert {name: row["how"] for name, row in rows.items()} == {
         uid(1): "bytes",  # and by hash and cosine, too: the first way counts
@@ -71,9 +74,9 @@ def test_only_the_images_asked_about_are_compared(tmp_path: Path) -> None:
     axes = np.eye(DIM)
     heldout = side(tmp_path / "held", {1: axes[0]}, {1: WORD})
     whole = side(tmp_path / "pool", {1: axes[0], 2: axes[0], 3: axes[0]}, {2: WORD})
-    chosen = leaks.Images(uids(3), whole.store, whole.hashes)
+    chosen = leakage.Images(uids(3), whole.store, whole.hashes)
     groups = {uid(number).encode(): 1 for number in (2, 3)}
-    assert leaks.find_leaks(heldout, chosen, groups, GUARD).uids.tolist() == [uid(3).encode()]
+    assert leakage.find_leaks(heldout, chosen, groups, GUARD).uids.tolist() == [uid(3).encode()]
 
 
 @settings(deadline=None, max_examples=30)
@@ -92,7 +95,7 @@ def test_leaks_are_those_of_brute_force(
 
     heldout = side(folder / "held", *draw(range(10)))
     pool = side(folder / "pool", *draw(range(5, 60)))
-    found = leaks.find_leaks(heldout, pool, {}, leaks.Settings(0.99, 2))
+    found = leakage.find_leaks(heldout, pool, {}, leakage.Settings(0.99, 2))
     expected = {}
     held = heldout.store.vectors_of(heldout.uids).astype(np.float64)
     held_hashes = heldout.hashes["phash"].to_pylist()
@@ -116,11 +119,11 @@ def test_leaks_are_those_of_brute_force(
 def test_the_nearest_held_out_image_of_each_pool_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leaks, "BLOCK", 3)
+    monkeypatch.setattr(leakage, "BLOCK", 3)
     rng = np.random.default_rng(4)
     heldout = side(tmp_path / "held", {number: rng.normal(size=DIM) for number in range(5)})
     pool = side(tmp_path / "pool", {number: rng.normal(size=DIM) for number in range(9, 20)})
-    nearest = leaks.nearest_heldout(heldout, pool)
+    nearest = leakage.nearest_heldout(heldout, pool)
     held, own = (
         one.store.gather(np.arange(len(one.uids))).astype(float) for one in (heldout, pool)
     )
@@ -137,10 +140,10 @@ def test_blocks_do_not_change_the_result(tmp_path: Path, monkeypatch: pytest.Mon
         {n: rng.normal(size=2) for n in range(10, 40)},
         {n: WORD ^ (n & 7) for n in range(10, 20)},
     )
-    whole = leaks.find_leaks(heldout, pool, {}, GUARD).table()
-    monkeypatch.setattr(leaks, "BLOCK", 7)
+    whole = leakage.find_leaks(heldout, pool, {}, GUARD).table()
+    monkeypatch.setattr(leakage, "BLOCK", 7)
     seen: list[int] = []
-    again = leaks.find_leaks(heldout, pool, {}, GUARD, lambda done, total: seen.append(done))
+    again = leakage.find_leaks(heldout, pool, {}, GUARD, lambda done, total: seen.append(done))
     assert again.table() == whole
     assert {"phash", "cosine"} <= set(whole["how"].to_pylist())
     assert seen == [7, 14, 21, 28, 30]
@@ -149,13 +152,13 @@ def test_blocks_do_not_change_the_result(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_check_that_cannot_run_raises(tmp_path: Path) -> None:
     one = {1: np.eye(DIM)[0]}
     heldout, pool = side(tmp_path / "held", one), side(tmp_path / "pool", one)
-    unembedded = leaks.Images(uids(1, 2), heldout.store, heldout.hashes)
+    unembedded = leakage.Images(uids(1, 2), heldout.store, heldout.hashes)
     with pytest.raises(errors.LeakError, match="1 images are not embedded"):
-        leaks.find_leaks(unembedded, pool, {}, GUARD)
+        leakage.find_leaks(unembedded, pool, {}, GUARD)
     with pytest.raises(errors.LeakError, match="1 images are not embedded"):
-        leaks.find_leaks(heldout, leaks.Images(uids(1, 3), pool.store, pool.hashes), {}, GUARD)
+        leakage.find_leaks(heldout, leakage.Images(uids(1, 3), pool.store, pool.hashes), {}, GUARD)
     with pytest.raises(errors.LeakError, match="no held-out images"):
-        leaks.find_leaks(leaks.Images(uids(), heldout.store, heldout.hashes), pool, {}, GUARD)
+        leakage.find_leaks(leakage.Images(uids(), heldout.store, heldout.hashes), pool, {}, GUARD)
     other = side(tmp_path / "other", one, encoder="other-12345678")
     with pytest.raises(errors.LeakError, match="embed both with one encoder"):
-        leaks.find_leaks(heldout, other, {}, GUARD)
+        leakage.find_leaks(heldout, other, {}, GUARD)

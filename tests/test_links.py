@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_sources import contents, picture, problems, scanned, write, write_tar
 
-from sept_core import errors, paths, roots, sources
+from sept_core import errors
+from sept_core.filesystem import roots, safe_paths
+from sept_core.ingest import sources
 
 
 @pytest.fixture
@@ -73,8 +75,8 @@ Make = Callable[[Path], Path]
 def test_links_that_lead_out_name_the_remedy(store: Path, make: Make) -> None:
     spec, entries = scanned(make(store))
     assert contents(spec, entries) == {}
-    assert paths.LEADS_OUT in problems(entries).values()
-    assert "--follow-links" in paths.LEADS_OUT and "SEPT_ROOTS" in paths.LEADS_OUT
+    assert safe_paths.LEADS_OUT in problems(entries).values()
+    assert "--follow-links" in safe_paths.LEADS_OUT and "SEPT_ROOTS" in safe_paths.LEADS_OUT
 
 
 @pytest.mark.parametrize("make", LINKED)
@@ -179,7 +181,7 @@ def test_nothing_outside_the_allowed_roots_is_ever_opened(
         (allowed / "back").symlink_to(root)
     rel_path = "/" * absolute + "/".join(parts)
     try:
-        descriptor = paths.open_inside(root, rel_path, (str(allowed),))
+        descriptor = safe_paths.open_inside(root, rel_path, (str(allowed),))
     except (OSError, errors.SourceError):
         return
     with os.fdopen(descriptor, "rb") as file:
@@ -206,4 +208,4 @@ def test_a_link_that_changes_meanwhile_leads_nowhere_else(
 
     monkeypatch.setattr(os.path, "realpath", swapping)
     with pytest.raises(OSError):
-        paths.open_inside(root, "link/x.jpg", (str(allowed),))
+        safe_paths.open_inside(root, "link/x.jpg", (str(allowed),))

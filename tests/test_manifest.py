@@ -15,8 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sept_core import errors, files, manifest
-from sept_core.pixel_values import ValueRange, ValueRanges
+from sept_core import errors
+from sept_core.imaging.pixel_values import ValueRange, ValueRanges
+from sept_core.manifest import manifest
+from sept_core.storage import hashing
 
 NO_LOCATIONS = manifest.LOCATIONS.empty_table()
 NO_GUARD = manifest.GUARD.empty_table()
@@ -292,7 +294,7 @@ def _pool_manifest(folder: Path) -> tuple[manifest.Manifest, list[bytes]]:
 
 def test_images_are_read_by_uid_from_many_threads(tmp_path: Path) -> None:
     opened, data = _pool_manifest(tmp_path)
-    uids = [files.uid_of(content) for content in data]
+    uids = [hashing.uid_of(content) for content in data]
     barrier = threading.Barrier(4)
 
     def read_all(_: int) -> list[bytes]:
@@ -305,7 +307,7 @@ def test_images_are_read_by_uid_from_many_threads(tmp_path: Path) -> None:
 
 def test_reader_falls_back_to_another_place(tmp_path: Path) -> None:
     opened, data = _pool_manifest(tmp_path)
-    uid = files.uid_of(data[0])
+    uid = hashing.uid_of(data[0])
     with manifest.ImageReader(opened) as reader:
         assert reader.fetch(uid) == (("plain", "0.jpg", ""), data[0])
     for damage in (b"other bytes", None):
@@ -321,9 +323,9 @@ def test_reader_never_gives_other_bytes(tmp_path: Path) -> None:
     (tmp_path / "plain" / "4.jpg").unlink()
     with manifest.ImageReader(opened) as reader:
         with pytest.raises(errors.IntegrityError, match=r"plain → 3\.jpg has changed"):
-            reader.read(files.uid_of(data[3]))
+            reader.read(hashing.uid_of(data[3]))
         with pytest.raises(errors.NotFoundError, match=r"4\.jpg"):
-            reader.read(files.uid_of(data[4]))
+            reader.read(hashing.uid_of(data[4]))
         with pytest.raises(errors.NotFoundError, match="holds no image"):
             reader.read("0" * 32)
 
@@ -332,9 +334,9 @@ def test_reader_says_which_source_has_no_folder(tmp_path: Path) -> None:
     opened, data = _pool_manifest(tmp_path)
     with manifest.ImageReader(opened, {"packed": tmp_path / "packed"}) as reader:
         assert reader.unrooted == ["plain"]
-        assert reader.read(files.uid_of(data[0])) == data[0]
+        assert reader.read(hashing.uid_of(data[0])) == data[0]
         with pytest.raises(errors.NotFoundError, match="plain"):
-            reader.read(files.uid_of(data[1]))
+            reader.read(hashing.uid_of(data[1]))
 
 
 def test_an_image_of_features_only_has_no_bytes(tmp_path: Path) -> None:

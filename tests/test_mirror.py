@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 from small_project import sept
 
-from sept_core import errors, features, files, mirror
+from sept_core import errors
+from sept_core.features import feature_store, remote
+from sept_core.storage import atomic, hashing
 
 DIM, ROWS = 8, 5
 
@@ -21,16 +23,16 @@ def write_stores(folder: Path, shards: int = 3) -> Path:
         for number in range(count):
             vectors = rng.standard_normal((ROWS, DIM))
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            uids = [files.uid_of(f"{store}/{number}/{row}".encode()) for row in range(ROWS)]
-            features.write_shard(
+            uids = [hashing.uid_of(f"{store}/{number}/{row}".encode()) for row in range(ROWS)]
+            feature_store.write_shard(
                 folder / store,
                 number,
                 "e-1",
-                np.array(uids, files.UID_DTYPE),
+                np.array(uids, hashing.UID_DTYPE),
                 vectors,
                 pa.table({}),
             )
-    features.write_card(folder, {"id": "e-1", "identity": {"model": "a"}})
+    feature_store.write_card(folder, {"id": "e-1", "identity": {"model": "a"}})
     return folder
 
 
@@ -48,20 +50,20 @@ def content(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in found
-        if path.name != mirror.RECORD
+        if path.name != remote.RECORD
     }
 
 
 def test_what_was_pushed_comes_back(tmp_path: Path, url: str) -> None:
     stores = write_stores(tmp_path / "e-1")
-    assert mirror.push(stores, url, quiet) == 4
-    assert mirror.push(stores, url, quiet) == 0, "only what is new is copied"
-    assert mirror.encoder_of(url) == "e-1"
+    assert remote.push(stores, url, quiet) == 4
+    assert remote.push(stores, url, quiet) == 0, "only what is new is copied"
+    assert remote.encoder_of(url) == "e-1"
     back = tmp_path / "back"
-    assert mirror.pull(url, back, quiet) == 4
+    assert remote.pull(url, back, quiet) == 4
     assert content(back) == content(stores)
     (back / "pool" / "00001.json").unlink()
-    assert mirror.pull(url, back, quiet) == 1
+    assert remote.pull(url, back, quiet) == 1
     assert content(back) == content(stores)
 
 
@@ -73,28 +75,28 @@ def test_a_copy_that_was_broken_off_goes_on(tmp_path: Path, url: str) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        mirror.push(stores, url, break_off)
-    assert not (stores / "pool" / mirror.RECORD).exists(), "half a mirror is none"
-    assert mirror.push(stores, url, quiet) == 2
+        remote.push(stores, url, break_off)
+    assert not (stores / "pool" / remote.RECORD).exists(), "half a mirror is none"
+    assert remote.push(stores, url, quiet) == 2
 
 
 def test_other_features_are_not_mixed(tmp_path: Path, url: str) -> None:
     stores = write_stores(tmp_path / "e-1")
-    mirror.push(stores, url, quiet)
+    remote.push(stores, url, quiet)
     shutil.rmtree(tmp_path / "e-1")
     with pytest.raises(errors.InputError, match=r"lacks \(first: pool/00001\.json\)"):
-        mirror.push(write_stores(tmp_path / "e-1", shards=1), url, quiet)
-    files.write_json(stores / mirror.CARD, {"id": "e-2", "identity": {"model": "b"}})
+        remote.push(write_stores(tmp_path / "e-1", shards=1), url, quiet)
+    atomic.write_json(stores / remote.CARD, {"id": "e-2", "identity": {"model": "b"}})
     with pytest.raises(errors.InputError, match="holds features of e-1, not of e-2"):
-        mirror.push(stores, url, quiet)
+        remote.push(stores, url, quiet)
     with pytest.raises(errors.InputError, match="holds features of e-1, not of e-2"):
-        mirror.pull(url, stores, quiet)
+        remote.pull(url, stores, quiet)
 
 
 @pytest.mark.parametrize("damage", ["flip", "remove"])
 def test_a_damaged_copy_is_refused(tmp_path: Path, damage: str) -> None:
     url = tmp_path / "far"
-    mirror.push(write_stores(tmp_path / "e-1"), str(url), quiet)
+    remote.push(write_stores(tmp_path / "e-1"), str(url), quiet)
     victim = url / "pool" / "00001.npy"
     if damage == "flip":
         changed = bytearray(victim.read_bytes())
@@ -103,7 +105,7 @@ def test_a_damaged_copy_is_refused(tmp_path: Path, damage: str) -> None:
     else:
         victim.unlink()
     with pytest.raises(errors.IntegrityError, match=r"00001\.npy.*push the features again"):
-        mirror.pull(str(url), tmp_path / "back", quiet)
+        remote.pull(str(url), tmp_path / "back", quiet)
     assert not (tmp_path / "back" / "pool" / "00001.json").exists()
 
 
@@ -111,24 +113,24 @@ def test_names_that_lead_out_of_the_place_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"memory://{uuid.uuid4()}/x"
-    mirror.push(write_stores(tmp_path / "e-1"), url, quiet)
-    system, root = mirror.Place(url)._opened
+    remote.push(write_stores(tmp_path / "e-1"), url, quiet)
+    system, root = remote.Place(url)._opened
     monkeypatch.setattr(type(system), "find", lambda self, path: [f"{root}/../../00000.json"])
     with pytest.raises(errors.IntegrityError, match="leads out of it"):
-        mirror.pull(url, tmp_path / "back" / "e-1", quiet)
+        remote.pull(url, tmp_path / "back" / "e-1", quiet)
     assert not list(tmp_path.rglob("back/**/*.json"))
 
 
 def test_places_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     with pytest.raises(errors.InputError, match="no place to copy to"):
-        mirror.encoder_of("nowhere://bucket/x")
+        remote.encoder_of("nowhere://bucket/x")
     with pytest.raises(errors.InputError, match="names a password or key"):
-        mirror.encoder_of("s3://key:secret@bucket/x")
+        remote.encoder_of("s3://key:secret@bucket/x")
     with pytest.raises(errors.NotFoundError, match="no features at"):
-        mirror.encoder_of(str(tmp_path / "empty"))
+        remote.encoder_of(str(tmp_path / "empty"))
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.JobError, match="cannot be used"):
-        mirror.push(write_stores(tmp_path / "e-1"), str(tmp_path / "file"), quiet)
+        remote.push(write_stores(tmp_path / "e-1"), str(tmp_path / "file"), quiet)
 
 
 def test_a_machine_without_the_folder_fetches_its_shards(
@@ -136,11 +138,11 @@ def test_a_machine_without_the_folder_fetches_its_shards(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     stores = write_stores(tmp_path / "e-1")
-    store = features.FeatureStore(stores / "pool")
+    store = feature_store.FeatureStore(stores / "pool")
     expected = store.part(slice(1, 3)).gather(np.arange(2 * ROWS))
-    (alone,) = mirror.references(store, [slice(1, 3)])
-    mirror.push(stores, url, quiet)
-    (mirrored,) = mirror.references(store, [slice(1, 3)])
+    (alone,) = remote.references(store, [slice(1, 3)])
+    remote.push(stores, url, quiet)
+    (mirrored,) = remote.references(store, [slice(1, 3)])
     stores.rename(tmp_path / "gone")
     with pytest.raises(errors.NotFoundError, match="sept features push"):
         alone.open()
@@ -156,12 +158,12 @@ def test_a_mirror_that_is_out_of_date_is_refused(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     stores = write_stores(tmp_path / "e-1")
-    mirror.push(stores, str(tmp_path / "far"), quiet)
+    remote.push(stores, str(tmp_path / "far"), quiet)
     pool = stores / "pool"
-    old = features.FeatureStore(pool)
+    old = feature_store.FeatureStore(pool)
     vectors = np.roll(old.gather(np.arange(ROWS)), 1, axis=0)
-    features.write_shard(pool, 0, "e-1", old.shards[0].uids.copy(), vectors, pa.table({}))
-    (reference,) = mirror.references(features.FeatureStore(pool), [slice(0, 3)])
+    feature_store.write_shard(pool, 0, "e-1", old.shards[0].uids.copy(), vectors, pa.table({}))
+    (reference,) = remote.references(feature_store.FeatureStore(pool), [slice(0, 3)])
     stores.rename(tmp_path / "gone")
     with pytest.raises(errors.IntegrityError, match="push them again"):
         reference.open()

@@ -16,8 +16,13 @@ from hypothesis import strategies as st
 from test_embeddings import FakeEncoder, make_job, outcomes_of, pool_store
 
 from benchmarks.hostile import outages
-from sept_core import decoders, errors, features, files, images, jobfolder, outcomes, paths, sources
-from sept_core.embeddings import preparing, retrying, worker
+from sept_core import errors
+from sept_core.features import feature_store, preparing, retrying, worker
+from sept_core.filesystem import safe_paths
+from sept_core.imaging import decoders, images, outcomes
+from sept_core.ingest import sources
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic, hashing
 
 install_fake = test_embeddings.install_fake
 fake = test_embeddings.fake
@@ -76,13 +81,13 @@ def test_an_archive_that_is_open_already_is_opened_anew_after_an_error(
     entry, *_ = sources.scan(spec)
     place = ("pool", entry.rel_path, entry.member, entry.offset, entry.size)
     opened: list[str] = []
-    open_inside = paths.open_inside
+    open_inside = safe_paths.open_inside
 
     def counted(root: Path, rel_path: str) -> int:
         opened.append(rel_path)
         return open_inside(root, rel_path)
 
-    monkeypatch.setattr(paths, "open_inside", counted)
+    monkeypatch.setattr(safe_paths, "open_inside", counted)
     with sources.ByteReader({"pool": spec.root}) as reader:
         before = reader.read(*place)
         assert reader.read(*place) == before
@@ -106,7 +111,7 @@ def test_a_read_that_ends_early_is_no_truncated_image(
 def test_a_full_disk_for_what_is_unpacked_is_no_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sept_core import archives
+    from sept_core.archives import archives
 
     class Full:
         def write(self, data: bytes) -> int:
@@ -156,15 +161,15 @@ def worklist_of(path: Path, spec: sources.SourceSpec) -> Path:
     return path
 
 
-def latest(store: features.FeatureStore) -> dict[tuple[str, str], str]:
+def latest(store: feature_store.FeatureStore) -> dict[tuple[str, str], str]:
     """The status that counts, by place."""
     return {(row["rel_path"], row["member"]): row["status"] for row in outcomes_of(store)}
 
 
-GOOD = {files.uid_of(outages.picture(number)).encode() for number in range(outages.PICTURES)}
+GOOD = {hashing.uid_of(outages.picture(number)).encode() for number in range(outages.PICTURES)}
 
 
-def check_all_is_there(store: features.FeatureStore) -> None:
+def check_all_is_there(store: feature_store.FeatureStore) -> None:
     found = list(latest(store).values())
     assert sorted(found) == ["ok"] * outages.PICTURES + ["rejected"]
     assert sorted(store.uids.tolist()) == sorted(GOOD), "each once"
@@ -311,7 +316,7 @@ def test_stopping_anywhere_in_an_outage_and_going_on_gives_the_same_bytes(
         encoder.before_encode = stop_here
         with (
             hidden_until_the_first_try(folder),
-            contextlib.suppress(RuntimeError, jobfolder.Cancelled),
+            contextlib.suppress(RuntimeError, job_folder.Cancelled),
         ):
             worker.main(job)
         (job.path / "cancel").unlink(missing_ok=True)
@@ -352,9 +357,9 @@ def test_a_real_worker_waits_for_a_share_that_dropped_out(tmp_path: Path) -> Non
     assert (part["ok"], part["rejected"], part["unreadable"]) == (outages.PICTURES, 1, 0)
 
 
-def note(job: jobfolder.JobFolder) -> str:
+def note(job: job_folder.JobFolder) -> str:
     try:
-        return str(files.read_json(job.path / "progress.json")["note"])
+        return str(atomic.read_json(job.path / "progress.json")["note"])
     except errors.NotFoundError:
         return ""
 
@@ -363,7 +368,7 @@ def test_waiting_ends_when_the_job_is_cancelled(tmp_path: Path, fake: FakeEncode
     worklist = test_embeddings.worklist_of(tmp_path / "w", tmp_path, ["gone.png"])
     job = make_job(tmp_path, worklist, retry_delays=[3600])
     (job.path / "cancel").touch()
-    with pytest.raises(jobfolder.Cancelled):
+    with pytest.raises(job_folder.Cancelled):
         worker.main(job)
 
 
@@ -384,7 +389,7 @@ def test_an_image_without_features_is_not_encoded_again_by_the_same_decoder(
 ) -> None:
     contents = {"a.png": test_embeddings.png(1, (13, 13)), "b.png": test_embeddings.png(2)}
     root = test_embeddings.write_pool(tmp_path / "pool", contents)
-    known = {name: files.uid_of(data) for name, data in contents.items()}
+    known = {name: hashing.uid_of(data) for name, data in contents.items()}
     worklist = test_embeddings.worklist_of(tmp_path / "w", root, sorted(contents), known)
     worker.main(make_job(tmp_path, worklist, "first"))
     result = worker.main(make_job(tmp_path, worklist, "second"))

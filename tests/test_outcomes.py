@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.hostile import outages
-from sept_core import images, outcomes
+from sept_core.imaging import images, outcomes
 
 
 @pytest.mark.parametrize("number", outages.NUMBERS, ids=errno.errorcode.get)

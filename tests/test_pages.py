@@ -12,8 +12,9 @@ from small_project import sept
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import access
-from sept_core import access as access_rules
-from sept_core.pipeline import backup, deciding, projects
+from sept_core import auth
+from sept_core.services.curate import decisions
+from sept_core.services.project import backups, projects
 
 ROOT = Path(__file__).parent.parent
 REVIEW = "pages/curate/review.py"
@@ -68,8 +69,8 @@ def test_the_project_is_checked_and_mended_in_the_app(app: AppTest, project: Pat
 def test_a_backup_brings_lost_decisions_back(app: AppTest, project: Path) -> None:
     with projects.opened(project) as opened:
         (uid,) = opened.db.execute("SELECT min(uid) FROM images").fetchone() or ("",)
-        deciding.decide(opened, ["toys"], "veto", [uid])
-        saved = backup.data(opened)
+        decisions.decide(opened, ["toys"], "veto", [uid])
+        saved = backups.data(opened)
         opened.db.execute("DELETE FROM decisions")
     app.session_state["kept"] = True
     app.run()
@@ -127,7 +128,7 @@ class Visitor(dict[str, Any]):
 def test_by_oidc_only_known_people_enter(
     app: AppTest, monkeypatch: pytest.MonkeyPatch, visitor: Visitor, enters: bool
 ) -> None:
-    login = access_rules.Login("oidc", ("ada@example.org",))
+    login = auth.Login("oidc", ("ada@example.org",))
     monkeypatch.setattr(access, "LOGIN", login)
     monkeypatch.setattr(access.st, "user", visitor)
     app.run()

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from sept_core import jobs
-from sept_core.pipeline import importing, projects, recent
+from sept_core.jobs import launcher
+from sept_core.services.data import feature_import
+from sept_core.services.project import projects, recent
 
 ROOT = Path(__file__).parent.parent
 POOL, TARGETS = "pages/data/pool.py", "pages/data/targets.py"
@@ -41,7 +42,7 @@ def open_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The kinds of jobs that the app would have started."""
     kinds: list[str] = []
-    monkeypatch.setattr(jobs, "_start", lambda job, kind: kinds.append(kind))
+    monkeypatch.setattr(launcher, "_start", lambda job, kind: kinds.append(kind))
     return kinds
 
 
@@ -119,7 +120,7 @@ def test_a_project_is_renamed_and_deleted(
     assert "15 decisions" in texts(app.markdown) and app.button[0].disabled
     app.text_input[0].set_value("Birds of the north").run()
     paths = projects.paths_of(project)
-    job = jobs.launch(paths, "map", {}, "Drawing the map")
+    job = launcher.launch(paths, "map", {}, "Drawing the map")
     press(app, "Delete for good")
     assert "still runs Drawing the map" in texts(app.error) and project.exists()
     job.update_status(state="cancelled")
@@ -241,7 +242,7 @@ def test_rejected_feature_rows_are_listed_with_a_csv(
     np.save(tmp_path / "v.npy", vectors)
     (tmp_path / "v.csv").write_text("path\nred/00.png\nred/01.png\nred/02.png\n")
     with projects.opened(project) as opened:
-        importing.import_pool(opened, "theirs", tmp_path / "v.npy")
+        feature_import.import_pool(opened, "theirs", tmp_path / "v.npy")
     app = open_app(project, POOL)
     app.session_state["look"] = "Rejected files"
     app.run()

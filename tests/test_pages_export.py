@@ -6,10 +6,11 @@ from zipfile import ZipFile
 from small_project import sept
 from streamlit.testing.v1 import AppTest
 
-from sept_core import jobs
 from sept_core.export import registry, usage
-from sept_core.pipeline import curation, delivery, exporting, projects
+from sept_core.jobs import launcher
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import exports, manifests, selections
+from sept_core.services.project import projects
 
 ROOT = Path(__file__).parent.parent
 PAGE = "pages/curate/export.py"
@@ -32,20 +33,20 @@ def test_it_tells_what_will_be_written_and_refuses_what_exists(app: AppTest, pro
 
 def test_exports_are_listed_checked_and_zipped(project: Path) -> None:
     with projects.opened(project) as opened:
-        request = curation.Request(("toys",), SelectionSettings(budget=9))
-        ident = curation.select(opened, request)["id"]
-        planned = exporting.plan(opened, ident, "flat", "copy")
+        request = selections.Request(("toys",), SelectionSettings(budget=9))
+        ident = selections.select(opened, request)["id"]
+        planned = exports.plan(opened, ident, "flat", "copy")
         assert planned["count"] == 9 and planned["guard"]["state"] == "on"
-        assert exporting.every(opened) == [] and not list(opened.paths.exports.glob("*"))
-        out = exporting.propose(opened, ident, "flat")
-        job = delivery.start_export(opened, ident, "flat", out)
-        assert [s.state for s in jobs.follow(opened.paths, job.id)][-1] == "done"
-        (export,) = exporting.every(opened)
+        assert exports.every(opened) == [] and not list(opened.paths.exports.glob("*"))
+        out = exports.propose(opened, ident, "flat")
+        job = manifests.start_export(opened, ident, "flat", out)
+        assert [s.state for s in launcher.follow(opened.paths, job.id)][-1] == "done"
+        (export,) = exports.every(opened)
         assert (export.out, export.images, export.selection) == (out, 9, ident)
         assert export.bytes == sum(path.stat().st_size for path in out.rglob("*"))
-        assert exporting.propose(opened, ident, "flat") != out
-        assert exporting.check(opened, export, lambda done, total: None).problems == []
-        with ZipFile(exporting.zipped(opened, export)) as packed:
+        assert exports.propose(opened, ident, "flat") != out
+        assert exports.check(opened, export, lambda done, total: None).problems == []
+        with ZipFile(exports.zipped(opened, export)) as packed:
             names = [name for name in packed.namelist() if not name.endswith("/")]
         assert len(names) == len(list(out.iterdir()))
 
@@ -69,7 +70,7 @@ def test_every_format_can_be_exported_from_the_page(app: AppTest, project: Path)
         next(b for b in app.button if b.label == "Export").click().run()
         assert not app.exception and not app.error
     paths = projects.paths_of(project)
-    started = [status for status in jobs.all_jobs(paths) if status.kind == "export"]
+    started = [status for status in launcher.all_jobs(paths) if status.kind == "export"]
     for status in started:
-        assert [s.state for s in jobs.follow(paths, status.id)][-1] == "done"
+        assert [s.state for s in launcher.follow(paths, status.id)][-1] == "done"
     assert len(started) == 2

@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import routes
-from sept_core.pipeline import recent, text_search
+from sept_core.services.explore import text_search
+from sept_core.services.project import recent
 
 ROOT = Path(__file__).parent.parent
 PAGE = "pages/data/map.py"

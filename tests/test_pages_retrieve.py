@@ -6,8 +6,9 @@ from pathlib import Path
 from small_project import sept
 from streamlit.testing.v1 import AppTest
 
-from sept_core.pipeline import curation, exploring, projects
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import preview, selections
+from sept_core.services.project import projects
 
 ROOT = Path(__file__).parent.parent
 PAGE = "pages/curate/retrieve.py"
@@ -40,28 +41,28 @@ def test_an_unknown_filter_field_is_a_sentence(app: AppTest) -> None:
 def test_a_slice_is_what_the_budget_selects(project: Path) -> None:
     with projects.opened(project) as opened:
         for strategy in ("instance-search", "hub-corrected", "random", "clusters", "coverage"):
-            request = curation.Request(("toys",), SelectionSettings(strategy, budget=13))
-            found = exploring.explore(opened, request)
-            stored = curation.picks(opened, curation.select(opened, request)["id"])
+            request = selections.Request(("toys",), SelectionSettings(strategy, budget=13))
+            found = preview.explore(opened, request)
+            stored = selections.picks(opened, selections.select(opened, request)["id"])
             assert found.at(13)["uid"].equals(stored["uid"]), strategy
 
 
 def test_the_stamp_follows_decisions_but_not_the_budget(project: Path) -> None:
     small, large = (
-        curation.Request(("toys",), SelectionSettings(budget=budget)) for budget in (5, 50)
+        selections.Request(("toys",), SelectionSettings(budget=budget)) for budget in (5, 50)
     )
     with projects.opened(project) as opened:
-        before = exploring.stamp(opened, small)
-        assert before == exploring.stamp(opened, large)
-        uid = curation.picks(opened, curation.select(opened, small)["id"])["uid"][0].as_py()
+        before = preview.stamp(opened, small)
+        assert before == preview.stamp(opened, large)
+        uid = selections.picks(opened, selections.select(opened, small)["id"])["uid"][0].as_py()
     assert sept("veto", project, uid, "--target", "toys").returncode == 0
     with projects.opened(project) as opened:
-        assert exploring.stamp(opened, small) != before
+        assert preview.stamp(opened, small) != before
 
 
 def test_removed_selections_leave_decisions(project: Path) -> None:
     made = json.loads(sept("select", project, "--target", "toys", "--budget", 5, "--json").stdout)
     with projects.opened(project) as opened:
-        curation.remove(opened, made["selection"])
-        assert curation.every(opened) == []
+        selections.remove(opened, made["selection"])
+        assert selections.every(opened) == []
         assert not opened.paths.selection(made["selection"]).exists()

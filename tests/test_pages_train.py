@@ -9,9 +9,10 @@ import pytest
 import small_runs
 from streamlit.testing.v1 import AppTest
 
-from sept_core import files
-from sept_core.pipeline import evaluations, projects, runs
 from sept_core.pretrain import estimate
+from sept_core.services.project import projects
+from sept_core.services.train import evaluation_archive, runs
+from sept_core.storage import atomic
 
 ROOT = Path(__file__).parent.parent
 PRETRAIN, EVALUATE = "pages/train/pretrain.py", "pages/train/evaluate.py"
@@ -100,7 +101,7 @@ def test_a_run_on_slurm_says_what_it_needs(open_app: Any, project: Path) -> None
     by_label(app.button, "Start").click().run()
     assert sound(app)
     (job,) = projects.paths_of(project).jobs.glob("*-pretrain-*")
-    assert files.read_json(job / "settings.json")["launch"] == {
+    assert atomic.read_json(job / "settings.json")["launch"] == {
         "on": "slurm", "processes": 2, "nodes": 1,
         "options": {"slurm_partition": "gpu", "timeout_min": 60},
     }  # fmt: skip
@@ -188,7 +189,7 @@ def test_a_study_is_planned_and_launched(open_app: Any, trained: Path) -> None:
     by_label(app.button, "Train and compare").click().run()
     assert sound(app) and not app.error
     (job,) = trained.glob("jobs/*-study-*")
-    asked = files.read_json(job / "settings.json")
+    asked = atomic.read_json(job / "settings.json")
     assert len(asked["runs"]) == 9 and len(asked["evaluations"]) == 1
     assert {run["pretrain"]["steps"] for run in asked["runs"]} == {3}
 
@@ -204,4 +205,4 @@ def test_results_compare_with_the_chosen_arm(open_app: Any, trained: Path) -> No
     assert app.dataframe[0].value["Its 95% interval"].tolist()[1] == "–"
     assert len(app.get("plotly_chart")) == 1
     by_label(app.button, "Delete evaluation").click().run()
-    assert sound(app) and not evaluations.every(projects.paths_of(trained))
+    assert sound(app) and not evaluation_archive.every(projects.paths_of(trained))

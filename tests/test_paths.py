@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_core import errors, paths
+from sept_core import errors
+from sept_core.filesystem import safe_paths
 
 FILE_NAMES = st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name)
 
@@ -16,22 +17,22 @@ FILE_NAMES = st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in
 @settings(deadline=None)
 @given(FILE_NAMES)
 def test_stored_names_are_text_and_give_back_the_bytes(name: bytes) -> None:
-    stored = paths.stored(os.fsdecode(name))
+    stored = safe_paths.stored(os.fsdecode(name))
     assert pa.array([stored], pa.string()).to_pylist() == [stored]
-    assert os.fsencode(paths.original(stored)) == name
+    assert os.fsencode(safe_paths.original(stored)) == name
 
 
 @settings(deadline=None)
 @given(st.lists(FILE_NAMES, unique=True, max_size=8))
 def test_different_names_stay_different(names: list[bytes]) -> None:
-    assert len({paths.stored(os.fsdecode(name)) for name in names}) == len(names)
+    assert len({safe_paths.stored(os.fsdecode(name)) for name in names}) == len(names)
 
 
 def test_ordinary_names_stay_as_they_are() -> None:
     for name in ("a b.jpg", "ü/😀\n.jpg", "<script>'\"&", "x.JPG"):
-        assert paths.stored(name) == name
-    assert paths.stored("a\\b") == "a\\x5cb"
-    assert paths.stored(os.fsdecode(b"\xe9.jpg")) == "\\xe9.jpg"
+        assert safe_paths.stored(name) == name
+    assert safe_paths.stored("a\\b") == "a\\x5cb"
+    assert safe_paths.stored(os.fsdecode(b"\xe9.jpg")) == "\\xe9.jpg"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_ordinary_names_stay_as_they_are() -> None:
     ],
 )
 def test_names_of_images(name: str, problem: str | None) -> None:
-    assert paths.name_problem(name) == problem
+    assert safe_paths.name_problem(name) == problem
 
 
 @settings(deadline=None, max_examples=200)
@@ -70,7 +71,7 @@ def test_nothing_outside_the_root_is_ever_opened(
         (root / "up").symlink_to("in/..")
     rel_path = "/" * absolute + "/".join(parts)
     try:
-        descriptor = paths.open_inside(root, rel_path)
+        descriptor = safe_paths.open_inside(root, rel_path)
     except (OSError, errors.SourceError):
         return
     with os.fdopen(descriptor, "rb") as file:
@@ -86,7 +87,7 @@ def test_links_inside_the_root_are_followed(tmp_path: Path) -> None:
     (tmp_path / "alias").symlink_to(tmp_path)
     for root in (tmp_path, tmp_path / "alias"):
         for rel_path in ("in/x.jpg", "link/x.jpg", "y.jpg", "alias/alias/y.jpg"):
-            with os.fdopen(paths.open_inside(root, rel_path), "rb") as file:
+            with os.fdopen(safe_paths.open_inside(root, rel_path), "rb") as file:
                 assert file.read() == b"inside"
 
 
@@ -96,5 +97,5 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for name in ("pipe", "folder", "gone", "pipe/x", "gone/x"):
         with pytest.raises(OSError):
-            paths.open_inside(tmp_path, name)
+            safe_paths.open_inside(tmp_path, name)
     assert len(list(Path("/proc/self/fd").iterdir())) == before

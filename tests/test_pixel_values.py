@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sept_core import errors, pixel_values
-from sept_core.pixel_values import ValueRange, ValueRanges, to_uint8
+from sept_core import errors
+from sept_core.imaging import pixel_values
+from sept_core.imaging.pixel_values import ValueRange, ValueRanges, to_uint8
 
 THERMAL = ValueRanges((ValueRange("uint16", 7424, 7676),))
 TYPES = ("uint16", "int16", "uint32", "int32", "float16", "float32", "float64")

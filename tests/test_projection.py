@@ -6,23 +6,27 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sept_core import errors, features, files, jobfolder, projection
+from sept_core import errors
+from sept_core.features import feature_store
+from sept_core.jobs import job_folder
+from sept_core.projection import umap_layout
+from sept_core.storage import atomic, hashing
 
 DIM = 12
 
 
 def make_store(
     folder: Path, vectors: np.ndarray, *, start: int = 0, encoder: str = "toy-12345678"
-) -> features.FeatureStore:
+) -> feature_store.FeatureStore:
     """Stored in two shards; the uid of row n is that of the number `start` + n."""
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    uids = [files.uid_of(str(start + row).encode()) for row in range(len(unit))]
-    empty = features.OUTCOME_SCHEMA.empty_table()
+    uids = [hashing.uid_of(str(start + row).encode()) for row in range(len(unit))]
+    empty = feature_store.OUTCOME_SCHEMA.empty_table()
     half = len(unit) // 2
     for number, part in enumerate((slice(0, half), slice(half, None))):
-        names = np.array(uids[part], files.UID_DTYPE)
-        features.write_shard(folder, number, encoder, names, unit[part], empty)
-    return features.FeatureStore(folder)
+        names = np.array(uids[part], hashing.UID_DTYPE)
+        feature_store.write_shard(folder, number, encoder, names, unit[part], empty)
+    return feature_store.FeatureStore(folder)
 
 
 def blobs(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -32,15 +36,15 @@ def blobs(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return np.eye(DIM)[kinds] * 3 + rng.normal(size=(count, DIM)) * 0.4, kinds
 
 
-def request(store: features.FeatureStore, out: Path, **changes: object) -> dict:
+def request(store: feature_store.FeatureStore, out: Path, **changes: object) -> dict:
     small = {"sample": 60, "n_neighbors": 8, "clusters": 3, "target_stores": {}}
     return {"store": str(store.folder), "out": str(out)} | small | changes
 
 
 def run(folder: Path, wanted: dict) -> dict:
     folder.mkdir()
-    files.write_json(folder / "settings.json", wanted)
-    return projection.main(jobfolder.JobFolder(folder))
+    atomic.write_json(folder / "settings.json", wanted)
+    return umap_layout.main(job_folder.JobFolder(folder))
 
 
 def test_the_worker_maps_pool_and_targets(tmp_path: Path) -> None:
@@ -49,7 +53,7 @@ def test_the_worker_maps_pool_and_targets(tmp_path: Path) -> None:
     targets = make_store(tmp_path / "cats", blobs(9, seed=1)[0], start=1000)
     wanted = request(store, tmp_path / "out", target_stores={"cats": str(targets.folder)})
     result = run(tmp_path / "job", wanted)
-    header = files.read_json(tmp_path / "out" / "header.json")
+    header = atomic.read_json(tmp_path / "out" / "header.json")
     assert header == result
     assert (header["content_id"], header["sample"]) == (store.content_id(), 60)
     assert header["trustworthiness"] > 0.8
@@ -97,16 +101,16 @@ def test_small_and_uniform_pools_are_mapped(tmp_path: Path, vectors: np.ndarray)
 
 def test_an_image_of_the_sample_keeps_its_place() -> None:
     vectors = np.eye(6, dtype=np.float32)
-    layout = projection.Layout(vectors, np.arange(12, dtype=np.float32).reshape(6, 2))
-    assert projection.place(layout, vectors) == pytest.approx(layout.places, abs=1e-2)
+    layout = umap_layout.Layout(vectors, np.arange(12, dtype=np.float32).reshape(6, 2))
+    assert umap_layout.place(layout, vectors) == pytest.approx(layout.places, abs=1e-2)
     between = (vectors[:1] + vectors[1:2]) / np.sqrt(2)
-    ((x, y),) = projection.place(layout, between)
+    ((x, y),) = umap_layout.place(layout, between)
     assert 0 < x < 5 and 1 < y < 6  # near the first two, drawn a little to the others
 
 
 def test_an_empty_pool_and_another_encoder_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    empty = features.FeatureStore(tmp_path / "empty")
+    empty = feature_store.FeatureStore(tmp_path / "empty")
     with pytest.raises(errors.InputError, match="run embed first"):
         run(tmp_path / "job", request(empty, tmp_path / "out"))
     store = make_store(tmp_path / "pool", blobs(12)[0])

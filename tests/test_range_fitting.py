@@ -11,19 +11,14 @@ import torch
 from small_pixels import Fake, png, scene, thermal
 
 from benchmarks.hostile.pixel_values import tiff_of
-from sept_core import (
-    errors,
-    features,
-    files,
-    images,
-    jobfolder,
-    pixel_values,
-    sources,
-    value_ranges,
-)
-from sept_core.embeddings import range_fitting, worker
+from sept_core import errors
 from sept_core.encoders import backbones, checkpoint, registry
-from sept_core.pixel_values import ValueRange, ValueRanges
+from sept_core.features import feature_store, range_fitting, value_ranges, worker
+from sept_core.imaging import images, pixel_values
+from sept_core.imaging.pixel_values import ValueRange, ValueRanges
+from sept_core.ingest import sources
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic
 
 
 @pytest.fixture
@@ -51,7 +46,7 @@ def pool(folder: Path, contents: list[bytes], name: str = "pool") -> Path:
     return path
 
 
-def make_job(folder: Path, worklist: Path, **changes: Any) -> jobfolder.JobFolder:
+def make_job(folder: Path, worklist: Path, **changes: Any) -> job_folder.JobFolder:
     """A job that embeds one worklist as the pool, in batches of 3 and shards of 6."""
     chosen = {
         "encoder": "fake",
@@ -63,13 +58,13 @@ def make_job(folder: Path, worklist: Path, **changes: Any) -> jobfolder.JobFolde
     }
     path = folder / "job"
     path.mkdir(parents=True, exist_ok=True)
-    files.write_json(path / "settings.json", chosen | changes)
-    files.write_json(path / "status.json", {"state": "queued"})
-    return jobfolder.JobFolder(path)
+    atomic.write_json(path / "settings.json", chosen | changes)
+    atomic.write_json(path / "status.json", {"state": "queued"})
+    return job_folder.JobFolder(path)
 
 
-def store_of(folder: Path, encoder: str = Fake.id) -> features.FeatureStore:
-    return features.FeatureStore(folder / "features" / encoder / "pool")
+def store_of(folder: Path, encoder: str = Fake.id) -> feature_store.FeatureStore:
+    return feature_store.FeatureStore(folder / "features" / encoder / "pool")
 
 
 def written(folder: Path) -> dict[str, bytes]:
@@ -240,6 +235,6 @@ def test_features_of_another_range_are_not_mixed(tmp_path: Path, fake: Fake) -> 
 
 
 def test_damaged_ranges_are_refused(tmp_path: Path) -> None:
-    files.write_json(tmp_path / pixel_values.FILE, {"uint16": {"low": 5}})
+    atomic.write_json(tmp_path / pixel_values.FILE, {"uint16": {"low": 5}})
     with pytest.raises(errors.IntegrityError, match=pixel_values.FILE):
         value_ranges.fitted(tmp_path)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from small_tables import listed, picture, write
 
-from sept_core import errors, references
-from sept_core.table_formats.rows import Match
+from sept_core import errors
+from sept_core.tables import references
+from sept_core.tables.formats.rows import Match
 
 COMPOSED = unicodedata.normalize("NFC", "été/café.jpg")
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)

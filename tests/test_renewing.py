@@ -10,8 +10,10 @@ import pytest
 import test_embeddings
 from test_embeddings import FakeEncoder, make_job, outcomes_of, png, pool_store, write_pool
 
-from sept_core import decoders, errors, features, files
-from sept_core.embeddings import renewing, worker
+from sept_core import errors
+from sept_core.features import feature_store, renewing, worker
+from sept_core.imaging import decoders
+from sept_core.storage import hashing
 
 fake = test_embeddings.fake
 NAMES = [f"{number:02d}.png" for number in range(10)]
@@ -28,7 +30,7 @@ def embedded(folder: Path, names: list[str], job: str = "first") -> Path:
     contents = {name: png(int(name[:2])) for name in NAMES}
     root = write_pool(folder / "pool", contents)
     worker.main(make_job(folder, test_embeddings.worklist_of(folder / "w", root, names), job))
-    uids = {name: files.uid_of(data) for name, data in contents.items()}
+    uids = {name: hashing.uid_of(data) for name, data in contents.items()}
     return test_embeddings.worklist_of(folder / "known", root, NAMES, uids)
 
 
@@ -45,7 +47,7 @@ def turned(fake: FakeEncoder) -> None:
 def vectors(folder: Path) -> dict[str, np.ndarray]:
     store = pool_store(folder)
     assert len(set(store.uids.tolist())) == len(store), "each image has one vector"
-    named = {files.uid_of(png(int(name[:2]))).encode(): name for name in NAMES}
+    named = {hashing.uid_of(png(int(name[:2]))).encode(): name for name in NAMES}
     gathered = store.gather(np.arange(len(store)))
     return {named[uid]: row for uid, row in zip(store.uids.tolist(), gathered, strict=True)}
 
@@ -113,7 +115,7 @@ def test_an_image_that_the_new_decoder_does_not_take_loses_its_features(
             raise ValueError("not any more")
         return preprocess(image)
 
-    from sept_core import images
+    from sept_core.imaging import images
 
     first = images.decode(png(0)).image.tobytes()
     fake.preprocess = refuse_the_first  # type: ignore[method-assign]
@@ -132,7 +134,7 @@ def test_another_encoder_renews_nothing(
     assert by_decoder(tmp_path) == {OLD: 10}
 
 
-STEPS = [(features, "write_shard"), (renewing, "_remove"), (renewing, "_move")]
+STEPS = [(feature_store, "write_shard"), (renewing, "_remove"), (renewing, "_move")]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step[1])

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_core import errors, features, files, retrieval
+from sept_core import errors
+from sept_core.features import feature_store
 from sept_core.index import graph, ivf
+from sept_core.retrieval import neighbour_lists
+from sept_core.storage import hashing
 
 DIM = 10
 N = 300
@@ -21,7 +24,7 @@ def unit(n: int, seed: int) -> np.ndarray:
 
 
 def named(n: int, what: str) -> np.ndarray:
-    return np.array([files.uid_of(f"{what} {i}".encode()) for i in range(n)], files.UID_DTYPE)
+    return np.array([hashing.uid_of(f"{what} {i}".encode()) for i in range(n)], hashing.UID_DTYPE)
 
 
 UIDS, POOL = named(N, "pool"), unit(N, 0)
@@ -29,20 +32,20 @@ POOL[50:90] = POOL[50]
 TARGET_UIDS, TARGETS = named(8, "target"), unit(8, 1)
 
 
-def write_store(folder: Path, order: np.ndarray, shard_rows: int = N) -> features.FeatureStore:
+def write_store(folder: Path, order: np.ndarray, shard_rows: int = N) -> feature_store.FeatureStore:
     for number, low in enumerate(range(0, len(order), shard_rows)):
         part = order[low : low + shard_rows]
-        features.write_shard(folder, number, "e-1", UIDS[part], POOL[part], pa.table({}))
-    return features.FeatureStore(folder)
+        feature_store.write_shard(folder, number, "e-1", UIDS[part], POOL[part], pa.table({}))
+    return feature_store.FeatureStore(folder)
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> features.FeatureStore:
+def store(tmp_path_factory: pytest.TempPathFactory) -> feature_store.FeatureStore:
     return write_store(tmp_path_factory.mktemp("pool"), np.arange(N))
 
 
 @pytest.fixture(scope="module")
-def index(store: features.FeatureStore) -> ivf.Index:
+def index(store: feature_store.FeatureStore) -> ivf.Index:
     return ivf.build(store, ivf.Settings(str(store.folder), "", nlist=4, k=5), lambda done: None)
 
 
@@ -64,7 +67,7 @@ def test_lists_by_uid_in_any_layout(
     order = rng.permutation(N)
     pool = write_store(tmp_path_factory.mktemp("s"), order, shard_rows)
     allowed = rng.random(N) < 0.8
-    found = retrieval.find_neighbours(
+    found = neighbour_lists.find_neighbours(
         pool, TARGETS, TARGET_UIDS, k, allowed=allowed, device="cpu", block_rows=77
     )
     assert (found.targets == TARGET_UIDS).all()
@@ -80,39 +83,39 @@ def test_lists_by_uid_in_any_layout(
         assert np.isneginf(found.similarity[target, used:]).all()
 
 
-def test_a_longer_list_begins_with_the_shorter_one(store: features.FeatureStore) -> None:
-    short = retrieval.find_neighbours(store, TARGETS, TARGET_UIDS, 20, device="cpu")
-    long = retrieval.find_neighbours(store, TARGETS, TARGET_UIDS, 40, device="cpu")
+def test_a_longer_list_begins_with_the_shorter_one(store: feature_store.FeatureStore) -> None:
+    short = neighbour_lists.find_neighbours(store, TARGETS, TARGET_UIDS, 20, device="cpu")
+    long = neighbour_lists.find_neighbours(store, TARGETS, TARGET_UIDS, 40, device="cpu")
     assert (long.uids[:, :20] == short.uids).all()
 
 
-def test_an_index_says_that_it_is_one(store: features.FeatureStore, index: ivf.Index) -> None:
-    found = retrieval.find_neighbours(store, TARGETS, TARGET_UIDS, 5, index=index)
+def test_an_index_says_that_it_is_one(store: feature_store.FeatureStore, index: ivf.Index) -> None:
+    found = neighbour_lists.find_neighbours(store, TARGETS, TARGET_UIDS, 5, index=index)
     assert (found.recall, found.index_id) == (index.recall, index.id)
     assert not found.complete
-    true = retrieval.find_neighbours(store, TARGETS, TARGET_UIDS, 5, device="cpu")
+    true = neighbour_lists.find_neighbours(store, TARGETS, TARGET_UIDS, 5, device="cpu")
     hits = [len(np.intersect1d(a, b)) for a, b in zip(found.uids, true.uids, strict=True)]
     assert sum(hits) / 40 >= 0.8
 
 
-def test_nearest_target_of_each_image(store: features.FeatureStore) -> None:
+def test_nearest_target_of_each_image(store: feature_store.FeatureStore) -> None:
     queries = np.concatenate([TARGETS, TARGETS[:1]])  # the same vector under a second uid
     names = np.concatenate([TARGET_UIDS, named(1, "twin")])
     asked = UIDS[::-3]
-    found = retrieval.nearest_targets(store, asked, queries, names)
+    found = neighbour_lists.nearest_targets(store, asked, queries, names)
     cosines = slow_cosines(queries, POOL)
     for place, uid in enumerate(asked.tolist()):
         row = int(np.flatnonzero(uid == UIDS)[0])
         best = min(zip(-cosines[:, row], names.tolist(), strict=True))
         assert (-found.similarity[place], found.target_uids[place]) == best
     with pytest.raises(errors.NotFoundError):
-        retrieval.nearest_targets(store, named(1, "stranger"), queries, names)
+        neighbour_lists.nearest_targets(store, named(1, "stranger"), queries, names)
 
 
-def test_radii_are_means_over_ten(store: features.FeatureStore) -> None:
-    lists = retrieval.find_neighbours(store, TARGETS, TARGET_UIDS, 15, device="cpu")
+def test_radii_are_means_over_ten(store: feature_store.FeatureStore) -> None:
+    lists = neighbour_lists.find_neighbours(store, TARGETS, TARGET_UIDS, 15, device="cpu")
     expected = np.sort(COSINES, axis=1)[:, -10:].mean(axis=1)
-    np.testing.assert_allclose(retrieval.target_radius(lists), expected, atol=1e-6)
+    np.testing.assert_allclose(neighbour_lists.target_radius(lists), expected, atol=1e-6)
 
     pool = graph.build(
         store, graph.Settings(str(store.folder), "", k=12, device="cpu"), lambda done: None
@@ -121,41 +124,41 @@ def test_radii_are_means_over_ten(store: features.FeatureStore) -> None:
     np.fill_diagonal(among, -np.inf)
     expected = np.sort(among, axis=1)[:, -10:].mean(axis=1)
     asked = np.array([200, 3, 60])
-    found = retrieval.pool_radius(pool, UIDS[asked])
+    found = neighbour_lists.pool_radius(pool, UIDS[asked])
     np.testing.assert_allclose(found, expected[asked], atol=1e-6)
     with pytest.raises(errors.IntegrityError, match="neighbour graph"):
-        retrieval.pool_radius(pool, named(1, "stranger"))
+        neighbour_lists.pool_radius(pool, named(1, "stranger"))
 
 
-def test_short_lists_have_the_radius_of_what_they_hold(store: features.FeatureStore) -> None:
+def test_short_lists_have_the_radius_of_what_they_hold(store: feature_store.FeatureStore) -> None:
     allowed = np.zeros(N, bool)
     allowed[:3] = True
-    lists = retrieval.find_neighbours(
+    lists = neighbour_lists.find_neighbours(
         store, TARGETS, TARGET_UIDS, 15, allowed=allowed, device="cpu"
     )
     expected = COSINES[:, :3].mean(axis=1)
-    np.testing.assert_allclose(retrieval.target_radius(lists), expected, atol=1e-6)
-    none = retrieval.find_neighbours(
+    np.testing.assert_allclose(neighbour_lists.target_radius(lists), expected, atol=1e-6)
+    none = neighbour_lists.find_neighbours(
         store, TARGETS, TARGET_UIDS, 15, allowed=np.zeros(N, bool), device="cpu"
     )
-    assert retrieval.target_radius(none).tolist() == [0.0] * len(TARGETS)
+    assert neighbour_lists.target_radius(none).tolist() == [0.0] * len(TARGETS)
 
 
-def test_background_is_every_target_against_a_sample(store: features.FeatureStore) -> None:
-    whole = retrieval.background_similarities(store, TARGETS, seed=0, n=N)
+def test_background_is_every_target_against_a_sample(store: feature_store.FeatureStore) -> None:
+    whole = neighbour_lists.background_similarities(store, TARGETS, seed=0, n=N)
     assert (whole == np.sort(COSINES, axis=None)).all()
-    some = retrieval.background_similarities(store, TARGETS, seed=4, n=20)
-    by_hash = sorted(range(N), key=lambda row: files.hashed_uniform(4, UIDS[row].decode()))
+    some = neighbour_lists.background_similarities(store, TARGETS, seed=4, n=20)
+    by_hash = sorted(range(N), key=lambda row: hashing.hashed_uniform(4, UIDS[row].decode()))
     assert (some == np.sort(COSINES[:, by_hash[:20]], axis=None)).all()
 
 
 def test_percentiles_of_the_background() -> None:
     background = np.arange(100) / 100
-    assert retrieval.similarity_at(background, 0) == 0
-    assert retrieval.similarity_at(background, 99.5) == 0.99
-    assert retrieval.similarity_at(background, 100) == 0.99
-    assert retrieval.similarity_at(background, 50) == 0.5
+    assert neighbour_lists.similarity_at(background, 0) == 0
+    assert neighbour_lists.similarity_at(background, 99.5) == 0.99
+    assert neighbour_lists.similarity_at(background, 100) == 0.99
+    assert neighbour_lists.similarity_at(background, 50) == 0.5
     with pytest.raises(errors.InputError, match="101"):
-        retrieval.similarity_at(background, 101)
+        neighbour_lists.similarity_at(background, 101)
     with pytest.raises(errors.InputError, match="pool with features"):
-        retrieval.similarity_at(np.empty(0), 50)
+        neighbour_lists.similarity_at(np.empty(0), 50)

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from pages.shared import routes, state
-from sept_core.pipeline import recent
+from sept_core.services.project import recent
 
 UNKNOWN = "f" * 32
 
@@ -23,10 +23,10 @@ def client(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClien
 
 
 def test_known_images_are_served_for_ever(client: TestClient, project: Path) -> None:
-    from sept_core.catalogue import images
+    from sept_core.catalogue import image_table
 
     with state.project() as opened:
-        uid = images.eligible(opened.db)[0].decode()
+        uid = image_table.eligible(opened.db)[0].decode()
     for kind in ("images", "thumbnails"):
         answer = client.get(f"/{kind}/{uid}?project={recent.key_of(project)}")
         assert answer.status_code == 200
@@ -41,14 +41,14 @@ def test_images_that_the_value_ranges_shape_are_asked_for_each_time(
 ) -> None:
     from PIL import Image
 
-    from sept_core import files
-    from sept_core.catalogue import images
+    from sept_core.catalogue import image_table
+    from sept_core.storage import hashing
 
     path = tmp_path / "deep.png"
     Image.new("I;16", (9, 9), 7500).save(path)
-    uid = files.uid_of(path.read_bytes())
-    place = images.Place("s", "s1", tmp_path, "deep.png", "", -1, -1, "PNG")
-    monkeypatch.setattr(images, "places", lambda db, wanted: [place])
+    uid = hashing.uid_of(path.read_bytes())
+    place = image_table.Place("s", "s1", tmp_path, "deep.png", "", -1, -1, "PNG")
+    monkeypatch.setattr(image_table, "places", lambda db, wanted: [place])
     for kind in ("images", "thumbnails", "thumbnails"):
         answer = client.get(f"/{kind}/{uid}?project={recent.key_of(project)}")
         assert answer.headers["content-type"] == "image/jpeg"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_sources import picture, problems, scanned, write, write_tar
 
-from sept_core import samples
+from sept_core.archives import samples
 
 LETTERS = st.text("ab1.", min_size=1, max_size=6)
 

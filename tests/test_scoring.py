@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from sept_core import errors, features, files, scoring
+from sept_core import errors
+from sept_core.features import feature_store
+from sept_core.retrieval import scoring
+from sept_core.storage import hashing
 
 DIM = 12
 N = 400
@@ -26,20 +29,20 @@ def clustered(n: int, seed: int) -> np.ndarray:
     return unit(centres[rng.integers(6, size=n)] + 0.4 * rng.normal(size=(n, DIM)))
 
 
-UIDS = np.array([files.uid_of(str(i).encode()) for i in range(N)], files.UID_DTYPE)
+UIDS = np.array([hashing.uid_of(str(i).encode()) for i in range(N)], hashing.UID_DTYPE)
 POOL = clustered(N, 0)
 TARGETS = unit(clustered(30, 1)[:, :] + np.eye(DIM)[0])
 
 
-def write_store(folder: Path, order: np.ndarray, shard_rows: int) -> features.FeatureStore:
+def write_store(folder: Path, order: np.ndarray, shard_rows: int) -> feature_store.FeatureStore:
     for number, low in enumerate(range(0, N, shard_rows)):
         part = order[low : low + shard_rows]
-        features.write_shard(folder, number, "e-1", UIDS[part], POOL[part], pa.table({}))
-    return features.FeatureStore(folder)
+        feature_store.write_shard(folder, number, "e-1", UIDS[part], POOL[part], pa.table({}))
+    return feature_store.FeatureStore(folder)
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> features.FeatureStore:
+def store(tmp_path_factory: pytest.TempPathFactory) -> feature_store.FeatureStore:
     return write_store(tmp_path_factory.mktemp("pool"), np.arange(N), N)
 
 
@@ -52,14 +55,14 @@ def by_uid(uids: np.ndarray, values: np.ndarray) -> dict[bytes, float]:
     return dict(zip(uids.tolist(), values.tolist(), strict=True))
 
 
-def test_background_is_a_sorted_hashed_sample(store: features.FeatureStore) -> None:
+def test_background_is_a_sorted_hashed_sample(store: feature_store.FeatureStore) -> None:
     sample = scoring.background_sample(store, 5, 50)
-    by_hash = sorted(UIDS.tolist(), key=lambda uid: files.hashed_uniform(5, uid.decode()))
+    by_hash = sorted(UIDS.tolist(), key=lambda uid: hashing.hashed_uniform(5, uid.decode()))
     assert sample.tolist() == sorted(by_hash[:50])
     assert len(scoring.background_sample(store, 5, 10 * N)) == N
 
 
-def test_hub_corrected_by_brute_force(store: features.FeatureStore) -> None:
+def test_hub_corrected_by_brute_force(store: feature_store.FeatureStore) -> None:
     background = scoring.background_sample(store, 0, 60)
     scores = by_uid(*vars(scoring.hub_corrected(store, TARGETS, background, k=4)).values())
     crowd = dict(zip(UIDS.tolist(), POOL, strict=True))
@@ -70,7 +73,7 @@ def test_hub_corrected_by_brute_force(store: features.FeatureStore) -> None:
         assert scores[UIDS[row]] == pytest.approx(np.mean(near) - np.mean(far), abs=1e-6)
 
 
-def test_hub_corrected_with_fewer_than_k_on_either_side(store: features.FeatureStore) -> None:
+def test_hub_corrected_with_fewer_than_k_on_either_side(store: feature_store.FeatureStore) -> None:
     background = UIDS[:3]
     scores = by_uid(*vars(scoring.hub_corrected(store, TARGETS[:2], background, k=10)).values())
     for row in (0, 100):
@@ -81,7 +84,7 @@ def test_hub_corrected_with_fewer_than_k_on_either_side(store: features.FeatureS
         scoring.hub_corrected(store, TARGETS, UIDS[:0])
 
 
-def test_classifier_is_logistic_regression(store: features.FeatureStore) -> None:
+def test_classifier_is_logistic_regression(store: feature_store.FeatureStore) -> None:
     background = scoring.background_sample(store, 0, 100)
     examples = np.concatenate([TARGETS, store.vectors_of(background)]).astype(np.float64)
     model = LogisticRegression(C=0.5, max_iter=1000)
@@ -91,14 +94,18 @@ def test_classifier_is_logistic_regression(store: features.FeatureStore) -> None
     np.testing.assert_allclose(scores.values, model.decision_function(POOL), atol=1e-3)
 
 
-def test_classifier_does_not_see_the_order_of_its_examples(store: features.FeatureStore) -> None:
+def test_classifier_does_not_see_the_order_of_its_examples(
+    store: feature_store.FeatureStore,
+) -> None:
     background = scoring.background_sample(store, 0, 100)
     one = scoring.classifier(store, TARGETS, background)
     other = scoring.classifier(store, TARGETS[::-1], background[::-1])
     assert (one.values == other.values).all()
 
 
-def test_kmeans_assigns_every_image_to_its_nearest_centroid(store: features.FeatureStore) -> None:
+def test_kmeans_assigns_every_image_to_its_nearest_centroid(
+    store: feature_store.FeatureStore,
+) -> None:
     clusters = scoring.kmeans(store, 6, seed=3)
     assert (clusters.uids == UIDS).all()
     for row in range(0, N, 11):
@@ -113,18 +120,18 @@ def test_kmeans_assigns_every_image_to_its_nearest_centroid(store: features.Feat
 
 
 @pytest.mark.parametrize("k", [0, N + 1])
-def test_kmeans_refuses_what_cannot_be_done(store: features.FeatureStore, k: int) -> None:
+def test_kmeans_refuses_what_cannot_be_done(store: feature_store.FeatureStore, k: int) -> None:
     with pytest.raises(errors.InputError, match=f"{k} clusters"):
         scoring.kmeans(store, k, seed=0)
 
 
-def test_equal_centroids_leave_the_lowest_number(store: features.FeatureStore) -> None:
+def test_equal_centroids_leave_the_lowest_number(store: feature_store.FeatureStore) -> None:
     centroids = np.repeat(TARGETS[:2], 3, axis=0)
     nearest, _ = scoring.nearest_centroid(centroids, POOL)
     assert set(nearest.tolist()) <= {0, 3}
 
 
-def test_veto_penalty_falls_on_what_is_near_a_veto(store: features.FeatureStore) -> None:
+def test_veto_penalty_falls_on_what_is_near_a_veto(store: feature_store.FeatureStore) -> None:
     vetoes, asked = UIDS[[3, 8]], UIDS[::-1]
     penalty = by_uid(asked, scoring.veto_penalty(store, asked, vetoes, beta=0.5, margin=0.3))
     for row in range(0, N, 13):
@@ -139,7 +146,7 @@ def test_veto_penalty_falls_on_what_is_near_a_veto(store: features.FeatureStore)
 @settings(deadline=None, max_examples=12)
 @given(seed=st.integers(0, 1000), shard_rows=st.integers(70, N), block_rows=st.integers(20, N + 5))
 def test_blocks_and_shards_do_not_show(
-    store: features.FeatureStore,
+    store: feature_store.FeatureStore,
     tmp_path_factory: pytest.TempPathFactory,
     seed: int,
     shard_rows: int,

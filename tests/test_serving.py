@@ -8,13 +8,15 @@ import pytest
 from PIL import Image
 from small_project import png
 
-from sept_core import errors, files
-from sept_core.catalogue import images
-from sept_core.pipeline import projects, serving
+from sept_core import errors
+from sept_core.catalogue import image_table
+from sept_core.services.data import image_server
+from sept_core.services.project import projects
+from sept_core.storage import hashing
 
 
 def some_uid(project: projects.Project) -> str:
-    return str(images.eligible(project.db)[0].decode())
+    return str(image_table.eligible(project.db)[0].decode())
 
 
 def noise(seed: int) -> bytes:
@@ -24,29 +26,29 @@ def noise(seed: int) -> bytes:
 
 def test_an_image_is_served_as_stored(project: Path) -> None:
     with projects.opened(project) as opened:
-        server = serving.ImageServer(project)
+        server = image_server.ImageServer(project)
         uid = some_uid(opened)
         found = server.image(uid)
         server.close()
-    assert files.uid_of(found.data) == uid
+    assert hashing.uid_of(found.data) == uid
     assert found.media_type in ("image/png", "image/jpeg")
 
 
 def test_target_images_are_served(project: Path) -> None:
     with projects.opened(project) as opened:
-        target = images.eligible(opened.db, "target")[0].decode()
-        assert files.uid_of(serving.ImageServer(project).image(target).data) == target
+        target = image_table.eligible(opened.db, "target")[0].decode()
+        assert hashing.uid_of(image_server.ImageServer(project).image(target).data) == target
 
 
 def test_thumbnails_are_small_and_kept(project: Path) -> None:
     with projects.opened(project) as opened:
-        server = serving.ImageServer(project)
+        server = image_server.ImageServer(project)
         uid = some_uid(opened)
         first = server.thumbnail(uid)
         kept = list(opened.paths.thumbnails.glob("*/*.jpg"))
         kept[0].write_bytes(b"from the cache")
         again = server.thumbnail(uid)
-    assert max(Image.open(io.BytesIO(first.data)).size) <= serving.THUMBNAIL_SIZE
+    assert max(Image.open(io.BytesIO(first.data)).size) <= image_server.THUMBNAIL_SIZE
     assert [path.stem for path in kept] == [uid]
     assert again.data == b"from the cache"
 
@@ -56,7 +58,7 @@ def test_thumbnails_are_small_and_kept(project: Path) -> None:
 )
 def test_unknown_uids_reach_no_file(project: Path, uid: str) -> None:
     with projects.opened(project) as opened:
-        server = serving.ImageServer(project)
+        server = image_server.ImageServer(project)
         for serve in (server.image, server.thumbnail):
             with pytest.raises(errors.NotFoundError, match="no image"):
                 serve(uid)
@@ -68,23 +70,23 @@ def test_changed_bytes_are_not_passed_off_as_the_image(
 ) -> None:
     with projects.opened(project) as opened:
         uid = some_uid(opened)
-        places = images.places(opened.db, uid)
+        places = image_table.places(opened.db, uid)
         (tmp_path / places[0].rel_path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / places[0].rel_path).write_bytes(noise(0))
-        moved = [images.Place(**(vars(place) | {"root": tmp_path})) for place in places]
-        monkeypatch.setattr(images, "places", lambda db, uid: moved)
+        moved = [image_table.Place(**(vars(place) | {"root": tmp_path})) for place in places]
+        monkeypatch.setattr(image_table, "places", lambda db, uid: moved)
         with pytest.raises(errors.NotFoundError):
-            serving.ImageServer(project).image(uid)
+            image_server.ImageServer(project).image(uid)
 
 
 def test_the_cache_stays_within_its_limit(tmp_path: Path) -> None:
-    cache = serving.ThumbnailCache(tmp_path, limit=1000)
+    cache = image_server.ThumbnailCache(tmp_path, limit=1000)
     uids = [f"{number:032x}" for number in range(30)]
     for uid in uids:
         cache.put(uid, bytes(100))
     held = [path.stat().st_size for path in tmp_path.glob("*/*.jpg")]
     assert 0 < sum(held) <= 1000
     assert cache.get(uids[-1]) == bytes(100)
-    reopened = serving.ThumbnailCache(tmp_path, limit=300)
+    reopened = image_server.ThumbnailCache(tmp_path, limit=300)
     reopened.put("f" * 32, bytes(100))
     assert sum(path.stat().st_size for path in tmp_path.glob("*/*.jpg")) <= 300

@@ -22,7 +22,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from sept_core import errors, images, paths, sources
+from sept_core import errors
+from sept_core.filesystem import safe_paths
+from sept_core.imaging import images
+from sept_core.ingest import sources
 
 
 def picture(number: int, image_format: str = "JPEG", mode: str = "RGB") -> bytes:
@@ -117,8 +120,8 @@ def test_links_are_followed_inside_the_root_only(tmp_path: Path) -> None:
     assert problems(entries) == {
         "link/up": "link loop",
         "real/up": "link loop",
-        "out": paths.LEADS_OUT,
-        "out.jpg": paths.LEADS_OUT,
+        "out": safe_paths.LEADS_OUT,
+        "out.jpg": safe_paths.LEADS_OUT,
         "self.jpg": "link loop",
         "gone.jpg": "dangling link",
     }
@@ -230,7 +233,7 @@ def test_hostile_folder(tmp_path: Path) -> None:
         "socket.jpg": "socket",
         "dangling.jpg": "dangling link",
         "loop": "link loop",
-        "passwd.jpg": paths.LEADS_OUT,
+        "passwd.jpg": safe_paths.LEADS_OUT,
     }
 
 
@@ -632,7 +635,7 @@ def test_list_cannot_reach_through_links(tmp_path: Path) -> None:
     (root / "out").symlink_to(tmp_path / "secret")
     path = write(root / "list.txt", b"out/s.jpg\n")
     _, entries = scanned(path)
-    assert problems(entries) == {"out/s.jpg": paths.LEADS_OUT}
+    assert problems(entries) == {"out/s.jpg": safe_paths.LEADS_OUT}
 
 
 ROWS = [

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sept_core import files, review, suggestions
+from sept_core.review import decision_log, suggestions
+from sept_core.storage import hashing
 
 OWNERS = np.array([0, 0, 0, 1, 1, 1, 0, 0])
 GOOD, BAD = np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])
@@ -12,9 +13,9 @@ def uid(number: int) -> str:
     return f"{number:032x}"
 
 
-def state(**decided: str) -> review.ReviewState:
-    return review.replay(
-        review.Event(position, "", "ada", action, "image", "", (uid(int(name[1:])),))
+def state(**decided: str) -> decision_log.ReviewState:
+    return decision_log.replay(
+        decision_log.Event(position, "", "ada", action, "image", "", (uid(int(name[1:])),))
         for position, (name, action) in enumerate(decided.items(), start=1)
     )
 
@@ -25,11 +26,11 @@ def selection() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     vectors = np.array([BAD if number % 2 else GOOD for number in range(8)])
     vectors = vectors + rng.normal(size=vectors.shape) * 0.1
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    uids = np.array([uid(number) for number in range(8)], files.UID_DTYPE)
+    uids = np.array([uid(number) for number in range(8)], hashing.UID_DTYPE)
     return uids, vectors.astype(np.float16), np.linspace(0.9, 0.2, 8)
 
 
-def suggest(made: review.ReviewState, limit: int = 8) -> suggestions.Suggestions:
+def suggest(made: decision_log.ReviewState, limit: int = 8) -> suggestions.Suggestions:
     uids, vectors, similarity = selection()
     judged = np.array([int(one, 16) for one in made.decisions], np.int64)
     return suggestions.suggest_vetoes(

@@ -12,8 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from small_tables import Listed, listed, picture, write
 
-from sept_core import errors, images, sources, tables
-from sept_core.table_formats import held, packed
+from sept_core import errors
+from sept_core.imaging import images
+from sept_core.ingest import sources
+from sept_core.tables import tables
+from sept_core.tables.formats import held, packed
 
 N = 5
 NAMES = [f"imgs/{number}.jpg" for number in range(N)]

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_core import value_fit
-from sept_core.pixel_values import ValueRange
+from sept_core.imaging import value_fit
+from sept_core.imaging.pixel_values import ValueRange
 
 
 def scene(seed: int, low: float, high: float, dtype: str = "uint16") -> np.ndarray:

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from sept_core.catalogue import connection
-from sept_core.pipeline import curation, deciding, projects
+from sept_core.services.curate import decisions, selections
+from sept_core.services.project import projects
 
 DECISIONS = 150
 ACTIONS = ("veto", "keep", "pin", "negative")
@@ -17,11 +18,11 @@ ACTIONS = ("veto", "keep", "pin", "negative")
 def decide(folder: Path) -> None:
     """Decide on picks one by one; each line follows its acknowledgement."""
     with projects.opened(folder) as project:
-        (record, *_) = curation.every(project)
-        uids = curation.picks(project, record["id"])["uid"].to_pylist()
+        (record, *_) = selections.every(project)
+        uids = selections.picks(project, record["id"])["uid"].to_pylist()
         for number in range(DECISIONS):
             uid, action = uids[number % len(uids)], ACTIONS[number % len(ACTIONS)]
-            done = deciding.decide(project, ["target"], action, [uid])
+            done = decisions.decide(project, ["target"], action, [uid])
             print(json.dumps([done["position"], action, uid]), flush=True)
 
 

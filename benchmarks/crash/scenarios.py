@@ -15,9 +15,10 @@ from PIL import Image
 
 from benchmarks import scale
 from benchmarks.crash.trials import Scenario, sept
-from sept_core import files, jobs
-from sept_core.catalogue import decisions, migrations, selections
-from sept_core.pipeline import projects
+from sept_core.catalogue import decision_table, migrations, selection_table
+from sept_core.jobs import launcher
+from sept_core.services.project import projects
+from sept_core.storage import project_paths
 
 PICTURES, TARGETS, SIDE = 600, 12, 40
 TRAINING = ("--method", "simclr", "--backbone", "resnet10-tiny", "--steps", "60",
@@ -59,7 +60,7 @@ def embedded(project: Path) -> None:
 
 def the_selection(project: Path) -> str:
     with projects.opened(project) as opened:
-        return str(selections.every(opened.db)[0]["id"])
+        return str(selection_table.every(opened.db)[0]["id"])
 
 
 def a_command(*words: object) -> list[str]:
@@ -91,8 +92,8 @@ def worked_on(kind: str) -> Any:
 
 def resume_or(kind: str, project: Path, command: list[str]) -> None:
     """Resume the job that was lost; if there is none, start again. Either way to the end."""
-    paths = files.ProjectPaths(project)
-    known = [job for job in jobs.all_jobs(paths) if job.kind == kind]
+    paths = project_paths.ProjectPaths(project)
+    known = [job for job in launcher.all_jobs(paths) if job.kind == kind]
     if not known:
         sept(*command[3:])
     elif known[0].state != "done":
@@ -131,7 +132,7 @@ def embedding(project: Path) -> dict[str, Any]:
 def lost_decisions(project: Path, said: Path) -> list[str]:
     lines = [json.loads(line) for line in said.read_text().splitlines() if line.endswith("]")]
     with projects.opened(project) as opened:
-        log = {entry["position"]: entry for entry in decisions.log(opened.db)}
+        log = {entry["position"]: entry for entry in decision_table.log(opened.db)}
     return [
         f"decision {position} on {uid} was acknowledged and is not in the log"
         for position, action, uid in lines
@@ -187,7 +188,7 @@ def old_project(project: Path) -> None:
 def migrated(project: Path) -> list[Any]:
     with projects.opened(project) as opened:
         steps = opened.db.execute("SELECT step, name FROM migrations ORDER BY step").fetchall()
-        return [steps, decisions.log(opened.db)]
+        return [steps, decision_table.log(opened.db)]
 
 
 SCENARIOS: dict[str, Scenario] = {

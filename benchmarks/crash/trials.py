@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sept_core import errors, files, jobs
-from sept_core.pipeline import checking
+from sept_core import errors
+from sept_core.jobs import launcher
+from sept_core.services.project import project_check
+from sept_core.storage import atomic, project_paths
 
 HARMLESS = {"leftover", "job"}
 """Findings of `sept check` that a kill may leave: parts nobody reads, jobs told as lost."""
@@ -119,11 +121,11 @@ class Stage:
 
     def _left_behind(self, project: Path) -> list[str]:
         """What is wrong right after the kill, beyond what may be."""
-        running = [j for j in jobs.all_jobs(files.ProjectPaths(project)) if not j.ended]
+        running = [j for j in launcher.all_jobs(project_paths.ProjectPaths(project)) if not j.ended]
         if running:
             return [f"job {job.id} is told to be {job.state}" for job in running]
         try:
-            found = checking.check(project)
+            found = project_check.check(project)
         except errors.SeptError as problem:
             return [f"the project cannot be opened: {problem}"]
         return [f"{f.where}: {f.problem}" for f in found if f.kind not in HARMLESS]
@@ -136,10 +138,10 @@ def kill_all(project: Path, process: subprocess.Popen[bytes]) -> None:
     """
     _kill_group(process.pid)
     process.wait()
-    paths = files.ProjectPaths(project)
+    paths = project_paths.ProjectPaths(project)
     for path in project.glob("jobs/*/process.json"):
-        _kill_group(files.read_json(path)["pid"])
-        while not jobs.status(paths, path.parent.name).ended:
+        _kill_group(atomic.read_json(path)["pid"])
+        while not launcher.status(paths, path.parent.name).ended:
             time.sleep(0.002)
 
 

@@ -21,7 +21,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from benchmarks.hostile.corpus import LISTED, READ, Case, file_of, picture, tar_of, zip_of
-from sept_core import archives, images, members, paths
+from sept_core.archives import archives, members
+from sept_core.filesystem import safe_paths
+from sept_core.imaging import images
 
 Packer = Callable[[bytes], bytes]
 Files = list[tuple[str, bytes]]
@@ -260,7 +262,7 @@ def lost(made: Drawn, folder: Path) -> list[str]:
     read: Counter[tuple[str, bytes]] = Counter()
     named: Counter[str] = Counter()
     for member in listed:
-        name = paths.original(member.name.partition(members.REPEATED)[0])
+        name = safe_paths.original(member.name.partition(members.REPEATED)[0])
         data = None if member.problem or not reader else _read(reader, member)
         if data is None:
             named[name] += 1

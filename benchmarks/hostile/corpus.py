@@ -25,7 +25,7 @@ import safetensors.numpy
 import torch
 from PIL import Image
 
-from sept_core.pipeline import backup
+from sept_core.services.project import backups
 
 Write = Callable[[Path], Path]
 
@@ -754,4 +754,4 @@ FORGED: dict[str, dict[str, Any]] = {
 
 def sealed_backup(changes: dict[str, Any]) -> bytes:
     """A whole backup with other entries, and the checksum that fits."""
-    return gzip.compress(json.dumps(backup.sealed(CONTENT | changes)).encode())
+    return gzip.compress(json.dumps(backups.sealed(CONTENT | changes)).encode())

@@ -19,9 +19,11 @@ import pyarrow as pa
 
 from benchmarks.hostile import corpus, pixels, tables
 from benchmarks.hostile.corpus import EITHER, Case, file_of
-from sept_core import features, files, manifest
 from sept_core.encoders import backbones, checkpoint
-from sept_core.pipeline import backup
+from sept_core.features import feature_store
+from sept_core.manifest import manifest
+from sept_core.services.project import backups
+from sept_core.storage import hashing
 
 LARGE = 200_000
 """Bytes; larger files are left alone, there are enough small ones."""
@@ -81,7 +83,11 @@ def _manifest(folder: Path) -> Path:
     places = (image, {"rel_path": "a.png"}), (other, {"shard": "z.zip", "key": "b.jpg"})
     rows = [
         dict.fromkeys(manifest.SCHEMA.names)
-        | {"uid": files.uid_of(data), "sha256": hashlib.sha256(data).hexdigest(), "source": "pool"}
+        | {
+            "uid": hashing.uid_of(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "source": "pool",
+        }
         | {"phase": "core", **place}
         for data, place in places
     ]
@@ -94,9 +100,9 @@ def _manifest(folder: Path) -> Path:
 
 def _store(folder: Path) -> Path:
     """A feature store of one shard."""
-    uids = np.array([f"{number:032x}" for number in range(3)], files.UID_DTYPE)
-    outcomes = features.OUTCOME_SCHEMA.empty_table()
-    features.write_shard(folder / "s", 0, "classic-1", uids, np.eye(3, 4), outcomes)
+    uids = np.array([f"{number:032x}" for number in range(3)], hashing.UID_DTYPE)
+    outcomes = feature_store.OUTCOME_SCHEMA.empty_table()
+    feature_store.write_shard(folder / "s", 0, "classic-1", uids, np.eye(3, 4), outcomes)
     return folder / "s" / "00000.json"
 
 
@@ -154,10 +160,10 @@ def _change(value: Any, draw: random.Random) -> None:
 def sealed(document: Any) -> Any:
     """A backup or the header of a manifest with the checksum of its changed content."""
     if isinstance(document, dict) and "content" in document:
-        return backup.sealed(document["content"]) | {"format": document.get("format")}
+        return backups.sealed(document["content"]) | {"format": document.get("format")}
     if isinstance(document, dict) and "fingerprint" in document:
         plain = {name: value for name, value in document.items() if name != "fingerprint"}
-        return plain | {"fingerprint": files.fingerprint(plain)}
+        return plain | {"fingerprint": hashing.fingerprint(plain)}
     return document
 
 

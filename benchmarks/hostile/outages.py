@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from sept_core import paths
+from sept_core.filesystem import safe_paths
 
 PICTURES = 5
 BAD = b"no picture"
@@ -169,7 +169,7 @@ def refused(number: int) -> Iterator[None]:
     def refuse(root: Path, rel_path: str) -> int:
         raise OSError(number, os.strerror(number), rel_path)
 
-    with mock.patch.object(paths, "open_inside", refuse):
+    with mock.patch.object(safe_paths, "open_inside", refuse):
         yield
 
 

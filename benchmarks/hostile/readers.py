@@ -12,11 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.hostile.corpus import EITHER, LISTED, READ, REFUSED, Case
-from sept_core import errors, feature_import, features, images, manifest, sources
-from sept_core.catalogue import decisions, filters
+from sept_core import errors
+from sept_core.catalogue import decision_table, filters
 from sept_core.encoders import checkpoint, timm_models
-from sept_core.export import verify
-from sept_core.pipeline import backup, curation, groups, projects
+from sept_core.features import feature_store, importer
+from sept_core.imaging import images
+from sept_core.ingest import sources
+from sept_core.manifest import manifest, verification
+from sept_core.services.curate import groups, selections
+from sept_core.services.project import backups, projects
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,11 @@ def source(path: Path) -> Taken:
 
 def imported(path: Path) -> Taken:
     """Import features into a store beside them."""
-    found = feature_import.read(path)
-    uids = feature_import.features_only_uids(found.keys, "pool")
+    found = importer.read(path)
+    uids = importer.features_only_uids(found.keys, "pool")
     folder = path.parent / "store"
-    counts = feature_import.write_store(found, uids, folder, "imported-x", "pool")
-    vectors = [np.asarray(block.vectors) for block in features.FeatureStore(folder).blocks()]
+    counts = importer.write_store(found, uids, folder, "imported-x", "pool")
+    vectors = [np.asarray(block.vectors) for block in feature_store.FeatureStore(folder).blocks()]
     assert all(np.isfinite(block.astype(np.float32)).all() for block in vectors)
     return Taken(counts.stored, ["unusable vector"] * counts.rejected)
 
@@ -95,13 +99,13 @@ def opened_manifest(path: Path) -> Taken:
                 good += 1
             except errors.SeptError as problem:
                 reasons.append(str(problem))
-    verify.verify(opened.folder)
+    verification.verify(opened.folder)
     return Taken(good, reasons)
 
 
 def store(path: Path) -> Taken:
     """Open a feature store and walk it."""
-    opened = features.FeatureStore(path.parent)
+    opened = feature_store.FeatureStore(path.parent)
     return Taken(sum(len(block.uids) for block in opened.blocks()), [])
 
 
@@ -109,11 +113,11 @@ def restored(path: Path) -> Taken:
     """Make a project of a backup and look at what is in it."""
     folder = path.parent / "restored"
     try:
-        told = backup.restore(folder, path)
+        told = backups.restore(folder, path)
         with projects.opened(folder) as project:
-            curation.every(project)
+            selections.every(project)
             shown = [groups.members(project, name) for name in groups.names(project)]
-            _ = decisions.log_of(project.db, ["s1", "s2"]).state
+            _ = decision_table.log_of(project.db, ["s1", "s2"]).state
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Taken(sum(told.values()) + len(shown), [])

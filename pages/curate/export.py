@@ -6,9 +6,9 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import job_panel, notices, state
-from sept_core import files
 from sept_core.export import usage
-from sept_core.pipeline import curation, delivery, exporting
+from sept_core.services.curate import exports, manifests, selections
+from sept_core.storage import project_paths
 
 LINKS = {
     "copy": "Copy the files",
@@ -21,19 +21,19 @@ def draw() -> None:
     """The whole page."""
     st.title("Export", anchor=False)
     with state.project() as project:
-        records = {record["selection"]: record for record in curation.every(project)}
+        records = {record["selection"]: record for record in selections.every(project)}
     if not records:
         st.info("There is no selection to export yet.", icon=":material/info:")
         st.page_link("pages/curate/retrieve.py", label="Make one", icon=":material/image_search:")
         return
-    formats = exporting.formats()
+    formats = exports.formats()
     left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
     with left:
         selection = state.chosen("selection", list(records), "Selection", _labels(records))
     with middle:
         chosen = state.chosen("format", list(formats), "Format")
     link = "copy"
-    if exporting.uses_links(chosen):
+    if exports.uses_links(chosen):
         with right:
             link = state.chosen("link", list(LINKS), "Image files", LINKS)
     st.caption(f"{formats[chosen][0].upper()}{formats[chosen][1:]}.")
@@ -59,7 +59,7 @@ def _new(record: dict[str, Any], export_format: str, link: str) -> None:
         )
     planned = _planned(record, export_format, link)
     with state.project() as project:
-        proposed = exporting.propose(project, record["selection"], export_format)
+        proposed = exports.propose(project, record["selection"], export_format)
     counts, size, guard = st.columns(3)
     counts.metric("Images", f"{planned['count']:,}")
     size.metric("To be written", _bytes(planned["bytes"]))
@@ -75,8 +75,12 @@ def _new(record: dict[str, Any], export_format: str, link: str) -> None:
         )
     if start.button("Export", type="primary", icon=":material/output:", width="stretch"):
         with state.WRITING, state.project() as project:
-            delivery.start_export(
-                project, record["selection"], export_format, files.expanded(out.strip()), link=link
+            manifests.start_export(
+                project,
+                record["selection"],
+                export_format,
+                project_paths.expanded(out.strip()),
+                link=link,
             )
         st.rerun()
 
@@ -87,7 +91,7 @@ def _planned(record: dict[str, Any], export_format: str, link: str) -> dict[str,
     held: Any = state.kept("export plan")
     if held is None or held[0] != key:
         with st.spinner("Looking at what will be written…"), state.project() as project:
-            held = (key, exporting.plan(project, record["selection"], export_format, link))
+            held = (key, exports.plan(project, record["selection"], export_format, link))
         state.keep("export plan", held)
     planned: dict[str, Any] = held[1]
     return planned
@@ -109,7 +113,7 @@ def _bytes(size: float) -> str:
 
 def _finished() -> None:
     with state.project() as project:
-        finished = exporting.every(project)
+        finished = exports.every(project)
     st.subheader("Finished exports", anchor=False)
     if not finished:
         st.caption("None yet.")
@@ -122,7 +126,7 @@ def _finished() -> None:
 
 
 @st.fragment
-def _one(export: exporting.Export) -> None:
+def _one(export: exports.Export) -> None:
     with notices.shown():
         st.code(str(export.out), language=None)
         for title, language, text in usage.snippets(export.format, export.out):
@@ -131,14 +135,14 @@ def _one(export: exporting.Export) -> None:
         verify, pack, _ = st.columns([1, 1, 4])
         if verify.button("Verify", key=f"verify {export.job}", icon=":material/verified:"):
             _verify(export)
-        if export.bytes <= exporting.ZIP_BYTES:
+        if export.bytes <= exports.ZIP_BYTES:
             _download(export, pack)
 
 
-def _verify(export: exporting.Export) -> None:
+def _verify(export: exports.Export) -> None:
     bar = st.progress(0.0, "Reading every image again…")
     with state.project() as project:
-        report = exporting.check(
+        report = exports.check(
             project, export, lambda done, total: bar.progress(done / max(1, total))
         )
     bar.empty()
@@ -156,14 +160,14 @@ def _verify(export: exporting.Export) -> None:
     )
 
 
-def _download(export: exporting.Export, place: Any) -> None:
+def _download(export: exports.Export, place: Any) -> None:
     """Packed when asked for: a page with many exports stays quick."""
     if place.button("Pack as zip", key=f"pack {export.job}", icon=":material/folder_zip:"):
         state.keep("packed", export.job)
     if state.kept("packed") != export.job:
         return
     with st.spinner("Packing…"), state.project() as project:
-        path = exporting.zipped(project, export)
+        path = exports.zipped(project, export)
     st.download_button(
         f"Download {path.name}", path.read_bytes(), path.name, "application/zip",
         key=f"zip {export.job}", icon=":material/download:", on_click="ignore",

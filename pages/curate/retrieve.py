@@ -9,17 +9,11 @@ import streamlit as st
 
 from pages.shared import gallery, job_panel, notices, state
 from sept_core.figures import retrieval as figures
-from sept_core.pipeline import (
-    collections,
-    curation,
-    diagnosing,
-    exploring,
-    groups,
-    preparation,
-    projects,
-)
-from sept_core.pipeline.curation import Request
 from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.services.curate import groups, preview, selections, subset_diagnostics
+from sept_core.services.curate.selections import Request
+from sept_core.services.data import collections, preparation
+from sept_core.services.project import projects
 
 PREPARING = ("graph", "calibrate", "duplicates", "index")
 EXAMPLES = 24
@@ -39,7 +33,7 @@ def draw() -> None:
         st.info("Choose at least one target set.", icon=":material/target:")
         return
     with state.project() as project:
-        ready = exploring.is_prepared(project, request.encoder)
+        ready = preview.is_prepared(project, request.encoder)
     if ready:
         _explorer(request)
     else:
@@ -106,7 +100,7 @@ def _settings(strategy: str) -> tuple[SelectionSettings, bool]:
 def _narrowed() -> tuple[str, str]:
     """A metadata filter and a named group, both of which the pool is narrowed to."""
     with state.project() as project:
-        fields = ", ".join(exploring.filter_fields(project))
+        fields = ", ".join(preview.filter_fields(project))
         saved = groups.names(project)
     left, right = st.columns([3, 1])
     filter_text = left.text_input(
@@ -149,16 +143,16 @@ def _explorer(request: Request) -> None:
     _budget(request, found, is_prefix, _whatever_the_budget(request, found))
 
 
-def _explored(request: Request) -> exploring.Exploration:
+def _explored(request: Request) -> preview.Exploration:
     """Kept until the request, the pool or the decisions change."""
     with state.project() as project:
-        stamp = exploring.stamp(project, request)
+        stamp = preview.stamp(project, request)
         held: Any = state.kept("exploration")
         if held is None or held[0] != stamp:
             with st.spinner("Ranking the pool…"):
-                held = (stamp, exploring.explore(project, request))
+                held = (stamp, preview.explore(project, request))
             state.keep("exploration", held)
-    found: exploring.Exploration = held[1]
+    found: preview.Exploration = held[1]
     return found
 
 
@@ -172,7 +166,7 @@ class Steady:
     told_of_copies: str
 
 
-def _whatever_the_budget(request: Request, found: exploring.Exploration) -> Steady:
+def _whatever_the_budget(request: Request, found: preview.Exploration) -> Steady:
     with state.project() as project:
         encoder_id = projects.find_encoder(project, request.encoder)
         known = preparation.calibration(project, encoder_id)
@@ -192,9 +186,7 @@ def _whatever_the_budget(request: Request, found: exploring.Exploration) -> Stea
 
 
 @st.fragment
-def _budget(
-    request: Request, found: exploring.Exploration, is_prefix: bool, steady: Steady
-) -> None:
+def _budget(request: Request, found: preview.Exploration, is_prefix: bool, steady: Steady) -> None:
     """The part that follows the budget: nothing is ranked again while it moves."""
     with notices.shown():
         most = found.picks.num_rows
@@ -239,7 +231,7 @@ def _caption(row: dict[str, Any]) -> str:
     return row["phase"] if similarity is None else f"{similarity:.2f} · rank {row['target_rank']}"
 
 
-def _told(found: exploring.Exploration, count: int) -> None:
+def _told(found: preview.Exploration, count: int) -> None:
     sentences = [f"**{count:,}** images for {len(found.target_uids):,} target images."]
     if found.flattens_at:
         sentences.append(f"Similarity flattens at about {found.flattens_at:,}.")
@@ -277,9 +269,9 @@ def _why_short(reason: str | None) -> str:
     }.get(reason or "", "No image is eligible.")
 
 
-def _target_shares(found: exploring.Exploration, picks: Any) -> None:
+def _target_shares(found: preview.Exploration, picks: Any) -> None:
     st.subheader("Share of each target", anchor=False)
-    shares = exploring.shares_of_targets(picks, found.target_uids)
+    shares = preview.shares_of_targets(picks, found.target_uids)
     without = [uid for uid, count in shares.items() if not count]
     _figure(figures.shares(list(shares.values())), "shares")
     if without:
@@ -290,7 +282,7 @@ def _target_shares(found: exploring.Exploration, picks: Any) -> None:
 
 def _select(request: Request) -> None:
     with st.spinner("Selecting…"), state.WRITING, state.project() as project:
-        record = curation.select(project, request)
+        record = selections.select(project, request)
     state.keep("made", record["selection"])
     st.rerun()
 
@@ -298,7 +290,7 @@ def _select(request: Request) -> None:
 def _selections() -> None:
     st.subheader("Selections", anchor=False)
     with state.project() as project:
-        records = curation.every(project)
+        records = selections.every(project)
     if not records:
         st.caption("None is stored yet.")
         return
@@ -351,14 +343,14 @@ def _confirm_delete(picked: list[str]) -> None:
     if st.button(f"Delete {len(picked)} selections", type="primary"):
         with state.WRITING, state.project() as project:
             for ident in picked:
-                curation.remove(project, ident)
+                selections.remove(project, ident)
         st.rerun()
 
 
 def _compared(first: str, second: str) -> None:
     with state.project() as project, st.spinner("Comparing…"):
-        found = curation.compared(project, first, second)
-        reports = [diagnosing.report(project, ident) for ident in (first, second)]
+        found = selections.compared(project, first, second)
+        reports = [subset_diagnostics.report(project, ident) for ident in (first, second)]
     st.markdown(
         f"**{found['shared']:,}** images are in both (Jaccard {found['jaccard']:.2f}); "
         f"{len(found['only_a']):,} only in the first, {len(found['only_b']):,} only in the second."

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.shared import gallery, grid, notices, state
 from sept_core import errors
-from sept_core.pipeline import curation, deciding, reviewing
+from sept_core.services.curate import decisions, review_sheet, selections
 
 GRID = "review_grid"
 ORDERS = {
@@ -28,7 +28,7 @@ def draw() -> None:
     """The whole page."""
     st.title("Review", anchor=False)
     with state.project() as project:
-        choices = reviewing.choices(project)
+        choices = review_sheet.choices(project)
     if not choices:
         st.info("There is no selection to review yet.", icon=":material/info:")
         st.page_link("pages/curate/retrieve.py", label="Make one", icon=":material/image_search:")
@@ -56,7 +56,7 @@ def _label(records: dict[str, dict[str, Any]]) -> dict[str, str]:
 def _reviewer(selection: str, order: str) -> None:
     """The grid and what follows from its decisions; the rest of the page stays as it is."""
     with notices.shown(), state.project() as project:
-        record = curation.find(project, selection)
+        record = selections.find(project, selection)
         _toolbar(record, order)
         position = _doubt_position(selection) if order == "by-doubt" else 0
         grid.draw(
@@ -65,8 +65,8 @@ def _reviewer(selection: str, order: str) -> None:
                 "selection": selection,
                 "sheet": state.url(f"/sheets/{selection}/{order}/{position}"),
                 "query": state.query(),
-                "marks": reviewing.marks(project, selection),
-                "acknowledged": reviewing.acknowledged(project),
+                "marks": review_sheet.marks(project, selection),
+                "acknowledged": review_sheet.acknowledged(project),
                 "fresh": state.kept(f"came:{selection}") or [],
                 "error": state.kept("not saved"),
             },
@@ -89,7 +89,7 @@ def _save() -> None:
     problem = None
     try:
         with state.WRITING, state.project() as project:
-            reviewing.apply(project, sent.selection, sent.steps)
+            review_sheet.apply(project, sent.selection, sent.steps)
     except errors.SeptError as raised:
         problem = str(raised)
     state.keep("not saved", problem)
@@ -108,24 +108,24 @@ def _scope(record: dict[str, Any], uid: str) -> None:
         least = st.slider("Least cosine similarity to this image", 0.0, 1.0, 0.6, 0.01)
     targets, encoder = record["targets"], record["encoder_id"]
     with notices.shown(), state.project() as project:
-        uids = deciding.preview(
+        uids = decisions.preview(
             project, targets, [uid], scope, encoder=encoder, least_similarity=least
         )
         st.markdown(f"**{len(uids):,}** images of the pool:")
         gallery.draw(uids, height=240)
         reason = st.text_input("Reason")
-        for column, action in zip(st.columns(3), reviewing.ACTIONS, strict=True):
+        for column, action in zip(st.columns(3), review_sheet.ACTIONS, strict=True):
             label = f"{action.capitalize()} {len(uids):,}"
             if column.button(label, width="stretch", key=f"scope {action}"):
                 with state.WRITING:
-                    deciding.decide(project, targets, action, uids, scope=scope, reason=reason)
+                    decisions.decide(project, targets, action, uids, scope=scope, reason=reason)
                 st.rerun()
 
 
 def _audit(selection: str) -> None:
     """The precision so far; keeps and vetoes on the sample are the judgement."""
     with state.project() as project:
-        found = deciding.audit_plan(project, selection)
+        found = decisions.audit_plan(project, selection)
     left = len(found["to_judge"])
     st.markdown(
         f"**{len(found['uids']) - left:,}** of {len(found['uids']):,} judged: keep what is right, "
@@ -155,12 +155,12 @@ def _history(targets: list[str]) -> None:
         return
     with menu:
         with state.project() as project:
-            events = deciding.history(project, targets)[::-1]
-            who, logged_in = deciding.signature(project), project.who is not None
+            events = decisions.history(project, targets)[::-1]
+            who, logged_in = decisions.signature(project), project.who is not None
         name = st.text_input("Your name, as decisions are signed", who, disabled=logged_in)
         if name != who:
             with state.WRITING, state.project() as project:
-                deciding.sign_as(project, name)
+                decisions.sign_as(project, name)
         if not events:
             st.caption("None yet.")
             return
@@ -191,13 +191,13 @@ def _undo(targets: list[str], events: list[dict[str, Any]], rows: list[int]) -> 
         label = f"Undo {later:,} decisions after no. {to}"
         if back.button(label, disabled=not later, width="stretch"):
             with state.WRITING, state.project() as project:
-                deciding.undo(project, targets, to=to)
+                decisions.undo(project, targets, to=to)
             st.rerun()
     else:
         told.caption("Tick a decision to undo all that came after it.")
     if again.button("Redo", width="stretch", help="Take the latest undo back."):
         with state.WRITING, state.project() as project:
-            deciding.undo(project, targets, redo=True)
+            decisions.undo(project, targets, redo=True)
         st.rerun()
 
 
@@ -206,7 +206,7 @@ def _doubt_position(selection: str) -> int:
     name = f"doubt:{selection}"
     if state.kept(name) is None:
         with state.project() as project:
-            state.keep(name, reviewing.position(project))
+            state.keep(name, review_sheet.position(project))
     return int(str(state.kept(name)))
 
 
@@ -239,7 +239,7 @@ def _toolbar(record: dict[str, Any], order: str) -> None:
 
 def _make_again(selection: str) -> None:
     with st.spinner("Selecting again…"), state.project() as project:
-        made = curation.again(project, selection)
+        made = selections.again(project, selection)
     came, went = made["churn"]["came"], made["churn"]["went"]
     state.keep(f"came:{made['selection']}", list(came))
     state.keep(f"went:{made['selection']}", list(went))

@@ -10,17 +10,11 @@ import numpy as np
 import streamlit as st
 
 from pages.shared import gallery, gathered, job_panel, map_view, notices, state
-from sept_core import files
 from sept_core.figures import map as figures
-from sept_core.pipeline import (
-    exploring,
-    groups,
-    mapcolours,
-    mapping,
-    mapview,
-    projects,
-    text_search,
-)
+from sept_core.services.curate import groups, preview
+from sept_core.services.explore import map_job, point_colours, point_map, text_search
+from sept_core.services.project import projects
+from sept_core.storage import hashing
 
 MAP = "map"
 PAGE_SIZE = 48
@@ -53,7 +47,7 @@ def draw() -> None:
     job_panel.draw(("map",))
     with state.project() as project:
         drawn = (project.paths.map(encoder) / "header.json").exists()
-        fresh = drawn and mapping.is_fresh(project, encoder)
+        fresh = drawn and map_job.is_fresh(project, encoder)
         busy = job_panel.active(project, ("map",))
     if not fresh and not busy:
         _offer(encoder, drawn)
@@ -66,7 +60,7 @@ def _offer(encoder: str, drawn: bool) -> None:
     st.info(told, icon=":material/info:")
     if st.button("Draw it again" if drawn else "Draw the map", type="primary"):
         with state.project() as project:
-            mapping.start(project, encoder)
+            map_job.start(project, encoder)
         st.rerun()
 
 
@@ -75,11 +69,11 @@ def _map(encoder: str) -> None:
     """The map and what is looked into; the rest of the page stays as it is."""
     with notices.shown():
         with state.project() as project:
-            shown = mapview.load(project, encoder)
-            choices = mapcolours.choices(project, shown)
+            shown = point_map.load(project, encoder)
+            choices = point_colours.choices(project, shown)
             saved = groups.names(project)
             wordy = text_search.understands_words(project, encoder)
-            fields = ", ".join(exploring.filter_fields(project))
+            fields = ", ".join(preview.filter_fields(project))
         widths = [3, 3, 3, 3, 2] if wordy else [3, 3, 3, 2]
         parts = st.columns(widths, vertical_alignment="bottom")
         with parts[0]:
@@ -103,7 +97,7 @@ def _map(encoder: str) -> None:
         with notices.shown():  # the map is drawn whatever becomes of what is looked for
             found = _look(encoder, shown)
         with state.project() as project:
-            colouring = mapcolours.colour(project, encoder, shown, by)
+            colouring = point_colours.colour(project, encoder, shown, by)
         if kind == "webgl":
             _fast(encoder, shown, by, colouring, found)
         else:
@@ -138,12 +132,12 @@ class Look:
     marked: bool = True
 
 
-def _look(encoder: str, shown: mapview.Map) -> Look | None:
+def _look(encoder: str, shown: point_map.Map) -> Look | None:
     near, words, text, group = map(state.named, ("near", "words", "filter", "group"))
     corners = _area()
     with state.project() as project:
         if near:
-            rows = mapview.neighbours(project, encoder, near, NEIGHBOURS)
+            rows = point_map.neighbours(project, encoder, near, NEIGHBOURS)
             told = f"This image and its **{len(rows):,}** neighbours in the pool"
             captions = ["this image", *(f"{similarity:.2f}" for _, similarity in rows)]
             return _listed([near, *(uid for uid, _ in rows)], told, captions)
@@ -157,7 +151,7 @@ def _look(encoder: str, shown: mapview.Map) -> Look | None:
             captions = [f"{similarity:.2f}" for _, similarity in rows]
             return _listed([uid for uid, _ in rows], told, captions)
         if text:
-            uids = exploring.passing(project, text)
+            uids = preview.passing(project, text)
             return Look(uids, f"**{len(uids):,}** images pass `{text.replace('`', '')}`")
         if group:
             members = groups.members(project, group)
@@ -167,14 +161,18 @@ def _look(encoder: str, shown: mapview.Map) -> Look | None:
 
 
 def _listed(uids: list[str], told: str, captions: list[str] | None = None, group: str = "") -> Look:
-    return Look(np.array(uids, files.UID_DTYPE), told, captions, group)
+    return Look(np.array(uids, hashing.UID_DTYPE), told, captions, group)
 
 
 def _fast(
-    encoder: str, shown: mapview.Map, by: str, colouring: mapcolours.Colouring, found: Look | None
+    encoder: str,
+    shown: point_map.Map,
+    by: str,
+    colouring: point_colours.Colouring,
+    found: Look | None,
 ) -> None:
     with state.project() as project:
-        stamp = mapcolours.stamp(project, encoder, shown, by)
+        stamp = point_colours.stamp(project, encoder, shown, by)
     base = f"/map/{encoder}"
     marked = found.uids[:MARKED] if found and found.marked else shown.uids[:0]
     map_view.draw(
@@ -195,14 +193,14 @@ def _fast(
     )
 
 
-def _targets(shown: mapview.Map) -> dict[str, tuple[str, np.ndarray]]:
+def _targets(shown: point_map.Map) -> dict[str, tuple[str, np.ndarray]]:
     return {
         name: (map_view.GLYPHS[i % len(map_view.GLYPHS)][1], places)
         for i, (name, (_, places)) in enumerate(shown.targets.items())
     }
 
 
-def _plain(shown: mapview.Map, colouring: mapcolours.Colouring) -> None:
+def _plain(shown: point_map.Map, colouring: point_colours.Colouring) -> None:
     figure = figures.density_map(
         shown.places, colouring.classes, colouring.palette, _targets(shown), _area()
     )
@@ -245,7 +243,7 @@ def _area() -> list[tuple[float, float]]:
         return []
 
 
-def _below(encoder: str, shown: mapview.Map, found: Look | None) -> None:
+def _below(encoder: str, shown: point_map.Map, found: Look | None) -> None:
     """What was drawn, clicked, asked for or recalled, and what to do with it."""
     gathered.told()
     if found is None:

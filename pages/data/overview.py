@@ -6,8 +6,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared import job_panel, notices, project_menu, state
-from sept_core import files, jobs
-from sept_core.pipeline import following, guidance, projects
+from sept_core.jobs import launcher
+from sept_core.services.data import chain
+from sept_core.services.project import guidance, projects
+from sept_core.storage import atomic
 
 PAGES = {
     "Pool": "pages/data/pool.py",
@@ -39,7 +41,7 @@ def _project() -> None:
         projects.adopt(project)
         status = projects.status(project)
     size = _head(status)
-    job_panel.draw(tuple(jobs.WORKERS))
+    job_panel.draw(tuple(launcher.WORKERS))
     _next(status)
     _steps(status)
     menu = st.expander("Projects", icon=":material/folder:", key="projects", on_change="rerun")
@@ -53,7 +55,7 @@ def _project() -> None:
         with menu:
             safety.draw()
     with state.project() as project:  # last, since it looks at every file
-        used = files.folder_size(project.paths.root)
+        used = atomic.folder_size(project.paths.root)
     size.caption(f"{status['project']} · {used / 1e6:,.0f} MB")
 
 
@@ -62,12 +64,14 @@ def _go_on() -> None:
     with state.project() as project:
         if not projects.is_unfinished_demo(project):
             with state.WRITING:
-                following.advance(project)
+                chain.advance(project)
             return
-        from sept_core.pipeline import showcase  # brings faiss, only while the demo is made
+        from sept_core.services.project import (
+            demo_project,  # brings faiss, only while the demo is made
+        )
 
         with st.spinner("Taking the demo's next step…"), state.WRITING:
-            showcase.go_on(project)
+            demo_project.go_on(project)
 
 
 def _head(status: dict[str, Any]) -> DeltaGenerator:

@@ -16,24 +16,18 @@ from pages.shared import (
     run_form,
     state,
 )
-from sept_core import decoders
 from sept_core.encoders import menu
 from sept_core.figures import inspection as figures
-from sept_core.pipeline import (
-    collections,
-    embedding,
-    following,
-    inspecting,
-    own_encoder,
-    projects,
-    serving,
-)
+from sept_core.imaging import decoders
 from sept_core.pretrain import settings as pretrain_settings
+from sept_core.services.data import chain, collections, embedding, image_server, inspection
+from sept_core.services.project import projects
+from sept_core.services.train import own_encoder
 
 OTHER = "another…"
 PARTLY_SHOWN = 5
 LOOKS = ("Quality", "Copies", "Rejected files")
-KINDS = (*following.KINDS, "speed")
+KINDS = (*chain.KINDS, "speed")
 
 
 def draw() -> None:
@@ -41,7 +35,7 @@ def draw() -> None:
     st.title("Pool", anchor=False)
     with state.WRITING, state.project() as project:
         projects.adopt(project)
-        following.advance(project)
+        chain.advance(project)
         status = projects.status(project)
         fields = collections.metadata_fields(project)
         partly = collections.partly_taken(project).to_pylist()
@@ -117,7 +111,7 @@ def _older_decoder(record: dict[str, Any], *, busy: bool) -> None:
     if button.button("Renew features", key=f"renew {record['id']}", disabled=busy):
         with state.WRITING, state.project() as project:
             embedding.renew(project, record["id"])
-            following.ask(project)
+            chain.ask(project)
         st.rerun()
 
 
@@ -180,7 +174,7 @@ def _own_encoder() -> None:
 def _start(chosen: embedding.EmbedSettings, value_range: list[str], rebuild: bool) -> None:
     with state.WRITING, state.project() as project:
         embedding.start(project, chosen, value_range=value_range, rebuild=rebuild)
-        following.ask(project)
+        chain.ask(project)
     st.rerun()
 
 
@@ -229,7 +223,7 @@ def _inspect(status: dict[str, Any]) -> None:
 
 def _quality() -> None:
     with state.project() as project:
-        spreads = inspecting.quality(project)
+        spreads = inspection.quality(project)
     if not spreads:
         st.caption("These images came as features only; nothing is known of their pixels.")
         return
@@ -247,7 +241,7 @@ def _quality() -> None:
 
 def _copies() -> None:
     with state.project() as project:
-        found = inspecting.copies(project)
+        found = inspection.copies(project)
     st.markdown(f"**{found['exact']:,}** files repeat the bytes of another and count once.")
     if found["groups"] is None:
         st.caption("Near-copies are looked for after embedding.")
@@ -282,7 +276,7 @@ def _reasons(rows: pa.Table, name: str) -> None:
     st.dataframe(rows, hide_index=True, column_config=titles)
     st.download_button(
         "Download as csv",
-        serving.as_csv(rows),
+        image_server.as_csv(rows),
         name,
         "text/csv",
         key=f"download {name}",

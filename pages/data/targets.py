@@ -5,18 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import (
-    adding,
-    collection_list,
-    gallery,
-    layout_view,
-    notices,
-    retry_button,
-    state,
-)
+from pages.shared import adding, collection_list, gallery, layout_view, notices, retry_button, state
 from sept_core import targets
 from sept_core.figures import inspection as figures
-from sept_core.pipeline import collections, inspecting, projects
+from sept_core.services.data import collections, inspection
+from sept_core.services.project import projects
 from sept_core.targets.reading import AmbiguousError
 
 LOOKS = ("Images", "Gaps in the pool", "Leaks")
@@ -136,7 +129,7 @@ def _rejected(name: str) -> None:
 
 def _labels(name: str) -> None:
     with state.project() as project:
-        counted = inspecting.labels(project, name)
+        counted = inspection.labels(project, name)
     known = sorted({label for found in counted.values() for label in found})
     rows = [
         {"Label": label or "no label", **{s: found.get(label, 0) for s, found in counted.items()}}
@@ -152,7 +145,7 @@ def _labels(name: str) -> None:
             options = [ALL_LABELS, *counted[split]]
             label = state.chosen("label", options, "Label", {"": "no label"})
         with state.project() as project:
-            found = inspecting.examples(
+            found = inspection.examples(
                 project, name, split, None if label == ALL_LABELS else label
             )
         gallery.draw([uid for uid, _ in found], [told for _, told in found])
@@ -160,7 +153,7 @@ def _labels(name: str) -> None:
 
 def _gaps(name: str) -> None:
     with state.project() as project, st.spinner("Comparing with the pool…"):
-        found = inspecting.reach(project, name)
+        found = inspection.reach(project, name)
     st.plotly_chart(figures.reach(found.edges, found.nearest, found.background), theme="streamlit")
     if found.at_random:
         st.markdown(
@@ -179,7 +172,7 @@ def _gaps(name: str) -> None:
 
 def _leaks(name: str) -> None:
     with state.project() as project, st.spinner("Comparing with the held-out images…"):
-        found = inspecting.leaks(project, name)
+        found = inspection.leaks(project, name)
     if found["state"] == "none":
         st.info("This target set has no held-out images, so there is nothing to guard.")
         return

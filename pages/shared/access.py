@@ -17,7 +17,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pages.shared import notices
-from sept_core import access, app_files, errors
+from sept_core import auth, errors
+from sept_core.storage import app_files
 
 COOKIE = "sept_login"
 COOKIE_SECONDS = 12 * 3600
@@ -27,12 +28,12 @@ TOKEN_SECONDS = 3600
 MOST_BODY = 4096
 HEALTH = "/_stcore/health"
 
-LOGIN = access.from_environment()
+LOGIN = auth.from_environment()
 HOSTS = ("127.0.0.1", "localhost", *LOGIN.hosts)
 """The names under which the app answers."""
 
-SIGNER = access.Signer()
-_TURNSTILE = access.Turnstile()
+SIGNER = auth.Signer()
+_TURNSTILE = auth.Turnstile()
 
 _PAGE = Template((app_files.assets() / "login.html").read_text())
 
@@ -44,7 +45,7 @@ def check_address() -> None:
         InputError: the server does, and there is none.
     """
     address = st.get_option("server.address") or "0.0.0.0"
-    if not LOGIN.needed and not access.is_this_machine(address):
+    if not LOGIN.needed and not auth.is_this_machine(address):
         raise errors.InputError(
             f"Listening on {address} needs a login; start the app with sept app DIR --address "
             f"{address}, which asks for one."
@@ -75,7 +76,7 @@ def token(project: str) -> str:
     """What a URL of one of our routes carries beside the project; empty without a login."""
     if not LOGIN.needed:
         return ""
-    until = access.window_end(time.time(), TOKEN_SECONDS)
+    until = auth.window_end(time.time(), TOKEN_SECONDS)
     return "&token=" + SIGNER.token(project, until)
 
 

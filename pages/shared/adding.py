@@ -6,11 +6,11 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import folder_browser, layout_view, notices, state
-from sept_core import image_formats
-from sept_core.pipeline import collections, target_layouts, uploading
+from sept_core.imaging import image_formats
+from sept_core.services.data import collections, target_layouts, uploads
 from sept_core.targets.reading import AmbiguousError
 
-UPLOADED = [name[1:] for name in (*sorted(image_formats.READ_SUFFIXES), *uploading.ARCHIVES)]
+UPLOADED = [name[1:] for name in (*sorted(image_formats.READ_SUFFIXES), *uploads.ARCHIVES)]
 NAMES = "letters, digits, - _ ."
 
 
@@ -40,7 +40,7 @@ def draw(role: str, what: str, on_added: Callable[[str], None]) -> None:
         if st.button(f"Add {what}", key=f"{role} add upload", type="primary"):
             with state.project() as project, st.spinner("Storing…"):
                 given = [(file.name, file) for file in given_files]
-                path_of = uploading.store(project, name, given)
+                path_of = uploads.store(project, name, given)
             _add(role, name, path_of, on_added)
 
 
@@ -72,7 +72,7 @@ def _choose(role: str, what: str, problem: AmbiguousError, on_added: Callable[[s
 
     if layout_view.ask(problem.spec.name, problem.reading, f"Add {what}", add):
         with state.project() as project:
-            uploading.discard(project, problem.spec.path)
+            uploads.discard(project, problem.spec.path)
         state.keep(_pending(role), None)
         st.rerun()
 

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import adding, layout_view, notices, state
-from sept_core.pipeline import collections
+from sept_core.services.data import collections
 
 COUNTS = {
     "images": "images",

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from pages.shared import state
-from sept_core.pipeline import outcomes
+from sept_core.services.data import file_outcomes
 
 
 def draw() -> None:
     """Draw the rows with their reasons; nothing if every row was used."""
     with state.project() as project:
-        rows = outcomes.feature_rows(project)
+        rows = file_outcomes.feature_rows(project)
     if not rows.num_rows:
         return
     st.markdown(f"Rejected rows of imported features: **{rows.num_rows:,}**")
@@ -17,7 +17,7 @@ def draw() -> None:
     st.dataframe(rows, hide_index=True, column_config=titles)
     st.download_button(
         "Download rejected rows as csv",
-        outcomes.as_csv(rows),
+        file_outcomes.as_csv(rows),
         "rejected-feature-rows.csv",
         "text/csv",
         icon=":material/download:",

@@ -5,8 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import access, notices, state
-from sept_core import errors, files
-from sept_core.pipeline import recent, uploading
+from sept_core import errors
+from sept_core.services.data import uploads
+from sept_core.services.project import recent
+from sept_core.storage import project_paths
 
 WIDTH = 420
 TALL = 8
@@ -42,8 +44,8 @@ def chosen(text: str) -> Path:
     """
     if not text.strip():
         raise errors.InputError("Choose a folder first: type its path, or browse.")
-    folder = files.expanded(text.strip()).absolute()
-    uploading.check_allowed(folder, _roots())
+    folder = project_paths.expanded(text.strip()).absolute()
+    uploads.check_allowed(folder, _roots())
     return folder
 
 
@@ -55,7 +57,7 @@ def home() -> Path:
 
 
 def _roots() -> list[Path]:
-    return uploading.roots(_project(), shared=access.LOGIN.needed)
+    return uploads.roots(_project(), shared=access.LOGIN.needed)
 
 
 def _project() -> Path | None:
@@ -79,7 +81,7 @@ def _browse(key: str, archives: bool) -> None:
 
 def _folder(key: str, place: Path, archives: bool) -> None:
     try:
-        found = uploading.listing(place, _roots())
+        found = uploads.listing(place, _roots())
     finally:
         _button(key, "Up", place.parent if place not in _roots() else None, "arrow_upward")
     st.caption(notices.plain(f"{found.folder} · {found.files:,} files"))

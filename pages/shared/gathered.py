@@ -6,9 +6,9 @@ import numpy as np
 import streamlit as st
 
 from pages.shared import notices, state
-from sept_core.pipeline import curation, deciding, groups
-from sept_core.pipeline.projects import Project
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import decisions, groups, selections
+from sept_core.services.project.project import Project
 
 _TOLD = "told of the gathered"
 PAST = {"veto": "vetoed", "pin": "pinned", "keep": "kept"}
@@ -63,7 +63,7 @@ def _decide(targets: Sequence[str], uids: np.ndarray) -> None:
     reason = st.text_input("Reason", key="gathered reason")
 
     def decide(project: Project, action: str) -> str:
-        made = deciding.decide(project, [name], action, _words(uids), reason=reason)
+        made = decisions.decide(project, [name], action, _words(uids), reason=reason)
         return (
             f"{len(uids):,} images are {PAST[action]} for {name}." if made else "Nothing changed."
         )
@@ -95,7 +95,9 @@ def _select(encoder: str, targets: Sequence[str], uids: np.ndarray) -> None:
     def select(project: Project) -> str:
         groups.save(project, name, _words(uids))
         settings = SelectionSettings(strategy="whole-pool")
-        made = curation.select(project, curation.Request((target,), settings, encoder, group=name))
+        made = selections.select(
+            project, selections.Request((target,), settings, encoder, group=name)
+        )
         return f"{made['count']:,} images are selected as {made['selection']}; see Review."
 
     _act(f"Select {len(uids):,} images", select)

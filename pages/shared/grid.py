@@ -11,8 +11,8 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import state
-from sept_core import app_files
-from sept_core.pipeline import reviewing
+from sept_core.services.curate import review_sheet
+from sept_core.storage import app_files
 
 _ASSETS = app_files.assets()
 _render = st.components.v2.component(
@@ -28,7 +28,7 @@ class Sent:
     """What the browser sent last: steps on one selection, some of them perhaps seen before."""
 
     selection: str
-    steps: list[reviewing.Step]
+    steps: list[review_sheet.Step]
 
 
 def draw(
@@ -60,7 +60,7 @@ def sent(key: str) -> Sent | None:
     if not outbox:
         return None
     steps = [
-        reviewing.Step(str(client), int(number), str(action), tuple(map(str, uids)))
+        review_sheet.Step(str(client), int(number), str(action), tuple(map(str, uids)))
         for client, number, action, uids in outbox["steps"]
     ]
     return Sent(str(outbox["selection"]), steps)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from pages.shared import notices, state
-from sept_core import jobs
-from sept_core.jobs import JobStatus
-from sept_core.pipeline.projects import Project
+from sept_core.jobs import launcher
+from sept_core.jobs.launcher import JobStatus
+from sept_core.services.project.project import Project
 
 POLL_SECONDS = 1.0
 SHOWN_ENDED = 3
@@ -37,13 +37,13 @@ def draw(kinds: Sequence[str], on_end: Callable[[JobStatus], None] | None = None
 
 def active(project: Project, kinds: Sequence[str]) -> bool:
     """Whether a job of some kinds runs or waits for its turn."""
-    return any(not job.ended for job in jobs.all_jobs(project.paths) if job.kind in kinds)
+    return any(not job.ended for job in launcher.all_jobs(project.paths) if job.kind in kinds)
 
 
 def _panel(kinds: tuple[str, ...], on_end: Callable[[JobStatus], None] | None) -> None:
     with notices.shown():
         with state.project() as project:
-            known = [job for job in jobs.all_jobs(project.paths) if job.kind in kinds]
+            known = [job for job in launcher.all_jobs(project.paths) if job.kind in kinds]
         _notice_ends(kinds, known, on_end)
         for job in sorted(known, key=lambda job: job.place):  # as their turns come
             if not job.ended:
@@ -76,13 +76,13 @@ def _running(job: JobStatus) -> None:
     told.progress(share, f"**{job.title}** · {detail(job)}")
     if job.state == "queued" and earlier.button("Run next", key=f"next:{job.id}", width="stretch"):
         with state.project() as project:
-            jobs.move_to(project.paths, job.id, 1)
+            launcher.move_to(project.paths, job.id, 1)
         st.rerun()
     if button.button("Cancel", key=f"cancel:{job.id}", width="stretch"):
         with state.project() as project, st.spinner("Cancelling…"):
-            jobs.cancel(project.paths, job.id)
+            launcher.cancel(project.paths, job.id)
     with st.expander("Log", key=f"log:{job.id}"), state.project() as project:
-        st.code(jobs.tail(project.paths, job.id, 30) or "Nothing yet.", language=None)
+        st.code(launcher.tail(project.paths, job.id, 30) or "Nothing yet.", language=None)
 
 
 def _interrupted(job: JobStatus) -> None:
@@ -91,7 +91,7 @@ def _interrupted(job: JobStatus) -> None:
     told.warning(f"**{notices.plain(job.title)}** · {STATES[job.state]}: {reason}")
     if button.button("Resume", key=f"resume:{job.id}", width="stretch"):
         with state.project() as project:
-            jobs.relaunch(project.paths, job.id)
+            launcher.relaunch(project.paths, job.id)
         st.rerun()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import gallery, state
-from sept_core import app_files
+from sept_core.storage import app_files
 
 _ASSETS = app_files.assets()
 _render = st.components.v2.component(

@@ -5,8 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import folder_browser, notices, state
-from sept_core import files
-from sept_core.pipeline import projects, recent
+from sept_core.services.project import projects, recent
+from sept_core.storage import atomic, project_paths
 
 
 def draw() -> None:
@@ -40,7 +40,7 @@ def _new() -> None:
         "new project", "Inside", archives=False, start=folder_browser.home()
     )
     if st.button("Make the project", type="primary", icon=":material/add:"):
-        folder = folder_browser.chosen(parent) / files.check_name(name, "Project")
+        folder = folder_browser.chosen(parent) / project_paths.check_name(name, "Project")
         projects.init(folder)
         _open(folder)
 
@@ -53,10 +53,12 @@ def _demo() -> None:
     name = st.text_input("Name", "sept-demo", key="demo name")
     parent = folder_browser.pick("demo", "Inside", archives=False, start=folder_browser.home())
     if st.button("Load the demo", type="primary", icon=":material/auto_awesome:"):
-        from sept_core.pipeline import showcase  # brings faiss, which the first paint does without
+        from sept_core.services.project import (
+            demo_project,  # brings faiss, which the first paint does without
+        )
 
-        folder = folder_browser.chosen(parent) / files.check_name(name, "Project")
-        showcase.begin(folder)
+        folder = folder_browser.chosen(parent) / project_paths.check_name(name, "Project")
+        demo_project.begin(folder)
         _open(folder)
 
 
@@ -87,7 +89,7 @@ def delete(folder: Path, title: str, told: str) -> None:
         told: what will be lost, with counts.
     """
     with st.spinner("Adding up its files…"):
-        size = files.folder_size(folder) / 1e6
+        size = atomic.folder_size(folder) / 1e6
     st.write(
         f"`{folder}` will be deleted: {size:,.0f} MB with {told}. Images outside this folder stay."
     )

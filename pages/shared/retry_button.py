@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.shared import job_panel, notices, state
-from sept_core.pipeline import collections, embedding, following
+from sept_core.services.data import chain, collections, embedding
 
 TITLES = {"source": "Source", "rel_path": "File", "member": "Member", "reason": "Reason"}
 
@@ -12,7 +12,7 @@ def draw(role: str) -> None:
     """Draw the unreadable files of a role; nothing at all when there are none."""
     with state.project() as project:
         rows = collections.unreadable(project, role)
-        busy = job_panel.active(project, following.KINDS)
+        busy = job_panel.active(project, chain.KINDS)
     if not rows.num_rows:
         return
     st.warning(
@@ -26,5 +26,5 @@ def draw(role: str) -> None:
         with notices.shown():
             with state.WRITING, state.project() as project:
                 embedding.retry(project, role)
-                following.ask(project)
+                chain.ask(project)
             st.rerun()

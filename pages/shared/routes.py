@@ -18,7 +18,8 @@ from pages.shared import access, state
 from sept_core import errors
 
 if TYPE_CHECKING:
-    from sept_core.pipeline import mapview, serving
+    from sept_core.services.data import image_server
+    from sept_core.services.explore import point_map
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -92,7 +93,7 @@ async def thumbnail(request: Request) -> Response:
     return await _answer(make)
 
 
-def _picture(found: "serving.Picture") -> Response:
+def _picture(found: "image_server.Picture") -> Response:
     """An image's bytes; those that the project's value ranges shape are asked for each time."""
     headers = None if found.lasting else {"cache-control": NEVER}
     return Response(found.data, media_type=found.media_type, headers=headers)
@@ -102,12 +103,14 @@ async def sheet(request: Request) -> Response:
     """The images of a selection in an order, for the review grid."""
 
     def make() -> Response:
-        from sept_core.pipeline import reviewing  # brings faiss, which the first page does without
+        from sept_core.services.curate import (
+            review_sheet,  # brings faiss, which the first page does without
+        )
 
         path = request.path_params
         with state.project(_key(request)) as project:
-            order = reviewing.Order(path["order"], path["position"])
-            return JSONResponse(reviewing.sheet(project, path["selection"], order))
+            order = review_sheet.Order(path["order"], path["position"])
+            return JSONResponse(review_sheet.sheet(project, path["selection"], order))
 
     return await _answer(make)
 
@@ -116,21 +119,25 @@ async def why(request: Request) -> Response:
     """What stands beside one image of a selection in full size."""
 
     def make() -> Response:
-        from sept_core.pipeline import reviewing  # brings faiss, which the first page does without
+        from sept_core.services.curate import (
+            review_sheet,  # brings faiss, which the first page does without
+        )
 
         path = request.path_params
         with state.project(_key(request)) as project:
-            return JSONResponse(reviewing.why(project, path["selection"], path["uid"]))
+            return JSONResponse(review_sheet.why(project, path["selection"], path["uid"]))
 
     return await _answer(make, NEVER)
 
 
-def _map(request: Request) -> "mapview.Map":
+def _map(request: Request) -> "point_map.Map":
     """The map that a request names."""
-    from sept_core.pipeline import mapview  # brings faiss, which the first page does without
+    from sept_core.services.explore import (
+        point_map,  # brings faiss, which the first page does without
+    )
 
     with state.project(_key(request)) as project:
-        return mapview.load(project, request.path_params["encoder"])
+        return point_map.load(project, request.path_params["encoder"])
 
 
 async def map_points(request: Request) -> Response:
@@ -143,13 +150,13 @@ async def map_colours(request: Request) -> Response:
     """The colour class of every point of a map, 1 byte each."""
 
     def make() -> Response:
-        from sept_core.pipeline import mapcolours, mapview
+        from sept_core.services.explore import point_colours, point_map
 
         encoder = request.path_params["encoder"]
         with state.project(_key(request)) as project:
-            drawn = mapview.load(project, encoder)
+            drawn = point_map.load(project, encoder)
             by = request.query_params.get("by", "")
-            return _raw(mapcolours.colour(project, encoder, drawn, by).classes.tobytes())
+            return _raw(point_colours.colour(project, encoder, drawn, by).classes.tobytes())
 
     return await _answer(make)
 

@@ -9,11 +9,11 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import state
-from sept_core.pipeline import pretraining
 from sept_core.pretrain import launch
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.launch import Launch
 from sept_core.pretrain.settings import PretrainSettings
+from sept_core.services.train import pretraining
 
 NAME = "run_name"
 BACKBONES = (

@@ -7,11 +7,12 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import job_panel, notices, state
-from sept_core import jobs
 from sept_core.figures import training as figures
-from sept_core.pipeline import embedding, runs
-from sept_core.pipeline.runs import Run
+from sept_core.jobs import launcher
 from sept_core.pretrain.settings import COLLAPSED_STD, METHODS
+from sept_core.services.data import embedding
+from sept_core.services.train import runs
+from sept_core.services.train.runs import Run
 
 POLL_SECONDS = 2.0
 
@@ -163,7 +164,7 @@ def _download(label: str, data: Any, file: str, told: str) -> None:
     )  # fmt: skip
 
 
-def _take_over(job: jobs.JobStatus) -> None:
+def _take_over(job: launcher.JobStatus) -> None:
     if job.state == "done":
         with state.WRITING, state.project() as project:
             embedding.finish(project, job.id)
@@ -177,7 +178,7 @@ def _settings(run: Run) -> None:
         st.dataframe(rows, hide_index=True)
     if run.job is not None and not run.active:
         with st.expander("Log", key="run_log"), state.project() as project:
-            st.code(jobs.tail(project.paths, run.job.id, 100) or "Nothing.", language=None)
+            st.code(launcher.tail(project.paths, run.job.id, 100) or "Nothing.", language=None)
 
 
 def _delete(run: Run) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import notices, state
-from sept_core.integrity import Finding
-from sept_core.pipeline import backup, checking
+from sept_core.services.project import backups, project_check
+from sept_core.services.project.integrity import Finding
 
 FOUND = "what the check found"
 SHOWN = 30
@@ -44,16 +44,16 @@ def _backup() -> None:
     )  # fmt: skip
     given = st.file_uploader("Add decisions of a backup that this project lacks", "gz")
     if given is not None and st.button("Add them", icon=":material/settings_backup_restore:"):
-        content = backup.unpack(given, given.name)
+        content = backups.unpack(given, given.name)
         with state.WRITING, state.project() as project:
-            added = backup.complete(project, content)
+            added = backups.complete(project, content)
         number = added["decisions"]
         st.success(f"Decisions added: {number:,}." if number else "This project has them all.")
 
 
 def _data() -> bytes:
     with state.project() as project:
-        return backup.data(project)
+        return backups.data(project)
 
 
 def _check() -> None:
@@ -65,7 +65,9 @@ def _check() -> None:
     if st.button("Check the project", icon=":material/health_and_safety:"):
         place = st.empty()
         with place.status("Checking") as told, state.project() as project:
-            found = checking.check_open(project, lambda what: told.update(label=f"Checking {what}"))
+            found = project_check.check_open(
+                project, lambda what: told.update(label=f"Checking {what}")
+            )
         place.empty()
         state.keep(FOUND, (project.paths.root, found))
 
@@ -89,7 +91,7 @@ def _findings(root: Path, found: list[Finding]) -> None:
         help="Into the project's folder damaged/; nothing is deleted.",
     ):
         with st.spinner("Checking again…"), state.WRITING, state.project() as project:
-            now = checking.check_open(project)  # others may have mended it since
-            moved = checking.repair(root, now)
+            now = project_check.check_open(project)  # others may have mended it since
+            moved = project_check.repair(root, now)
         state.keep(FOUND, None)
         st.success(notices.plain(f"{len(moved):,} moved to {root / 'damaged'}."))

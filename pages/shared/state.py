@@ -13,8 +13,10 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import access
-from sept_core import decoders, errors
-from sept_core.pipeline import projects, recent, serving
+from sept_core import errors
+from sept_core.imaging import decoders
+from sept_core.services.data import image_server
+from sept_core.services.project import projects, recent
 
 WRITING = threading.RLock()
 """One writer at a time: two tabs must not claim one position of the decision log."""
@@ -32,7 +34,7 @@ class Opened:
     """A project that this process serves, and what serves its images."""
 
     folder: Path
-    server: serving.ImageServer
+    server: image_server.ImageServer
 
 
 def _close(held: Opened) -> None:
@@ -44,7 +46,7 @@ def _open(folder: str) -> Opened:
     projects.stay_open(STAY_OPEN_SECONDS)
     with projects.opened(Path(folder)) as project:
         recent.remember(Path(folder), projects.title(project))
-    return Opened(Path(folder), serving.ImageServer(Path(folder)))
+    return Opened(Path(folder), image_server.ImageServer(Path(folder)))
 
 
 def opened(key: str) -> Opened:

@@ -6,10 +6,11 @@ import streamlit as st
 
 from pages.shared import notices, run_form, state
 from sept_core import errors
-from sept_core.pipeline import curation, evaluating, groups, studies
-from sept_core.pipeline.evaluating import READOUTS, Task
-from sept_core.pipeline.studies import Study
 from sept_core.pretrain import settings as pretrain_settings
+from sept_core.services.curate import groups, selections
+from sept_core.services.train import evaluations, studies
+from sept_core.services.train.evaluations import READOUTS, Task
+from sept_core.services.train.studies import Study
 
 BASELINES = ("random", "random-10x", "whole-pool", "target-images-only", "oracle", "encoder")
 CURATED = tuple(name for name in studies.WORDS if name not in BASELINES)
@@ -26,9 +27,9 @@ TOLD = {
 def draw(target: str, task: Task) -> None:
     """Choose arms and settings; a button starts it all."""
     with state.project() as project:
-        stored = [record["selection"] for record in curation.every(project)]
+        stored = [record["selection"] for record in selections.every(project)]
         saved = [f"{name}=group:{name}" for name in groups.names(project)]
-        others = [name for name in evaluating.targets(project) if name != target]
+        others = [name for name in evaluations.targets(project) if name != target]
     left, right = st.columns(2)
     baselines = left.multiselect(
         "Baselines", BASELINES, default=["random", "whole-pool"], key="study baselines",

@@ -7,11 +7,11 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import job_panel, notices, run_view, state, study_form
-from sept_core import jobs, report
 from sept_core.figures import evaluation as figures
-from sept_core.pipeline import evaluating, evaluations, runs
-from sept_core.pipeline.evaluating import READOUTS, Request, Task
-from sept_core.pipeline.evaluations import Evaluation
+from sept_core.jobs import launcher
+from sept_core.services.train import evaluation_archive, evaluations, report, runs
+from sept_core.services.train.evaluation_archive import Evaluation
+from sept_core.services.train.evaluations import READOUTS, Request, Task
 
 VIEWS = ("Compare runs", "Train and compare", "Results")
 JOBS = ("evaluate", "study")
@@ -21,7 +21,7 @@ def draw() -> None:
     """The whole page."""
     st.title("Evaluate", anchor=False)
     with state.project() as project:
-        found = evaluations.every(project.paths)
+        found = evaluation_archive.every(project.paths)
     if state.kept("evaluated"):  # before the widget of this key is drawn
         state.keep("show", VIEWS[2])
         state.keep("evaluated", False)
@@ -38,18 +38,18 @@ def draw() -> None:
             _results(found)
 
 
-def _show(job: jobs.JobStatus) -> None:
+def _show(job: launcher.JobStatus) -> None:
     """Turn to what an evaluation found as soon as it ends."""
     if job.state == "done":
         with state.project() as project:
-            state.choose("evaluation", evaluating.evaluations_of(project.paths, job.id)[0])
+            state.choose("evaluation", evaluations.evaluations_of(project.paths, job.id)[0])
             state.keep("evaluated", True)
 
 
 def _new(form: Callable[[str, Task], None]) -> None:
     """Choose a labelled target set, then what to compare on it."""
     with state.project() as project:
-        targets = evaluating.targets(project)
+        targets = evaluations.targets(project)
     if not targets:
         st.info("There is no target set to evaluate on yet.", icon=":material/info:")
         st.page_link(
@@ -60,7 +60,7 @@ def _new(form: Callable[[str, Task], None]) -> None:
     with left:
         target = state.chosen("target", targets, "Target set")
     with state.project() as project:
-        task = evaluating.task(project, target)
+        task = evaluations.task(project, target)
     if task.problem:
         st.warning(task.problem, icon=":material/warning:")
         st.page_link(
@@ -102,7 +102,7 @@ def _form(target: str, task: Task) -> None:
     if st.button("Evaluate", type="primary", icon=":material/play_arrow:", disabled=alone):
         with notices.shown():
             with state.project() as project:
-                evaluating.start(project, request)
+                evaluations.start(project, request)
             st.rerun()
 
 
@@ -133,13 +133,15 @@ def _results(found: list[Evaluation]) -> None:
     evaluation = next(known for known in found if known.id == chosen)
     with right:
         reference = state.chosen("reference", evaluation.arms, "Compared with")
-    rows = evaluations.table(evaluation, reference)
-    st.markdown("\n".join(f"- {said}" for said in evaluations.sentences(evaluation, reference)))
+    rows = evaluation_archive.table(evaluation, reference)
+    st.markdown(
+        "\n".join(f"- {said}" for said in evaluation_archive.sentences(evaluation, reference))
+    )
     if unmatched := evaluation.unmatched():
         st.warning(unmatched, icon=":material/balance:")
     st.plotly_chart(figures.intervals(rows, READOUTS), key="intervals")
     _table(rows, reference)
-    for note in (*evaluations.cost_sentences(evaluation), *evaluation.summary["notes"]):
+    for note in (*evaluation_archive.cost_sentences(evaluation), *evaluation.summary["notes"]):
         st.caption(note)
     _unreadable(evaluation)
     _files(evaluation, rows)
@@ -203,12 +205,12 @@ def _unreadable(evaluation: Evaluation) -> None:
 def _files(evaluation: Evaluation, rows: list[dict[str, Any]]) -> None:
     table, whole, page, delete, _ = st.columns([1.3, 1.3, 1.5, 1.5, 1.5])
     table.download_button(
-        "Table, csv", evaluations.as_csv(rows), f"{evaluation.id}.csv", "text/csv",
+        "Table, csv", evaluation_archive.as_csv(rows), f"{evaluation.id}.csv", "text/csv",
         icon=":material/download:", on_click="ignore", width="stretch",
     )  # fmt: skip
     whole.download_button(
-        "All, JSON", evaluations.as_json(evaluation), f"{evaluation.id}.json", "application/json",
-        icon=":material/download:", on_click="ignore", width="stretch",
+        "All, JSON", evaluation_archive.as_json(evaluation), f"{evaluation.id}.json",
+        "application/json", icon=":material/download:", on_click="ignore", width="stretch",
     )  # fmt: skip
     page.download_button(
         "Report, HTML", lambda: report.page(evaluation), f"{evaluation.id}.html", "text/html",
@@ -221,12 +223,12 @@ def _files(evaluation: Evaluation, rows: list[dict[str, Any]]) -> None:
 
 def _delete(evaluation: Evaluation) -> None:
     with state.project() as project:
-        size = run_view.size_text(evaluations.size(project.paths, evaluation.id))
+        size = run_view.size_text(evaluation_archive.size(project.paths, evaluation.id))
     count = len(evaluation.summary["means"])
     st.write(f"Its {count:,} results ({size} on disk) go for good. Its runs stay.")
     if st.button("Delete evaluation", type="primary", icon=":material/delete:"):
         with state.project() as project:
-            evaluations.delete(project.paths, evaluation.id)
+            evaluation_archive.delete(project.paths, evaluation.id)
         st.rerun()
 
 

@@ -8,9 +8,10 @@ import streamlit as st
 
 from pages.shared import job_panel, notices, run_form, run_view, state
 from sept_core import errors
-from sept_core.pipeline import curation, pretraining, reviewing, runs
-from sept_core.pipeline.projects import Project
 from sept_core.pretrain.settings import METHODS
+from sept_core.services.curate import review_sheet, selections
+from sept_core.services.project.project import Project
+from sept_core.services.train import pretraining, runs
 
 MANIFEST = "manifest"
 VIEWS = ("New run", "Runs")
@@ -57,7 +58,7 @@ def _selections(project: Project) -> dict[str, str]:
         record["id"]: f"{names} · {record['settings']['strategy']} · {record['count']:,} images · "
         f"{time.strftime('%d %b %H:%M', time.localtime(record['created_at']))} · "
         f"{record['id'][-8:]}"
-        for names, records in reviewing.choices(project).items()
+        for names, records in review_sheet.choices(project).items()
         for record in records
     }
 
@@ -85,7 +86,7 @@ def _older(subset_id: str) -> None:
     if subset_id == MANIFEST:
         return
     with state.project() as project:
-        older = curation.find(project, subset_id)["older_than_decisions"]
+        older = selections.find(project, subset_id)["older_than_decisions"]
     if older:
         st.warning(
             "Decisions were made since this selection; make it again in Review, so that vetoed "

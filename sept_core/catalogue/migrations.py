@@ -11,7 +11,8 @@ from collections.abc import Callable
 import duckdb
 import pyarrow as pa
 
-from sept_core import errors, outcomes
+from sept_core import errors
+from sept_core.imaging import outcomes
 
 _FIRST = """
 CREATE TABLE sources (

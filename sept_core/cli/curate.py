@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.cli import follow, outcomes, output, summaries
 from sept_core.cli.options import (
     Device,
@@ -20,18 +20,13 @@ from sept_core.cli.options import (
     path_option,
 )
 from sept_core.export import registry as export_registry
-from sept_core.export import verify as verification
 from sept_core.index import formats
-from sept_core.pipeline import (
-    curation,
-    deciding,
-    delivery,
-    diagnosing,
-    importing,
-    preparation,
-    projects,
-)
+from sept_core.manifest import verification
 from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.services.curate import decisions, manifests, selections, subset_diagnostics
+from sept_core.services.data import feature_import, preparation
+from sept_core.services.project import projects
+from sept_core.storage import project_paths
 
 Uids = Annotated[list[str], typer.Argument(metavar="UID…", help="Images, by uid.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the log and the manifest.")]
@@ -114,10 +109,12 @@ def select(
         within_cluster=within_cluster,
         unfilled_quota=unfilled_quota,
     )
-    request = curation.Request(tuple(target), settings, encoder, filter_text, guard, device=device)
+    request = selections.Request(
+        tuple(target), settings, encoder, filter_text, guard, device=device
+    )
     follow.prepare(folder, encoder, device)
     with projects.opened(folder) as project:
-        record = curation.select(project, request)
+        record = selections.select(project, request)
     _show_selection(record, as_json)
 
 
@@ -130,10 +127,10 @@ def _show_selection(record: dict[str, Any], as_json: bool) -> None:
 def again(folder: Dir, selection: SelectionId, as_json: Json = False) -> None:
     """Make a selection again on today's pool and decisions, and show who came and went."""
     with projects.opened(folder) as project:
-        encoder = curation.find(project, selection)["encoder_id"]
+        encoder = selections.find(project, selection)["encoder_id"]
     follow.prepare(folder, encoder)
     with projects.opened(folder) as project:
-        record = curation.again(project, selection)
+        record = selections.again(project, selection)
     _show_selection(record, as_json)
 
 
@@ -146,9 +143,9 @@ def advise(
 ) -> None:
     """Advise on the budget: how similarity decays, and where coverage flattens."""
     follow.prepare(folder, encoder)
-    request = curation.Request(tuple(target), SelectionSettings(budget=budget or 1), encoder)
+    request = selections.Request(tuple(target), SelectionSettings(budget=budget or 1), encoder)
     with projects.opened(folder) as project:
-        found = curation.advise(project, request)
+        found = selections.advise(project, request)
     if as_json:
         return output.as_json(found)
     return summaries.advice(found)
@@ -159,8 +156,8 @@ def _decide(
     who: str | None, least: float | None, as_json: bool,
 ) -> None:  # fmt: skip
     with projects.opened(folder) as project:
-        expanded = deciding.preview(project, targets, uids, scope, least_similarity=least)
-        done = deciding.decide(
+        expanded = decisions.preview(project, targets, uids, scope, least_similarity=least)
+        done = decisions.decide(
             project, targets, action, expanded, scope=scope, reason=reason, who=who
         )
     if as_json:
@@ -208,7 +205,7 @@ def undo(
 ) -> None:
     """Take back the latest decision."""
     with projects.opened(folder) as project:
-        done = deciding.undo(project, target, to=to, redo=redo, who=who)
+        done = decisions.undo(project, target, to=to, redo=redo, who=who)
     if as_json:
         return output.as_json(done)
     return summaries.undone(done["undone"])
@@ -217,7 +214,7 @@ def undo(
 def history(folder: Dir, target: Targets, as_json: Json = False) -> None:
     """Show every decision: who, when, what."""
     with projects.opened(folder) as project:
-        events = deciding.history(project, target)
+        events = decisions.history(project, target)
     if as_json:
         return output.as_json({"events": events})
     columns = ["position", "at", "who", "action", "scope", "stands", "reason"]
@@ -236,7 +233,7 @@ def suggest(
 ) -> None:
     """Suggest what to look at next, most doubtful first; decides nothing."""
     with projects.opened(folder) as project:
-        found = deciding.suggest(project, selection, count)
+        found = decisions.suggest(project, selection, count)
     if as_json:
         return output.as_json(found)
     return output.rows(
@@ -255,7 +252,7 @@ def audit(
 ) -> None:
     """Draw a sample to judge with keep and veto; gives the precision with its interval."""
     with projects.opened(folder) as project:
-        found = deciding.audit_plan(project, selection, size, seed)
+        found = decisions.audit_plan(project, selection, size, seed)
     if as_json:
         return output.as_json(found)
     return summaries.audit(found)
@@ -275,7 +272,7 @@ def report(
 ) -> None:
     """Diagnose a selection without training: distances to held-out targets, redundancy, shares."""
     with projects.opened(folder) as project:
-        found = diagnosing.report(project, selection, labels=labels, second=second_encoder)
+        found = subset_diagnostics.report(project, selection, labels=labels, second=second_encoder)
     if as_json:
         return output.as_json(found)
     return summaries.report(found)
@@ -284,7 +281,7 @@ def report(
 def compare(folder: Dir, first: SelectionId, second: SelectionId, as_json: Json = False) -> None:
     """Compare two selections: what they share, and what only one of them has."""
     with projects.opened(folder) as project:
-        found = curation.compared(project, first, second)
+        found = selections.compared(project, first, second)
     if as_json:
         return output.as_json(found)
     return summaries.comparison(first, second, found)
@@ -307,7 +304,7 @@ def export(
     """Write a selection as a manifest or in another tool's format, whole or not at all."""
     options = export_registry.read_options(export_format, option or [])
     with projects.opened(folder) as project:
-        job = delivery.start_export(
+        job = manifests.start_export(
             project, selection, export_format, out, link=link, options=options
         )
     result = follow.to_end(projects.paths_of(folder), job.id)
@@ -340,7 +337,7 @@ def _root(text: str) -> tuple[str, Path]:
     name, sign, folder = text.partition("=")
     if not sign:
         raise errors.InputError(f"--root {text!r} cannot be read; write NAME=FOLDER.")
-    return name, files.expanded(folder)
+    return name, project_paths.expanded(folder)
 
 
 def features_import(
@@ -356,9 +353,9 @@ def features_import(
     chosen = name or path.stem
     with projects.opened(folder) as project:
         if target is None:
-            result = importing.import_pool(project, chosen, path)
+            result = feature_import.import_pool(project, chosen, path)
         else:
-            result = importing.import_target(project, chosen, path, target)
+            result = feature_import.import_target(project, chosen, path, target)
     if as_json:
         output.as_json(result)
     outcomes.close_import(folder, path, result, as_json)

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sept_core import commands, decoders, files
-from sept_core.catalogue.sources import ScanReport
+from sept_core.catalogue.source_table import ScanReport
 from sept_core.cli import follow, layouts, outcomes, output, summaries
 from sept_core.cli.layouts import (
     ImageColumn,
@@ -30,8 +29,12 @@ from sept_core.cli.options import (
     path_argument,
     path_option,
 )
-from sept_core.pipeline import collections, embedding, mapping, mirroring, projects
-from sept_core.roots import FOLLOW_LINKS
+from sept_core.filesystem.roots import FOLLOW_LINKS
+from sept_core.imaging import decoders
+from sept_core.services.data import collections, embedding, remote_features
+from sept_core.services.explore import map_job
+from sept_core.services.project import projects
+from sept_core.storage import commands, project_paths
 
 pool = typer.Typer(no_args_is_help=True, help="Sources of the pool.")
 target = typer.Typer(no_args_is_help=True, help="Target sets: images of the task you care about.")
@@ -406,7 +409,7 @@ def embed(
 def draw_map(folder: Dir, encoder: Encoder = None, seed: Seed = 0, as_json: Json = False) -> None:
     """Draw the UMAP map of the pool with the targets on it."""
     with projects.opened(folder) as project:
-        job = mapping.start(project, encoder, seed)
+        job = map_job.start(project, encoder, seed)
     result = follow.to_end(projects.paths_of(folder), job.id)
     if as_json:
         return output.as_json(result)
@@ -418,7 +421,7 @@ Url = Annotated[
     typer.Argument(
         metavar="URL",
         help="s3://…, gs://… or whatever fsspec knows; or a folder.",
-        parser=lambda text: str(files.expanded(text)) if text.startswith("~") else text,
+        parser=lambda text: str(project_paths.expanded(text)) if text.startswith("~") else text,
     ),
 ]
 
@@ -433,7 +436,7 @@ def features_status(folder: Dir, out: outcomes.Out = None, as_json: Json = False
 def features_push(folder: Dir, url: Url, encoder: Encoder = None, as_json: Json = False) -> None:
     """Copy features to object storage; machines of a cluster fetch what they need from there."""
     with follow.shards("Copying") as told:
-        result = mirroring.push(folder, url, encoder, told)
+        result = remote_features.push(folder, url, encoder, told)
     _told(result, "to", as_json)
 
 
@@ -441,7 +444,7 @@ def features_push(folder: Dir, url: Url, encoder: Encoder = None, as_json: Json 
 def features_pull(folder: Dir, url: Url, as_json: Json = False) -> None:
     """Bring back features that were copied to object storage."""
     with follow.shards("Copying") as told:
-        result = mirroring.pull(folder, url, told)
+        result = remote_features.pull(folder, url, told)
     _told(result, "from", as_json)
 
 

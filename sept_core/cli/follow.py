@@ -5,28 +5,30 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sept_core import files, jobs
 from sept_core.cli import output, progress
 from sept_core.index import formats
-from sept_core.jobs import JobStatus
-from sept_core.pipeline import embedding, preparation, projects, underway
+from sept_core.jobs import launcher
+from sept_core.jobs.launcher import JobStatus
+from sept_core.services.data import embedding, preparation, underway
+from sept_core.services.project import projects
+from sept_core.storage import project_paths
 
 
-def to_end(paths: files.ProjectPaths, job_id: str) -> dict[str, Any]:
+def to_end(paths: project_paths.ProjectPaths, job_id: str) -> dict[str, Any]:
     """Wait for a job and return its result.
 
     Raises:
         JobError: it failed, was cancelled or was lost.
     """
-    with progress.shown(jobs.status(paths, job_id).title) as show:
+    with progress.shown(launcher.status(paths, job_id).title) as show:
         try:
-            for status in jobs.follow(paths, job_id):
+            for status in launcher.follow(paths, job_id):
                 so_far = status.progress or {}
                 show(so_far.get("done", 0), so_far.get("total"), _detail(status))
         except KeyboardInterrupt:
             output.say("Cancelling; what is finished is kept.", to=output.notes)
-            jobs.cancel(paths, job_id)
-    return jobs.finish(paths, job_id)
+            launcher.cancel(paths, job_id)
+    return launcher.finish(paths, job_id)
 
 
 @contextlib.contextmanager

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from sept_core.cli import output
-from sept_core.pipeline import projects
-from sept_core.pipeline.projects import Project
-from sept_core.roots import FOLLOW_LINKS
+from sept_core.filesystem.roots import FOLLOW_LINKS
+from sept_core.services.project import projects
+from sept_core.services.project.project import Project
 from sept_core.targets import layout as target_layout
 from sept_core.targets.reading import AmbiguousError, Reading
 

@@ -5,17 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from sept_core import files
+from sept_core.storage import project_paths
 
 
 def path_argument(metavar: str, help: str) -> Any:
     """An argument that is a path; see `files.expanded`."""
-    return typer.Argument(metavar=metavar, help=help, parser=files.expanded)
+    return typer.Argument(metavar=metavar, help=help, parser=project_paths.expanded)
 
 
 def path_option(help: str) -> Any:
     """An option that is a path; see `files.expanded`."""
-    return typer.Option(metavar="PATH", help=help, parser=files.expanded)
+    return typer.Option(metavar="PATH", help=help, parser=project_paths.expanded)
 
 
 Dir = Annotated[Path, path_argument("DIR", "The project folder.")]

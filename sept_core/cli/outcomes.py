@@ -9,12 +9,14 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 
-from sept_core import commands, errors, files
+from sept_core import errors
 from sept_core.cli import output, summaries
 from sept_core.cli.options import path_option
 from sept_core.cli.output import counted, say
-from sept_core.pipeline import embedding, outcomes, projects
-from sept_core.pipeline.projects import Project
+from sept_core.services.data import embedding, file_outcomes
+from sept_core.services.project import projects
+from sept_core.services.project.project import Project
+from sept_core.storage import atomic, commands
 
 SHOWN = 50
 """Files that people are shown of each state; --out and --json give all."""
@@ -30,10 +32,10 @@ def show(folder: Path, role: str, name: str | None, out: Path | None, as_json: b
     """Print the counts and reasons of a role's files, or of one source or target set."""
     with projects.opened(folder) as project:
         state = projects.status(project)
-        table = outcomes.reasons(project, role, name)
-        more = outcomes.more(project, role, name)
+        table = file_outcomes.reasons(project, role, name)
+        more = file_outcomes.more(project, role, name)
     entries = [entry for entry in state[KINDS[role]] if name in (None, entry["name"])]
-    found = outcomes.by_state(table)
+    found = file_outcomes.by_state(table)
     _keep(table, out, to_stdout=not as_json)
     if as_json:
         keys = ("pool", "value_ranges") if role == "pool" else ()
@@ -57,7 +59,12 @@ def show(folder: Path, role: str, name: str | None, out: Path | None, as_json: b
 
 
 def _counts(title: str, entries: Sequence[Mapping[str, Any]]) -> None:
-    columns = ["name", "images", *(s for s in outcomes.STATES if s in (entries or [{}])[0]), "gone"]
+    columns = [
+        "name",
+        "images",
+        *(s for s in file_outcomes.STATES if s in (entries or [{}])[0]),
+        "gone",
+    ]
     output.rows(title.capitalize(), columns, ([entry[c] for c in columns] for entry in entries))
     for entry in entries:
         if splits := entry.get("splits"):
@@ -78,8 +85,8 @@ def _keep(table: pa.Table, out: Path | None, *, to_stdout: bool) -> None:
         return
     if out.exists():
         raise errors.InputError(f"{out} exists; choose another name.")
-    with files.write_then_rename(out.absolute()) as temporary:
-        temporary.write_text(outcomes.as_csv(table), newline="")
+    with atomic.write_then_rename(out.absolute()) as temporary:
+        temporary.write_text(file_outcomes.as_csv(table), newline="")
     where = output.console if to_stdout else output.notes
     say(f"Wrote {counted(table.num_rows, 'row')} to {out}", to=where)
 
@@ -90,10 +97,10 @@ def close_listing(project: Project, folder: Path, role: str, name: str, as_json:
     Raises:
         SourceError: all of them are.
     """
-    known = outcomes.counts(project, role, name)
+    known = file_outcomes.counts(project, role, name)
     reasons = commands.line(role, "status", folder)
     if 0 < known["files"] == known["rejected"]:
-        first = outcomes.reasons(project, role, name).slice(0, 1).to_pylist()[0]
+        first = file_outcomes.reasons(project, role, name).slice(0, 1).to_pylist()[0]
         raise errors.SourceError(
             f"All files of {name} are rejected ({known['files']:,}; first: "
             f"{first['member'] or first['rel_path']}: {first['reason']}); see: {reasons}"
@@ -124,13 +131,13 @@ def show_feature_rows(folder: Path, out: Path | None, as_json: bool) -> None:
     """Print the encoders and the rows of imported features that could not be used."""
     with projects.opened(folder) as project:
         known = projects.encoders(project)
-        table = outcomes.feature_rows(project)
+        table = file_outcomes.feature_rows(project)
     _keep(table, out, to_stdout=not as_json)
     if as_json:
         return output.as_json({"encoders": known, "rejected": table.to_pylist()})
     columns = ["id", "kind", "dim", "pool_images"]
     output.rows("Encoders", columns, ([card[c] for c in columns] for card in known))
-    return _listed("Rejected feature rows", outcomes.ROWS.names, table.to_pylist(), out)
+    return _listed("Rejected feature rows", file_outcomes.ROWS.names, table.to_pylist(), out)
 
 
 def close_import(folder: Path, path: Path, result: Mapping[str, Any], as_json: bool) -> None:

@@ -9,8 +9,7 @@ import typer
 from sept_core import errors
 from sept_core.cli import output, summaries
 from sept_core.cli.options import Dir, Json, path_argument
-from sept_core.pipeline import backup as backups
-from sept_core.pipeline import checking, projects
+from sept_core.services.project import backups, project_check, projects
 
 File = Annotated[Path, path_argument("FILE", "The backup.")]
 
@@ -24,8 +23,8 @@ def check(
 ) -> None:
     """Read everything that the project keeps, and explain what is damaged, missing or moved."""
     with output.notes.status("Checking") as bar:
-        found = checking.check(folder, lambda what: bar.update(f"Checking {what}"))
-    moved = checking.repair(folder, found) if repair else []
+        found = project_check.check(folder, lambda what: bar.update(f"Checking {what}"))
+    moved = project_check.repair(folder, found) if repair else []
     if as_json:
         rows = [asdict(f) | {"aside": [str(path) for path in f.aside]} for f in found]
         output.as_json({"findings": rows, "moved": [str(path) for path in moved]})

@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from sept_core import access, app_files, errors
+from sept_core import auth, errors
 from sept_core.cli import output
 from sept_core.cli.options import Dir, path_option
-from sept_core.pipeline import projects
+from sept_core.services.project import projects
+from sept_core.storage import app_files
 
 Port = Annotated[int, typer.Option(help="The port to listen on.")]
 Address = Annotated[
@@ -55,7 +56,7 @@ def serve(
     scheme = "https" if tls_certificate and tls_key else "http"
     shown = hosts[0] if hosts else "127.0.0.1"
     output.notes.print(f"Open {scheme}://{shown}:{port} in a browser; Ctrl-C stops the app.")
-    here = access.is_this_machine(address)
+    here = auth.is_this_machine(address)
     if login["SEPT_LOGIN"] == "password" and scheme == "http" and not here:
         output.notes.print("Without --tls-certificate and --tls-key the password travels in clear.")
     environment = os.environ | login | {"SEPT_PROJECT": str(folder.absolute())}
@@ -81,7 +82,7 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> int:
 
 def _hosts(address: str, given: list[str]) -> list[str]:
     """The names that requests may ask for, beside this machine's own."""
-    named = address not in ("0.0.0.0", "::") and not access.is_this_machine(address)
+    named = address not in ("0.0.0.0", "::") and not auth.is_this_machine(address)
     return [*given, address] if named else given
 
 
@@ -92,11 +93,11 @@ def _login(address: str, hosts: list[str], users: list[str]) -> dict[str, str]:
         InputError: the address is reached by others, and there is no login; or it is incomplete.
     """
     mode = "oidc" if users else "password" if os.environ.get("SEPT_PASSWORD") else "none"
-    here = access.is_this_machine(address)
+    here = auth.is_this_machine(address)
     if mode == "none" and not here:
         raise errors.InputError(
             f"On {address} others reach the app: set SEPT_PASSWORD to a password of at least "
-            f"{access.LEAST_PASSWORD} characters, or name people with --user and set up OIDC "
+            f"{auth.LEAST_PASSWORD} characters, or name people with --user and set up OIDC "
             "(docs/security.md)."
         )
     if not here and not hosts:
@@ -113,5 +114,5 @@ def _login(address: str, hosts: list[str], users: list[str]) -> dict[str, str]:
         "SEPT_USERS": ",".join(users),
         "SEPT_HOSTS": ",".join(hosts),
     }
-    access.from_environment(dict(os.environ) | found)  # refuses here instead of in the server's log
+    auth.from_environment(dict(os.environ) | found)  # refuses here instead of in the server's log
     return found

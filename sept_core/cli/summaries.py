@@ -6,11 +6,12 @@ In: a result as a pipeline function or a worker returned it; `--json` prints tha
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sept_core import commands, diagnostics
-from sept_core.catalogue.sources import ScanReport
+from sept_core.catalogue.source_table import ScanReport
 from sept_core.cli import output
 from sept_core.cli.output import counted, plain, say
-from sept_core.pipeline import embedding
+from sept_core.selection import diagnostics
+from sept_core.services.data import embedding
+from sept_core.storage import commands
 
 PAST = {"veto": "Vetoed", "negative": "Vetoed", "keep": "Kept", "pin": "Pinned"}
 

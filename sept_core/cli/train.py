@@ -6,22 +6,23 @@ from typing import Annotated, Any
 
 import typer
 
-from sept_core import commands, errors, jobs, report
+from sept_core import errors
 from sept_core.cli import follow, outcomes, output, summaries
 from sept_core.cli.options import Dir, Json, Seed, path_option
-from sept_core.pipeline import (
-    diagnosing,
-    embedding,
-    evaluating,
+from sept_core.jobs import launcher
+from sept_core.pretrain import launch
+from sept_core.services.curate import subset_diagnostics
+from sept_core.services.data import chain, embedding
+from sept_core.services.project import demo_project, projects
+from sept_core.services.train import (
+    evaluation_archive,
     evaluations,
-    following,
     own_encoder,
     pretraining,
-    projects,
-    showcase,
+    report,
     studies,
 )
-from sept_core.pretrain import launch
+from sept_core.storage import commands
 
 job = typer.Typer(no_args_is_help=True, help="One background job.")
 
@@ -134,7 +135,7 @@ def train_encoder(
         training = own_encoder.start(project, images, method, backbone, changes, where)
     follow.to_end(projects.paths_of(folder), training.id)
     with projects.opened(folder) as project:
-        job = following.advance(project)
+        job = chain.advance(project)
     assert job is not None, "the run has just left its checkpoint"
     result = follow.finish_embedding(folder, job.id)
     outcomes.close_embedding(folder, result, as_json)
@@ -180,11 +181,11 @@ def evaluate(
     """Compare finished runs, or train arms alike and compare them, on a labelled target set."""
     if bool(run) == bool(arm):
         raise errors.InputError("Give either finished runs (--run) or arms to train (--arm).")
-    readouts, counts = tuple(readout or evaluating.READOUTS), tuple(labels or ["all"])
+    readouts, counts = tuple(readout or evaluations.READOUTS), tuple(labels or ["all"])
     with projects.opened(folder) as project:
         if run:
-            asked = evaluating.Request(target, tuple(run), (), readouts, counts, seeds)
-            started = evaluating.start(project, asked)
+            asked = evaluations.Request(target, tuple(run), (), readouts, counts, seeds)
+            started = evaluations.start(project, asked)
         else:
             study = studies.Study(
                 target, tuple(arm or ()), tuple(budget or ()), method, backbone,
@@ -197,7 +198,10 @@ def evaluate(
     if not wait:
         return _report(folder, started.id, {}, wait, as_json)
     follow.to_end(paths, started.id)
-    found = [evaluations.find(paths, name) for name in evaluating.evaluations_of(paths, started.id)]
+    found = [
+        evaluation_archive.find(paths, name)
+        for name in evaluations.evaluations_of(paths, started.id)
+    ]
     pages = [report.write(one) for one in found]
     if as_json:
         told = [{"id": one.id, "request": one.request, **one.summary} for one in found]
@@ -235,18 +239,18 @@ def _report(folder: Path, job_id: str, known: dict[str, Any], wait: bool, as_jso
 
 def demo(folder: Dir, as_json: Json = False) -> None:
     """Make a project of drawn pictures to look around in: a few minutes, no network."""
-    showcase.begin(folder)
+    demo_project.begin(folder)
     paths = projects.paths_of(folder)
     while True:
         with projects.opened(folder) as project:
-            step = showcase.next_job(project)
+            step = demo_project.next_job(project)
         if step is None:
             break
         follow.to_end(paths, step.id)
     with projects.opened(folder) as project:
-        record = showcase.curate(project)
-        truth = showcase.layout(paths).truth
-        found = diagnosing.report(project, record["id"], labels=truth)
+        record = demo_project.curate(project)
+        truth = demo_project.layout(paths).truth
+        found = subset_diagnostics.report(project, record["id"], labels=truth)
     if as_json:
         return output.as_json(found)
     summaries.report(found)
@@ -269,7 +273,7 @@ def _look_around(folder: Path, selection: str) -> Iterator[tuple[object, ...]]:
 
 def list_jobs(folder: Dir, as_json: Json = False) -> None:
     """List background jobs, latest first; works while the project is open elsewhere."""
-    found = jobs.all_jobs(projects.paths_of(folder))
+    found = launcher.all_jobs(projects.paths_of(folder))
     rows = [
         {"id": j.id, "kind": j.kind, "title": j.title, "state": j.state, "reason": j.reason,
          "progress": j.progress}
@@ -284,7 +288,7 @@ def list_jobs(folder: Dir, as_json: Json = False) -> None:
 @job.command("cancel")
 def job_cancel(folder: Dir, job_id: JobId, as_json: Json = False) -> None:
     """Ask a job to stop; what it has finished is kept."""
-    status = jobs.cancel(projects.paths_of(folder), job_id)
+    status = launcher.cancel(projects.paths_of(folder), job_id)
     if as_json:
         return output.as_json({"job": job_id, "state": status.state})
     return output.say(f"{status.title}: {status.state}.")
@@ -298,7 +302,7 @@ def job_move(
     as_json: Json = False,
 ) -> None:
     """Give a waiting job another place in the queue."""
-    order = jobs.move_to(projects.paths_of(folder), job_id, place)
+    order = launcher.move_to(projects.paths_of(folder), job_id, place)
     if as_json:
         return output.as_json({"waiting": [status.id for status in order]})
     return output.rows("Waiting", ["id", "title"], ([job.id, job.title] for job in order))
@@ -307,7 +311,7 @@ def job_move(
 @job.command("resume")
 def job_resume(folder: Dir, job_id: JobId, wait: Wait = True, as_json: Json = False) -> None:
     """Go on with an interrupted job where it stopped."""
-    jobs.relaunch(projects.paths_of(folder), job_id)
+    launcher.relaunch(projects.paths_of(folder), job_id)
     _report(folder, job_id, {}, wait, as_json)
 
 
@@ -315,8 +319,8 @@ def job_resume(folder: Dir, job_id: JobId, wait: Wait = True, as_json: Json = Fa
 def job_log(folder: Dir, job_id: JobId, as_json: Json = False) -> None:
     """Print the end of a job's log."""
     paths = projects.paths_of(folder)
-    jobs.status(paths, job_id)  # says so when there is no such job
-    told = jobs.tail(paths, job_id)
+    launcher.status(paths, job_id)  # says so when there is no such job
+    told = launcher.tail(paths, job_id)
     if as_json:
         return output.as_json({"job": job_id, "log": told.splitlines()})
     return output.say_lines(told) if told else output.say("The log is empty.")

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from sept_core import jobfolder
 from sept_core.demo import dataset
-from sept_core.jobfolder import JobFolder
+from sept_core.jobs import job_folder
+from sept_core.jobs.job_folder import JobFolder
 
 
 def main(job: JobFolder) -> dict[str, Any]:
@@ -22,4 +22,4 @@ def main(job: JobFolder) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    jobfolder.run(main)
+    job_folder.run(main)

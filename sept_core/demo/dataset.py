@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sept_core import files
 from sept_core.demo import flaws
 from sept_core.demo.families import FAMILIES
 from sept_core.demo.layout import TARGETS, Layout
+from sept_core.storage import atomic, hashing
 
 TARGET_IMAGES = {"train": 12, "test": 15}
 """Of each class of a target set, by split."""
@@ -99,7 +99,7 @@ def draw(
     pool = _with_flaws(pictures, leakable, seed, scale)
     _write_pool(layout, pool)
     counts = {"files": len(pool), **_flaw_counts(pool)}
-    files.write_json(layout.header, {"seed": seed, "scale": scale, "counts": counts})
+    atomic.write_json(layout.header, {"seed": seed, "scale": scale, "counts": counts})
     return counts
 
 
@@ -150,7 +150,7 @@ def _picture(order: Order, content: bytes) -> Picture:
 
 def _key(*named: object) -> str:
     """A file name that says nothing."""
-    return files.fingerprint([repr(name) for name in named])[:10]
+    return hashing.fingerprint([repr(name) for name in named])[:10]
 
 
 def _with_flaws(
@@ -216,7 +216,7 @@ def _write_pool(layout: Layout, pool: Sequence[Picture]) -> None:
     """Deal the pool to its sources by name; broken files lie in the folder, where they are met."""
     dealt: dict[str, list[Picture]] = {name: [] for name in layout.sources}
     for picture in pool:
-        share = files.hashed_uniform(0, picture.key)
+        share = hashing.hashed_uniform(0, picture.key)
         is_plain = picture.suffix == "jpg" and picture.flaw not in flaws.CORRUPTIONS
         name = "photos" if share < 0.6 or not is_plain else "scans" if share < 0.8 else "web"
         dealt[name].append(picture)
@@ -238,7 +238,7 @@ def _write_folder(folder: Path, pictures: Iterable[Picture]) -> None:
 
 def _write_zip(path: Path, pictures: Iterable[Picture]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.write_then_rename(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with atomic.write_then_rename(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for picture in pictures:
             # A ZipInfo made from a name alone has a fixed date, so the bytes are always the same.
             member = zipfile.ZipInfo(f"scans/{picture.key}.{picture.suffix}")
@@ -248,9 +248,9 @@ def _write_zip(path: Path, pictures: Iterable[Picture]) -> None:
 def _write_shard(path: Path, pictures: Iterable[Picture]) -> None:
     """A WebDataset shard: each picture with its side-car, as crawlers leave them."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.write_then_rename(path) as temporary, tarfile.open(temporary, "w") as archive:
+    with atomic.write_then_rename(path) as temporary, tarfile.open(temporary, "w") as archive:
         for picture in pictures:
-            year = 2008 + int(files.hashed_uniform(1, picture.key) * 17)
+            year = 2008 + int(hashing.hashed_uniform(1, picture.key) * 17)
             side_car = json.dumps({"key": picture.key, "year": year}).encode()
             for suffix, content in ((picture.suffix, picture.content), ("json", side_car)):
                 member = tarfile.TarInfo(f"{picture.key}.{suffix}")
@@ -259,5 +259,5 @@ def _write_shard(path: Path, pictures: Iterable[Picture]) -> None:
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    with files.write_then_rename(path) as temporary, temporary.open("w", newline="") as out:
+    with atomic.write_then_rename(path) as temporary, temporary.open("w", newline="") as out:
         csv.writer(out).writerows([header, *rows])

@@ -15,9 +15,9 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from sept_core import app_files, files
 from sept_core.encoders import checkpoint, classic, numerics
 from sept_core.encoders.protocol import Encoder, Kind, encoder_id
+from sept_core.storage import app_files, atomic, hashing
 
 FOLDER = app_files.assets() / "bundled"
 REDUCTION = "reduction.safetensors"
@@ -128,7 +128,7 @@ def load(device: str, precision: str) -> BundledEncoder:
     """
     network, card = checkpoint.load_backbone(FOLDER)
     names = (FOLDER / checkpoint.WEIGHTS, FOLDER / REDUCTION)
-    weights = files.fingerprint([files.sha256_file(path) for path in names])
+    weights = hashing.fingerprint([atomic.sha256_file(path) for path in names])
     reduction = safetensors.torch.load_file(FOLDER / REDUCTION)
     return BundledEncoder(network, card, reduction, weights, device, precision)
 

@@ -20,8 +20,9 @@ from torch import nn
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.encoders import backbones, network
+from sept_core.storage import atomic
 
 FORMAT = 1
 WEIGHTS, CARD, SNIPPET = "backbone.safetensors", "card.json", "load.py"
@@ -46,13 +47,13 @@ def save(folder: Path, backbone: nn.Module, card: dict[str, Any]) -> None:
     """
     _check_card(card, folder)
     tensors = {key: value.detach().cpu() for key, value in backbone.state_dict().items()}
-    with files.write_then_rename(folder / WEIGHTS) as temporary:
+    with atomic.write_then_rename(folder / WEIGHTS) as temporary:
         safetensors.torch.save_file(
             {key: value.contiguous() for key, value in tensors.items()}, temporary
         )
-    with files.write_then_rename(folder / SNIPPET) as temporary:
+    with atomic.write_then_rename(folder / SNIPPET) as temporary:
         temporary.write_text(_snippet(card))
-    files.write_json(folder / CARD, {"format": FORMAT} | card)
+    atomic.write_json(folder / CARD, {"format": FORMAT} | card)
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def read_card(folder: Path) -> dict[str, Any]:
             f"{folder} is no complete checkpoint ({CARD} is missing); "
             "name the folder that `sept pretrain` reported."
         )
-    card: dict[str, Any] = files.read_json(folder / CARD)
+    card: dict[str, Any] = atomic.read_json(folder / CARD)
     version = card.get("format") if isinstance(card, dict) else None
     if version != FORMAT:
         raise errors.EncoderError(
@@ -105,7 +106,7 @@ def load(spec: str, path: Path, device: str, precision: str) -> network.NetworkE
         name=f"checkpoint-{card['method']}-{card['backbone']['name']}",
         kind=card["kind"],
         dim=int(backbone.num_features),  # type: ignore[arg-type]
-        weights=files.sha256_file(path / WEIGHTS),
+        weights=atomic.sha256_file(path / WEIGHTS),
         device=device,
         precision=precision,
     )

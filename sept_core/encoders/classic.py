@@ -16,9 +16,10 @@ from PIL import Image
 from torch.nn import functional as F
 from torchvision.transforms.functional import pil_to_tensor
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.encoders import handmade, numerics
 from sept_core.encoders.protocol import Kind, encoder_id
+from sept_core.storage import atomic
 
 VERSION = 1
 """Raised when the same fit would give other features."""
@@ -103,9 +104,9 @@ def load(folder: Path, device: str) -> ClassicEncoder:
         raise errors.EncoderError(
             f"Encoder classic is not fitted yet in {folder}; embed the pool with it first."
         )
-    header = files.read_json(fit_folder / HEADER)
+    header = atomic.read_json(fit_folder / HEADER)
     weights = fit_folder / WEIGHTS
-    if files.sha256_file(weights) != header["sha256"]:
+    if atomic.sha256_file(weights) != header["sha256"]:
         raise errors.IntegrityError(f"{weights} is damaged; remove {fit_folder} and embed again.")
     return ClassicEncoder(safetensors.torch.load_file(weights), header["sha256"], device)
 
@@ -113,7 +114,7 @@ def load(folder: Path, device: str) -> ClassicEncoder:
 def newest_fit(folder: Path) -> Path | None:
     """The folder of the latest complete fit, or None."""
     headers = folder.glob(f"classic-*/{HEADER}")
-    newest = max(headers, key=lambda path: files.read_json(path)["fitted_at"], default=None)
+    newest = max(headers, key=lambda path: atomic.read_json(path)["fitted_at"], default=None)
     return newest.parent if newest else None
 
 

@@ -15,8 +15,9 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.encoders import classic, handmade
+from sept_core.storage import atomic, hashing
 
 FIT_IMAGES = 5000
 """Enough: the projections hold some hundred directions each."""
@@ -127,10 +128,10 @@ def _principal(name: str, part: classic.Part, rows: torch.Tensor) -> dict[str, t
 def _save(fitted: dict[str, torch.Tensor], folder: Path, facts: dict[str, Any]) -> None:
     """Tensors first, the header last: a fit without its header does not exist."""
     content = safetensors.torch.save(fitted)
-    identity = files.fingerprint({"version": classic.VERSION, "bytes": files.uid_of(content)})
+    identity = hashing.fingerprint({"version": classic.VERSION, "bytes": hashing.uid_of(content)})
     target = folder / f"classic-{identity}"
-    with files.write_then_rename(target / classic.WEIGHTS) as temporary:
+    with atomic.write_then_rename(target / classic.WEIGHTS) as temporary:
         temporary.write_bytes(content)
-    sha256 = files.sha256_file(target / classic.WEIGHTS)
+    sha256 = atomic.sha256_file(target / classic.WEIGHTS)
     header = facts | {"version": classic.VERSION, "sha256": sha256, "fitted_at": time.time()}
-    files.write_json(target / classic.HEADER, header)
+    atomic.write_json(target / classic.HEADER, header)

@@ -19,8 +19,9 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from torch import nn
 from torchvision import transforms
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.encoders import hub, network
+from sept_core.storage import atomic
 
 _PREPROCESS_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
@@ -84,7 +85,7 @@ def load(
         name=f"open_clip-{model}" + (f"-{tag}" if tag else ""),
         kind="image-text",
         dim=int(_model_config(model)["embed_dim"]),
-        weights=files.sha256_file(weights),
+        weights=atomic.sha256_file(weights),
         device=device,
         precision=precision,
     )

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import torch
 from PIL import Image
 
-from sept_core import files
+from sept_core.storage import hashing
 
 DECODED_SIDES = 2
 """Images are decoded at this many times an encoder's side at least: a JPEG of a large photograph at
@@ -66,4 +66,4 @@ class TextEncoder(Protocol):
 def encoder_id(name: str, identity: dict[str, Any]) -> str:
     """A folder-safe name: `name`, shortened, and the fingerprint of `identity` and decoding."""
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:54]
-    return f"{slug}-{files.fingerprint([identity, DECODED_SIDES])[:8]}"
+    return f"{slug}-{hashing.fingerprint([identity, DECODED_SIDES])[:8]}"

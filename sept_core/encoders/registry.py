@@ -21,9 +21,10 @@ from typing import Any
 
 from PIL import Image
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.encoders import bundled, checkpoint, classic, classic_fit, openclip, timm_models
 from sept_core.encoders.protocol import Encoder
+from sept_core.storage import project_paths
 
 FIT_IMAGES = classic_fit.FIT_IMAGES
 """How many images `fit` wants; more are used, fewer serve a small pool."""
@@ -129,10 +130,10 @@ def _parse(spec: str) -> _Parsed:
     if spec in ("classic", "bundled", bundled.JOINED):
         return _Parsed(spec)
     if family == "checkpoint" and rest:
-        return _Parsed(family, path=files.expanded(rest))
+        return _Parsed(family, path=project_paths.expanded(rest))
     if family in ("timm", "open_clip") and rest:
         model, _, file = rest.partition("@")
-        path = files.expanded(file) if file else None
+        path = project_paths.expanded(file) if file else None
         return _Parsed(family, model, None, path) if family == "timm" else _open_clip(model, path)
     raise errors.EncoderError(
         f"Encoder {spec!r} is unknown; take classic, bundled, bundled+classic, timm:MODEL, "
@@ -144,7 +145,7 @@ def _open_clip(name: str, path: Path | None) -> _Parsed:
     """After the model's name comes a tag, or a path if it looks like one of a weights file."""
     model, _, tail = name.partition("/")
     if tail.endswith((".safetensors", ".pt", ".pth", ".bin")):
-        return _Parsed("open_clip", model, None, files.expanded(tail))
+        return _Parsed("open_clip", model, None, project_paths.expanded(tail))
     if not tail and path is None:
         raise errors.EncoderError(
             f"Encoder open_clip:{name} lacks its weights; write open_clip:{model}/TAG or "

@@ -18,9 +18,10 @@ from timm.data.config import resolve_model_data_config
 from timm.data.transforms_factory import create_transform
 from torch import nn
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.encoders import hub, network
 from sept_core.encoders.protocol import Kind
+from sept_core.storage import atomic
 
 NAMES = ("model.safetensors", "pytorch_model.bin")
 
@@ -54,7 +55,7 @@ def load(
         name=f"timm-{model}",
         kind=kind_of(model),
         dim=int(built.head_hidden_size),
-        weights=files.sha256_file(weights),
+        weights=atomic.sha256_file(weights),
         device=device,
         precision=precision,
     )

@@ -12,10 +12,11 @@ from typing import Any, ClassVar, Protocol
 
 import torch
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.encoders import backbones, checkpoint, network, registry
 from sept_core.encoders.protocol import Encoder
 from sept_core.evaluation import readouts
+from sept_core.storage import atomic, hashing, project_paths
 
 UNTRAINED = "none"
 COSTS = ("steps", "images_seen", "flops", "seconds")
@@ -74,7 +75,7 @@ class CheckpointArm:
         folder = self.checkpoints[seed]
         card = checkpoint.read_card(folder)
         seen = {key: card[key] for key in ("backbone", "image_size", "mean", "std")}
-        return files.fingerprint([files.sha256_file(folder / checkpoint.WEIGHTS), seen])
+        return hashing.fingerprint([atomic.sha256_file(folder / checkpoint.WEIGHTS), seen])
 
     def encoder(self, seed: int) -> Encoder:
         """The frozen network of a seed."""
@@ -92,10 +93,10 @@ class CheckpointArm:
         first = next(iter(self.checkpoints.values()))
         if checkpoint.read_card(first)["method"] == UNTRAINED:
             return {"subset": 0, "device": None, **dict.fromkeys(COSTS, 0.0)}
-        paths = [folder / files.RUN_HEADER for folder in self.checkpoints.values()]
+        paths = [folder / project_paths.RUN_HEADER for folder in self.checkpoints.values()]
         if not all(path.exists() for path in paths):
             return None
-        headers = [files.read_json(path) for path in paths]
+        headers = [atomic.read_json(path) for path in paths]
         if not all(key in header for header in headers for key in COSTS):
             return None  # a run of an earlier version
         mean = {key: sum(header[key] for header in headers) / len(headers) for key in COSTS}
@@ -128,7 +129,7 @@ class EncoderArm:
 
     def weights(self, seed: int) -> str:
         """All that decides its features."""
-        return files.fingerprint(self._loaded.identity())
+        return hashing.fingerprint(self._loaded.identity())
 
     def encoder(self, seed: int) -> Encoder:
         """The same for every seed."""
@@ -175,7 +176,7 @@ def prepare(asked: list[dict[str, Any]], seeds: list[int], folder: Path) -> list
             return CheckpointArm(name, trained[name])
         if spec := arm.get("encoder"):
             return EncoderArm(name, spec, Path(arm["encoders_folder"]))
-        where = folder / files.check_name(name, "arm")
+        where = folder / project_paths.check_name(name, "arm")
         return CheckpointArm(name, _untrained(arm, cards, seeds, where))
 
     return [make(name, arm) for name, arm in zip(names, asked, strict=True)]

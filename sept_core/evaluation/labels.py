@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sept_core import errors, files
+from sept_core import errors
+from sept_core.storage import hashing
 
 _PATTERN = re.compile(r"(\d+)-shot|(\d+(?:\.\d+)?)%|all")
 
@@ -59,7 +60,7 @@ def choose(budget: LabelBudget, labels: np.ndarray, names: list[str], seed: int)
     Raises:
         InputError: a class has fewer images than the shots asked for.
     """
-    keys = np.array([files.hashed_uniform(seed, name) for name in names])
+    keys = np.array([hashing.hashed_uniform(seed, name) for name in names])
     chosen = []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sept_core import files
+from sept_core.storage import hashing
 
 NEIGHBOURS = 20
 TEMPERATURE = 0.07
@@ -122,7 +122,7 @@ def _fit(features: np.ndarray, labels: np.ndarray, strength: float) -> LogisticR
 
 def _validation_rows(labels: np.ndarray, names: list[str], seed: int) -> np.ndarray:
     """(n,) bool: a fifth of each class, at least one; none if a class has a single image."""
-    keys = np.array([files.hashed_uniform(seed, f"validation:{name}") for name in names])
+    keys = np.array([hashing.hashed_uniform(seed, f"validation:{name}") for name in names])
     held = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)

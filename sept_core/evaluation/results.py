@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sept_core import files
+from sept_core.storage import atomic
 
 LINES = "results.jsonl"
 
@@ -46,7 +46,7 @@ def read(folder: Path) -> dict[str, Score]:
     text = path.read_text()
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
-        with files.write_then_rename(path) as temporary:
+        with atomic.write_then_rename(path) as temporary:
             temporary.write_text(whole)
     scores = (Score(**json.loads(line)) for line in whole.splitlines())
     return {score.key: score for score in scores}
@@ -54,7 +54,7 @@ def read(folder: Path) -> dict[str, Score]:
 
 def append(folder: Path, score: Score, correct: np.ndarray) -> None:
     """Keep a score; `correct` is (n_test,) bool in the order of the worklist."""
-    files.write_array(_correct_path(folder, score.key), correct)
+    atomic.write_array(_correct_path(folder, score.key), correct)
     with (folder / LINES).open("a") as out:
         out.write(json.dumps(asdict(score), allow_nan=False) + "\n")
         out.flush()

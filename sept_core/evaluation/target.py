@@ -14,8 +14,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sept_core import errors, files, images, sources
-from sept_core.pixel_values import ValueRanges
+from sept_core import errors
+from sept_core.imaging import images
+from sept_core.imaging.pixel_values import ValueRanges
+from sept_core.ingest import sources
+from sept_core.storage import hashing
 
 COLUMNS = ("source", "rel_path", "member", "label", "split")
 
@@ -77,7 +80,7 @@ def load(worklist: Path, ranges: ValueRanges) -> Target:
     depends: list[Any] = [[row[column] for column in COLUMNS] for row in usable]
     if ranges.ranges:
         depends.append(ranges.ends())
-    fingerprint = files.fingerprint(depends)
+    fingerprint = hashing.fingerprint(depends)
     return Target(parts[0], parts[1], classes, sorted(unreadable), fingerprint, ranges)
 
 

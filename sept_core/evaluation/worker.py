@@ -26,10 +26,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sept_core import errors, files, jobfolder, pixel_values
+from sept_core import errors
 from sept_core.encoders import numerics
 from sept_core.encoders.protocol import Encoder
 from sept_core.evaluation import arms, labels, readouts, results, summary, target
+from sept_core.imaging import pixel_values
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic, hashing
 
 VERSION = 1
 """Raise it when a readout changes its results: older lines are then computed again."""
@@ -65,7 +68,7 @@ class Views:
         return torch.cat([self.encoder.encode(part) for part in torch.split(pixels, BATCH)])
 
 
-def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+def main(job: job_folder.JobFolder) -> dict[str, Any]:
     """Compute the scores that are missing, then sum up.
 
     Raises:
@@ -88,7 +91,7 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
         results.append(out, score, correct)
         known[cell.key] = score
     report = _report(out, [known[cell.key] for cell in cells], cells, task, tuning)
-    files.write_json(out / "summary.json", report)
+    atomic.write_json(out / "summary.json", report)
     job.progress(len(cells), len(cells), "scores")
     return report
 
@@ -112,7 +115,7 @@ def _plan(
                 depends = [VERSION, arm.name, weights, task.fingerprint, name, budget.name, seed]
                 if name == "finetune":
                     depends.append(dataclasses.asdict(tuning))
-                cells.append(Cell(arm, seed, weights, name, budget, files.fingerprint(depends)))
+                cells.append(Cell(arm, seed, weights, name, budget, hashing.fingerprint(depends)))
     return cells
 
 
@@ -199,4 +202,4 @@ def _report(
 
 
 if __name__ == "__main__":
-    jobfolder.run(main)
+    job_folder.run(main)

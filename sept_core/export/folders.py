@@ -7,8 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.export import subset, tables
+from sept_core.storage import atomic, hashing
 
 UNLABELLED = "_unlabeled"
 """The class folder of images that no labelled target owns (FiftyOne's word for it)."""
@@ -81,7 +82,7 @@ def imagefolder(chosen: subset.Subset, out: Path) -> None:
         folders = class_folders(labels.values())
         names = chosen.place(out, lambda uid, end: f"{folders[labels[uid]]}/{uid}{end}")
         classes = {folder: label for label, folder in folders.items() if label is not None}
-        files.write_json(out / "classes.json", classes)
+        atomic.write_json(out / "classes.json", classes)
     else:
         names = chosen.place(out, subset.tree_name)
     skipped = [name for name in names if not name.endswith(TORCHVISION_READS)]
@@ -118,7 +119,7 @@ def fiftyone(chosen: subset.Subset, out: Path) -> None:
     classes = sorted({label for label in labels.values() if label is not None})
     number = {label: index for index, label in enumerate(classes)}
     targets = {uid: None if label is None else number[label] for uid, label in labels.items()}
-    files.write_json(out / "labels.json", {"classes": classes, "labels": targets})
+    atomic.write_json(out / "labels.json", {"classes": classes, "labels": targets})
     chosen.expect(len(targets), "labels")
     columns = ("filepath", *FIFTYONE_FIELDS)
     rows = (
@@ -150,7 +151,7 @@ def class_folders(labels: Iterable[str | None]) -> dict[str | None, str]:
     for label in sorted({label for label in labels if label is not None}):
         safe = re.sub(r"[^\w .-]+", "_", label).strip(" .")[:60]
         if not safe or safe != label or safe.lower() in taken:
-            safe = f"{safe}-{files.uid_of(label.encode())[:8]}"
+            safe = f"{safe}-{hashing.uid_of(label.encode())[:8]}"
         taken.add(safe.lower())
         folders[label] = safe
     return folders

@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from sept_core import errors, features, files, manifest
+from sept_core import errors
 from sept_core.export import subset
+from sept_core.features import feature_store
+from sept_core.manifest import manifest
+from sept_core.storage import atomic, hashing
 
 DATACOMP_DTYPE = np.dtype("u8,u8")
 
@@ -60,8 +63,8 @@ def ssl_data_curation(chosen: subset.Subset, out: Path) -> None:
     Raises:
         InputError: an image is not in the pool's features, as those of a target set.
     """
-    store = features.FeatureStore(Path(chosen.options["pool_features"]))
-    wanted = np.array(chosen.uids(), files.UID_DTYPE)
+    store = feature_store.FeatureStore(Path(chosen.options["pool_features"]))
+    wanted = np.array(chosen.uids(), hashing.UID_DTYPE)
     rows = store.rows_of(wanted)
     if len(strange := wanted[rows < 0]):
         raise errors.InputError(
@@ -70,6 +73,6 @@ def ssl_data_curation(chosen: subset.Subset, out: Path) -> None:
             "choose another format."
         )
     out.mkdir()
-    files.write_array(out / "indices.npy", rows.astype(np.int64))
-    files.write_array(out / "keys.npy", store.uids)
+    atomic.write_array(out / "indices.npy", rows.astype(np.int64))
+    atomic.write_array(out / "keys.npy", store.uids)
     chosen.expect(len(np.unique(rows)), "row numbers")

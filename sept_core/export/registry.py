@@ -10,8 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sept_core import errors, manifest
+from sept_core import errors
 from sept_core.export import folders, indices, subset, tables, trainers, webdataset
+from sept_core.manifest import manifest
 
 SAMPLE = 16
 """Images whose size is looked at for a plan's estimate."""

@@ -13,11 +13,13 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from sept_core import errors, jobfolder, manifest
+from sept_core import errors
 from sept_core.export import registry, subset
+from sept_core.jobs import job_folder
+from sept_core.manifest import manifest
 
 
-def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+def main(job: job_folder.JobFolder) -> dict[str, Any]:
     """Settings: manifest (path), roots ({source: path} or null for the manifest's own),
     format, out (path), link (copy, hardlink or symlink), options ({}).
     """
@@ -96,4 +98,4 @@ def _publish(chosen: subset.Subset) -> None:
 
 
 if __name__ == "__main__":
-    jobfolder.run(main)
+    job_folder.run(main)

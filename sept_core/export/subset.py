@@ -17,7 +17,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from sept_core import errors, image_formats, manifest
+from sept_core import errors
+from sept_core.imaging import image_formats
+from sept_core.manifest import manifest
 
 LINKS = ("copy", "hardlink", "symlink")
 AHEAD = 32

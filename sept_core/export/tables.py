@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from sept_core import files, manifest
 from sept_core.export import subset
+from sept_core.manifest import manifest
+from sept_core.storage import atomic
 
 COLUMNS = ("path", *manifest.SCHEMA.names)
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
@@ -23,9 +24,9 @@ def native(chosen: subset.Subset, out: Path) -> None:
     for name in [*(f"{table}.parquet" for table in manifest.TABLES), manifest.HEADER]:
         shutil.copyfile(chosen.opened.folder / name, out / name)
     roots = {name: str(root) for name, root in chosen.reader.roots.items()}
-    files.write_json(out / manifest.ROOTS, roots)
+    atomic.write_json(out / manifest.ROOTS, roots)
     if followed := chosen.opened.followed():
-        files.write_json(out / manifest.LINKS, followed)
+        atomic.write_json(out / manifest.LINKS, followed)
     chosen.expect(pq.read_metadata(out / "manifest.parquet").num_rows, "rows")
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sept_core import files
-from sept_core.features import FeatureStore
+from sept_core.features.feature_store import FeatureStore
+from sept_core.storage import hashing
 
 BLOCK_VALUES = 2**25
 """Numbers in a block: 64 MiB of float16, some 87,000 vectors of length 384."""
@@ -48,7 +48,7 @@ def stream(
     """
     capacity = min(block_rows or default_rows(store.dim), max(len(store), 1))
     vectors = np.empty((capacity, store.dim), np.float16)
-    uids = np.empty(capacity, files.UID_DTYPE)
+    uids = np.empty(capacity, hashing.UID_DTYPE)
     rows = np.empty(capacity, np.int64)
     filled = start = 0
     for shard in store.shards:

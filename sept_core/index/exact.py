@@ -20,8 +20,8 @@ from typing import NamedTuple
 import faiss
 import numpy as np
 
-from sept_core import cluster, errors
-from sept_core.features import FeatureStore
+from sept_core import errors
+from sept_core.features.feature_store import FeatureStore
 from sept_core.index import blocks, cosine, lists
 
 SLACK = 16
@@ -65,18 +65,13 @@ def search(
         queries: (T, D) unit vectors; rounded to float16, as stored.
         k: length of a list.
         allowed: (N,) bool over the store's rows; None allows all.
-        device: "cpu", a torch device such as "cuda", "auto": a GPU if there is one, or "ray": the
-            machines of a cluster.
+        device: "cpu", a torch device such as "cuda", or "auto": a GPU if there is one.
         block_rows: vectors in memory at once; never changes the result.
 
     Raises:
         InputError: k, queries or mask do not fit the store.
     """
     queries = _checked(store, queries, k, allowed)
-    if device == cluster.DEVICE:
-        from sept_core.index import sharded  # which searches each part with this very function
-
-        return sharded.search(store, queries, k, allowed)
     engine = _engine(device)
     best = lists.Best(len(queries), k)
     pending = np.arange(len(queries))

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from sept_core import cluster, errors, files, jobfolder
-from sept_core.features import FeatureStore
-from sept_core.index import exact, formats, ivf, lists
+from sept_core import errors
+from sept_core.features.feature_store import FeatureStore
+from sept_core.index import exact, formats, ivf, lists, search
+from sept_core.jobs import job_folder, ray_cluster
+from sept_core.storage import atomic, hashing, project_paths
 
 QUERY_ROWS = 2048
 """Images whose neighbours are searched at once, between two signs of progress."""
@@ -79,7 +81,7 @@ def load(folder: Path) -> Graph:
         NotFoundError: there is none, or it was not finished.
         IntegrityError: it was written by another version.
     """
-    header = files.read_json(folder / files.HEADER)
+    header = atomic.read_json(folder / project_paths.HEADER)
     if header["format"] != formats.GRAPH:
         raise errors.IntegrityError(
             f"{folder} has graph format {header['format']}; build it again."
@@ -133,7 +135,7 @@ def _linked(
     spans = [
         slice(low, min(low + QUERY_ROWS, len(store))) for low in range(0, len(store), QUERY_ROWS)
     ]
-    if settings.device != cluster.DEVICE:
+    if settings.device != ray_cluster.DEVICE:
         for rows in spans:
             yield rows, _link(store, index, rows, settings.k, settings.device)
         return
@@ -141,7 +143,7 @@ def _linked(
     if index:
         ivf.save(index, folder)
     items = ((settings.store, folder if index else None, rows, settings.k) for rows in spans)
-    yield from zip(spans, cluster.ordered(_link_remotely, items), strict=True)
+    yield from zip(spans, ray_cluster.ordered(_link_remotely, items), strict=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -171,9 +173,9 @@ def _others(found: lists.Lists, rows: np.ndarray) -> lists.Lists:
 
 def _measure(store: FeatureStore, neighbours: np.ndarray, settings: Settings) -> float:
     """Recall on hash-sampled images against exact search."""
-    rows = np.sort(files.hashed_order(settings.seed, store.uids)[: ivf.SAMPLED_QUERIES])
+    rows = np.sort(hashing.hashed_order(settings.seed, store.uids)[: ivf.SAMPLED_QUERIES])
     queries = store.gather(rows)
-    truth = _others(exact.search(store, queries, settings.k + 1, device=settings.device), rows)
+    truth = _others(search.nearest(store, queries, settings.k + 1, device=settings.device), rows)
     found = lists.Lists(neighbours[rows], truth.uids, truth.similarity)
     return round(lists.recall(found, truth), 4)
 
@@ -189,14 +191,14 @@ def save(graph: Graph, folder: Path) -> None:
         "vectors": len(graph.uids),
     }
     arrays = {f"{name}.npy": getattr(graph, name) for name in ("uids", "neighbours", "similarity")}
-    files.write_artefact(
+    atomic.write_artefact(
         folder,
         header,
-        {name: partial(files.save_array, array=array) for name, array in arrays.items()},
+        {name: partial(atomic.save_array, array=array) for name, array in arrays.items()},
     )
 
 
-def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+def main(job: job_folder.JobFolder) -> dict[str, Any]:
     """Build and save the graph that the job's settings describe."""
     settings = Settings(**job.settings())
     store = FeatureStore(Path(settings.store))
@@ -206,4 +208,4 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    jobfolder.run(main)
+    job_folder.run(main)

@@ -17,9 +17,11 @@ from typing import Any
 import faiss
 import numpy as np
 
-from sept_core import errors, files, jobfolder
-from sept_core.features import FeatureStore
+from sept_core import errors
+from sept_core.features.feature_store import FeatureStore
 from sept_core.index import blocks, cosine, exact, formats, lists
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic, hashing, project_paths
 
 untyped: Any = faiss  # its stubs know the plainest calls only
 
@@ -78,7 +80,7 @@ class Index:
     @property
     def id(self) -> str:
         made = {key: value for key, value in self.header.items() if key != "sha256"}
-        return "ivf-" + files.fingerprint(made)[:8]
+        return "ivf-" + hashing.fingerprint(made)[:8]
 
     @property
     def recall(self) -> float:
@@ -111,7 +113,7 @@ def load(folder: Path) -> Index:
         NotFoundError: there is none, or it was not finished.
         IntegrityError: it was written by another version.
     """
-    header = files.read_json(folder / files.HEADER)
+    header = atomic.read_json(folder / project_paths.HEADER)
     if header["format"] != formats.IVF:
         raise errors.IntegrityError(
             f"{folder} has index format {header['format']}; build it again."
@@ -132,7 +134,7 @@ def build(store: FeatureStore, settings: Settings, progress: Callable[[int], Non
         raise errors.InputError(f"{store.folder} holds no features to index; run embed first.")
     nlist = settings.nlist or max(1, round(4 * len(store) ** 0.5))
     nlist = min(nlist, max(1, len(store) // TRAINING_POINTS))
-    sample = files.hashed_order(settings.seed, store.uids)[: max(TRAINING_POINTS * nlist, FEW)]
+    sample = hashing.hashed_order(settings.seed, store.uids)[: max(TRAINING_POINTS * nlist, FEW)]
     codes = _trained(store.gather(np.sort(sample)).astype(np.float32), len(store), nlist, settings)
     for block in blocks.stream(store, block_rows=blocks.default_rows(store.dim) // 4):
         codes.add(block.vectors.astype(np.float32))  # FAISS numbers them by row
@@ -203,7 +205,7 @@ def _coarse(codes: Any) -> Any:
 def save(index: Index, folder: Path) -> None:
     """Write the index, its header last."""
     write = lambda path: faiss.write_index(index.codes, str(path))  # noqa: E731
-    files.write_artefact(folder, index.header, {"index.faiss": write})
+    atomic.write_artefact(folder, index.header, {"index.faiss": write})
 
 
 @dataclass(frozen=True)
@@ -252,9 +254,9 @@ def _sampled_queries(
     targets = [FeatureStore(Path(folder)) for folder in settings.queries]
     if targets := [target for target in targets if len(target)]:
         uids = np.concatenate([target.uids for target in targets])
-        rows = files.hashed_order(settings.seed + 1, uids)[: 2 * SAMPLED_QUERIES]
+        rows = hashing.hashed_order(settings.seed + 1, uids)[: 2 * SAMPLED_QUERIES]
         return np.concatenate([t.gather(np.arange(len(t))) for t in targets])[rows], None
-    rows = files.hashed_order(settings.seed + 1, store.uids)[: 2 * SAMPLED_QUERIES]
+    rows = hashing.hashed_order(settings.seed + 1, store.uids)[: 2 * SAMPLED_QUERIES]
     allowed = np.ones(len(store), bool)
     allowed[rows] = len(store) <= len(rows)  # a tiny pool is asked about itself
     return store.gather(rows), allowed
@@ -329,7 +331,7 @@ def _rerank(
     best.add(owner, rows, store.uids[rows], micro[real])
 
 
-def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+def main(job: job_folder.JobFolder) -> dict[str, Any]:
     """Build and save the index that the job's settings describe."""
     settings = Settings(**job.settings())
     store = FeatureStore(Path(settings.store))
@@ -339,4 +341,4 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    jobfolder.run(main)
+    job_folder.run(main)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sept_core import files
 from sept_core.index import cosine
+from sept_core.storage import hashing
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Best:
         self._queries = queries
         self._owner = np.empty(0, np.int64)
         self._rows = np.empty(0, np.int64)
-        self._uids = np.empty(0, files.UID_DTYPE)
+        self._uids = np.empty(0, hashing.UID_DTYPE)
         self._micro = np.empty(0, np.int64)
         self._kth = np.full(queries, -np.inf)
 
@@ -78,7 +78,7 @@ class Best:
     def lists(self) -> Lists:
         shape = (self._queries, self.k)
         rows, similarity = np.full(shape, -1, np.int64), np.full(shape, -np.inf)
-        uids = np.zeros(shape, files.UID_DTYPE)
+        uids = np.zeros(shape, hashing.UID_DTYPE)
         order = np.argsort(self._owner, kind="stable")  # extended lists came in later
         owner = self._owner[order]
         place = owner, _rank_in_group(owner)

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from sept_core import cluster, mirror
-from sept_core.features import FeatureStore
+from sept_core.features import remote
+from sept_core.features.feature_store import FeatureStore
 from sept_core.index import blocks, cosine, exact, lists
+from sept_core.jobs import ray_cluster
 
 PART_VALUES = 2 * blocks.BLOCK_VALUES
 """Numbers in a part: enough to make a task's start cheap, few enough to spread and to do again."""
@@ -56,12 +57,12 @@ def over_parts(
         SeptError: what the function raises; see `cluster.ordered`.
     """
     found = parts(store)
-    references = mirror.references(store, [shards for shards, _ in found])
+    references = remote.references(store, [shards for shards, _ in found])
     items = (
         (function, reference, *values(rows))
         for reference, (_, rows) in zip(references, found, strict=True)
     )
-    for (_, rows), result in zip(found, cluster.ordered(_on_part, items), strict=True):
+    for (_, rows), result in zip(found, ray_cluster.ordered(_on_part, items), strict=True):
         yield rows, result
 
 
@@ -77,7 +78,7 @@ def parts(store: FeatureStore) -> list[tuple[slice, slice]]:
     return found
 
 
-def _on_part(function: Callable[..., Any], part: mirror.Reference, *values: Any) -> Any:
+def _on_part(function: Callable[..., Any], part: remote.Reference, *values: Any) -> Any:
     return function(part.open(), *values)
 
 

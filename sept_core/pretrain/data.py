@@ -19,9 +19,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sept_core import errors, files, images
-from sept_core.pixel_values import ValueRanges
+from sept_core import errors
+from sept_core.imaging import images
+from sept_core.imaging.pixel_values import ValueRanges
 from sept_core.pretrain import augment
+from sept_core.storage import atomic, hashing
 
 CACHE_VERSION = 2
 """Raise it whenever `_decode` gives other pixels: older caches are then made again."""
@@ -160,7 +162,7 @@ def load(
     chosen = [list(taken) for uid in uids if (taken := bands(uid))] if bands else []
     scaled = ranges.ends() if ranges else {}
     depends = [content_hash, len(uids), size, CACHE_VERSION, scaled]
-    key = files.fingerprint([*depends, *([chosen] if chosen else [])])
+    key = hashing.fingerprint([*depends, *([chosen] if chosen else [])])
     pixels_path, aspect_path = folder / f"cache-{key}.npy", folder / f"cache-{key}.aspect.npy"
     if not pixels_path.exists():
         decode = functools.partial(_decode, read=read, size=size, ranges=ranges, bands=bands)
@@ -190,7 +192,7 @@ def _pack(
 ) -> None:
     """Decode everything once; the pixels' file comes last and means complete."""
     aspect = np.empty(len(uids), np.float32)
-    with files.write_then_rename(pixels_path) as temporary:
+    with atomic.write_then_rename(pixels_path) as temporary:
         pixels = np.lib.format.open_memmap(
             temporary, mode="w+", dtype=np.uint8, shape=(len(uids), size, size, 3)
         )
@@ -201,7 +203,7 @@ def _pack(
                     pixels[start + row], aspect[start + row] = decoded
                 progress(start + len(part), len(uids))
         pixels.flush()
-        files.write_array(aspect_path, aspect)
+        atomic.write_array(aspect_path, aspect)
 
 
 def _decode(

@@ -14,8 +14,10 @@ from typing import Any
 
 import torch
 
-from sept_core import errors, jobfolder, manifest
+from sept_core import errors
 from sept_core.encoders import numerics
+from sept_core.jobs import job_folder
+from sept_core.manifest import manifest
 from sept_core.pretrain import data, loop, meter, worker
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
@@ -30,7 +32,7 @@ ENOUGH_STEPS, ENOUGH_SECONDS = 40, 8.0
 LEAST_STEPS = 4
 
 
-def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+def main(job: job_folder.JobFolder) -> dict[str, Any]:
     """Read a sample, take a few steps, and reckon up.
 
     Raises:
@@ -57,7 +59,7 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
 
 
 def _sample(
-    job: jobfolder.JobFolder,
+    job: job_folder.JobFolder,
     subset: manifest.Manifest,
     reader: manifest.ImageReader,
     settings: PretrainSettings,
@@ -90,7 +92,7 @@ def _sample(
 
 
 def _time_steps(
-    job: jobfolder.JobFolder,
+    job: job_folder.JobFolder,
     images: data.ImageSet,
     count: int,
     settings: PretrainSettings,
@@ -162,4 +164,4 @@ def _peak_memory() -> int:
 
 
 if __name__ == "__main__":
-    jobfolder.run(main)
+    job_folder.run(main)

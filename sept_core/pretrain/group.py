@@ -15,7 +15,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from sept_core import errors, jobfolder
+from sept_core import errors
+from sept_core.jobs import job_folder
 
 BACKEND = "cpu:gloo,cuda:nccl"
 """Tensors on GPUs meet over NCCL, the wish to stop over gloo."""
@@ -54,10 +55,10 @@ class Group:
         if self.leads:
             try:
                 work()
-            except (errors.SeptError, jobfolder.Cancelled) as raised:
+            except (errors.SeptError, job_folder.Cancelled) as raised:
                 problem = raised
         if self.any(problem is not None):
-            raise problem or jobfolder.Cancelled
+            raise problem or job_folder.Cancelled
 
     def any(self, wish: bool) -> bool:
         """Whether one of them wishes it; all get the same answer."""

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from torch import nn
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.encoders import checkpoint, network, registry, timm_models
 from sept_core.encoders.protocol import Kind
 from sept_core.pretrain.settings import PretrainSettings
+from sept_core.storage import project_paths
 
 PUBLISHED = "timm"
 
@@ -38,7 +39,7 @@ def start_from(backbone: nn.Module, settings: PretrainSettings, encoders_folder:
         assert isinstance(found, network.NetworkEncoder)
         weights = found.network.state_dict()
     else:
-        weights = checkpoint.load_backbone(files.expanded(settings.init))[0].state_dict()
+        weights = checkpoint.load_backbone(project_paths.expanded(settings.init))[0].state_dict()
     try:
         backbone.load_state_dict(weights)
     except RuntimeError as problem:
@@ -56,5 +57,5 @@ def kind(settings: PretrainSettings) -> Kind:
         return "self-supervised"
     if settings.init.partition("@")[0] == PUBLISHED:
         return timm_models.kind_of(settings.backbone)
-    held: Kind = checkpoint.read_card(files.expanded(settings.init))["kind"]
+    held: Kind = checkpoint.read_card(project_paths.expanded(settings.init))["kind"]
     return held

@@ -18,14 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sept_core import cluster, errors, files, jobfolder
+from sept_core import errors
+from sept_core.jobs import job_folder, ray_cluster
+from sept_core.pretrain import rendezvous
+from sept_core.storage import atomic, project_paths
 
-MEMBERS = "members"
-"""A job folder inside the run folder, in which launcher and members tell each other things."""
-TIED = "launcher.lock"
-"""Held by a launcher whose end is to be the members' end, too."""
-WORKING = "working.lock"
-"""Held by the first member, so that a run has one writer even after its launcher was killed."""
 POLL = 0.5
 LEAVE = 60.0
 """Seconds that members have for their last checkpoint once they were asked to stop."""
@@ -93,7 +90,7 @@ def validate(chosen: Launch) -> None:
         )
 
 
-def main(job: jobfolder.JobFolder) -> dict[str, Any]:
+def main(job: job_folder.JobFolder) -> dict[str, Any]:
     """Train here, or have others train and follow them.
 
     Raises:
@@ -108,16 +105,16 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
 
         return worker.main(job)
     run = Path(asked["run"])
-    if not (run / files.RUN_HEADER).exists():
+    if not (run / project_paths.RUN_HEADER).exists():
         _follow(job, chosen, _meeting_place(run, asked))
-    header: dict[str, Any] = files.read_json(run / files.RUN_HEADER)
+    header: dict[str, Any] = atomic.read_json(run / project_paths.RUN_HEADER)
     return header
 
 
-def _meeting_place(run: Path, asked: dict[str, Any]) -> jobfolder.JobFolder:
-    members = jobfolder.JobFolder(run / MEMBERS)
+def _meeting_place(run: Path, asked: dict[str, Any]) -> job_folder.JobFolder:
+    members = job_folder.JobFolder(run / rendezvous.MEMBERS)
     members.path.mkdir(parents=True, exist_ok=True)
-    files.write_json(members.path / "settings.json", asked)
+    atomic.write_json(members.path / "settings.json", asked)
     return members
 
 
@@ -143,7 +140,7 @@ class Target(Protocol):
         ...
 
 
-def _follow(job: jobfolder.JobFolder, chosen: Launch, members: jobfolder.JobFolder) -> None:
+def _follow(job: job_folder.JobFolder, chosen: Launch, members: job_folder.JobFolder) -> None:
     """Start the members or find them at work, and wait for their end.
 
     Raises:
@@ -154,35 +151,35 @@ def _follow(job: jobfolder.JobFolder, chosen: Launch, members: jobfolder.JobFold
     with contextlib.ExitStack() as held:
         if not target.attach():
             # Members whose launcher was killed take a moment to notice.
-            with jobfolder.locked(members.path / WORKING, job.check_cancelled):
+            with job_folder.locked(members.path / rendezvous.WORKING, job.check_cancelled):
                 _forget(members)
             if chosen.on == "here":
-                held.enter_context(jobfolder.locked(members.path / TIED))
+                held.enter_context(job_folder.locked(members.path / rendezvous.TIED))
             target.start()
         try:
             _relay(job, members, target)
-        except (jobfolder.Cancelled, KeyboardInterrupt):
+        except (job_folder.Cancelled, KeyboardInterrupt):
             (members.path / "cancel").touch()
             _wait_for_end(target)
             raise
-    if not (members.path.parent / files.RUN_HEADER).exists():
+    if not (members.path.parent / project_paths.RUN_HEADER).exists():
         _raise_their_reason(members, target)
 
 
-def _forget(members: jobfolder.JobFolder) -> None:
+def _forget(members: job_folder.JobFolder) -> None:
     """Remove what the last launch left."""
-    for name in ("cancel", "progress.json", TIED):
+    for name in ("cancel", "progress.json", rendezvous.TIED):
         (members.path / name).unlink(missing_ok=True)
-    files.write_json(members.path / "status.json", {"state": "running"})
+    atomic.write_json(members.path / "status.json", {"state": "running"})
 
 
-def _relay(job: jobfolder.JobFolder, members: jobfolder.JobFolder, target: Target) -> None:
+def _relay(job: job_folder.JobFolder, members: job_folder.JobFolder, target: Target) -> None:
     """Tell the members' progress as the job's until they have ended."""
     path, unit = members.path / "progress.json", None
     while not target.ended():
         job.check_cancelled()
         if path.exists():
-            told = files.read_json(path)
+            told = atomic.read_json(path)
             if told["unit"] != unit:
                 unit = told["unit"]
                 job.new_phase()
@@ -197,10 +194,10 @@ def _wait_for_end(target: Target) -> None:
     target.stop()
 
 
-def _raise_their_reason(members: jobfolder.JobFolder, target: Target) -> None:
+def _raise_their_reason(members: job_folder.JobFolder, target: Target) -> None:
     status = members.status()
     if status["state"] == "cancelled":
-        raise jobfolder.Cancelled
+        raise job_folder.Cancelled
     raise errors.JobError(
         status.get("reason")
         or f"The training processes ended without a word ({target.told()}); their log is in "
@@ -211,7 +208,7 @@ def _raise_their_reason(members: jobfolder.JobFolder, target: Target) -> None:
 class Torchrun:
     """Processes on this machine."""
 
-    def __init__(self, chosen: Launch, members: jobfolder.JobFolder) -> None:
+    def __init__(self, chosen: Launch, members: job_folder.JobFolder) -> None:
         self._chosen, self._members = chosen, members
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -249,8 +246,8 @@ class Torchrun:
 class Slurm:
     """A Slurm job, through submitit; it goes on when its launcher dies, and is found again."""
 
-    def __init__(self, chosen: Launch, members: jobfolder.JobFolder) -> None:
-        self._submitit = cluster.imported("submitit", "Slurm", "slurm")
+    def __init__(self, chosen: Launch, members: job_folder.JobFolder) -> None:
+        self._submitit = ray_cluster.imported("submitit", "Slurm", "slurm")
         self._chosen, self._folder = chosen, members.path
         self._job: Any = None
 
@@ -278,14 +275,14 @@ class Slurm:
         except (RuntimeError, OSError, self._submitit.core.utils.FailedJobError) as problem:
             raise errors.JobError(f"Slurm did not take the job: {problem}") from None
         known = {"job": self._job.job_id, "cluster": manager, "tasks": self._chosen.members}
-        files.write_json(self._folder / "slurm.json", known)
+        atomic.write_json(self._folder / "slurm.json", known)
 
     def attach(self) -> bool:
         """See `Target`."""
         record = self._folder / "slurm.json"
-        if not record.exists() or files.read_json(record)["cluster"] != "slurm":
+        if not record.exists() or atomic.read_json(record)["cluster"] != "slurm":
             return False
-        known = files.read_json(record)
+        known = atomic.read_json(record)
         self._job = self._submitit.SlurmJob(
             self._logs(), known["job"], tasks=list(range(known["tasks"]))
         )
@@ -310,7 +307,7 @@ class Slurm:
 class Ray:
     """Workers of a Ray cluster, through Ray Train; lost ones are started again."""
 
-    def __init__(self, chosen: Launch, members: jobfolder.JobFolder) -> None:
+    def __init__(self, chosen: Launch, members: job_folder.JobFolder) -> None:
         self._chosen, self._folder = chosen, members.path
         self._thread: threading.Thread | None = None
         self._problem = ""
@@ -328,7 +325,7 @@ class Ray:
 
         options = dict(self._chosen.options)
         try:
-            ray = cluster.connect(options.pop("address", None), logs=True)
+            ray = ray_cluster.connect(options.pop("address", None), logs=True)
             gpu = bool(options.pop("gpu", "GPU" in ray.cluster_resources()))
             trainer = TorchTrainer(
                 member.ray_loop,
@@ -359,7 +356,7 @@ class Ray:
 
     def stop(self) -> None:
         """See `Target`."""
-        cluster.connect().shutdown()
+        ray_cluster.connect().shutdown()
 
     def told(self) -> str:
         """See `Target`."""
@@ -370,4 +367,4 @@ TARGETS: dict[str, Any] = {"here": Torchrun, "slurm": Slurm, "ray": Ray}
 
 
 if __name__ == "__main__":
-    jobfolder.run(main)
+    job_folder.run(main)

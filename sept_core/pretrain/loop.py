@@ -21,8 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sept_core import errors, jobfolder
+from sept_core import errors
 from sept_core.encoders import numerics
+from sept_core.jobs import job_folder
 from sept_core.pretrain import augment, data, meter
 from sept_core.pretrain import probe as probing
 from sept_core.pretrain import state as states
@@ -60,7 +61,7 @@ def train(
     count: int,
     backbone: nn.Module,
     settings: PretrainSettings,
-    job: jobfolder.JobFolder,
+    job: job_folder.JobFolder,
     probe: probing.Probe | None = None,
     group: Group = ALONE,
 ) -> states.State:
@@ -98,7 +99,7 @@ def train(
 
         def tell() -> None:
             if stop.is_set():
-                raise jobfolder.Cancelled
+                raise job_folder.Cancelled
             job.progress(run.step, total, "steps")
 
         try:
@@ -116,7 +117,7 @@ def train(
                         report.book_time(run)
                         states.save(folder / CHECKPOINT, run)
                 group.first(tell)
-        except jobfolder.Cancelled:
+        except job_folder.Cancelled:
             if group.leads:
                 report.book_time(run)
                 states.save(folder / CHECKPOINT, run)

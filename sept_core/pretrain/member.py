@@ -12,19 +12,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sept_core import errors, jobfolder
-from sept_core.pretrain import group, launch, worker
+from sept_core import errors
+from sept_core.jobs import job_folder
+from sept_core.pretrain import group, rendezvous, worker
 
 FAILED, CANCELLED = 1, 3
 
 
-class Members(jobfolder.JobFolder):
+class Members(job_folder.JobFolder):
     """The members' folder as they see it: a launcher that died asked them to stop."""
 
     def cancel_requested(self) -> bool:
         """Whether the user, or the death of the launcher, ends this."""
-        tied = self.path / launch.TIED
-        return super().cancel_requested() or (tied.exists() and not jobfolder.is_locked(tied))
+        tied = self.path / rendezvous.TIED
+        return super().cancel_requested() or (tied.exists() and not job_folder.is_locked(tied))
 
 
 def main(folder: Path) -> int:
@@ -33,7 +34,7 @@ def main(folder: Path) -> int:
     with group.joined() as own, _only_writer(members, own):
         try:
             worker.main(members, own)
-        except jobfolder.Cancelled:
+        except job_folder.Cancelled:
             if own.leads:
                 members.update_status(state="cancelled")
             return CANCELLED
@@ -45,8 +46,8 @@ def main(folder: Path) -> int:
 
 
 def _only_writer(members: Members, own: group.Group) -> contextlib.AbstractContextManager[None]:
-    lock = members.path / launch.WORKING
-    return jobfolder.locked(lock) if own.leads else contextlib.nullcontext()
+    lock = members.path / rendezvous.WORKING
+    return job_folder.locked(lock) if own.leads else contextlib.nullcontext()
 
 
 class SlurmTask:

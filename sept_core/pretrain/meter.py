@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sept_core import files
+from sept_core.storage import atomic
 
 PARTS = ("loading", "augment", "forward", "backward")
 TIMED_EVERY = 10
@@ -71,7 +71,7 @@ class MetricsFile:
     def rewind(self, step: int) -> None:
         """Forget what was written after `step`: it will be computed, and written, again."""
         kept = [line for line in self.lines() if line["step"] <= step]
-        with files.write_then_rename(self.path) as temporary:
+        with atomic.write_then_rename(self.path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
 
     def append(self, line: dict[str, Any]) -> None:

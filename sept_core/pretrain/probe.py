@@ -14,9 +14,12 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sept_core import errors, files, images, sources
-from sept_core.pixel_values import ValueRanges
+from sept_core import errors
+from sept_core.imaging import images
+from sept_core.imaging.pixel_values import ValueRanges
+from sept_core.ingest import sources
 from sept_core.pretrain import augment
+from sept_core.storage import hashing
 
 MOST_IMAGES = 2000
 NEIGHBOURS = 20
@@ -41,7 +44,7 @@ def load(worklist: Path, size: int, seed: int, ranges: ValueRanges | None = None
     """
     rows = sources.read_worklist(worklist).to_pylist()
     rows = [row for row in rows if row["label"] is not None and row["split"] == "train"]
-    rows.sort(key=lambda row: files.hashed_uniform(seed, _place(row)))
+    rows.sort(key=lambda row: hashing.hashed_uniform(seed, _place(row)))
     names = sorted({row["label"] for row in rows})
     if len(names) < 2:
         raise errors.InputError(

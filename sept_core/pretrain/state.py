@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.pretrain import augment
 from sept_core.pretrain.group import ALONE, Group
 from sept_core.pretrain.methods import registry
 from sept_core.pretrain.methods.method import Method
 from sept_core.pretrain.settings import PretrainSettings
+from sept_core.storage import atomic
 
 
 @dataclass
@@ -99,7 +100,7 @@ def save(path: Path, state: State) -> None:
         "step": state.step,
         "seconds": state.seconds,
     }
-    with files.write_then_rename(path) as temporary:
+    with atomic.write_then_rename(path) as temporary:
         torch.save(content, temporary)
 
 

@@ -18,19 +18,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from sept_core import errors, files, jobfolder, manifest
+from sept_core import errors
 from sept_core.encoders import backbones, checkpoint, numerics
+from sept_core.jobs import job_folder
+from sept_core.manifest import manifest
 from sept_core.pretrain import augment, data, flops, initial, loop, meter, probe
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
 from sept_core.pretrain.group import ALONE, Group
 from sept_core.pretrain.methods import registry
 from sept_core.pretrain.settings import PretrainSettings
+from sept_core.storage import atomic, project_paths
 
 FORMAT = 1
 
 
-def main(job: jobfolder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
+def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
     """Train, or go on training, or return the result of a run that is complete.
 
     Args:
@@ -49,8 +52,8 @@ def main(job: jobfolder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
     pretrain_settings.validate(settings, len(subset), group.size)
     backbone, _ = build_backbone(settings), registry.find(settings.method)
     group.first(lambda: _claim(folder, settings, subset))
-    if (folder / files.RUN_HEADER).exists():
-        finished: dict[str, Any] = files.read_json(folder / files.RUN_HEADER)
+    if (folder / project_paths.RUN_HEADER).exists():
+        finished: dict[str, Any] = atomic.read_json(folder / project_paths.RUN_HEADER)
         return finished
     target = None
     if probe_worklist is not None:
@@ -69,7 +72,7 @@ def main(job: jobfolder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
     cost = flops.per_image(build_backbone(settings), settings)  # by all: losses gather
     known = {"processes": group.size, "image_flops": cost}
     group.first(lambda: _leave(folder, trained, settings, subset, known))
-    header: dict[str, Any] = files.read_json(folder / files.RUN_HEADER)
+    header: dict[str, Any] = atomic.read_json(folder / project_paths.RUN_HEADER)
     return header
 
 
@@ -78,7 +81,7 @@ def _load_images(
     reader: manifest.ImageReader,
     folder: Path,
     settings: PretrainSettings,
-    job: jobfolder.JobFolder,
+    job: job_folder.JobFolder,
 ) -> data.ImageSet:
     return data.load(
         sorted(subset.rows["uid"].to_pylist()),  # no order of rows or files has a say
@@ -120,11 +123,11 @@ def _leave(
             name: importlib.metadata.version(name) for name in ("torch", "timm", "lightly")
         },
         "sha256": {
-            name: files.sha256_file(folder / name)
+            name: atomic.sha256_file(folder / name)
             for name in (checkpoint.WEIGHTS, checkpoint.CARD, checkpoint.SNIPPET)
         },
     }
-    files.write_json(folder / files.RUN_HEADER, header)
+    atomic.write_json(folder / project_paths.RUN_HEADER, header)
     (folder / loop.CHECKPOINT).unlink(missing_ok=True)
     data.remove_cache(folder)
 
@@ -170,9 +173,9 @@ def _claim(folder: Path, settings: PretrainSettings, subset: manifest.Manifest) 
         wanted["value_ranges"] = scaled
     path = folder / "settings.json"
     if not path.exists():
-        files.write_json(path, wanted)
+        atomic.write_json(path, wanted)
         return
-    held = files.read_json(path)
+    held = atomic.read_json(path)
     held["pretrain"] = dataclasses.asdict(pretrain_settings.from_dict(held["pretrain"]))
     if held != wanted:
         names = [k for k, v in values.items() if held["pretrain"][k] != v]

@@ -8,9 +8,9 @@ import heapq
 
 import numpy as np
 
-from sept_core import files
 from sept_core.selection import evidence as ev
 from sept_core.selection import gate, settings, simple
+from sept_core.storage import hashing
 
 
 def target_clusters(
@@ -76,7 +76,7 @@ def fill(
     near = codes[(codes >= 0) & (held[found.pool] >= options.min_targets)]
     parts = []
     for part in (near, np.arange(len(ledger.uids))):
-        order = files.hashed_order(options.seed, ledger.uids[part])
+        order = hashing.hashed_order(options.seed, ledger.uids[part])
         parts.append(ledger.take_in_order(part[order]))
     return ev.unowned(np.concatenate(parts), "fill")
 

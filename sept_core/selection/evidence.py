@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sept_core import files
+from sept_core.storage import hashing
 
 NO_UID = b""
 
@@ -135,7 +135,7 @@ def unowned(codes: np.ndarray, phase: str = "core") -> Picks:
     n = len(codes)
     return Picks(
         codes=codes,
-        targets=np.full(n, NO_UID, files.UID_DTYPE),
+        targets=np.full(n, NO_UID, hashing.UID_DTYPE),
         ranks=np.zeros(n, np.int32),
         similarity=np.full(n, np.nan),
         n_targets=np.zeros(n, np.int32),

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sept_core import errors, files
+from sept_core import errors
+from sept_core.storage import hashing
 
 
 def _none() -> np.ndarray:
-    return np.empty(0, files.UID_DTYPE)
+    return np.empty(0, hashing.UID_DTYPE)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Ledger:
             InputError: the pins alone exceed the budget.
         """
         order = np.argsort(gate.decodable, kind="stable")
-        self.uids = np.asarray(gate.decodable, files.UID_DTYPE)[order]
+        self.uids = np.asarray(gate.decodable, hashing.UID_DTYPE)[order]
         assert (self.uids[1:] != self.uids[:-1]).all(), "pool uids repeat"
         self._pool_count = gate.pool_count
         self._featureless = gate.featureless
@@ -80,7 +81,7 @@ class Ledger:
         self._open_view = np.frombuffer(self.open, np.uint8)
         self._room_in_group = [duplicate_cap] * len(self.group_ids)
         self._members = _Members(self.groups, len(self.group_ids))
-        self.vetoed_targets = np.asarray(gate.vetoed_targets, files.UID_DTYPE)
+        self.vetoed_targets = np.asarray(gate.vetoed_targets, hashing.UID_DTYPE)
         self.penalty = self._penalties(gate.penalties)
         self.pins, self.lost_pins = self._take_pins(gate.pinned, budget)
         self._budget = len(self.uids) if budget is None else budget
@@ -98,7 +99,7 @@ class Ledger:
 
     def codes_of(self, uids: np.ndarray) -> np.ndarray:
         """Codes (int64, same shape) of uids; −1 for images that are not decodable."""
-        return files.places_among(self.uids, np.asarray(uids, files.UID_DTYPE))
+        return hashing.places_among(self.uids, np.asarray(uids, hashing.UID_DTYPE))
 
     def take(self, code: int) -> None:
         """Take an open image; a full duplicate group closes with it."""
@@ -167,7 +168,7 @@ class Ledger:
         self, pinned: np.ndarray, budget: int | None
     ) -> tuple[np.ndarray, dict[str, str]]:
         """Pins come before the strategy and the duplicate cap; only the guard beats them."""
-        uids = np.unique(np.asarray(pinned, files.UID_DTYPE))
+        uids = np.unique(np.asarray(pinned, hashing.UID_DTYPE))
         codes = self.codes_of(uids)
         assert not self.vetoed[codes[codes >= 0]].any(), "an image is pinned and vetoed"
         lost = {uid.decode(): "not in the pool" for uid in uids[codes < 0]}
@@ -199,7 +200,7 @@ class Ledger:
 
     def _mask(self, uids: np.ndarray) -> np.ndarray:
         mask = np.zeros(len(self.uids), bool)
-        codes = self.codes_of(np.asarray(uids, files.UID_DTYPE))
+        codes = self.codes_of(np.asarray(uids, hashing.UID_DTYPE))
         mask[codes[codes >= 0]] = True
         return mask
 
@@ -242,4 +243,4 @@ class _Members:
 
 def uid_array(uids: Iterable[bytes]) -> np.ndarray:
     """S32 array of uids given as bytes."""
-    return np.array(list(uids), files.UID_DTYPE)
+    return np.array(list(uids), hashing.UID_DTYPE)

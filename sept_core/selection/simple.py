@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from sept_core import files
 from sept_core.selection import evidence as ev
 from sept_core.selection import gate, settings
+from sept_core.storage import hashing
 
 
 def scored(
@@ -25,7 +25,7 @@ def random(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
     """Baseline: the pool in the hash order of the seed."""
-    taken = ledger.take_in_order(files.hashed_order(options.seed, ledger.uids))
+    taken = ledger.take_in_order(hashing.hashed_order(options.seed, ledger.uids))
     return ev.Outcome([ev.unowned(taken)], "pool_exhausted")
 
 
@@ -56,7 +56,7 @@ def target_images(
 
 def uniforms(seed: int, uids: np.ndarray) -> np.ndarray:
     """(n,) float64 in (0, 1): METHOD §2's hash of seed and uid."""
-    return np.array([files.hashed_uniform(seed, uid.decode()) for uid in uids.tolist()])
+    return np.array([hashing.hashed_uniform(seed, uid.decode()) for uid in uids.tolist()])
 
 
 def owned_by_nearest(evidence: ev.Evidence, ledger: gate.Ledger, codes: np.ndarray) -> ev.Picks:
@@ -67,6 +67,6 @@ def owned_by_nearest(evidence: ev.Evidence, ledger: gate.Ledger, codes: np.ndarr
     targets, similarity = evidence.nearest_targets(ledger.uids[codes])
     return replace(
         picks,
-        targets=np.asarray(targets, files.UID_DTYPE),
+        targets=np.asarray(targets, hashing.UID_DTYPE),
         similarity=np.asarray(similarity, np.float64),
     )

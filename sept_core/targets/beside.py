@@ -9,8 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sept_core import errors, images, paths, sources, targets
-from sept_core.listing import FileEntry, SourceSpec
+from sept_core import errors, targets
+from sept_core.filesystem import safe_paths
+from sept_core.imaging import images
+from sept_core.ingest import sources
+from sept_core.ingest.listing import FileEntry, SourceSpec
 from sept_core.targets import names, split_lists
 from sept_core.targets.layout import stem_of
 from sept_core.targets.split_lists import Lists
@@ -67,7 +70,7 @@ class Beside:
         found = [
             name
             for name in self._files
-            if paths.suffix_of(name) in (*_SUFFIXES, *_UNREAD)
+            if safe_paths.suffix_of(name) in (*_SUFFIXES, *_UNREAD)
             and names.mentions_heldout(Path(name).stem)
         ]
         return sorted(found, key=lambda name: (name.count("/"), len(name), name))
@@ -130,7 +133,7 @@ def _name(entry: FileEntry) -> str:
 
 def _may_be_list(name: str, stems: set[str]) -> bool:
     """Whether a file may list images; YOLO's labels have a file for each of them."""
-    stem, suffix = Path(name).stem, paths.suffix_of(name)
+    stem, suffix = Path(name).stem, safe_paths.suffix_of(name)
     if suffix not in _SUFFIXES or stem in stems:
         return False
     return suffix not in (".txt", ".lst", ".list") or names.mentions_split(stem) or "split" in stem

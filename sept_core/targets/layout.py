@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from sept_core import archives, errors, targets
-from sept_core.listing import FileEntry
+from sept_core import errors, targets
+from sept_core.archives import archives
+from sept_core.ingest.listing import FileEntry
 from sept_core.targets import columns, names
 
 FLAT = "flat"

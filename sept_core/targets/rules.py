@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
-from sept_core import errors, files, targets
-from sept_core.listing import FileEntry
+from sept_core import errors, targets
+from sept_core.ingest.listing import FileEntry
+from sept_core.storage import hashing
 from sept_core.targets import split_lists
 from sept_core.targets.split_lists import Lists, Opener, Place
 
@@ -142,7 +143,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 def _by_class(groups: Mapping[str, list[FileEntry]]) -> dict[str, list[str]]:
     """Names of the groups of each class, a group's class being its most frequent, in hash order."""
     found: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(groups, key=lambda name: (files.hashed_uniform(0, name), name)):
+    for name in sorted(groups, key=lambda name: (hashing.hashed_uniform(0, name), name)):
         counted = Counter(entry.label or "" for entry in groups[name])
         found[min(counted, key=lambda label: (-counted[label], label))].append(name)
     return found

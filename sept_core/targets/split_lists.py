@@ -8,8 +8,10 @@ import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from sept_core import errors, paths, tables, targets
-from sept_core.listing import FileEntry
+from sept_core import errors, targets
+from sept_core.filesystem import safe_paths
+from sept_core.ingest.listing import FileEntry
+from sept_core.tables import tables
 from sept_core.targets import columns, names
 
 Place = tuple[str, str]
@@ -63,7 +65,7 @@ def key_of(path: str) -> Key:
     parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
     if parts:
         stem, suffix = os.path.splitext(parts[-1])  # noqa: PTH122 (a million times)
-        parts[-1] = stem if suffix.lower() in paths.IMAGE_SUFFIXES else parts[-1]
+        parts[-1] = stem if suffix.lower() in safe_paths.IMAGE_SUFFIXES else parts[-1]
     return tuple(parts)
 
 
@@ -115,7 +117,7 @@ def _plain(data: bytes, name: str, split: str) -> Iterator[tuple[Key, str]]:
                 f"Line {number} of {name} states no split; write the split behind the path, or "
                 f"name the split of the whole list: test={name}."
             )
-        whole = paths.suffix_of(text) in paths.IMAGE_SUFFIXES
+        whole = safe_paths.suffix_of(text) in safe_paths.IMAGE_SUFFIXES
         yield key_of(text if whole else words[0]), own
 
 

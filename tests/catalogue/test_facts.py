@@ -9,23 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_core import decoders, features, files, sources
-from sept_core.catalogue import connection, images
+from sept_core.catalogue import connection, image_table, source_table
 from sept_core.catalogue import settings as kept
-from sept_core.catalogue import sources as listed
+from sept_core.features import feature_store
+from sept_core.imaging import decoders
+from sept_core.ingest import sources
+from sept_core.storage import hashing
 
-UIDS = {name: files.uid_of(name.encode()) for name in "xy"}
+UIDS = {name: hashing.uid_of(name.encode()) for name in "xy"}
 
 
 def catalogue(folder: Path) -> connection.Connection:
     """A catalogue with one pool source, s1."""
     db = connection.connect(folder / "c.duckdb")
-    listed.add(db, "pool", sources.SourceSpec("pool", folder, "folder", folder))
+    source_table.add(db, "pool", sources.SourceSpec("pool", folder, "folder", folder))
     return db
 
 
 def scan(db: connection.Connection, *entries: sources.FileEntry, **options: Any) -> Any:
-    return listed.merge_scan(db, "s1", listed.scan_table(list(entries)), **options)
+    return source_table.merge_scan(db, "s1", source_table.scan_table(list(entries)), **options)
 
 
 def entry(name: str, problem: str | None = None, size: int = 10) -> sources.FileEntry:
@@ -42,13 +44,15 @@ def adopt(
     db: connection.Connection, folder: Path, *rows: Any, encoder: str = "e-1", decoder: str = "1"
 ) -> None:
     """Take over one more shard that holds these outcomes."""
-    store = features.FeatureStore(folder / encoder)
+    store = feature_store.FeatureStore(folder / encoder)
     uids = [row["uid"] for row in rows if row["status"] == "ok"]
-    new = np.setdiff1d(np.array(uids, files.UID_DTYPE), store.uids)
+    new = np.setdiff1d(np.array(uids, hashing.UID_DTYPE), store.uids)
     vectors = np.tile([1.0, 0.0], (len(new), 1))
-    table = pa.Table.from_pylist(list(rows), features.OUTCOME_SCHEMA)
-    features.write_shard(folder / encoder, store.next_number, encoder, new, vectors, table, decoder)
-    images.adopt(db, features.FeatureStore(folder / encoder), encoder)
+    table = pa.Table.from_pylist(list(rows), feature_store.OUTCOME_SCHEMA)
+    feature_store.write_shard(
+        folder / encoder, store.next_number, encoder, new, vectors, table, decoder
+    )
+    image_table.adopt(db, feature_store.FeatureStore(folder / encoder), encoder)
 
 
 def state(db: connection.Connection, name: str) -> tuple[str, str | None, bool]:
@@ -60,7 +64,7 @@ def state(db: connection.Connection, name: str) -> tuple[str, str | None, bool]:
 
 
 def work(db: connection.Connection) -> list[str]:
-    return images.worklist(db, ["s1"])["rel_path"].to_pylist()
+    return image_table.worklist(db, ["s1"])["rel_path"].to_pylist()
 
 
 # Listing
@@ -98,9 +102,9 @@ def test_an_image_that_cannot_be_looked_at_comes_back_without_being_read(tmp_pat
     report = scan(db, entry("a", "missing file"))
     assert (report.changed, report.unreadable) == (0, 1)
     assert state(db, "a")[:2] == ("unreadable", "missing file")
-    assert len(images.eligible(db)) == 0
+    assert len(image_table.eligible(db)) == 0
     scan(db, entry("a"))
-    assert state(db, "a")[:2] == ("ok", None) and len(images.eligible(db)) == 1
+    assert state(db, "a")[:2] == ("ok", None) and len(image_table.eligible(db)) == 1
 
 
 def test_a_listing_that_nobody_asked_for_takes_no_image_away(tmp_path: Path) -> None:
@@ -138,7 +142,7 @@ def test_another_decoder_looks_again_at_what_was_rejected(
     assert work(db) == []
     monkeypatch.setattr(decoders, "version", lambda: "2 new")
     assert work(db) == ["a"], "and never at what its name excludes"
-    assert images.worklist(db, ["s1"])["uid"].to_pylist() == [None], "whatever is stored of it"
+    assert image_table.worklist(db, ["s1"])["uid"].to_pylist() == [None], "whatever is stored of it"
 
 
 def test_no_features_is_a_fact_of_image_and_encoder(tmp_path: Path) -> None:
@@ -146,14 +150,14 @@ def test_no_features_is_a_fact_of_image_and_encoder(tmp_path: Path) -> None:
     scan(db, entry("a"))
     row = outcome("a", "no_features", "length nan", UIDS["x"])
     adopt(db, tmp_path, row, encoder="e-1")
-    assert state(db, "a")[0] == "ok" and len(images.eligible(db)) == 1
+    assert state(db, "a")[0] == "ok" and len(image_table.eligible(db)) == 1
     adopt(db, tmp_path, outcome("a", "ok", None, UIDS["x"]), encoder="e-2")
-    assert [images.featureless(db, e)["uid"].to_pylist() for e in ("e-1", "e-2")] == [
+    assert [image_table.featureless(db, e)["uid"].to_pylist() for e in ("e-1", "e-2")] == [
         [UIDS["x"]],
         [],
     ]
     adopt(db, tmp_path, outcome("a", "ok", None, UIDS["x"]), encoder="e-1", decoder="2")
-    assert images.featureless(db, "e-1").num_rows == 0, "a later look found some"
+    assert image_table.featureless(db, "e-1").num_rows == 0, "a later look found some"
 
 
 def test_an_image_that_another_decoder_took_stays_an_image(tmp_path: Path) -> None:
@@ -162,7 +166,7 @@ def test_an_image_that_another_decoder_took_stays_an_image(tmp_path: Path) -> No
     adopt(db, tmp_path, outcome("a", "ok", None, UIDS["x"]), encoder="e-1")
     adopt(db, tmp_path, outcome("a", "rejected", "truncated: x", UIDS["x"]), encoder="e-2")
     assert state(db, "a")[0] == "ok"
-    assert images.featureless(db, "e-2")["reason"].to_pylist() == ["truncated: x"]
+    assert image_table.featureless(db, "e-2")["reason"].to_pylist() == ["truncated: x"]
     adopt(db, tmp_path, outcome("a", "rejected", "not an image", UIDS["y"]), encoder="e-2")
     assert state(db, "a")[:2] == ("rejected", "not an image"), "those are other bytes"
 
@@ -201,8 +205,8 @@ def test_images_of_shards_known_before_are_taken_over_after_a_migration(tmp_path
     adopt(db, tmp_path, outcome("a", "no_features", "length 0", UIDS["x"]))
     db.execute("DELETE FROM images; DELETE FROM featureless")
     db.execute("UPDATE files SET state = 'waiting', uid = ?", [UIDS["x"]])
-    kept.put(db, images.TO_ADOPT, True)
-    images.adopt(db, features.FeatureStore(tmp_path / "e-1"), "e-1")
-    images.settle(db)
-    assert state(db, "a")[0] == "ok" and images.featureless(db, "e-1").num_rows == 1
-    assert kept.get(db, images.TO_ADOPT) is None
+    kept.put(db, image_table.TO_ADOPT, True)
+    image_table.adopt(db, feature_store.FeatureStore(tmp_path / "e-1"), "e-1")
+    image_table.settle(db)
+    assert state(db, "a")[0] == "ok" and image_table.featureless(db, "e-1").num_rows == 1
+    assert kept.get(db, image_table.TO_ADOPT) is None

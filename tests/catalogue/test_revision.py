@@ -4,8 +4,9 @@ from pathlib import Path
 
 from small_project import sept
 
-from sept_core.catalogue import images, revision, sources
-from sept_core.pipeline import collections, projects
+from sept_core.catalogue import image_table, revision, source_table
+from sept_core.services.data import collections
+from sept_core.services.project import projects
 
 
 def test_a_value_is_computed_once_until_a_source_goes(project: Path) -> None:
@@ -17,32 +18,32 @@ def test_a_value_is_computed_once_until_a_source_goes(project: Path) -> None:
 
     with projects.opened(project) as opened:
         assert [revision.once(opened.db, "calls", compute) for _ in range(3)] == [1, 1, 1]
-        before = images.pool_fingerprint(opened.db), images.pool_counts(opened.db)
+        before = image_table.pool_fingerprint(opened.db), image_table.pool_counts(opened.db)
         collections.remove(opened, "pool", collections.names(opened, "pool")[0])
         assert revision.once(opened.db, "calls", compute) == 2
-        assert images.pool_fingerprint(opened.db) != before[0]
-        assert images.pool_counts(opened.db) != before[1]
+        assert image_table.pool_fingerprint(opened.db) != before[0]
+        assert image_table.pool_counts(opened.db) != before[1]
 
 
 def test_a_filter_follows_a_source_to_its_new_name(project: Path) -> None:
     with projects.opened(project) as opened:
         name = collections.names(opened, "pool")[0]
-        found = len(images.eligible(opened.db, "pool", f"source = {name}"))
+        found = len(image_table.eligible(opened.db, "pool", f"source = {name}"))
         assert found > 0
-        sources.rename(opened.db, "pool", name, "renamed")
-        assert len(images.eligible(opened.db, "pool", f"source = {name}")) == 0
-        assert len(images.eligible(opened.db, "pool", "source = renamed")) == found
+        source_table.rename(opened.db, "pool", name, "renamed")
+        assert len(image_table.eligible(opened.db, "pool", f"source = {name}")) == 0
+        assert len(image_table.eligible(opened.db, "pool", "source = renamed")) == found
 
 
 def test_places_are_found_after_rows_are_numbered_anew(project: Path) -> None:
     with projects.opened(project) as opened:
-        uids = images.eligible(opened.db).astype(str).tolist()
-        before = [images.places(opened.db, uid) for uid in uids]
+        uids = image_table.eligible(opened.db).astype(str).tolist()
+        before = [image_table.places(opened.db, uid) for uid in uids]
         assert all(before)
         opened.db.execute("CREATE TEMP TABLE kept AS SELECT * FROM files")
         opened.db.execute("DELETE FROM files")
         opened.db.execute("INSERT INTO files SELECT * FROM kept ORDER BY rel_path DESC")
-        assert [images.places(opened.db, uid) for uid in uids] == before
+        assert [image_table.places(opened.db, uid) for uid in uids] == before
 
 
 def test_two_projects_share_no_values(tmp_path: Path) -> None:

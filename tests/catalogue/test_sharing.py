@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sept_core import errors
-from sept_core.catalogue import connection, decisions, sharing
+from sept_core.catalogue import connection, decision_table, sharing
 
 DECIDE = """
 import sys
@@ -53,7 +53,7 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def positions(path: Path) -> list[tuple[int, str]]:
     with sharing.Shared(path).use() as db:
-        return [(entry["position"], entry["who"]) for entry in decisions.log(db)]
+        return [(entry["position"], entry["who"]) for entry in decision_table.log(db)]
 
 
 def test_two_processes_decide_in_turn_and_nothing_is_lost(path: Path) -> None:

@@ -13,16 +13,10 @@ import pytest
 from small_project import sept
 
 from sept_core import errors
-from sept_core.catalogue import decisions, images, migrations
-from sept_core.pipeline import (
-    backup,
-    checking,
-    collections,
-    curation,
-    deciding,
-    projects,
-    serving,
-)
+from sept_core.catalogue import decision_table, image_table, migrations
+from sept_core.services.curate import decisions, selections
+from sept_core.services.data import collections, image_server
+from sept_core.services.project import backups, project_check, projects
 
 FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").glob("schema-*.zip"))
 
@@ -47,31 +41,31 @@ def test_an_old_project_keeps_everything(fixture: Path, tmp_path: Path) -> None:
         log = [
             [e["position"], e["at"], e["who"], e["action"], e["scope"], e["reason"], e["uids"],
              e["undoes"]]
-            for e in decisions.log(opened.db)
+            for e in decision_table.log(opened.db)
         ]  # fmt: skip
         assert log == expected["decisions"] and len(log) == 3
-        standing = [e["position"] for e in deciding.history(opened, ["things"]) if e["stands"]]
+        standing = [e["position"] for e in decisions.history(opened, ["things"]) if e["stands"]]
         assert standing == [1, 3], "the undone pin stays undone"
         rows = opened.db.execute(
             "SELECT rel_path, size, label, split, state, reason, uid FROM files ORDER BY ALL"
         ).fetchall()
         assert [list(row) for row in rows] == [in_truth(row, expected) for row in expected["files"]]
-        picked = curation.picks(opened, expected["selection"])
+        picked = selections.picks(opened, expected["selection"])
         assert picked["uid"].to_pylist() == expected["picks"]
-        found = curation.find(opened, expected["selection"])
+        found = selections.find(opened, expected["selection"])
         assert found["older_than_decisions"]
         assert found["older_than_pool"] == came_back(expected)
-        assert backup.write(opened, tmp_path / "saved.gz")["decisions"] == 3
-        whole = decisions.log(opened.db)
-    assert backup.restore(tmp_path / "again", tmp_path / "saved.gz")["decisions"] == 3
+        assert backups.write(opened, tmp_path / "saved.gz")["decisions"] == 3
+        whole = decision_table.log(opened.db)
+    assert backups.restore(tmp_path / "again", tmp_path / "saved.gz")["decisions"] == 3
     with projects.opened(tmp_path / "again") as opened:
-        assert decisions.log(opened.db) == whole
+        assert decision_table.log(opened.db) == whole
 
 
 @pytest.mark.parametrize("fixture", FIXTURES, ids=lambda path: path.stem)
 def test_work_goes_on_in_an_old_project(fixture: Path, tmp_path: Path) -> None:
     project, expected = unpacked(fixture, tmp_path)
-    kinds = {finding.kind for finding in checking.check(project)}
+    kinds = {finding.kind for finding in project_check.check(project)}
     assert kinds <= {"source"}, "its images lay elsewhere; all else is whole"
     with projects.opened(project) as opened:
         for role, name, place in places(expected):
@@ -90,14 +84,14 @@ def test_work_goes_on_in_an_old_project(fixture: Path, tmp_path: Path) -> None:
     done = sept("prepare", project)
     assert done.returncode == 0, done.stderr
     with projects.opened(project) as opened:
-        record = curation.find(opened, expected["selection"])
-        asked = curation.request_of(opened, record)
+        record = selections.find(opened, expected["selection"])
+        asked = selections.request_of(opened, record)
         if "truth" in expected:  # its held-out image that came back is not embedded with that fit
             with pytest.raises(errors.LeakError, match="1 images are not embedded"):
-                curation.select(opened, replace(asked, guard=True))
+                selections.select(opened, replace(asked, guard=True))
             asked = replace(asked, guard=False)
-        again = curation.select(opened, asked)
-        assert set(curation.picks(opened, again["id"])["uid"].to_pylist()).isdisjoint(
+        again = selections.select(opened, asked)
+        assert set(selections.picks(opened, again["id"])["uid"].to_pylist()).isdisjoint(
             expected["decisions"][0][6]
         )
 
@@ -134,8 +128,8 @@ def test_an_image_that_one_encoder_removed_is_back_with_what_is_known_of_it(
     project, expected = unpacked(fixture, tmp_path)
     [black] = [row[-1] for row in expected["files"] if row[0] == "black.png"]
     with projects.opened(project) as opened:
-        assert black.encode() in images.eligible(opened.db)
-        [place] = images.locations(opened.db, [black]).to_pylist()
+        assert black.encode() in image_table.eligible(opened.db)
+        [place] = image_table.locations(opened.db, [black]).to_pylist()
         assert (place["sha256"][:32], place["width"], place["height"]) == (black, 20, 20)
         by_encoder = {e["id"]: e["no_features"] for e in projects.encoders(opened)}
         assert sorted(by_encoder.values()) == [0, 1]
@@ -170,7 +164,7 @@ STATES = "SELECT rel_path, member, state, reason, uid FROM files ORDER BY ALL"
 
 def serving_bytes(project: projects.Project, uid: str) -> bytes | None:
     try:
-        return serving.ImageServer(project).image(uid).data
+        return image_server.ImageServer(project).image(uid).data
     except errors.NotFoundError:
         return None
 

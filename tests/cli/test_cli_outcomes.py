@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from in_process import run, said
 
-from sept_core.pipeline import outcomes, projects
+from sept_core.services.data import file_outcomes
+from sept_core.services.project import projects
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -122,4 +123,4 @@ def test_an_import_of_nothing_but_rejected_rows_fails(project: Path, tmp_path: P
     assert "are rejected (3; first: red/00.png: zero vector)" in str(found.exception)
     with projects.opened(project) as opened:
         assert projects.find_encoder(opened, None).startswith("bundled"), "the usable one stays"
-        assert outcomes.feature_rows(opened).num_rows == 3
+        assert file_outcomes.feature_rows(opened).num_rows == 3

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from in_process import run, said
 
-from sept_core import commands, errors, files
+from sept_core import errors
 from sept_core.cli import app, curate
 from sept_core.encoders import registry
-from sept_core.pipeline import checking, projects
+from sept_core.services.project import project_check, projects
+from sept_core.storage import commands, project_paths
 
 
 def commands_of(group: typer.Typer, name: str) -> Iterator[tuple[str, Callable[..., object]]]:
@@ -50,10 +51,10 @@ def test_a_tilde_is_expanded_in_every_path(monkeypatch: pytest.MonkeyPatch) -> N
 def test_homes_are_expanded_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     user = getpass.getuser()
-    assert files.expanded("~") == Path("/home/me")
-    assert files.expanded(f"~{user}/x") == Path(pwd.getpwnam(user).pw_dir) / "x"
+    assert project_paths.expanded("~") == Path("/home/me")
+    assert project_paths.expanded(f"~{user}/x") == Path(pwd.getpwnam(user).pw_dir) / "x"
     for left in ("~no-such-user/x", "$HOME/x", "a/~/x", "a~", "plain"):
-        assert files.expanded(left) == Path(left)
+        assert project_paths.expanded(left) == Path(left)
 
 
 def test_roots_and_encoders_are_expanded_too(
@@ -95,7 +96,7 @@ def test_printed_commands_can_be_pasted(tmp_path: Path, small_data: Path) -> Non
     missing = run("status", tmp_path / "no project")
     assert pasted(str(missing.exception)) == ["sept", "init", str(tmp_path / "no project")]
     (tmp_path / "few").rename(tmp_path / "moved")
-    found = [f for f in checking.check(folder, lambda what: None) if f.kind == "source"]
+    found = [f for f in project_check.check(folder, lambda what: None) if f.kind == "source"]
     assert pasted(found[0].remedy) == ["sept", "pool", "move", str(folder), "few", "PATH"]
     with projects.opened(folder) as project:
         assert project.paths.root == folder

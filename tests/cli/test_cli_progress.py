@@ -10,7 +10,8 @@ import small_runs
 from rich.console import Console
 
 from sept_core.cli import follow, output, progress
-from sept_core.pipeline import mapping, projects
+from sept_core.services.explore import map_job
+from sept_core.services.project import projects
 
 
 def test_lines_come_at_their_interval_whatever_the_polling() -> None:
@@ -37,7 +38,7 @@ def test_a_followed_job_tells_how_far_it_is(
 ) -> None:
     small_runs.hold(monkeypatch)
     with projects.opened(project) as opened:
-        job = mapping.start(opened, None, 0)
+        job = map_job.start(opened, None, 0)
         paths = opened.paths
     small_runs.work_off(job, lambda job: {"images": 3})
     job.progress(12_000, 50_000, "images")

@@ -12,9 +12,11 @@ import numpy as np
 import ray
 from ray.cluster_utils import Cluster
 
-from sept_core import features, files, jobfolder, scoring
-from sept_core.embeddings import worker
+from sept_core.features import feature_store, worker
 from sept_core.index import exact, graph, sharded
+from sept_core.jobs import job_folder
+from sept_core.retrieval import scoring
+from sept_core.storage import atomic
 
 
 def main(folder: Path) -> None:
@@ -22,40 +24,42 @@ def main(folder: Path) -> None:
     head = {"num_cpus": 1, "include_dashboard": False}
     nodes = Cluster(initialize_head=True, head_node_args=head)
     second = nodes.add_node(num_cpus=1)
-    package = str(Path(features.__file__).parents[1])
+    package = str(Path(feature_store.__file__).parents[1])
     os.environ["RAY_ADDRESS"] = nodes.address
     ray.init(nodes.address, runtime_env={"env_vars": {"PYTHONPATH": package}}, log_to_driver=False)
-    job = jobfolder.JobFolder(folder / "job")
+    job = job_folder.JobFolder(folder / "job")
     _lose(nodes, second)
     result = worker.main(job)
     found = _walk(Path(job.settings()["features_root"]) / result["encoder_id"] / "pool", folder)
     np.savez(folder / "found.npz", **found)
-    files.write_json(folder / "nodes.json", {"lost": not second.any_processes_alive()})
+    atomic.write_json(folder / "nodes.json", {"lost": not second.any_processes_alive()})
     ray.shutdown()
     nodes.shutdown()
 
 
 def _lose(nodes: Cluster, node: object) -> None:
     """Take the machine away when the first shard is written, with others in work."""
-    write_shard = features.write_shard
+    write_shard = feature_store.write_shard
 
     def writing(*values: Any) -> None:
-        features.write_shard = write_shard
+        feature_store.write_shard = write_shard
         nodes.remove_node(node, allow_graceful=False)
         write_shard(*values)
 
-    features.write_shard = writing
+    feature_store.write_shard = writing
 
 
 def _walk(pool: Path, folder: Path) -> dict[str, np.ndarray]:
     """Search, scores, clusters and graph, all of them over parts of a few shards."""
     sharded.PART_VALUES = 1
-    store = features.FeatureStore(pool)
+    store = feature_store.FeatureStore(pool)
     assert len(sharded.parts(store)) == len(store.shards) > 2
     return everything(store, "ray", folder)
 
 
-def everything(store: features.FeatureStore, device: str, folder: Path) -> dict[str, np.ndarray]:
+def everything(
+    store: feature_store.FeatureStore, device: str, folder: Path
+) -> dict[str, np.ndarray]:
     """What the test compares with one machine's."""
     queries = store.gather(np.arange(0, len(store), 7))
     allowed = np.arange(len(store)) % 5 > 0

@@ -13,9 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
-from sept_core import cluster, errors, features, files, jobfolder, sources
-from sept_core.embeddings import worker
+from sept_core import errors
 from sept_core.encoders import backbones, checkpoint
+from sept_core.features import feature_store, worker
+from sept_core.ingest import sources
+from sept_core.jobs import job_folder, ray_cluster
+from sept_core.storage import atomic
 
 COUNT = 96
 
@@ -51,7 +54,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _job(folder: Path, world: Path, device: str) -> jobfolder.JobFolder:
+def _job(folder: Path, world: Path, device: str) -> job_folder.JobFolder:
     asked = worker.Settings(
         encoder=f"checkpoint:{world / 'network'}",
         encoders_folder=str(world / "encoders"),
@@ -60,9 +63,9 @@ def _job(folder: Path, world: Path, device: str) -> jobfolder.JobFolder:
         device=device, precision="fp32", batch_size=2, shard_size=16,
     )  # fmt: skip
     (folder / "job").mkdir(parents=True)
-    files.write_json(folder / "job" / "settings.json", vars(asked))
-    files.write_json(folder / "job" / "status.json", {"state": "running"})
-    return jobfolder.JobFolder(folder / "job")
+    atomic.write_json(folder / "job" / "settings.json", vars(asked))
+    atomic.write_json(folder / "job" / "status.json", {"state": "running"})
+    return job_folder.JobFolder(folder / "job")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +74,7 @@ def here(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
     folder = tmp_path_factory.mktemp("here")
     result = worker.main(_job(folder, world, "cpu"))
     pool = folder / "features" / result["encoder_id"] / "pool"
-    store = features.FeatureStore(pool)
+    store = feature_store.FeatureStore(pool)
     assert len(store) == COUNT - 1 and len(store.shards) == COUNT // 16
     return pool, on_ray.everything(store, "cpu", folder)
 
@@ -79,13 +82,13 @@ def here(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
 def test_the_same_bytes_and_lists_as_on_one_machine_though_a_node_is_lost(
     tmp_path: Path, world: Path, here: tuple[Path, dict[str, Any]]
 ) -> None:
-    _job(tmp_path, world, cluster.DEVICE)
+    _job(tmp_path, world, ray_cluster.DEVICE)
     done = subprocess.run(
         [sys.executable, on_ray.__file__, str(tmp_path)],
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    assert files.read_json(tmp_path / "nodes.json")["lost"]
+    assert atomic.read_json(tmp_path / "nodes.json")["lost"]
     pool, expected = here
     [theirs] = tmp_path.glob("features/*/pool")
     names = sorted(path.name for path in pool.iterdir())
@@ -98,4 +101,4 @@ def test_the_same_bytes_and_lists_as_on_one_machine_though_a_node_is_lost(
 
 def test_what_is_not_installed_is_named() -> None:
     with pytest.raises(errors.InputError, match=r"needs the package raay; .* 'sept\[ray\]'"):
-        cluster.imported("raay", "Ray", "ray")
+        ray_cluster.imported("raay", "Ray", "ray")

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from sept_core import images
-from sept_core.decoding import colour
+from sept_core.imaging import images
+from sept_core.imaging.decoding import colour
 
 PALETTE = np.array(
     [[r, g, b] for r in range(0, 256, 51) for g in range(0, 256, 51) for b in range(0, 256, 51)],

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sept_core import decoders, images
-from sept_core.pixel_values import ValueRange, ValueRanges
+from sept_core.imaging import decoders, images
+from sept_core.imaging.pixel_values import ValueRange, ValueRanges
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 PICTURE = Image.fromarray(drawn.QUADRANTS)

@@ -15,8 +15,8 @@ from pydicom import encaps, pixels, uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 
-from sept_core import images
-from sept_core.pixel_values import ValueRange, ValueRanges
+from sept_core.imaging import images
+from sept_core.imaging.pixel_values import ValueRange, ValueRanges
 
 GREY = np.asarray(Image.fromarray(drawn.QUADRANTS).convert("L")).astype(np.uint16)
 SYNTAX = {

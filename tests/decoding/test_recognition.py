@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sept_core import image_formats, images, other_files, paths
+from sept_core.filesystem import safe_paths
+from sept_core.imaging import image_formats, images, other_files
 
 
 def rejection(data: bytes) -> str:
@@ -128,8 +129,8 @@ def test_any_bytes_are_described(data: bytes) -> None:
 
 def test_suffixes_come_from_one_table() -> None:
     assert {".jpg", ".heic", ".dcm", ".pgm", ".jp2"} <= image_formats.READ_SUFFIXES
-    assert image_formats.READ_SUFFIXES < paths.IMAGE_SUFFIXES >= {".svg", ".cr2", ".psd"}
-    assert not paths.IMAGE_SUFFIXES & set(other_files.NAME_PROBLEMS)
+    assert image_formats.READ_SUFFIXES < safe_paths.IMAGE_SUFFIXES >= {".svg", ".cr2", ".psd"}
+    assert not safe_paths.IMAGE_SUFFIXES & set(other_files.NAME_PROBLEMS)
     known = [*image_formats.READ]
     every = [suffix for found in known for suffix in found.suffixes]
     assert len(every) == len(set(every))

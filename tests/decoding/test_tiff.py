@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sept_core import errors, images
-from sept_core.pixel_values import ValueRange, ValueRanges
+from sept_core import errors
+from sept_core.imaging import images
+from sept_core.imaging.pixel_values import ValueRange, ValueRanges
 
 H, W = 21, 34
 KINDS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")

@@ -24,8 +24,9 @@ from browser_app import (
 from playwright.sync_api import Page, expect
 from small_project import picture, png, sept
 
-from sept_core.pipeline import curation, deciding, projects
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import decisions, selections
+from sept_core.services.project import projects
 
 PASSWORD = "correct horse battery"
 MARKUP = "<img src=x onerror=window.pwned=1>"
@@ -145,10 +146,10 @@ def test_names_stay_text_on_every_page(page: Page, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     with projects.opened(project) as opened:
         projects.rename(opened, f"{MARKUP} [a](http://192.0.2.1)")
-        request = curation.Request(("toys",), SelectionSettings("instance-search", 10))
-        record = curation.select(opened, request)
-        uid = curation.picks(opened, record["id"])["uid"][0].as_py()
-        deciding.decide(opened, ["toys"], "veto", [uid], reason=MARKUP, who=MARKUP)
+        request = selections.Request(("toys",), SelectionSettings("instance-search", 10))
+        record = selections.select(opened, request)
+        uid = selections.picks(opened, record["id"])["uid"][0].as_py()
+        decisions.decide(opened, ["toys"], "veto", [uid], reason=MARKUP, who=MARKUP)
     with running(project) as address:
         page.goto(address)
         expect(page.get_by_text("onerror").first).to_be_visible(timeout=PATIENCE)

@@ -10,8 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.encoders import backbones, checkpoint, registry
+from sept_core.storage import atomic
 
 SPECS: list[dict[str, Any]] = [
     {"name": "resnet10-narrow", "stem": "small"},
@@ -150,13 +151,13 @@ def test_incomplete_or_damaged_checkpoints_are_refused(tmp_path: Path) -> None:
     with pytest.raises(errors.EncoderError, match="lacks mean"):
         checkpoint.save(tmp_path, trained(SPECS[0]), incomplete)
     checkpoint.save(tmp_path, trained(SPECS[0]), card(SPECS[0]))
-    files.write_json(tmp_path / "card.json", card(SPECS[1]) | {"format": 1})
+    atomic.write_json(tmp_path / "card.json", card(SPECS[1]) | {"format": 1})
     with pytest.raises(errors.EncoderError, match="does not fit"):
         checkpoint.load_backbone(tmp_path)
-    files.write_json(tmp_path / "card.json", card(SPECS[0]) | {"format": 2})
+    atomic.write_json(tmp_path / "card.json", card(SPECS[0]) | {"format": 2})
     with pytest.raises(errors.EncoderError, match="format 2"):
         checkpoint.load_backbone(tmp_path)
-    files.write_json(tmp_path / "card.json", card(SPECS[0]) | {"format": 1})
+    atomic.write_json(tmp_path / "card.json", card(SPECS[0]) | {"format": 1})
     (tmp_path / "backbone.safetensors").write_bytes(b"not tensors")
     with pytest.raises(errors.EncoderError, match="does not fit"):
         checkpoint.load_backbone(tmp_path)

@@ -11,10 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
-from sept_core import errors, files, jobfolder, sources
+from sept_core import errors
 from sept_core.encoders import backbones, checkpoint
 from sept_core.evaluation import results, target, worker
-from sept_core.pixel_values import ValueRange, ValueRanges
+from sept_core.imaging.pixel_values import ValueRange, ValueRanges
+from sept_core.ingest import sources
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic
 
 SPEC = {"name": "resnet10-narrow", "stem": "standard"}
 CARD = {
@@ -73,8 +76,8 @@ def _job(folder: Path, task: Path, arms: list[dict[str, Any]], **changes: Any) -
         "seeds": [0, 1],
         "out": str(folder / "out"),
     }
-    files.write_json(folder / "job" / "settings.json", asked | changes)
-    return jobfolder.JobFolder(folder / "job")
+    atomic.write_json(folder / "job" / "settings.json", asked | changes)
+    return job_folder.JobFolder(folder / "job")
 
 
 def _arms(folder: Path) -> list[dict[str, Any]]:

@@ -11,7 +11,10 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from sept_core import features, files, images, manifest
+from sept_core.features import feature_store
+from sept_core.imaging import images
+from sept_core.manifest import manifest
+from sept_core.storage import hashing
 
 HOSTILE = (
     "plain.jpg",
@@ -65,7 +68,7 @@ def rows_of(places: list[tuple[bytes, str, str, str]]) -> pa.Table:
         rows.append(
             dict.fromkeys(manifest.SCHEMA.names)
             | {
-                "uid": files.uid_of(data),
+                "uid": hashing.uid_of(data),
                 "sha256": hashlib.sha256(data).hexdigest(),
                 "source": source,
                 "rel_path": "" if member else path,
@@ -90,8 +93,10 @@ def rows_of(places: list[tuple[bytes, str, str, str]]) -> pa.Table:
 def pool_features(folder: Path, uids: list[str]) -> str:
     """A feature store of these images in this order; what the ssl-data-curation format needs."""
     vectors = np.eye(len(uids), 64)
-    outcomes = features.OUTCOME_SCHEMA.empty_table()
-    features.write_shard(folder, 0, "e-1", np.array(uids, files.UID_DTYPE), vectors, outcomes)
+    outcomes = feature_store.OUTCOME_SCHEMA.empty_table()
+    feature_store.write_shard(
+        folder, 0, "e-1", np.array(uids, hashing.UID_DTYPE), vectors, outcomes
+    )
     return str(folder)
 
 
@@ -127,9 +132,9 @@ def build(folder: Path) -> World:
         {"source": "photos", "rel_path": HOSTILE[0], "shard": "", "key": ""},
         {"source": "zipped", "rel_path": "", "shard": "a.zip", "key": "again.jpg"},
     ]
-    locations = [{"uid": files.uid_of(shared)} | place for place in both]
+    locations = [{"uid": hashing.uid_of(shared)} | place for place in both]
     phash = images.perceptual_hash(images.decode(held_out).image)
-    guard = [{"uid": files.uid_of(held_out), "phash": phash, "target": "pets"}]
+    guard = [{"uid": hashing.uid_of(held_out), "phash": phash, "target": "pets"}]
     written = manifest.write(
         folder / "subset",
         rows_of(places),
@@ -138,4 +143,4 @@ def build(folder: Path) -> World:
         header({"state": "on", "bits": 6, "tau": 0.9}),
         roots,
     )
-    return World(written, roots, {files.uid_of(place[0]): place[0] for place in places}, held_out)
+    return World(written, roots, {hashing.uid_of(place[0]): place[0] for place in places}, held_out)

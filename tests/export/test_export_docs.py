@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from export_world import World, pool_features
 
-from sept_core import manifest
 from sept_core.export import registry, run
+from sept_core.manifest import manifest
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
 SECTIONS = dict(re.findall(r"^## ([\w, -]+).*?\n(.*?)(?=^## |\Z)", TEXT, re.M | re.S))

@@ -7,8 +7,10 @@ import pyarrow as pa
 import pytest
 from export_world import World, header, pool_features
 
-from sept_core import errors, files, manifest
+from sept_core import errors
 from sept_core.export import run
+from sept_core.manifest import manifest
+from sept_core.storage import hashing
 
 
 def test_datacomp_file_is_found_by_binary_search(world: World, tmp_path: Path) -> None:
@@ -55,7 +57,7 @@ def test_two_images_with_one_uid_are_named(world: World, tmp_path: Path) -> None
 
 
 def test_row_numbers_index_the_keys_beside_them(world: World, tmp_path: Path) -> None:
-    others = [files.uid_of(bytes([number])) for number in range(50)]
+    others = [hashing.uid_of(bytes([number])) for number in range(50)]
     pool = [*others[:30], *reversed(world.uids), *others[30:]]
     options = {"pool_features": pool_features(tmp_path / "pool", pool)}
     run.export(world.manifest, "ssl-data-curation", tmp_path / "out", options=options)

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from export_world import World, picture
 
-from sept_core import errors, files, jobfolder
+from sept_core import errors
 from sept_core.export import registry, run, subset, tables
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic
 
 NO_NEEDS = [name for name in registry.FORMATS if name != "ssl-data-curation"]
 
@@ -74,9 +76,9 @@ def test_images_beside_a_list_do_not_overwrite(world: World, tmp_path: Path) -> 
 def test_cancelling_leaves_nothing(world: World, tmp_path: Path) -> None:
     def step(done: int) -> None:
         if done == 5:
-            raise jobfolder.Cancelled
+            raise job_folder.Cancelled
 
-    with pytest.raises(jobfolder.Cancelled):
+    with pytest.raises(job_folder.Cancelled):
         run.export(world.manifest, "webdataset", tmp_path / "out", step=step)
     assert not (tmp_path / "out").exists() and not _left_behind(tmp_path)
 
@@ -173,8 +175,8 @@ def test_worker_runs_from_its_folder_and_reports(world: World, tmp_path: Path) -
         "link": "copy",
         "options": {},
     }
-    files.write_json(job / "settings.json", settings)
-    files.write_json(job / "status.json", {"state": "launched"})
+    atomic.write_json(job / "settings.json", settings)
+    atomic.write_json(job / "status.json", {"state": "launched"})
     command = [sys.executable, "-m", "sept_core.export.run", str(job)]
     done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False)
     assert done.returncode == 0

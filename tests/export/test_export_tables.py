@@ -8,8 +8,8 @@ from export_world import HOSTILE, World
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sept_core import manifest
 from sept_core.export import run, tables
+from sept_core.manifest import manifest
 
 
 def _unescaped(cell: str) -> str:

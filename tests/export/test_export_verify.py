@@ -11,11 +11,12 @@ import pytest
 from export_world import World, header, recompressed, rows_of
 from PIL import Image
 
-from sept_core import errors, files, manifest
-from sept_core.export import verify
+from sept_core import errors
+from sept_core.manifest import manifest, verification
+from sept_core.storage import atomic, hashing
 
 
-def _kinds(report: verify.VerifyReport) -> set[tuple[str, str]]:
+def _kinds(report: verification.VerifyReport) -> set[tuple[str, str]]:
     return {(problem.kind, problem.uid) for problem in report.problems}
 
 
@@ -27,14 +28,14 @@ def _edit(world: World, change: dict[str, object], *, forge: bool) -> None:
     pq.write_table(pa.Table.from_pylist(rows, manifest.SCHEMA), path)
     if forge:
         plain = {k: v for k, v in world.manifest.header.items() if k != "fingerprint"}
-        plain["sha256"] = plain["sha256"] | {"manifest": files.sha256_file(path)}
-        fingerprint = {"fingerprint": files.fingerprint(plain)}
-        files.write_json(world.manifest.folder / manifest.HEADER, plain | fingerprint)
+        plain["sha256"] = plain["sha256"] | {"manifest": atomic.sha256_file(path)}
+        fingerprint = {"fingerprint": hashing.fingerprint(plain)}
+        atomic.write_json(world.manifest.folder / manifest.HEADER, plain | fingerprint)
 
 
 def test_an_untouched_manifest_has_no_problems(world: World) -> None:
     seen: list[tuple[int, int]] = []
-    report = verify.verify(
+    report = verification.verify(
         world.manifest.folder, progress=lambda done, total: seen.append((done, total))
     )
     assert report.problems == []
@@ -44,14 +45,14 @@ def test_an_untouched_manifest_has_no_problems(world: World) -> None:
 
 def test_a_missing_file_is_named(world: World) -> None:
     world.path("new\nline.jpg").unlink()
-    report = verify.verify(world.manifest.folder)
+    report = verification.verify(world.manifest.folder)
     assert _kinds(report) == {("missing", world.uids[2])}
     assert "new\nline.jpg" in report.problems[0].message
 
 
 def test_one_lost_place_of_two_is_no_problem(world: World) -> None:
     world.path("plain.jpg").unlink()
-    assert verify.verify(world.manifest.folder).problems == []
+    assert verification.verify(world.manifest.folder).problems == []
 
 
 def test_a_changed_byte_is_found(world: World) -> None:
@@ -59,20 +60,20 @@ def test_a_changed_byte_is_found(world: World) -> None:
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
     path.write_bytes(data)
-    assert _kinds(verify.verify(world.manifest.folder)) == {("changed", world.uids[5])}
-    assert verify.verify(world.manifest.folder, images=False).problems == []
+    assert _kinds(verification.verify(world.manifest.folder)) == {("changed", world.uids[5])}
+    assert verification.verify(world.manifest.folder, images=False).problems == []
 
 
 def test_an_edited_row_is_found(world: World) -> None:
     _edit(world, {"similarity": 0.5}, forge=False)
-    assert {kind for kind, _ in _kinds(verify.verify(world.manifest.folder))} == {"edited"}
+    assert {kind for kind, _ in _kinds(verification.verify(world.manifest.folder))} == {"edited"}
     with pytest.raises(errors.ManifestError, match="checksum differs"):
         manifest.read(world.manifest.folder)
 
 
 def test_an_edited_row_is_found_by_its_content_too(world: World) -> None:
     _edit(world, {"similarity": 0.5}, forge=True)
-    report = verify.verify(world.manifest.folder)
+    report = verification.verify(world.manifest.folder)
     assert "content hash" in report.problems[0].message
 
 
@@ -91,26 +92,26 @@ def test_an_impossible_row_is_found_even_if_forged(
     world: World, change: dict[str, object], message: str
 ) -> None:
     _edit(world, change, forge=True)
-    report = verify.verify(world.manifest.folder, images=False)
+    report = verification.verify(world.manifest.folder, images=False)
     assert any(p.kind == "row" and message in p.message for p in report.problems)
 
 
 def test_an_edited_header_is_found(world: World) -> None:
     path = world.manifest.folder / manifest.HEADER
     path.write_text(path.read_text().replace('"state": "on"', '"state": "off"'))
-    report = verify.verify(world.manifest.folder)
+    report = verification.verify(world.manifest.folder)
     assert _kinds(report) == {("edited", "")}
 
 
 def test_a_lost_table_is_found(world: World) -> None:
     (world.manifest.folder / "guard.parquet").unlink()
-    report = verify.verify(world.manifest.folder)
+    report = verification.verify(world.manifest.folder)
     assert {kind for kind, _ in _kinds(report)} == {"edited"}
 
 
 def test_a_source_without_a_folder_is_one_problem(world: World) -> None:
     roots = world.roots | {"photos": Path("/nowhere/at/all")}
-    report = verify.verify(world.manifest.folder, roots)
+    report = verification.verify(world.manifest.folder, roots)
     assert _kinds(report) == {("root", "")}
     assert "'photos'" in report.problems[0].message
     assert report.checked["images"] == 4  # the archives, one of which has plain.jpg as well
@@ -119,7 +120,7 @@ def test_a_source_without_a_folder_is_one_problem(world: World) -> None:
 def test_roots_can_be_given_for_another_machine(world: World, tmp_path: Path) -> None:
     shutil.move(world.roots["photos"], tmp_path / "moved")
     roots = world.roots | {"photos": tmp_path / "moved"}
-    assert verify.verify(world.manifest.folder, roots).problems == []
+    assert verification.verify(world.manifest.folder, roots).problems == []
 
 
 def _with_extra(world: World, folder: Path, data: bytes, guard: pa.Table, state: str) -> Path:
@@ -130,25 +131,25 @@ def _with_extra(world: World, folder: Path, data: bytes, guard: pa.Table, state:
     off = header({"state": "off"})
     manifest.write(folder, rows, locations, manifest.GUARD.empty_table(), off, world.roots)
     pq.write_table(guard, folder / "guard.parquet")
-    plain = files.read_json(folder / manifest.HEADER) | {"guard": {"state": state, "bits": 6}}
-    plain["sha256"]["guard"] = files.sha256_file(folder / "guard.parquet")
+    plain = atomic.read_json(folder / manifest.HEADER) | {"guard": {"state": state, "bits": 6}}
+    plain["sha256"]["guard"] = atomic.sha256_file(folder / "guard.parquet")
     del plain["fingerprint"]
-    fingerprint = {"fingerprint": files.fingerprint(plain)}
-    files.write_json(folder / manifest.HEADER, plain | fingerprint)
+    fingerprint = {"fingerprint": hashing.fingerprint(plain)}
+    atomic.write_json(folder / manifest.HEADER, plain | fingerprint)
     return folder
 
 
 def test_a_held_out_image_is_a_leak(world: World, tmp_path: Path) -> None:
     folder = _with_extra(world, tmp_path / "m", world.held_out, world.manifest.guard, "on")
-    found = verify.verify(folder, images=False)
-    assert _kinds(found) == {("leak", files.uid_of(world.held_out))}
+    found = verification.verify(folder, images=False)
+    assert _kinds(found) == {("leak", hashing.uid_of(world.held_out))}
 
 
 def test_a_near_copy_of_a_held_out_image_is_a_leak(world: World, tmp_path: Path) -> None:
     copy = recompressed(world.held_out)
     folder = _with_extra(world, tmp_path / "m", copy, world.manifest.guard, "on")
-    report = verify.verify(folder)
-    assert _kinds(report) == {("leak", files.uid_of(copy))}
+    report = verification.verify(folder)
+    assert _kinds(report) == {("leak", hashing.uid_of(copy))}
     assert "near copy" in report.problems[0].message
 
 
@@ -158,22 +159,22 @@ def test_16_bit_images_are_compared_as_they_were_scaled(world: World, tmp_path: 
     out = io.BytesIO()
     Image.fromarray(heat).save(out, "PNG")
     folder = _with_extra(world, tmp_path / "m", out.getvalue(), world.manifest.guard, "on")
-    assert verify.verify(folder).problems == [], "without a range it is all grey"
-    plain = files.read_json(folder / manifest.HEADER)
+    assert verification.verify(folder).problems == [], "without a range it is all grey"
+    plain = atomic.read_json(folder / manifest.HEADER)
     del plain["fingerprint"]
     plain["value_ranges"] = {"uint16": {"low": 7424, "high": 7679}}
-    fingerprint = {"fingerprint": files.fingerprint(plain)}
-    files.write_json(folder / manifest.HEADER, plain | fingerprint)
-    assert _kinds(verify.verify(folder)) == {("leak", files.uid_of(out.getvalue()))}
+    fingerprint = {"fingerprint": hashing.fingerprint(plain)}
+    atomic.write_json(folder / manifest.HEADER, plain | fingerprint)
+    assert _kinds(verification.verify(folder)) == {("leak", hashing.uid_of(out.getvalue()))}
 
 
 def test_a_guard_that_is_off_looks_for_nothing_near(world: World, tmp_path: Path) -> None:
     copy = recompressed(world.held_out)
     folder = _with_extra(world, tmp_path / "m", copy, world.manifest.guard, "off")
-    report = verify.verify(folder)
+    report = verification.verify(folder)
     assert report.problems == [] and report.checked["guard"] == 0
 
 
 def test_nothing_to_verify_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(errors.ManifestError, match="no complete manifest"):
-        verify.verify(tmp_path)
+        verification.verify(tmp_path)

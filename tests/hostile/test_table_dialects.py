@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.hostile import tables
-from sept_core import errors, paths, sources
+from sept_core import errors
+from sept_core.filesystem import safe_paths
+from sept_core.ingest import sources
 
 
 @settings(
@@ -31,7 +33,7 @@ def test_the_rows_that_went_in_are_listed(tmp_path: Path, seed: int) -> None:
     good = [entry for entry in entries if entry not in broken]
     assert len(broken) == made.broken, made.told
     assert [entry.problem for entry in good] == [None] * len(made.files), made.told
-    files = [str(spec.root / paths.original(entry.rel_path)) for entry in good]
+    files = [str(spec.root / safe_paths.original(entry.rel_path)) for entry in good]
     assert files == [str(home / name) for name in made.files], made.told
     if made.has_names:
         assert [dict(entry.metadata) for entry in good] == made.values, made.told

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from sept_core import features, files
+from sept_core.features import feature_store
+from sept_core.storage import hashing
 
 
 def uids_of(n: int) -> np.ndarray:
-    return np.array([files.uid_of(str(i).encode()) for i in range(n)], files.UID_DTYPE)
+    return np.array([hashing.uid_of(str(i).encode()) for i in range(n)], hashing.UID_DTYPE)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -25,11 +26,11 @@ def clustered(n: int, dim: int, seed: int = 0, centres: int = 12) -> np.ndarray:
 
 def write_store(
     folder: Path, uids: np.ndarray, vectors: np.ndarray, shard_rows: int = 10**9
-) -> features.FeatureStore:
+) -> feature_store.FeatureStore:
     for number, low in enumerate(range(0, len(uids), shard_rows)):
         part = slice(low, low + shard_rows)
-        features.write_shard(folder, number, "e-1", uids[part], vectors[part], pa.table({}))
-    return features.FeatureStore(folder)
+        feature_store.write_shard(folder, number, "e-1", uids[part], vectors[part], pa.table({}))
+    return feature_store.FeatureStore(folder)
 
 
 def slow_search(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_worlds import clustered, uids_of, write_store
 
-from sept_core import features
+from sept_core.features import feature_store
 from sept_core.index import blocks
 
 
@@ -46,7 +46,7 @@ def test_blocks_are_the_allowed_rows(
 
 
 def test_a_missing_store_has_no_blocks(tmp_path: Path) -> None:
-    assert list(blocks.stream(features.FeatureStore(tmp_path / "none"))) == []
+    assert list(blocks.stream(feature_store.FeatureStore(tmp_path / "none"))) == []
 
 
 def test_longer_vectors_make_fewer_rows() -> None:

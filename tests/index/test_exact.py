@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_worlds import clustered, slow_search, uids_of, unit, write_store
 
-from sept_core import errors, features
+from sept_core import errors
+from sept_core.features import feature_store
 from sept_core.index import exact, lists
 
 
@@ -164,7 +165,11 @@ def test_memory_does_not_grow_with_the_pool(tmp_path: Path) -> None:
         write_store(folder, uids_of(size), clustered(size, 32), 1000)
         tracemalloc.start()
         exact.search(
-            features.FeatureStore(folder), clustered(20, 32, 1), 10, device="cpu", block_rows=500
+            feature_store.FeatureStore(folder),
+            clustered(20, 32, 1),
+            10,
+            device="cpu",
+            block_rows=500,
         )
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
@@ -176,7 +181,7 @@ def test_nothing_to_find(tmp_path: Path) -> None:
     store = write_store(tmp_path, uids_of(5), clustered(5, 4))
     found = exact.search(store, clustered(2, 4), 3, allowed=np.zeros(5, bool), device="cpu")
     assert (found.rows == -1).all() and (found.uids == b"").all()
-    empty = features.FeatureStore(tmp_path / "missing")
+    empty = feature_store.FeatureStore(tmp_path / "missing")
     assert exact.search(empty, clustered(2, 4), 3, device="cpu").rows.tolist() == [[-1] * 3] * 2
     assert exact.search(store, np.empty((0, 4)), 3, device="cpu").rows.shape == (0, 3)
 

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from index_worlds import clustered, slow_search, uids_of, write_store
 
-from sept_core import errors, features, files, jobfolder
+from sept_core import errors
+from sept_core.features import feature_store
 from sept_core.index import graph
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic
 
 
 def slow_graph(uids: np.ndarray, vectors: np.ndarray, k: int) -> list[list[bytes]]:
@@ -19,12 +22,12 @@ def slow_graph(uids: np.ndarray, vectors: np.ndarray, k: int) -> list[list[bytes
     ]
 
 
-def build(store: features.FeatureStore, job: Path, **settings: object) -> graph.Graph:
+def build(store: feature_store.FeatureStore, job: Path, **settings: object) -> graph.Graph:
     """Through the worker and back from disk."""
     job.mkdir()
     out = str(job / "graph")
-    files.write_json(job / "settings.json", {"store": str(store.folder), "out": out, **settings})
-    graph.main(jobfolder.JobFolder(job))
+    atomic.write_json(job / "settings.json", {"store": str(store.folder), "out": out, **settings})
+    graph.main(job_folder.JobFolder(job))
     return graph.load(job / "graph")
 
 
@@ -70,9 +73,9 @@ def test_positions_by_uid(tmp_path: Path) -> None:
 
 def test_what_cannot_be_built_or_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(errors.InputError, match="run embed first"):
-        graph.build(features.FeatureStore(tmp_path), graph.Settings("", ""), lambda done: None)
+        graph.build(feature_store.FeatureStore(tmp_path), graph.Settings("", ""), lambda done: None)
     with pytest.raises(errors.NotFoundError):
         graph.load(tmp_path)
-    files.write_json(tmp_path / "header.json", {"format": 99})
+    atomic.write_json(tmp_path / "header.json", {"format": 99})
     with pytest.raises(errors.IntegrityError, match="format 99"):
         graph.load(tmp_path)

@@ -6,31 +6,34 @@ import numpy as np
 import pytest
 from index_worlds import clustered, slow_search, uids_of, write_store
 
-from sept_core import errors, features, files, jobfolder
+from sept_core import errors
+from sept_core.features import feature_store
 from sept_core.index import exact, ivf, lists
+from sept_core.jobs import job_folder
+from sept_core.storage import atomic
 
 DIM = 16
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> features.FeatureStore:
+def store(tmp_path_factory: pytest.TempPathFactory) -> feature_store.FeatureStore:
     folder = tmp_path_factory.mktemp("pool")
     return write_store(folder, uids_of(4000), clustered(4000, DIM), 1500)
 
 
 @pytest.fixture(scope="module")
-def index(store: features.FeatureStore, tmp_path_factory: pytest.TempPathFactory) -> ivf.Index:
+def index(store: feature_store.FeatureStore, tmp_path_factory: pytest.TempPathFactory) -> ivf.Index:
     folder = tmp_path_factory.mktemp("job")
     settings = {"store": str(store.folder), "out": str(folder / "index"), "nlist": 60, "k": 20}
-    files.write_json(folder / "settings.json", settings)
-    result = ivf.main(jobfolder.JobFolder(folder))
-    assert files.read_json(folder / "progress.json")["done"] == 4000
+    atomic.write_json(folder / "settings.json", settings)
+    result = ivf.main(job_folder.JobFolder(folder))
+    assert atomic.read_json(folder / "progress.json")["done"] == 4000
     loaded = ivf.load(folder / "index")
     assert result["recall"] == loaded.recall and result["index_id"] == loaded.id
     return loaded
 
 
-def test_recall_is_tuned_and_honest(store: features.FeatureStore, index: ivf.Index) -> None:
+def test_recall_is_tuned_and_honest(store: feature_store.FeatureStore, index: ivf.Index) -> None:
     assert 1 <= index.header["nprobe"] < index.header["nlist"] == 60
     assert index.header["recall_queries"] == 200
     queries = clustered(300, DIM, seed=7)
@@ -40,7 +43,7 @@ def test_recall_is_tuned_and_honest(store: features.FeatureStore, index: ivf.Ind
 
 
 def test_similarities_are_the_canonical_ones(
-    store: features.FeatureStore, index: ivf.Index
+    store: feature_store.FeatureStore, index: ivf.Index
 ) -> None:
     queries = clustered(3, DIM, seed=8)
     found = index.search(store, queries, 20)
@@ -54,7 +57,7 @@ def test_similarities_are_the_canonical_ones(
 
 
 def test_only_allowed_images_are_found_and_lists_are_filled(
-    store: features.FeatureStore, index: ivf.Index
+    store: feature_store.FeatureStore, index: ivf.Index
 ) -> None:
     allowed = np.zeros(4000, bool)
     allowed[::40] = True
@@ -67,7 +70,7 @@ def test_only_allowed_images_are_found_and_lists_are_filled(
 
 
 def test_targets_tune_the_index_if_there_are_some(
-    store: features.FeatureStore, tmp_path: Path
+    store: feature_store.FeatureStore, tmp_path: Path
 ) -> None:
     targets = write_store(tmp_path / "targets", uids_of(30), clustered(30, DIM, seed=3))
     missing = str(tmp_path / "none")
@@ -111,14 +114,14 @@ def test_another_store_is_refused(index: ivf.Index, tmp_path: Path) -> None:
 def test_an_unfinished_or_foreign_index_is_refused(tmp_path: Path) -> None:
     with pytest.raises(errors.NotFoundError):
         ivf.load(tmp_path)
-    files.write_json(tmp_path / "header.json", {"format": 99})
+    atomic.write_json(tmp_path / "header.json", {"format": 99})
     with pytest.raises(errors.IntegrityError, match="format 99"):
         ivf.load(tmp_path)
 
 
 def test_an_empty_pool_cannot_be_indexed(tmp_path: Path) -> None:
     with pytest.raises(errors.InputError, match="run embed first"):
-        ivf.build(features.FeatureStore(tmp_path), ivf.Settings("", ""), lambda done: None)
+        ivf.build(feature_store.FeatureStore(tmp_path), ivf.Settings("", ""), lambda done: None)
 
 
 def test_recall_by_hand() -> None:

@@ -8,9 +8,10 @@ import pytest
 from small_project import sept
 
 from sept_core import errors
-from sept_core.catalogue import decisions, sources
-from sept_core.pipeline import backup, curation, deciding, groups, projects
+from sept_core.catalogue import decision_table, source_table
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import decisions, groups, selections
+from sept_core.services.project import backups, projects
 
 
 def decide(project: Path) -> list[str]:
@@ -18,32 +19,34 @@ def decide(project: Path) -> list[str]:
     with projects.opened(project) as opened:
         rows = opened.db.execute("SELECT uid FROM images ORDER BY uid LIMIT 12").fetchall()
         uids = [uid for (uid,) in rows]
-        deciding.decide(opened, ["toys"], "veto", uids[:5], reason="=SUM(A1) <b>", who="Ada")
-        deciding.undo(opened, ["toys"])
-        deciding.decide(opened, ["toys"], "veto", uids[5:8])
-        deciding.decide(opened, ["toys"], "pin", uids[8:10])
+        decisions.decide(opened, ["toys"], "veto", uids[:5], reason="=SUM(A1) <b>", who="Ada")
+        decisions.undo(opened, ["toys"])
+        decisions.decide(opened, ["toys"], "veto", uids[5:8])
+        decisions.decide(opened, ["toys"], "pin", uids[8:10])
         groups.save(opened, "corner", uids[:4])
     return uids
 
 
 def test_a_new_project_from_a_backup_has_all_that_people_did(project: Path, tmp_path: Path) -> None:
     uids = decide(project)
-    request = curation.Request(("toys",), SelectionSettings("instance-search", 20))
+    request = selections.Request(("toys",), SelectionSettings("instance-search", 20))
     with projects.opened(project) as opened:
-        chosen = curation.select(opened, request)
-        log = decisions.log(opened.db)
-        told = backup.write(opened, tmp_path / "saved.gz")
-        picked = curation.picks(opened, chosen["id"])
+        chosen = selections.select(opened, request)
+        log = decision_table.log(opened.db)
+        told = backups.write(opened, tmp_path / "saved.gz")
+        picked = selections.picks(opened, chosen["id"])
     assert (told["decisions"], told["selections"], told["sources"]) == (4, 1, 2)
     assert told["bytes"] < 20_000, "a small file"
     again = tmp_path / "again"
-    assert backup.restore(again, tmp_path / "saved.gz")["decisions"] == 4
+    assert backups.restore(again, tmp_path / "saved.gz")["decisions"] == 4
     with projects.opened(again) as opened:
-        assert decisions.log(opened.db) == log
+        assert decision_table.log(opened.db) == log
         assert groups.members(opened, "corner") == uids[:4]
-        assert [s.name for s in sources.every(opened.db, "pool")] == ["shapes"]
+        assert [s.name for s in source_table.every(opened.db, "pool")] == ["shapes"]
     with projects.opened(project) as opened:
-        pool, target = (sources.every(opened.db, role)[0].spec.path for role in ("pool", "target"))
+        pool, target = (
+            source_table.every(opened.db, role)[0].spec.path for role in ("pool", "target")
+        )
     for words in (
         ("pool", "add", again, "shapes", pool),
         ("target", "add", again, "toys", target),
@@ -52,42 +55,42 @@ def test_a_new_project_from_a_backup_has_all_that_people_did(project: Path, tmp_
     ):
         assert sept(*words).returncode == 0
     with projects.opened(again) as opened:
-        assert curation.picks(opened, chosen["id"]).equals(picked), "made again from its settings"
+        assert selections.picks(opened, chosen["id"]).equals(picked), "made again from its settings"
 
 
 def test_decisions_that_a_project_lacks_are_added_to_it(project: Path, tmp_path: Path) -> None:
     decide(project)
     with projects.opened(project) as opened:
-        backup.write(opened, tmp_path / "saved.gz")
-        log = decisions.log(opened.db)
+        backups.write(opened, tmp_path / "saved.gz")
+        log = decision_table.log(opened.db)
         opened.db.execute("DELETE FROM decisions WHERE position > 1")
-    assert backup.restore(project, tmp_path / "saved.gz")["decisions"] == 3
-    assert backup.restore(project, tmp_path / "saved.gz")["decisions"] == 0
+    assert backups.restore(project, tmp_path / "saved.gz")["decisions"] == 3
+    assert backups.restore(project, tmp_path / "saved.gz")["decisions"] == 0
     with projects.opened(project) as opened:
-        assert decisions.log(opened.db) == log
+        assert decision_table.log(opened.db) == log
         opened.db.execute("UPDATE decisions SET who = 'Eve' WHERE position = 2")
     with pytest.raises(errors.InputError, match="Decision 2 of this project is another"):
-        backup.restore(project, tmp_path / "saved.gz")
+        backups.restore(project, tmp_path / "saved.gz")
 
 
 def test_a_target_set_that_is_missing_is_named(project: Path, tmp_path: Path) -> None:
     decide(project)
     with projects.opened(project) as opened:
-        backup.write(opened, tmp_path / "saved.gz")
+        backups.write(opened, tmp_path / "saved.gz")
     projects.init(tmp_path / "empty")
     with pytest.raises(errors.InputError, match="no target set 'toys'"):
-        backup.restore(tmp_path / "empty", tmp_path / "saved.gz")
+        backups.restore(tmp_path / "empty", tmp_path / "saved.gz")
     with projects.opened(tmp_path / "empty") as opened:
-        assert decisions.log(opened.db) == []
+        assert decision_table.log(opened.db) == []
 
 
 def test_a_damaged_or_foreign_backup_is_refused(project: Path, tmp_path: Path) -> None:
     path = tmp_path / "saved.gz"
     decide(project)
     with projects.opened(project) as opened:
-        backup.write(opened, path)
+        backups.write(opened, path)
         with pytest.raises(errors.InputError, match="exists"):
-            backup.write(opened, path)
+            backups.write(opened, path)
     whole = path.read_bytes()
     document = json.loads(gzip.decompress(whole))
     document["content"]["decisions"][0]["who"] = "Eve"
@@ -97,9 +100,9 @@ def test_a_damaged_or_foreign_backup_is_refused(project: Path, tmp_path: Path) -
     for content in cases:
         path.write_bytes(content)
         with pytest.raises(errors.IntegrityError):
-            backup.read(path)
+            backups.read(path)
     with pytest.raises(errors.NotFoundError):
-        backup.read(tmp_path / "none")
+        backups.read(tmp_path / "none")
     assert not (tmp_path / "fresh").exists()
     assert sept("restore", tmp_path / "fresh", path).returncode == 1
     assert not (tmp_path / "fresh").exists(), "nothing is made from a backup that cannot be read"

@@ -10,9 +10,10 @@ import duckdb
 import pytest
 from small_project import sept
 
-from sept_core import files
-from sept_core.pipeline import checking, curation, deciding, delivery, projects
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import decisions, manifests, selections
+from sept_core.services.project import project_check, projects
+from sept_core.storage import project_paths
 
 
 def flip(path: Path, place: float = 0.5) -> None:
@@ -24,17 +25,17 @@ def flip(path: Path, place: float = 0.5) -> None:
 
 def select(project: Path) -> str:
     with projects.opened(project) as opened:
-        request = curation.Request(("toys",), SelectionSettings("instance-search", 20))
-        return str(curation.select(opened, request)["id"])
+        request = selections.Request(("toys",), SelectionSettings("instance-search", 20))
+        return str(selections.select(opened, request)["id"])
 
 
 def kinds(project: Path) -> list[str]:
-    return [finding.kind for finding in checking.check(project)]
+    return [finding.kind for finding in project_check.check(project)]
 
 
 def test_a_whole_project_has_no_finding(project: Path) -> None:
     select(project)
-    assert checking.check(project) == []
+    assert project_check.check(project) == []
     told = sept("check", project)
     assert told.returncode == 0 and told.stdout.strip().endswith("is whole.")
 
@@ -66,13 +67,13 @@ def test_damage_anywhere_is_found_and_moved_away(
         expected["jobs/2*-embed-*/status.json"] = "job"
     for pattern in expected:
         harm(only(project, pattern))
-    found = checking.check(project)
+    found = project_check.check(project)
     assert sorted(finding.kind for finding in found) == sorted(expected.values())
     assert all(finding.problem and finding.remedy for finding in found)
     movable = [finding for finding in found if finding.aside]
-    moved = checking.repair(project, found)
+    moved = project_check.repair(project, found)
     assert len(movable) >= len(found) - 1 and all(place.exists() for place in moved)
-    left = [finding.problem for finding in checking.check(project)]
+    left = [finding.problem for finding in project_check.check(project)]
     assert all("picks" in problem for problem in left), "the picks come back by themselves"
 
 
@@ -85,7 +86,7 @@ def test_a_damaged_header_is_found(project: Path, harm: Callable[[Path], None]) 
             path.write_bytes(kept.replace(b"a", b"\xff", 1))
         else:
             harm(path)
-        (finding,) = checking.check(project)
+        (finding,) = project_check.check(project)
         assert finding.aside and "damaged" in finding.problem
         path.write_bytes(kept)
 
@@ -93,7 +94,7 @@ def test_a_damaged_header_is_found(project: Path, harm: Callable[[Path], None]) 
 def test_what_was_repaired_is_made_again_the_same(project: Path) -> None:
     selection = select(project)
     with projects.opened(project) as opened:
-        before = curation.picks(opened, selection)
+        before = selections.picks(opened, selection)
     for pattern in (
         "features/*/pool/00000.npy",
         "indexes/*/graph/uids.npy",
@@ -106,8 +107,8 @@ def test_what_was_repaired_is_made_again_the_same(project: Path) -> None:
         done = sept(command, project)
         assert done.returncode == 0, done.stderr
     with projects.opened(project) as opened:
-        assert curation.picks(opened, selection).equals(before)
-    assert checking.check(project) == []
+        assert selections.picks(opened, selection).equals(before)
+    assert project_check.check(project) == []
 
 
 def test_a_part_that_a_kill_left_is_a_leftover(project: Path) -> None:
@@ -115,10 +116,10 @@ def test_a_part_that_a_kill_left_is_a_leftover(project: Path) -> None:
     shutil.copy(store / "00000.npy", store / "00007.npy")
     (project / "selections").mkdir(exist_ok=True)
     (project / "selections" / ".x.parquet.abc.tmp").write_bytes(b"half")
-    found = checking.check(project)
+    found = project_check.check(project)
     assert [finding.kind for finding in found] == ["leftover", "leftover"]
-    checking.repair(project, found)
-    assert checking.check(project) == []
+    project_check.repair(project, found)
+    assert project_check.check(project) == []
 
 
 def test_a_source_that_moved_or_changed_is_told_and_can_be_moved(
@@ -129,18 +130,18 @@ def test_a_source_that_moved_or_changed_is_told_and_can_be_moved(
     moved = sept("pool", "move", project, "shapes", home, "--json")
     assert moved.returncode == 0, moved.stderr
     assert json.loads(moved.stdout)["unchanged"] == 163, "copytree keeps times"
-    assert checking.check(project) == []
+    assert project_check.check(project) == []
     (home / "red" / "00.png").unlink()
     (home / "red" / "01.png").write_bytes(b"another")
     os.utime(home / "red" / "02.png", (0, 0))  # the clock went backwards
-    found = checking.check(project)
+    found = project_check.check(project)
     assert [finding.problem for finding in found] == [
         "1 of its 162 files are gone (first: 'red/00.png').",
         "2 of its 162 files have changed since they were listed (first: 'red/01.png', "
         "'red/02.png').",
     ]
     home.rename(tmp_path / "elsewhere")
-    (gone,) = checking.check(project)
+    (gone,) = project_check.check(project)
     assert "pool move" in gone.remedy and str(home) in gone.problem
 
 
@@ -152,10 +153,10 @@ def test_a_manifest_whose_pool_moved_or_that_was_edited_is_told(
     assert sept("pool", "move", project, "shapes", home).returncode == 0
     selection = select(project)
     with projects.opened(project) as opened:
-        written = delivery.write_manifest(opened, selection, project / "exports" / selection)
-    assert checking.check(project) == []
+        written = manifests.write_manifest(opened, selection, project / "exports" / selection)
+    assert project_check.check(project) == []
     home.rename(tmp_path / "elsewhere")
-    found = {finding.kind: finding for finding in checking.check(project)}
+    found = {finding.kind: finding for finding in project_check.check(project)}
     assert set(found) == {"source", "manifest"}
     assert "roots.json" in found["manifest"].remedy
     (tmp_path / "elsewhere").rename(home)
@@ -168,7 +169,7 @@ def test_a_damaged_catalogue_is_told_and_the_backup_brings_decisions_back(
 ) -> None:
     with projects.opened(project) as opened:
         uid = opened.db.execute("SELECT min(uid) FROM images").fetchall()[0][0]
-        deciding.decide(opened, ["toys"], "veto", [uid], reason="=blurred")
+        decisions.decide(opened, ["toys"], "veto", [uid], reason="=blurred")
     saved = tmp_path / "saved.gz"
     assert sept("backup", project, saved).returncode == 0
     catalogue = project / "catalogue.duckdb"
@@ -183,12 +184,12 @@ def test_a_damaged_catalogue_is_told_and_the_backup_brings_decisions_back(
         assert {finding["kind"] for finding in findings} <= {"catalogue"}
         assert "Traceback" not in told.stderr
     catalogue.write_bytes(whole[: len(whole) // 2])
-    (finding,) = checking.check(project)
+    (finding,) = project_check.check(project)
     assert finding.kind == "catalogue" and "sept restore" in finding.remedy
     again = tmp_path / "again"
     assert sept("restore", again, saved).returncode == 0
     with projects.opened(again) as opened:
-        (event,) = deciding.history(opened, ["toys"])
+        (event,) = decisions.history(opened, ["toys"])
         assert (event["uids"], event["reason"], event["action"]) == ((uid,), "=blurred", "veto")
 
 
@@ -196,13 +197,13 @@ def test_a_catalogue_of_a_newer_version_is_refused_in_a_sentence(project: Path) 
     with duckdb.connect(str(project / "catalogue.duckdb")) as db:
         db.execute("INSERT INTO migrations VALUES (99, 'from the future', 0)")
         db.execute("INSERT INTO migrations SELECT 99, 'more', 0 FROM range(40)")
-    (finding,) = checking.check(project)
+    (finding,) = project_check.check(project)
     assert finding.kind == "catalogue" and "newer SEPT" in finding.problem
     assert "newer SEPT" in sept("status", project).stderr
 
 
 def test_a_run_whose_weights_changed_is_told(trained: Path) -> None:
-    assert checking.check(trained) == []
-    run = only(trained, f"runs/*/{files.RUN_HEADER}").parent
+    assert project_check.check(trained) == []
+    run = only(trained, f"runs/*/{project_paths.RUN_HEADER}").parent
     flip(run / "backbone.safetensors")
     assert kinds(trained) == ["run"]

@@ -12,11 +12,13 @@ from small_project import picture, png
 
 from sept_core import errors
 from sept_core.evaluation import worker
-from sept_core.pipeline import collections, evaluating, evaluations, projects
-from sept_core.pipeline.evaluating import Request
-from sept_core.pipeline.evaluations import Evaluation
+from sept_core.services.data import collections
+from sept_core.services.project import projects
+from sept_core.services.train import evaluation_archive, evaluations
+from sept_core.services.train.evaluation_archive import Evaluation
+from sept_core.services.train.evaluations import Request
 
-RUN, RANDOM = small_runs.RUN, evaluating.RANDOM_INIT
+RUN, RANDOM = small_runs.RUN, evaluations.RANDOM_INIT
 
 
 @pytest.fixture(autouse=True)
@@ -25,14 +27,14 @@ def held(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def the_evaluation(folder: Path) -> Evaluation:
-    (found,) = evaluations.every(projects.paths_of(folder))
+    (found,) = evaluation_archive.every(projects.paths_of(folder))
     return found
 
 
 def test_a_labelled_target_set_with_splits_can_be_evaluated_on(project: Path) -> None:
     with projects.opened(project) as opened:
-        assert evaluating.targets(opened) == ["toys"]
-        task = evaluating.task(opened, "toys")
+        assert evaluations.targets(opened) == ["toys"]
+        task = evaluations.task(opened, "toys")
     assert (task.classes, task.train, task.test, task.smallest) == (2, 12, 9, 6)
     assert task.problem is None
     assert task.budgets() == ["all", "10%", "1-shot", "5-shot"]
@@ -43,10 +45,10 @@ def test_a_target_set_that_was_not_read_says_what_it_needs(project: Path, tmp_pa
     (tmp_path / "new" / "1.png").write_bytes(png(picture("red", 5000)))
     with projects.opened(project) as opened:
         collections.add(opened, "target", "new", tmp_path / "new")
-        problem = evaluating.task(opened, "new").problem
+        problem = evaluations.task(opened, "new").problem
         assert problem and "needs a train and a test split" in problem and "add it again" in problem
         with pytest.raises(errors.InputError, match="train and a test split"):
-            evaluating.start(opened, Request("new", (RUN,)))
+            evaluations.start(opened, Request("new", (RUN,)))
 
 
 ROW = {"split": "train", "label": "a"}
@@ -62,7 +64,7 @@ ROW = {"split": "train", "label": "a"}
 )
 def test_what_cannot_be_scored_is_told(rows: list[dict[str, str]], said: str) -> None:
     trained = {row["label"] for row in rows if row["split"] == "train"}
-    problem = evaluating._problem("t", rows, {"train": 1, "test": 1}, trained)
+    problem = evaluations._problem("t", rows, {"train": 1, "test": 1}, trained)
     assert problem and said in problem
 
 
@@ -87,21 +89,21 @@ def test_a_request_that_cannot_work_is_refused(
 ) -> None:
     refused = pytest.raises(errors.InputError, match=problem)
     with projects.opened(trained_once) as opened, refused:
-        evaluating.start(opened, request_)
+        evaluations.start(opened, request_)
 
 
 def test_one_evaluation_runs_once_at_a_time(trained: Path) -> None:
     with projects.opened(trained) as opened:
-        job = evaluating.start(opened, Request("toys", (RUN,), readouts=("knn",), seeds=1))
+        job = evaluations.start(opened, Request("toys", (RUN,), readouts=("knn",), seeds=1))
         with pytest.raises(errors.BusyError, match="already runs"):
-            evaluating.start(opened, Request("toys", (RUN,), readouts=("knn",), seeds=1))
-        assert evaluating.evaluations_of(opened.paths, job.id)[0].startswith("toys-")
+            evaluations.start(opened, Request("toys", (RUN,), readouts=("knn",), seeds=1))
+        assert evaluations.evaluations_of(opened.paths, job.id)[0].startswith("toys-")
 
 
 def test_the_table_compares_every_arm_with_the_reference(trained_once: Path) -> None:
     found = the_evaluation(trained_once)
     assert found.arms == [RANDOM, RUN]
-    rows = evaluations.table(found, RANDOM)
+    rows = evaluation_archive.table(found, RANDOM)
     assert [(row["arm"], row["readout"]) for row in rows] == [
         (RANDOM, "knn"), (RUN, "knn"), (RANDOM, "linear"), (RUN, "linear")
     ]  # fmt: skip
@@ -115,8 +117,8 @@ def test_the_table_compares_every_arm_with_the_reference(trained_once: Path) -> 
 
 def test_another_reference_turns_the_sign(trained_once: Path) -> None:
     found = the_evaluation(trained_once)
-    forth = {r["readout"]: r for r in evaluations.table(found, RANDOM) if r["arm"] == RUN}
-    back = {r["readout"]: r for r in evaluations.table(found, RUN) if r["arm"] == RANDOM}
+    forth = {r["readout"]: r for r in evaluation_archive.table(found, RANDOM) if r["arm"] == RUN}
+    back = {r["readout"]: r for r in evaluation_archive.table(found, RUN) if r["arm"] == RANDOM}
     for readout, row in back.items():
         assert row["difference"] == -forth[readout]["difference"]
         assert row["difference_low"] == -forth[readout]["difference_high"]
@@ -125,13 +127,13 @@ def test_another_reference_turns_the_sign(trained_once: Path) -> None:
 
 def test_sentences_and_files_say_the_same(trained_once: Path) -> None:
     found = the_evaluation(trained_once)
-    said = evaluations.sentences(found, RANDOM)
+    said = evaluation_archive.sentences(found, RANDOM)
     assert len(said) == 2 and said[0].startswith("20-NN, all labels: ")
-    rows = evaluations.table(found, RANDOM)
-    read = list(csv.DictReader(io.StringIO(evaluations.as_csv(rows))))
-    assert list(read[0]) == list(evaluations.COLUMNS)
+    rows = evaluation_archive.table(found, RANDOM)
+    read = list(csv.DictReader(io.StringIO(evaluation_archive.as_csv(rows))))
+    assert list(read[0]) == list(evaluation_archive.COLUMNS)
     assert float(read[1]["difference"]) == rows[1]["difference"]
-    whole = json.loads(evaluations.as_json(found))
+    whole = json.loads(evaluation_archive.as_json(found))
     assert whole["sentences"] == said and whole["request"]["runs"] == [RUN]
 
 
@@ -144,24 +146,24 @@ def test_another_checkpoint_is_an_arm_and_unequal_compute_is_told(
     header = json.loads((other / "run.json").read_text())
     (other / "run.json").write_text(json.dumps(header | {"images_seen": 240}))
     with projects.opened(trained) as opened:
-        job = evaluating.start(
+        job = evaluations.start(
             opened, Request("toys", (RUN,), (str(other),), readouts=("knn",), seeds=1)
         )
     small_runs.work_off(job, worker.main)
     paths = projects.paths_of(trained)
-    found = evaluations.find(paths, evaluating.evaluations_of(paths, job.id)[0])
+    found = evaluation_archive.find(paths, evaluations.evaluations_of(paths, job.id)[0])
     assert found.arms == [RANDOM, RUN, "other"]
     assert "tiny 24, other 240" in (found.unmatched() or "")
-    (row,) = [row for row in evaluations.table(found, RUN) if row["arm"] == "other"]
+    (row,) = [row for row in evaluation_archive.table(found, RUN) if row["arm"] == "other"]
     assert row["difference"] == 0 and not row["distinguishable"]
-    assert len(evaluations.sentences(found, "other")) == 2
+    assert len(evaluation_archive.sentences(found, "other")) == 2
 
 
 def test_deleting_an_evaluation(trained: Path) -> None:
     paths = projects.paths_of(trained)
     found = the_evaluation(trained)
-    assert evaluations.size(paths, found.id) > 1000
-    evaluations.delete(paths, found.id)
-    assert evaluations.every(paths) == []
+    assert evaluation_archive.size(paths, found.id) > 1000
+    evaluation_archive.delete(paths, found.id)
+    assert evaluation_archive.every(paths) == []
     with pytest.raises(errors.NotFoundError, match="no finished evaluation"):
-        evaluations.find(paths, found.id)
+        evaluation_archive.find(paths, found.id)

@@ -10,11 +10,15 @@ import pytest
 import small_runs
 from small_project import picture, png, sept
 
-from sept_core import errors, features, files
+from sept_core import errors
 from sept_core.export import registry, run
-from sept_core.pipeline import collections, curation, delivery, export_needs, exporting, projects
-from sept_core.pipeline.projects import Project
+from sept_core.features import feature_store
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import export_needs, exports, manifests, selections
+from sept_core.services.data import collections
+from sept_core.services.project import projects
+from sept_core.services.project.project import Project
+from sept_core.storage import hashing
 
 Export = Callable[[Project, str, str], Path]
 
@@ -25,7 +29,7 @@ def export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Export:
     small_runs.hold(monkeypatch)
 
     def work(project: Project, selection: str, name: str) -> Path:
-        job = delivery.start_export(project, selection, name, tmp_path / name)
+        job = manifests.start_export(project, selection, name, tmp_path / name)
         return Path(small_runs.work_off(job, run.main)["out"])
 
     return work
@@ -33,14 +37,14 @@ def export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Export:
 
 def selected(project: Project, strategy: str, budget: int | None = 12) -> str:
     settings = SelectionSettings(strategy=strategy, budget=budget)
-    return str(curation.select(project, curation.Request(("toys",), settings))["id"])
+    return str(selections.select(project, selections.Request(("toys",), settings))["id"])
 
 
 def test_labels_are_those_of_the_targets_that_own_the_images(
     project: Path, small_data: Path, export: Export
 ) -> None:
     truth = {
-        files.uid_of(path.read_bytes()): path.parent.name
+        hashing.uid_of(path.read_bytes()): path.parent.name
         for path in (small_data / "target" / "train").rglob("*.png")
     }
     with projects.opened(project) as opened:
@@ -74,19 +78,19 @@ def test_the_first_target_set_of_a_selection_labels_what_two_of_them_hold(
     assert sept("embed", project).returncode == 0
     with projects.opened(project) as opened:
         for names, label in ((("toys", "second"), "red"), (("second", "toys"), "scarlet")):
-            request = curation.Request(names, SelectionSettings(budget=4))
-            record = curation.select(opened, request)
+            request = selections.Request(names, SelectionSettings(budget=4))
+            record = selections.select(opened, request)
             found = export_needs.of(opened, record, "imagefolder")["labels"]
-            assert found[files.uid_of(shared)] == label
+            assert found[hashing.uid_of(shared)] == label
 
 
 def test_rows_of_the_pool_come_with_the_keys_that_they_index(project: Path, export: Export) -> None:
     with projects.opened(project) as opened:
         selection = selected(opened, "random")
         out = export(opened, selection, "ssl-data-curation")
-        record = curation.find(opened, selection)
-        store = features.FeatureStore(opened.paths.pool_features(record["encoder_id"]))
-        picks = curation.picks(opened, selection)["uid"].to_pylist()
+        record = selections.find(opened, selection)
+        store = feature_store.FeatureStore(opened.paths.pool_features(record["encoder_id"]))
+        picks = selections.picks(opened, selection)["uid"].to_pylist()
     keys, rows = np.load(out / "keys.npy"), np.load(out / "indices.npy")
     assert (keys == store.uids).all() and keys[rows].astype(str).tolist() == picks
 
@@ -117,10 +121,10 @@ def test_the_command_exports_rows_and_takes_options(project: Path, tmp_path: Pat
 def test_a_proposal_has_the_suffix_of_its_format(project: Path, name: str) -> None:
     endings = {"csv": ".csv", "jsonl": ".jsonl", "txt": ".txt", "datacomp": ".npy"}
     with projects.opened(project) as opened:
-        path = exporting.propose(opened, selected(opened, "random"), name)
+        path = exports.propose(opened, selected(opened, "random"), name)
         assert path.suffix == endings.get(name, "")
         path.parent.mkdir(parents=True)
         path.touch()
-        assert exporting.propose(opened, selected(opened, "random"), name) == path.with_stem(
+        assert exports.propose(opened, selected(opened, "random"), name) == path.with_stem(
             f"{path.stem}-2"
         )

@@ -2,21 +2,22 @@
 
 from pathlib import Path
 
-from sept_core import jobs
-from sept_core.pipeline import embedding, following, inspecting, projects, recent
+from sept_core.jobs import launcher
+from sept_core.services.data import chain, embedding, inspection
+from sept_core.services.project import projects, recent
 
 
 def test_the_chain_runs_to_its_end_and_only_when_asked(project: Path) -> None:
     kinds = []
     with projects.opened(project) as opened:
-        assert following.advance(opened) is None
-        following.ask(opened)
-        while (job := following.advance(opened)) is not None:
-            assert following.advance(opened) is None, "one at a time"
-            ended = list(jobs.follow(opened.paths, job.id))[-1]
+        assert chain.advance(opened) is None
+        chain.ask(opened)
+        while (job := chain.advance(opened)) is not None:
+            assert chain.advance(opened) is None, "one at a time"
+            ended = list(launcher.follow(opened.paths, job.id))[-1]
             assert ended.state == "done", ended.reason
             kinds.append(ended.kind)
-        assert following.advance(opened) is None
+        assert chain.advance(opened) is None
     assert kinds == ["map"], "the project was prepared, but had no map"
 
 
@@ -24,7 +25,7 @@ def test_speed_is_measured_once_asked(project: Path) -> None:
     with projects.opened(project) as opened:
         assert embedding.measured_speed(opened, "classic") is None
         job = embedding.try_speed(opened, "classic")
-        ended = list(jobs.follow(opened.paths, job.id))[-1]
+        ended = list(launcher.follow(opened.paths, job.id))[-1]
         assert ended.state == "done", ended.reason
         rate = embedding.measured_speed(opened, "classic")
         assert rate is not None and rate > 0
@@ -33,12 +34,12 @@ def test_speed_is_measured_once_asked(project: Path) -> None:
 
 def test_the_pool_is_described(project: Path) -> None:
     with projects.opened(project) as opened:
-        spreads = inspecting.quality(opened)
-        copies = inspecting.copies(opened)
-        reach = inspecting.reach(opened, "toys")
-        labels = inspecting.labels(opened, "toys")
-        red = inspecting.examples(opened, "toys", "train", "red")
-        each = inspecting.examples(opened, "toys", "train", None)
+        spreads = inspection.quality(opened)
+        copies = inspection.copies(opened)
+        reach = inspection.reach(opened, "toys")
+        labels = inspection.labels(opened, "toys")
+        red = inspection.examples(opened, "toys", "train", "red")
+        each = inspection.examples(opened, "toys", "train", None)
     assert all(spread.counts.sum() == 161 for spread in spreads.values())
     assert copies["exact"] == 1 and copies["groups"] >= 1
     assert reach.nearest.sum() == 12 and 0 <= reach.at_random <= 1

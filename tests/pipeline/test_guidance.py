@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sept_core.pipeline import guidance
+from sept_core.services.project import guidance
 
 EMPTY: dict[str, Any] = {
     "pool": {"waiting": 0},

@@ -9,8 +9,10 @@ import pytest
 from small_project import sept
 
 from sept_core import errors
-from sept_core.pipeline import curation, importing, projects
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import selections
+from sept_core.services.data import feature_import
+from sept_core.services.project import projects
 
 
 def _write(folder: Path, keys: list[str]) -> Path:
@@ -29,17 +31,19 @@ def test_features_of_known_images_are_selected_from(
     of_pool = _write(tmp_path / "pool", [*map(str, pool), "red/none.png"])
     of_target = _write(tmp_path / "target", [*map(str, own), "nobody.png"])
     with projects.opened(project) as opened:
-        found = importing.import_pool(opened, "theirs", of_pool)
+        found = feature_import.import_pool(opened, "theirs", of_pool)
         assert found["stored"] == 160 and found["unmatched"] == ["red/none.png"]
-        parts = importing.import_target(opened, "theirs", of_target, "toys")
+        parts = feature_import.import_target(opened, "theirs", of_target, "toys")
         assert parts["unmatched"] == ["nobody.png"], "the other split's images are matched, too"
         assert (parts["search"]["stored"], parts["heldout"]["stored"]) == (12, 9)
         assert projects.find_encoder_record(opened, None)["id"] == found["encoder_id"]
-        again = importing.import_pool(opened, "theirs", of_pool)
+        again = feature_import.import_pool(opened, "theirs", of_pool)
         assert (again["stored"], again["duplicates"]) == (0, 160)
     assert sept("prepare", project).returncode == 0
     with projects.opened(project) as opened:
-        record = curation.select(opened, curation.Request(("toys",), SelectionSettings(budget=9)))
+        record = selections.select(
+            opened, selections.Request(("toys",), SelectionSettings(budget=9))
+        )
         assert record["count"] == 9 and record["encoder_id"] == found["encoder_id"]
 
 
@@ -47,9 +51,9 @@ def test_keys_that_name_no_image_are_refused(project: Path, tmp_path: Path) -> N
     strange = _write(tmp_path / "strange", ["a", "b"])
     with projects.opened(project) as opened:
         with pytest.raises(errors.InputError, match="names a known pool image"):
-            importing.import_pool(opened, "theirs", strange)
+            feature_import.import_pool(opened, "theirs", strange)
         with pytest.raises(errors.InputError, match="names an image of toys"):
-            importing.import_target(opened, "theirs", strange, "toys")
+            feature_import.import_target(opened, "theirs", strange, "toys")
 
 
 def test_a_pool_of_features_alone(tmp_path: Path) -> None:
@@ -58,4 +62,4 @@ def test_a_pool_of_features_alone(tmp_path: Path) -> None:
     done = sept("features", "import", tmp_path / "project", given, "--name", "theirs")
     assert done.returncode == 0 and "20" in done.stdout
     with projects.opened(tmp_path / "project") as opened:
-        assert importing.import_pool(opened, "theirs", given)["duplicates"] == 20
+        assert feature_import.import_pool(opened, "theirs", given)["duplicates"] == 20

@@ -5,10 +5,14 @@ from pathlib import Path
 
 from small_project import picture, png, sept
 
-from sept_core import files, manifest, paths
 from sept_core.export import run
-from sept_core.pipeline import collections, curation, delivery, projects, serving
+from sept_core.filesystem import safe_paths
+from sept_core.manifest import manifest
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import manifests, selections
+from sept_core.services.data import collections, image_server
+from sept_core.services.project import projects
+from sept_core.storage import hashing
 
 
 def test_linked_images_take_part_in_everything(project: Path, tmp_path: Path) -> None:
@@ -19,13 +23,13 @@ def test_linked_images_take_part_in_everything(project: Path, tmp_path: Path) ->
         data = png(picture("grey", 7000 + number))
         (tmp_path / f"store/{number}.png").write_bytes(data)
         (curated / f"{number}.png").symlink_to(tmp_path / f"store/{number}.png")
-    uids = {files.uid_of(path.read_bytes()) for path in curated.iterdir()}
+    uids = {hashing.uid_of(path.read_bytes()) for path in curated.iterdir()}
 
     refused = sept("pool", "add", project, "curated", curated)
     assert refused.returncode == 0, refused.stderr
     with projects.opened(project) as opened:
         reasons = {r["reason"] for r in collections.rejected(opened).to_pylist()}
-        assert paths.LEADS_OUT in reasons
+        assert safe_paths.LEADS_OUT in reasons
     followed = sept("pool", "add", project, "curated", curated, "--follow-links", "--json")
     assert json.loads(followed.stdout)["changed"] == 3, followed.stderr
     for words in (("embed", project), ("prepare", project)):
@@ -33,16 +37,16 @@ def test_linked_images_take_part_in_everything(project: Path, tmp_path: Path) ->
 
     with projects.opened(project) as opened:
         collections.scan(opened, "pool", "curated")  # the option is kept
-        server = serving.ImageServer(opened)
-        assert {files.uid_of(server.image(uid).data) for uid in uids} == uids
+        server = image_server.ImageServer(opened)
+        assert {hashing.uid_of(server.image(uid).data) for uid in uids} == uids
         settings = SelectionSettings(strategy="random", budget=3)
-        request = curation.Request(("toys",), settings, filter="source = curated")
-        record = curation.select(opened, request)
-        written = delivery.write_manifest(opened, record["id"], tmp_path / "manifest")
+        request = selections.Request(("toys",), settings, filter="source = curated")
+        record = selections.select(opened, request)
+        written = manifests.write_manifest(opened, record["id"], tmp_path / "manifest")
     assert set(written.rows["uid"].to_pylist()) == uids and written.followed() == ["curated"]
     run.export(written, "native", tmp_path / "copy")
     with manifest.ImageReader(manifest.read(tmp_path / "copy")) as reader:
-        assert {files.uid_of(reader.read(uid)) for uid in uids} == uids
+        assert {hashing.uid_of(reader.read(uid)) for uid in uids} == uids
 
     result = run.export(written, "flat", tmp_path / "links", link="symlink")
     assert result["linked"] == 3

@@ -10,15 +10,18 @@ import pyarrow as pa
 import pytest
 from small_project import picture, png, sept
 
-from sept_core import errors, features, manifest
-from sept_core.export import verify
+from sept_core import errors
+from sept_core.features import feature_store
 from sept_core.index import blocks
-from sept_core.pipeline import collections, curation, deciding, delivery, projects
+from sept_core.manifest import manifest, verification
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import decisions, manifests, selections
+from sept_core.services.data import collections
+from sept_core.services.project import projects
 
 
-def request(budget: int = 20, **settings: object) -> curation.Request:
-    return curation.Request(("toys",), SelectionSettings(budget=budget, **settings))  # type: ignore[arg-type]
+def request(budget: int = 20, **settings: object) -> selections.Request:
+    return selections.Request(("toys",), SelectionSettings(budget=budget, **settings))  # type: ignore[arg-type]
 
 
 def test_every_file_is_embedded_or_listed(project: Path) -> None:
@@ -37,8 +40,8 @@ def test_selection_is_the_targets_families_without_the_leak(
     project: Path, small_data: Path
 ) -> None:
     with projects.opened(project) as project:
-        record = curation.select(project, request(24))
-        picks = curation.picks(project, record["id"]).to_pylist()
+        record = selections.select(project, request(24))
+        picks = selections.picks(project, record["id"]).to_pylist()
         places = {
             row["uid"]: row["rel_path"]
             for row in _locations(project, [pick["uid"] for pick in picks])
@@ -52,23 +55,23 @@ def test_selection_is_the_targets_families_without_the_leak(
 
 
 def _locations(project: projects.Project, uids: list[str]) -> list[dict[str, str]]:
-    from sept_core.catalogue import images
+    from sept_core.catalogue import image_table
 
-    rows: list[dict[str, str]] = images.locations(project.db, uids).to_pylist()
+    rows: list[dict[str, str]] = image_table.locations(project.db, uids).to_pylist()
     return rows
 
 
 def test_same_request_gives_the_same_selection(project: Path) -> None:
     with projects.opened(project) as project:
-        first = curation.select(project, request())
-        before = curation.picks(project, first["id"])
+        first = selections.select(project, request())
+        before = selections.picks(project, first["id"])
         project.paths.selection(first["id"]).unlink()
-        assert curation.picks(project, first["id"]).equals(before), "picks can be made again"
+        assert selections.picks(project, first["id"]).equals(before), "picks can be made again"
 
 
 def reshard(store: Path, rows: int) -> None:
     """Write a feature store anew in reverse order and in shards of another size."""
-    old = features.FeatureStore(store)
+    old = feature_store.FeatureStore(store)
     encoder_id = old.shards[0].header["encoder_id"]
     uids, vectors = old.uids[::-1], old.gather(np.arange(len(old)))[::-1]
     outcomes = pa.concat_tables(shard.outcomes() for shard in old.shards)
@@ -77,7 +80,7 @@ def reshard(store: Path, rows: int) -> None:
     for number, low in enumerate(range(0, len(uids), rows)):
         chosen = slice(low, low + rows)
         table = outcomes if low == 0 else outcomes.slice(0, 0)
-        features.write_shard(store, number, encoder_id, uids[chosen], vectors[chosen], table)
+        feature_store.write_shard(store, number, encoder_id, uids[chosen], vectors[chosen], table)
 
 
 @pytest.mark.parametrize("strategy", ["instance-search", "hub-corrected", "clusters", "coverage"])
@@ -86,8 +89,8 @@ def test_shards_and_batches_do_not_change_the_manifest(
 ) -> None:
     chosen = request(strategy=strategy, local_scaling=strategy == "instance-search")
     with projects.opened(project) as opened:
-        record = curation.select(opened, chosen)
-        before = delivery.write_manifest(opened, record["id"], tmp_path / "before")
+        record = selections.select(opened, chosen)
+        before = manifests.write_manifest(opened, record["id"], tmp_path / "before")
         stores = [
             opened.paths.pool_features(record["encoder_id"]),
             opened.paths.target_features(record["encoder_id"], record["target_ids"][0]),
@@ -97,48 +100,48 @@ def test_shards_and_batches_do_not_change_the_manifest(
     monkeypatch.setattr(blocks, "BLOCK_VALUES", 512 * 5)
     assert sept("prepare", project).returncode == 0
     with projects.opened(project) as opened:
-        record = curation.select(opened, chosen)
-        after = delivery.write_manifest(opened, record["id"], tmp_path / "after")
-    assert len(features.FeatureStore(stores[0]).shards) > 20
+        record = selections.select(opened, chosen)
+        after = manifests.write_manifest(opened, record["id"], tmp_path / "after")
+    assert len(feature_store.FeatureStore(stores[0]).shards) > 20
     assert after.content_hash == before.content_hash
 
 
 def test_veto_backfills_and_undo_brings_back(project: Path) -> None:
     with projects.opened(project) as opened:
-        first = curation.select(opened, request())
-        victim = curation.picks(opened, first["id"])["uid"][3].as_py()
-        deciding.decide(opened, ["toys"], "veto", [victim])
+        first = selections.select(opened, request())
+        victim = selections.picks(opened, first["id"])["uid"][3].as_py()
+        decisions.decide(opened, ["toys"], "veto", [victim])
         with pytest.raises(errors.InputError, match="vetoed since"):
-            delivery.write_manifest(opened, first["id"], project / "exports" / "old")
-        second = curation.again(opened, first["id"])
+            manifests.write_manifest(opened, first["id"], project / "exports" / "old")
+        second = selections.again(opened, first["id"])
         assert second["churn"]["went"] == (victim,)
         assert len(second["churn"]["came"]) == 1
         assert second["count"] == first["count"]
-        deciding.undo(opened, ["toys"])
-        third = curation.again(opened, second["id"])
+        decisions.undo(opened, ["toys"])
+        third = selections.again(opened, second["id"])
         assert third["churn"]["came"] == (victim,)
 
 
 def test_decisions_hold_for_other_strategies_and_survive_reopening(project: Path) -> None:
     with projects.opened(project) as opened:
-        first = curation.select(opened, request())
-        uids = curation.picks(opened, first["id"])["uid"].to_pylist()
-        deciding.decide(opened, ["toys"], "veto", uids[:2], reason="not a toy")
-        deciding.decide(opened, ["toys"], "pin", uids[5:6])
+        first = selections.select(opened, request())
+        uids = selections.picks(opened, first["id"])["uid"].to_pylist()
+        decisions.decide(opened, ["toys"], "veto", uids[:2], reason="not a toy")
+        decisions.decide(opened, ["toys"], "pin", uids[5:6])
     with projects.opened(project) as opened:
         for strategy in ("hub-corrected", "classifier", "random", "coverage", "importance"):
-            record = curation.select(opened, request(strategy=strategy))
-            picked = curation.picks(opened, record["id"])["uid"].to_pylist()
+            record = selections.select(opened, request(strategy=strategy))
+            picked = selections.picks(opened, record["id"])["uid"].to_pylist()
             assert not set(uids[:2]) & set(picked)
             assert uids[5] in picked
 
 
 def test_manifest_is_verified_and_tells_what_happened(project: Path, tmp_path: Path) -> None:
     with projects.opened(project) as opened:
-        record = curation.select(opened, request(12))
-        written = delivery.write_manifest(opened, record["id"], tmp_path / "manifest")
-        again = delivery.write_manifest(opened, record["id"], tmp_path / "second")
-    assert verify.verify(tmp_path / "manifest").problems == []
+        record = selections.select(opened, request(12))
+        written = manifests.write_manifest(opened, record["id"], tmp_path / "manifest")
+        again = manifests.write_manifest(opened, record["id"], tmp_path / "second")
+    assert verification.verify(tmp_path / "manifest").problems == []
     assert written.content_hash == again.content_hash
     assert written.header["guard"]["state"] == "on"
     assert manifest.picks(written).num_rows == 12
@@ -150,13 +153,13 @@ def test_pool_grows_and_selections_say_so(project: Path, tmp_path: Path) -> None
     for number in range(5):
         (extra / f"{number}.png").write_bytes(png(picture("red", 3000 + number)))
     with projects.opened(project) as opened:
-        record = curation.select(opened, request())
+        record = selections.select(opened, request())
         assert not record["older_than_pool"]
         collections.add(opened, "pool", "extra", extra)
     assert sept("embed", project).returncode == 0
     with projects.opened(project) as opened:
         assert projects.status(opened)["pool"]["images"] == 166
-        assert curation.find(opened, record["id"])["older_than_pool"]
+        assert selections.find(opened, record["id"])["older_than_pool"]
     done = sept("again", project, record["id"], "--json")
     assert done.returncode == 0, done.stderr
     churn = json.loads(done.stdout)["churn"]
@@ -185,24 +188,24 @@ def test_rescan_reports_new_changed_and_gone(
 
 def test_rename_keeps_everything(project: Path) -> None:
     with projects.opened(project) as opened:
-        record = curation.select(opened, request())
-        uid = curation.picks(opened, record["id"])["uid"][0].as_py()
-        deciding.decide(opened, ["toys"], "veto", [uid])
+        record = selections.select(opened, request())
+        uid = selections.picks(opened, record["id"])["uid"][0].as_py()
+        decisions.decide(opened, ["toys"], "veto", [uid])
         collections.rename(opened, "target", "toys", "playthings")
         collections.rename(opened, "pool", "shapes", "forms")
-        assert curation.find(opened, record["id"])["targets"] == ["playthings"]
-        assert deciding.history(opened, ["playthings"])[0]["uids"] == (uid,)
+        assert selections.find(opened, record["id"])["targets"] == ["playthings"]
+        assert decisions.history(opened, ["playthings"])[0]["uids"] == (uid,)
         with pytest.raises(errors.NotFoundError, match="playthings"):
-            curation.select(opened, request())
+            selections.select(opened, request())
 
 
 def test_filter_narrows_the_pool(project: Path) -> None:
     with projects.opened(project) as project:
-        narrow = curation.Request(
+        narrow = selections.Request(
             ("toys",), SelectionSettings(budget=10), filter="path ~ red/ and width = 48"
         )
-        record = curation.select(project, narrow)
-        picked = curation.picks(project, record["id"])["uid"].to_pylist()
+        record = selections.select(project, narrow)
+        picked = selections.picks(project, record["id"])["uid"].to_pylist()
         assert all(row["rel_path"].startswith("red/") for row in _locations(project, picked)
                    if row["rel_path"] != "again.png")  # fmt: skip
         assert record["funnel"]["in_filter"] == 40
@@ -210,14 +213,14 @@ def test_filter_narrows_the_pool(project: Path) -> None:
 
 def test_target_images_only_reads_the_training_split(project: Path, tmp_path: Path) -> None:
     with projects.opened(project) as opened:
-        chosen = curation.Request(
+        chosen = selections.Request(
             ("toys",), SelectionSettings(strategy="target-images-only"), guard=False
         )
-        record = curation.select(opened, chosen)
+        record = selections.select(opened, chosen)
         assert record["count"] == 12
-        written = delivery.write_manifest(opened, record["id"], tmp_path / "manifest")
+        written = manifests.write_manifest(opened, record["id"], tmp_path / "manifest")
     assert set(written.rows["source"].to_pylist()) == {"target:toys"}
-    assert verify.verify(tmp_path / "manifest").problems == []
+    assert verification.verify(tmp_path / "manifest").problems == []
 
 
 def test_files_that_were_touched_are_read_again_whatever_the_encoder(

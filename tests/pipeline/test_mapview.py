@@ -9,31 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_project import sept
 
-from sept_core import errors, features, files
+from sept_core import errors
 from sept_core.encoders import registry
-from sept_core.pipeline import (
-    collections,
-    curation,
-    deciding,
-    groups,
-    mapcells,
-    mapcolours,
-    mapping,
-    mapview,
-    projects,
-    text_search,
-)
+from sept_core.features import feature_store
+from sept_core.projection import map_cells
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import decisions, groups, selections
+from sept_core.services.data import collections
+from sept_core.services.explore import map_job, point_colours, point_map, text_search
+from sept_core.services.project import projects
+from sept_core.storage import atomic
 
 side = st.integers(0, 64).map(lambda step: step / 64)  # exact in the map's float32, too
 corner = st.tuples(side, side)
 
 
-def some_map(places: np.ndarray) -> mapview.Map:
+def some_map(places: np.ndarray) -> point_map.Map:
     count = len(places)
     uids = np.array([f"{i:032x}" for i in range(count)], "S32")
     places = places.astype(np.float32)
-    return mapview.Map("r", uids, places, np.zeros(count, np.int64), {}, mapcells.Cells(places))
+    return point_map.Map("r", uids, places, np.zeros(count, np.int64), {}, map_cells.Cells(places))
 
 
 def odd_crossings(places: np.ndarray, polygon: list[tuple[float, float]]) -> list[int]:
@@ -110,40 +105,40 @@ def mapped(project: Path) -> Path:
 def test_every_colour_counts_every_point(mapped: Path) -> None:
     with projects.opened(mapped) as project:
         encoder = projects.find_encoder(project, None)
-        drawn = mapview.load(project, encoder)
+        drawn = point_map.load(project, encoder)
         assert len(drawn.uids) == 161 and list(drawn.targets) == ["toys"]
-        request = curation.Request(("toys",), SelectionSettings(budget=9))
-        record = curation.select(project, request)
-        picked = curation.picks(project, record["id"])["uid"].to_pylist()
-        before = mapcolours.stamp(project, encoder, drawn, "decision:toys")
-        deciding.decide(project, ["toys"], "veto", picked[:2])
-        assert mapcolours.stamp(project, encoder, drawn, "decision:toys") != before
-        for by in mapcolours.choices(project, drawn):
-            found = mapcolours.colour(project, encoder, drawn, by)
+        request = selections.Request(("toys",), SelectionSettings(budget=9))
+        record = selections.select(project, request)
+        picked = selections.picks(project, record["id"])["uid"].to_pylist()
+        before = point_colours.stamp(project, encoder, drawn, "decision:toys")
+        decisions.decide(project, ["toys"], "veto", picked[:2])
+        assert point_colours.stamp(project, encoder, drawn, "decision:toys") != before
+        for by in point_colours.choices(project, drawn):
+            found = point_colours.colour(project, encoder, drawn, by)
             assert found.classes.shape == (161,) and found.classes.max() < len(found.palette)
             assert sum(entry["count"] for entry in found.legend) <= 161
-        decided = mapcolours.colour(project, encoder, drawn, "decision:toys")
+        decided = point_colours.colour(project, encoder, drawn, "decision:toys")
         assert decided.legend[0]["label"] == "vetoed" and decided.legend[0]["count"] == 2
-        chosen = mapcolours.colour(project, encoder, drawn, f"selection:{record['id']}")
+        chosen = point_colours.colour(project, encoder, drawn, f"selection:{record['id']}")
         assert chosen.legend[0]["count"] == 9
         with pytest.raises(errors.NotFoundError, match="cannot be coloured"):
-            mapcolours.colour(project, encoder, drawn, "magic")
-        near = mapview.neighbours(project, encoder, picked[0], 5)
+            point_colours.colour(project, encoder, drawn, "magic")
+        near = point_map.neighbours(project, encoder, picked[0], 5)
         assert len(near) == 5 and picked[0] not in dict(near)
         assert [s for _, s in near] == sorted((s for _, s in near), reverse=True)
 
 
 def test_groups_narrow_selections_and_become_targets(project: Path) -> None:
     with projects.opened(project) as opened:
-        request = curation.Request(("toys",), SelectionSettings(budget=20))
-        uids = curation.picks(opened, curation.select(opened, request)["id"])["uid"].to_pylist()
+        request = selections.Request(("toys",), SelectionSettings(budget=20))
+        uids = selections.picks(opened, selections.select(opened, request)["id"])["uid"].to_pylist()
         groups.save(opened, "mine", uids[:8])
-        deciding.decide(opened, ["toys"], "veto", uids[:1])
+        decisions.decide(opened, ["toys"], "veto", uids[:1])
         whole = SelectionSettings(strategy="whole-pool")
-        made = curation.select(opened, curation.Request(("toys",), whole, group="mine"))
-        picked = curation.picks(opened, made["id"])["uid"].to_pylist()
+        made = selections.select(opened, selections.Request(("toys",), whole, group="mine"))
+        picked = selections.picks(opened, made["id"])["uid"].to_pylist()
         assert set(picked) <= set(uids[1:8]) and len(picked) >= 5
-        assert curation.again(opened, made["id"])["id"] == made["id"]
+        assert selections.again(opened, made["id"])["id"] == made["id"]
         assert groups.add_to_target(opened, "new", uids[:3]) == 3
         assert groups.add_to_target(opened, "new", uids[2:5]) == 2
         assert "new" in collections.names(opened, "target")
@@ -157,27 +152,27 @@ def test_groups_narrow_selections_and_become_targets(project: Path) -> None:
 def test_a_colouring_is_made_once_for_one_state(mapped: Path) -> None:
     with projects.opened(mapped) as project:
         encoder = projects.find_encoder(project, None)
-        drawn = mapview.load(project, encoder)
-        by_source = mapcolours.colour(project, encoder, drawn, "source")
-        assert mapcolours.colour(project, encoder, drawn, "source") is by_source
-        before = mapcolours.stamp(project, encoder, drawn, "similarity:toys")
+        drawn = point_map.load(project, encoder)
+        by_source = point_colours.colour(project, encoder, drawn, "source")
+        assert point_colours.colour(project, encoder, drawn, "source") is by_source
+        before = point_colours.stamp(project, encoder, drawn, "similarity:toys")
         collections.rename(project, "pool", "shapes", "forms")
-        again = mapcolours.colour(project, encoder, drawn, "source")
+        again = point_colours.colour(project, encoder, drawn, "source")
         assert [entry["label"] for entry in again.legend] == ["forms"]
-        assert mapcolours.stamp(project, encoder, drawn, "similarity:toys") == before
-        near = mapcolours.colour(project, encoder, drawn, "similarity:toys")
+        assert point_colours.stamp(project, encoder, drawn, "similarity:toys") == before
+        near = point_colours.colour(project, encoder, drawn, "similarity:toys")
         assert len(np.unique(near.classes)) > 3, "similarity spreads over the scale"
 
 
 def test_a_map_is_older_than_targets_that_came_after_it(mapped: Path) -> None:
     with projects.opened(mapped) as project:
         encoder = projects.find_encoder(project, None)
-        assert mapping.is_fresh(project, encoder)
-        uids = [uid.decode() for uid in mapview.load(project, encoder).uids[:2].tolist()]
+        assert map_job.is_fresh(project, encoder)
+        uids = [uid.decode() for uid in point_map.load(project, encoder).uids[:2].tolist()]
         groups.add_to_target(project, "new", uids)
     assert sept("embed", mapped).returncode == 0
     with projects.opened(mapped) as project:
-        assert not mapping.is_fresh(project, encoder)
+        assert not map_job.is_fresh(project, encoder)
 
 
 class Speaker:
@@ -197,9 +192,9 @@ def test_words_find_the_images_nearest_to_them(
         encoder = projects.find_encoder(opened, None)
         assert not text_search.understands_words(opened, encoder), "classic knows no words"
         card = opened.paths.features(encoder) / "encoder.json"
-        files.write_json(card, files.read_json(card) | {"spec": "open_clip:ViT-B-32/tag"})
+        atomic.write_json(card, atomic.read_json(card) | {"spec": "open_clip:ViT-B-32/tag"})
         assert text_search.understands_words(opened, encoder)
-        store = features.FeatureStore(opened.paths.pool_features(encoder))
+        store = feature_store.FeatureStore(opened.paths.pool_features(encoder))
         meant = store.vectors_of(store.uids[7:8]).astype(np.float32)
         monkeypatch.setattr(registry, "load", lambda spec, **options: Speaker(encoder, meant))
         found = text_search.find(opened, encoder, " a  red circle ", 5)

@@ -8,8 +8,11 @@ import small_runs
 from small_project import sept
 
 from sept_core import errors
-from sept_core.pipeline import collections, curation, following, own_encoder, projects
 from sept_core.pretrain import worker
+from sept_core.services.curate import selections
+from sept_core.services.data import chain, collections
+from sept_core.services.project import projects
+from sept_core.services.train import own_encoder
 
 METHOD, BACKBONE, TINY = small_runs.RECIPE
 
@@ -18,14 +21,14 @@ def test_embedding_follows_the_training(project: Path, monkeypatch: pytest.Monke
     small_runs.hold(monkeypatch)
     with projects.opened(project) as opened:
         job = own_encoder.start(opened, 40, METHOD, BACKBONE, dict(TINY))
-        (made,) = curation.every(opened)
+        (made,) = selections.every(opened)
         assert (made["settings"]["strategy"], made["count"]) == ("random", 40)
-        assert following.advance(opened) is None, "not before it is trained"
+        assert chain.advance(opened) is None, "not before it is trained"
         small_runs.work_off(job, worker.main)
-        embed = following.advance(opened)
+        embed = chain.advance(opened)
         assert embed is not None
         assert embed.settings()["encoder"].startswith("checkpoint:")
-        assert following.advance(opened) is None, "once"
+        assert chain.advance(opened) is None, "once"
 
 
 def test_without_a_target_set_nothing_could_be_kept_out(project: Path) -> None:

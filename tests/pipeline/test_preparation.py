@@ -5,9 +5,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from sept_core import files, jobs
-from sept_core.pipeline import curation, preparation, projects
+from sept_core.jobs import launcher
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import selections
+from sept_core.services.data import preparation
+from sept_core.services.project import projects
+from sept_core.storage import atomic
 
 
 @pytest.fixture(autouse=True)
@@ -19,23 +22,23 @@ def prepare(project: projects.Project, encoder: str) -> list[str]:
     """The steps that were run until nothing was left to do."""
     done = []
     while job := preparation.next_job(project, encoder):
-        *_, status = jobs.follow(project.paths, job.path.name)
+        *_, status = launcher.follow(project.paths, job.path.name)
         assert status.state == "done", status.reason
         done.append(status.kind)
     return done
 
 
 def test_a_large_pool_is_searched_through_its_index(project: Path) -> None:
-    request = curation.Request(("toys",), SelectionSettings(budget=20))
+    request = selections.Request(("toys",), SelectionSettings(budget=20))
     with projects.opened(project) as opened:
         encoder = projects.find_encoder(opened, None)
-        exact = curation.select(opened, request)
+        exact = selections.select(opened, request)
         assert prepare(opened, encoder) == ["index"]
-        record = curation.select(opened, request)
+        record = selections.select(opened, request)
         assert record["index"]["id"].startswith("ivf-") and record["index"]["recall"] == 1
-        header = files.read_json(opened.paths.index(encoder, "index") / "header.json")
+        header = atomic.read_json(opened.paths.index(encoder, "index") / "header.json")
         assert header["recall_queries"] == 6, "half of the target's training images measure it"
-        uids = [curation.picks(opened, one["id"])["uid"].to_pylist() for one in (exact, record)]
+        uids = [selections.picks(opened, one["id"])["uid"].to_pylist() for one in (exact, record)]
         assert uids[0] == uids[1]
 
 
@@ -44,7 +47,7 @@ def test_an_index_of_an_earlier_format_is_made_again(project: Path) -> None:
         encoder = projects.find_encoder(opened, None)
         prepare(opened, encoder)
         path = opened.paths.index(encoder, "index") / "header.json"
-        files.write_json(path, files.read_json(path) | {"format": 1})
+        atomic.write_json(path, atomic.read_json(path) | {"format": 1})
         assert prepare(opened, encoder) == ["index"]
         assert prepare(opened, encoder) == []
 

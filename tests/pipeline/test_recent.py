@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sept_core import errors
-from sept_core.pipeline import projects, recent
+from sept_core.services.project import projects, recent
 
 
 def make(folder: Path) -> Path:

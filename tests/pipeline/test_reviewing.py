@@ -5,74 +5,75 @@ from pathlib import Path
 import pytest
 
 from sept_core import errors
-from sept_core.catalogue import images
-from sept_core.pipeline import curation, deciding, projects, reviewing
-from sept_core.pipeline.reviewing import Order, Step
+from sept_core.catalogue import image_table
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import decisions, review_sheet, selections
+from sept_core.services.curate.review_sheet import Order, Step
+from sept_core.services.project import projects
 
 
 def selection(project: projects.Project) -> str:
-    request = curation.Request(("toys",), SelectionSettings(budget=20))
-    return str(curation.select(project, request)["selection"])
+    request = selections.Request(("toys",), SelectionSettings(budget=20))
+    return str(selections.select(project, request)["selection"])
 
 
 def test_a_step_sent_again_counts_once(project: Path) -> None:
     with projects.opened(project) as opened:
         ident = selection(opened)
-        first, second = curation.picks(opened, ident)["uid"].to_pylist()[:2]
+        first, second = selections.picks(opened, ident)["uid"].to_pylist()[:2]
         outbox = [Step("tab", 1, "veto", (first,)), Step("tab", 2, "veto", (second,))]
-        reviewing.apply(opened, ident, outbox)
+        review_sheet.apply(opened, ident, outbox)
         outbox.append(Step("tab", 3, "undo", ()))
-        reviewing.apply(opened, ident, outbox)
-        assert reviewing.marks(opened, ident) == {first: "veto"}
+        review_sheet.apply(opened, ident, outbox)
+        assert review_sheet.marks(opened, ident) == {first: "veto"}
     with projects.opened(project) as restarted:
-        reviewing.apply(restarted, ident, outbox)
-        assert reviewing.marks(restarted, ident) == {first: "veto"}
-        assert len(deciding.history(restarted, ["toys"])) == 3
-        assert reviewing.acknowledged(restarted) == {"tab": 3}
+        review_sheet.apply(restarted, ident, outbox)
+        assert review_sheet.marks(restarted, ident) == {first: "veto"}
+        assert len(decisions.history(restarted, ["toys"])) == 3
+        assert review_sheet.acknowledged(restarted) == {"tab": 3}
 
 
 def test_two_tabs_do_not_share_numbers(project: Path) -> None:
     with projects.opened(project) as opened:
         ident = selection(opened)
-        first, second = curation.picks(opened, ident)["uid"].to_pylist()[:2]
-        reviewing.apply(opened, ident, [Step("one", 1, "keep", (first,))])
-        reviewing.apply(opened, ident, [Step("two", 1, "pin", (second,))])
-        assert reviewing.marks(opened, ident) == {first: "keep", second: "pin"}
+        first, second = selections.picks(opened, ident)["uid"].to_pylist()[:2]
+        review_sheet.apply(opened, ident, [Step("one", 1, "keep", (first,))])
+        review_sheet.apply(opened, ident, [Step("two", 1, "pin", (second,))])
+        assert review_sheet.marks(opened, ident) == {first: "keep", second: "pin"}
 
 
 @pytest.mark.parametrize("action, uid", [("veto", "f" * 32), ("delete", None)])
 def test_a_batch_is_saved_whole_or_not_at_all(project: Path, action: str, uid: str | None) -> None:
     with projects.opened(project) as opened:
         ident = selection(opened)
-        first = curation.picks(opened, ident)["uid"][0].as_py()
+        first = selections.picks(opened, ident)["uid"][0].as_py()
         steps = [Step("tab", 1, "veto", (first,)), Step("tab", 2, action, (uid or first,))]
         with pytest.raises(errors.InputError, match="does not fit"):
-            reviewing.apply(opened, ident, steps)
-        assert reviewing.marks(opened, ident) == {}
-        assert reviewing.acknowledged(opened) == {}
+            review_sheet.apply(opened, ident, steps)
+        assert review_sheet.marks(opened, ident) == {}
+        assert review_sheet.acknowledged(opened) == {}
 
 
 def test_undo_of_nothing_is_acknowledged(project: Path) -> None:
     with projects.opened(project) as opened:
-        reviewing.apply(opened, selection(opened), [Step("tab", 1, "undo", ())])
-        assert reviewing.acknowledged(opened) == {"tab": 1}
+        review_sheet.apply(opened, selection(opened), [Step("tab", 1, "undo", ())])
+        assert review_sheet.acknowledged(opened) == {"tab": 1}
 
 
 def test_only_recent_tabs_are_remembered(project: Path) -> None:
     with projects.opened(project) as opened:
         ident = selection(opened)
-        for number in range(reviewing.CLIENTS_REMEMBERED + 5):
-            reviewing.apply(opened, ident, [Step(f"tab {number}", 1, "undo", ())])
-        known = reviewing.acknowledged(opened)
-    assert len(known) == reviewing.CLIENTS_REMEMBERED and "tab 0" not in known
+        for number in range(review_sheet.CLIENTS_REMEMBERED + 5):
+            review_sheet.apply(opened, ident, [Step(f"tab {number}", 1, "undo", ())])
+        known = review_sheet.acknowledged(opened)
+    assert len(known) == review_sheet.CLIENTS_REMEMBERED and "tab 0" not in known
 
 
 def test_a_sheet_by_target_holds_every_pick_beside_its_target(project: Path) -> None:
     with projects.opened(project) as opened:
         ident = selection(opened)
-        picks = {row["uid"]: row for row in curation.picks(opened, ident).to_pylist()}
-        sheet = reviewing.sheet(opened, ident, Order("by-target"))
+        picks = {row["uid"]: row for row in selections.picks(opened, ident).to_pylist()}
+        sheet = review_sheet.sheet(opened, ident, Order("by-target"))
     assert sorted(sheet["uids"]) == sorted(picks)
     shown = [sheet["targets"][row] for row in sheet["target"]]
     assert shown == [picks[uid]["target_uid"] for uid in sheet["uids"]]
@@ -84,37 +85,37 @@ def test_a_sheet_by_target_holds_every_pick_beside_its_target(project: Path) -> 
 def test_a_sheet_by_doubt_stays_the_same_while_decisions_are_made(project: Path) -> None:
     with projects.opened(project) as opened:
         ident = selection(opened)
-        before = reviewing.sheet(opened, ident, Order("by-doubt", reviewing.position(opened)))
-        reviewing.apply(opened, ident, [Step("tab", 1, "veto", (before["uids"][0],))])
-        assert reviewing.sheet(opened, ident, Order("by-doubt", 0)) == before
-        after = reviewing.sheet(opened, ident, Order("by-doubt", reviewing.position(opened)))
+        before = review_sheet.sheet(opened, ident, Order("by-doubt", review_sheet.position(opened)))
+        review_sheet.apply(opened, ident, [Step("tab", 1, "veto", (before["uids"][0],))])
+        assert review_sheet.sheet(opened, ident, Order("by-doubt", 0)) == before
+        after = review_sheet.sheet(opened, ident, Order("by-doubt", review_sheet.position(opened)))
     assert before["uids"][0] not in after["uids"] and len(after["uids"]) == 19
 
 
 def test_why_an_image_is_here_names_targets_files_and_its_decisions(project: Path) -> None:
     with projects.opened(project) as opened:
         ident = selection(opened)
-        first, second = curation.picks(opened, ident).to_pylist()[:2]
-        deciding.decide(opened, ["toys"], "keep", [first["uid"]], reason="right", who="ada")
-        deciding.decide(opened, ["toys"], "veto", [first["uid"], second["uid"]], who="bob")
-        deciding.undo(opened, ["toys"])
-        told = reviewing.why(opened, ident, first["uid"])
+        first, second = selections.picks(opened, ident).to_pylist()[:2]
+        decisions.decide(opened, ["toys"], "keep", [first["uid"]], reason="right", who="ada")
+        decisions.decide(opened, ["toys"], "veto", [first["uid"], second["uid"]], who="bob")
+        decisions.undo(opened, ["toys"])
+        told = review_sheet.why(opened, ident, first["uid"])
         assert told["targets"][0] == (first["target_uid"], pytest.approx(first["similarity"]))
-        assert len(told["targets"]) == reviewing.NEAREST
+        assert len(told["targets"]) == review_sheet.NEAREST
         assert told["targets"] == sorted(told["targets"], key=lambda pair: (-pair[1], pair[0]))
         found = [(d["who"], d["action"], d["reason"], d["stands"]) for d in told["decisions"]]
         assert found == [("bob", "veto", "", False), ("ada", "keep", "right", True)]
-        names = {f"{row['source']}/{row['rel_path']}" for row in images.locations(
+        names = {f"{row['source']}/{row['rel_path']}" for row in image_table.locations(
             opened.db, [first["uid"]]).to_pylist()}  # fmt: skip
         assert set(told["places"]) == names and names
         with pytest.raises(errors.NotFoundError, match="not in this selection"):
-            reviewing.why(opened, ident, "f" * 32)
+            review_sheet.why(opened, ident, "f" * 32)
 
 
 def test_choices_come_by_target_set_latest_first(project: Path) -> None:
     with projects.opened(project) as opened:
-        assert reviewing.choices(opened) == {}
+        assert review_sheet.choices(opened) == {}
         ident = selection(opened)
-        assert [record["id"] for record in reviewing.choices(opened)["toys"]] == [ident]
+        assert [record["id"] for record in review_sheet.choices(opened)["toys"]] == [ident]
         with pytest.raises(errors.NotFoundError, match="by-target"):
-            reviewing.sheet(opened, ident, Order("by-name"))
+            review_sheet.sheet(opened, ident, Order("by-name"))

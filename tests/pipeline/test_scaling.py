@@ -12,12 +12,16 @@ from PIL import Image
 from small_pixels import Fake, png, scene, thermal
 
 from benchmarks.hostile.pixel_values import png_of
-from sept_core import errors, features, files, jobs, pixel_values, value_ranges
-from sept_core.catalogue import images, settings
-from sept_core.embeddings import worker
+from sept_core import errors
+from sept_core.catalogue import image_table, settings
 from sept_core.encoders import registry
-from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import backup, checking, collections, embedding, projects, scaling, serving
+from sept_core.features import feature_store, value_ranges, worker
+from sept_core.imaging import pixel_values
+from sept_core.jobs import launcher
+from sept_core.jobs.job_folder import JobFolder
+from sept_core.services.data import collections, embedding, image_server, scaling
+from sept_core.services.project import backups, project_check, projects
+from sept_core.storage import atomic, project_paths
 
 Embed = Callable[..., dict[str, Any]]
 
@@ -30,16 +34,16 @@ def embed(monkeypatch: pytest.MonkeyPatch) -> Embed:
     monkeypatch.setattr(registry, "load", lambda spec, **options: encoders[spec])
     monkeypatch.setattr(registry, "needs_fit", lambda spec, folder: False)
 
-    def launch(paths: files.ProjectPaths, kind: str, asked: Any, title: str) -> JobFolder:
+    def launch(paths: project_paths.ProjectPaths, kind: str, asked: Any, title: str) -> JobFolder:
         job = JobFolder(paths.job(f"{kind}-{len(list(paths.jobs.glob('embed-*')))}"))
         job.path.mkdir(parents=True)
-        files.write_json(job.path / "settings.json", asked)
-        files.write_json(job.path / "status.json", {"state": "queued"})
-        files.write_json(job.path / "result.json", worker.main(job))
+        atomic.write_json(job.path / "settings.json", asked)
+        atomic.write_json(job.path / "status.json", {"state": "queued"})
+        atomic.write_json(job.path / "result.json", worker.main(job))
         return job
 
-    monkeypatch.setattr(jobs, "launch", launch)
-    monkeypatch.setattr(jobs, "all_jobs", lambda paths: [])
+    monkeypatch.setattr(launcher, "launch", launch)
+    monkeypatch.setattr(launcher, "all_jobs", lambda paths: [])
 
     def run(project: projects.Project, spec: str = "fake", **options: Any) -> dict[str, Any]:
         job = embedding.start(project, embedding.EmbedSettings(spec), **options)
@@ -71,12 +75,12 @@ def uid_of(project: projects.Project, name: str) -> str:
     return str(uid)
 
 
-def pixels(picture: serving.Picture) -> np.ndarray:
+def pixels(picture: image_server.Picture) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(picture.data)).convert("L"), int)
 
 
 def hashes(project: projects.Project) -> list[int]:
-    found: list[int] = images.hashes(project.db, "pool")["phash"].to_pylist()
+    found: list[int] = image_table.hashes(project.db, "pool")["phash"].to_pylist()
     return found
 
 
@@ -106,7 +110,7 @@ def test_hashes_are_those_of_the_8_bit_pictures(folder: Path, embed: Embed) -> N
 def test_pictures_of_the_app_are_scaled_alike(folder: Path, embed: Embed) -> None:
     with projects.opened(folder) as project:
         embed(project)
-        server = serving.ImageServer(project)
+        server = image_server.ImageServer(project)
         heat, eight = uid_of(project, "3.png"), uid_of(project, "eight.png")
         for picture in (server.thumbnail(heat), server.thumbnail(heat), server.image(heat)):
             assert picture.media_type == "image/jpeg" and not picture.lasting
@@ -126,7 +130,7 @@ def test_16_bit_colour_is_scaled_in_the_app(folder: Path, embed: Embed) -> None:
     with projects.opened(folder) as project:
         collections.add(project, "pool", "heat", folder.parent / "pool", {})
         embed(project)
-        shown = serving.ImageServer(project).image(uid_of(project, "colour.png"))
+        shown = image_server.ImageServer(project).image(uid_of(project, "colour.png"))
     red = np.asarray(Image.open(io.BytesIO(shown.data)))[2::4, 2::4, 0].astype(int)
     assert np.abs(red - scene(60)).mean() < 12
 
@@ -141,8 +145,8 @@ def test_a_range_is_set_and_kept(folder: Path, embed: Embed) -> None:
         assert [one.option for one in scaling.current(project)] == [
             "float32=0:5", "uint16=7000:8000",
         ]  # fmt: skip
-        backup.write(project, folder.parent / "saved.gz")
-    backup.restore(folder.parent / "again", folder.parent / "saved.gz")
+        backups.write(project, folder.parent / "saved.gz")
+    backups.restore(folder.parent / "again", folder.parent / "saved.gz")
     with projects.opened(folder.parent / "again") as project:
         assert scaling.current(project).find("uint16").ends == (7000, 8000)  # type: ignore[union-attr]
 
@@ -161,7 +165,7 @@ def test_another_range_is_refused_until_all_is_embedded_again(folder: Path, embe
         [found] = projects.status(project)["value_ranges"]
         assert (found["low"], found["high"], found["embedded"]) == (0, 9000, 28)
         assert hashes(project) != first, "hash and figures follow the features"
-        store = features.FeatureStore(project.paths.pool_features("fake-1"))
+        store = feature_store.FeatureStore(project.paths.pool_features("fake-1"))
         assert len(store) == 25
         embed(project, value_range=[scaling.AUTO], rebuild=True)
         assert scaling.current(project) == before and hashes(project) == first
@@ -202,9 +206,9 @@ def test_damaged_ranges_are_found_and_moved_away(folder: Path, embed: Embed) -> 
         path.write_bytes(damage)
         with pytest.raises(errors.IntegrityError, match=path.name), projects.opened(folder):
             pass
-        found = [one for one in checking.check(folder) if one.where == str(path)]
+        found = [one for one in project_check.check(folder) if one.where == str(path)]
         assert len(found) == 1
-        checking.repair(folder, found)
+        project_check.repair(folder, found)
         with projects.opened(folder) as project:
             assert scaling.current(project) == before
 
@@ -242,4 +246,4 @@ def test_nothing_is_deleted_when_embedding_cannot_start(folder: Path, embed: Emb
         embed(project)
         with pytest.raises(errors.InputError, match="not a value range"):
             embed(project, value_range=["9"], rebuild=True)
-        assert value_ranges.uses(features.FeatureStore(project.paths.pool_features("fake-1")))
+        assert value_ranges.uses(feature_store.FeatureStore(project.paths.pool_features("fake-1")))

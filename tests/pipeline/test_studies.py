@@ -8,22 +8,18 @@ import pytest
 import small_runs
 from small_project import sept
 
-from sept_core import errors, files, jobs, report, study
-from sept_core.catalogue import images
-from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import (
-    curation,
-    deciding,
-    evaluating,
-    evaluations,
-    groups,
-    projects,
-    runs,
-    studies,
-)
-from sept_core.pipeline.studies import Study
+from sept_core import errors
+from sept_core.catalogue import image_table
+from sept_core.evaluation import study
+from sept_core.jobs import launcher
+from sept_core.jobs.job_folder import JobFolder
 from sept_core.pretrain import loop
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import decisions, groups, selections
+from sept_core.services.project import projects
+from sept_core.services.train import evaluation_archive, evaluations, report, runs, studies
+from sept_core.services.train.studies import Study
+from sept_core.storage import atomic
 
 METHOD, BACKBONE, TINY = small_runs.RECIPE
 
@@ -44,11 +40,11 @@ def test_a_study_trains_every_arm_alike_and_compares_them(project: Path) -> None
         result = small_runs.work_off(job, study.main)
         paths = opened.paths
     assert len(result["runs"]) == 4
-    (found,) = evaluations.every(paths)
+    (found,) = evaluation_archive.every(paths)
     assert found.arms == ["random-init", "random", "instance-search", "retrieval encoder"]
     trained = {run.name: run for run in runs.every(paths)}
     assert set(trained) == set(result["runs"]) and all(run.done for run in trained.values())
-    settings = [files.read_json(paths.run(name) / "settings.json") for name in trained]
+    settings = [atomic.read_json(paths.run(name) / "settings.json") for name in trained]
     seeds = sorted(held["pretrain"].pop("seed") for held in settings)
     assert seeds == [0, 0, 1, 1]
     assert all(held["pretrain"] == settings[0]["pretrain"] for held in settings)
@@ -84,7 +80,7 @@ def test_what_cannot_be_fine_tuned_is_told(project: Path) -> None:
     with projects.opened(project) as opened:
         asked = a_study("random", "encoder", readouts=("knn", "finetune"), seeds=1)
         small_runs.work_off(studies.start(opened, asked), study.main)
-        (found,) = evaluations.every(opened.paths)
+        (found,) = evaluation_archive.every(opened.paths)
     assert any("retrieval encoder: features without a network" in n for n in found.summary["notes"])
 
 
@@ -118,9 +114,9 @@ def test_the_command_prints_one_json_or_sentences_and_leaves_reports(
 
 def test_arms_of_every_kind(project: Path) -> None:
     with projects.opened(project) as opened:
-        request = curation.Request(("toys",), SelectionSettings(budget=12))
-        mine = curation.select(opened, request)["selection"]
-        groups.save(opened, "right", images.eligible(opened.db).astype(str).tolist()[:30])
+        request = selections.Request(("toys",), SelectionSettings(budget=12))
+        mine = selections.select(opened, request)["selection"]
+        groups.save(opened, "right", image_table.eligible(opened.db).astype(str).tolist()[:30])
         asked = a_study(
             "random", "random-10x", "whole-pool", "target-images-only", "classifier", mine,
             "best=group:right", "theirs=classic", f"ours={mine}", equal_epochs=True,
@@ -128,7 +124,7 @@ def test_arms_of_every_kind(project: Path) -> None:
         asked.changes["queue"] = 2  # the target's own images are few
         arms = {arm.name: arm for arm in studies.plan(opened, asked)}
         chosen = studies.settings_of(opened, asked, list(arms.values()))
-        sizes = {name: curation.find(opened, arm.selections[0])["count"]
+        sizes = {name: selections.find(opened, arm.selections[0])["count"]
                  for name, arm in arms.items() if arm.selections}  # fmt: skip
     assert arms["theirs"].encoder == "classic"
     assert arms["ours"].selections == arms[mine].selections == (mine, mine)
@@ -147,15 +143,17 @@ def test_arms_of_every_kind(project: Path) -> None:
 
 def test_a_sweep_names_its_budgets_and_decisions_can_be_left_out(project: Path) -> None:
     with projects.opened(project) as opened:
-        before = curation.select(opened, curation.Request(("toys",), SelectionSettings(budget=16)))
-        vetoed = curation.picks(opened, before["selection"])["uid"].to_pylist()[:3]
-        deciding.decide(opened, ["toys"], "veto", vetoed)
+        before = selections.select(
+            opened, selections.Request(("toys",), SelectionSettings(budget=16))
+        )
+        vetoed = selections.picks(opened, before["selection"])["uid"].to_pylist()[:3]
+        decisions.decide(opened, ["toys"], "veto", vetoed)
         asked = a_study("instance-search", without_decisions=True)
         arms = studies.plan(opened, asked)
-        kept, bare = (set(curation.picks(opened, arm.selections[0])["uid"].to_pylist())
+        kept, bare = (set(selections.picks(opened, arm.selections[0])["uid"].to_pylist())
                       for arm in arms)  # fmt: skip
         assert not kept & set(vetoed) and bare >= set(vetoed)
-        record = curation.find(opened, arms[1].selections[0])
+        record = selections.find(opened, arms[1].selections[0])
         assert not record["older_than_decisions"], "it never asked what was decided"
         job = studies.start(opened, asked)
         assert len(job.settings()["runs"]) == 4
@@ -190,7 +188,7 @@ def test_a_part_tells_its_progress_as_a_part_of_the_whole(tmp_path: Path) -> Non
     job = JobFolder(tmp_path)
     part = study.Part(job, {"own": 1}, "training a", (2, 7))
     part.progress(5, 100, "steps")
-    told = files.read_json(tmp_path / "progress.json")
+    told = atomic.read_json(tmp_path / "progress.json")
     assert (told["done"], told["total"], told["unit"]) == (2, 7, "parts")
     assert "training a: 5 of 100 steps" in told["note"] and part.settings() == {"own": 1}
 
@@ -198,7 +196,7 @@ def test_a_part_tells_its_progress_as_a_part_of_the_whole(tmp_path: Path) -> Non
 def test_the_job_is_known_to_the_evaluate_page(project: Path) -> None:
     with projects.opened(project) as opened:
         job = studies.start(opened, a_study("random"))
-        (name,) = evaluating.evaluations_of(opened.paths, job.id)
-        assert name.startswith("toys-") and jobs.status(opened.paths, job.id).kind == "study"
+        (name,) = evaluations.evaluations_of(opened.paths, job.id)
+        assert name.startswith("toys-") and launcher.status(opened.paths, job.id).kind == "study"
         with pytest.raises(errors.BusyError):
             studies.start(opened, a_study("random"))

@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 from small_project import picture, png, sept
 
-from sept_core import errors, features, files, sources
-from sept_core.catalogue import images
-from sept_core.catalogue import sources as catalogue
-from sept_core.pipeline import backup, collections, curation, projects
+from sept_core import errors
+from sept_core.catalogue import image_table, source_table
+from sept_core.features import feature_store
+from sept_core.ingest import sources
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import selections
+from sept_core.services.data import collections
+from sept_core.services.project import backups, projects
+from sept_core.storage import hashing
 from sept_core.targets.reading import AmbiguousError
 
 
@@ -41,11 +45,11 @@ def entry(project: projects.Project, name: str = "set") -> dict[str, Any]:
 def as_before(project: projects.Project, root: Path) -> None:
     """Add a set as an earlier version read it: every top folder a class, all to search with."""
     spec = sources.detect("set", root)
-    record = catalogue.add(project.db, "target", spec)
+    record = source_table.add(project.db, "target", spec)
     listing = [
         replace(e, split="train", label=e.rel_path.split("/")[0]) for e in sources.scan(spec)
     ]
-    catalogue.merge_scan(project.db, record.id, catalogue.scan_table(listing))
+    source_table.merge_scan(project.db, record.id, source_table.scan_table(listing))
 
 
 def test_a_set_is_read_shown_and_warned_about(empty: Path, tmp_path: Path) -> None:
@@ -98,22 +102,22 @@ def test_a_fraction_stays_through_listings_moves_and_backups(empty: Path, tmp_pa
     root = draw(tmp_path / "set", "a", "b", each=10)
     with projects.opened(empty) as project:
         collections.add(project, "target", "set", root, {"split_fraction": "test=20%"})
-        ident = catalogue.find(project.db, "target", "set").id
-        first = catalogue.known(project.db, ident)
+        ident = source_table.find(project.db, "target", "set").id
+        first = source_table.known(project.db, ident)
         assert entry(project)["splits"] == {"train": 16, "test": 4}
         shutil.copytree(root, tmp_path / "moved")
         collections.move(project, "target", "set", tmp_path / "moved")
-        assert catalogue.known(project.db, ident) == first
+        assert source_table.known(project.db, ident) == first
         draw(tmp_path / "moved", "c", each=10)
         collections.scan(project, "target", "set")
-        again = catalogue.known(project.db, ident)
+        again = source_table.known(project.db, ident)
         assert {place: again[place] for place in first} == first
         assert entry(project)["splits"] == {"train": 24, "test": 6}
-        content = backup._content(project)
-    backup.begin(tmp_path / "restored", content)
+        content = backups._content(project)
+    backups.begin(tmp_path / "restored", content)
     with projects.opened(tmp_path / "restored") as project:
         collections.scan(project, "target", "set")
-        assert catalogue.known(project.db, ident) == again
+        assert source_table.known(project.db, ident) == again
 
 
 def test_a_set_of_an_earlier_version_keeps_its_reading(empty: Path, tmp_path: Path) -> None:
@@ -168,37 +172,39 @@ def test_images_held_out_since_are_not_searched_with(
     shutil.copytree(small_data / "target", root)
     shutil.copytree(root / "train" / "red", root / "unlabeled")
     shutil.copy(root / "test" / "red" / "2000.png", root / "train" / "red" / "both.png")
-    both = files.uid_of((root / "train" / "red" / "both.png").read_bytes()).encode()
-    leak = files.uid_of((small_data / "pool" / "red" / "07.png").read_bytes())
-    request = curation.Request(("set",), SelectionSettings(budget=15))
+    both = hashing.uid_of((root / "train" / "red" / "both.png").read_bytes()).encode()
+    leak = hashing.uid_of((small_data / "pool" / "red" / "07.png").read_bytes())
+    request = selections.Request(("set",), SelectionSettings(budget=15))
     with projects.opened(project) as opened:
         as_before(opened, root)
     assert sept("embed", project).returncode == 0
     with projects.opened(project) as opened:
-        wrong = curation.select(opened, request)
+        wrong = selections.select(opened, request)
         assert wrong["guard"]["state"] == "none"
-        assert leak in curation.picks(opened, wrong["id"])["uid"].to_pylist()
+        assert leak in selections.picks(opened, wrong["id"])["uid"].to_pylist()
 
         collections.adopt(opened, "set")
         assert entry(opened)["waiting"] == 9, "what is held out now is embedded apart"
-        scene = curation.open_scene(opened, replace(request, guard=False))
-        ident = catalogue.find(opened.db, "target", "set").id
+        scene = selections.open_scene(opened, replace(request, guard=False))
+        ident = source_table.find(opened.db, "target", "set").id
         assert len(scene.evidence.target_uids) == 13, "both.png is known in one split"
-        assert set(scene.evidence.target_uids) == set(images.searching(opened.db, ident))
+        assert set(scene.evidence.target_uids) == set(image_table.searching(opened.db, ident))
         with pytest.raises(errors.LeakError, match="9 held-out images"):
-            curation.select(opened, request)
+            selections.select(opened, request)
     assert sept("embed", project).returncode == 0
     with projects.opened(project) as opened:
         assert entry(opened)["waiting"] == 0 and entry(opened)["splits"]["unassigned"] == 6
         assert entry(opened)["warnings"][-1].startswith("1 image lies in the searching and")
-        assert len(images.searching(opened.db, ident)) == 12
-        assert both in images.held_out(opened.db, ident)
-        assert both not in images.searching(opened.db, ident)
-        right = curation.select(opened, request)
+        assert len(image_table.searching(opened.db, ident)) == 12
+        assert both in image_table.held_out(opened.db, ident)
+        assert both not in image_table.searching(opened.db, ident)
+        right = selections.select(opened, request)
         assert right["guard"]["state"] == "on" and right["guard"]["leaks"] >= 1
-        assert leak not in curation.picks(opened, right["id"])["uid"].to_pylist()
+        assert leak not in selections.picks(opened, right["id"])["uid"].to_pylist()
         store = opened.paths.target_features(right["encoder_id"], ident, heldout=True)
-        assert set(features.FeatureStore(store).uids) == set(images.held_out(opened.db, ident))
+        assert set(feature_store.FeatureStore(store).uids) == set(
+            image_table.held_out(opened.db, ident)
+        )
 
 
 def test_on_the_command_line(empty: Path, tmp_path: Path) -> None:

@@ -11,11 +11,15 @@ import pytest
 import small_runs
 import torch
 
-from sept_core import errors, files, jobs
+from sept_core import errors
 from sept_core.encoders import checkpoint
-from sept_core.jobfolder import JobFolder
-from sept_core.pipeline import curation, deciding, delivery, pretraining, projects, runs
+from sept_core.jobs import launcher
+from sept_core.jobs.job_folder import JobFolder
 from sept_core.pretrain import estimate
+from sept_core.services.curate import decisions, manifests, selections
+from sept_core.services.project import projects
+from sept_core.services.train import pretraining, runs
+from sept_core.storage import project_paths
 
 RECIPE, RUN = small_runs.RECIPE, small_runs.RUN
 
@@ -25,7 +29,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> None:
     small_runs.hold(monkeypatch)
 
 
-def paths_of(folder: Path) -> files.ProjectPaths:
+def paths_of(folder: Path) -> project_paths.ProjectPaths:
     return projects.paths_of(folder)
 
 
@@ -43,10 +47,10 @@ def test_a_plan_is_the_defaults_with_the_changes(project: Path) -> None:
 
 def test_target_images_are_a_subset_too(project: Path) -> None:
     with projects.opened(project) as opened:
-        chosen = curation.Request(
+        chosen = selections.Request(
             ("toys",), small_runs.SelectionSettings(strategy="target-images-only"), guard=False
         )
-        subset = pretraining.of_selection(opened, str(curation.select(opened, chosen)["id"]))
+        subset = pretraining.of_selection(opened, str(selections.select(opened, chosen)["id"]))
     assert (subset.images, subset.side) == (12, 48)
 
 
@@ -55,8 +59,8 @@ def test_a_run_that_cannot_start_leaves_its_name_free(project: Path) -> None:
         selection = small_runs.select(opened)
         with pytest.raises(errors.InputError, match="already"):
             pretraining.start_selection(opened, selection, "evaluations", *RECIPE)
-        deciding.decide(
-            opened, ["toys"], "veto", curation.picks(opened, selection)["uid"].to_pylist()[:1]
+        decisions.decide(
+            opened, ["toys"], "veto", selections.picks(opened, selection)["uid"].to_pylist()[:1]
         )
         with pytest.raises(errors.InputError, match="vetoed since"):
             pretraining.start_selection(opened, selection, "mine", *RECIPE)
@@ -96,7 +100,7 @@ def test_images_that_do_not_fit_are_timed_as_they_are_streamed(
 
 def test_a_manifest_trains_without_a_selection(project: Path, tmp_path: Path) -> None:
     with projects.opened(project) as opened:
-        written = delivery.write_manifest(opened, small_runs.select(opened), tmp_path / "m")
+        written = manifests.write_manifest(opened, small_runs.select(opened), tmp_path / "m")
     paths = paths_of(project)
     subset = pretraining.of_manifest(written.folder)
     assert (subset.images, subset.side) == (16, 48)
@@ -129,7 +133,7 @@ def test_a_run_whose_jobs_are_gone_is_lost_unless_it_finished(trained: Path) -> 
         shutil.rmtree(folder)
     (run,) = runs.every(paths)
     assert (run.state, run.job) == ("done", None)
-    (paths.run(RUN) / files.RUN_HEADER).unlink()
+    (paths.run(RUN) / project_paths.RUN_HEADER).unlink()
     assert runs.find(paths, RUN).state == "lost"
     with pytest.raises(errors.NotFoundError, match="none yet"):
         runs.finished(paths, RUN)
@@ -170,7 +174,7 @@ def test_deleting_takes_the_folder_and_its_jobs(trained: Path) -> None:
     assert runs.size(paths, RUN) > 1e6
     runs.delete(paths, RUN)
     assert not paths.run(RUN).exists() and not runs.every(paths)
-    assert [job.kind for job in jobs.all_jobs(paths) if job.kind == "pretrain"] == []
+    assert [job.kind for job in launcher.all_jobs(paths) if job.kind == "pretrain"] == []
 
 
 def test_a_run_at_work_is_not_deleted(trained: Path) -> None:

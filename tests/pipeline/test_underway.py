@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import small_runs
 
-from sept_core import errors, jobs
-from sept_core.pipeline import embedding, projects, underway
-from sept_core.pipeline.embedding import EmbedSettings
+from sept_core import errors
+from sept_core.jobs import launcher
+from sept_core.services.data import embedding, underway
+from sept_core.services.data.embedding import EmbedSettings
+from sept_core.services.project import projects
 
 CHOSEN = EmbedSettings("classic")
 
@@ -55,7 +57,7 @@ def test_the_command_follows_the_embedding_that_runs(project: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_UN)
             assert "Embedded with classic" in command.stdout.read()
             assert command.wait() == 0
-    started = [status for status in jobs.all_jobs(paths) if status.kind == "embed"]
+    started = [status for status in launcher.all_jobs(paths) if status.kind == "embed"]
     assert len(started) == 2, "the one that made the project, and the one that was followed"
     with projects.opened(project) as opened:
         assert projects.find_encoder(opened, None).startswith("classic")

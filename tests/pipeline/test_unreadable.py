@@ -12,20 +12,16 @@ import pytest
 from PIL import Image
 from small_project import picture, png, sept
 
-from sept_core import errors, features, files, jobs
-from sept_core.catalogue import images
-from sept_core.export import verify
-from sept_core.pipeline import (
-    collections,
-    curation,
-    delivery,
-    diagnosing,
-    embedding,
-    guarding,
-    inspecting,
-    projects,
-)
+from sept_core import errors
+from sept_core.catalogue import image_table
+from sept_core.features import feature_store
+from sept_core.jobs import launcher
+from sept_core.manifest import verification
 from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import contamination_guard, manifests, selections, subset_diagnostics
+from sept_core.services.data import collections, embedding, inspection
+from sept_core.services.project import projects
+from sept_core.storage import atomic, hashing
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 import make_fixture
@@ -35,7 +31,7 @@ import make_fixture
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The kinds of jobs that would have been started."""
     kinds: list[str] = []
-    monkeypatch.setattr(jobs, "_start", lambda job, kind: kinds.append(kind))
+    monkeypatch.setattr(launcher, "_start", lambda job, kind: kinds.append(kind))
     return kinds
 
 
@@ -138,13 +134,13 @@ def opened(project: Path) -> Iterator[projects.Project]:
 
 
 def target_id(project: projects.Project) -> str:
-    return str(next(iter(curation.sources.every(project.db, "target"))).id)
+    return str(next(iter(selections.sources.every(project.db, "target"))).id)
 
 
 def test_the_guard_does_not_run_without_an_image_that_may_be_held_out(
     opened: projects.Project,
 ) -> None:
-    request = curation.Request(("toys",), SelectionSettings(budget=5))
+    request = selections.Request(("toys",), SelectionSettings(budget=5))
     for split in ("test", None):
         opened.db.execute(
             "UPDATE files SET state = 'unreadable', reason = 'unreadable: Stale file handle', "
@@ -152,23 +148,23 @@ def test_the_guard_does_not_run_without_an_image_that_may_be_held_out(
             [split],
         )
         with pytest.raises(errors.LeakError, match=r"leak\.png: .*Stale.*sept target retry"):
-            curation.select(opened, request)
+            selections.select(opened, request)
         with pytest.raises(errors.LeakError, match="cannot be read now"):
-            inspecting.leaks(opened, "toys")
+            inspection.leaks(opened, "toys")
     opened.db.execute("UPDATE files SET split = 'train' WHERE rel_path LIKE 'test/red/leak.png'")
-    assert curation.select(opened, request)["guard"]["state"] == "on", "it is searched with only"
+    assert selections.select(opened, request)["guard"]["state"] == "on", "it is searched with only"
 
 
 def without(store: Path, uid: str) -> None:
     """Take the vector of an image out of a store, as if the encoder had given it none."""
-    old = features.FeatureStore(store)
+    old = feature_store.FeatureStore(store)
     keep = old.uids != uid.encode()
     encoder_id = str(old.encoder_id)
     uids, vectors = old.uids[keep], old.gather(np.flatnonzero(keep))
     [table] = [shard.outcomes() for shard in old.shards]
     for path in store.glob("[0-9]*"):
         path.unlink()
-    features.write_shard(store, 0, encoder_id, uids, vectors, table)
+    feature_store.write_shard(store, 0, encoder_id, uids, vectors, table)
 
 
 def test_a_held_out_image_without_features_is_guarded_by_its_bytes(
@@ -177,21 +173,21 @@ def test_a_held_out_image_without_features_is_guarded_by_its_bytes(
     encoder_id, target = projects.find_encoder(opened, None), target_id(opened)
     [leak] = [
         row["uid"]
-        for row in images.labelled(opened.db, target, ["test"]).to_pylist()
+        for row in image_table.labelled(opened.db, target, ["test"]).to_pylist()
         if row["rel_path"].endswith("leak.png")
     ]
-    before = guarding.check(opened, encoder_id, (target,), wanted=True)
+    before = contamination_guard.check(opened, encoder_id, (target,), wanted=True)
     store = opened.paths.target_features(encoder_id, target, heldout=True)
     without(store, leak)
     opened.db.execute("INSERT INTO featureless VALUES (?, ?, 'nan')", [encoder_id, leak])
-    images.revision.renew(opened.db)
-    found = guarding.check(opened, encoder_id, (target,), wanted=True)
+    image_table.revision.renew(opened.db)
+    found = contamination_guard.check(opened, encoder_id, (target,), wanted=True)
     assert (before.featureless, found.featureless) == (0, 1)
     assert found.record()["heldout_without_features"] == 1
     assert leak in found.found["uid"].to_pylist(), "the pool holds its bytes"
-    request = curation.Request(("toys",), SelectionSettings(budget=9))
-    record = curation.select(opened, request)
-    assert delivery.write_manifest(opened, record["id"], tmp_path / "m").header["guard"][
+    request = selections.Request(("toys",), SelectionSettings(budget=9))
+    record = selections.select(opened, request)
+    assert manifests.write_manifest(opened, record["id"], tmp_path / "m").header["guard"][
         "heldout_without_features"
     ]
 
@@ -223,22 +219,22 @@ def test_one_encoders_failure_removes_no_image_for_the_others(
     two_encoders: tuple[Path, str], tmp_path: Path
 ) -> None:
     project, spec = two_encoders
-    black = files.uid_of(png(Image.new("RGB", (48, 48))))
+    black = hashing.uid_of(png(Image.new("RGB", (48, 48))))
     with projects.opened(project) as opened:
         record = next(r for r in projects.encoders(opened) if r["spec"] == spec)
         status = projects.status(opened)
         assert (status["pool"]["images"], status["pool"]["rejected"]) == (162, 1)
         assert (record["pool_images"], record["no_features"]) == (161, 1)
-        [selected] = curation.every(opened)
+        [selected] = selections.every(opened)
         assert not selected["older_than_pool"], "the same images are in the pool"
-        assert black in curation.picks(opened, selected["id"])["uid"].to_pylist()
-        delivery.write_manifest(opened, selected["id"], tmp_path / "manifest")
-        assert verify.verify(tmp_path / "manifest").problems == []
-        request = curation.Request(("toys",), SelectionSettings(budget=20), record["id"])
-        made = curation.select(opened, request)
+        assert black in selections.picks(opened, selected["id"])["uid"].to_pylist()
+        manifests.write_manifest(opened, selected["id"], tmp_path / "manifest")
+        assert verification.verify(tmp_path / "manifest").problems == []
+        request = selections.Request(("toys",), SelectionSettings(budget=20), record["id"])
+        made = selections.select(opened, request)
         assert (made["funnel"]["decodable"], made["funnel"]["no_features"]) == (162, 1)
         assert made["funnel"]["in_filter"] == 161
-        report = diagnosing.report(opened, selected["id"], second=record["id"])
+        report = subset_diagnostics.report(opened, selected["id"], second=record["id"])
         assert report["second_kid"] is not None
     told = sept("pool", "status", project).stdout
     assert f"1 images have no features under {record['id']}" in told and "black.png" in told
@@ -257,32 +253,32 @@ def test_an_encoder_that_gives_nothing_takes_no_other_ones_place(
 ) -> None:
     with projects.opened(project) as opened:
         before = projects.find_encoder(opened, None)
-        card = files.read_json(opened.paths.features(before) / "encoder.json")
+        card = atomic.read_json(opened.paths.features(before) / "encoder.json")
         blind = card | {"id": "blind-1", "identity": {"encoder": "blind"}, "spec": "blind"}
-        features.write_card(opened.paths.features("blind-1"), blind)
+        feature_store.write_card(opened.paths.features("blind-1"), blind)
         rows = [
             {"source": "s1", "rel_path": "x", "member": "", "status": "no_features",
              "reason": "length nan", "uid": uid}
-            for uid in images.eligible(opened.db).astype(str).tolist()
+            for uid in image_table.eligible(opened.db).astype(str).tolist()
         ]  # fmt: skip
-        table = features.pa.Table.from_pylist(rows, features.OUTCOME_SCHEMA)
-        features.write_shard(
+        table = feature_store.pa.Table.from_pylist(rows, feature_store.OUTCOME_SCHEMA)
+        feature_store.write_shard(
             opened.paths.pool_features("blind-1"), 0, "blind-1",
-            np.empty(0, files.UID_DTYPE), np.empty((0, 4)), table, "1",
+            np.empty(0, hashing.UID_DTYPE), np.empty((0, 4)), table, "1",
         )  # fmt: skip
         path = opened.paths.job("20260101-000000000-embed-1")
-        files.write_json(path / "settings.json", {})
+        atomic.write_json(path / "settings.json", {})
         state = {"kind": "embed", "title": "t", "state": "done", "launched_at": 0.0}
-        files.write_json(path / "status.json", state)
-        files.write_json(path / "result.json", {"encoder_id": "blind-1"})
+        atomic.write_json(path / "status.json", state)
+        atomic.write_json(path / "result.json", {"encoder_id": "blind-1"})
         embedding.finish(opened, path.name)
         assert projects.find_encoder(opened, None) == before
-        assert images.pool_counts(opened.db)["images"] == 161
+        assert image_table.pool_counts(opened.db)["images"] == 161
         with pytest.raises(errors.InputError, match="none of the pool's 161 images features"):
             projects.pool_features(opened, "blind-1")
-        request = curation.Request(("toys",), SelectionSettings(budget=5), "blind-1", guard=False)
+        request = selections.Request(("toys",), SelectionSettings(budget=5), "blind-1", guard=False)
         with pytest.raises(errors.InputError, match="blind-1"):
-            curation.select(opened, request)
+            selections.select(opened, request)
 
 
 # Another decoder
@@ -294,7 +290,7 @@ def test_status_names_older_decoders_and_renewal_replaces_them(project: Path) ->
         with pytest.raises(errors.InputError, match="nothing to renew"):
             embedding.renew(opened)
     for header in (project / "features").glob("*/**/[0-9]*.json"):
-        files.write_json(header, files.read_json(header) | {"decoder": "0 pillow-1"})
+        atomic.write_json(header, atomic.read_json(header) | {"decoder": "0 pillow-1"})
     told = sept("status", project).stdout
     assert "182 features of" in told and "0 pillow-1" in told and "--renew" in told
     done = sept("embed", project, "--renew", "--json")

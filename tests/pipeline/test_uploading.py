@@ -6,16 +6,17 @@ from pathlib import Path
 import pytest
 
 from sept_core import errors
-from sept_core.pipeline import projects, uploading
+from sept_core.services.data import uploads
+from sept_core.services.project import projects
 
 
 def test_uploads_keep_apart_and_inside(project: Path) -> None:
     with projects.opened(project) as opened:
         given = [(name, io.BytesIO(name.encode())) for name in ("a.png", "../../a.png", "x/.b")]
-        folder = uploading.store(opened, "mine", given)
+        folder = uploads.store(opened, "mine", given)
         assert sorted(path.name for path in folder.iterdir()) == ["a-2.png", "a.png", "b"]
         assert folder.parent == opened.paths.uploads
-        again = uploading.store(opened, "mine", [("a.zip", io.BytesIO(b"zip"))])
+        again = uploads.store(opened, "mine", [("a.zip", io.BytesIO(b"zip"))])
         assert again == opened.paths.uploads / "mine-2" / "a.zip", "an archive is the source itself"
 
 
@@ -26,9 +27,9 @@ def test_a_failed_upload_leaves_nothing(project: Path) -> None:
 
     with projects.opened(project) as opened:
         with pytest.raises(OSError, match="gone"):
-            uploading.store(opened, "mine", [("a.png", Broken())])
+            uploads.store(opened, "mine", [("a.png", Broken())])
         with pytest.raises(errors.InputError, match="Choose the images"):
-            uploading.store(opened, "mine", [])
+            uploads.store(opened, "mine", [])
         assert not (opened.paths.uploads / "mine").exists()
 
 
@@ -40,23 +41,23 @@ def test_only_allowed_folders_are_listed(tmp_path: Path, monkeypatch: pytest.Mon
         (inside / name).touch()
     (inside / "link").symlink_to(outside)
     monkeypatch.setenv("SEPT_ROOTS", str(inside))
-    allowed = uploading.roots()
-    found = uploading.listing(inside, allowed)
+    allowed = uploads.roots()
+    found = uploads.listing(inside, allowed)
     assert (found.folders, found.archives, found.files) == (["link", "sub"], ["pool.zip"], 2)
     assert found.parent is None
-    assert uploading.listing(inside / "sub", allowed).parent == inside
+    assert uploads.listing(inside / "sub", allowed).parent == inside
     for path in (outside, inside / "link", inside / ".." / "out", tmp_path):
         with pytest.raises(errors.InputError, match="outside the folders"):
-            uploading.listing(path, allowed)
+            uploads.listing(path, allowed)
 
 
 def test_an_upload_that_is_not_added_is_discarded(project: Path, tmp_path: Path) -> None:
     with projects.opened(project) as opened:
-        folder = uploading.store(
+        folder = uploads.store(
             opened, "set", [("a.png", io.BytesIO(b"a")), ("b.png", io.BytesIO(b"b"))]
         )
-        archive = uploading.store(opened, "zip", [("set.zip", io.BytesIO(b"zip"))])
+        archive = uploads.store(opened, "zip", [("set.zip", io.BytesIO(b"zip"))])
         for path in (folder, archive, tmp_path, opened.paths.uploads):
-            uploading.discard(opened, path)
+            uploads.discard(opened, path)
         assert not folder.exists() and not archive.parent.exists()
         assert tmp_path.exists() and opened.paths.uploads.exists()

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 import small_manifest
 
-from sept_core import errors, files, jobfolder
+from sept_core import errors
 from sept_core.encoders import checkpoint
-from sept_core.pretrain import launch
+from sept_core.jobs import job_folder
+from sept_core.pretrain import launch, rendezvous
+from sept_core.storage import atomic
 
 TWO = launch.Launch(processes=2)
 PATIENCE = 300.0
@@ -26,20 +28,20 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_manifest.make(tmp_path_factory.mktemp("pool"))
 
 
-def _job(folder: Path, pool: Path, where: launch.Launch, **changes: Any) -> jobfolder.JobFolder:
+def _job(folder: Path, pool: Path, where: launch.Launch, **changes: Any) -> job_folder.JobFolder:
     return small_manifest.job(folder, pool, {"launch": dataclasses.asdict(where)}, **changes)
 
 
-def _weights(job: jobfolder.JobFolder) -> bytes:
+def _weights(job: job_folder.JobFolder) -> bytes:
     return (job.path / "run" / checkpoint.WEIGHTS).read_bytes()
 
 
-def _members(job: jobfolder.JobFolder) -> Path:
-    return job.path / "run" / launch.MEMBERS
+def _members(job: job_folder.JobFolder) -> Path:
+    return job.path / "run" / rendezvous.MEMBERS
 
 
 @contextlib.contextmanager
-def _launched(job: jobfolder.JobFolder) -> Any:
+def _launched(job: job_folder.JobFolder) -> Any:
     """The job's process, once its members have left a checkpoint."""
     command = [sys.executable, "-m", "sept_core.pretrain.launch", str(job.path)]
     environment = os.environ | {"PYTHONPATH": str(Path(launch.__file__).parents[2])}
@@ -52,7 +54,7 @@ def _launched(job: jobfolder.JobFolder) -> Any:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, pool: Path) -> jobfolder.JobFolder:
+def whole(tmp_path_factory: pytest.TempPathFactory, pool: Path) -> job_folder.JobFolder:
     """A run of two processes that nothing interrupted."""
     job = _job(tmp_path_factory.mktemp("whole"), pool, TWO, checkpoint_every=1, steps=60)
     result = launch.main(job)
@@ -62,13 +64,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory, pool: Path) -> jobfolder.Job
 
 
 def test_members_end_with_a_killed_launcher_and_a_new_one_goes_on(
-    tmp_path: Path, pool: Path, whole: jobfolder.JobFolder
+    tmp_path: Path, pool: Path, whole: job_folder.JobFolder
 ) -> None:
     job = _job(tmp_path, pool, TWO, checkpoint_every=1, steps=60)
     with _launched(job) as process:
         process.send_signal(signal.SIGKILL)
-    with jobfolder.locked(_members(job) / launch.WORKING):  # they have noticed
-        assert files.read_json(_members(job) / "status.json")["state"] == "cancelled"
+    with job_folder.locked(_members(job) / rendezvous.WORKING):  # they have noticed
+        assert atomic.read_json(_members(job) / "status.json")["state"] == "cancelled"
     assert launch.main(job)["steps"] == 60
     assert _weights(job) == _weights(whole)
 
@@ -78,7 +80,7 @@ def test_a_cancelled_job_ends_its_members(tmp_path: Path, pool: Path) -> None:
     with _launched(job) as process:
         (job.path / "cancel").touch()
     assert process.returncode == 3 and job.status()["state"] == "cancelled"
-    assert not jobfolder.is_locked(_members(job) / launch.WORKING)
+    assert not job_folder.is_locked(_members(job) / rendezvous.WORKING)
 
 
 def test_why_members_failed_is_the_jobs_reason(tmp_path: Path, pool: Path) -> None:
@@ -91,12 +93,14 @@ def test_a_failure_of_the_first_member_ends_the_others(tmp_path: Path, pool: Pat
     job = _job(tmp_path, pool, TWO)
     (tmp_path / "run").mkdir()
     asked = job.settings()["pretrain"] | {"seed": 5}
-    files.write_json(tmp_path / "run" / "settings.json", {"pretrain": asked, "manifest": "none"})
+    atomic.write_json(tmp_path / "run" / "settings.json", {"pretrain": asked, "manifest": "none"})
     with pytest.raises(errors.JobError, match="holds a run with another seed"):
         launch.main(job)
 
 
-def test_slurm_tasks_train_together(tmp_path: Path, pool: Path, whole: jobfolder.JobFolder) -> None:
+def test_slurm_tasks_train_together(
+    tmp_path: Path, pool: Path, whole: job_folder.JobFolder
+) -> None:
     """submitit's own stand-in for Slurm: processes on this machine, started by its code."""
     options = {"cluster": "local", "gpus_per_node": 0}
     where = launch.Launch("slurm", 2, options=options)
@@ -111,7 +115,9 @@ def test_an_option_that_slurm_does_not_know(tmp_path: Path, pool: Path) -> None:
         launch.main(_job(tmp_path, pool, where))
 
 
-def test_ray_workers_train_together(tmp_path: Path, pool: Path, whole: jobfolder.JobFolder) -> None:
+def test_ray_workers_train_together(
+    tmp_path: Path, pool: Path, whole: job_folder.JobFolder
+) -> None:
     """In a process of its own, as jobs are: Ray leaves threads and handlers behind."""
     job = _job(
         tmp_path, pool, launch.Launch("ray", 2, options={"gpu": 0}), checkpoint_every=1, steps=60

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sept_core import errors, jobfolder
+from sept_core import errors
+from sept_core.jobs import job_folder
 from sept_core.pretrain import augment, data, loop, meter, probe, state
 from sept_core.pretrain.settings import Augment, PretrainSettings
 
@@ -53,7 +54,7 @@ def _images() -> data.PackedImages:
     return data.PackedImages(base.repeat(4, 1).repeat(4, 2), np.ones(COUNT, np.float32), CPU)
 
 
-class _StopsAt(jobfolder.JobFolder):
+class _StopsAt(job_folder.JobFolder):
     """A job whose user cancels it after so many steps."""
 
     def __init__(self, path: Path, step: int | None = None) -> None:
@@ -62,7 +63,7 @@ class _StopsAt(jobfolder.JobFolder):
 
     def progress(self, done: int, total: int, unit: str, note: str = "") -> None:
         if done == self.step:
-            raise jobfolder.Cancelled
+            raise job_folder.Cancelled
 
 
 def _train(
@@ -99,7 +100,7 @@ def test_a_run_cancelled_twice_ends_like_one_that_was_not(
     settings = dataclasses.replace(SETTINGS, method=method, optimizer=optimizer, accumulate=2)
     whole = _train(tmp_path / "whole", settings)
     for stop in (4, 7):
-        with pytest.raises(jobfolder.Cancelled):
+        with pytest.raises(job_folder.Cancelled):
             _train(tmp_path / "cut", settings, stop)
     resumed = _train(tmp_path / "cut", settings)
     assert _same(whole, resumed)
@@ -117,7 +118,7 @@ def test_a_termination_signal_waits_for_a_checkpoint(tmp_path: Path) -> None:
     images = _images()
     signalled = Signalled(images.pixels.numpy(), images.aspect.numpy(), CPU)
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(jobfolder.Cancelled):
+    with pytest.raises(job_folder.Cancelled):
         _train(tmp_path / "cut", images=signalled)
     assert signal.getsignal(signal.SIGTERM) == before
     saved = torch.load(tmp_path / "cut" / loop.CHECKPOINT, weights_only=True)
@@ -211,7 +212,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_method_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(jobfolder.Cancelled):
+    with pytest.raises(job_folder.Cancelled):
         _train(tmp_path, dataclasses.replace(SETTINGS, method="simclr"), 3)
     with pytest.raises(errors.IntegrityError):
         _train(tmp_path)

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sept_core import errors, files
-from sept_core.pixel_values import ValueRange, ValueRanges
+from sept_core import errors
+from sept_core.imaging.pixel_values import ValueRange, ValueRanges
 from sept_core.pretrain import data
+from sept_core.storage import hashing
 
 CPU = torch.device("cpu")
 
@@ -25,7 +26,7 @@ def _png(seed: int, width: int, height: int) -> bytes:
     return out.getvalue()
 
 
-STORE = {files.uid_of(png): png for png in (_png(i, 8 + 4 * (i % 3), 8) for i in range(10))}
+STORE = {hashing.uid_of(png): png for png in (_png(i, 8 + 4 * (i % 3), 8) for i in range(10))}
 UIDS = sorted(STORE)
 
 
@@ -86,7 +87,7 @@ def test_images_of_16_bits_are_scaled_by_the_ranges(
 ) -> None:
     out = io.BytesIO()
     Image.fromarray((np.arange(64).reshape(8, 8) * 4 + 7424).astype(np.uint16)).save(out, "PNG")
-    deep, grey = files.uid_of(out.getvalue()), np.arange(64).reshape(8, 8) * 4
+    deep, grey = hashing.uid_of(out.getvalue()), np.arange(64).reshape(8, 8) * 4
 
     def shown(*ranges: ValueRange) -> np.ndarray:
         loaded = data.load(

@@ -16,10 +16,14 @@ import small_manifest
 import torch
 from PIL import Image
 
-from sept_core import errors, files, jobfolder, manifest, sources
+from sept_core import errors
 from sept_core.encoders import checkpoint
+from sept_core.ingest import sources
+from sept_core.jobs import job_folder
+from sept_core.manifest import manifest
 from sept_core.pretrain import loop, meter, probe, worker
 from sept_core.pretrain import settings as pretrain
+from sept_core.storage import atomic
 
 CHILD = """
 import os, signal, sys, torch
@@ -45,7 +49,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_manifest.make(tmp_path_factory.mktemp("pool"))
 
 
-def _run_child(job: jobfolder.JobFolder, step: int, when: str) -> int:
+def _run_child(job: job_folder.JobFolder, step: int, when: str) -> int:
     arguments = [sys.executable, "-c", CHILD, str(job.path), str(step), when]
     return subprocess.run(arguments, capture_output=True, timeout=120).returncode
 
@@ -106,7 +110,7 @@ def test_a_folder_of_another_run_is_refused(tmp_path: Path, pool: Path) -> None:
 
 def test_an_unknown_method_is_refused_before_any_image_is_read(tmp_path: Path, pool: Path) -> None:
     job = small_manifest.job(tmp_path, pool, method="simclear")
-    files.write_json(tmp_path / "settings.json", job.settings() | {"roots": {}})
+    atomic.write_json(tmp_path / "settings.json", job.settings() | {"roots": {}})
     with pytest.raises(errors.InputError, match="simclear"):
         worker.main(job)
 

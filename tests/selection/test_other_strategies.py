@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selection_worlds import open_gate, picked, plain, random_world, uid, uids
 
-from sept_core import errors, files
+from sept_core import errors
 from sept_core.selection import balanced
 from sept_core.selection.run import select
 from sept_core.selection.settings import SelectionSettings
+from sept_core.storage import hashing
 
 
 def owners(selection):
@@ -254,7 +255,7 @@ def test_importance_draws_in_proportion_to_the_weights():
 def test_random_is_the_hash_order():
     world = plain(np.zeros((1, 30)))
     result = select(SelectionSettings("random", budget=10, seed=4), world, open_gate(world))
-    by_hash = sorted(world.pool_uids.tolist(), key=lambda u: files.hashed_uniform(4, u.decode()))
+    by_hash = sorted(world.pool_uids.tolist(), key=lambda u: hashing.hashed_uniform(4, u.decode()))
     assert picked(result) == by_hash[:10]
     assert result.picks["similarity"].to_pylist() == [None] * 10
 

@@ -1,0 +1,1 @@
+"""Archives: zip and tar files of any make, their members and the side-cars among them."""

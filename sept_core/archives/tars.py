@@ -1,0 +1,274 @@
+"""Tars: their members, listed in one pass and read one at a time, packed or plain.
+
+In: an opened tar, hostile ones included, or several that were joined (`cat a.tar b.tar`). Out:
+one `Member` for every file in it; and a reader that gives a member's bytes to any thread.
+"""
+
+import errno
+import os
+import posixpath
+import tarfile
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import BinaryIO, NamedTuple, cast
+
+from sept_core.archives import members, streams
+from sept_core.archives.members import Member
+from sept_core.filesystem import safe_paths
+from sept_core.imaging import images, outcomes
+
+DAMAGE = (*streams.DAMAGE, tarfile.TarError, IndexError, OverflowError, RecursionError)
+"""What listing and reading a damaged tar raises; see `outcomes.of_machine`."""
+
+_MOST_HEADER = 1 << 20
+_MOST_LINKS = 40
+Place = tuple[int, str]
+"""Number of the tar among those that were joined, and normal name of a member."""
+
+LEADS_NOWHERE = "link in an archive, to no file of it; unpack it and add the folder"
+
+
+class Lead(NamedTuple):
+    """The normal name that a link leads to, and whether it is a symbolic link."""
+
+    name: str
+    is_soft: bool
+
+
+def is_tar(head: bytes) -> bool:
+    """Whether a file that begins so is a plain tar."""
+    try:
+        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+def listed(file: BinaryIO) -> Iterator[Member]:
+    """Every file in the tar, in its order; links to files of the same tar come last.
+
+    Raises:
+        one of `DAMAGE`: at the first place that is not a tar.
+    """
+    has_links = False
+    try:
+        for member, lead in _walk(file):
+            if lead is None:
+                yield member
+            has_links = has_links or lead is not None
+    except DAMAGE as problem:
+        if has_links and outcomes.of_machine(problem) is None:
+            yield from _linked(file)
+        raise
+    if has_links:
+        yield from _linked(file)
+
+
+def _walk(file: BinaryIO) -> Iterator[tuple[Member, Lead | None]]:
+    """Every member of every tar in a file, and where it leads if it is a link."""
+    packed = streams.unpacked(file)
+    end = None if packed else os.fstat(file.fileno()).st_size
+    file.seek(0)
+    headers = _Headers(cast(BinaryIO, packed or file))
+    part = 0
+    while True:
+        with tarfile.open(fileobj=cast(BinaryIO, headers), mode="r:") as archive:
+            while (info := archive.next()) is not None:
+                archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header else
+                if info.islnk() or info.issym():
+                    yield _link(info, part), _lead(info)
+                elif not info.isdir():
+                    yield _member(archive, info, end, part), None
+                if packed and info.size > safe_paths.MAX_BYTES:
+                    raise tarfile.ReadError(f"what follows {info.size} packed bytes is not read")
+        if not headers.at_next_tar():
+            return
+        part += 1
+
+
+class _Headers:
+    """What `tarfile` reads headers from; a header that claims to be huge is damage."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.seek, self.tell, self._stream = stream.seek, stream.tell, stream
+        self._last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _MOST_HEADER:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        self._last = self._stream.read(size)
+        return self._last
+
+    def at_next_tar(self) -> bool:
+        """Go past zeros to another tar behind the one that has ended; False at the end.
+
+        Raises:
+            ReadError: something else follows (which tarfile takes for the end).
+        """
+        zeros = 0
+        while self._last and not self._last.strip(b"\0"):
+            zeros += len(self._last)
+            if zeros > safe_paths.MAX_BYTES:
+                raise tarfile.ReadError(f"what follows {zeros} zeros is not read")
+            self.read(tarfile.BLOCKSIZE)
+        if not self._last:
+            return False
+        place = self.tell() - len(self._last)
+        if not zeros or not is_tar(self._last):
+            raise tarfile.ReadError(f"no header at byte {place}")
+        self.seek(place)
+        return True
+
+
+def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, end: int | None, part: int) -> Member:
+    name, text, pieces = safe_paths.stored(info.name), None, _pieces(info)
+    packed_size = sum(size for _, _, size in pieces) if info.issparse() else info.size
+    problem = members.problem(info.name, info.size)
+    if not info.isreg():
+        problem = "not a regular file"
+    elif end is not None and info.offset_data + packed_size > end:
+        problem = "truncated: the archive ends inside this file"
+    elif members.is_sidecar(name, info.size):
+        content = archive.extractfile(info)
+        text = content.read() if content else None
+    offset = -1 if info.issparse() else info.offset_data
+    return Member(name, offset, info.size, problem, text, part, pieces)
+
+
+def _link(info: tarfile.TarInfo, part: int) -> Member:
+    return Member(safe_paths.stored(info.name), -1, -1, members.problem(info.name, 0), part=part)
+
+
+def _pieces(info: tarfile.TarInfo) -> tuple[tuple[int, int, int], ...]:
+    """Where the bytes of a sparse member are; the rest of it is zeros. Empty for all others.
+
+    Raises:
+        ReadError: a piece lies outside of the member.
+    """
+    found, place = [], info.offset_data
+    for offset, size in getattr(info, "sparse", None) or ():
+        if offset < 0 or size < 0 or offset + size > info.size:
+            raise tarfile.ReadError(f"a sparse file with bytes from {offset} to {offset + size}")
+        found.append((place, offset, size))
+        place += size
+    return tuple(found)
+
+
+def _lead(info: tarfile.TarInfo) -> Lead:
+    folder = posixpath.dirname(info.name) if info.issym() else ""
+    return Lead(posixpath.normpath(posixpath.join(folder, info.linkname)), info.issym())
+
+
+def _linked(file: BinaryIO) -> Iterator[Member]:
+    """Each link as the file that it leads to; walks through the tar once more.
+
+    A hard link means the last file of that name before it; a soft one may lead to what follows.
+    """
+    files: dict[Place, Member] = {}
+    leads: dict[Place, Place] = {}
+    soft: list[tuple[Member, Place]] = []
+    try:
+        for member, lead in _walk(file):
+            place = member.part, posixpath.normpath(safe_paths.original(member.name))
+            if lead is None:
+                files[place] = member
+            elif lead.is_soft:
+                leads[place] = member.part, lead.name
+                soft.append((member, place))
+            else:
+                found = files.get((member.part, lead.name))
+                files |= {place: found} if found else {}
+                yield _as_file(member, found)
+    except DAMAGE as problem:  # named already, by the walk that met the links
+        if outcomes.of_machine(problem) is not None:
+            raise
+    for member, place in soft:
+        yield _as_file(member, files.get(_end(place, leads)))
+
+
+def _as_file(link: Member, found: Member | None) -> Member:
+    if link.problem or found is None or found.problem:
+        return replace(link, problem=link.problem or LEADS_NOWHERE)
+    return replace(found, name=link.name)
+
+
+def _end(place: Place, leads: dict[Place, Place]) -> Place:
+    """Where a chain of links ends."""
+    for _ in range(_MOST_LINKS):
+        if place not in leads:
+            break
+        place = leads[place]
+    return place
+
+
+class TarReader:
+    """Reads members of a tar by their offset; without one, after listing the tar once."""
+
+    def __init__(self, opener: Callable[[], BinaryIO]) -> None:
+        self._opener = opener
+        self._file = opener()
+        weakref.finalize(self, self._file.close)
+        packed = streams.unpacked(self._file)
+        self._spool = streams.Spool(packed) if packed else None
+        self._lock = threading.Lock()
+        self._members: dict[str, Member] | None = None
+
+    def read(self, member: str, offset: int = -1, size: int = -1) -> bytes:
+        """The bytes of a member.
+
+        Raises:
+            RejectedImage: there is no such member, or the tar ends before it does.
+            OSError: the tar cannot be read for now.
+        """
+        try:
+            if offset >= 0 and size >= 0:
+                return self._read_at(offset, size)
+            found = self._find(member)
+            return (
+                self._joined(found) if found.offset < 0 else self._read_at(found.offset, found.size)
+            )
+        except DAMAGE as problem:
+            if outcomes.of_machine(problem) is not None:
+                raise
+            raise images.RejectedImage(f"unreadable: damaged archive: {problem}") from problem
+
+    def _read_at(self, offset: int, size: int) -> bytes:
+        if problem := safe_paths.size_problem(size):
+            raise images.RejectedImage(problem)
+        if self._spool:
+            data = self._spool.read_at(offset, size)
+        else:
+            data = os.pread(self._file.fileno(), size, offset)
+        if len(data) < size:
+            if not self._spool and os.fstat(self._file.fileno()).st_size >= offset + size:
+                raise OSError(errno.EIO, "the read ended early")
+            raise images.RejectedImage("truncated: the archive ends inside this image")
+        return data
+
+    def _joined(self, sparse: Member) -> bytes:
+        if problem := safe_paths.size_problem(sparse.size):
+            raise images.RejectedImage(problem)
+        data = bytearray(sparse.size)
+        for place, offset, size in sparse.pieces:
+            data[offset : offset + size] = self._read_at(place, size)
+        return bytes(data)
+
+    def _find(self, name: str) -> Member:
+        with self._lock:
+            if self._members is None:
+                with self._opener() as file:
+                    self._members = {m.name: m for m in members.numbered(_sound(file))}
+        if name not in self._members:
+            raise images.RejectedImage("unreadable: no such member in the archive")
+        return self._members[name]
+
+
+def _sound(file: BinaryIO) -> Iterator[Member]:
+    """The members up to damage, those with a problem too: they count where a name is repeated."""
+    try:
+        yield from listed(file)
+    except DAMAGE as problem:
+        if outcomes.of_machine(problem) is not None:
+            raise

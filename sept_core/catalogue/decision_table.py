@@ -1,0 +1,131 @@
+"""The reviewer's decisions as an append-only log (METHOD §3).
+
+Every event is committed before the call returns; nothing is ever updated or deleted.
+"""
+
+import datetime
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from sept_core.catalogue.connection import Connection, one, registered, scalar, transaction
+from sept_core.review import decision_log
+
+KEPT = 16
+"""Logs of target sets that a process remembers."""
+
+_kept: dict[tuple[str, tuple[str, ...]], decision_log.Log] = {}
+_lock = threading.Lock()
+
+FIELDS = ("position", "target_id", "at", "who", "action", "scope", "reason", "uids", "undoes")
+"""What an entry of the whole log has, in the order of the table."""
+
+_LISTS = {"uids": pa.list_(pa.string()), "undoes": pa.list_(pa.int64())}
+SCHEMA = pa.schema(
+    [("position", pa.int64()), *((name, _LISTS.get(name, pa.string())) for name in FIELDS[1:])]
+)
+
+
+def append(
+    db: Connection,
+    target_ids: Sequence[str],
+    *,
+    who: str,
+    action: str,
+    scope: str = "image",
+    reason: str = "",
+    uids: Sequence[str] = (),
+    undoes: Sequence[int] | None = None,
+) -> int:
+    """Commit one decision for each target set it belongs to; returns the last position.
+
+    `uids` is the expanded list that the preview showed, so that a replay never depends on
+    clusters or thresholds made later.
+    """
+    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    with transaction(db):
+        position = last_position(db)
+        for target_id in target_ids:
+            position += 1
+            db.execute(
+                "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [position, target_id, at, who, action, scope, reason, list(uids),
+                 None if undoes is None else list(undoes)],
+            )  # fmt: skip
+    return position
+
+
+def last_position(db: Connection) -> int:
+    """The position of the newest event, 0 when there is none."""
+    return int(scalar(db, "SELECT coalesce(max(position), 0) FROM decisions"))
+
+
+def log(db: Connection) -> list[dict[str, Any]]:
+    """Every event of every target set as it is stored, oldest first."""
+    rows = db.execute("SELECT * FROM decisions ORDER BY position").fetchall()
+    return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+
+def restore(db: Connection, entries: Sequence[dict[str, Any]]) -> None:
+    """Write events of a backup at their own positions, all or none of them."""
+    rows = pa.Table.from_pylist(list(entries), SCHEMA)
+    with transaction(db), registered(db, "restored", rows):
+        db.execute("INSERT INTO decisions SELECT * FROM restored ORDER BY position")
+
+
+def log_of(db: Connection, target_ids: Sequence[str]) -> decision_log.Log:
+    """The log of these target sets; what this process has read of it is not read again."""
+    key = (_file(db), tuple(sorted(target_ids)))
+    known = _kept.get(key)
+    if known is None or not _is_in(db, known):
+        known = decision_log.Log()
+    later = _events(db, target_ids, known.events[-1].position if known.events else 0)
+    found = decision_log.Log(later, known) if later else known
+    with _lock:
+        _kept.pop(key, None)
+        while len(_kept) >= KEPT:
+            del _kept[next(iter(_kept))]
+        _kept[key] = found
+    return found
+
+
+def _file(db: Connection) -> str:
+    (path,) = one(db, "SELECT path FROM duckdb_databases() WHERE NOT internal")
+    return str(path)
+
+
+def _is_in(db: Connection, log: decision_log.Log) -> bool:
+    """Whether the catalogue still holds what was read: a file may be another by now."""
+    if not log.events:
+        return True
+    last = log.events[-1]
+    rows = db.execute(
+        "SELECT decided_at, who, action, reason, len(uids), uids[1] FROM decisions "
+        "WHERE position = ?",
+        [last.position],
+    ).fetchall()
+    first = last.uids[0] if last.uids else None
+    return rows == [(last.at, last.who, last.action, last.reason, len(last.uids), first)]
+
+
+def _events(db: Connection, target_ids: Sequence[str], after: int) -> list[decision_log.Event]:
+    rows = db.execute(
+        """SELECT position, decided_at, who, action, scope, reason, uids, undoes FROM decisions
+           WHERE position > ? AND list_contains(?, target_id) ORDER BY position""",
+        [after, list(target_ids)],
+    ).fetchall()
+    return [
+        decision_log.Event(
+            position=position,
+            at=at,
+            who=who,
+            action=action,
+            scope=scope,
+            reason=reason,
+            uids=tuple(uids),
+            undoes=None if undoes is None else tuple(undoes),
+        )
+        for position, at, who, action, scope, reason, uids, undoes in rows
+    ]

@@ -1,0 +1,1 @@
+"""Near-duplicates: thresholds, groups, and copies of held-out images."""

@@ -1,0 +1,152 @@
+"""From the files that a worklist names to the encoder's inputs, each file read once.
+
+In: worklist rows. Out: for each its outcome and, if it is an image, what the encoder takes.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import torch
+from PIL import Image
+
+from sept_core import errors
+from sept_core.encoders import protocol
+from sept_core.encoders.protocol import DECODED_SIDES
+from sept_core.features import feature_store
+from sept_core.filesystem.roots import FOLLOW_LINKS, Root
+from sept_core.imaging import images, outcomes
+from sept_core.imaging.pixel_values import ValueRanges
+from sept_core.ingest import sources
+
+log = logging.getLogger("sept")
+
+HELD_IMAGES, HELD_PIXELS = 32, 1 << 23
+"""How many decoded images are held before the next stage takes them all. Small images cost a
+seventh less so than one by one, since a stage's code stays in the CPU's caches (docs/log.md)."""
+
+
+@dataclass
+class Prepared:
+    """One worklist row on its way.
+
+    Attributes:
+        row: of the worklist.
+        outcome: the fields of OUTCOME_SCHEMA that are known so far.
+        image: decoded, while it is held.
+        inputs: (3, H, W) uint8 for the encoder; None if there is nothing to encode.
+        kind, loss: see `images.DecodedImage`.
+    """
+
+    row: dict[str, Any]
+    outcome: dict[str, Any]
+    image: Image.Image | None = None
+    inputs: torch.Tensor | None = None
+    kind: str = ""
+    loss: str = ""
+
+    def fail(self, status: str, reason: str) -> None:
+        """Make it an outcome without features: one of `outcomes`, with what happened."""
+        self.outcome |= {"status": status, "reason": reason}
+        self.inputs = None
+
+
+def prepare(
+    reader: sources.ByteReader,
+    encoder: protocol.Encoder,
+    rows: list[dict[str, Any]],
+    ranges: ValueRanges,
+) -> list[Prepared]:
+    """Read, hash, decode, describe and preprocess every row; a bad file never raises."""
+    prepared: list[Prepared] = []
+    held: list[Prepared] = []
+    pixels = 0
+    decode = partial(_decode, reader, DECODED_SIDES * encoder.image_size, ranges)
+    for row in rows:
+        outcome = {name: row[name] for name in feature_store.LOCATION} | {"status": outcomes.OK}
+        item = Prepared(row, outcome)
+        _attempt(decode, item, outcomes.REJECTED)
+        prepared.append(item)
+        if item.image is not None:
+            held.append(item)
+            pixels += item.image.width * item.image.height
+        if len(held) == HELD_IMAGES or pixels > HELD_PIXELS:
+            _finish(encoder, held)
+            held, pixels = [], 0
+    _finish(encoder, held)
+    return prepared
+
+
+def _finish(encoder: protocol.Encoder, held: list[Prepared]) -> None:
+    """Take decoded images through the stages that are left, and let go of them."""
+    for item in held:
+        _attempt(partial(_preprocess, encoder), item, outcomes.NO_FEATURES)
+    described = images.describe_all([item.image for item in held if item.image is not None])
+    for item, figures in zip(held, described, strict=True):
+        item.outcome |= figures
+        item.image = None
+
+
+def _attempt(stage: Callable[[Prepared], None], item: Prepared, status: str) -> None:
+    """The border of one image: whatever a stage raises becomes its outcome, `status` at worst."""
+    try:
+        stage(item)
+    except images.UnreadableFile as problem:
+        item.fail(outcomes.UNREADABLE, problem.reason)
+    except (images.RejectedImage, errors.SourceError) as problem:
+        item.fail(status, str(problem))
+    except Exception as problem:  # one odd image must not end a job over millions
+        if reason := outcomes.of_machine(problem):
+            item.fail(outcomes.UNREADABLE, reason)
+            return
+        log.exception("%s could not be prepared", item.outcome)
+        # A fault of ours proves nothing about the bytes; a later version may read them.
+        later = outcomes.UNREADABLE if status == outcomes.REJECTED else status
+        item.fail(later, f"could not be prepared: {type(problem).__name__}: {problem}")
+
+
+def _decode(reader: sources.ByteReader, least: int, ranges: ValueRanges, item: Prepared) -> None:
+    data = read(reader, item.row)
+    sha256 = hashlib.sha256(data).hexdigest()
+    item.outcome |= {"sha256": sha256, "uid": sha256[:32], "bytes": len(data)}
+    decoded = images.decode(data, least, ranges, images.parse_bands(item.row["bands"]))
+    item.image, item.kind, item.loss = decoded.image, decoded.kind, decoded.loss
+    for name in ("width", "height", "format", "mode"):
+        item.outcome[name] = getattr(decoded, name)
+
+
+def _preprocess(encoder: protocol.Encoder, item: Prepared) -> None:
+    assert item.image is not None
+    item.inputs = encoder.preprocess(item.image)
+
+
+def read(reader: sources.ByteReader, row: dict[str, Any]) -> bytes:
+    """The bytes that a worklist row names."""
+    return reader.read(row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
+
+
+def roots(worklist: pa.Table) -> dict[str, Root]:
+    """Where each source of a worklist lies."""
+    names = ["source", "root", FOLLOW_LINKS]
+    return sources.roots_of(worklist.select(names).group_by(names).aggregate([]).to_pylist())
+
+
+def refuse_missing(found: dict[str, Root]) -> None:
+    """Refuse to begin where no source of a worklist can be read.
+
+    Raises:
+        SourceError: no root is there.
+    """
+    found_paths = (root.path for root in found.values())
+    if any(map(os.path.exists, found_paths)):  # False for a stale mount, too
+        return
+    for source, root in found.items():
+        raise errors.SourceError(
+            f"The root {root.path} of source {source!r} is not there; mount it, or remove the "
+            "source."
+        )

@@ -1,0 +1,161 @@
+"""Renewal of features that an older decoder made: new shards first, then the old ones go.
+
+In: stores of one encoder, and worklists of their images. Out: the same stores with those images
+embedded anew. The worker embeds them into stores beside, `renewal/ENCODER_ID/COLLECTION`, as it
+does into any; only when all are complete do they replace the older shards. An image that cannot be
+read now keeps the features that it has. Every step can be repeated after a kill.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sept_core.features import feature_store
+from sept_core.imaging import decoders, outcomes
+from sept_core.ingest import sources
+from sept_core.storage import atomic, hashing
+
+FOLDER = "renewal"
+"""Beside `features/`, in the project."""
+
+READY = "ready.json"
+"""Written last into a store beside: it holds all that the older shards are replaced by."""
+
+
+def older(store: feature_store.FeatureStore) -> list[feature_store.Shard]:
+    """The shards with vectors that another decoder made than the present one."""
+    return [s for s in store.shards if len(s) and s.decoder != decoders.version()]
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """The stores of one encoder and those beside them.
+
+    Attributes:
+        stores: the encoder's folder.
+        beside: where the images are embedded anew.
+    """
+
+    stores: Path
+    beside: Path
+
+    def worklists(self, parts: list[dict[str, str]], job: Path) -> list[dict[str, str]]:
+        """The parts of an embedding job, narrowed to images of older shards.
+
+        They are settled until the job is done: in between the older shards may be gone.
+        """
+        narrowed = []
+        for number, part in enumerate(parts):
+            path = job / f"renewal-{number}.parquet"
+            if not path.exists() or not (self.beside / part["collection"]).exists():
+                self._clear(part["collection"])
+                sources.write_worklist(path, self._rows(part))
+            narrowed.append(part | {"worklist": str(path)})
+        return narrowed
+
+    def _clear(self, collection: str) -> None:
+        """Begin anew where an earlier renewal was by yet another decoder, and never finished."""
+        beside = self.beside / collection
+        if not (beside / READY).exists() and older(feature_store.FeatureStore(beside)):
+            shutil.rmtree(beside)
+
+    def _rows(self, part: dict[str, str]) -> pa.Table:
+        worklist = sources.read_worklist(Path(part["worklist"]))
+        shards = older(feature_store.FeatureStore(self.stores / part["collection"]))
+        known = {uid.decode() for shard in shards for uid in shard.uids.tolist()}
+        return worklist.filter(pc.is_in(worklist["uid"], pa.array(sorted(known), pa.string())))
+
+    def replace(self, collection: str) -> None:
+        """Let the shards beside take the place of the older ones of a collection."""
+        store, beside = self.stores / collection, self.beside / collection
+        if not feature_store.FeatureStore(beside).shards:
+            return
+        if not (beside / READY).exists():
+            shards = older(feature_store.FeatureStore(store))
+            _keep_the_rest(shards, beside)
+            atomic.write_json(beside / READY, [_identity(shard) for shard in shards])
+        replaced = atomic.read_json(beside / READY)
+        for shard in feature_store.FeatureStore(store).shards:
+            if _identity(shard) in replaced:
+                _remove(shard)
+        for shard in feature_store.FeatureStore(beside).shards:
+            _move(shard, store)
+        shutil.rmtree(beside)
+
+
+def _keep_the_rest(shards: list[feature_store.Shard], beside: Path) -> None:
+    """Write the images of older shards that could not be embedded anew beside, as they are.
+
+    They name no files: what is known of those is newer than the shard.
+    """
+    store = feature_store.FeatureStore(beside)
+    settled = np.unique(np.concatenate([_settled(shard) for shard in store.shards]))
+    number = store.next_number
+    for shard in shards:
+        rest = ~np.isin(shard.uids, settled)
+        if rest.any():
+            table = _told(shard, shard.uids[rest])
+            kept = None if shard.decoder == outcomes.UNKNOWN_DECODER else shard.decoder
+            _write(beside, number, shard, rest, table, kept)
+            number += 1
+
+
+def _settled(shard: feature_store.Shard) -> np.ndarray:
+    """(n,) S32: images that were read, whatever became of them."""
+    found = shard.outcomes()
+    read = found.filter(pc.not_equal(found["status"], outcomes.UNREADABLE))
+    return hashing.uid_array(read["uid"].drop_null())
+
+
+def _told(shard: feature_store.Shard, uids: np.ndarray) -> pa.Table:
+    """What a shard says of some of its images, without their places."""
+    found = shard.outcomes().filter(pc.equal(shard.outcomes()["status"], outcomes.OK))
+    rows = np.isin(hashing.uid_array(found["uid"]), uids)
+    found = found.filter(pa.array(rows))
+    _, first = np.unique(hashing.uid_array(found["uid"]), return_index=True)
+    found = found.take(pa.array(np.sort(first)))
+    nowhere = pa.nulls(found.num_rows, pa.string())
+    for name in feature_store.LOCATION:
+        found = found.set_column(found.column_names.index(name), name, nowhere)
+    return found
+
+
+def _identity(shard: feature_store.Shard) -> list[str]:
+    """What a shard says of which files, wherever it lies: two decoders may say the same."""
+    return [shard.header["outcomes_sha256"], shard.decoder]
+
+
+def _remove(shard: feature_store.Shard) -> None:
+    """Delete a shard, its header first: without it the rest does not exist."""
+    base = shard.folder / f"{shard.number:05d}"
+    for suffix in (".json", *feature_store.PARTS.values()):
+        Path(f"{base}{suffix}").unlink(missing_ok=True)
+
+
+def _move(shard: feature_store.Shard, folder: Path) -> None:
+    """Write a shard behind those of a store, without images that are stored there already."""
+    store = feature_store.FeatureStore(folder)
+    if _identity(shard) not in map(_identity, store.shards):
+        new = ~np.isin(shard.uids, store.uids)
+        kept = shard.header.get("decoder")
+        _write(folder, store.next_number, shard, new, shard.outcomes(), kept)
+    _remove(shard)
+
+
+def _write(
+    folder: Path,
+    number: int,
+    shard: feature_store.Shard,
+    rows: np.ndarray,
+    table: pa.Table,
+    decoder: str | None,
+) -> None:
+    """Some rows (bool) of a shard as another one."""
+    encoder_id = shard.header["encoder_id"]
+    vectors, uids = shard.vectors[rows], shard.uids[rows]
+    ranges = shard.header.get("value_ranges")
+    feature_store.write_shard(folder, number, encoder_id, uids, vectors, table, decoder, ranges)

@@ -1,0 +1,208 @@
+"""Folders: what lies below a root, without opening any of it.
+
+In: a root, and names below it. Out: one `Found` for each file, with its size and time, or with
+the reason why it must not be opened.
+"""
+
+# ruff: noqa: PTH112, PTH114, PTH116, PTH118, PTH120, PTH207
+# Plain strings: Path objects would double the time of walking a million files.
+
+import errno
+import functools
+import glob
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from sept_core import errors
+from sept_core.filesystem import safe_paths
+
+_MAX_VISITS = 8  # times that one folder is entered: links could multiply it without end
+_MAX_BRACES = 1_000_000
+_KINDS = {
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+_FAILURES = {
+    errno.ENOENT: "missing file",
+    errno.ENOTDIR: "missing file",
+    errno.ELOOP: "link loop",
+    errno.ENAMETOOLONG: "name too long for a file",
+}
+
+
+class Found(NamedTuple):
+    """One file: `rel_path` as written by `paths.stored`, size in bytes, or the problem."""
+
+    rel_path: str
+    size: int
+    mtime_ns: int
+    problem: str | None
+
+
+def walk(root: Path, beyond: tuple[str, ...] = ()) -> Iterator[Found]:
+    """Everything below a folder, in the order of names, folder by folder.
+
+    Links are followed where they stay inside the root or lead into a folder of `beyond`. Pipes,
+    sockets, devices, dangling links, link loops, hidden and unreadable folders come with a problem.
+    """
+    base = os.path.realpath(root)
+    allowed = (base, *beyond)
+    visits: Counter[tuple[int, int]] = Counter()
+    stack = [("", frozenset({_identity(os.stat(base))}), _items(base))]
+    while stack:
+        prefix, above, items = stack[-1]
+        item = next(items, None)
+        if item is None:
+            stack.pop()
+            continue
+        name = prefix + item.name
+        status, problem = _look(allowed, item.path)
+        if problem or status is None or not stat.S_ISDIR(status.st_mode):
+            yield _found(safe_paths.stored(name), status, problem)
+            continue
+        identity = _identity(status)
+        visits[identity] += 1
+        problem = _folder_problem(item.name, identity in above, visits[identity])
+        try:
+            inner = iter(()) if problem else _items(item.path)
+        except OSError as failure:
+            problem = f"unreadable folder: {failure.strerror}"
+        if problem:
+            yield _found(safe_paths.stored(name), None, problem)
+        else:
+            stack.append((name + "/", above | {identity}, inner))
+
+
+class NamedFiles:
+    """Looks at files below a root that a list or a table names."""
+
+    def __init__(self, root: Path, beyond: tuple[str, ...] = ()) -> None:
+        self._base = os.path.realpath(root)
+        self._allowed = (self._base, *beyond)
+        self._real_folder = functools.lru_cache(4096)(os.path.realpath)
+
+    def look(self, rel_path: str) -> Found:
+        """One file, by its path as written by `paths.stored`."""
+        folder, name = os.path.split(os.path.join(self._base, safe_paths.original(rel_path)))
+        try:
+            real_folder = self._real_folder(folder)
+            if not _is_allowed(self._allowed, real_folder):
+                return Found(rel_path, -1, 0, safe_paths.LEADS_OUT)
+            status, problem = _look(self._allowed, os.path.join(real_folder, name))
+        except ValueError:  # a zero byte
+            return Found(rel_path, -1, 0, "no file can have this name")
+        if status and stat.S_ISDIR(status.st_mode):
+            problem = "a folder, not a file"
+        return _found(rel_path, status, problem)
+
+
+def relative(root: Path, base: Path, name: str) -> str | None:
+    """`name`, found in a table in folder `base`, as a stored path below `root`; None if outside.
+
+    Goes by the text alone: links are looked at when the file is.
+    """
+    absolute = os.path.normpath(os.path.join(base, name))
+    inside = absolute.removeprefix(os.path.join(root, ""))
+    try:
+        return None if inside == absolute else safe_paths.stored(inside)
+    except UnicodeEncodeError:  # half a surrogate pair, from JSON: no file has such a name
+        return None
+
+
+def expand(pattern: str) -> list[str]:
+    """The files of a pattern such as `shards/{00000..00123}.tar` or `*.tar`.
+
+    What braces name is given even if it is not there, so that it can be reported.
+
+    Raises:
+        SourceError: braces that name more than a million files.
+    """
+    found: list[str] = []
+    for name in _without_braces(pattern):
+        found += sorted(glob.glob(name)) if glob.has_magic(name) else [name]
+    return list(dict.fromkeys(found))
+
+
+def is_pattern(path: str) -> bool:
+    """Whether a path names files by `*`, `?`, `[…]` or `{…}`."""
+    return "{" in path or glob.has_magic(path)
+
+
+def without_pattern(path: str) -> str:
+    """The innermost folder that a pattern (or a plain path) surely lies in."""
+    folder = os.path.dirname(path)
+    while is_pattern(folder) and not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _without_braces(pattern: str) -> list[str]:
+    """`{a,b}` and `{007..123}` written out, the first braces first."""
+    match = re.search(r"\{([^{}]*)\}", pattern)
+    if match is None:
+        return [pattern]
+    choices = match[1].split(",")
+    if limits := re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", match[1]):
+        first, last = int(limits[1]), int(limits[2])
+        if last - first >= _MAX_BRACES:
+            raise errors.SourceError(f"{pattern} names over {_MAX_BRACES} files; use * instead.")
+        choices = [f"{n:0{len(limits[1])}d}" for n in range(first, last + 1)]
+    head, tail = pattern[: match.start()], _without_braces(pattern[match.end() :])
+    return [f"{head}{choice}{rest}" for choice in choices for rest in tail]
+
+
+def _items(folder: str) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as items:
+        return iter(sorted(items, key=lambda item: item.name))
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _look(allowed: tuple[str, ...], path: str) -> tuple[os.stat_result | None, str | None]:
+    """The file that `path` leads to, and why it must not be opened if so.
+
+    Args:
+        allowed: the source's root, and the folders that links may lead to besides.
+        path: absolute.
+    """
+    try:
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
+            status = os.stat(path)
+            real = os.path.realpath(path)
+            if not _is_allowed(allowed, real):
+                return None, safe_paths.LEADS_OUT
+            if safe_paths.is_below(real, allowed[0]):  # a folder that the source itself lies in
+                return None, "link loop"
+    except OSError as failure:
+        problem = _FAILURES.get(failure.errno or 0, f"unreadable: {failure.strerror}")
+        is_link = os.path.islink(path) and problem == "missing file"
+        return None, "dangling link" if is_link else problem
+    return status, _KINDS.get(stat.S_IFMT(status.st_mode))
+
+
+def _is_allowed(allowed: tuple[str, ...], real: str) -> bool:
+    return any(safe_paths.is_below(folder, real) for folder in allowed)
+
+
+def _folder_problem(name: str, is_loop: bool, visits: int) -> str | None:
+    if name.startswith("."):
+        return "hidden folder"
+    if is_loop:
+        return "link loop"
+    return "reached through too many links" if visits > _MAX_VISITS else None
+
+
+def _found(rel_path: str, status: os.stat_result | None, problem: str | None) -> Found:
+    if status is None:
+        return Found(rel_path, -1, 0, problem)
+    return Found(rel_path, status.st_size, status.st_mtime_ns, problem)

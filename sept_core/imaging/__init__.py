@@ -1,0 +1,1 @@
+"""Imaging: from the bytes of one file to upright 8-bit pixels, or to the reason why not."""

@@ -1,0 +1,1 @@
+"""Ingest: the files of a source, listed and read."""

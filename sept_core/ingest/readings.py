@@ -1,0 +1,207 @@
+"""Readings: how a list or table is read, found out once and followed from then on.
+
+In: the path of a table, or of a folder of them, and what the user set. Out: the column to read by,
+the root of the files, and a way to find each.
+"""
+
+import functools
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from sept_core import errors
+from sept_core.filesystem import folders, safe_paths
+from sept_core.ingest import listing
+from sept_core.tables import locating, references, tables
+
+_BESIDE = frozenset(
+    (".json", ".jsonl", ".md", ".txt", ".csv", ".yaml", ".yml", ".py", ".lock", ".crc", ".rst")
+)
+"""What data sets in tables have beside them."""
+
+_MOST_WALKED = 5000
+_PROBED_NAMES = 20
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One table, opened, and how it is read."""
+
+    table: tables.Table
+    choice: tables.Choice
+    referrer: references.Referrer
+
+
+def read(
+    opener: tables.Opener,
+    name: str,
+    folder: Path,
+    root: Path,
+    options: Mapping[str, str],
+    beyond: tuple[str, ...] = (),
+) -> Reading:
+    """Open a table in a folder and choose the column to read it by.
+
+    Raises:
+        SourceError: it is not such a table, or has no such column.
+    """
+    given = _given(options)
+    places = [given, folder] if given else [folder]
+    referrer = references.Referrer(root, places, options.get("prefix", ""), beyond)
+    opened = tables.open_table(opener, name, referrer.match)
+    choice = tables.choose_column(opened, name, options, referrer.match)
+    return Reading(opened, choice, referrer)
+
+
+def of_source(spec: listing.SourceSpec, opener: tables.Opener, path: Path) -> Reading:
+    """Open a table of a source as `read` does, by what the source's options say."""
+    return read(opener, path.name, path.parent, spec.root, spec.options, spec.beyond)
+
+
+def locate(
+    path: Path, kind: str, options: Mapping[str, str], beyond: tuple[str, ...] = ()
+) -> tuple[Path, dict[str, str]]:
+    """The root of a list, table or folder of tables; and the options with what was found out.
+
+    Raises:
+        SourceError: the path is no such source, or has no column to read it by.
+    """
+    if kind == "tables":
+        return _locate_shards(path, options, beyond)
+    if not (path.is_file() and tables.is_table(path.name)):
+        raise errors.SourceError(f"{path} cannot be read as {kind}; leave the kind to SEPT.")
+    given = _given(options)
+    opener = tables.opener_of(path)
+    try:
+        reading = read(opener, path.name, path.parent, Path("/"), options)
+    except errors.SourceError:
+        if given is None and (below := _folder_below(path, options)):
+            return locate(path, kind, {**options, "root": str(below)})
+        raise
+    choice, found = reading.choice, dict(options)
+    if not choice.is_usual:
+        found[f"{choice.holds[:-1]}_column"] = choice.column
+    if choice.holds == "images":
+        return _common(path.parent, given), found | ({"root": str(given)} if given else {})
+    location = locating.Location(given or path.parent, options.get("prefix", ""), bool(given))
+    if not location.prefix:
+        location = locating.locate(reading.table.names(choice.column), path, given)
+    if not location.is_found and given is None and (below := _folder_below(path, options)):
+        return locate(path, kind, {**options, "root": str(below)})
+    return location.root, found | _found_out(location)
+
+
+def _given(options: Mapping[str, str]) -> Path | None:
+    return Path(options["root"]).expanduser().absolute() if "root" in options else None
+
+
+def _found_out(location: locating.Location) -> dict[str, str]:
+    """Where the files lie, as options that later listings follow."""
+    root = {"root": str(location.root)} if location.is_start else {}
+    return root | ({"prefix": location.prefix} if location.prefix else {})
+
+
+def _folder_below(path: Path, options: Mapping[str, str]) -> Path | None:
+    """The only folder beside a table, or one level lower, in which the first names are files."""
+    table = tables.open_table(tables.opener_of(path), path.name)
+    found = [folder for folder in locating.below(path.parent) if _has(folder, table, path, options)]
+    return found[0] if len(found) == 1 else None
+
+
+def _has(folder: Path, table: tables.Table, path: Path, options: Mapping[str, str]) -> bool:
+    match = references.Referrer(folder, [folder]).match
+    try:
+        choice = tables.choose_column(table, path.name, options, match)
+    except errors.SourceError:
+        return False
+    names = list(islice(table.names(choice.column), _PROBED_NAMES))
+    return choice.holds == "paths" and bool(names) and all(map(match, names))
+
+
+def _locate_shards(
+    path: Path, options: Mapping[str, str], beyond: tuple[str, ...]
+) -> tuple[Path, dict[str, str]]:
+    """The first shard that can be read speaks for all; if none can, it says why."""
+    home = path if path.is_dir() else Path(folders.without_pattern(str(path)))
+    given = _given(options)
+    root = _common(home, given)
+    failure = errors.SourceError(f"{path} holds no tables.")
+    for file in files_of(path, root, beyond):
+        if file.problem or not is_shard(file.rel_path, path):
+            continue
+        opener = functools.partial(listing.open_file, root, file.rel_path, beyond)
+        place = root / safe_paths.original(file.rel_path)
+        try:
+            reading = read(opener, place.name, place.parent, root, options, beyond)
+        except errors.SourceError as problem:
+            failure = problem
+            continue
+        found = dict(options)
+        if reading.choice.holds == "paths":
+            names = reading.table.names(reading.choice.column)
+            location = locating.locate(names, place, given)
+            found |= _found_out(location)
+            root = _common(root, location.root)
+        return root, found
+    raise failure
+
+
+def _common(folder: Path, other: Path | None) -> Path:
+    return Path(os.path.commonpath([folder, other or folder]))
+
+
+def describe(spec: listing.SourceSpec) -> list[str]:
+    """How a list or table is read, in short sentences; nothing of other sources.
+
+    Raises:
+        SourceError: it cannot be read any more.
+    """
+    if spec.kind not in ("list", "table"):
+        return []
+    opener = tables.opener_of(spec.path)
+    reading = of_source(spec, opener, spec.path)
+    choice, found = reading.choice, list(reading.table.notes)
+    if not choice.is_usual:
+        found.append(f"{choice.holds} are in the column {choice.column!r}")
+    if choice.others:
+        found.append(f"other columns of images are not read: {', '.join(choice.others)}")
+    if "prefix" in spec.options:
+        found.append(f"{spec.options['prefix']} is cut off names that begin with it")
+    if "root" in spec.options and choice.holds == "paths":
+        found.append(f"files are looked for in {spec.root}")
+    return found
+
+
+def holds_tables(folder: Path, beyond: tuple[str, ...] = ()) -> bool:
+    """Whether a folder is a data set in tables: some, and beside them notes, but no images."""
+    has_tables = False
+    for file in islice(folders.walk(folder, beyond), _MOST_WALKED):
+        name = file.rel_path.rpartition("/")[2]
+        suffix = safe_paths.suffix_of(name)
+        if tables.is_table(name) and suffix in tables.SHARD_SUFFIXES:
+            has_tables = True
+        elif not (file.problem or suffix in _BESIDE or name.isupper()):
+            return False
+    return has_tables
+
+
+def files_of(path: Path, root: Path, beyond: tuple[str, ...] = ()) -> Iterator[folders.Found]:
+    """The files below a folder, or those that a pattern names, by their paths below a root."""
+    if not path.is_dir():
+        look = folders.NamedFiles(root, beyond).look
+        named = folders.expand(str(path))
+        return (look(safe_paths.stored(os.path.relpath(file, root))) for file in named)
+    if path == root:
+        return folders.walk(root, beyond)
+    above = safe_paths.stored(str(path.relative_to(root)))
+    return (
+        file._replace(rel_path=f"{above}/{file.rel_path}") for file in folders.walk(path, beyond)
+    )
+
+
+def is_shard(rel_path: str, path: Path) -> bool:
+    """Whether a file is one of the tables of a path; other lists in a folder are notes."""
+    suffix = safe_paths.suffix_of(rel_path)
+    return suffix in tables.SHARD_SUFFIXES or (not path.is_dir() and tables.is_table(rel_path))

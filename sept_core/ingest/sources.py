@@ -1,0 +1,424 @@
+"""Sources: where images come from, told apart, listed and read.
+
+In: a path that the user gives. Out: a `SourceSpec`, the listing of its files (see `listing` for
+each kind), their bytes for any number of threads, and worklists of files to be read.
+"""
+
+import functools
+import itertools
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Generic, Self, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sept_core import errors
+from sept_core.archives import archives
+from sept_core.filesystem import folders, roots, safe_paths
+from sept_core.imaging import images, outcomes
+from sept_core.ingest import candidates, listing, readings, table_sources
+from sept_core.ingest.listing import FileEntry, SourceSpec
+from sept_core.storage import atomic
+from sept_core.tables import tables
+
+__all__ = [
+    "WORKLIST_SCHEMA",
+    "ByteReader",
+    "FileEntry",
+    "SourceSpec",
+    "describe",
+    "detect",
+    "read_worklist",
+    "scan",
+    "write_worklist",
+]
+
+Opened = TypeVar("Opened")
+
+_LOOKED_AT = 4096
+_LOOKED_INTO = 1 << 24
+"""Larger files are read only if their first bytes are those of an image."""
+
+OPTIONS = (
+    "kind",
+    "root",
+    "prefix",
+    "path_column",
+    "image_column",
+    roots.FOLLOW_LINKS,
+    "only_suffix",
+    "bands",
+    "layout",
+    "split_column",
+    "label_column",
+    "split_folder",
+    "split_fraction",
+    "split_group",
+    "split_file",
+)
+
+KINDS: dict[str, Callable[[SourceSpec], Iterator[FileEntry]]] = {
+    **listing.KINDS,
+    **table_sources.KINDS,
+}
+
+WORKLIST_SCHEMA = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("root", pa.string(), nullable=False),
+        pa.field("rel_path", pa.string(), nullable=False),
+        pa.field("member", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("label", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("uid", pa.string()),
+        pa.field(roots.FOLLOW_LINKS, pa.bool_()),
+        pa.field("bands", pa.string()),
+    ]
+)
+"""One row a file to be read, in the order of work; offset and size are −1 where unknown.
+`follow_links` and `bands` are options of the source, null in worklists of older versions."""
+
+
+def detect(name: str, path: Path, **options: str) -> SourceSpec:
+    """Tell what kind of source a path is.
+
+    Args:
+        name: what the user calls it.
+        path: a folder, zip, tar, list (`.txt`), table (`.csv`, `.jsonl`, `.parquet`, …), or a
+            pattern of shards such as `pool-{00000..00004}.tar` or `train-*.parquet`.
+        options: `kind` where it should not be guessed; `follow_links` where links may lead
+            anywhere; for lists and tables `root` (the folder below which their files lie),
+            `path_column` and `image_column`, and `prefix` (folders that the names in them begin
+            with on another machine); `only_suffix`, the suffixes of the files that are opened,
+            such as `.jpg,.png`; `bands`, the channels of TIFF images that are taken, such as
+            `4,3,2`; for target sets those of `targets.options`.
+
+    Raises:
+        SourceError: there is nothing at the path, or nothing that SEPT can list.
+    """
+    unknown = sorted(set(options) - set(OPTIONS))
+    if unknown:
+        raise errors.SourceError(f"Unknown option {unknown[0]!r}; valid are {', '.join(OPTIONS)}.")
+    if "only_suffix" in options:
+        candidates.suffixes(options["only_suffix"])
+    if "bands" in options:
+        images.parse_bands(options["bands"])
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 (resolve would leave the user's links)
+    beyond = roots.Root(absolute, roots.FOLLOW_LINKS in options).beyond()
+    kind = options.get("kind") or _kind(absolute, beyond)
+    if kind not in KINDS:
+        raise errors.SourceError(f"Unknown kind {kind!r}; valid are {', '.join(KINDS)}.")
+    if kind in table_sources.KINDS and kind != "imagefolder":
+        root, found = readings.locate(absolute, kind, options, beyond)
+        return SourceSpec(name, absolute, kind, root, found)
+    if kind in ("zip", "tar") and absolute.is_symlink():
+        options |= {roots.FOLLOW_LINKS: "yes"}  # the user has named this link, its only file
+    return SourceSpec(name, absolute, kind, _root(absolute, kind), options)
+
+
+def scan(spec: SourceSpec) -> Iterator[FileEntry]:
+    """List every file of a source, in the same order each time and in little memory.
+
+    Raises:
+        SourceError: the source is gone, or its table cannot be read.
+    """
+    if not spec.root.is_dir():
+        raise errors.SourceError(f"{spec.root} of source {spec.name} is not there; mount it?")
+    try:
+        with ByteReader({spec.name: spec.root}) as reader:
+            entries = KINDS[spec.kind](spec)
+            look = functools.partial(_look, reader, spec.name)
+            yield from candidates.chosen(entries, spec.options.get("only_suffix"), look)
+    except OSError as problem:
+        raise errors.SourceError(f"{spec.path} cannot be listed: {problem.strerror}.") from problem
+
+
+def _look(reader: "ByteReader", name: str, entry: FileEntry) -> bytes | None:
+    """The bytes of a small file, or the first of a tar's member; see `candidates.Look`."""
+    size = min(entry.size, _LOOKED_AT) if entry.offset >= 0 else entry.size
+    if not 0 <= size <= _LOOKED_INTO:
+        return None
+    try:
+        return reader.read(name, entry.rel_path, entry.member, entry.offset, size)
+    except (images.RejectedImage, errors.SourceError):
+        return None
+
+
+def describe(spec: SourceSpec) -> list[str]:
+    """How a list or table is read, in short sentences that a user can check; else nothing."""
+    return readings.describe(spec)
+
+
+class ByteReader:
+    """Reads the bytes of listed files, from any thread; closes what it opened on leaving `with`.
+
+    Args:
+        homes: source name to the folder that its `rel_path`s lie below, on this machine.
+    """
+
+    def __init__(self, homes: Mapping[str, Path | roots.Root]) -> None:
+        self._homes = {name: _Home.of(home) for name, home in homes.items()}
+        self._archives = _Recent[archives.Reader](64)
+        self._tables = _Recent[tables.HeldImages](4)  # they keep row groups of images in memory
+
+    def read(
+        self, source: str, rel_path: str, member: str = "", offset: int = -1, size: int = -1
+    ) -> bytes:
+        """The bytes of one image; offset and size, where known, save looking it up in a tar.
+
+        Raises:
+            SourceError: the source is unknown, or the path leads out of its root.
+            RejectedImage: the bytes of this file, or of what holds it, are damaged or too many.
+            UnreadableFile: it is missing or cannot be read now.
+        """
+        home = self._homes.get(source)
+        if home is None:
+            known = ", ".join(sorted(self._homes)) or "none"
+            raise errors.SourceError(f"Unknown source {source!r}; known are: {known}.")
+        try:
+            if not member:
+                return _read_file(home, rel_path)
+            return self._read_member(home, rel_path, member, offset, size)
+        except images.UnreadableFile:
+            self._forget(home.path, rel_path)
+            raise
+        except (OSError, MemoryError) as problem:
+            self._forget(home.path, rel_path)
+            raise images.failure(problem, f"unreadable: {problem}") from problem
+        except errors.SourceError as problem:  # of a table, which wraps what the system said
+            if reason := outcomes.of_machine(problem):
+                raise images.UnreadableFile(reason) from problem
+            raise
+
+    def _forget(self, root: Path, rel_path: str) -> None:
+        """Open a container anew next time: it may come back as another file."""
+        self._archives.forget(root, rel_path)
+        self._tables.forget(root, rel_path)
+
+    def _read_member(
+        self, home: "_Home", rel_path: str, member: str, offset: int, size: int
+    ) -> bytes:
+        def opener() -> BinaryIO:
+            return home.open(rel_path)
+
+        if not tables.is_table(rel_path):
+            archive = self._archives.get(
+                (home.path, rel_path, ""), lambda: archives.open_reader(opener)
+            )
+            return archive.read(member, offset, size)
+        if not member.partition(":")[0].isdecimal():
+            raise images.RejectedImage(f"unreadable: {rel_path!r} has no row {member!r}")
+        table = self._tables.get(
+            (home.path, rel_path, ""), lambda: tables.HeldImages(opener, rel_path)
+        )
+        return table.read(member)
+
+    def close(self) -> None:
+        """Close every archive and table; reading again opens them anew."""
+        self._archives.clear()
+        self._tables.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def write_worklist(path: Path, table: pa.Table) -> None:
+    """Write a worklist whole or not at all.
+
+    Raises:
+        ArrowInvalid, KeyError: a column of `WORKLIST_SCHEMA` is missing or of another type
+            (`follow_links` may be missing).
+    """
+    if roots.FOLLOW_LINKS not in table.column_names:
+        table = table.append_column(roots.FOLLOW_LINKS, pa.nulls(len(table), pa.bool_()))
+    with atomic.write_then_rename(path) as temporary:
+        pq.write_table(table.select(WORKLIST_SCHEMA.names).cast(WORKLIST_SCHEMA), temporary)
+
+
+def read_worklist(path: Path) -> pa.Table:
+    """Read a worklist, with the columns of `WORKLIST_SCHEMA`.
+
+    Raises:
+        NotFoundError: the file is not there.
+        IntegrityError: it is no worklist.
+    """
+    try:
+        return pq.read_table(path, schema=WORKLIST_SCHEMA)
+    except FileNotFoundError:
+        raise errors.NotFoundError(f"{path} does not exist.") from None
+    except (pa.ArrowException, OSError) as problem:
+        raise errors.IntegrityError(f"{path} is not a worklist ({problem}).") from problem
+
+
+def roots_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, roots.Root]:
+    """Where each source of some rows of a worklist lies."""
+    return {
+        row["source"]: roots.Root(Path(row["root"]), bool(row.get(roots.FOLLOW_LINKS)))
+        for row in rows
+    }
+
+
+class _Recent(Generic[Opened]):
+    """Keeps the last few opened things; what falls out closes when its last reader is done."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[tuple[Path, str, str], Opened] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[Path, str, str], make: Callable[[], Opened]) -> Opened:
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = make()
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+            return self._kept[key]
+
+    def forget(self, root: Path, rel_path: str) -> None:
+        with self._lock:
+            for key in [key for key in self._kept if key[:2] == (root, rel_path)]:
+                del self._kept[key]
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+
+
+@dataclass(frozen=True)
+class _Home:
+    """A source's root with the folders that its links may lead to, looked up once."""
+
+    path: Path
+    beyond: tuple[str, ...]
+
+    @classmethod
+    def of(cls, root: Path | roots.Root) -> "_Home":
+        known = root if isinstance(root, roots.Root) else roots.Root(root)
+        return cls(known.path, known.beyond())
+
+    def open(self, rel_path: str, buffering: int = -1) -> BinaryIO:
+        descriptor = safe_paths.open_inside(self.path, rel_path, self.beyond)
+        return os.fdopen(descriptor, "rb", buffering)
+
+
+def _read_file(home: _Home, rel_path: str) -> bytes:
+    with home.open(rel_path, buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        if problem := safe_paths.size_problem(size):
+            raise images.RejectedImage(problem)
+        if size > _LOOKED_INTO:
+            images.check_begins_as_image(os.pread(file.fileno(), _LOOKED_AT, 0))
+        data = file.read()
+    if len(data) < size:
+        raise images.UnreadableFile("unreadable: the read ended early")
+    return data
+
+
+def _kind(path: Path, beyond: tuple[str, ...]) -> str:
+    """The kind of source that a path looks like."""
+    if path.is_dir():
+        return _kind_of_folder(path, beyond)
+    if not path.exists():
+        if folders.is_pattern(str(path)):
+            return "tables" if tables.is_table(path.name) else "webdataset"
+        raise errors.SourceError(f"{path} does not exist.")
+    if archives.is_archive(path.name):
+        return "zip" if safe_paths.suffix_of(path.name) == ".zip" else "tar"
+    if tables.is_table(path.name):
+        return "list" if tables.is_list(path.name) else "table"
+    with path.open("rb") as file:
+        if kind := archives.kind(file):
+            return kind
+        reason = archives.unread(path.name) or archives.unsupported(file)
+    if reason:
+        raise errors.SourceError(f"{path} cannot be read: {reason}.")
+    raise errors.SourceError(
+        f"{path} is neither a folder nor a zip, a tar (plain or packed by gzip, bzip2, xz, zstd or "
+        f"lz4), nor a list or table ({', '.join(sorted(tables.SUFFIXES))})."
+    )
+
+
+def _kind_of_folder(path: Path, beyond: tuple[str, ...]) -> str:
+    """By what lies at its top: metadata tables, then shards, else it is a plain folder."""
+    try:
+        with os.scandir(path) as items:
+            top = {item.name: _is_folder(item) for item in items}
+    except OSError as problem:
+        raise errors.SourceError(f"{path} cannot be listed: {problem.strerror}.") from problem
+    places = ["", *(f"{name}/" for name, is_folder in sorted(top.items()) if is_folder)]
+    metadata = (place + name for place in places for name in table_sources.METADATA_TABLES)
+    if any(_has_columns(path, beyond, name, "file_name") for name in metadata):
+        return "imagefolder"
+    names = sorted(name for name, is_folder in top.items() if not is_folder)
+    by_suffix = {safe_paths.suffix_of(name): name for name in names}
+    if ".parquet" in by_suffix and _has_columns(
+        path, beyond, by_suffix[".parquet"], "key", "status"
+    ):
+        return "img2dataset"
+    below = [path / name for name, folder in top.items() if folder and not name.startswith(".")]
+    is_shards = any(map(archives.is_archive, names)) or bool(below)
+    is_shards = is_shards and all(map(_holds_shards, below))
+    if is_shards and not safe_paths.IMAGE_SUFFIXES & set(by_suffix):
+        return "webdataset"
+    return "tables" if readings.holds_tables(path, beyond) else "folder"
+
+
+def _holds_shards(folder: Path) -> bool:
+    """Whether a folder begins with archives and neither images nor folders."""
+    try:
+        with os.scandir(folder) as items:
+            first = {item.name: _is_folder(item) for item in itertools.islice(items, 100)}
+    except OSError:
+        return False
+    has_images = any(safe_paths.suffix_of(name) in safe_paths.IMAGE_SUFFIXES for name in first)
+    return not has_images and not any(first.values()) and any(map(archives.is_archive, first))
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or a link to one; a dangling link or a loop is not."""
+    is_link = item.is_symlink()
+    return os.path.isdir(item) if is_link else item.is_dir(follow_symlinks=False)  # noqa: PTH112
+
+
+def _has_columns(root: Path, beyond: tuple[str, ...], rel_path: str, *names: str) -> bool:
+    opener = functools.partial(listing.open_file, root, safe_paths.stored(rel_path), beyond)
+    try:
+        table = tables.open_table(opener, rel_path)
+    except (OSError, errors.SourceError):
+        return False
+    return set(names) <= {column.name for column in table.columns}
+
+
+def _root(path: Path, kind: str) -> Path:
+    """The folder that a source's files lie below, after checking that kind and path agree."""
+    is_folder = path.is_dir()
+    if not is_folder and (kind in _FOLDERS or not _may_be_archive(path)):
+        raise errors.SourceError(f"{path} cannot be read as {kind}; leave the kind to SEPT.")
+    return path if is_folder else Path(folders.without_pattern(str(path)))
+
+
+def _may_be_archive(path: Path) -> bool:
+    if archives.is_archive(path.name) or not path.is_file():
+        return archives.is_archive(path.name)
+    with path.open("rb") as file:
+        return archives.kind(file) is not None
+
+
+_FOLDERS = ("folder", "img2dataset", "imagefolder")

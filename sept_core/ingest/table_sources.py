@@ -1,0 +1,162 @@
+"""Sources that are tables: lists, tables, folders of tables, Hugging Face's imagefolder.
+
+In: a `SourceSpec`. Out: one `FileEntry` for each image that a table holds or names, with its row
+as metadata; a row that leads to none is listed with its reason and line.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sept_core import errors
+from sept_core.filesystem import folders, safe_paths
+from sept_core.ingest import listing, readings
+from sept_core.ingest.listing import FileEntry, SourceSpec
+from sept_core.tables import references, tables
+
+METADATA_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+"""Side-cars of a Hugging Face imagefolder, in its root or in any folder below."""
+
+FILE_NAME = "file_name"
+"""The column in which an imagefolder names its files."""
+
+
+def table(spec: SourceSpec) -> Iterator[FileEntry]:
+    """A list or table: the images inside it, or the files that it names."""
+    rel_path = spec.path.name
+    if spec.path.is_relative_to(spec.root):
+        rel_path = str(spec.path.relative_to(spec.root))
+    opener = tables.opener_of(spec.path)
+    reading = readings.read(
+        opener, spec.path.name, spec.path.parent, spec.root, spec.options, spec.beyond
+    )
+    yield from _entries(reading, rel_path, opener, set())
+
+
+def shards(spec: SourceSpec) -> Iterator[FileEntry]:
+    """A folder of tables, or those that a pattern names, as one source."""
+    taken: set[str] = set()
+    for file in readings.files_of(spec.path, spec.root, spec.beyond):
+        if file.problem or not readings.is_shard(file.rel_path, spec.path):
+            yield listing.entry(file, problem=file.problem or "not a table of this source")
+            continue
+        opener = functools.partial(listing.open_file, spec.root, file.rel_path, spec.beyond)
+        path = spec.root / safe_paths.original(file.rel_path)
+        try:
+            reading = readings.read(
+                opener, file.rel_path, path.parent, spec.root, spec.options, spec.beyond
+            )
+            yield from _entries(reading, file.rel_path, opener, taken)
+        except errors.SourceError as problem:
+            yield listing.entry(file, problem=str(problem))
+
+
+def imagefolder(spec: SourceSpec) -> Iterator[FileEntry]:
+    """Hugging Face: the files that metadata tables name, then, marked, what they leave out."""
+    side_cars = [f.rel_path for f in folders.walk(spec.root, spec.beyond) if is_metadata_table(f)]
+    taken = set(side_cars)
+    for side_car in side_cars:
+        opener = functools.partial(listing.open_file, spec.root, side_car, spec.beyond)
+        base = (spec.root / safe_paths.original(side_car)).parent
+        reading = readings.Reading(
+            tables.open_table(opener, side_car),
+            tables.Choice(FILE_NAME, "paths"),
+            references.Referrer(spec.root, [base], beyond=spec.beyond),
+        )
+        yield from _entries(reading, side_car, opener, taken, _refuse_upward)
+    for found in folders.walk(spec.root, spec.beyond):
+        if found.rel_path not in taken:
+            yield listing.image(found, {"metadata_row": "missing"})
+
+
+KINDS = {"list": table, "table": table, "tables": shards, "imagefolder": imagefolder}
+
+
+def is_metadata_table(found: folders.Found) -> bool:
+    """Whether a file is the side-car of an imagefolder."""
+    return found.problem is None and found.rel_path.rpartition("/")[2] in METADATA_TABLES
+
+
+@dataclass
+class _Rows:
+    """Turns the rows of one table into entries.
+
+    Attributes:
+        rel_path: of the table; rows that lead to no file are listed under it.
+        mtime_ns: of the table.
+        taken: places that are listed already, of all tables of the source.
+        refuse: why a name is not looked at, or None.
+    """
+
+    reading: readings.Reading
+    rel_path: str
+    mtime_ns: int
+    taken: set[str]
+    refuse: Callable[[str], str | None] = lambda name: None
+
+    def __post_init__(self) -> None:
+        choice = self.reading.choice
+        self._by_images = choice.holds == "images"
+        self._suffix = f":{choice.column}" if self._by_images and not choice.is_usual else ""
+        self._lacking = tables.NO_IMAGE if self._by_images else f"no {choice.column} in this row"
+
+    def entries(self) -> Iterator[FileEntry]:
+        """One entry for each image of each row, or for its problem."""
+        for row, cells in self._cells():
+            if row.problem or not cells:
+                yield self._refused(row, None, row.problem or self._lacking)
+            else:
+                for cell in cells:
+                    yield self._entry(row, cell)
+
+    def _cells(self) -> tables.Cells:
+        table, column = self.reading.table, self.reading.choice.column
+        if any(known.name == column for known in table.columns):
+            return table.cells(column)
+        return ((row, []) for row in table.rows())
+
+    def _entry(self, row: tables.Numbered, cell: tables.Cell) -> FileEntry:
+        if cell.is_held and self._by_images:
+            place = self._place(row, cell.item)
+            return listing.row_entry(self.rel_path, place, row, None, self.mtime_ns)
+        if not cell.name:
+            return self._refused(row, cell.item, self._lacking)
+        if problem := self.refuse(cell.name):
+            return self._refused(row, cell.item, problem)
+        found, problem = self.reading.referrer.find(cell.name)
+        if found is not None and found.rel_path in self.taken:
+            problem = f"named before in the same table: {tables.shown(cell.name)}"
+            return self._refused(row, cell.item, problem)
+        if found is None:
+            return self._refused(row, cell.item, problem)
+        self.taken.add(found.rel_path)
+        return listing.entry(found, listing.clean(row.values), safe_paths.size_problem(found.size))
+
+    def _refused(self, row: tables.Numbered, index: int | None, problem: str | None) -> FileEntry:
+        place = self._place(row, index)
+        return listing.row_entry(
+            self.rel_path, place if self._by_images else f"row {place}", row, problem
+        )
+
+    def _place(self, row: tables.Numbered, index: int | None) -> str:
+        return f"{row.number}{self._suffix}" + ("" if index is None else f":{index}")
+
+
+def _entries(
+    reading: readings.Reading,
+    rel_path: str,
+    opener: tables.Opener,
+    taken: set[str],
+    refuse: Callable[[str], str | None] = lambda name: None,
+) -> Iterator[FileEntry]:
+    with opener() as file:
+        mtime_ns = os.fstat(file.fileno()).st_mtime_ns
+    return _Rows(reading, rel_path, mtime_ns, taken, refuse).entries()
+
+
+def _refuse_upward(name: str) -> str | None:
+    """Hugging Face takes relative names below the metadata's own folder only."""
+    if name.startswith("/") or ".." in name.split("/"):
+        return f"absolute or upward path refused: {name[:200]!r}"
+    return None

@@ -1,0 +1,99 @@
+"""A Ray cluster, for what is too much for one machine; Ray is an optional package.
+
+In: functions and items. Out: their results in the order of the items, whichever machine made
+them; Ray does again what a lost machine had in hand. The cluster is that of the environment's
+RAY_ADDRESS ("auto" on one of its machines); without it, one is made of this machine alone.
+Every machine must see the project's folder at the same path.
+"""
+
+import collections
+import importlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sept_core import errors
+
+DEVICE = "ray"
+"""The name of the cluster where a device is asked for."""
+
+
+def imported(module: str, what: str, extra: str) -> Any:
+    """An optional package.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        raise errors.InputError(
+            f"{what} needs the package {module}; install it with: pip install 'sept[{extra}]'."
+        ) from None
+
+
+def connect(address: str | None = None, *, logs: bool = False) -> Any:
+    """Join a cluster, once a process; the module `ray` comes back.
+
+    Args:
+        address: of the cluster; None takes RAY_ADDRESS.
+        logs: whether what its workers print is printed here.
+
+    Raises:
+        InputError: Ray is not installed.
+        JobError: there is no cluster at the address.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported anywhere
+    ray = imported("ray", "Ray", "ray")
+    if ray.is_initialized():
+        return ray
+    given = address or os.environ.get("RAY_ADDRESS")
+    here = {} if given else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    package = str(Path(__file__).parents[2])
+    try:
+        ray.init(
+            given, runtime_env={"env_vars": {"PYTHONPATH": package}}, log_to_driver=logs, **here
+        )
+    except ConnectionError as problem:
+        raise errors.JobError(f"There is no Ray cluster at {given}: {problem}") from None
+    return ray
+
+
+def processors(ray: Any) -> int:
+    """CPUs of the cluster's machines that are alive."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def ordered(function: Callable[..., Any], items: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    """The results of a function, called with each item's values on some CPU of the cluster.
+
+    Args:
+        function: a module's own function, so that every machine finds it.
+        items: taken as places become free: two for each CPU are in work or waiting.
+
+    Raises:
+        SeptError: what the function raises.
+        JobError: a task was lost more often than Ray tries again.
+    """
+    ray = connect()
+    remote = ray.remote(num_cpus=1, max_retries=5)(function)
+    most = 2 * processors(ray)
+    waiting: collections.deque[Any] = collections.deque()
+    for item in items:
+        if len(waiting) == most:
+            yield _result(ray, waiting.popleft())
+        waiting.append(remote.remote(*item))
+    while waiting:
+        yield _result(ray, waiting.popleft())
+
+
+def _result(ray: Any, reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as problem:
+        if isinstance(problem.cause, errors.SeptError):
+            raise problem.cause from None
+        raise
+    except ray.exceptions.RayError as problem:
+        raise errors.JobError(f"The Ray cluster lost a task for good: {problem}") from None

@@ -1,0 +1,1 @@
+"""Manifests: what trainers read of a selection."""

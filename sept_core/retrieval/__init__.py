@@ -1,0 +1,1 @@
+"""Retrieval: neighbours of targets, and scores of the whole pool."""

@@ -1,0 +1,271 @@
+"""Scores and clusters for whole pools: one number an image, in one pass over the store.
+
+In: the pool's feature store, target vectors, the uids of a random background. Out: `Scores`
+or `Clusters` by uid, for the strategies of METHOD §3 that do not walk neighbour lists.
+
+Every number is a function of one image's stored vector alone, in arithmetic whose sums are
+exact (`index.cosine`), and is rounded to 1e-6: neither block size nor shard layout shows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+
+from sept_core import errors
+from sept_core.features.feature_store import FeatureStore
+from sept_core.index import among, blocks, cosine, sharded
+from sept_core.jobs import ray_cluster
+from sept_core.storage import hashing
+
+BLOCK_ROWS = 16384
+"""Rows scored at once."""
+
+Columns = list[tuple[np.ndarray, ...]]
+Function = Callable[[blocks.Block], tuple[np.ndarray, ...]]
+
+TRAINING_POINTS = 256
+"""Sampled images per k-means centroid; more no longer moves the centroids much."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """`uids` (N,) S32 and `values` (N,) float64, higher is better, rounded to 1e-6."""
+
+    uids: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """A k-means of the pool on the sphere.
+
+    `centroids` (k, D) float16 unit vectors; `uids` (N,) S32; `assignment` (N,) int32, the
+    nearest centroid; `similarity` (N,) float64, the cosine to it, rounded to 1e-6.
+    """
+
+    centroids: np.ndarray
+    uids: np.ndarray
+    assignment: np.ndarray
+    similarity: np.ndarray
+
+
+def background_sample(store: FeatureStore, seed: int, n: int) -> np.ndarray:
+    """(≤ n,) S32: a random sample of the pool by hashed uid, sorted, the same for any layout."""
+    return np.sort(store.uids[hashing.hashed_order(seed, store.uids)[:n]])
+
+
+def hub_corrected(
+    store: FeatureStore,
+    queries: np.ndarray,
+    background: np.ndarray,
+    k: int = 10,
+    *,
+    block_rows: int = BLOCK_ROWS,
+    device: str = "auto",
+) -> Scores:
+    """Mean similarity to the k nearest targets minus that to the k nearest of a background.
+
+    The difference drops images that are close to everything (METHOD §3). An image that is
+    itself part of the background is not its own neighbour.
+
+    Args:
+        store: the pool's features.
+        queries: (T, D) unit vectors of the targets.
+        background: (B,) S32 pool uids, see `background_sample`.
+        k: neighbours on each side, fewer where there are not as many.
+        block_rows: images scored at once; never changes the result.
+        device: "ray" for the machines of a cluster; never changes the result.
+    """
+    targets = _Reference(cosine.as_stored(queries), k)
+    crowd = _Reference(store.vectors_of(background), k, background)
+    return _score_all(
+        store,
+        lambda block: targets.mean_of_nearest(block) - crowd.mean_of_nearest(block),
+        block_rows,
+        device,
+    )
+
+
+def classifier(
+    store: FeatureStore,
+    queries: np.ndarray,
+    background: np.ndarray,
+    C: float = 1.0,  # noqa: N803 (its name everywhere else)
+    *,
+    block_rows: int = BLOCK_ROWS,
+    device: str = "auto",
+) -> Scores:
+    """Log-odds of being a target rather than a random pool image (METHOD §3).
+
+    Logistic regression from positive and unlabelled examples. The fit has no randomness
+    and sees its examples in an order that depends on their content only.
+
+    Args:
+        store: the pool's features.
+        queries: (T, D) unit vectors of the targets.
+        background: (B,) S32 pool uids, see `background_sample`.
+        C: inverse strength of the L2 penalty, as in scikit-learn.
+        block_rows: images scored at once; never changes the result.
+        device: "ray" for the machines of a cluster; never changes the result.
+    """
+    from sklearn.linear_model import LogisticRegression  # 1 s to import, for this strategy only
+
+    positive = _by_content(cosine.as_stored(queries))
+    negative = _by_content(store.vectors_of(background))
+    examples = np.concatenate([positive, negative]).astype(np.float64)
+    labels = np.r_[np.ones(len(positive)), np.zeros(len(negative))]
+    model = LogisticRegression(C=C, max_iter=1000).fit(examples, labels)
+    weights = _exactly_summable(model.coef_[0])
+    intercept = float(model.intercept_[0])
+    return _score_all(
+        store,
+        lambda block: block.vectors.astype(np.float64) @ weights + intercept,
+        block_rows,
+        device,
+    )
+
+
+def kmeans(
+    store: FeatureStore,
+    k: int,
+    seed: int,
+    *,
+    block_rows: int = BLOCK_ROWS,
+    rounds: int = 20,
+    device: str = "auto",
+) -> Clusters:
+    """Cluster the pool: centroids from a hashed sample, then one pass to assign every image.
+
+    On a cluster (device "ray") its machines share that pass; the result is the same.
+
+    Raises:
+        InputError: the pool holds fewer than k images.
+    """
+    if not 1 <= k <= len(store):
+        raise errors.InputError(
+            f"{k} clusters cannot be made from {len(store)} images; ask for 1 to {len(store)}."
+        )
+    sample = store.vectors_of(background_sample(store, seed, TRAINING_POINTS * k))
+    trainer = faiss.Kmeans(
+        store.dim,
+        k,
+        niter=rounds,
+        seed=seed,
+        spherical=True,
+        min_points_per_centroid=1,
+        max_points_per_centroid=TRAINING_POINTS,
+    )
+    trainer.train(sample.astype(np.float32))
+    centroids = cosine.as_stored(np.asarray(trainer.centroids))
+    those = among.Among(centroids)
+    found = _over_blocks(store, lambda block: those.nearest(block.vectors), block_rows, device)
+    uids, assignment, similarity = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Clusters(centroids, uids, assignment.astype(np.int32), similarity)
+
+
+def nearest_centroid(centroids: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) int32 nearest of (k, D) centroids, lowest number first among equals, and cosines."""
+    places, similarity = among.Among(centroids).nearest(vectors)
+    return places.astype(np.int32), similarity
+
+
+def veto_penalty(
+    store: FeatureStore, uids: np.ndarray, vetoes: np.ndarray, beta: float, margin: float
+) -> np.ndarray:
+    """(n,) float64 to be subtracted from a similarity: β·max(0, cos(x, nearest veto) − m).
+
+    METHOD §3, "veto as a negative example".
+
+    Args:
+        store: the pool's features.
+        uids: (n,) S32 images to be judged.
+        vetoes: (V,) S32 images vetoed as negative examples.
+        beta: strength of the penalty.
+        margin: the cosine below which a veto says nothing about an image.
+
+    Raises:
+        NotFoundError: an image is not in the store.
+    """
+    penalty = np.zeros(len(uids))
+    if not len(vetoes):
+        return penalty
+    against = among.Among(store.vectors_of(vetoes))
+    for low in range(0, len(uids), BLOCK_ROWS):
+        part = slice(low, low + BLOCK_ROWS)
+        _, nearest = against.nearest(store.vectors_of(uids[part]))
+        penalty[part] = np.round(beta * np.maximum(0.0, nearest - margin), 6)
+    return penalty
+
+
+class _Reference:
+    """A set of vectors, ready to tell for any image how near its k nearest of them are."""
+
+    def __init__(self, vectors: np.ndarray, k: int, uids: np.ndarray | None = None) -> None:
+        if not len(vectors):
+            raise errors.InputError("there is nothing to compare with; give at least one image.")
+        self._among = among.Among(vectors)
+        self._k = min(k, len(vectors))
+        self._uids = uids
+
+    def mean_of_nearest(self, block: blocks.Block) -> np.ndarray:
+        """(n,) float64 mean cosine of each row of the block to its k nearest here."""
+        if self._uids is None:
+            _, nearest = self._among.top(block.vectors, self._k)
+        else:
+            nearest = self._others(block, self._uids)
+        known = np.isfinite(nearest)  # a background of k or fewer may hold the image itself
+        total = np.where(known, nearest, 0.0).sum(axis=1)
+        mean: np.ndarray = total / np.maximum(known.sum(axis=1), 1)
+        return mean
+
+    def _others(self, block: blocks.Block, uids: np.ndarray) -> np.ndarray:
+        """(n, ≤ k) cosines, falling; no image counts as its own neighbour."""
+        places, nearest = self._among.top(block.vectors, self._k + 1)
+        own = uids[places] == block.uids[:, None]
+        nearest[own] = -np.inf
+        nearest[:, ::-1].sort(axis=1)
+        return nearest[:, : self._k]
+
+
+def _score_all(
+    store: FeatureStore,
+    score: Callable[[blocks.Block], np.ndarray],
+    block_rows: int,
+    device: str,
+) -> Scores:
+    """Apply `score`, a function of single rows, to the whole store."""
+    found = _over_blocks(store, lambda block: (np.round(score(block), 6),), block_rows, device)
+    nothing = (np.empty(0, hashing.UID_DTYPE), np.empty(0))
+    uids, values = (np.concatenate(column) for column in zip(nothing, *found, strict=True))
+    return Scores(uids, values)
+
+
+def _over_blocks(store: FeatureStore, function: Function, block_rows: int, device: str) -> Columns:
+    """The uids and what a function of single rows gives for them, a tuple of columns a block."""
+    if device != ray_cluster.DEVICE:
+        return _walk(store, function, block_rows)
+    walked = sharded.over_parts(store, _walk, lambda rows: (function, block_rows))
+    return [columns for _, part in walked for columns in part]
+
+
+def _walk(store: FeatureStore, function: Function, block_rows: int) -> Columns:
+    found = blocks.stream(store, block_rows=block_rows)
+    return [(block.uids.copy(), *function(block)) for block in found]
+
+
+def _by_content(vectors: np.ndarray) -> np.ndarray:
+    """The rows of `vectors` in an order that depends on their values only."""
+    return vectors[np.lexsort(vectors.T)]
+
+
+def _exactly_summable(weights: np.ndarray) -> np.ndarray:
+    """`weights` rounded so that a product with a stored vector is summed without error.
+
+    They become whole multiples of |w|·2^-28 (to a power of two). Times float16, sums then
+    are multiples of |w|·2^-52 below 2·|w|: 53 bits, as float64 has (see `index.cosine`).
+    """
+    exponent = int(np.ceil(np.log2(max(np.linalg.norm(weights), np.finfo(float).tiny))))
+    rounded: np.ndarray = np.ldexp(np.rint(np.ldexp(weights, 28 - exponent)), exponent - 28)
+    return rounded

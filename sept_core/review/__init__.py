@@ -1,0 +1,1 @@
+"""Review: decisions of people as a log, audits and suggestions. Pure."""

@@ -1,0 +1,308 @@
+"""The reviewer's decisions: an append-only log of events, and what it amounts to.
+
+In: events in any order (the catalogue stores them). Out: `ReviewState`, the same from
+every replay, which a selection obeys; beside it what a decision would touch (`same_label`,
+`within_radius`) and what it changed (`churn`). A replay knows no clusters, thresholds or
+features: an event carries the expanded list of uids that its preview showed
+(METHOD §3, Decisions of the reviewer). Pure: no files, no clock.
+"""
+
+import functools
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sept_core import errors
+from sept_core.storage import hashing
+
+ACTIONS = ("veto", "keep", "pin", "negative", "undo")
+SCOPES = ("image", "group", "cluster", "radius", "target")
+TARGET_ACTIONS = ("veto", "keep", "undo")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the log.
+
+    Attributes:
+        position: place in the log of one (project, target set), ascending from 1.
+        at: ISO 8601 time.
+        who: login, or the name set once per project.
+        action: one of `ACTIONS`. `negative` is a veto that also serves as a negative
+            example; `undo` takes the effect of the events in `undoes` away.
+        scope: how `uids` was chosen, one of `SCOPES`. Under `target` they name target
+            images, under every other scope pool images.
+        reason: free text, may be empty.
+        uids: every image the event decides about, as previewed.
+        undoes: for `undo`, the positions it undoes; undoing an undo brings its events
+            back. Positions of another log are passed over.
+
+    Raises:
+        InputError: the parts do not fit each other.
+    """
+
+    position: int
+    at: str
+    who: str
+    action: str
+    scope: str
+    reason: str
+    uids: tuple[str, ...] = ()
+    undoes: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        _check_word("action", self.action, ACTIONS)
+        _check_word("scope", self.scope, SCOPES)
+        if self.scope == "target" and self.action not in TARGET_ACTIONS:
+            raise errors.InputError(
+                f"A target image cannot be given {self.action!r}; veto it or keep it."
+            )
+        if (self.action == "undo") != (self.undoes is not None):
+            raise errors.InputError("An undo, and only an undo, names the positions it undoes.")
+        late = [position for position in self.undoes or () if position >= self.position]
+        if late:
+            raise errors.InputError(
+                f"Event {self.position} cannot undo position {late[0]}; only earlier ones."
+            )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The latest standing word on one image."""
+
+    action: str
+    who: str
+    at: str
+    reason: str
+    scope: str
+    position: int
+
+
+@dataclass(frozen=True)
+class ReviewState:
+    """What a log amounts to.
+
+    Attributes:
+        decisions: by pool uid, in the order in which they were last decided.
+        vetoed_targets: target images whose lists are removed.
+        position: of the last event replayed, 0 for an empty log.
+    """
+
+    decisions: Mapping[str, Decision]
+    vetoed_targets: frozenset[str]
+    position: int
+
+    def having(self, *actions: str) -> tuple[str, ...]:
+        """Uids whose decision is one of `actions`, in the order they were decided."""
+        return tuple(uid for uid, made in self.decisions.items() if made.action in actions)
+
+    def verdict(self, uid: str) -> bool | None:
+        """Whether the reviewer finds an image right (keep, pin) or wrong; None for unjudged."""
+        made = self.decisions.get(uid)
+        return None if made is None else made.action in ("keep", "pin")
+
+    @property
+    def vetoed(self) -> tuple[str, ...]:
+        """Images that must not be selected; negative examples are among them."""
+        return self.having("veto", "negative")
+
+    @property
+    def pinned(self) -> tuple[str, ...]:
+        """Images that are always selected and count towards the budget."""
+        return self.having("pin")
+
+    @property
+    def negatives(self) -> tuple[str, ...]:
+        """Images whose likes are penalised: s − β·max(0, cos − m)."""
+        return self.having("negative")
+
+
+NOTHING = ReviewState({}, frozenset(), 0)
+"""Before anybody has decided anything."""
+
+
+@dataclass(frozen=True)
+class Churn:
+    """Difference of two selections.
+
+    Attributes:
+        came: new uids, in the order of the later selection.
+        went: uids no longer there, in the order of the earlier one.
+    """
+
+    came: tuple[str, ...]
+    went: tuple[str, ...]
+
+
+def replay(events: Iterable[Event]) -> ReviewState:
+    """Fold the standing events, oldest first: the latest decision on an image wins.
+
+    Raises:
+        IntegrityError: two events claim one position.
+    """
+    ordered = _in_order(events)
+    return _folded(NOTHING, ordered, standing(ordered))
+
+
+def _folded(
+    before: ReviewState, events: Sequence[Event], effective: Sequence[Event]
+) -> ReviewState:
+    """What `before` amounts to after those of the events that no undo takes away."""
+    decisions, targets = dict(before.decisions), set(before.vetoed_targets)
+    for event in effective:
+        if event.action == "undo":
+            continue
+        if event.scope == "target":
+            change = targets.update if event.action == "veto" else targets.difference_update
+            change(event.uids)
+            continue
+        decision = Decision(
+            event.action, event.who, event.at, event.reason, event.scope, event.position
+        )
+        for uid in event.uids:
+            decisions.pop(uid, None)  # deciding again moves an image to the end
+            decisions[uid] = decision
+    position = events[-1].position if events else before.position
+    return ReviewState(decisions, frozenset(targets), position)
+
+
+class Log:
+    """Events in the order of their positions, and what they amount to.
+
+    A log grows by one decision at a time: what is known of the events before is taken over, so a
+    click does not replay hours of work.
+
+    Args:
+        events: in any order, all later than those of `before`.
+        before: the log that they follow.
+
+    Raises:
+        IntegrityError: two events claim one position.
+    """
+
+    def __init__(self, events: Iterable[Event] = (), before: "Log | None" = None) -> None:
+        own = _in_order(events)
+        self.events: tuple[Event, ...] = (*(before.events if before else ()), *own)
+        self._digest: hashlib._Hash = before._digest.copy() if before else hashlib.sha256()
+        for event in own:
+            self._digest.update(_line(event))
+        if before is None or any(event.action == "undo" for event in own):
+            self._base, self._own = NOTHING, None  # an undo reaches back
+        else:
+            self._base, self._own = before.state, own
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (64 hex digits) of the whole log, order of storage aside."""
+        return self._digest.hexdigest()
+
+    @functools.cached_property
+    def state(self) -> ReviewState:
+        """As `replay` of all events."""
+        if self._own is None:
+            return replay(self.events)
+        return _folded(self._base, self._own, self._own)
+
+
+def standing(events: Iterable[Event]) -> tuple[Event, ...]:
+    """Events whose effect no standing undo takes away, oldest first; undos included."""
+    ordered = _in_order(events)
+    undone: set[int] = set()
+    for event in reversed(ordered):  # an undo reaches back only, so later ones are settled
+        if event.position not in undone:
+            undone.update(event.undoes or ())
+    return tuple(event for event in ordered if event.position not in undone)
+
+
+def last_undoable(events: Iterable[Event]) -> int | None:
+    """Position of the newest standing decision: what "undo" means now; None for nothing."""
+    made = [event.position for event in standing(events) if event.action != "undo"]
+    return made[-1] if made else None
+
+
+def last_redoable(events: Iterable[Event]) -> int | None:
+    """Position of the undo whose own undoing is "redo" now; None for nothing.
+
+    As in any editor, a decision made after the undo leaves nothing to redo.
+    """
+    ordered = _in_order(events)
+    decided = {event.position for event in ordered if event.action != "undo"}
+    undos = [e.position for e in standing(ordered) if decided.intersection(e.undoes or ())]
+    return undos[-1] if undos and undos[-1] > max(decided) else None
+
+
+def positions_after(events: Iterable[Event], position: int) -> tuple[int, ...]:
+    """What one undo must name so that the state is again the one at `position`."""
+    return tuple(event.position for event in _in_order(events) if event.position > position)
+
+
+def _line(event: Event) -> bytes:
+    return json.dumps(vars(event), sort_keys=True).encode() + b"\n"
+
+
+def same_label(uid: str, uids: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
+    """What a decision with scope `group` or `cluster` is about, for its preview.
+
+    Args:
+        uid: the image the user pointed at.
+        uids: (n,) S32.
+        labels: (n,) int64 duplicate group or cluster of each, negative for none.
+
+    Returns:
+        `uid`, then the others of its label, sorted; `uid` alone where it has none.
+    """
+    own = labels[uids == np.array(uid, hashing.UID_DTYPE)]
+    same = uids[labels == own[0]] if len(own) and own[0] >= 0 else uids[:0]
+    return _with_first(uid, np.sort(same))
+
+
+def within_radius(
+    uid: str, uids: np.ndarray, similarities: np.ndarray, least: float
+) -> tuple[str, ...]:
+    """What a decision with scope `radius` is about, for its preview.
+
+    Args:
+        uid: the image the user pointed at.
+        uids: (n,) S32.
+        similarities: (n,) cosine of each to `uid`.
+        least: the smallest similarity that counts as inside.
+
+    Returns:
+        `uid`, then the others inside by (−similarity, uid).
+    """
+    order = np.lexsort((uids, -similarities))
+    return _with_first(uid, uids[order[similarities[order] >= least]])
+
+
+def churn(before: Sequence[str], after: Sequence[str]) -> Churn:
+    """Who came and who went between two selections, both in selected order."""
+    earlier, later = set(before), set(after)
+    return Churn(
+        came=tuple(uid for uid in after if uid not in earlier),
+        went=tuple(uid for uid in before if uid not in later),
+    )
+
+
+def _in_order(events: Iterable[Event]) -> list[Event]:
+    ordered = sorted(events, key=lambda event: event.position)
+    for before, after in itertools.pairwise(ordered):
+        if before.position == after.position:
+            raise errors.IntegrityError(
+                f"The decision log holds two events at position {after.position}; "
+                "restore the catalogue from a backup."
+            )
+    return ordered
+
+
+def _check_word(what: str, word: str, words: tuple[str, ...]) -> None:
+    if word not in words:
+        raise errors.InputError(f"{word!r} is no {what}; use one of {', '.join(words)}.")
+
+
+def _with_first(uid: str, uids: np.ndarray) -> tuple[str, ...]:
+    others = (other.decode() for other in uids.tolist())
+    return (uid, *(other for other in others if other != uid))

@@ -1,0 +1,99 @@
+"""Named groups of pool images, made on the map or anywhere else a person gathers images.
+
+In: a name and uids. Out: groups in the catalogue; selections and target sets made from uids.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sept_core import errors
+from sept_core.archives.members import plain
+from sept_core.catalogue import image_table, settings
+from sept_core.filesystem import safe_paths
+from sept_core.imaging import images
+from sept_core.ingest import sources
+from sept_core.services.data import collections
+from sept_core.services.project.project import Project
+from sept_core.storage import atomic, hashing, project_paths
+
+PREFIX = "group:"
+
+
+def names(project: Project) -> list[str]:
+    """The names of all groups, in order of the alphabet."""
+    return [key.removeprefix(PREFIX) for key in settings.keys(project.db, PREFIX)]
+
+
+def members(project: Project, name: str) -> list[str]:
+    """The uids of one group.
+
+    Raises:
+        NotFoundError: there is no such group; the message lists those there are.
+    """
+    found: list[str] | None = settings.get(project.db, PREFIX + name)
+    if found is None:
+        raise errors.NotFoundError(
+            f"No group named {name!r}; this project has: {', '.join(names(project)) or 'none yet'}."
+        )
+    return found
+
+
+def save(project: Project, name: str, uids: Sequence[str]) -> None:
+    """Keep some images under a name; the same name again replaces the group.
+
+    Raises:
+        InputError: the name cannot be used, or there is no image.
+    """
+    project_paths.check_name(name, "Group")
+    if not len(uids):
+        raise errors.InputError(f"Group {name} would hold no image; gather some first.")
+    settings.put(project.db, PREFIX + name, list(uids))
+
+
+def remove(project: Project, name: str) -> None:
+    """Forget a group; its images stay where they are."""
+    settings.remove(project.db, PREFIX + name)
+
+
+def add_to_target(project: Project, name: str, uids: Sequence[str]) -> int:
+    """Copy pool images into a target set of the project's own uploads; returns how many are new.
+
+    Args:
+        project: the open project.
+        name: of a target set made here before, or a new one.
+        uids: pool images.
+
+    Raises:
+        InputError: the name is that of a target set from elsewhere.
+        NotFoundError: an image is not in the pool, or its file cannot be read.
+    """
+    project_paths.check_name(name, "Target set")
+    folder = project.paths.uploads / f"target-{name}"
+    if name in collections.names(project, "target") and not folder.exists():
+        raise errors.InputError(f"{name} was added from another folder; take a new name.")
+    folder.mkdir(parents=True, exist_ok=True)
+    before = len(list(folder.iterdir()))
+    for uid in uids:
+        _copy(project, uid, folder)
+    collections.add(project, "target", name, folder)
+    return len(list(folder.iterdir())) - before
+
+
+def _copy(project: Project, uid: str, folder: Path) -> None:
+    for place in image_table.places(project.db, uid):
+        ending = safe_paths.suffix_of(plain(place.member or place.rel_path))
+        path = folder / f"{uid}{ending}"
+        if path.exists():
+            return
+        try:
+            with sources.ByteReader({place.source_id: place.root}) as reader:
+                data = reader.read(
+                    place.source_id, place.rel_path, place.member, place.offset, place.size
+                )
+        except images.UnusableFile:
+            continue  # another place may still hold it
+        if hashing.uid_of(data) == uid:
+            with atomic.write_then_rename(path) as temporary:
+                temporary.write_bytes(data)
+            return
+    raise errors.NotFoundError(f"No file of image {uid} can be read.")

@@ -1,0 +1,181 @@
+"""What selection may learn about pool and targets, computed from stored features on demand.
+
+In: feature stores, the eligible uids, the neighbour graph. Out: `PoolEvidence`, which fulfils
+`selection.evidence.Evidence`; each member is computed once, when it is first asked for.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from sept_core import errors
+from sept_core.features import feature_store
+from sept_core.index import graph, ivf
+from sept_core.retrieval import neighbour_lists, scoring
+from sept_core.selection import evidence as contract
+
+BACKGROUND_IMAGES = 5000
+"""Random pool images that stand for "not a target" in scores (TRIAL.md, selection rules)."""
+
+MAX_CLUSTERS = 1000
+
+
+class PoolEvidence:
+    """One pool and one or several joined target sets under one encoder.
+
+    Args:
+        pool: the pool's features.
+        targets: features of the searching part of each target set.
+        searching: (s,) S32, the target images that may be searched with; a store may still hold
+            others, which have been held out since.
+        vetoed: (v,) S32, targets that the reviewer dropped; they count nowhere.
+        labels: label of each target uid, where known; only `class-balanced` asks for them.
+        inside: (n,) S32, the pool images that are live and pass the filter.
+        index: an approximate index of the pool; None searches exactly.
+        neighbour_graph: gives the pool's own neighbour graph, for local scaling.
+        seed: of every sample drawn here.
+        device: what compares features; never changes the result.
+    """
+
+    def __init__(
+        self,
+        pool: feature_store.FeatureStore,
+        targets: list[feature_store.FeatureStore],
+        searching: np.ndarray,
+        vetoed: np.ndarray,
+        labels: dict[str, str],
+        inside: np.ndarray,
+        index: ivf.Index | None,
+        neighbour_graph: Callable[[], graph.Graph],
+        seed: int,
+        device: str,
+    ) -> None:
+        self._device = device
+        self._pool = pool
+        self._labels = labels
+        self._index = index
+        self._graph = neighbour_graph
+        self._seed = seed
+        self.inside = np.isin(pool.uids, inside)
+        self.pool_uids = pool.uids[self.inside]
+        stores = [store for store in targets if len(store)]
+        if not stores:
+            raise errors.InputError(
+                f"No image of the target set has features under {pool.encoder_id}; embed it, or "
+                "take another encoder."
+            )
+        uids = np.concatenate([store.uids for store in stores])
+        vectors = np.concatenate([store.gather(np.arange(len(store))) for store in stores])
+        kept, first = np.unique(uids, return_index=True)
+        first, kept = first[np.isin(kept, searching)], kept[np.isin(kept, searching)]
+        if not len(first):
+            raise errors.InputError(
+                "The target set has no embedded image to search with; look at its splits."
+            )
+        first = first[~np.isin(kept, vetoed)]
+        if not len(first):
+            raise errors.InputError("Every image of the target set is vetoed; undo some vetoes.")
+        self.target_uids, self.target_vectors = uids[first], vectors[first]
+        self._lists: neighbour_lists.Neighbours | None = None
+
+    @property
+    def all_uids(self) -> np.ndarray:
+        """(N,) S32, every embedded pool image, whatever filter there is."""
+        return self._pool.uids
+
+    @property
+    def content_id(self) -> str:
+        """Names the pool features that everything here is computed from."""
+        return self._pool.content_id()
+
+    @property
+    def target_labels(self) -> list[str | None]:
+        return [self._labels.get(uid.decode()) for uid in self.target_uids.tolist()]
+
+    def neighbours(self, k: int) -> neighbour_lists.Neighbours:
+        """Lists of at least `k`; a longer search replaces a shorter one."""
+        known = self._lists
+        if known is None or (known.uids.shape[1] < k and not known.complete):
+            self._lists = known = neighbour_lists.find_neighbours(
+                self._pool,
+                self.target_vectors,
+                self.target_uids,
+                k,
+                allowed=self.inside,
+                index=self._index,
+                device=self._device,
+            )
+        if known.uids.shape[1] <= k:
+            return known
+        return dataclasses.replace(
+            known, uids=known.uids[:, :k], similarity=known.similarity[:, :k], complete=False
+        )
+
+    def searched_by(self) -> dict[str, Any]:
+        """Which index answered, and its measured recall; 1 for exact search."""
+        if self._index is None:
+            return {"id": "exact", "recall": 1.0}
+        return {"id": self._index.id, "recall": self._index.recall}
+
+    def scores(self, name: str) -> np.ndarray:
+        """(n,) float64 over `pool_uids`."""
+        function = {"classifier": scoring.classifier, "hub-corrected": scoring.hub_corrected}[name]
+        scores = function(self._pool, self.target_vectors, self._background, device=self._device)
+        return scores.values[self.inside]
+
+    @cached_property
+    def _background(self) -> np.ndarray:
+        return scoring.background_sample(self._pool, self._seed, BACKGROUND_IMAGES)
+
+    @cached_property
+    def _clusters(self) -> contract.Clusters:
+        count = max(2, min(MAX_CLUSTERS, math.isqrt(len(self._pool))))
+        found = scoring.kmeans(
+            self._pool, min(count, len(self._pool)), self._seed, device=self._device
+        )
+        own, _ = scoring.nearest_centroid(found.centroids, self.target_vectors)
+        _, similarity = self.nearest_targets(self.pool_uids)
+        return contract.Clusters(
+            pool=found.assignment[self.inside],
+            targets=own,
+            distance=np.maximum(0.0, 1.0 - similarity),
+        )
+
+    def clusters(self) -> contract.Clusters:
+        """k-means of the whole pool with about √N clusters."""
+        return self._clusters
+
+    def nearest_targets(self, uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest target (S32) of each pool image and its cosine (float64)."""
+        found = neighbour_lists.nearest_targets(
+            self._pool, uids, self.target_vectors, self.target_uids
+        )
+        return found.target_uids, found.similarity
+
+    def scaling(self) -> contract.Scaling:
+        """r_t and r_x of METHOD §3."""
+        lists = self.neighbours(neighbour_lists.RADIUS_NEIGHBOURS)
+        return contract.Scaling(
+            targets=neighbour_lists.target_radius(lists),
+            pool=neighbour_lists.pool_radius(self._graph(), self.pool_uids),
+        )
+
+    @cached_property
+    def background(self) -> np.ndarray:
+        """Similarities of targets to random pool images, rising: the ruler of the floor."""
+        return neighbour_lists.background_similarities(self._pool, self.target_vectors, self._seed)
+
+    def floor_similarity(self, percentile: float) -> float | None:
+        """The cosine at a percentile of `background`."""
+        return neighbour_lists.similarity_at(self.background, percentile)
+
+    def penalties(self, vetoes: np.ndarray, beta: float, margin: float) -> dict[bytes, float]:
+        """Soft penalty of every pool image near a veto that serves as a negative example."""
+        known = vetoes[self._pool.rows_of(vetoes) >= 0]
+        values = scoring.veto_penalty(self._pool, self.pool_uids, known, beta, margin)
+        near = np.flatnonzero(values)
+        return dict(zip(self.pool_uids[near].tolist(), values[near].tolist(), strict=True))

@@ -1,0 +1,160 @@
+"""What a selection would be, before one is stored: for the Retrieve page.
+
+In: a request. Out: an `Exploration`, made once; budgets up to its reach are slices of it.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sept_core import errors
+from sept_core.catalogue import filters, image_table
+from sept_core.selection import advice, run
+from sept_core.selection.settings import STRATEGIES
+from sept_core.services.curate import selections
+from sept_core.services.curate.selections import Request
+from sept_core.services.data import preparation
+from sept_core.services.project import projects
+from sept_core.services.project.project import Project
+from sept_core.storage import hashing
+
+REACH = 10_000
+"""Images of the longest ranking that is made to be sliced."""
+
+DEPTH = 50
+"""Neighbours of each target in the curves and histograms."""
+
+BINS = 60
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """Everything that the page shows about one request, whatever the budget.
+
+    Attributes:
+        picks: rows of `selection.run.PICKS_SCHEMA` in selected order, up to the reach.
+        exact_at: the only budget that `picks` is right for, where the strategy's smaller
+            budgets are no prefixes of larger ones; None where every slice is right.
+        funnel: the counts of the gates.
+        short_because: why there are fewer picks than the reach, or None.
+        guard: the record of the contamination guard.
+        target_uids: of the searching images, vetoed ones left out.
+        quartiles: (K, 3) similarity at each rank over the targets.
+        budgets: (K,) distinct images at each depth.
+        flattens_at: the budget where similarity flattens, or None.
+        hint: a sentence on the strategy, or None.
+        edges: (BINS + 1,) of the histograms.
+        background: (BINS,) shares of target–random similarities.
+        neighbours: (BINS,) shares of target–neighbour similarities.
+        percentiles: similarity at the background's 0th, 1st, … 100th percentile, (101,).
+    """
+
+    picks: pa.Table
+    exact_at: int | None
+    funnel: dict[str, int]
+    short_because: str | None
+    guard: dict[str, Any]
+    target_uids: list[str]
+    quartiles: np.ndarray
+    budgets: np.ndarray
+    flattens_at: int | None
+    hint: str | None
+    edges: np.ndarray
+    background: np.ndarray
+    neighbours: np.ndarray
+    percentiles: np.ndarray
+
+    def at(self, budget: int) -> pa.Table:
+        """The picks of a budget, at most as many as there are."""
+        return self.picks.slice(0, budget)
+
+
+def stamp(project: Project, request: Request) -> str:
+    """Names what an exploration depends on: equal stamps give equal explorations.
+
+    Raises:
+        NotFoundError: a target set is unknown, or nothing is embedded.
+    """
+    settings = request.settings
+    if STRATEGIES[settings.strategy].is_prefix:
+        settings = replace(settings, budget=1)
+    standing = selections.standing(project, request)
+    return hashing.fingerprint([asdict(replace(request, settings=settings)), standing])
+
+
+def explore(project: Project, request: Request) -> Exploration:
+    """Rank the pool for a request without storing anything.
+
+    Raises:
+        NotFoundError, InputError, LeakError: see `curation.select`.
+    """
+    prefix = STRATEGIES[request.settings.strategy].is_prefix
+    settings = request.settings
+    if prefix and settings.budget is not None:
+        settings = replace(settings, budget=max(settings.budget, REACH))
+    scene = selections.open_scene(project, request)
+    chosen = run.select(settings, scene.evidence, scene.entry)
+    lists = scene.evidence.neighbours(DEPTH)
+    advised = advice.advise(lists, request.settings.budget)
+    near = lists.similarity[np.isfinite(lists.similarity)]
+    background = scene.evidence.background
+    low = float(min(background.min(), near.min(initial=1.0)))
+    edges = np.linspace(low, max(float(near.max(initial=low)), float(background.max())), BINS + 1)
+    return Exploration(
+        picks=chosen.picks,
+        exact_at=None if prefix else request.settings.budget,
+        funnel=chosen.funnel,
+        short_because=chosen.short_because,
+        guard=scene.guard,
+        target_uids=[uid.decode() for uid in scene.evidence.target_uids.tolist()],
+        quartiles=advised.quartiles,
+        budgets=advised.budgets,
+        flattens_at=advised.flattens_at,
+        hint=advised.hint,
+        edges=edges,
+        background=_shares(background, edges),
+        neighbours=_shares(near, edges),
+        percentiles=np.percentile(background, np.arange(101), method="higher"),
+    )
+
+
+def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    counts, _ = np.histogram(values, edges)
+    shares: np.ndarray = counts / max(1, len(values))
+    return shares
+
+
+def shares_of_targets(picks: pa.Table, target_uids: list[str]) -> dict[str, int]:
+    """How many images each target brought in, most first; targets without any count 0."""
+    counted = pc.value_counts(picks["target_uid"].drop_null()).to_pylist()
+    found = {row["values"]: row["counts"] for row in counted} | {}
+    shares = {uid: int(found.get(uid, 0)) for uid in target_uids}
+    return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
+
+
+def is_prepared(project: Project, encoder: str | None) -> bool:
+    """Whether a selection can be made now; if not, `preparation.next_job` makes what is missing."""
+    encoder_id = projects.find_encoder(project, encoder)
+    try:
+        preparation.groups_by_uid(project, encoder_id)
+        preparation.calibration(project, encoder_id)
+    except (errors.InputError, errors.NotFoundError):
+        return False
+    return True
+
+
+def filter_fields(project: Project) -> list[str]:
+    """The fields that a metadata filter may name."""
+    return [*filters.COLUMNS, *image_table.metadata_fields(project.db)]
+
+
+def passing(project: Project, filter_text: str) -> np.ndarray:
+    """(n,) S32, sorted: the pool images that pass a metadata filter.
+
+    Raises:
+        InputError: the filter cannot be read, or names a field that no image has.
+    """
+    return image_table.eligible(project.db, "pool", filter_text)

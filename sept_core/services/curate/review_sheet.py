@@ -1,0 +1,285 @@
+"""The review of one selection: what lies before the reviewer, and decisions as they stream in.
+
+In: a selection, an order, batches of numbered steps from a browser. Out: a sheet (the same for
+ever for one selection, order and log position), marks, and the number up to which all is saved.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sept_core import errors
+from sept_core.catalogue import (
+    connection,
+    decision_table,
+    image_table,
+    selection_table,
+    settings,
+    source_table,
+)
+from sept_core.features import feature_store
+from sept_core.index import cosine
+from sept_core.review import audit
+from sept_core.services.curate import decisions, selections
+from sept_core.services.data import preparation
+from sept_core.services.explore import point_map
+from sept_core.services.project.project import Project
+from sept_core.storage import hashing
+
+ORDERS = ("by-target", "by-doubt", "by-cluster", "audit")
+AUDITED = 100
+"""Images of an audit's sample, the same as `deciding.audit_plan` draws."""
+
+ACTIONS = ("veto", "keep", "pin")
+CLIENTS_REMEMBERED = 50
+NEAREST, MOST_SHOWN = 4, 12
+"""Target images and copies that stand beside an image in full size."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One of `ORDERS`; `by-doubt` as the log of decisions stood at `position`."""
+
+    name: str
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One key press; `undo` names no uids.
+
+    `client` names one life of the grid in a browser tab, `number` counts its steps from 1.
+    """
+
+    client: str
+    number: int
+    action: str
+    uids: tuple[str, ...]
+
+
+def choices(project: Project) -> dict[str, list[dict[str, Any]]]:
+    """The selections to review by the names of their target sets, latest first."""
+    names = {source.id: source.name for source in source_table.every(project.db, "target")}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for record in reversed(selection_table.every(project.db)):
+        if set(record["target_ids"]) <= set(names):
+            joined = " + ".join(names[ident] for ident in record["target_ids"])
+            found.setdefault(joined, []).append(record)
+    return found
+
+
+def sheet(project: Project, selection_id: str, order: Order) -> dict[str, Any]:
+    """Images of a selection in the order of review, column by column.
+
+    All of them; in the order `audit` only its random sample. `target` gives the row of each
+    image's target in `targets`, −1 for pins and fills; `section` that of what it stands under in
+    `sections` (uid of a target image or null, label), −1 where nothing is divided.
+
+    Raises:
+        NotFoundError: there is no such selection or order.
+    """
+    record = selections.find(project, selection_id)
+    picks = selections.picks(project, selection_id)
+    if order.name not in ORDERS:
+        raise errors.NotFoundError(f"No order {order.name!r}; use one of {', '.join(ORDERS)}.")
+    rows, method = _ordered(project, record, picks, order)
+    picks = picks.take(pa.array(rows))
+    owners = picks["target_uid"].to_pylist()
+    targets = list(dict.fromkeys(uid for uid in owners if uid))
+    places = {uid: row for row, uid in enumerate(targets)}
+    similarity = np.nan_to_num(picks["similarity"].to_numpy(), nan=-1.0)
+    return {
+        "uids": picks["uid"].to_pylist(),
+        "targets": targets,
+        "target": [places.get(uid, -1) for uid in owners],
+        "rank": picks["target_rank"].to_pylist(),
+        "similarity": np.round(similarity, 4).tolist(),
+        "phase": picks["phase"].to_pylist(),
+        "method": method,
+        **_sections(project, record, picks, order, targets, places),
+    }
+
+
+def _ordered(
+    project: Project, record: dict[str, Any], picks: pa.Table, order: Order
+) -> tuple[np.ndarray, str]:
+    """Rows of the picks, and how they were ordered in a few words."""
+    if order.name == "by-target":
+        return _by_target(picks), "nearest to its target first"
+    if order.name == "by-doubt":
+        count = picks.num_rows
+        found = decisions.suggest(project, record["id"], count, order.position)
+        rows = {uid: row for row, uid in enumerate(picks["uid"].to_pylist())}
+        return np.array([rows[uid] for uid in found["uids"]], np.int64), found["method"]
+    if order.name == "by-cluster":
+        clusters = _clusters(project, record, picks)
+        return np.lexsort((np.arange(picks.num_rows), clusters)), "by cluster of the map"
+    uids = picks["uid"].to_pylist()
+    places = {uid: row for row, uid in enumerate(uids)}
+    sample = audit.plan(uids, AUDITED, 0).uids
+    return np.array([places[uid] for uid in sample], np.int64), "a random sample to judge"
+
+
+def _clusters(project: Project, record: dict[str, Any], picks: pa.Table) -> np.ndarray:
+    """(n,) the cluster of each pick on the map, −1 where it is not on it.
+
+    Raises:
+        NotFoundError: the map has not been drawn.
+    """
+    drawn = point_map.load(project, record["encoder_id"])
+    places = hashing.places_among(drawn.uids, hashing.uid_array(picks["uid"]))
+    clusters: np.ndarray = np.append(drawn.clusters, -1)[places]  # no place is −1, the last entry
+    return clusters
+
+
+def _sections(
+    project: Project,
+    record: dict[str, Any],
+    picks: pa.Table,
+    order: Order,
+    targets: list[str],
+    places: dict[str, int],
+) -> dict[str, Any]:
+    if order.name == "by-target":
+        sections: list[dict[str, Any]] = [{"uid": uid, "label": "target"} for uid in targets]
+        sections.append({"uid": None, "label": "pinned or filled"})
+        own = [places.get(uid, len(targets)) for uid in picks["target_uid"].to_pylist()]
+    elif order.name == "by-cluster":
+        clusters = _clusters(project, record, picks)
+        names, inverse, counts = np.unique(clusters, return_inverse=True, return_counts=True)
+        sections = [
+            {"uid": None, "label": f"cluster {name} · {count}" if name >= 0 else "no cluster"}
+            for name, count in zip(names.tolist(), counts.tolist(), strict=True)
+        ]
+        own = inverse.tolist()
+    else:
+        sections, own = [], [-1] * picks.num_rows
+    return {"sections": sections, "section": own}
+
+
+def _by_target(picks: pa.Table) -> np.ndarray:
+    """Targets as they first gained an image, each one's images by rank; the others at the end."""
+    owners = picks["target_uid"].to_pylist()
+    first = {uid: row for row, uid in reversed(list(enumerate(owners))) if uid}
+    turn = np.array([first.get(uid, len(owners)) for uid in owners])
+    rank = picks["target_rank"].fill_null(0).to_numpy()
+    return np.lexsort((np.arange(len(owners)), rank, turn))
+
+
+def marks(project: Project, selection_id: str) -> dict[str, str]:
+    """The standing decision on each image of a selection that has one: uid to action."""
+    record = selections.find(project, selection_id)
+    state = decision_table.log_of(project.db, record["target_ids"]).state
+    known = _known(project, record["id"])
+    return {uid: d.action for uid, d in state.decisions.items() if uid in known}
+
+
+def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
+    """What a reviewer wants to know of one image beside its row of the sheet.
+
+    Returns:
+        targets: `[uid, cosine]` of its nearest target images, nearest first; copies: the other
+        images of its duplicate group; places: its files, as `source/path`; decisions: every
+        decision on it, latest first, with `at`, `who`, `action`, `scope`, `reason`, `stands`.
+
+    Raises:
+        NotFoundError: there is no such selection, or the image is not in it.
+    """
+    record = selections.find(project, selection_id)
+    if uid not in _known(project, record["id"]):
+        raise errors.NotFoundError(f"Image {uid!r} is not in this selection.")
+    groups = preparation.groups_by_uid(project, record["encoder_id"])
+    told = ("at", "who", "action", "scope", "reason", "stands")
+    events = decisions.history(project, record["targets"])[::-1]
+    return {
+        "targets": _nearest_targets(project, record, uid),
+        "copies": [other.decode() for other in groups.fellows(uid.encode())[:MOST_SHOWN]],
+        "places": [
+            "/".join(filter(None, (place.source, place.rel_path, place.member)))
+            for place in image_table.places(project.db, uid)
+        ],
+        "decisions": [{key: e[key] for key in told} for e in events if uid in e["uids"]],
+    }
+
+
+def _nearest_targets(project: Project, record: dict[str, Any], uid: str) -> list[tuple[str, float]]:
+    pool = feature_store.kept(project.paths.pool_features(record["encoder_id"]))
+    query = np.array([uid], hashing.UID_DTYPE)
+    if pool.rows_of(query)[0] < 0:
+        return []
+    found: dict[str, float] = {}
+    for target in record["target_ids"]:
+        store = feature_store.FeatureStore(
+            project.paths.target_features(record["encoder_id"], target)
+        )
+        searching = image_table.searching(project.db, target)
+        for block in store.blocks():
+            mine = np.isin(block.uids, searching)
+            values = cosine.cosines(block.vectors[mine], pool.vectors_of(query))[:, 0]
+            uids = (uid.decode() for uid in block.uids[mine].tolist())
+            found |= zip(uids, values.tolist(), strict=True)
+    return sorted(found.items(), key=lambda item: (-item[1], item[0]))[:NEAREST]
+
+
+def position(project: Project) -> int:
+    """Of the newest decision: names the state that an order by doubt is made from."""
+    return decision_table.last_position(project.db)
+
+
+def acknowledged(project: Project) -> dict[str, int]:
+    """The number of the last step on disk of each client that wrote lately."""
+    known: dict[str, int] = settings.get(project.db, "acknowledged", {})
+    return known
+
+
+def apply(project: Project, selection_id: str, steps: Sequence[Step]) -> None:
+    """Commit the steps not seen before, in the order given, all or none.
+
+    The acknowledgement is in the same transaction, so a step that is sent again after a
+    crash, reload or restart counts once.
+
+    Raises:
+        InputError: a step is about an image that is not in the selection, or no such action.
+    """
+    record = selections.find(project, selection_id)
+    known = _known(project, record["id"])
+    with connection.transaction(project.db):
+        done = acknowledged(project)
+        for step in steps:
+            last = done.pop(step.client, 0)
+            if step.number > last:
+                _apply_step(project, record["targets"], step, known)
+            # Who wrote last stands last, so that the oldest are the ones forgotten.
+            done[step.client] = max(last, step.number)
+        recent = list(done)[-CLIENTS_REMEMBERED:]
+        settings.put(project.db, "acknowledged", {client: done[client] for client in recent})
+
+
+_picked: dict[str, frozenset[str]] = {}
+
+
+def _known(project: Project, selection_id: str) -> frozenset[str]:
+    """The images of a selection, kept for the next batch of steps: an id names its picks."""
+    key = f"{project.paths.root}/{selection_id}"
+    if key not in _picked:
+        while len(_picked) >= 4:
+            _picked.pop(next(iter(_picked)))
+        _picked[key] = frozenset(selections.picks(project, selection_id)["uid"].to_pylist())
+    return _picked[key]
+
+
+def _apply_step(project: Project, targets: list[str], step: Step, known: frozenset[str]) -> None:
+    if step.action == "undo":
+        with suppress(errors.InputError):  # nothing left to undo is what the reviewer sees, too
+            decisions.undo(project, targets)
+        return
+    if step.action not in ACTIONS or not known.issuperset(step.uids):
+        raise errors.InputError(
+            f"{step.action!r} on {len(step.uids)} images does not fit this selection; "
+            "reload the page."
+        )
+    decisions.decide(project, targets, step.action, step.uids)

@@ -1,0 +1,322 @@
+"""Selections: make one, make it again after decisions or growth, compare, advise, report.
+
+In: an open project and what the user chose. Out: `selections/ID.parquet` (the picks, in order)
+and a record in the catalogue that says what they were made from.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sept_core import errors
+from sept_core import targets as target_layout
+from sept_core.catalogue import decision_table, image_table, selection_table, source_table
+from sept_core.features import feature_store
+from sept_core.index import graph, ivf
+from sept_core.review import decision_log
+from sept_core.selection import advice, compare, gate, run
+from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import contamination_guard, groups
+from sept_core.services.curate.pool_view import PoolEvidence
+from sept_core.services.data import preparation
+from sept_core.services.project import projects
+from sept_core.services.project.project import Project
+from sept_core.storage import atomic, hashing
+
+NEGATIVE_BETA = 0.5
+NEGATIVE_PERCENTILE = 99.0
+"""Vetoes as negative examples push away what is nearer to them than this share of the pool."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a selection is asked for, beside the strategy's own settings."""
+
+    targets: tuple[str, ...]
+    settings: SelectionSettings
+    encoder: str | None = None
+    filter: str = ""
+    guard: bool = True
+    group: str = ""
+    """A named group of images (see `groups`) that narrows the pool; empty for all of it."""
+    decisions: bool = True
+    """False leaves out what reviewers decided: to measure what their work is worth."""
+    device: str = "auto"
+    """What compares features: "auto" takes a GPU if there is one, "ray" a cluster. It never
+    changes the result, and is not remembered."""
+
+
+def select(project: Project, request: Request) -> dict[str, Any]:
+    """Make a selection under all contracts of METHOD §2 and store it.
+
+    The same request on the same features, decisions and pool gives the same id and picks.
+
+    Returns:
+        The record: selection id, count, funnel, short_because and what it was made from.
+
+    Raises:
+        NotFoundError: a target set is unknown, or nothing is embedded with the encoder.
+        InputError: the settings do not fit, or the preparations have not been made.
+        LeakError: the guard is on and cannot run.
+    """
+    scene = open_scene(project, request)
+    chosen = run.select(request.settings, scene.evidence, scene.entry)
+    made_from = {
+        "target_ids": list(scene.target_ids),
+        "settings": asdict(request.settings),
+        "encoder_id": scene.encoder_id,
+        "filter": request.filter,
+        "group": [request.group, hashing.fingerprint(groups.members(project, request.group))]
+        if request.group
+        else [],
+        "guard": scene.guard,
+        "index": scene.evidence.searched_by(),
+        "features": scene.evidence.content_id,
+        "pool_fingerprint": image_table.pool_fingerprint(project.db),
+        "decision_position": scene.state.position,
+        "decision_hash": scene.log_hash,
+    }
+    named = made_from if request.decisions else {**made_from, "decisions": False}
+    selection_id = f"{request.settings.strategy}-{hashing.fingerprint(named)[:8]}"
+    with atomic.write_then_rename(project.paths.selection(selection_id)) as temporary:
+        pq.write_table(chosen.picks, temporary)
+    record = made_from | {
+        "picks_sha256": atomic.sha256_file(project.paths.selection(selection_id)),
+        "decisions": request.decisions,
+        "count": chosen.picks.num_rows,
+        "funnel": chosen.funnel,
+        "short_because": chosen.short_because,
+        "lost_pins": chosen.lost_pins,
+    }
+    selection_table.put(project.db, selection_id, record)
+    return describe(project, record | {"id": selection_id})
+
+
+def describe(project: Project, record: dict[str, Any]) -> dict[str, Any]:
+    """A record with `selection` (its id), the target sets' present names, and its staleness."""
+    names = {source.id: source.name for source in source_table.every(project.db, "target")}
+    return record | {
+        "selection": record["id"],
+        "targets": [names.get(ident, f"removed ({ident})") for ident in record["target_ids"]],
+        "older_than_pool": record["pool_fingerprint"] != image_table.pool_fingerprint(project.db),
+        "older_than_decisions": record["decision_hash"] != log_of(project, record).hash,
+    }
+
+
+def log_of(project: Project, record: dict[str, Any]) -> decision_log.Log:
+    """The decisions that a selection has to obey."""
+    if not record.get("decisions", True):
+        return decision_log.Log()
+    return decision_table.log_of(project.db, record["target_ids"])
+
+
+def every(project: Project) -> list[dict[str, Any]]:
+    """Every selection's record, the latest first; see `describe`."""
+    return [describe(project, record) for record in reversed(selection_table.every(project.db))]
+
+
+def find(project: Project, selection_id: str) -> dict[str, Any]:
+    """One selection's record by id or the beginning of it.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    return describe(project, selection_table.find(project.db, selection_id))
+
+
+def picks(project: Project, selection_id: str) -> pa.Table:
+    """The picks in selected order, made again if their file was deleted.
+
+    Raises:
+        NotFoundError: there is no such selection.
+    """
+    record = selection_table.find(project.db, selection_id)
+    path = project.paths.selection(record["id"])
+    if not path.exists():
+        again = select(project, request_of(project, record))
+        if again["id"] != record["id"]:
+            raise errors.InputError(
+                f"The picks of {record['id']} were deleted and the project has changed since; "
+                f"the same settings now give {again['id']}."
+            )
+    return pq.read_table(path)
+
+
+def request_of(project: Project, record: dict[str, Any]) -> Request:
+    """The request that a record came from."""
+    settings = record["settings"]
+    return Request(
+        targets=tuple(describe(project, record)["targets"]),
+        settings=SelectionSettings(**settings),
+        encoder=record["encoder_id"],
+        filter=record["filter"],
+        group=record["group"][0] if record.get("group") else "",
+        guard=record["guard"]["state"] != "off",
+        decisions=record.get("decisions", True),
+    )
+
+
+def again(project: Project, selection_id: str) -> dict[str, Any]:
+    """Make a selection again on today's pool and decisions; `churn` says who came and went."""
+    before = picks(project, selection_id)
+    record = select(project, request_of(project, selection_table.find(project.db, selection_id)))
+    after = picks(project, record["id"])
+    churn = decision_log.churn(before["uid"].to_pylist(), after["uid"].to_pylist())
+    return record | {"before": selection_id, "churn": asdict(churn)}
+
+
+def remove(project: Project, selection_id: str) -> None:
+    """Forget a selection and delete its picks; decisions and exports stay.
+
+    Raises:
+        NotFoundError: there is no such selection.
+    """
+    record = selection_table.find(project.db, selection_id)
+    selection_table.remove(project.db, record["id"])
+    project.paths.selection(record["id"]).unlink(missing_ok=True)
+
+
+def compared(project: Project, first: str, second: str) -> dict[str, Any]:
+    """Overlap of two selections, and the images that only one of them has."""
+    return asdict(compare.compare(picks(project, first), picks(project, second)))
+
+
+def advise(project: Project, request: Request, depth: int = 100) -> dict[str, Any]:
+    """How similarity falls with rank and where more images stop helping; nothing is stored."""
+    scene = open_scene(project, replace(request, guard=False))
+    found = advice.advise(scene.evidence.neighbours(depth), request.settings.budget)
+    return {
+        "quartiles": np.round(found.quartiles, 6).tolist(),
+        "budgets": found.budgets.tolist(),
+        "flattens_at": found.flattens_at,
+        "hint": found.hint,
+    }
+
+
+def standing(project: Project, request: Request) -> list[str]:
+    """Names of all that a selection is made from beside its request: features, pool, decisions.
+
+    Raises:
+        NotFoundError: a target set is unknown, or nothing is embedded with the encoder.
+    """
+    encoder_id = projects.find_encoder(project, request.encoder)
+    targets = [source_table.find(project.db, "target", name).id for name in request.targets]
+    folders = [project.paths.target_features(encoder_id, target) for target in targets]
+    stores = [project.paths.pool_features(encoder_id), *folders]
+    return [
+        encoder_id,
+        *(feature_store.FeatureStore(folder).content_id() for folder in stores),
+        *(_searching(project, target) for target in targets),
+        image_table.pool_fingerprint(project.db),
+        decision_table.log_of(project.db, targets).hash,
+    ]
+
+
+def _searching(project: Project, target_id: str) -> str:
+    """Names the images of a target set that are searched with, and their labels."""
+    rows = image_table.labelled(project.db, target_id, target_layout.SEARCH_SPLITS)
+    return hashing.fingerprint(rows.select(["uid", "label"]).to_pylist())
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that one selection looks at."""
+
+    encoder_id: str
+    target_ids: tuple[str, ...]
+    evidence: PoolEvidence
+    entry: gate.Gate
+    state: decision_log.ReviewState
+    log_hash: str
+    guard: dict[str, Any]
+
+
+def open_scene(project: Project, request: Request) -> Scene:
+    """Gather features, decisions, duplicate groups and leaks for a request.
+
+    Raises:
+        NotFoundError, InputError, LeakError: see `select`.
+    """
+    encoder_id = projects.find_encoder(project, request.encoder)
+    records = [source_table.find(project.db, "target", name) for name in request.targets]
+    target_ids = tuple(record.id for record in records)
+    log = decision_table.log_of(project.db, target_ids) if request.decisions else decision_log.Log()
+    evidence = _evidence(project, encoder_id, target_ids, request, log.state)
+    groups = preparation.groups_by_uid(project, encoder_id)
+    guard = contamination_guard.check(project, encoder_id, target_ids, wanted=request.guard)
+    entry = _gate(project, evidence, groups, guard, log.state)
+    return Scene(encoder_id, target_ids, evidence, entry, log.state, log.hash, guard.record())
+
+
+def _evidence(
+    project: Project,
+    encoder_id: str,
+    target_ids: tuple[str, ...],
+    request: Request,
+    state: decision_log.ReviewState,
+) -> PoolEvidence:
+    paths, db = project.paths, project.db
+    pool = feature_store.FeatureStore(paths.pool_features(encoder_id))
+    indexed = preparation.is_fresh(project, encoder_id, "index", pool)
+    stores = [feature_store.FeatureStore(paths.target_features(encoder_id, t)) for t in target_ids]
+    rows = [
+        image_table.labelled(db, t, target_layout.SEARCH_SPLITS).to_pylist() for t in target_ids
+    ]
+    return PoolEvidence(
+        pool=pool,
+        targets=stores,
+        searching=_array([row["uid"] for part in rows for row in part]),
+        vetoed=_array(sorted(state.vetoed_targets)),
+        labels={row["uid"]: row["label"] for part in rows for row in part if row["label"]},
+        inside=_inside(project, request),
+        index=ivf.load(paths.index(encoder_id, "index")) if indexed else None,
+        neighbour_graph=lambda: graph.load(paths.index(encoder_id, "graph")),
+        seed=request.settings.seed,
+        device=request.device,
+    )
+
+
+def _inside(project: Project, request: Request) -> np.ndarray:
+    found = image_table.eligible(project.db, "pool", request.filter)
+    if not request.group:
+        return found
+    return found[np.isin(found, _array(groups.members(project, request.group)))]
+
+
+def _gate(
+    project: Project,
+    evidence: PoolEvidence,
+    groups: Mapping[bytes, int],
+    guard: contamination_guard.Finding,
+    state: decision_log.ReviewState,
+) -> gate.Gate:
+    eligible = image_table.eligible(project.db)
+    live = np.isin(evidence.all_uids, eligible)
+    negatives = _array(state.negatives)
+    margin = evidence.floor_similarity(NEGATIVE_PERCENTILE) if len(negatives) else 0.0
+    return gate.Gate(
+        decodable=evidence.all_uids[live],
+        pool_count=_pool_count(project),
+        featureless=len(eligible) - int(live.sum()),
+        in_filter=evidence.inside[live],
+        leaked=guard.leaked,
+        vetoed=_array(state.vetoed),
+        pinned=_array(state.pinned),
+        vetoed_targets=_array(sorted(state.vetoed_targets)),
+        groups=groups,
+        penalties=evidence.penalties(negatives, NEGATIVE_BETA, margin or 0.0),
+    )
+
+
+def _pool_count(project: Project) -> int:
+    """Distinct images where the bytes are known, and every file that is not an image yet."""
+    counts = image_table.pool_counts(project.db)
+    return sum(counts[state] for state in ("images", "waiting", "unreadable", "rejected"))
+
+
+def _array(uids: Sequence[str]) -> np.ndarray:
+    return np.array(uids, hashing.UID_DTYPE)

@@ -1,0 +1,145 @@
+"""The diagnostics report of a selection (METHOD §5), with one encoder or two.
+
+Held-out images are opened here and by the guard only. True pool labels, where somebody has them,
+score the result; nothing that selects ever sees them.
+"""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sept_core import errors
+from sept_core import targets as target_layout
+from sept_core.catalogue import image_table
+from sept_core.features import feature_store
+from sept_core.services.curate import contamination_guard, selections
+from sept_core.services.project import projects
+from sept_core.services.project.project import Project
+from sept_core.storage import hashing
+
+
+def report(
+    project: Project,
+    selection_id: str,
+    *,
+    labels: Path | None = None,
+    second: str | None = None,
+) -> dict[str, Any]:
+    """Every diagnostic by name, under the selection's encoder and, as `second_…`, another one.
+
+    Args:
+        project: the open project.
+        selection_id: its id or the beginning of it.
+        labels: a csv with columns `key` and `label` of the pool's true classes; the key is a
+            source's own id, a path, or the file name without its ending.
+        second: id or spec of an independent encoder that has embedded pool and targets.
+
+    Raises:
+        NotFoundError: no such selection or encoder.
+        InputError: the label file cannot be read or names no image of the selection.
+    """
+    record = selections.find(project, selection_id)
+    picks = selections.picks(project, selection_id)
+    facts = _facts(project, record, picks, labels)
+    found = _measured(project, record, picks, record["encoder_id"], facts)
+    if second is not None:
+        other = _measured(project, record, picks, projects.find_encoder(project, second), None)
+        found |= {f"second_{name}": value for name, value in other.items() if value is not None}
+    return {"selection": record["selection"], "funnel": record["funnel"], **found}
+
+
+def _measured(
+    project: Project, record: dict[str, Any], picks: pa.Table, encoder_id: str, facts: Any
+) -> dict[str, float | None]:
+    from sept_core.selection import diagnostics
+
+    pool = _pool_of(project, record, encoder_id)
+    chosen = _with_features(pool, hashing.uid_array(picks["uid"]))
+    if picks.num_rows and not len(chosen):
+        raise errors.InputError(
+            f"No image of the selection has features under {encoder_id}; take another encoder."
+        )
+    whole = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
+    live = _with_features(whole, image_table.eligible(project.db, "pool", record["filter"]))
+    random = live[hashing.hashed_order(record["settings"]["seed"] + 1, live)[: picks.num_rows]]
+    return diagnostics.report(
+        pool.vectors_of(chosen),
+        _heldout(project, record, encoder_id),
+        whole.vectors_of(random),
+        facts,
+        record["settings"]["seed"],
+    )
+
+
+def _with_features(store: feature_store.FeatureStore, uids: np.ndarray) -> np.ndarray:
+    """The images that an encoder gave features; another one's may have none."""
+    return uids[store.rows_of(uids) >= 0]
+
+
+def _pool_of(
+    project: Project, record: dict[str, Any], encoder_id: str
+) -> feature_store.FeatureStore:
+    """The store that holds the picks: the pool's, or the target's own (`target-images-only`)."""
+    if record["settings"]["strategy"] == "target-images-only":
+        return feature_store.FeatureStore(
+            project.paths.target_features(encoder_id, record["target_ids"][0])
+        )
+    return feature_store.FeatureStore(project.paths.pool_features(encoder_id))
+
+
+def _heldout(project: Project, record: dict[str, Any], encoder_id: str) -> np.ndarray | None:
+    """(H, D) features of all held-out images of the target sets; None without any."""
+    parts = []
+    for target in record["target_ids"]:
+        folder = project.paths.target_features(encoder_id, target, heldout=True)
+        store = feature_store.FeatureStore(folder)
+        mine = np.flatnonzero(np.isin(store.uids, image_table.held_out(project.db, target)))
+        parts += [store.gather(mine)] if len(mine) else []
+    return np.concatenate(parts) if parts else None
+
+
+def _facts(project: Project, record: dict[str, Any], picks: pa.Table, labels: Path | None) -> Any:
+    from sept_core.selection import diagnostics
+
+    guard = contamination_guard.check(
+        project, record["encoder_id"], tuple(record["target_ids"]), wanted=True
+    )
+    owners = [uid or "" for uid in picks["target_uid"].to_pylist()]
+    return diagnostics.Facts(
+        owners=np.array(owners, hashing.UID_DTYPE),
+        targets=np.concatenate(
+            [image_table.searching(project.db, t) for t in record["target_ids"]]
+        ),
+        budget=record["settings"]["budget"],
+        leaks=int(np.isin(hashing.uid_array(picks["uid"]), guard.leaked).sum()),
+        relevant=None if labels is None else _relevant(project, record, picks, labels),
+        index_recall=record["index"]["recall"],
+    )
+
+
+def _relevant(project: Project, record: dict[str, Any], picks: pa.Table, path: Path) -> np.ndarray:
+    """(n,) bool, for the picks with a known label: is it one of the target's classes?"""
+    try:
+        with path.open(newline="") as file:
+            known = {row["key"]: row["label"] for row in csv.DictReader(file)}
+    except (OSError, KeyError, UnicodeDecodeError) as problem:
+        raise errors.InputError(
+            f"{path} cannot be read as labels ({problem}); give a csv with key and label."
+        ) from None
+    wanted: set[str] = set()
+    for target in record["target_ids"]:
+        rows = image_table.labelled(project.db, target, target_layout.SEARCH_SPLITS).to_pylist()
+        wanted |= {row["label"] for row in rows if row["label"]}
+    hits = []
+    for row in image_table.locations(project.db, picks["uid"].to_pylist()).to_pylist():
+        name = row["member"] or row["rel_path"]
+        for key in (row["source_uid"], name, Path(name).stem):
+            if key in known:
+                hits.append(known[key] in wanted)
+                break
+    if not hits:
+        raise errors.InputError(f"{path} labels none of the selection's images; check its keys.")
+    return np.array(hits)

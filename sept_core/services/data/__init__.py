@@ -1,0 +1,1 @@
+"""Sources, target sets, features."""

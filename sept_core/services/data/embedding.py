@@ -1,0 +1,329 @@
+"""Features: start the worker that reads every image once, take over what it leaves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from sept_core import errors
+from sept_core import targets as target_layout
+from sept_core.catalogue import image_table, settings, source_table
+from sept_core.encoders import menu
+from sept_core.features import feature_store
+from sept_core.features.retrying import DELAYS
+from sept_core.imaging import decoders, pixel_values
+from sept_core.ingest import sources
+from sept_core.jobs import launcher
+from sept_core.jobs.job_folder import JobFolder
+from sept_core.services.data import collections, scaling
+from sept_core.services.project import projects
+from sept_core.services.project.project import Project
+from sept_core.storage import hashing
+
+FITTING_SAMPLE = 5000
+"""Pool images on which an encoder that needs it (`classic`) is fitted."""
+
+
+DEFAULT = next(iter(menu.RECOMMENDED))
+"""The encoder that is taken where none is named: the best that needs no download (docs/log.md)."""
+
+
+ROLES = tuple(source_table.ROLES)
+
+
+@dataclass(frozen=True)
+class EmbedSettings:
+    """What the user chooses; the rest follows from the encoder and the machine.
+
+    `retry_delays` are the seconds before each further try of files that cannot be read.
+    """
+
+    encoder: str = DEFAULT
+    precision: str = "auto"
+    device: str = "auto"
+    batch_size: int | None = None
+    shard_size: int = 4096
+    seed: int = 0
+    retry_delays: Sequence[float] = DELAYS
+
+
+def start(
+    project: Project,
+    chosen: EmbedSettings,
+    roles: Sequence[str] = ROLES,
+    renew: str | None = None,
+    *,
+    value_range: Sequence[str] = (),
+    rebuild: bool = False,
+) -> JobFolder:
+    """Launch a job that embeds what `chosen.encoder` has not embedded yet: pool and targets.
+
+    Files that could not be read, and what an earlier decoder rejected, are tried again. Held-out
+    images go to stores of their own, which retrieval and selection never open.
+
+    Args:
+        project: the open project.
+        chosen: the encoder and how it is run.
+        roles: `pool`, `target` or both.
+        renew: see `renew`.
+
+    Args:
+        project: the open project.
+        chosen: how to embed.
+        value_range: from now on, for images of more than 8 bits; see `scaling.change`.
+        rebuild: delete the encoder's features first.
+
+    Raises:
+        InputError: there is nothing to embed; the message says why; or features that are there
+            were made with other value ranges.
+        BusyError: another embedding is under way.
+    """
+    for job in launcher.all_jobs(project.paths):
+        if job.kind == "embed" and not job.ended:
+            raise errors.BusyError(f"Embedding already runs as job {job.id}; wait or cancel it.")
+    for role in roles:
+        collections.list_unreadable_again(project, role)
+    folder = project.paths.jobs / "worklists" / hashing.fingerprint([asdict(chosen), list(roles)])
+    parts = _parts(project, folder, roles)
+    if not parts:
+        raise errors.InputError(f"There is nothing to embed; {_why_nothing(project, roles)}")
+    pixel_values.parse(text for text in value_range if text != scaling.AUTO)
+    if rebuild:
+        projects.check_idle(project.paths.root)
+        scaling.remove_features(project, chosen.encoder)
+    scaling.change(project, value_range, chosen.encoder)
+    fit = folder / "fit.parquet"
+    pool_ids = [record.id for record in source_table.every(project.db, "pool")]
+    sources.write_worklist(
+        fit, image_table.fitting_sample(project.db, pool_ids, FITTING_SAMPLE, chosen.seed)
+    )
+    request = asdict(chosen) | {
+        "encoders_folder": str(project.paths.encoders),
+        "features_root": str(project.paths.root / "features"),
+        "parts": parts,
+        "fit_worklist": str(fit),
+        "renew": renew,
+        "value_ranges": scaling.current(project).to_json(),
+    }
+    what = "Renewing the features of" if renew else "Embedding with"
+    return launcher.launch(project.paths, "embed", request, f"{what} {chosen.encoder}")
+
+
+def retry_delays(seconds: float) -> tuple[float, ...]:
+    """The delays of three tries over so many seconds."""
+    return tuple(delay / sum(DELAYS) * seconds for delay in DELAYS)
+
+
+def retry(project: Project, role: str, delays: Sequence[float] = DELAYS) -> JobFolder:
+    """Launch a job that reads the unreadable files of a role again, as the last embedding did.
+
+    Raises:
+        InputError: there are none.
+        BusyError: another embedding is under way.
+    """
+    if not collections.unreadable(project, role).num_rows:
+        raise errors.InputError("Every file could be read; there is nothing to try again.")
+    return start(project, replace(_last_settings(project), retry_delays=delays), (role,))
+
+
+def _last_settings(project: Project) -> EmbedSettings:
+    names = EmbedSettings.__dataclass_fields__
+    for job in launcher.all_jobs(project.paths):
+        if job.kind == "embed":
+            asked = JobFolder(project.paths.job(job.id)).settings()
+            return EmbedSettings(**{name: asked[name] for name in names if name in asked})
+    return EmbedSettings()
+
+
+def renew(project: Project, encoder: str | None = None) -> JobFolder:
+    """Launch a job that embeds anew what an earlier decoder read, and then replaces it.
+
+    Images that cannot be read now keep their features; so does everything if the job fails.
+
+    Raises:
+        NotFoundError: nothing is embedded with the encoder.
+        InputError: the present decoder read everything.
+        BusyError: another embedding is under way.
+    """
+    record = projects.find_encoder_record(project, encoder)
+    if not record["older_decoder"]:
+        raise errors.InputError(
+            f"All features of {record['spec']} were made with the present decoder, "
+            f"{decoders.version()}; there is nothing to renew."
+        )
+    chosen = EmbedSettings(record["spec"], record["precision"])
+    return start(project, chosen, renew=str(record["id"]))
+
+
+def _parts(project: Project, folder: Path, roles: Sequence[str]) -> list[dict[str, Any]]:
+    """One worklist for the pool and two for each target set, those that hold anything."""
+    db = project.db
+    wanted: list[tuple[str, pa.Table]] = []
+    pool_ids = [record.id for record in source_table.every(db, "pool")]
+    if "pool" in roles and pool_ids:
+        wanted.append(("pool", image_table.worklist(db, pool_ids)))
+    split_sets = {"search": target_layout.SEARCH_SPLITS, "heldout": target_layout.HELDOUT_SPLITS}
+    for target in source_table.every(db, "target") if "target" in roles else ():
+        for part, splits in split_sets.items():
+            wanted.append(
+                (f"targets/{target.id}/{part}", image_table.worklist(db, [target.id], splits))
+            )
+    parts = []
+    for collection, rows in wanted:
+        if rows.num_rows:
+            path = folder / f"{collection.replace('/', '-')}.parquet"
+            sources.write_worklist(path, rows)
+            parts.append({"worklist": str(path), "collection": collection})
+    return parts
+
+
+def _why_nothing(project: Project, roles: Sequence[str]) -> str:
+    """Why no file of the project is worth reading, and what to do."""
+    records = [record for role in roles for record in source_table.every(project.db, role)]
+    if not records:
+        return "add a source first (Pool page, or sept pool add)."
+    counts = [source_table.counts(project.db, record.id) for record in records]
+    unreadable, rejected, known = (
+        sum(count[state] for count in counts) for state in ("unreadable", "rejected", "ok")
+    )
+    if unreadable:
+        return f"{_files(unreadable)} cannot be read now (sept pool status lists the reasons)."
+    if rejected:
+        return f"all {_files(rejected)} were rejected (sept pool status lists the reasons)."
+    if known:
+        return "all images are known by imported features only; add a source of image files."
+    return "the sources hold no files any more; list them again."
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' if count != 1 else ''}"
+
+
+COUNTED = ("ok", "no_features", "rejected", "unreadable", "duplicates", "already_done")
+"""What the worker counts in each collection."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an embedding did, for people.
+
+    Attributes:
+        parts: the worker's counts, by what people call the collection.
+        sentence: all of them.
+        failure: why it must not pass as a success (files wait, or none gave features), or None.
+    """
+
+    parts: dict[str, dict[str, Any]]
+    sentence: str
+    failure: str | None
+
+
+def summary(project: Project, result: Mapping[str, Any]) -> Summary:
+    """Sum up the result of an embedding job, and say what still waits in the project."""
+    names = {record.id: record.name for record in source_table.every(project.db, "target")}
+    parts = {_named(part["collection"], names): part for part in result["parts"]}
+    ok, featureless, rejected, unread, _, before = (
+        sum(part[word] for part in parts.values()) for word in COUNTED
+    )
+    handled = ok + featureless + rejected + unread
+    if not handled:
+        sentence = f"There was nothing new to embed: {_files(before)} had been embedded before."
+        return Summary(parts, sentence, _failure(project, 0, 0, 0, 0))
+    told = [f"Embedded {ok:,} of {_files(handled)}"]
+    told += [f"{rejected:,} rejected"] if rejected else []
+    told += [f"{featureless:,} without features"] if featureless else []
+    told += [f"{unread:,} unreadable"] if unread else []
+    failure = _failure(project, ok, featureless, rejected, unread)
+    return Summary(parts, "; ".join(told) + ".", failure)
+
+
+def _named(collection: str, targets: dict[str, str]) -> str:
+    """`pool`, or the name of a target set and which part of it."""
+    if "/" not in collection:
+        return collection
+    _, ident, part = collection.split("/")
+    return f"{targets.get(ident, ident)} ({part})"
+
+
+def _failure(project: Project, ok: int, featureless: int, rejected: int, unread: int) -> str | None:
+    waiting = [row for role in ROLES for row in collections.unreadable(project, role).to_pylist()]
+    count = max(unread, len(waiting))
+    if count:
+        first = f" (first: {waiting[0]['rel_path']}: {waiting[0]['reason']})" if waiting else ""
+        return (
+            f"{_files(count)} could not be read and wait{'s' if count == 1 else ''} to be tried "
+            f"again{first}; bring them back, then run sept embed or sept pool retry."
+        )
+    if not ok and rejected:
+        return f"All {_files(rejected)} were rejected; sept pool status lists the reasons."
+    if not ok and featureless:
+        return f"The encoder gave none of {_files(featureless)} features; take another encoder."
+    return None
+
+
+TRIAL_IMAGES = 128
+
+
+def try_speed(project: Project, encoder: str, precision: str = "auto") -> JobFolder:
+    """Launch a job that measures how fast an encoder embeds some images of the pool here.
+
+    Raises:
+        InputError: the pool is empty.
+    """
+    pool_ids = [record.id for record in source_table.every(project.db, "pool")]
+    sample = image_table.fitting_sample(project.db, pool_ids, TRIAL_IMAGES, seed=2)
+    if not sample.num_rows:
+        raise errors.InputError("The pool holds no images to try; add a source first.")
+    worklist = project.paths.jobs / "worklists" / f"speed-{hashing.fingerprint(encoder)}.parquet"
+    sources.write_worklist(worklist, sample)
+    request = {
+        "encoder": encoder,
+        "encoders_folder": str(project.paths.encoders),
+        "precision": precision,
+        "worklist": str(worklist),
+        "value_ranges": scaling.current(project).to_json(),
+    }
+    return launcher.launch(project.paths, "speed", request, f"Trying {encoder}")
+
+
+def measured_speed(project: Project, encoder: str) -> float | None:
+    """Images a second of the latest trial of an encoder on this machine, if there was one."""
+    for status in launcher.all_jobs(project.paths):
+        if status.kind != "speed" or status.state != "done":
+            continue
+        job = JobFolder(project.paths.job(status.id))
+        if job.settings()["encoder"] == encoder:
+            return float(job.result()["images_per_second"])
+    return None
+
+
+def about(project: Project, encoder: str) -> dict[str, Any]:
+    """What is known of an encoder without its weights; see `encoders.registry.describe`.
+
+    Raises:
+        EncoderError: there is no such encoder.
+    """
+    if encoder in menu.RECOMMENDED:
+        return menu.RECOMMENDED[encoder]
+    from sept_core.encoders import registry  # brings torch, which takes seconds
+
+    return registry.describe(encoder, project.paths.encoders)
+
+
+def finish(project: Project, job_id: str) -> dict[str, Any]:
+    """Take over what an embedding job made and make its encoder the project's current one.
+
+    An encoder that gave no image of the pool features does not take the place of one that did.
+
+    Raises:
+        JobError: it did not end well; what it had finished is kept all the same.
+    """
+    projects.adopt(project)
+    result = launcher.finish(project.paths, job_id)
+    encoder_id = result["encoder_id"]
+    has_features = len(feature_store.FeatureStore(project.paths.pool_features(encoder_id))) > 0
+    if has_features or settings.get(project.db, "encoder") is None:
+        settings.put(project.db, "encoder", encoder_id)
+    return result

@@ -1,0 +1,101 @@
+"""What became of files and feature rows: counts by state, and the reasons of what is not embedded.
+
+In: an open project. Out: plain counts, tables of reasons, csv.
+"""
+
+import csv
+import io
+from typing import Any
+
+import pyarrow as pa
+
+from sept_core.catalogue import image_table, outcome_table, source_table
+from sept_core.export import tables
+from sept_core.features import feature_store
+from sept_core.services.project import projects
+from sept_core.services.project.project import Project
+
+STATES = ("waiting", "ok", "unreadable", "rejected")
+"""Of live files, as far as the catalogue knows them."""
+
+ROWS = pa.schema([(name, pa.string()) for name in ("encoder", "collection", "key", "reason")])
+
+
+def counts(project: Project, role: str, name: str) -> dict[str, int]:
+    """Live files of one source or target set by state, and `files`, their sum.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    known = source_table.counts(project.db, source_table.find(project.db, role, name).id)
+    found = {state: known[state] for state in STATES if state in known}
+    return {"files": sum(found.values()), **found}
+
+
+def reasons(project: Project, role: str, name: str | None = None) -> pa.Table:
+    """Files that are not embedded for a stated reason; see `catalogue.outcomes`.
+
+    Raises:
+        NotFoundError: there is no source or target set of that name.
+    """
+    if name is not None:
+        source_table.find(project.db, role, name)
+    return outcome_table.with_reasons(project.db, role, name)
+
+
+def more(project: Project, role: str, name: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Rows of what else is worth knowing: `no_features` by encoder, and `partly_taken`."""
+    tables = {
+        "no_features": image_table.featureless_places(project.db, role),
+        "partly_taken": image_table.partly_taken(project.db, role),
+    }
+    return {
+        key: [row for row in table.to_pylist() if name in (None, row["source"])]
+        for key, table in tables.items()
+    }
+
+
+def feature_rows(project: Project) -> pa.Table:
+    """Rows of imported features that could not be used.
+
+    Columns: encoder (its id), collection (`pool` or the name of a target set), key, reason; each
+    row once, however often it was imported.
+    """
+    names = {record.id: record.name for record in source_table.every(project.db, "target")}
+    found: dict[tuple[str, str, str], str] = {}
+    for card in projects.encoders(project):
+        root = project.paths.features(card["id"])
+        folders = {path.parent for path in root.glob("**/[0-9]*.json")}
+        for folder in sorted(folders) if card["kind"] == "imported" else ():
+            place = folder.relative_to(root).parts
+            collection = names.get(place[1], place[1]) if len(place) > 1 else place[0]
+            for key, reason in _refused(feature_store.FeatureStore(folder)):
+                found[card["id"], collection, key] = reason
+    rows = [(*where, reason) for where, reason in found.items()]
+    return pa.Table.from_pylist([dict(zip(ROWS.names, row, strict=True)) for row in rows], ROWS)
+
+
+def _refused(store: feature_store.FeatureStore) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for shard in store.shards:
+        table = shard.outcomes(refused=True)
+        rows += zip(table["rel_path"].to_pylist(), table["reason"].to_pylist(), strict=True)
+    return rows
+
+
+def as_csv(table: pa.Table) -> str:
+    """A table with a header, safe to open in a spreadsheet; see `export.tables.write_csv`."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(table.column_names)
+    for row in table.to_pylist():
+        writer.writerow([tables.cell(value) for value in row.values()])
+    return out.getvalue()
+
+
+def by_state(table: pa.Table) -> dict[str, list[dict[str, Any]]]:
+    """The rows of `reasons` under their states, `rejected` always among them."""
+    found: dict[str, list[dict[str, Any]]] = {"rejected": []}
+    for row in table.to_pylist():
+        found.setdefault(row.pop("state"), []).append(row)
+    return found

@@ -1,0 +1,193 @@
+"""The bytes of images for the app's pages: by uid only, thumbnails from a bounded cache.
+
+In: a uid. Out: bytes that a browser can show, or `NotFoundError`. A uid that the catalogue does
+not hold reaches no file. Safe for many threads, each call on a cursor of its own.
+"""
+
+import io
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import csv
+
+from sept_core import errors
+from sept_core.catalogue import image_table
+from sept_core.filesystem import roots
+from sept_core.imaging import decoders, images
+from sept_core.imaging.pixel_values import ValueRanges
+from sept_core.ingest import sources
+from sept_core.services.data import scaling
+from sept_core.services.project import projects
+from sept_core.storage import atomic, hashing
+
+THUMBNAIL_SIZE = 256
+FULL_SIZE = 2048
+"""Pixels a side of what stands in for an image that browsers cannot show (TIFF and others)."""
+
+CACHE_BYTES = 2_000_000_000
+SHOWN_AS_IS = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Encoded bytes and their media type; `lasting` unless the project's settings shape them."""
+
+    data: bytes
+    media_type: str
+    lasting: bool = True
+
+
+class ImageServer:
+    """Serves one project until `close`, using its catalogue for the length of a look-up."""
+
+    def __init__(self, folder: Path, cache_bytes: int = CACHE_BYTES) -> None:
+        self._folder = folder
+        self._cache = ThumbnailCache(projects.paths_of(folder).thumbnails, cache_bytes)
+        self._readers: dict[str, sources.ByteReader] = {}
+        self._lock = threading.Lock()
+
+    def image(self, uid: str) -> Picture:
+        """The image as it is stored, or a large JPEG of it where browsers lack the format.
+
+        Raises:
+            NotFoundError: the catalogue does not hold it, or none of its files can be read.
+        """
+        data, place = self._read(uid)
+        if place.format in SHOWN_AS_IS and not _may_need_range(uid, data):
+            return Picture(data, SHOWN_AS_IS[place.format])
+        return _reduced(place, data, FULL_SIZE, self._ranges())
+
+    def thumbnail(self, uid: str) -> Picture:
+        """A small JPEG of the image.
+
+        Raises:
+            NotFoundError: as in `image`.
+        """
+        if not _is_uid(uid):
+            raise errors.NotFoundError(f"There is no image {uid!r} to show.")
+        if data := self._cache.get(uid):
+            return Picture(data, "image/jpeg")
+        ranges = self._ranges()
+        variant = hashing.fingerprint(ranges.ends())
+        if data := self._cache.get(uid, variant):
+            return Picture(data, "image/jpeg", lasting=False)
+        original, place = self._read(uid)
+        made = _reduced(place, original, THUMBNAIL_SIZE, ranges)
+        self._cache.put(uid, made.data, "" if made.lasting else variant)
+        return made
+
+    def _ranges(self) -> ValueRanges:
+        with projects.using(self._folder) as project:
+            return scaling.current(project)
+
+    def _read(self, uid: str) -> tuple[bytes, image_table.Place]:
+        """The bytes from the first place that can be read, and that place."""
+        if _is_uid(uid):
+            with projects.using(self._folder) as project:
+                places = image_table.places(project.db, uid)
+            for place in places:
+                try:
+                    reader = self._reader(place.source_id, place.root)
+                    data = reader.read(
+                        place.source_id, place.rel_path, place.member, place.offset, place.size
+                    )
+                except (images.UnusableFile, errors.SourceError):
+                    continue  # moved or damaged since: another place may still hold it
+                if hashing.uid_of(data) == uid:
+                    return data, place
+        raise errors.NotFoundError(f"There is no image {uid!r} to show.")
+
+    def _reader(self, source_id: str, root: roots.Root) -> sources.ByteReader:
+        with self._lock:
+            if source_id not in self._readers:
+                self._readers[source_id] = sources.ByteReader({source_id: root})
+            return self._readers[source_id]
+
+    def close(self) -> None:
+        """Close what was opened; serving again opens it anew."""
+        with self._lock:
+            for reader in self._readers.values():
+                reader.close()
+            self._readers.clear()
+
+
+class ThumbnailCache:
+    """Thumbnails on disk, the oldest deleted when they take more than `limit` bytes.
+
+    Each belongs to a uid, and to a variant where the project's settings shape it.
+
+    Args:
+        folder: may be deleted at any time.
+        limit: in bytes.
+    """
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder = folder
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._held: int | None = None
+
+    def get(self, uid: str, variant: str = "") -> bytes | None:
+        """A thumbnail if it is there."""
+        try:
+            return self._path(uid, variant).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def put(self, uid: str, data: bytes, variant: str = "") -> None:
+        """Keep a thumbnail, making room for it first."""
+        with self._lock:
+            if self._held is None or self._held + len(data) > self._limit:
+                self._held = self._make_room(len(data))
+            self._held += len(data)
+        with atomic.write_then_rename(self._path(uid, variant)) as temporary:
+            temporary.write_bytes(data)
+
+    def _path(self, uid: str, variant: str) -> Path:
+        ending = f".{variant}.jpg" if variant else ".jpg"
+        return self._folder / f"{uid[:2]}-{decoders.RULES}" / f"{uid}{ending}"
+
+    def _make_room(self, wanted: int) -> int:
+        """Delete the oldest until a tenth of the limit is free; returns the bytes still held."""
+        found = [(path, path.stat()) for path in self._folder.glob("*/*.jpg")]
+        held = sum(stat.st_size for _, stat in found)
+        if held + wanted <= self._limit:
+            return held
+        for path, stat in sorted(found, key=lambda item: (item[1].st_mtime_ns, item[0])):
+            if held + wanted <= self._limit * 0.9:
+                break
+            path.unlink(missing_ok=True)
+            held -= stat.st_size
+        return held
+
+
+def as_csv(rows: pa.Table) -> bytes:
+    """A table as a csv with a header, for a browser to keep."""
+    out = io.BytesIO()
+    csv.write_csv(rows, out)
+    return out.getvalue()
+
+
+def _is_uid(text: str) -> bool:
+    return len(text) == 32 and set(text) <= set("0123456789abcdef")
+
+
+def _may_need_range(uid: str, data: bytes) -> bool:
+    try:
+        return images.may_need_range(data)
+    except images.UnusableFile as problem:
+        raise _not_shown(uid, problem) from None
+
+
+def _reduced(place: image_table.Place, data: bytes, size: int, ranges: ValueRanges) -> Picture:
+    try:
+        decoded = images.decode(data, size, ranges, images.parse_bands(place.bands))
+    except images.UnusableFile as problem:
+        raise _not_shown(hashing.uid_of(data), problem) from None
+    return Picture(images.jpeg(decoded.image, size), "image/jpeg", lasting=not decoded.kind)
+
+
+def _not_shown(uid: str, problem: images.UnusableFile) -> errors.NotFoundError:
+    return errors.NotFoundError(f"Image {uid} cannot be shown ({problem.reason}).")

@@ -1,0 +1,51 @@
+"""The embedding that is under way: whether another wish for one can join it.
+
+In: a project's paths and the settings that are wanted. Out: the job to follow.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from sept_core import errors
+from sept_core.catalogue import source_table
+from sept_core.jobs import launcher
+from sept_core.jobs.job_folder import JobFolder
+from sept_core.services.data.embedding import EmbedSettings
+from sept_core.services.project.project import Project
+from sept_core.storage import commands, project_paths
+
+DECIDING = ("encoder", "precision", "device", "seed")
+"""Settings in which two embeddings must agree to be the same work."""
+
+
+def embedding(paths: project_paths.ProjectPaths, wanted: EmbedSettings) -> str | None:
+    """The id of the running or queued job that embeds with these settings; None without any job.
+
+    Needs no catalogue, so that it works while another process holds the project open.
+
+    Raises:
+        BusyError: a job with other settings is under way; the message says which.
+    """
+    for job in launcher.all_jobs(paths):
+        if job.kind == "embed" and not job.ended:
+            if found := _differences(JobFolder(paths.job(job.id)).settings(), asdict(wanted)):
+                cancel = commands.line("job", "cancel", paths.root, job.id)
+                raise errors.BusyError(
+                    f"{job.title} already runs as job {job.id} with {found}; wait for it to end, "
+                    f"or cancel it: {cancel}"
+                )
+            return job.id
+    return None
+
+
+def _differences(running: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """`precision fp32 (wanted: bf16)`; empty where both do the same."""
+    found = [f"{name} {running.get(name)} (wanted: {wanted[name]})"
+             for name in DECIDING if running.get(name) != wanted[name]]  # fmt: skip
+    return ", ".join(found)
+
+
+def is_left(project: Project) -> bool:
+    """Whether any file still waits to be read, as one that was added while a job ran."""
+    records = [r for role in source_table.ROLES for r in source_table.every(project.db, role)]
+    return any(source_table.counts(project.db, record.id)["waiting"] for record in records)

@@ -1,0 +1,154 @@
+"""Files brought in through the browser, and folders of this machine that it may look into.
+
+In: uploaded names and bytes, or a path. Out: a folder or archive under the project's uploads,
+ready to be added; listings confined to allowed roots.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from sept_core import errors
+from sept_core.archives import archives
+from sept_core.filesystem import roots as allowed_roots
+from sept_core.services.project.project import Project
+from sept_core.storage import atomic, project_paths
+from sept_core.tables import tables
+
+LISTED = 500
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a folder: names of sub-folders, and of files that may be a source."""
+
+    folder: Path
+    parent: Path | None
+    folders: list[str]
+    archives: list[str]
+    files: int
+
+
+def roots(project_folder: Path | None = None, *, shared: bool = False) -> list[Path]:
+    """The folders that the app may use: `SEPT_ROOTS`, or home, here and beside the project.
+
+    Args:
+        project_folder: of the open project.
+        shared: others than this machine's user look at it; then only beside the project.
+    """
+    beside = [project_folder.parent] if project_folder else []
+    if given := allowed_roots.named():
+        wanted = given
+    elif shared:
+        wanted = beside  # colleagues have no business in somebody's home
+    else:
+        wanted = [Path.home(), Path.cwd(), *beside]
+    found = [path.resolve() for path in wanted if path.is_dir()]
+    return list(dict.fromkeys(found))
+
+
+def check_allowed(folder: Path, allowed: list[Path]) -> Path:
+    """The folder with links followed.
+
+    Raises:
+        InputError: it is not inside an allowed root.
+    """
+    real = folder.resolve()
+    if not any(real.is_relative_to(root) for root in allowed):
+        raise errors.InputError(
+            f"{folder} is outside the folders that the app may use; start it with SEPT_ROOTS set "
+            "to allow more."
+        )
+    return real
+
+
+def listing(folder: Path, allowed: list[Path]) -> Listing:
+    """The contents of one folder.
+
+    Raises:
+        InputError: it is not inside an allowed root (links followed), or cannot be read.
+    """
+    real = check_allowed(folder, allowed)
+    try:
+        entries = sorted(os.scandir(real), key=lambda entry: entry.name)[: LISTED * 20]
+    except OSError as problem:
+        raise errors.InputError(f"{folder} cannot be read: {problem.strerror}.") from None
+    shown = [entry for entry in entries if not entry.name.startswith(".")]
+    folders = [entry.name for entry in shown if entry.is_dir()][:LISTED]
+    plain = [entry.name for entry in shown if not entry.is_dir()]
+    sources = [name for name in plain if _may_be_source(name)][:LISTED]
+    parent = real.parent if any(real.parent.is_relative_to(root) for root in allowed) else None
+    return Listing(real, parent, folders, sources, len(plain))
+
+
+def _may_be_source(name: str) -> bool:
+    return archives.is_archive(name) or tables.is_table(name)
+
+
+def store(project: Project, name: str, uploads: Iterable[tuple[str, BinaryIO]]) -> Path:
+    """Write uploaded files into a new folder of the project, nothing over anything else.
+
+    Args:
+        project: the open project.
+        name: of the source or target set that they are for.
+        uploads: file names as the browser tells them, and their bytes.
+
+    Returns:
+        The archive, if one alone was uploaded, else the folder.
+
+    Raises:
+        InputError: nothing was uploaded, or the name cannot be used.
+    """
+    folder = _new_folder(project.paths.uploads, project_paths.check_name(name, "Source"))
+    written = []
+    try:
+        for given, data in uploads:
+            path = _free(folder / _safe(given))
+            with atomic.write_then_rename(path) as temporary, temporary.open("wb") as out:
+                shutil.copyfileobj(data, out, 1 << 20)
+            written.append(path)
+        if not written:
+            raise errors.InputError("Choose the images or the archive to upload first.")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    alone = written[0] if len(written) == 1 else folder
+    return alone if archives.is_archive(alone.name) else folder
+
+
+def discard(project: Project, path: Path) -> None:
+    """Delete what `store` wrote, if a path is of that, for a collection that is not added."""
+    uploads, real = project.paths.uploads.resolve(), path.resolve()
+    if real != uploads and real.is_relative_to(uploads):
+        shutil.rmtree(uploads / real.relative_to(uploads).parts[0])
+
+
+def _new_folder(uploads: Path, name: str) -> Path:
+    for number in range(1, 10_000):
+        folder = uploads / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise errors.InputError(f"{uploads} holds too many uploads named {name}; take another name.")
+
+
+def _safe(given: str) -> str:
+    """A file name without folders, control characters or a leading dot."""
+    base = re.split(r"[/\\]", given)[-1]
+    clean = "".join("_" if ord(c) < 32 or c in '<>:"|?*' else c for c in base).lstrip(".")
+    return clean[-120:] or "file"
+
+
+def _free(path: Path) -> Path:
+    number = 2
+    free = path
+    while free.exists():
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        number += 1
+    return free

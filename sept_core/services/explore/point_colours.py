@@ -1,0 +1,210 @@
+"""What the points of a map are coloured by: sources, clusters, similarity, decisions, quality.
+
+In: a map of `mapview` and a key of `choices`. Out: one class a point, a palette and a legend.
+Each colouring is made once for one state of the project.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sept_core import errors
+from sept_core.catalogue import decision_table, image_table, selection_table, source_table
+from sept_core.features import feature_store
+from sept_core.retrieval import neighbour_lists
+from sept_core.services.curate import selections
+from sept_core.services.explore.point_map import Map
+from sept_core.services.project.project import Project
+from sept_core.storage import hashing
+
+CATEGORICAL = (
+    "#0f8a80", "#c79a3b", "#b5577a", "#5470c6", "#73a04b", "#8e6bbf", "#d0734a", "#3aa0c8",
+    "#9c7a5b", "#c05fb0", "#6b8e8a", "#b0a030", "#7d88d8", "#4a9a6a", "#cf5f63", "#8aa0b4",
+)  # fmt: skip
+"""Distinct on light and dark grounds; groups beyond their number share them."""
+
+CONTINUOUS = (
+    "#3b2a6b", "#3f4788", "#35608d", "#2a788e", "#21918c", "#28ae80", "#5ec962", "#addc30",
+    "#f0e51d",
+)  # fmt: skip
+DECIDED = ("#c8503c", "#2f9e5f", "#4a7be0")
+"""Vetoed, kept, pinned: the hues of the Review page."""
+
+PALE = "#9aa5a1"
+"""What does not take part."""
+
+QUALITY = ("brightness", "contrast", "sharpness", "entropy")
+KEPT = 12
+"""Colourings in memory; a million points take a megabyte each."""
+
+_made: dict[str, "Colouring"] = {}
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """One class a point, and what the classes mean.
+
+    Attributes:
+        classes: (N,) uint8, rows of `palette`.
+        palette: hex colours.
+        legend: label, colour and count of each class that is named.
+    """
+
+    classes: np.ndarray
+    palette: list[str]
+    legend: list[dict[str, Any]]
+
+
+def choices(project: Project, drawn: Map) -> dict[str, str]:
+    """What the points can be coloured by: a key and how it is called."""
+    found = {"cluster": "Cluster", "source": "Source"}
+    found |= {f"similarity:{name}": f"Similarity to {name}" for name in drawn.targets}
+    found |= {f"decision:{name}": f"Decisions for {name}" for name in drawn.targets}
+    idents = [record["id"] for record in reversed(selection_table.every(project.db))]
+    found |= {f"selection:{ident}": f"In {ident}" for ident in idents}
+    return found | {f"quality:{name}": name.capitalize() for name in QUALITY}
+
+
+def stamp(project: Project, encoder_id: str, drawn: Map, by: str) -> str:
+    """Names all that a colouring depends on: equal stamps mean equal colours.
+
+    Raises:
+        NotFoundError: there is nothing by that name to colour by.
+    """
+    kind, _, name = by.partition(":")
+    known: list[Any] = []
+    if kind in ("similarity", "decision"):
+        known.append(source_table.find(project.db, "target", name).id)
+    if kind == "similarity":
+        known += [store.content_id() for store in _stores(project, encoder_id, name)]
+        known.append(image_table.searching(project.db, known[0]).astype(str).tolist())
+    elif kind == "decision":
+        known.append(decision_table.last_position(project.db))
+    elif kind in ("source", "quality"):
+        known += [[record.id, record.name] for record in source_table.every(project.db, "pool")]
+    root = str(project.paths.root)
+    return hashing.fingerprint([root, encoder_id, drawn.revision, by, known])
+
+
+def colour(project: Project, encoder_id: str, drawn: Map, by: str) -> Colouring:
+    """Colour every point.
+
+    Raises:
+        NotFoundError: there is nothing by that name to colour by.
+    """
+    key = stamp(project, encoder_id, drawn, by)
+    found = _made.get(key)
+    if found is None:
+        found = _colour(project, encoder_id, drawn, by)
+        while len(_made) >= KEPT:
+            _made.pop(next(iter(_made)), None)
+        _made[key] = found
+    return found
+
+
+def _colour(project: Project, encoder_id: str, drawn: Map, by: str) -> Colouring:
+    kind, _, name = by.partition(":")
+    if kind == "cluster":
+        return _categories(drawn.clusters, _cluster_names(drawn.clusters))
+    if kind == "source":
+        return _by_source(project, drawn)
+    if kind == "decision":
+        return _by_decision(project, drawn, name)
+    if kind == "selection":
+        codes = np.full(len(drawn.uids), -1)
+        codes[drawn.rows_of(hashing.uid_array(selections.picks(project, name)["uid"]))] = 0
+        return _categories(codes, ["selected"])
+    if kind == "similarity":
+        return _continuous(_similarity(project, encoder_id, drawn, name))
+    if kind == "quality" and name in QUALITY:
+        table = image_table.quality(project.db)
+        return _continuous(_aligned(drawn, hashing.uid_array(table["uid"]), table[name].to_numpy()))
+    raise errors.NotFoundError(f"The map cannot be coloured by {by!r}.")
+
+
+def _cluster_names(clusters: np.ndarray) -> list[str]:
+    return [f"cluster {number}" for number in range(int(clusters.max(initial=-1)) + 1)]
+
+
+def _by_source(project: Project, drawn: Map) -> Colouring:
+    table = image_table.first_sources(project.db)
+    encoded = table["source"].combine_chunks().dictionary_encode()
+    names = sorted(encoded.dictionary.to_pylist())
+    rank = np.array([names.index(name) for name in encoded.dictionary.to_pylist()])
+    codes = _aligned(drawn, hashing.uid_array(table["uid"]), rank[encoded.indices.to_numpy()])
+    return _categories(np.nan_to_num(codes, nan=-1).astype(np.int64), names)
+
+
+def _by_decision(project: Project, drawn: Map, target: str) -> Colouring:
+    record = source_table.find(project.db, "target", target)
+    state = decision_table.log_of(project.db, [record.id]).state
+    kept = [uid for uid, decision in state.decisions.items() if decision.action == "keep"]
+    groups = {"vetoed": state.vetoed, "kept": kept, "pinned": state.pinned}
+    codes = np.full(len(drawn.uids), -1)
+    for code, members in enumerate(groups.values()):
+        codes[drawn.rows_of(np.array(list(members), hashing.UID_DTYPE))] = code
+    return _categories(codes, list(groups), DECIDED)
+
+
+def _stores(
+    project: Project, encoder_id: str, target: str
+) -> tuple[feature_store.FeatureStore, feature_store.FeatureStore]:
+    """Of the pool and of a target set."""
+    paths, record = project.paths, source_table.find(project.db, "target", target)
+    return (
+        feature_store.FeatureStore(paths.pool_features(encoder_id)),
+        feature_store.FeatureStore(paths.target_features(encoder_id, record.id)),
+    )
+
+
+def _similarity(project: Project, encoder_id: str, drawn: Map, target: str) -> np.ndarray:
+    """(N,) cosine of each point's nearest target; NaN where the pool has changed since."""
+    pool, theirs = _stores(project, encoder_id, target)
+    known = pool.rows_of(drawn.uids) >= 0
+    ident = source_table.find(project.db, "target", target).id
+    rows = np.flatnonzero(np.isin(theirs.uids, image_table.searching(project.db, ident)))
+    vectors, uids = theirs.gather(rows), theirs.uids[rows]
+    found = neighbour_lists.nearest_targets(pool, drawn.uids[known], vectors, uids)
+    values = np.full(len(drawn.uids), np.nan)
+    values[known] = found.similarity
+    return values
+
+
+def _aligned(drawn: Map, uids: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(N,) float64 values of the map's points, NaN where there is none; `uids` ascend."""
+    known = np.append(values.astype(np.float64), np.nan)  # no place is −1, the last entry
+    aligned: np.ndarray = known[hashing.places_among(uids, drawn.uids)]
+    return aligned
+
+
+def _categories(
+    codes: np.ndarray, labels: list[str], palette: tuple[str, ...] = CATEGORICAL
+) -> Colouring:
+    """Codes −1 are pale; the others take turns with the colours."""
+    count = len(palette)
+    classes = np.where(codes < 0, count, codes % count).astype(np.uint8)
+    sizes = np.bincount(codes[codes >= 0], minlength=len(labels))
+    legend = [
+        {"label": label, "colour": palette[i % count], "count": int(sizes[i])}
+        for i, label in enumerate(labels)
+    ]
+    if rest := int((codes < 0).sum()):
+        legend.append({"label": "others", "colour": PALE, "count": rest})
+    return Colouring(classes, [*palette, PALE], legend)
+
+
+def _continuous(values: np.ndarray) -> Colouring:
+    """From the 2nd to the 98th percentile in equal steps; NaN is pale."""
+    known = values[~np.isnan(values)]
+    low, high = np.percentile(known, [2, 98]) if len(known) else (0.0, 1.0)
+    steps = len(CONTINUOUS)
+    scaled = np.clip((values - low) / max(high - low, 1e-9), 0, 1 - 1e-9)
+    classes = np.where(np.isnan(values), steps, np.nan_to_num(scaled) * steps).astype(np.uint8)
+    edges = np.linspace(low, high, steps + 1)
+    counts = np.bincount(classes, minlength=steps + 1)
+    legend = [
+        {"label": f"{edges[i]:.2f} to {edges[i + 1]:.2f}", "colour": c, "count": int(counts[i])}
+        for i, c in enumerate(CONTINUOUS)
+    ]
+    return Colouring(classes, [*CONTINUOUS, PALE], legend)

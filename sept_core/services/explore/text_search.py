@@ -1,0 +1,66 @@
+"""Finding pool images by words, where the encoder was trained with captions.
+
+In: an encoder that has embedded the pool, and a few words. Out: the most similar pool images.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sept_core import errors
+from sept_core.features import feature_store
+from sept_core.retrieval import neighbour_lists
+from sept_core.services.project.project import Project
+from sept_core.storage import atomic, hashing
+
+
+def understands_words(project: Project, encoder_id: str) -> bool:
+    """Whether an encoder has a text tower, so that words and images can be compared."""
+    return str(_card(project, encoder_id)["spec"]).startswith("open_clip:")
+
+
+def find(project: Project, encoder_id: str, words: str, count: int) -> list[tuple[str, float]]:
+    """The pool images most similar to a text, best first, with their cosines.
+
+    Args:
+        project: the open project.
+        encoder_id: of features that `understands_words`.
+        words: such as "a red flower".
+        count: images at most.
+
+    Raises:
+        EncoderError: the encoder cannot be loaded, or has changed since it embedded the pool.
+    """
+    card = _card(project, encoder_id)
+    encoder = _load(card["spec"], project.paths.encoders, card["precision"])
+    if encoder.id != encoder_id:
+        raise errors.EncoderError(
+            f"{card['spec']} is no longer what embedded this pool; embed again to search by words."
+        )
+    store = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
+    query = np.array(["0" * 32], hashing.UID_DTYPE)  # words have no uid
+    vector = _vector(encoder, " ".join(words.split()))
+    found = neighbour_lists.find_neighbours(store, vector, query, count)
+    rows = zip(found.uids[0].tolist(), found.similarity[0].tolist(), strict=True)
+    return [(uid.decode(), value) for uid, value in rows if uid]
+
+
+@lru_cache(maxsize=64)
+def _vector(encoder: Any, words: str) -> np.ndarray:
+    """The (1, D) float32 unit vector of the words."""
+    vector: np.ndarray = encoder.encode_text([words]).numpy()
+    return vector
+
+
+@lru_cache(maxsize=1)
+def _load(spec: str, folder: Path, precision: str) -> Any:
+    from sept_core.encoders import registry  # brings torch, which takes seconds
+
+    return registry.load(spec, folder=folder, device="cpu", precision=precision)
+
+
+def _card(project: Project, encoder_id: str) -> dict[str, str]:
+    card: dict[str, str] = atomic.read_json(project.paths.features(encoder_id) / "encoder.json")
+    return card

@@ -1,0 +1,1 @@
+"""Projects: open, check, back up."""

@@ -1,0 +1,159 @@
+"""The demo: a whole project made from drawn pictures, to look around in.
+
+In: a new folder. Out: a project with three sources, two target sets, features, map, a selection
+and some decisions. Every step is one of the other buttons, so that a demo that was interrupted
+goes on where it stopped.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sept_core.catalogue import image_table, settings, source_table
+from sept_core.demo.layout import TARGETS, Layout
+from sept_core.jobs import launcher
+from sept_core.jobs.job_folder import JobFolder
+from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import decisions, selections
+from sept_core.services.data import collections, embedding, preparation
+from sept_core.services.explore import map_job
+from sept_core.services.project import projects
+from sept_core.services.project.project import Project
+from sept_core.storage import project_paths
+
+ENCODER = embedding.DEFAULT
+TARGET = "nature"
+BUDGET = 400
+REVIEWER = "demo"
+KEPT = 12
+"""Right picks that the reviewer confirms, so that suggestions have both kinds to learn from."""
+
+NOTES = {
+    "photos": "A tree of folders with names that say nothing; holds a few broken files.",
+    "scans": "One zip, read without unpacking.",
+    "web": "WebDataset shards with a side-car for each image; try the filter: year >= 2020",
+    "nature": "Flowers, leaves, fruit, butterflies and fish. Some of its test images lie in the "
+    "pool: the guard finds them.",
+    "signs-and-charts": "Road signs, charts, contour maps, circuit boards and clocks.",
+}
+"""What the demo says about each source and target set."""
+
+
+def begin(folder: Path, *, seed: int = 0, scale: float = 1.0) -> None:
+    """Make an empty project that will be the demo; one that was begun before goes on.
+
+    Args:
+        folder: new, empty, or a demo.
+        seed: of the pictures.
+        scale: of the number of images (about 4,300 in the pool).
+
+    Raises:
+        InputError: the folder holds something else.
+    """
+    if project_paths.ProjectPaths(folder.absolute()).catalogue.exists():
+        with projects.opened(folder) as project:
+            if settings.get(project.db, "demo") is not None:
+                return
+    projects.init(folder)
+    with projects.opened(folder) as project:
+        settings.put(project.db, "demo", {"seed": seed, "scale": scale})
+
+
+def layout(paths: project_paths.ProjectPaths) -> Layout:
+    """Where a demo keeps its pictures."""
+    return Layout(paths.uploads / "demo")
+
+
+def next_job(project: Project) -> JobFolder | None:
+    """Launch the next of the demo's long steps; None when all of them are done."""
+    data = layout(project.paths)
+    if not data.header.exists():
+        request = settings.get(project.db, "demo") | {"folder": str(data.root)}
+        return launcher.launch(project.paths, "demo", request, "Drawing the pictures")
+    _register(project, data)
+    if _is_waiting(project):
+        return embedding.start(project, embedding.EmbedSettings(ENCODER))
+    encoder_id = projects.find_encoder(project, ENCODER)
+    job = preparation.next_job(project, encoder_id)
+    if job is None and not (project.paths.map(encoder_id) / project_paths.HEADER).exists():
+        job = map_job.start(project, encoder_id)
+    return job
+
+
+def go_on(project: Project) -> None:
+    """Take the next step unless one runs; a failed or cancelled step waits to be resumed."""
+    known = launcher.all_jobs(project.paths)
+    if known and known[0].state != "done":
+        return
+    if next_job(project) is None:
+        curate(project)
+
+
+def _register(project: Project, data: Layout) -> None:
+    for role, found in (("pool", data.sources), ("target", data.targets)):
+        known = {record.name for record in source_table.every(project.db, role)}
+        for name, path in found.items():
+            if name not in known:
+                collections.add(project, role, name, path)
+                collections.annotate(project, role, name, NOTES[name])
+
+
+def _is_waiting(project: Project) -> bool:
+    """Whether any file has not been read yet."""
+    records = [*source_table.every(project.db, "pool"), *source_table.every(project.db, "target")]
+    return any(source_table.counts(project.db, record.id)["waiting"] for record in records)
+
+
+def curate(project: Project) -> dict[str, Any]:
+    """Select for the first target set, review the picks, select again; done once.
+
+    Returns:
+        The record of the second selection, with its churn the first time.
+    """
+    demo = settings.get(project.db, "demo")
+    if "selection" in demo:
+        return selections.find(project, demo["selection"])
+    request = selections.Request((TARGET,), SelectionSettings(budget=BUDGET), ENCODER)
+    first = selections.select(project, request)
+    _review(project, first["id"])
+    second = selections.again(project, first["id"])
+    settings.put(project.db, "demo", demo | {"selection": second["id"]})
+    return second
+
+
+def _review(project: Project, selection_id: str) -> None:
+    """Decide as a person would who sees what a picture shows; the truth stands in for the eyes."""
+    if decisions.history(project, [TARGET]):
+        return
+    uids = selections.picks(project, selection_id)["uid"].to_pylist()
+    shown = families(project, uids)
+    wrong: dict[str, list[str]] = defaultdict(list)
+    for uid in uids:
+        if shown[uid] not in TARGETS[TARGET]:
+            wrong[shown[uid]].append(uid)
+    for family, members in wrong.items():
+        reason = f"shows {family}, which the task does not"
+        decisions.decide(project, [TARGET], "veto", members, reason=reason, who=REVIEWER)
+    right = [uid for uid in uids if shown[uid] in TARGETS[TARGET]][:KEPT]
+    decisions.decide(project, [TARGET], "keep", right, reason="just right", who=REVIEWER)
+
+
+def families(project: Project, uids: Iterable[str]) -> dict[str, str]:
+    """The true family of each pool image; for scoring and for playing the reviewer only."""
+    return _by_name(project, uids, layout(project.paths).truth, "label")
+
+
+def planted(project: Project, uids: Iterable[str]) -> dict[str, str]:
+    """Of the pool images that were planted as copies or leaks: which kind each is."""
+    return _by_name(project, uids, layout(project.paths).flaws, "flaw")
+
+
+def _by_name(project: Project, uids: Iterable[str], path: Path, column: str) -> dict[str, str]:
+    """A column of a csv for each image that it names by the name of one of its files."""
+    with path.open(newline="") as file:
+        known = {row["key"]: row[column] for row in csv.DictReader(file)}
+    places = image_table.locations(project.db, uids).to_pylist()
+    named = [(row["uid"], Path(row["member"] or row["rel_path"]).stem) for row in places]
+    return {uid: known[name] for uid, name in named if name in known}

@@ -1,0 +1,242 @@
+"""Is what lies in a project's folder still what was written? And moving aside what is not.
+
+In: folders. Out: `Finding`s, one for each thing that is wrong, in sentences; nothing is
+changed until `set_aside`, and that only moves files within the project.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sept_core import errors
+from sept_core.features import feature_store
+from sept_core.filesystem import safe_paths
+from sept_core.imaging import pixel_values
+from sept_core.storage import atomic, project_paths
+
+ASIDE = "damaged"
+"""The folder, in the project, that repair moves things into."""
+
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        kind: `catalogue`, `decisions`, `features`, `artefact`, `encoder`, `selection`,
+            `manifest`, `source`, `job`, `run` or `leftover`.
+        where: the file or folder, or the name of a source.
+        problem: what is wrong, one sentence.
+        remedy: what to do, one sentence.
+        aside: what `set_aside` moves away so that it is made again; empty where only a person
+            can help.
+    """
+
+    kind: str
+    where: str
+    problem: str
+    remedy: str
+    aside: tuple[Path, ...] = ()
+
+
+def set_aside(root: Path, findings: Iterable[Finding]) -> list[Path]:
+    """Move what the findings name into a new folder below `damaged/`.
+
+    Args:
+        root: the project's folder; everything to be moved lies in it.
+        findings: as found a moment ago.
+
+    Returns:
+        Where each of them lies now.
+    """
+    moved = []
+    folder = root / ASIDE / time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    for path in dict.fromkeys(path for finding in findings for path in finding.aside):
+        if not os.path.lexists(path):
+            continue
+        home = folder / path.relative_to(root)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(home)
+        moved.append(home)
+    return moved
+
+
+def leftovers(root: Path) -> Iterator[Finding]:
+    """Files that a write which was cut off left behind; to be asked while nothing writes."""
+    for path in sorted(root.rglob(".*.tmp")):
+        if ASIDE not in path.relative_to(root).parts:
+            yield Finding(
+                "leftover",
+                str(path),
+                "It was left by a write that was cut off; nothing reads it.",
+                "Repair moves it away.",
+                (path,),
+            )
+
+
+def stores(root: Path) -> Iterator[Finding]:
+    """Every feature store below `features/`: cards, headers, checksums, unfinished shards."""
+    for folder in sorted(path for path in root.glob("features/*") if path.is_dir()):
+        again = "Repair moves the shard away; embedding again makes its features anew."
+        try:
+            card = atomic.read_json(folder / "encoder.json")
+            if card["kind"] == "imported":
+                again = "Repair moves the shard away; import the features again."
+        except (errors.SeptError, KeyError, TypeError) as problem:
+            yield Finding(
+                "features",
+                str(folder),
+                f"Its card, which says what encoder made the features, cannot be read: {problem}",
+                "Repair moves the features away; embed again.",
+                (folder,),
+            )
+            continue
+        for store in sorted({path.parent for path in folder.rglob("[0-9]*.*")}):
+            yield from _store(store, again)
+
+
+def _store(folder: Path, again: str) -> Iterator[Finding]:
+    numbers = sorted({path.name.split(".")[0] for path in folder.glob("[0-9]*.*")})
+    for number in numbers:
+        base = folder / number
+        parts = tuple(
+            path
+            for suffix in feature_store.PARTS.values()
+            if (path := Path(f"{base}{suffix}")).exists()
+        )
+        header = base.with_suffix(".json")
+        if not header.exists():
+            yield Finding(
+                "leftover",
+                str(base),
+                "A shard without its header: writing it was cut off; nothing reads it.",
+                "Repair moves it away; embedding again makes it anew.",
+                parts,
+            )
+        elif problem := _shard_problem(base, header):
+            yield Finding("features", str(base), problem, again, (*parts, header))
+
+
+def _shard_problem(base: Path, header: Path) -> str | None:
+    try:
+        known = atomic.read_json(header)
+        expected = {
+            f"{base.name}{suffix}": known[f"{part}_sha256"]
+            for part, suffix in feature_store.PARTS.items()
+        }
+    except (errors.IntegrityError, KeyError, TypeError):
+        return f"Its header {header.name} is damaged."
+    return altered(base.parent, expected)
+
+
+def altered(folder: Path, expected: dict[str, Any]) -> str | None:
+    """What is wrong with files that have a known SHA-256, or None."""
+    for name, sha256 in expected.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is not there."
+        if atomic.sha256_file(path) != sha256:
+            return f"{name} is not what was written: its checksum differs."
+    return None
+
+
+def artefacts(root: Path) -> Iterator[Finding]:
+    """Every derived artefact: indexes, graphs, groups, thresholds, maps."""
+    folders = (*root.glob("indexes/*/*"), *root.glob("maps/*"))
+    for folder in sorted(path for path in folders if path.is_dir()):
+        problem = _artefact_problem(folder)
+        if problem:
+            where = "draw the map again" if folder.parent.name == "maps" else "prepare again"
+            remedy = f"Repair moves it away; {where}."
+            yield Finding("artefact", str(folder), problem, remedy, (folder,))
+
+
+def _artefact_problem(folder: Path) -> str | None:
+    header = folder / project_paths.HEADER
+    if not header.exists():
+        return _tables_problem(folder)
+    try:
+        known = atomic.read_json(header)
+        expected = known.get("sha256")
+    except (errors.IntegrityError, AttributeError):
+        return f"Its {project_paths.HEADER} is damaged."
+    # Earlier versions wrote no checksums: their tables are read at least.
+    return _tables_problem(folder) if expected is None else altered(folder, expected)
+
+
+def _tables_problem(folder: Path) -> str | None:
+    """What has no header: the kept results of the guard, or an artefact that is being made."""
+    for path in sorted(folder.rglob("*.parquet")):
+        if problem := table_problem(path):
+            return problem
+    return None
+
+
+def table_problem(path: Path, sha256: str | None = None) -> str | None:
+    """What is wrong with a parquet file, or None."""
+    if sha256 is not None:
+        return altered(path.parent, {path.name: sha256})
+    try:
+        pq.read_table(path)
+    except (pa.ArrowException, OSError) as problem:
+        return f"{path.name} cannot be read: {problem}."
+    return None
+
+
+def encoders(root: Path) -> Iterator[Finding]:
+    """What was fitted on this pool: the value ranges, and encoders with weights and card."""
+    yield from _value_ranges(root / "encoders" / pixel_values.FILE)
+    for folder in sorted(path for path in root.glob("encoders/*") if path.is_dir()):
+        for header in folder.glob("fit.json"):
+            try:
+                known = atomic.read_json(header)
+                weights = next(path.name for path in folder.glob("*.safetensors"))
+                problem = altered(folder, {weights: known["sha256"]})
+            except (errors.IntegrityError, KeyError, TypeError, StopIteration):
+                problem = "Its weights or its card are missing or damaged."
+            if problem:
+                remedy = "Repair moves it away; embedding again fits it anew, the same."
+                yield Finding("encoder", str(folder), problem, remedy, (folder,))
+
+
+def _value_ranges(path: Path) -> Iterator[Finding]:
+    try:
+        pixel_values.from_json(atomic.read_json(path))
+    except errors.NotFoundError:
+        return  # before an image of more than 8 bits was met
+    except errors.SeptError as problem:
+        remedy = "Repair moves it away; the ranges are then those that the features were made with."
+        yield Finding("encoder", str(path), str(problem), remedy, (path,))
+
+
+def places(root: Path, rows: pa.Table, again: str) -> Iterator[Finding]:
+    """Whether the files of a source are there as they were listed; nothing is opened.
+
+    Args:
+        root: the folder that the paths lie below.
+        rows: rel_path, size (of the file itself, −1 where unknown) and mtime_ns.
+        again: how this source is listed again.
+    """
+    missing, changed = [], []
+    columns = (rows[name].to_pylist() for name in ("rel_path", "size", "mtime_ns"))
+    for rel_path, size, mtime in zip(*columns, strict=True):
+        try:
+            found = os.stat(os.path.join(root, safe_paths.original(rel_path)))  # noqa: PTH116, PTH118
+        except (OSError, ValueError):
+            missing.append(rel_path)
+            continue
+        if (size >= 0 and found.st_size != size) or found.st_mtime_ns != mtime:
+            changed.append(rel_path)
+    for names, what in ((missing, "are gone"), (changed, "have changed since they were listed")):
+        if names:
+            first = ", ".join(repr(name) for name in names[:SHOWN])
+            text = f"{len(names)} of its {rows.num_rows} files {what} (first: {first})."
+            yield Finding("source", str(root), text, again)

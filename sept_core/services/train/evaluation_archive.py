@@ -1,0 +1,181 @@
+"""What evaluations found: the matched-compute table, its sentences and its files.
+
+In: the folders under `runs/evaluations/`. Out: plain rows against a reference arm.
+"""
+
+import csv
+import io
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sept_core import errors
+from sept_core.services.train import pretraining
+from sept_core.storage import atomic, project_paths
+
+COLUMNS = ("arm", "readout", "labels", "seeds", "steps", "images_seen", "mean", "low", "high",
+           "difference", "difference_low", "difference_high", "distinguishable")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A finished evaluation.
+
+    Attributes:
+        folder: where it lies.
+        request: see `evaluating.Request` or `studies.Study`.
+        summary: see `evaluation.summary`; with the `compute` of each arm.
+        at: when it was summed up, in seconds since 1970.
+    """
+
+    folder: Path
+    request: dict[str, Any]
+    summary: dict[str, Any]
+    at: float
+
+    @property
+    def id(self) -> str:
+        """Its folder's name."""
+        return self.folder.name
+
+    @property
+    def arms(self) -> list[str]:
+        return list(dict.fromkeys(row["arm"] for row in self.summary["means"]))
+
+    def unmatched(self) -> str | None:
+        """A sentence where the trained arms did not see equally many images."""
+        costs = {arm: self.summary["compute"].get(arm) for arm in self.arms}
+        seen = {arm: int(cost["images_seen"]) for arm, cost in costs.items() if cost}
+        seen = {arm: count for arm, count in seen.items() if count}  # none: random initialisation
+        if len(set(seen.values())) < 2:
+            return None
+        told = ", ".join(f"{arm} {count:,}" for arm, count in seen.items())
+        return f"Compute is not matched: the arms saw unequal numbers of images ({told})."
+
+
+def every(paths: project_paths.ProjectPaths) -> list[Evaluation]:
+    """All finished evaluations, the latest first."""
+    found = [
+        Evaluation(
+            path.parent,
+            atomic.read_json(path.parent / "request.json"),
+            atomic.read_json(path),
+            path.stat().st_mtime,
+        )
+        for path in (paths.runs / pretraining.RESERVED).glob("*/summary.json")
+        if (path.parent / "request.json").exists()
+    ]
+    return sorted(found, key=lambda evaluation: -evaluation.at)
+
+
+def find(paths: project_paths.ProjectPaths, name: str) -> Evaluation:
+    """One finished evaluation.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    for evaluation in every(paths):
+        if evaluation.id == name:
+            return evaluation
+    raise errors.NotFoundError(f"This project has no finished evaluation {name!r}.")
+
+
+def table(evaluation: Evaluation, reference: str) -> list[dict[str, Any]]:
+    """One row for each arm, readout and label count, with `COLUMNS`.
+
+    Args:
+        evaluation: a finished one.
+        reference: the arm that the others are compared with; its own differences are None.
+    """
+    rows = []
+    for mean in evaluation.summary["means"]:
+        where = {key: mean[key] for key in ("arm", "readout", "labels", "seeds")}
+        low, high = mean["interval"] or (None, None)
+        known = evaluation.summary["compute"].get(mean["arm"]) or {}
+        cost = {key: known.get(key) for key in ("steps", "images_seen")}
+        rows.append(
+            where
+            | cost
+            | {"mean": mean["value"], "low": low, "high": high}
+            | _difference(evaluation.summary["differences"], mean, reference)
+        )
+    return rows
+
+
+def _difference(
+    differences: list[dict[str, Any]], mean: dict[str, Any], reference: str
+) -> dict[str, Any]:
+    """The paired difference of a row's arm to the reference; stored once for each pair."""
+    for row in differences:
+        if (row["readout"], row["labels"]) != (mean["readout"], mean["labels"]):
+            continue
+        low, high = row["interval"]
+        sign = {(mean["arm"], reference): 1, (reference, mean["arm"]): -1}.get(
+            (row["arm"], row["other"])
+        )
+        if sign:
+            low, high = sorted((sign * low, sign * high))
+            return {
+                "difference": sign * row["value"],
+                "difference_low": low,
+                "difference_high": high,
+                "distinguishable": row["distinguishable"],
+            }
+    return dict.fromkeys(COLUMNS[-4:])
+
+
+def sentences(evaluation: Evaluation, reference: str) -> list[str]:
+    """What the comparisons with the reference show."""
+    pairs = zip(evaluation.summary["differences"], evaluation.summary["sentences"], strict=True)
+    return [said for row, said in pairs if reference in (row["arm"], row["other"])]
+
+
+def cost_sentences(evaluation: Evaluation) -> list[str]:
+    """What the arms' training cost beside what it could have cost."""
+    known = {a: c for a, c in evaluation.summary["compute"].items() if c and c["images_seen"]}
+    told = [
+        f"{arm} saw {cost['images_seen']:,.0f} images ({cost['flops']:.2g} FLOP, "
+        f"{cost['seconds'] / 60:.1f} minutes)."
+        for arm, cost in known.items()
+    ]
+    largest = max(known.items(), key=lambda item: item[1]["subset"], default=None)
+    if largest:
+        name, whole = largest
+        told += [
+            f"As many epochs on {name} ({whole['subset']:,} images) as {arm} had on its "
+            f"{cost['subset']:,} would take {whole['subset'] / cost['subset']:.0f} times its "
+            "training."
+            for arm, cost in known.items()
+            if whole["subset"] >= 2 * cost["subset"]
+        ]
+    return told
+
+
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    """The table as text."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def as_json(evaluation: Evaluation) -> str:
+    """Request and summary in one file."""
+    return json.dumps({"request": evaluation.request, **evaluation.summary}, indent=2)
+
+
+def size(paths: project_paths.ProjectPaths, name: str) -> int:
+    """Bytes on disk."""
+    return atomic.folder_size(paths.runs / pretraining.RESERVED / name)
+
+
+def delete(paths: project_paths.ProjectPaths, name: str) -> None:
+    """Delete an evaluation's folder, scores and all.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    shutil.rmtree(paths.runs / pretraining.RESERVED / find(paths, name).id)

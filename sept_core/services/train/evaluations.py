@@ -1,0 +1,248 @@
+"""Evidence: compare runs on a labelled target set, and what came of earlier comparisons.
+
+In: a target set with labels and a test split, and the arms to compare. Out: evaluations under
+`runs/evaluations/`, their tables and sentences.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from sept_core import errors
+from sept_core import targets as target_layout
+from sept_core.catalogue import image_table, source_table
+from sept_core.evaluation import labels as label_budgets
+from sept_core.filesystem.roots import FOLLOW_LINKS
+from sept_core.ingest import sources
+from sept_core.jobs import launcher
+from sept_core.jobs.job_folder import JobFolder
+from sept_core.services.data import scaling
+from sept_core.services.project.project import Project
+from sept_core.services.train import pretraining, runs
+from sept_core.storage import atomic, hashing, project_paths
+
+RANDOM_INIT = "random-init"
+READOUTS = {"knn": "20-NN", "linear": "Linear probe", "finetune": "Fine-tuning"}
+"""The readouts of `evaluation.worker` as people write them."""
+SHOTS = (1, 5, 10, 20, 50, 100)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a target set offers to evaluation.
+
+    Attributes:
+        problem: why it cannot be evaluated on, as a sentence; None where it can.
+        smallest: training images of its smallest class.
+    """
+
+    classes: int
+    train: int
+    test: int
+    smallest: int
+    problem: str | None
+
+    def budgets(self) -> list[str]:
+        """Label counts to choose from; more may be written, as "7-shot" or "25%"."""
+        return ["all", "10%", *(f"{n}-shot" for n in SHOTS if n <= self.smallest)]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A comparison.
+
+    Attributes:
+        runs: names of finished runs.
+        folders: other checkpoints, by the folders that `sept pretrain` left.
+        labels: label counts as `evaluation.labels.parse` reads them.
+    """
+
+    target: str
+    runs: tuple[str, ...]
+    folders: tuple[str, ...] = ()
+    readouts: tuple[str, ...] = tuple(READOUTS)
+    labels: tuple[str, ...] = ("all",)
+    seeds: int = 3
+
+    def scores(self) -> int:
+        """How many scores it takes: arms × readouts × label counts × seeds."""
+        arms = 1 + len(self.runs) + len(self.folders)
+        return arms * len(self.readouts) * len(self.labels) * self.seeds
+
+    def fine_tunings(self) -> int:
+        """How many of these train a whole network."""
+        return self.scores() // len(self.readouts) if "finetune" in self.readouts else 0
+
+
+def targets(project: Project) -> list[str]:
+    """The names of all target sets."""
+    return [record.name for record in source_table.every(project.db, "target")]
+
+
+def evaluations_of(paths: project_paths.ProjectPaths, job_id: str) -> list[str]:
+    """The ids of the evaluations that a job computes, a study's main one first."""
+    return [Path(out).name for out in _outs(paths, launcher.status(paths, job_id))]
+
+
+def task(project: Project, target: str) -> Task:
+    """Whether and how a target set can be evaluated on."""
+    record = source_table.find(project.db, "target", target)
+    splits, rows = source_table.splits(project.db, record.id), _rows(project, record)
+    counts: dict[str, int] = {}
+    for row in rows:
+        if row["split"] == "train" and row["label"] is not None:
+            counts[row["label"]] = counts.get(row["label"], 0) + 1
+    return Task(
+        classes=len(counts),
+        train=sum(counts.values()),
+        test=sum(row["split"] == "test" for row in rows),
+        smallest=min(counts.values(), default=0),
+        problem=_problem(target, rows, splits, set(counts)),
+    )
+
+
+def _problem(
+    target: str, rows: list[dict[str, Any]], splits: dict[str, int], trained: set[str]
+) -> str | None:
+    """Why nothing can be scored, and what to do; rows are those that have been read."""
+    found = {row["split"] for row in rows}
+    if not {"train", "test"} <= found:
+        return (
+            f"{target} needs a train and a test split to be scored, and each embedded once; it "
+            f"has {', '.join(splits) or 'none'}. Put its images into train/ and test/ folders and "
+            "add it again, or hold some out: sept target adopt --split-fraction test=0.2."
+        )
+    if any(row["label"] is None for row in rows):
+        return (
+            f"{target} has images without a label, so nothing can be scored. Put the images of "
+            "each class into a folder of its name and add the target set again."
+        )
+    tested = {row["label"] for row in rows if row["split"] == "test"}
+    if len(trained) < 2:
+        return f"{target} has a single class, so there is nothing to tell apart."
+    if tested - trained:
+        return (
+            f"{target} has test images of {min(tested - trained)!r} but no training images of it; "
+            "add some or remove the class."
+        )
+    return None
+
+
+def start(project: Project, request: Request) -> JobFolder:
+    """Launch the comparison of runs with random initialisation on a labelled target set.
+
+    The same request goes on where an interrupted one stopped.
+
+    Raises:
+        NotFoundError: a run or the target set does not exist.
+        InputError: the target set has no labels or no test split, or a setting cannot work.
+        BusyError: this very evaluation is under way.
+    """
+    rows = checked_task(project, request.target, request.labels)
+    _check(request)
+    arms = _arms(project.paths, request)
+    asked = prepare(project, request.target, rows, arms, request, asdict(request))
+    return launcher.launch(project.paths, "evaluate", asked, f"Evaluating on {request.target}")
+
+
+def checked_task(project: Project, target: str, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """The labelled images of a target set, as rows of a worklist.
+
+    Raises:
+        InputError: nothing can be scored on it, or a label count cannot be read.
+    """
+    if problem := task(project, target).problem:
+        raise errors.InputError(problem)
+    for text in labels:
+        label_budgets.parse(text)
+    record = source_table.find(project.db, "target", target)
+    return _rows(project, record)
+
+
+def _rows(project: Project, record: source_table.SourceRecord) -> list[dict[str, Any]]:
+    """The images of a target set's splits; unassigned ones are not read."""
+    found = image_table.labelled(project.db, record.id, target_layout.SPLITS)
+    rows: list[dict[str, Any]] = found.to_pylist()
+    return rows
+
+
+class Measured(Protocol):
+    """How arms are compared: part of a request, and of a study."""
+
+    @property
+    def readouts(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def seeds(self) -> int: ...
+
+
+def prepare(
+    project: Project,
+    target: str,
+    rows: list[dict[str, Any]],
+    arms: list[dict[str, Any]],
+    how: Measured,
+    request: dict[str, Any],
+) -> dict[str, Any]:
+    """Write the folder of an evaluation; returns what `evaluation.worker` is asked.
+
+    Raises:
+        BusyError: this very evaluation is under way.
+    """
+    asked: dict[str, Any] = {
+        "arms": arms,
+        "readouts": list(how.readouts),
+        "labels": list(how.labels),
+        "seeds": list(range(how.seeds)),
+    }
+    if ranges := scaling.current(project).to_json():
+        asked["value_ranges"] = ranges
+    named = [{key: row[key] for key in row if key != FOLLOW_LINKS} for row in rows]
+    name = f"{target}-{hashing.fingerprint([asked, named])}"
+    out = project.paths.runs / pretraining.RESERVED / name
+    _refuse_twice(project.paths, out)
+    worklist = out / "target.parquet"
+    sources.write_worklist(worklist, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
+    atomic.write_json(out / "request.json", request)
+    return asked | {"target_worklist": str(worklist), "out": str(out)}
+
+
+def _check(request: Request) -> None:
+    if not request.runs and not request.folders:
+        raise errors.InputError("There is nothing to compare; choose at least one finished run.")
+    if not request.readouts or not request.labels or request.seeds < 1:
+        raise errors.InputError("Choose at least one readout, one label count and one seed.")
+
+
+def _refuse_twice(paths: project_paths.ProjectPaths, out: Path) -> None:
+    for job in launcher.all_jobs(paths):
+        if not job.ended and str(out) in _outs(paths, job):
+            raise errors.BusyError(f"This evaluation already runs as job {job.id}.")
+
+
+def _outs(paths: project_paths.ProjectPaths, job: launcher.JobStatus) -> list[str]:
+    """The folders of the evaluations that a job computes."""
+    if job.kind not in ("evaluate", "study"):
+        return []
+    asked = JobFolder(paths.job(job.id)).settings()
+    return [one["out"] for one in asked.get("evaluations", [asked])]
+
+
+def _arms(paths: project_paths.ProjectPaths, request: Request) -> list[dict[str, Any]]:
+    """Random initialisation first: every later arm is compared with each earlier one."""
+    folders = {name: str(runs.finished(paths, name)) for name in request.runs}
+    folders |= {Path(folder).name: folder for folder in request.folders}
+    if len(folders) < len(request.runs) + len(request.folders):
+        raise errors.InputError("Two arms have the same name; rename one of their folders.")
+    return [random_arm()] + [
+        {"name": name, "checkpoint": folder, "backbone": None} for name, folder in folders.items()
+    ]
+
+
+def random_arm() -> dict[str, Any]:
+    """Random initialisation of what the other arms train."""
+    return {"name": RANDOM_INIT, "checkpoint": None, "backbone": None}

@@ -1,0 +1,336 @@
+"""Pre-training on a subset: what a run will do, what it will cost, and its start.
+
+In: a selection or a manifest, and the settings that differ from the defaults for it. Out: a
+dry run's estimate, and run folders under `runs/`. Jobs work from files alone, so they go on
+while the project is closed.
+"""
+
+import contextlib
+import dataclasses
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sept_core import errors
+from sept_core.catalogue import image_table, source_table
+from sept_core.ingest import sources
+from sept_core.jobs import launcher
+from sept_core.jobs.job_folder import JobFolder
+from sept_core.manifest import manifest
+from sept_core.pretrain import launch
+from sept_core.pretrain import settings as pretrain_settings
+from sept_core.pretrain.launch import HERE, Launch
+from sept_core.pretrain.settings import PretrainSettings
+from sept_core.services.curate import manifests, selections
+from sept_core.services.project.project import Project
+from sept_core.storage import atomic, hashing, project_paths
+
+REPORTING = ("log_every", "checkpoint_every", "probe_every", "threads")
+"""Settings that change what a run tells and how fast it goes, not what it learns."""
+RESERVED = "evaluations"
+"""A folder beside the runs' own."""
+
+
+@dataclass(frozen=True)
+class Subset:
+    """What defaults depend on: how many images, and their median shorter side in pixels."""
+
+    name: str
+    images: int
+    side: int
+
+
+def of_selection(project: Project, selection_id: str) -> Subset:
+    """A selection as a subset to train on.
+
+    Raises:
+        NotFoundError: there is no such selection.
+    """
+    uids = selections.picks(project, selection_id)["uid"]
+    own = selections.find(project, selection_id)["settings"]["strategy"] == "target-images-only"
+    role = "target" if own else "pool"
+    return Subset(selection_id, len(uids), _side(image_table.locations(project.db, uids, role)))
+
+
+def of_manifest(path: Path) -> Subset:
+    """A manifest as a subset to train on.
+
+    Raises:
+        ManifestError: there is none, or it was altered.
+    """
+    found = manifest.read(path)
+    return Subset(str(path), len(found), _side(found.rows))
+
+
+def _side(rows: pa.Table) -> int:
+    sides = np.minimum(rows["width"].to_numpy(), rows["height"].to_numpy()).astype(float)
+    if np.isnan(sides).all():
+        raise errors.InputError("The subset holds no image files, so nothing can be trained on.")
+    return int(np.nanmedian(sides))
+
+
+def plan(subset: Subset, method: str, backbone: str, changes: dict[str, Any]) -> PretrainSettings:
+    """The defaults for a subset with a user's changes; `check` says whether they can work.
+
+    Args:
+        subset: what to train on.
+        method: of `pretrain.settings.METHODS`.
+        backbone: a timm name or one of `SMALL_BACKBONES`.
+        changes: settings that differ from the defaults for this subset.
+    """
+    return pretrain_settings.choose(
+        method, backbone, subset.images, changes, image_side=subset.side
+    )
+
+
+def check(subset: Subset, chosen: PretrainSettings, where: Launch = HERE) -> None:
+    """Refuse settings that cannot work.
+
+    Raises:
+        InputError: the sentence says which and what to take.
+    """
+    launch.validate(where)
+    pretrain_settings.validate(chosen, subset.images, where.members)
+
+
+def _checked(
+    subset: Subset, method: str, backbone: str, changes: dict[str, Any], where: Launch = HERE
+) -> PretrainSettings:
+    chosen = plan(subset, method, backbone, changes)
+    check(subset, chosen, where)
+    return chosen
+
+
+def start_selection(
+    project: Project,
+    selection_id: str,
+    run: str,
+    method: str,
+    backbone: str,
+    changes: dict[str, Any],
+    where: Launch = HERE,
+) -> JobFolder:
+    """Write the selection's manifest into a new run folder and launch pre-training on it.
+
+    Args:
+        project: the open project.
+        selection_id: the subset.
+        run: the run's name.
+        method, backbone, changes: see `plan`.
+        where: who starts how many processes.
+
+    Raises:
+        InputError: the name is taken or a setting cannot work.
+        LeakError: see `delivery.write_manifest`.
+    """
+    chosen = _checked(of_selection(project, selection_id), method, backbone, changes, where)
+    with _new_run(project.paths, run) as folder:
+        subset = manifests.write_manifest(project, selection_id, folder / "manifest")
+        probe = _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
+        request = _request(subset, chosen, where)
+        request |= {"run": str(folder), "probe_worklist": probe}
+        return launcher.launch(project.paths, "pretrain", request, _title(run))
+
+
+def prepare_runs(
+    project: Project,
+    selection_id: str,
+    wanted: dict[str, PretrainSettings],
+    where: Launch = HERE,
+) -> list[dict[str, Any]]:
+    """Requests for runs on a selection: of runs that there are already, or of new ones.
+
+    A run serves if it has the same images and the same settings, as far as its method reads
+    them, whatever it is called.
+
+    Args:
+        project: the open project.
+        selection_id: the subset.
+        wanted: checked settings by the name of a new run; what cannot stand in a name is replaced.
+        where: who starts how many processes.
+
+    Raises:
+        LeakError: see `delivery.write_manifest`.
+    """
+    staging = project.paths.jobs / "worklists" / f"run-{selection_id}"
+    shutil.rmtree(staging, ignore_errors=True)
+    subset = manifests.write_manifest(project, selection_id, staging)
+    known = _known_runs(project.paths)
+    requests = []
+    for name, chosen in wanted.items():
+        folder = known.get(_shared_key(subset.content_hash, chosen))
+        if folder is None:
+            slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+            folder = project.paths.run(free_name(project.paths, slug))
+            shutil.copytree(staging, folder / "manifest")
+            _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
+            held = {"pretrain": dataclasses.asdict(chosen), "manifest": subset.content_hash}
+            atomic.write_json(folder / "settings.json", held)
+        requests.append(_request_of(folder, where))
+    shutil.rmtree(staging)
+    return requests
+
+
+def _known_runs(paths: project_paths.ProjectPaths) -> dict[str, Path]:
+    """Run folders that hold their manifest, by what they train; see `_shared_key`."""
+    found = {}
+    for path in sorted(paths.runs.glob("*/settings.json")):
+        if (path.parent / "manifest").exists():
+            held = atomic.read_json(path)
+            settings = pretrain_settings.from_dict(held["pretrain"])
+            found[_shared_key(held["manifest"], settings)] = path.parent
+    return found
+
+
+def _request_of(folder: Path, where: Launch) -> dict[str, Any]:
+    """What the worker is asked to go on with, or to find done, in a run folder."""
+    chosen = pretrain_settings.from_dict(atomic.read_json(folder / "settings.json")["pretrain"])
+    probe = folder / "probe.parquet"
+    return _request(manifest.read(folder / "manifest"), chosen, where) | {
+        "run": str(folder), "probe_worklist": str(probe) if probe.exists() else None,
+    }  # fmt: skip
+
+
+def _shared_key(content_hash: str, chosen: PretrainSettings) -> str:
+    """Names the weights that a run ends with: what its method does not read is left out."""
+    values = dataclasses.asdict(chosen)
+    for name in (*REPORTING, *pretrain_settings.OWN):
+        if chosen.method not in pretrain_settings.OWN.get(name, ()):
+            del values[name]
+    return hashing.fingerprint([content_hash, values])
+
+
+def start_manifest(
+    paths: project_paths.ProjectPaths,
+    path: Path,
+    run: str,
+    method: str,
+    backbone: str,
+    changes: dict[str, Any],
+    where: Launch = HERE,
+) -> JobFolder:
+    """Launch pre-training on any manifest; the catalogue is not needed."""
+    chosen = _checked(of_manifest(path), method, backbone, changes, where)
+    with _new_run(paths, run) as folder:
+        request = _request(manifest.read(path), chosen, where)
+        request |= {"run": str(folder), "probe_worklist": None}
+        return launcher.launch(paths, "pretrain", request, _title(run))
+
+
+def estimate_selection(
+    project: Project, selection_id: str, method: str, backbone: str, changes: dict[str, Any]
+) -> JobFolder:
+    """Launch a dry run of a few steps on a selection; see `estimated`.
+
+    Raises:
+        InputError: a setting cannot work.
+        LeakError: see `delivery.write_manifest`.
+    """
+    subset = of_selection(project, selection_id)
+    chosen = _checked(subset, method, backbone, changes)
+    folder = project.paths.jobs / "worklists" / f"dryrun-{selection_id}"
+    shutil.rmtree(folder, ignore_errors=True)
+    written = manifests.write_manifest(project, selection_id, folder)
+    return _estimate(project.paths, subset, written, chosen)
+
+
+def estimate_manifest(
+    paths: project_paths.ProjectPaths,
+    path: Path,
+    method: str,
+    backbone: str,
+    changes: dict[str, Any],
+) -> JobFolder:
+    """Launch a dry run of a few steps on a manifest; see `estimated`."""
+    subset = of_manifest(path)
+    return _estimate(
+        paths, subset, manifest.read(path), _checked(subset, method, backbone, changes)
+    )
+
+
+def estimated(
+    paths: project_paths.ProjectPaths, subset: Subset, chosen: PretrainSettings
+) -> dict[str, Any] | None:
+    """What the latest dry run of these very settings found; see `pretrain.estimate`."""
+    key = _key(subset, chosen)
+    for job in launcher.all_jobs(paths):
+        if job.kind == "dryrun" and job.state == "done":
+            folder = JobFolder(paths.job(job.id))
+            if folder.settings()["key"] == key:
+                return folder.result()
+    return None
+
+
+def _estimate(
+    paths: project_paths.ProjectPaths,
+    subset: Subset,
+    written: manifest.Manifest,
+    chosen: PretrainSettings,
+) -> JobFolder:
+    request = _request(written, chosen) | {"key": _key(subset, chosen)}
+    return launcher.launch(paths, "dryrun", request, f"Estimating on {subset.name}")
+
+
+def _key(subset: Subset, chosen: PretrainSettings) -> str:
+    return hashing.fingerprint([dataclasses.asdict(subset), dataclasses.asdict(chosen)])
+
+
+def free_name(paths: project_paths.ProjectPaths, wanted: str) -> str:
+    """A name that no run has: the wanted one, or the same with a number."""
+    wanted = wanted[:56]
+    names = [wanted, *(f"{wanted}-{number}" for number in range(2, 1000))]
+    return next(name for name in names if not paths.run(name).exists())
+
+
+@contextlib.contextmanager
+def _new_run(paths: project_paths.ProjectPaths, run: str) -> Iterator[Path]:
+    """The folder of a new run; it goes again when the run cannot start."""
+    folder = paths.run(project_paths.check_name(run, "Run"))
+    if folder.exists() or run == RESERVED:
+        raise errors.InputError(
+            f"There is already a run named {run!r}; take another name, or go on with it if it was "
+            "interrupted (Resume on its page, or sept job resume)."
+        )
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+
+
+def _title(run: str) -> str:
+    return f"Pre-training {run}"
+
+
+def _probe_worklist(project: Project, targets: Sequence[str], path: Path) -> str | None:
+    """The target's labelled training images, for the kNN probe; None without two classes."""
+    rows = [
+        row
+        for name in targets
+        for row in image_table.labelled(
+            project.db, source_table.find(project.db, "target", name).id, ("train",)
+        ).to_pylist()
+        if row["label"] is not None
+    ]
+    if len({row["label"] for row in rows}) < 2:
+        return None
+    sources.write_worklist(path, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
+    return str(path)
+
+
+def _request(
+    subset: manifest.Manifest, chosen: PretrainSettings, where: Launch = HERE
+) -> dict[str, Any]:
+    return {
+        "manifest": str(subset.folder),
+        "roots": {name: str(root) for name, root in subset.roots().items()},
+        "pretrain": dataclasses.asdict(chosen),
+        "launch": dataclasses.asdict(where),
+    }

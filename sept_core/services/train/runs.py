@@ -1,0 +1,197 @@
+"""The pre-training runs of a project: how far they are, what they left, and removing them.
+
+In: the run folders and the jobs that fill them. Out: `Run`s, metrics, downloads; the catalogue
+is not needed.
+"""
+
+import io
+import json
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sept_core import errors
+from sept_core.jobs import launcher
+from sept_core.jobs.job_folder import JobFolder
+from sept_core.jobs.launcher import JobStatus
+from sept_core.pretrain import settings as pretrain_settings
+from sept_core.pretrain.settings import PretrainSettings
+from sept_core.services.data.embedding import EmbedSettings
+from sept_core.storage import atomic, project_paths
+
+CHECKPOINT = ("backbone.safetensors", "card.json", "load.py")
+"""What a finished run leaves for others: weights, card, and a script that loads them."""
+MOST_LINES = 1000
+"""Metrics shown of a long run: evenly spread, with the last one."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run now.
+
+    Attributes:
+        state: done, or that of its latest job (`jobs.JobStatus`); lost where it has none.
+        settings: as asked for.
+        images: of its subset, once the run has begun.
+        steps, total: optimiser steps taken and planned; `total` is 0 before the run has begun.
+        last: the latest value of each metric.
+        job: its latest job.
+    """
+
+    name: str
+    state: str
+    settings: PretrainSettings
+    steps: int
+    total: int
+    last: dict[str, Any]
+    job: JobStatus | None
+
+    @property
+    def active(self) -> bool:
+        return self.job is not None and not self.job.ended
+
+    @property
+    def near_collapse(self) -> bool:
+        """Whether the features are about to look alike, which ends a run."""
+        spread = self.last.get("feature_std")
+        return spread is not None and spread < 2 * pretrain_settings.COLLAPSED_STD
+
+    @property
+    def done(self) -> bool:
+        return self.state == "done"
+
+
+def every(paths: project_paths.ProjectPaths) -> list[Run]:
+    """All runs, the latest first; those without a job of theirs last."""
+    found: dict[str, Run] = {}
+    for job in launcher.all_jobs(paths):
+        for asked in _asked(paths, job):
+            folder = _folder(paths, asked)
+            if folder.exists() and folder.name not in found:
+                found[folder.name] = _run(folder, asked["pretrain"], job)
+    for path in sorted(paths.runs.glob("*/settings.json")):
+        if path.parent.name not in found:
+            found[path.parent.name] = _run(path.parent, atomic.read_json(path)["pretrain"], None)
+    return list(found.values())
+
+
+def _asked(paths: project_paths.ProjectPaths, job: JobStatus) -> list[dict[str, Any]]:
+    """What a job was asked to train, run by run."""
+    if job.kind not in ("pretrain", "study"):
+        return []
+    asked = JobFolder(paths.job(job.id)).settings()
+    found: list[dict[str, Any]] = asked["runs"] if job.kind == "study" else [asked]
+    return found
+
+
+def find(paths: project_paths.ProjectPaths, name: str) -> Run:
+    """One run.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    for run in every(paths):
+        if run.name == name:
+            return run
+    raise errors.NotFoundError(f"This project has no run named {name!r}.")
+
+
+def _folder(paths: project_paths.ProjectPaths, asked: dict[str, Any]) -> Path:
+    """A job's run folder, by name: the project may have moved since the launch."""
+    return paths.run(Path(asked["run"]).name)
+
+
+def _run(folder: Path, settings: dict[str, Any], job: JobStatus | None) -> Run:
+    last: dict[str, Any] = {}
+    for line in metrics(folder):
+        last |= line
+    progress = job.progress if job else None
+    counted = progress if progress and progress["unit"] == "steps" else {"done": 0, "total": 0}
+    done = (folder / project_paths.RUN_HEADER).exists()
+    steps = last.get("step", 0)
+    return Run(
+        name=folder.name,
+        state="done" if done else job.state if job else "lost",
+        settings=pretrain_settings.from_dict(settings),
+        steps=steps if done else max(steps, counted["done"]),
+        total=steps if done else counted["total"],
+        last=last,
+        job=job,
+    )
+
+
+def queue(paths: project_paths.ProjectPaths) -> list[JobStatus]:
+    """Jobs that run or wait, in the order in which their turn comes."""
+    waiting = [job for job in launcher.all_jobs(paths) if not job.ended]
+    return sorted(waiting, key=lambda job: (job.state != "running", job.launched_at, job.id))
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of `metrics.jsonl`, at most `MOST_LINES` of them."""
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return []
+    whole = path.read_text().rpartition("\n")[0].splitlines()
+    stride = -(-len(whole) // MOST_LINES) or 1
+    kept = whole[::-1][::stride][::-1]
+    return [json.loads(line) for line in kept]
+
+
+def finished(paths: project_paths.ProjectPaths, name: str) -> Path:
+    """The folder of a run that left a checkpoint.
+
+    Raises:
+        NotFoundError: there is no finished run of that name; the message lists those there are.
+    """
+    folder = paths.run(name)
+    if not (folder / project_paths.RUN_HEADER).exists():
+        done = ", ".join(
+            sorted(p.parent.name for p in paths.runs.glob(f"*/{project_paths.RUN_HEADER}"))
+        )
+        raise errors.NotFoundError(
+            f"No finished run named {name!r}; this project has: {done or 'none yet'}."
+        )
+    return folder
+
+
+def archive(paths: project_paths.ProjectPaths, name: str) -> bytes:
+    """A zip of the checkpoint: weights, card and `load.py`, in a folder of the run's name."""
+    folder = finished(paths, name)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:  # weights do not compress
+        for part in CHECKPOINT:
+            archive.write(folder / part, f"{name}/{part}")
+    return out.getvalue()
+
+
+def snippet(paths: project_paths.ProjectPaths, name: str) -> str:
+    """Python that loads the checkpoint with torch, timm and safetensors alone."""
+    return (finished(paths, name) / "load.py").read_text()
+
+
+def embedding(paths: project_paths.ProjectPaths, name: str) -> EmbedSettings:
+    """What embeds the project with a run's checkpoint."""
+    return EmbedSettings(encoder=f"checkpoint:{finished(paths, name)}")
+
+
+def size(paths: project_paths.ProjectPaths, name: str) -> int:
+    """Bytes on disk."""
+    return atomic.folder_size(paths.run(name))
+
+
+def delete(paths: project_paths.ProjectPaths, name: str) -> None:
+    """Delete a run's folder and its jobs; evaluations of it keep their results.
+
+    Raises:
+        NotFoundError: there is none of that name.
+        BusyError: it is still at work.
+    """
+    if find(paths, name).active:
+        raise errors.BusyError(f"{name} is still running or waiting; cancel it first.")
+    for job in launcher.all_jobs(paths):
+        folder = JobFolder(paths.job(job.id))
+        if job.kind == "pretrain" and _folder(paths, folder.settings()) == paths.run(name):
+            shutil.rmtree(folder.path)
+    shutil.rmtree(paths.run(name))

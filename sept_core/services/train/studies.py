@@ -1,0 +1,264 @@
+"""Studies: plan the arms of METHOD §5, train them alike, evaluate them, all in one job.
+
+In: a `Study`. Out: run folders, one for each arm and seed, those that exist already serving again;
+and an evaluation on the target set and on each control. Every arm has the same method, backbone,
+augmentation, batch and schedule; only its images and, for equal epochs, its length differ.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sept_core import errors
+from sept_core.catalogue import image_table
+from sept_core.encoders import menu
+from sept_core.jobs import launcher
+from sept_core.jobs.job_folder import JobFolder
+from sept_core.pretrain.launch import HERE, Launch
+from sept_core.pretrain.settings import PretrainSettings
+from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.services.curate import groups, selections
+from sept_core.services.curate.selections import Request
+from sept_core.services.data import collections
+from sept_core.services.project import projects
+from sept_core.services.project.project import Project
+from sept_core.services.train import evaluations, pretraining
+
+SHARED = ("random", "random-10x", "whole-pool")
+"""Baselines that no target has a say in: guarded against all target sets, they serve them all."""
+
+OWN_SIZE = ("random-10x", "whole-pool", "target-images-only")
+"""Arms of another size than the budget: for them equal steps and equal epochs are not the same."""
+
+WORDS = (*STRATEGIES, "random-10x", "oracle", "encoder")
+RETRIEVAL = "retrieval encoder"
+WITHOUT = " without decisions"
+EPOCHS = " (equal epochs)"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is to be compared.
+
+    Attributes:
+        target: a labelled target set with a test split.
+        arms: each one of `WORDS` (a strategy, a baseline), a selection's id, or `NAME=…` with
+            a selection's id, `group:GROUP` or an encoder's spec. Baselines first: a later arm is
+            compared with each earlier one.
+        budgets: images of the arms that have a budget; several make a sweep.
+        method, backbone, changes: see `pretraining.plan`; `changes` holds the steps.
+        controls: further labelled target sets that the same networks are tested on.
+        equal_epochs: whether arms of their own size are also trained for as many epochs as
+            those of the budget.
+        without_decisions: whether each strategy is also trained as if nobody had reviewed.
+        where: who starts how many processes for each run.
+    """
+
+    target: str
+    arms: tuple[str, ...]
+    budgets: tuple[int, ...]
+    method: str
+    backbone: str
+    changes: dict[str, Any] = field(default_factory=dict)
+    seeds: int = 3
+    readouts: tuple[str, ...] = tuple(evaluations.READOUTS)
+    labels: tuple[str, ...] = ("all",)
+    controls: tuple[str, ...] = ()
+    equal_epochs: bool = False
+    without_decisions: bool = False
+    encoder: str | None = None
+    where: Launch = HERE
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One planned arm: a selection for each seed, or an encoder that is not trained here."""
+
+    name: str
+    selections: tuple[str, ...] = ()
+    epochs_of: int | None = None
+    """Train for the epochs that a budget of so many images gets."""
+    encoder: str | None = None
+
+
+def plan(project: Project, study: Study) -> list[Arm]:
+    """Make the selections of all arms.
+
+    Raises:
+        InputError: an arm is none, or given twice, or an oracle has no labels to go by.
+        NotFoundError: a selection, group, encoder or target set does not exist.
+    """
+    if not study.arms or not study.budgets or study.seeds < 1:
+        raise errors.InputError("A study needs at least one arm, one budget and one seed.")
+    arms = [arm for word in study.arms for arm in _arms(project, study, word)]
+    names = [arm.name for arm in arms]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise errors.InputError(f"Two arms are called {twice[0]!r}; give one of them: NAME=…")
+    return arms
+
+
+def _arms(project: Project, study: Study, word: str) -> Iterator[Arm]:
+    name, given, value = word.partition("=")
+    if given:
+        yield from _named(project, study, name, value)
+    elif word == "encoder":
+        record = projects.find_encoder_record(project, study.encoder)
+        yield Arm(RETRIEVAL, encoder=record["spec"])
+    elif word in ("whole-pool", "target-images-only"):
+        found = (_select(project, study, word, None, 0),) * study.seeds
+        yield from _lengths(study, Arm(word, found))
+    elif word in WORDS:
+        for budget in study.budgets:
+            yield from _of_budget(project, study, word, budget)
+    else:
+        found = (str(selections.find(project, word)["selection"]),) * study.seeds
+        yield Arm(word, found)
+
+
+def _named(project: Project, study: Study, name: str, value: str) -> Iterator[Arm]:
+    group = value.removeprefix("group:")
+    if group != value:
+        groups.members(project, group)
+        for budget in study.budgets:
+            yield Arm(_sized(study, name, budget), _grouped(project, study, group, budget))
+    elif ":" in value or value in menu.RECOMMENDED:
+        yield Arm(name, encoder=value)
+    else:
+        found = str(selections.find(project, value)["selection"])
+        yield Arm(name, (found,) * study.seeds)
+
+
+def _of_budget(project: Project, study: Study, word: str, budget: int) -> Iterator[Arm]:
+    name = _sized(study, word, budget)
+    if word == "oracle":
+        group = _oracle(project, study.target)
+        yield Arm(name, _grouped(project, study, group, budget))
+    elif word in SHARED:
+        count = budget * 10 if word == "random-10x" else budget
+        drawn = tuple(_select(project, study, "random", count, s) for s in range(study.seeds))
+        yield from _lengths(study, Arm(name, drawn), budget)
+    else:
+        yield Arm(name, (_select(project, study, word, budget, 0),) * study.seeds)
+        if study.without_decisions:
+            bare = _select(project, study, word, budget, 0, decisions=False)
+            yield Arm(name + WITHOUT, (bare,) * study.seeds)
+
+
+def _sized(study: Study, name: str, budget: int) -> str:
+    return name if len(study.budgets) == 1 else f"{name} {budget:,}"
+
+
+def _lengths(study: Study, arm: Arm, budget: int | None = None) -> Iterator[Arm]:
+    """The arm at equal steps and, where asked and not the same, at equal epochs."""
+    yield arm
+    if study.equal_epochs and arm.name.startswith(OWN_SIZE):
+        yield replace(arm, name=arm.name + EPOCHS, epochs_of=budget or study.budgets[0])
+
+
+def _select(
+    project: Project,
+    study: Study,
+    strategy: str,
+    budget: int | None,
+    seed: int,
+    *,
+    group: str = "",
+    decisions: bool = True,
+) -> str:
+    shared = strategy in SHARED and not group
+    targets = tuple(collections.names(project, "target")) if shared else (study.target,)
+    settings = SelectionSettings(strategy=strategy, budget=budget, seed=seed)
+    request = Request(
+        targets, settings, study.encoder, group=group, decisions=decisions and not shared
+    )
+    return str(selections.select(project, request)["selection"])
+
+
+def _grouped(project: Project, study: Study, group: str, budget: int) -> tuple[str, ...]:
+    """A random part of a named group, the same for every seed."""
+    return (_select(project, study, "random", budget, 0, group=group),) * study.seeds
+
+
+def _oracle(project: Project, target: str) -> str:
+    """A group of the pool images that carry a label of the target's: what perfect choice takes.
+
+    Only evaluation asks for it; nothing that selects reads the pool's labels.
+    """
+    found = image_table.labelled_like(project.db, target)
+    if not found:
+        raise errors.InputError(
+            f"No pool image carries a label of {target}'s, so there is no oracle; save a group of "
+            "the right images and give oracle=group:NAME, or leave it out."
+        )
+    groups.save(project, f"oracle-{target}", found)
+    return f"oracle-{target}"
+
+
+def start(project: Project, study: Study) -> JobFolder:
+    """Plan a study and launch it; the same study again goes on with what is missing.
+
+    Raises:
+        InputError, NotFoundError: see `plan`, `evaluating.start`, `pretraining.check`.
+        LeakError: see `delivery.write_manifest`.
+    """
+    tests = (study.target, *study.controls)
+    tasks = {name: evaluations.checked_task(project, name, study.labels) for name in tests}
+    arms = plan(project, study)
+    chosen = settings_of(project, study, arms)
+    runs: dict[str, dict[str, Any]] = {}
+    compared = [evaluations.random_arm()]
+    for arm in arms:
+        if arm.encoder:
+            folder = str(project.paths.encoders)
+            compared.append({"name": arm.name, "encoder": arm.encoder, "encoders_folder": folder})
+            continue
+        trained = _runs(project, study, arm, chosen[arm.name])
+        folders = [run["run"] for run in trained]
+        runs |= dict(zip(folders, trained, strict=True))
+        compared.append({"name": arm.name, "checkpoint": folders, "backbone": None})
+    request = asdict(study)
+    planned = [
+        evaluations.prepare(project, name, task, compared, study, request | {"target": name})
+        for name, task in tasks.items()
+    ]
+    asked = {"runs": list(runs.values()), "evaluations": planned}
+    return launcher.launch(project.paths, "study", asked, f"Study on {study.target}")
+
+
+def _runs(
+    project: Project, study: Study, arm: Arm, settings: PretrainSettings
+) -> list[dict[str, Any]]:
+    """The arm's run for each seed; seeds with the same images share one writing of them."""
+    seeds: dict[str, list[int]] = {}
+    for seed, selection in enumerate(arm.selections):
+        seeds.setdefault(selection, []).append(seed)
+    found: dict[int, dict[str, Any]] = {}
+    for selection, own in seeds.items():
+        wanted = {f"{arm.name}-{study.target}-s{s}": replace(settings, seed=s) for s in own}
+        prepared = pretraining.prepare_runs(project, selection, wanted, study.where)
+        found |= zip(own, prepared, strict=True)
+    return [found[seed] for seed in range(study.seeds)]
+
+
+def settings_of(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str, PretrainSettings]:
+    """The settings of each trained arm, which differ in their length alone.
+
+    Those of the smallest subset, so that they fit all; checked for each.
+    """
+    subsets = {a.name: pretraining.of_selection(project, a.selections[0])
+               for a in arms if a.selections}  # fmt: skip
+    if not subsets:
+        raise errors.InputError("A study trains at least one arm; give a strategy or a selection.")
+    smallest = min(subsets.values(), key=lambda subset: subset.images)
+    base = pretraining.plan(smallest, study.method, study.backbone, study.changes)
+    budget = study.budgets[0]
+    base = replace(base, steps=base.total_steps(budget), epochs=None)
+    chosen = {}
+    for arm in arms:
+        if subset := subsets.get(arm.name):
+            steps = base.steps or 0
+            if arm.epochs_of:
+                steps = max(1, round(steps * subset.images / arm.epochs_of))
+            chosen[arm.name] = replace(base, steps=steps)
+            pretraining.check(subset, chosen[arm.name], study.where)
+    return chosen

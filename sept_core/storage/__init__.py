@@ -1,0 +1,1 @@
+"""Storage: paths, atomic writes, uids and hashes."""

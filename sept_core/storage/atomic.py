@@ -1,0 +1,143 @@
+"""Files that are there whole or not at all.
+
+In: paths, bytes, JSON values, arrays. Out: complete files, never half of one: everything that is
+written goes through `write_then_rename`.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sept_core import errors
+from sept_core.storage import project_paths
+
+NO_MORE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
+"""What the system says of a disk that takes no more."""
+
+
+@contextlib.contextmanager
+def write_then_rename(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success fsync it and move it into place.
+
+    A reader sees the old file or the whole new one, whatever happens in between.
+    """
+    with told_as_storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        prefix = f".{path.name[:80]}."
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o644)  # mkstemp's 0600 would hide results from a team's other users
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def told_as_storage(path: Path) -> Iterator[None]:
+    """Turn what the system says of a disk that takes no more into a sentence.
+
+    Raises:
+        StorageError: writing at or below `path` failed for want of space or permission.
+    """
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in NO_MORE:
+            raise
+        raise errors.StorageError(
+            f"{path} cannot be written ({os.strerror(problem.errno)}); make room or give "
+            "permission there and try again. What was there before is as it was."
+        ) from problem
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole or not at all."""
+    with write_then_rename(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        NotFoundError: the file is not there.
+        IntegrityError: it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise errors.NotFoundError(f"{path} does not exist.") from None
+    except (ValueError, RecursionError) as problem:
+        raise errors.IntegrityError(
+            f"{path} is damaged ({problem}); sept check tells what can be mended."
+        ) from None
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write a `.npy` file whole or not at all."""
+    with write_then_rename(path) as temporary:
+        save_array(temporary, array)
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write a `.npy` file under any name; numpy alone would add a suffix."""
+    with path.open("wb") as out:
+        np.save(out, array, allow_pickle=False)
+
+
+def write_artefact(
+    folder: Path, header: Mapping[str, Any], parts: Mapping[str, Callable[[Path], object]]
+) -> dict[str, Any]:
+    """Write a derived artefact: its parts, then `header.json` with the SHA-256 of each.
+
+    Args:
+        folder: of this artefact; others of an earlier making are replaced.
+        header: JSON-able.
+        parts: file name to what writes that file at a path given to it.
+
+    Returns:
+        The header with `sha256`, from part to 64 hex digits.
+    """
+    # An old header must not vouch for new parts.
+    (folder / project_paths.HEADER).unlink(missing_ok=True)
+    for name, write in parts.items():
+        with write_then_rename(folder / name) as temporary:
+            write(temporary)
+    complete = dict(header) | {"sha256": {name: sha256_file(folder / name) for name in parts}}
+    write_json(folder / project_paths.HEADER, complete)
+    return complete
+
+
+def folder_size(path: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(found.stat().st_size for found in path.rglob("*") if found.is_file())
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, as 64 hex digits, in constant memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,59 @@
+"""Uids and hashed randomness: names of images, fingerprints, orders that no generator decides.
+
+In: bytes, JSON values, uids. Out: uids, fingerprints, numbers and orders that depend
+on nothing else.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+UID_DTYPE = np.dtype("S32")
+
+"""Arrays of uids hold 32 ASCII hex digits a row; sorting bytes sorts the hex."""
+
+
+def uid_of(data: bytes) -> str:
+    """The image id of METHOD §2: the first 128 bits of the SHA-256 of its bytes, as hex."""
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def fingerprint(value: Any) -> str:
+    """Sixteen hex digits that name a JSON value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def hashed_uniform(seed: int, uid: str) -> float:
+    """METHOD §2: a number in (0, 1) from BLAKE2b of `seed:uid`, not from a generator.
+
+    The same for every order, batch and shard layout.
+    """
+    digest = hashlib.blake2b(f"{seed}:{uid}".encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") + 0.5) / 2.0**64
+
+
+def uid_array(column: pa.ChunkedArray) -> np.ndarray:
+    """(n,) S32: a table's column of uids, none of them null, without a Python string for each."""
+    wide = pc.cast(column, pa.binary(UID_DTYPE.itemsize)).combine_chunks()
+    if not len(wide):
+        return np.empty(0, UID_DTYPE)
+    return np.frombuffer(wide.buffers()[1], UID_DTYPE, len(wide), wide.offset * UID_DTYPE.itemsize)
+
+
+def places_among(ordered: np.ndarray, uids: np.ndarray) -> np.ndarray:
+    """Place (int64, shape of `uids`) of each uid among ascending ones, −1 where it is not."""
+    if not len(ordered):
+        return np.full(uids.shape, -1, np.int64)
+    place = np.minimum(np.searchsorted(ordered, uids), len(ordered) - 1)
+    return np.where(ordered[place] == uids, place, -1).astype(np.int64)
+
+
+def hashed_order(seed: int, uids: np.ndarray) -> np.ndarray:
+    """Row numbers (int64) that put `uids` (S32) in the random order of `seed`."""
+    keys = np.array([hashed_uniform(seed, uid.decode()) for uid in uids.tolist()])
+    return np.lexsort((uids, keys)).astype(np.int64)

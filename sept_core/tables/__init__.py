@@ -1,0 +1,1 @@
+"""Tables: lists and tables that name or hold images."""

@@ -1,0 +1,263 @@
+"""References: the files that a list or table names, however its maker wrote their names.
+
+In: a name as a table has it: relative, absolute, of Windows, with `file://`, `%20`, in another
+Unicode form, without its suffix. Out: the file below the root that it names, or why there is none.
+"""
+
+# ruff: noqa: PTH118, PTH208
+# Plain strings, as in `folders`: Path objects would double the time of a million names.
+
+import functools
+import os
+import re
+import unicodedata
+import urllib.parse
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from sept_core.filesystem import folders, safe_paths
+from sept_core.tables.formats import looks
+from sept_core.tables.formats.rows import Match, shown
+
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+_LONGEST = 4096
+_ENCODINGS = ("cp1252", "latin-1")
+_AROUND = " \t\r\n\ufeff\"'"
+_ODD = set("\\%")
+_ODD_STARTS = ("", "/", ".")
+_MOST_FOLDED = 200_000
+"""Names in one folder; of larger ones no index by case is made."""
+
+
+class Reference(NamedTuple):
+    """The file that a name leads to, or why there is none; `found` may say where it should be."""
+
+    found: folders.Found | None
+    problem: str | None
+
+
+class Referrer:
+    """Finds the files that a table names.
+
+    Args:
+        root: the folder that all files lie below.
+        places: folders that relative names may start from, the likeliest first.
+        prefix: folders, with slashes, that absolute names begin with on their maker's machine.
+        beyond: folders besides the root that links may lead to.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        places: Sequence[Path],
+        prefix: str = "",
+        beyond: tuple[str, ...] = (),
+    ) -> None:
+        self._root = root
+        self._places = list(dict.fromkeys(places))
+        self._prefix = prefix
+        self._look = folders.NamedFiles(root, beyond).look
+        start = folders.relative(root, self._places[0], "x")
+        self._start = None if start is None else start.removesuffix("x")
+        self._folder = functools.lru_cache(256)(_Folder)
+
+    def find(self, name: str) -> Reference:
+        """The file of a name."""
+        inside = self._inside(name) if len(name) < _LONGEST else None
+        found = self._look(inside) if inside is not None else None
+        if found is not None and found.problem is None:
+            return Reference(found, None)
+        return self._search(name, found)
+
+    def _inside(self, name: str) -> str | None:
+        """The stored path below the root that a name says; the usual name takes no detour."""
+        if self._start is None or name[:1] in _ODD_STARTS or "/." in name or "//" in name:
+            return folders.relative(self._root, self._places[0], name)
+        if name.isascii() and "\\" not in name and name[-1] != "/":
+            return self._start + name
+        return folders.relative(self._root, self._places[0], name)
+
+    def match(self, name: str) -> Match:
+        """How a value names a file, if it does."""
+        if not name or len(name) > _LONGEST or looks.is_address(name):
+            return Match.NONE
+        found, _ = self.find(name)
+        if found is None or found.problem is not None:
+            return Match.NONE
+        same = safe_paths.suffix_of(name.strip(_AROUND)) == safe_paths.suffix_of(found.rel_path)
+        return Match.FILE if same else Match.STEM
+
+    def _search(self, name: str, literal: folders.Found | None) -> Reference:
+        """Every other way to read a name, the likeliest first."""
+        if looks.is_address(name):
+            told = "an address, not a file; download it first, for example with img2dataset"
+            return Reference(None, f"{told}: {shown(name)}")
+        if len(name) >= _LONGEST:
+            return Reference(None, f"no path: {shown(name)}")
+        tried = self._readings(name)
+        for inside in tried:
+            if literal is None or inside != literal.rel_path:
+                found = self._look(inside)
+                if found.problem is None:
+                    return Reference(found, None)
+        for inside in tried:
+            if other := self._alike(inside, by_case=False):
+                return Reference(self._look(other), None)
+        return self._missing(name, literal, tried)
+
+    def _readings(self, name: str) -> list[str]:
+        """Stored paths below the root that a name may stand for."""
+        found = {
+            folders.relative(self._root, place, spelled): None
+            for spelled in _spellings(name, self._prefix)
+            for place in self._places
+        }
+        return [inside for inside in found if inside is not None]
+
+    def _missing(self, name: str, literal: folders.Found | None, tried: list[str]) -> Reference:
+        """The place where the file should be, and what may help."""
+        if _DRIVE.match(name.strip(_AROUND)) and not self._prefix:
+            told = "missing file: a Windows path; give the folder that holds it with --root FOLDER"
+            return Reference(None, f"{told}: {shown(name)}")
+        if not tried:
+            return Reference(None, f"leads out of the source: {shown(name)}")
+        likely = plain(name).replace("\\", "/")
+        likely = likely.removeprefix(self._prefix)
+        inside = folders.relative(self._root, self._places[0], likely) or tried[0]
+        found = literal if literal and literal.rel_path == inside else self._look(inside)
+        if found.problem == "missing file":
+            others = (self._alike(inside, by_case=True) for inside in tried)
+            if other := next(filter(None, others), None):
+                told = f"missing file; {shown(other)} is written in other upper and lower case"
+                return Reference(found._replace(problem=told), None)
+        return Reference(found, None)
+
+    def _alike(self, rel_path: str, by_case: bool) -> str | None:
+        """The one file of the same path in another Unicode form, or with an image's suffix.
+
+        Args:
+            rel_path: as written by `paths.stored`.
+            by_case: the path may differ in upper and lower case instead.
+        """
+        if rel_path.isascii() and not by_case and _has_suffix(rel_path):
+            return None
+        folder = os.path.join(self._root, "")
+        parts = safe_paths.original(rel_path).split("/")
+        for number, part in enumerate(parts):
+            names = self._folder(folder)
+            found = names.by_case(part) if by_case else names.by_form(part)
+            if found is None and number + 1 == len(parts) and not by_case:
+                found = names.by_stem(part)
+            if not found:
+                return None
+            folder = os.path.join(folder, found)
+        other = safe_paths.stored(os.path.relpath(folder, self._root))
+        return other if other != rel_path and self._look(other).problem is None else None
+
+
+class _Folder:
+    """The names in a folder, for names that are not among them as they stand."""
+
+    def __init__(self, folder: str) -> None:
+        self._path = folder
+
+    def by_form(self, name: str) -> str | None:
+        """The name itself, or the only one that is the same in Unicode's composed form."""
+        if name.isascii() or os.path.lexists(os.path.join(self._path, name)):
+            return name if os.path.lexists(os.path.join(self._path, name)) else None
+        return self._composed.get(unicodedata.normalize("NFC", name))
+
+    def by_case(self, name: str) -> str | None:
+        """The name itself, or the only one that is the same but for its case."""
+        if os.path.lexists(os.path.join(self._path, name)):
+            return name
+        return self._folded.get(_folded(name))
+
+    def by_stem(self, name: str) -> str | None:
+        """The only image whose name is this with a suffix."""
+        return self._stems.get(unicodedata.normalize("NFC", name))
+
+    @functools.cached_property
+    def _composed(self) -> dict[str, str | None]:
+        odd = (name for name in self._names if not name.isascii())
+        return _only((unicodedata.normalize("NFC", name), name) for name in odd)
+
+    @functools.cached_property
+    def _folded(self) -> dict[str, str | None]:
+        if len(self._names) > _MOST_FOLDED:
+            return {}
+        return _only((_folded(name), name) for name in self._names)
+
+    @functools.cached_property
+    def _stems(self) -> dict[str, str | None]:
+        named = (name for name in self._names if _has_suffix(name))
+        stems = ((name.rpartition(".")[0], name) for name in named)
+        return _only((unicodedata.normalize("NFC", stem), name) for stem, name in stems)
+
+    @functools.cached_property
+    def _names(self) -> list[str]:
+        try:
+            return os.listdir(self._path)
+        except OSError:
+            return []
+
+
+def _only(pairs: Iterable[tuple[str, str]]) -> dict[str, str | None]:
+    """Names by their keys; None where several have one key."""
+    found: dict[str, str | None] = {}
+    for key, name in pairs:
+        found[key] = None if key in found else name
+    return found
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _has_suffix(name: str) -> bool:
+    return safe_paths.suffix_of(name) in safe_paths.IMAGE_SUFFIXES
+
+
+def _spellings(name: str, prefix: str) -> Iterator[str]:
+    """What a name may mean, beginning with what it says."""
+    bare = plain(name)
+    if not _has_scheme(name):
+        yield name
+    if bare.isascii() and not prefix and not set(bare) & _ODD:
+        yield bare
+        return
+    slashed = bare.replace("\\", "/")
+    for spelled in dict.fromkeys((bare, slashed)):
+        yield spelled
+        if "%" in spelled:
+            yield urllib.parse.unquote(spelled, errors="surrogateescape")
+    for spelled in (slashed, urllib.parse.unquote(slashed)):
+        if prefix and spelled.startswith(prefix):
+            yield spelled[len(prefix) :]
+    if not bare.isascii():
+        yield from chain(_in_bytes(bare), _in_bytes(slashed))
+
+
+def plain(name: str) -> str:
+    """A name without quotes and blanks around it, `file:///x` and `~/x` as a path."""
+    name = name.strip(_AROUND)
+    if _has_scheme(name):
+        host, slash, path = name[5:].removeprefix("//").partition("/")
+        rooted = "/" + path if slash and host in ("", "localhost") else name[5:]
+        return rooted[1:] if _DRIVE.match(rooted[1:]) else rooted
+    return str(Path(name).expanduser()) if name.startswith("~/") else name
+
+
+def _has_scheme(name: str) -> bool:
+    return name.lstrip(_AROUND)[:5].lower() == "file:"
+
+
+def _in_bytes(name: str) -> Iterator[str]:
+    """Names on disk that are not UTF-8, as a table in the same encoding has them."""
+    for encoding in _ENCODINGS:
+        try:
+            yield os.fsdecode(name.encode(encoding))
+        except UnicodeError:
+            continue
