@@ -75,6 +75,7 @@ def _embed(status: dict[str, Any]) -> None:
         with state.project() as project:
             embedding.try_speed(project, spec, precision)
         st.rerun()
+    _fit_note(embedding.EmbedSettings(spec, precision, refit=True), status, busy)
     job_panel.draw((*KINDS, "pretrain"))
     if status["encoders"]:
         _own_encoder()
@@ -90,6 +91,20 @@ def _encoder() -> str:
         key="embed other",
         help="timm:MODEL, timm:MODEL@FILE, open_clip:MODEL/TAG or checkpoint:FOLDER",
     )
+
+
+def _fit_note(again: embedding.EmbedSettings, status: dict[str, Any], busy: bool) -> None:
+    """Say how the sample of the chosen encoder's fit is degenerate, and offer a remedy."""
+    notes = [e["fit"] for e in status["encoders"] if e["spec"] == again.encoder]
+    if not notes or not notes[-1]:
+        return
+    st.warning(
+        f"{again.encoder} was {notes[-1]}. Similarities say less; fit it again once the pool has "
+        "more or other images.",
+        icon=":material/tune:",
+    )
+    if st.button("Fit again and embed", disabled=busy, icon=":material/refresh:"):
+        _start(again)
 
 
 def _own_encoder() -> None:

@@ -50,6 +50,8 @@ def status(folder: Dir, as_json: Json = False) -> None:
         ["id", "kind", "pool images"],
         ([e["id"], e["kind"], e["pool_images"]] for e in state["encoders"]),
     )
+    for encoder in state["encoders"]:
+        _note_fit(folder, encoder["id"], encoder["fit"])
     output.rows(
         "Selections",
         ["id", "targets", "strategy", "images", "older than pool"],
@@ -207,13 +209,28 @@ def embed(
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     device: Device = "auto",
     seed: Seed = 0,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Fit the encoder to today's pool again, then embed.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read every image once and compute its features; continues where it stopped."""
-    result = follow.embed(folder, embedding.EmbedSettings(encoder, precision, device, seed=seed))
+    chosen = embedding.EmbedSettings(encoder, precision, device, seed=seed, refit=refit)
+    result = follow.embed(folder, chosen)
     if as_json:
         return output.as_json(result)
-    return output.facts(f"Embedded with {result['encoder_id']}", result)
+    shown = {name: value for name, value in result.items() if name != "fit"}
+    output.facts(f"Embedded with {result['encoder_id']}", shown)
+    return _note_fit(folder, result["encoder_id"], result["fit"])
+
+
+def _note_fit(folder: Path, encoder_id: str, fit: str | None) -> None:
+    """How the sample that an encoder was fitted on is degenerate, and what to do."""
+    if fit:
+        output.notes.print(
+            f"{encoder_id}: {fit}. Once the pool has more or other images, fit it again with: "
+            f"sept embed {folder} --refit"
+        )
 
 
 def draw_map(folder: Dir, encoder: Encoder = None, seed: Seed = 0, as_json: Json = False) -> None:

@@ -29,6 +29,7 @@ what earlier runs had stored.
 
 import contextlib
 import itertools
+import logging
 import resource
 import time
 from collections.abc import Iterator
@@ -44,7 +45,9 @@ from PIL import Image
 
 from sept_core import cluster, errors, features, files, images, jobfolder, sources
 from sept_core.embeddings import devices, engine, preparing, ray_engine
-from sept_core.encoders import registry
+from sept_core.encoders import fits, menu, registry
+
+log = logging.getLogger("sept")
 
 CPU_BATCH, GPU_BATCH = 128, 256
 
@@ -62,6 +65,7 @@ class Settings:
         devices: one process for each of these, instead of `device`.
         batch_size: images a batch; None takes 128 on a CPU, 256 on a GPU.
         shard_size: worklist rows a shard, rounded up to whole batches.
+        refit: fit the encoder again, though there is a fit.
     """
 
     encoder: str
@@ -75,13 +79,15 @@ class Settings:
     batch_size: int | None = None
     shard_size: int = 4096
     seed: int = 0
+    refit: bool = False
 
 
 def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     """Embed all parts; see the module docstring.
 
     Returns:
-        encoder_id, identity, kind; parts (collection, ok, rejected, duplicates, shards, and
+        encoder_id, identity, kind; fit: how the sample that the encoder was fitted on is
+        degenerate, or None; parts (collection, ok, rejected, duplicates, shards, and
         already_done: rows that an earlier run had handled, in no other count);
         images_per_second (reading to shard, of this run), cpu_seconds (with child
         processes) and seconds.
@@ -93,7 +99,7 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
     """
     started, cpu_before = time.monotonic(), _cpu_seconds()
     settings = Settings(**job.settings())
-    _fit_if_needed(settings, job)
+    fit = _fit_if_needed(settings, job)
     chosen = choose_devices(settings)
     with contextlib.closing(open_engine(settings, chosen)) as embedder:
         card = embedder.card
@@ -114,6 +120,7 @@ def main(job: jobfolder.JobFolder) -> dict[str, Any]:
         "encoder_id": card["id"],
         "identity": card["identity"],
         "kind": card["kind"],
+        "fit": fit,
         "parts": parts,
         "images_per_second": round(handled / embedding_seconds, 2),
         "cpu_seconds": round(_cpu_seconds() - cpu_before, 3),
@@ -260,11 +267,20 @@ def _write_shard(
 # Starting: the encoder, fitted where it must be, and what it runs on.
 
 
-def _fit_if_needed(settings: Settings, job: jobfolder.JobFolder) -> None:
-    """Fit an encoder that has no weights yet, on the first decodable images of the sample."""
+def _fit_if_needed(settings: Settings, job: jobfolder.JobFolder) -> str | None:
+    """Fit an encoder that has no weights yet; say how its sample is degenerate, if it is."""
     folder = Path(settings.encoders_folder)
-    if not registry.needs_fit(settings.encoder, folder):
-        return
+    if settings.refit or registry.needs_fit(settings.encoder, folder):
+        _fit(settings, folder, job)
+    sample = fits.sample(folder) if settings.encoder in menu.FITTED else None
+    note = sample.sentence() if sample else None
+    if note:
+        log.warning("%s: %s", settings.encoder, note)
+    return note
+
+
+def _fit(settings: Settings, folder: Path, job: jobfolder.JobFolder) -> None:
+    """Fit the encoder on the first decodable images of the sample."""
     if settings.fit_worklist is None:
         raise errors.EncoderError(
             f"{settings.encoder} has to be fitted on a sample of the pool first; embed the pool."

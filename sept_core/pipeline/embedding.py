@@ -31,6 +31,8 @@ class EmbedSettings:
     batch_size: int | None = None
     shard_size: int = 4096
     seed: int = 0
+    refit: bool = False
+    """Fit the encoder to the pool again, though there is a fit; only for one that is fitted."""
 
 
 def start(project: Project, chosen: EmbedSettings) -> JobFolder:
@@ -39,12 +41,16 @@ def start(project: Project, chosen: EmbedSettings) -> JobFolder:
     Held-out images go to stores of their own, which retrieval and selection never open.
 
     Raises:
-        InputError: there is nothing to embed.
+        InputError: there is nothing to embed, or the encoder cannot be fitted again.
         BusyError: another embedding is under way.
     """
     for job in jobs.all_jobs(project.paths):
         if job.kind == "embed" and not job.ended:
             raise errors.BusyError(f"Embedding already runs as job {job.id}; wait or cancel it.")
+    if chosen.refit and chosen.encoder not in menu.FITTED:
+        raise errors.InputError(
+            f"{chosen.encoder} comes with its weights and is never fitted; leave --refit out."
+        )
     folder = project.paths.jobs / "worklists" / files.fingerprint(asdict(chosen))
     parts = _parts(project, folder)
     if not parts:

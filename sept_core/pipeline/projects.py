@@ -14,6 +14,7 @@ from typing import Any
 
 from sept_core import errors, features, files, jobs
 from sept_core.catalogue import connection, decisions, images, selections, settings, sources
+from sept_core.encoders import fits
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,17 @@ def adopt(project: Project) -> int:
 
 
 def encoders(project: Project) -> list[dict[str, Any]]:
-    """Every encoder that has embedded something: its record and how much of the pool it holds."""
+    """Every encoder that has embedded something: its record and how much of the pool it holds.
+
+    `fit` says how the sample that it was fitted on is degenerate, or is None.
+    """
     found = []
     for path in sorted(project.paths.root.glob("features/*/encoder.json")):
         record = files.read_json(path)
         store = features.FeatureStore(project.paths.pool_features(path.parent.name))
-        found.append(record | {"id": path.parent.name, "pool_images": len(store)})
+        sample = fits.behind(project.paths.encoders, record["identity"])
+        fit = sample.sentence() if sample else None
+        found.append(record | {"id": path.parent.name, "pool_images": len(store), "fit": fit})
     return found
 
 

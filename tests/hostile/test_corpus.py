@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.hostile import corpus, readers
+from benchmarks.hostile import corpus, pools, readers
 
-CASES = list(corpus.every())
+CASES = [*corpus.every(), *pools.every()]
 PATIENCE = 60  # seconds after which a case counts as hanging, on a shared machine
 
 
