@@ -23,6 +23,8 @@ from benchmarks import machine
 from benchmarks.hostile import archives, corpus, layouts, mutations, pixel_values, readers
 
 WATCH = 60
+SLOW = ("weights", "pool")
+"""Readers that take seconds; their inputs are tests only."""
 
 
 def main() -> None:
@@ -38,7 +40,7 @@ def main() -> None:
         *pixel_values.every(),
         *mutations.valid(),
     )
-    cases = [case for case in made if case.reader != "weights"]
+    cases = [case for case in made if case.reader not in SLOW]
     by_reader = {name: [c for c in cases if c.reader == name] for name in readers.READERS}
     by_reader = {name: found for name, found in by_reader.items() if found}
     tried: Counter[str] = Counter()

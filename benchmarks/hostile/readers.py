@@ -5,16 +5,19 @@ of SEPT's own errors. Anything else that is raised is a defect.
 """
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from PIL import Image
 
 from benchmarks.hostile.corpus import EITHER, LISTED, READ, REFUSED, Case
 from sept_core import errors
 from sept_core.catalogue import decision_table, filters
-from sept_core.encoders import checkpoint, timm_models
+from sept_core.encoders import checkpoint, registry, timm_models
 from sept_core.features import feature_store, importer
 from sept_core.imaging import images
 from sept_core.ingest import sources
@@ -130,7 +133,26 @@ def filtered(path: Path) -> Taken:
     return Taken(1, [])
 
 
+def pool(path: Path) -> Taken:
+    """Fit the encoder to a folder of images, and encode these and some unlike them."""
+    pictures, reasons = [], list[str]()
+    for each in sorted(path.iterdir()):
+        try:
+            pictures.append(images.decode(each.read_bytes()).image)
+        except images.RejectedImage as problem:
+            reasons.append(problem.reason)
+    unlike = [Image.new("RGB", (9, 5), colour) for colour in ("black", "white", "red")]
+    with tempfile.TemporaryDirectory() as name:
+        registry.fit("classic", pictures, Path(name), 0, lambda done, total: None)
+        encoder = registry.load("classic", folder=Path(name), device="cpu")
+        batch = torch.stack([encoder.preprocess(each) for each in (*pictures, *unlike)])
+        lengths = encoder.encode(batch).half().float().norm(dim=1)
+    assert ((lengths - 1).abs() < feature_store.NORM_TOLERANCE).all(), lengths
+    return Taken(len(pictures), reasons)
+
+
 READERS: dict[str, Callable[[Path], Taken]] = {
+    "pool": pool,
     "image": image,
     "source": source,
     "features": imported,

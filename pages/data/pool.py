@@ -90,6 +90,7 @@ def _embed(status: dict[str, Any]) -> None:
         with state.project() as project:
             embedding.try_speed(project, spec, precision)
         st.rerun()
+    _fit_note(spec, status)
     job_panel.draw((*KINDS, "pretrain"))
     for record in status["encoders"]:
         _older_decoder(record, busy=busy)
@@ -146,6 +147,17 @@ def _scaling(status: dict[str, Any]) -> tuple[list[str], bool]:
         help="Delete them and embed all images again.",
     )
     return given.split(), rebuild
+
+
+def _fit_note(spec: str, status: dict[str, Any]) -> None:
+    """Say how the sample of the chosen encoder's fit is degenerate, and what to do."""
+    notes = [e["fit"] for e in status["encoders"] if e["spec"] == spec]
+    if notes and notes[-1]:
+        st.warning(
+            f"{spec} was {notes[-1]}. Similarities say less; once the pool has more or other "
+            "images, rebuild this encoder's features.",
+            icon=":material/tune:",
+        )
 
 
 def _own_encoder() -> None:

@@ -112,6 +112,7 @@ def status(folder: Dir, as_json: Json = False) -> None:
         ([e["id"], e["kind"], e["pool_images"], e["no_features"]] for e in state["encoders"]),
     )
     for record in state["encoders"]:
+        summaries.fit(folder, record["spec"], record["fit"])
         if record["older_decoder"]:
             _offer_renewal(folder, record)
     output.rows(

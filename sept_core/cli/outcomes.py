@@ -123,6 +123,7 @@ def close_embedding(folder: Path, result: Mapping[str, Any], as_json: bool) -> N
         output.as_json(result)
     else:
         summaries.embedded(result, told)
+        summaries.fit(folder, result["spec"], result["fit"])
     if told.failure:
         raise errors.SourceError(told.failure)
 

@@ -4,6 +4,7 @@ In: a result as a pipeline function or a worker returned it; `--json` prints tha
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sept_core.catalogue.source_table import ScanReport
@@ -34,6 +35,14 @@ def listed(name: str, report: ScanReport) -> None:
     }
     told = ", ".join(f"{count:,} {word}" for word, count in words.items() if count)
     say(f"Listed {counted(report.total, 'file')} of {name}: {told or 'none'}.")
+
+
+def fit(folder: Path, spec: str, note: str | None) -> None:
+    """How the sample that an encoder was fitted on is degenerate, and what to do."""
+    if note:
+        again = commands.line("embed", folder, "--encoder", spec, "--rebuild")
+        told = "once the pool has more or other images, fit it again"
+        say(f"{spec}: {note}; {told}: {again}", to=output.notes)
 
 
 def embedded(result: Mapping[str, Any], told: embedding.Summary) -> None:

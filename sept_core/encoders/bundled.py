@@ -67,7 +67,7 @@ class BundledEncoder:
         """See `protocol.Encoder`."""
         with torch.inference_mode():
             centred = self.raw(batch) - self._reduction["mean"]
-            return F.normalize(centred @ self._reduction["projection"]).cpu()
+            return numerics.unit(centred @ self._reduction["projection"]).cpu()
 
     def raw(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, 3, 64, 64) uint8 to the network's features (B, F) of unit length, on its device."""
@@ -117,7 +117,7 @@ class JoinedEncoder:
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """See `protocol.Encoder`."""
         rows = [WEIGHTS[name] * part.encode(batch) for name, part in self.parts.items()]
-        return F.normalize(torch.cat(rows, 1))
+        return numerics.unit(torch.cat(rows, 1))
 
 
 def load(device: str, precision: str) -> BundledEncoder:

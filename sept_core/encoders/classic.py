@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torchvision.transforms.functional import pil_to_tensor
 
 from sept_core import errors
-from sept_core.encoders import handmade, numerics
+from sept_core.encoders import fits, handmade, numerics
 from sept_core.encoders.protocol import Kind, encoder_id
 from sept_core.storage import atomic
 
@@ -52,8 +52,6 @@ PARTS = {
 }
 GRIDS = {"fine": handmade.FINE, "coarse": handmade.COARSE}
 
-WEIGHTS, HEADER = "classic.safetensors", "fit.json"
-
 
 class ClassicEncoder:
     """See `protocol.Encoder`. Computes in fp32 everywhere: it is cheap enough."""
@@ -85,7 +83,7 @@ class ClassicEncoder:
         with torch.inference_mode():
             raw = raw_features(batch.to(self.device), self._fitted)
             joined = [part.weight * self._reduce(name, raw[name]) for name, part in PARTS.items()]
-            return F.normalize(torch.cat(joined, 1)).cpu()
+            return numerics.unit(torch.cat(joined, 1)).cpu()
 
     def _reduce(self, name: str, rows: torch.Tensor) -> torch.Tensor:
         centred = rows - self._fitted[f"{name}.mean"]
@@ -99,23 +97,16 @@ def load(folder: Path, device: str) -> ClassicEncoder:
         EncoderError: there is none.
         IntegrityError: its tensors are not those that were fitted.
     """
-    fit_folder = newest_fit(folder)
+    fit_folder = fits.newest(folder)
     if fit_folder is None:
         raise errors.EncoderError(
             f"Encoder classic is not fitted yet in {folder}; embed the pool with it first."
         )
-    header = atomic.read_json(fit_folder / HEADER)
-    weights = fit_folder / WEIGHTS
+    header = atomic.read_json(fit_folder / fits.HEADER)
+    weights = fit_folder / fits.WEIGHTS
     if atomic.sha256_file(weights) != header["sha256"]:
         raise errors.IntegrityError(f"{weights} is damaged; remove {fit_folder} and embed again.")
     return ClassicEncoder(safetensors.torch.load_file(weights), header["sha256"], device)
-
-
-def newest_fit(folder: Path) -> Path | None:
-    """The folder of the latest complete fit, or None."""
-    headers = folder.glob(f"classic-*/{HEADER}")
-    newest = max(headers, key=lambda path: atomic.read_json(path)["fitted_at"], default=None)
-    return newest.parent if newest else None
 
 
 def describe() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Fits the encoder `classic` to a pool: filters by k-means, projections by PCA, no labels.
 
 In: some thousand images of the pool. Out: the folder that `classic.load` reads, whole or not
-at all.
+at all. A sample that leaves directions without variance is completed; see `completed_fit`.
 """
 
 import itertools
@@ -15,18 +15,14 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from sept_core import errors
-from sept_core.encoders import classic, handmade
+from sept_core.encoders import classic, completed_fit, filters, fits, handmade
 from sept_core.storage import atomic, hashing
 
 FIT_IMAGES = 5000
 """Enough: the projections hold some hundred directions each."""
 
-MIN_IMAGES = 20
-FILTERS = 512
-PATCHES_PER_IMAGE = 40
-KMEANS_STEPS = 15
-THRESHOLD = 0.25
+ROUNDING = 1e-10
+"""Share of a row's mean squared length up to which variance is rounding errors of float32."""
 
 
 def fit(
@@ -34,31 +30,43 @@ def fit(
 ) -> None:
     """Learn filters and projections from unlabelled images; see `registry.fit`."""
     pixels = _stack(images)
-    generator = torch.Generator().manual_seed(seed)
-    steps = KMEANS_STEPS * len(classic.GRIDS) + len(classic.PARTS)
-    counter = itertools.count(1)
-    fitted: dict[str, torch.Tensor] = {}
+    counter, steps = itertools.count(1), completed_fit.steps()
     with torch.inference_mode():
-        for name, grid in classic.GRIDS.items():
-            fitted |= _fit_filters(
-                name, grid, pixels, generator, lambda: progress(next(counter), steps)
+        fitted, sample = _fit(pixels, seed, lambda: progress(next(counter), steps))
+        if sample.lacking:
+            total = 2 * steps if len(pixels) else steps
+            fitted = completed_fit.fit(
+                pixels, sample.lacking, seed, lambda: progress(next(counter), total)
             )
-        raw = classic.raw_features(pixels, fitted)
-        for name, part in classic.PARTS.items():
-            fitted |= _principal(name, part, raw[name])
-            progress(next(counter), steps)
-    _save(fitted, folder, {"seed": seed, "images": len(pixels)})
+    _save(fitted, folder, {"seed": seed, "images": len(pixels), "directions": sample.directions})
 
 
 def _stack(images: Iterable[Image.Image]) -> torch.Tensor:
     """(n, 3, 64, 64) uint8; one decoded image at a time is held besides."""
     pixels = [classic.preprocess(image) for image in images]
-    if len(pixels) < MIN_IMAGES:
-        raise errors.EncoderError(
-            f"Encoder classic needs at least {MIN_IMAGES} readable images to be fitted, "
-            f"not {len(pixels)}; add images to the pool."
-        )
-    return torch.stack(pixels)
+    empty = torch.empty((0, 3, handmade.SIZE, handmade.SIZE), dtype=torch.uint8)
+    return torch.stack(pixels) if pixels else empty
+
+
+def _fit(
+    pixels: torch.Tensor, seed: int, progress: Callable[[], None]
+) -> tuple[dict[str, torch.Tensor], fits.Sample]:
+    """Filters and projections, and what the sample was worth."""
+    if not len(pixels):
+        return {}, fits.Sample(0, {name: (part.dim, 0) for name, part in classic.PARTS.items()})
+    generator = torch.Generator().manual_seed(seed)
+    fitted: dict[str, torch.Tensor] = {}
+    directions = {}
+    for name, grid in classic.GRIDS.items():
+        fitted |= _fit_filters(name, grid, pixels, generator, progress)
+    raw = classic.raw_features(pixels, fitted)
+    for name, part in classic.PARTS.items():
+        found, carrying = _principal(name, part, raw[name])
+        fitted |= found
+        possible = part.dim if len(pixels) < fits.FEWEST else min(part.dim, len(pixels) - 1)
+        directions[name] = possible, carrying
+        progress()
+    return fitted, fits.Sample(len(pixels), directions)
 
 
 def _fit_filters(
@@ -74,19 +82,17 @@ def _fit_filters(
     )
     mean = patches.mean(0)
     centred = patches - mean
-    values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
-    whitening = (vectors * (values + 0.1).rsqrt()) @ vectors.T
-    centroids = _kmeans(centred @ whitening, generator, progress)
-    filters = whitening @ F.normalize(centroids).T
-    filters = torch.cat([filters, handmade.mirrored_filters(filters, grid)], 1)
-    return {f"{name}.filters": filters, f"{name}.thresholds": mean @ filters + THRESHOLD}
+    white = filters.whitening(mean, centred.T @ centred / len(centred))
+    centroids = _kmeans(centred @ white.matrix, generator, progress)
+    return filters.of_centroids(name, grid, white, centroids)
 
 
 def _sample_patches(
     pixels: torch.Tensor, grid: handmade.PatchGrid, generator: torch.Generator
 ) -> torch.Tensor:
     patches = handmade.normalised_patches(pixels.float(), grid)
-    chosen = torch.randint(patches.shape[1], (len(patches), PATCHES_PER_IMAGE), generator=generator)
+    shape = len(patches), filters.PATCHES_PER_IMAGE
+    chosen = torch.randint(patches.shape[1], shape, generator=generator)
     return patches[torch.arange(len(patches))[:, None], chosen].flatten(0, 1)
 
 
@@ -94,23 +100,26 @@ def _kmeans(
     points: torch.Tensor, generator: torch.Generator, progress: Callable[[], None]
 ) -> torch.Tensor:
     """(K, d) centroids by Lloyd's algorithm; an empty cluster starts again at a point."""
-    count = min(FILTERS, len(points))
+    count = min(filters.COUNT, len(points))
     centroids = points[torch.randperm(len(points), generator=generator)[:count]]
-    for _ in range(KMEANS_STEPS):
-        half_norms = centroids.square().sum(1) / 2
-        nearest = torch.cat(
-            [(part @ centroids.T - half_norms).argmax(1) for part in torch.split(points, 8192)]
-        )
-        members = torch.bincount(nearest, minlength=count)[:, None]
-        sums = torch.zeros_like(centroids).index_add_(0, nearest, points)
+    for _ in range(filters.STEPS):
+        group = filters.nearest(points, centroids)
+        members = torch.bincount(group, minlength=count)[:, None]
+        sums = torch.zeros_like(centroids).index_add_(0, group, points)
         fresh = points[torch.randint(len(points), (count,), generator=generator)]
         centroids = torch.where(members > 0, sums / members.clamp_min(1), fresh)
         progress()
     return centroids
 
 
-def _principal(name: str, part: classic.Part, rows: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The mean of `rows` (n, d) and its directions (d, ≤ part.dim), scaled by part.power."""
+def _principal(
+    name: str, part: classic.Part, rows: torch.Tensor
+) -> tuple[dict[str, torch.Tensor], int]:
+    """The mean of `rows` (n, d) and its directions (d, ≤ part.dim), scaled by part.power.
+
+    The second value is how many of the directions carry variance; with the others, the projection
+    is good for nothing.
+    """
     mean = rows.mean(0)
     centred = rows - mean
     keep = min(part.dim, rows.shape[1], len(rows) - 1)
@@ -118,11 +127,12 @@ def _principal(name: str, part: classic.Part, rows: torch.Tensor) -> dict[str, t
     wide = len(rows) < rows.shape[1]
     product = (centred @ centred.T if wide else centred.T @ centred).double() / len(rows)
     values, vectors = torch.linalg.eigh(product)
-    values = values.flip(0)[:keep].clamp_min(values[-1] * 1e-6).float()
+    least = max(values[-1] * completed_fit.LEAST_VALUE, ROUNDING * rows.square().sum(1).mean())
+    values = values.flip(0)[:keep]
     vectors = vectors.flip(1)[:, :keep].float()
     directions = F.normalize(centred.T @ vectors, dim=0) if wide else vectors
-    projection = (directions * values.pow(part.power)).contiguous()
-    return {f"{name}.mean": mean, f"{name}.projection": projection}
+    projection = (directions * values.float().pow(part.power)).contiguous()
+    return {f"{name}.mean": mean, f"{name}.projection": projection}, int((values > least).sum())
 
 
 def _save(fitted: dict[str, torch.Tensor], folder: Path, facts: dict[str, Any]) -> None:
@@ -130,8 +140,8 @@ def _save(fitted: dict[str, torch.Tensor], folder: Path, facts: dict[str, Any]) 
     content = safetensors.torch.save(fitted)
     identity = hashing.fingerprint({"version": classic.VERSION, "bytes": hashing.uid_of(content)})
     target = folder / f"classic-{identity}"
-    with atomic.write_then_rename(target / classic.WEIGHTS) as temporary:
+    with atomic.write_then_rename(target / fits.WEIGHTS) as temporary:
         temporary.write_bytes(content)
-    sha256 = atomic.sha256_file(target / classic.WEIGHTS)
+    sha256 = atomic.sha256_file(target / fits.WEIGHTS)
     header = facts | {"version": classic.VERSION, "sha256": sha256, "fitted_at": time.time()}
-    atomic.write_json(target / classic.HEADER, header)
+    atomic.write_json(target / fits.HEADER, header)

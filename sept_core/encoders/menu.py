@@ -21,6 +21,9 @@ _RESEARCH = (
     "use; `classic` is the choice without them."
 )
 
+FITTED = ("classic", "bundled+classic")
+"""Encoders with a part that is fitted on the pool."""
+
 RECOMMENDED: dict[str, dict[str, Any]] = {
     "bundled+classic": {
         "kind": "self-supervised", "dim": 704, "image_size": 64, "download": None,

@@ -106,4 +106,4 @@ class NetworkEncoder:
         self, forward: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor
     ) -> torch.Tensor:
         features = numerics.run(forward, batch, self.precision)
-        return nn.functional.normalize(features, dim=1).cpu()
+        return numerics.unit(features).cpu()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from sept_core import errors
 
@@ -83,3 +84,17 @@ def run(
         torch.autocast(batch.device.type, dtype=dtype, enabled=dtype is not None),
     ):
         return forward(batch).float()
+
+
+LEAST_LENGTH = 1e-12
+"""Shorter rows have no direction; `torch.nn.functional.normalize` leaves them short."""
+
+
+def unit(rows: torch.Tensor) -> torch.Tensor:
+    """(n, D) rows scaled to unit length; a row of zeros becomes the same value in all places.
+
+    What is not finite stays so, for the caller to reject.
+    """
+    short = rows.norm(dim=1, keepdim=True) < LEAST_LENGTH
+    scaled = F.normalize(rows)
+    return torch.where(short, torch.full_like(scaled, rows.shape[1] ** -0.5), scaled)

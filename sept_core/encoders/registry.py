@@ -22,16 +22,21 @@ from typing import Any
 from PIL import Image
 
 from sept_core import errors
-from sept_core.encoders import bundled, checkpoint, classic, classic_fit, openclip, timm_models
+from sept_core.encoders import (
+    bundled,
+    checkpoint,
+    classic,
+    classic_fit,
+    fits,
+    menu,
+    openclip,
+    timm_models,
+)
 from sept_core.encoders.protocol import Encoder
 from sept_core.storage import project_paths
 
 FIT_IMAGES = classic_fit.FIT_IMAGES
 """How many images `fit` wants; more are used, fewer serve a small pool."""
-
-
-FITTED = ("classic", bundled.JOINED)
-"""Encoders with a part that is fitted on the pool."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,14 @@ def describe(spec: str, folder: Path) -> dict[str, Any]:
 
 
 def needs_fit(spec: str, folder: Path) -> bool:
-    """Whether `fit` must run before `load`: where `classic` has no fit in `folder` yet."""
-    return _parse(spec).family in FITTED and classic.newest_fit(folder) is None
+    """Whether `fit` must run before `load`: `classic` has no fit in `folder`, or a provisional one.
+
+    A fit on fewer than `fits.FEWEST` images serves until the pool has more.
+    """
+    if _parse(spec).family not in menu.FITTED:
+        return False
+    sample = fits.sample(folder)
+    return sample is None or sample.images < fits.FEWEST
 
 
 def fit(
@@ -118,9 +129,9 @@ def fit(
         progress: Called with steps done and their total.
 
     Raises:
-        EncoderError: the spec cannot be fitted, or there are too few images.
+        EncoderError: the spec cannot be fitted.
     """
-    if _parse(spec).family not in FITTED:
+    if _parse(spec).family not in menu.FITTED:
         raise errors.EncoderError(f"{spec!r} comes with its weights; only classic is fitted.")
     classic_fit.fit(images, folder, seed, progress)
 

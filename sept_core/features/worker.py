@@ -50,7 +50,7 @@ import torch
 from PIL import Image
 
 from sept_core import errors
-from sept_core.encoders import registry
+from sept_core.encoders import fits, menu, registry
 from sept_core.features import (
     collecting,
     devices,
@@ -114,7 +114,8 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
     """Embed all parts; see the module docstring.
 
     Returns:
-        encoder_id, identity, kind; parts (collection, ok, rejected, no_features, unreadable (rows
+        encoder_id, spec, identity, kind; fit: how the sample that the encoder was fitted on is
+        degenerate, or None; parts (collection, ok, rejected, no_features, unreadable (rows
         that could not be read at any try), duplicates, shards, and already_done: rows that an
         earlier run had handled, in no other count);
         images_per_second (reading to shard, of this run), cpu_seconds (with child
@@ -131,7 +132,7 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
     settings = Settings(**job.settings())
     _refuse_missing(settings.parts)
     fitter = _fitter(settings, job)
-    _fit_if_needed(settings, fitter, job)
+    fit = _fit_if_needed(settings, fitter, job)
     chosen = choose_devices(settings)
     opening = functools.partial(open_engine, settings, chosen)
     with contextlib.closing(range_fitting.FittingEngine(opening, fitter)) as embedder:
@@ -169,8 +170,10 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
             renewal.replace(part["collection"])
     return {
         "encoder_id": card["id"],
+        "spec": card["spec"],
         "identity": card["identity"],
         "kind": card["kind"],
+        "fit": fit,
         "parts": [collector.counts() for collector in collectors],
         "images_per_second": round(left / embedding_seconds, 2),
         "cpu_seconds": round(_cpu_seconds() - cpu_before, 3),
@@ -223,11 +226,22 @@ def _fitter(settings: Settings, job: job_folder.JobFolder) -> range_fitting.Fitt
 
 def _fit_if_needed(
     settings: Settings, fitter: range_fitting.Fitter, job: job_folder.JobFolder
-) -> None:
-    """Fit an encoder that has no weights yet, on the first decodable images of the sample."""
+) -> str | None:
+    """Fit an encoder that has no weights yet; say how its sample is degenerate, if it is."""
     folder = Path(settings.encoders_folder)
-    if not registry.needs_fit(settings.encoder, folder):
-        return
+    if registry.needs_fit(settings.encoder, folder):
+        _fit(settings, folder, fitter, job)
+    sample = fits.sample(folder) if settings.encoder in menu.FITTED else None
+    note = sample.sentence() if sample else None
+    if note:
+        log.warning("%s: %s", settings.encoder, note)
+    return note
+
+
+def _fit(
+    settings: Settings, folder: Path, fitter: range_fitting.Fitter, job: job_folder.JobFolder
+) -> None:
+    """Fit the encoder on the first decodable images of the sample."""
     if settings.fit_worklist is None:
         raise errors.EncoderError(
             f"{settings.encoder} has to be fitted on a sample of the pool first; embed the pool."

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.hostile import archives, corpus, pixel_values, readers
+from benchmarks.hostile import archives, corpus, pixel_values, pools, readers
 
-CASES = [*corpus.every(), *archives.every(), *pixel_values.every()]
+CASES = [*corpus.every(), *archives.every(), *pixel_values.every(), *pools.every()]
 PATIENCE = 60  # seconds after which a case counts as hanging, on a shared machine
 
 

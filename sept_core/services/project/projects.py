@@ -23,6 +23,7 @@ from sept_core.catalogue import (
     sharing,
     source_table,
 )
+from sept_core.encoders import fits
 from sept_core.features import feature_store
 from sept_core.imaging import decoders
 from sept_core.jobs import launcher
@@ -117,16 +118,19 @@ def encoders(project: Project) -> list[dict[str, Any]]:
 
     Besides the record's own: `pool_images` with features, `no_features` (live pool images that it
     gave none), `decoders` (features by the version of what decoded them, of the pool) and
-    `older_decoder` (features, of the pool and of target sets, by another than the present one).
+    `older_decoder` (features, of the pool and of target sets, by another than the present one);
+    `fit` says how the sample that it was fitted on is degenerate, or is None.
     """
     found = []
     for path in sorted(project.paths.root.glob("features/*/encoder.json")):
         record = atomic.read_json(path) | {"id": path.parent.name}
         store = feature_store.FeatureStore(project.paths.pool_features(record["id"]))
+        sample = fits.behind(project.paths.encoders, record["identity"])
         none = image_table.featureless(project.db, record["id"]).num_rows
         found.append(
             record
             | {"pool_images": len(store), "no_features": none}
+            | {"fit": sample.sentence() if sample else None}
             | _decoded_by(path.parent, store, imported=record["kind"] == "imported")
         )
     return found

@@ -1,0 +1,101 @@
+"""Fits of encoders on a pool: where they lie, and what they say of the sample they were made on.
+
+In: a project's `encoders/` folder, where each fit is a folder `classic-FINGERPRINT/` whose header
+was written last. Out: the newest complete fit; of its sample the number of images and the
+directions that carry variance. Imports no torch, since `status` reads it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sept_core.storage import atomic
+
+WEIGHTS, HEADER = "classic.safetensors", "fit.json"
+
+FEWEST = 20
+"""A fit on fewer images is provisional: it is made anew whenever the pool is embedded."""
+
+FEW = 100
+"""From here on, one image more changes the similarities of the others by less than 0.05."""
+
+NOTABLE = 0.1
+"""The share of a part's directions without variance from which the fit says so. A repeated picture
+in a small pool leaves one direction empty, which is not worth a sentence."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a fit says of the images it was made on.
+
+    Attributes:
+        images: How many there were.
+        directions: By the name of a part (see `classic.PARTS`), how many directions so many
+            images can have, and how many of them carry variance.
+    """
+
+    images: int
+    directions: Mapping[str, tuple[int, int]]
+
+    @property
+    def lacking(self) -> float:
+        """Share of the directions of the poorest part that carry no variance, 0 to 1."""
+        return max((_lacking(*pair) for pair in self.directions.values()), default=0.0)
+
+    def sentence(self) -> str | None:
+        """How the sample is degenerate, or None: few images, or directions without variance."""
+        reasons = []
+        if self.images < FEW:
+            reasons.append(f"{_images(self.images)}, fewer than {FEW}")
+        if self.lacking >= NOTABLE:
+            reasons.append(self._empty_directions())
+        return f"fitted on a degenerate sample: {'; '.join(reasons)}" if reasons else None
+
+    def _empty_directions(self) -> str:
+        possible, carrying = (sum(column) for column in zip(*self.directions.values(), strict=True))
+        parts = ", ".join(
+            f"{name} {all_ - some} of {all_}"
+            for name, (all_, some) in self.directions.items()
+            if all_ > some
+        )
+        return f"{possible - carrying} of {possible} directions carry no variance ({parts})"
+
+
+def newest(folder: Path) -> Path | None:
+    """The folder of the latest complete fit under `encoders/`, or None."""
+    headers = folder.glob(f"classic-*/{HEADER}")
+    latest = max(headers, key=lambda path: atomic.read_json(path)["fitted_at"], default=None)
+    return latest.parent if latest else None
+
+
+def sample_of(header: Mapping[str, Any]) -> Sample:
+    """The sample that the header of a fit describes; headers of 2026-11 name no directions."""
+    pairs = header.get("directions", {}).items()
+    return Sample(header["images"], {name: (pair[0], pair[1]) for name, pair in pairs})
+
+
+def sample(folder: Path) -> Sample | None:
+    """The sample of the newest fit under `folder`; None where there is no fit."""
+    fit = newest(folder)
+    return sample_of(atomic.read_json(fit / HEADER)) if fit else None
+
+
+def behind(folder: Path, identity: Mapping[str, Any]) -> Sample | None:
+    """The sample of the fit under `folder` that is a part of an encoder of this identity, or None.
+
+    Args:
+        folder: A project's `encoders/`.
+        identity: See `protocol.Encoder.identity`.
+    """
+    sha256 = identity.get("fit") or identity.get("parts", {}).get("classic", {}).get("fit")
+    headers = (atomic.read_json(path) for path in folder.glob(f"classic-*/{HEADER}"))
+    return next((sample_of(h) for h in headers if sha256 and h["sha256"] == sha256), None)
+
+
+def _lacking(possible: int, carrying: int) -> float:
+    return (possible - carrying) / possible if possible else 0.0
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"
