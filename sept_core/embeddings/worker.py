@@ -222,7 +222,7 @@ def decodable(worklist: Path) -> Iterator[Image.Image]:
             try:
                 yield images.decode(preparing.read(reader, row)).image
             except images.UnreadableFile as problem:
-                log.warning("%s is left out of the sample: %s", row["rel_path"], problem)
+                log.warning("%s is left out of the sample: %s", row["rel_path"], problem.reason)
             except (images.RejectedImage, errors.SourceError):
                 continue
 

@@ -126,7 +126,7 @@ def list_unreadable_again(project: Project, role: str) -> None:
         try:
             listing = _list(role, record.spec)
         except errors.SourceError as problem:
-            log.warning("%s: %s", name, problem)
+            log.warning("%s: %s", name, str(problem))
             continue
         if listing.num_rows:
             sources.merge_scan(project.db, record.id, listing, only_unreadable=True)
