@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from sept_core.jobs import launcher
+from sept_core.catalogue import revision
+from sept_core.jobs import job_folder, launcher
 from sept_core.services.data import feature_import
 from sept_core.services.project import projects, recent
+from sept_core.storage import atomic
 
 ROOT = Path(__file__).parent.parent
 POOL, TARGETS = "pages/data/pool.py", "pages/data/targets.py"
@@ -303,3 +305,53 @@ def test_an_ambiguous_target_set_is_added_as_chosen(
     app.button(key="target add path").click().run()
     app.button(key="cancel again").click().run()
     assert not app.warning and app.button(key="target add path")
+
+
+def test_unreadable_files_are_shown_and_tried_again(
+    open_app: Callable[..., AppTest], project: Path, launched: list[str]
+) -> None:
+    for page, where in ((POOL, "path LIKE '%pool%'"), (TARGETS, "path LIKE '%target%'")):
+        with projects.opened(project) as opened:
+            opened.db.execute(
+                "UPDATE files SET state = 'unreadable', reason = 'unreadable: Stale file handle', "
+                f"decoder = '1' WHERE source_id IN (SELECT id FROM sources WHERE {where}) "
+                "AND rel_path LIKE '%red/%'"
+            )
+        app = open_app(project, page)
+        assert not app.exception and "files cannot be read now" in texts(app.warning)
+        press(app, "Retry")
+        assert not app.exception and not app.error
+        for status in launcher.all_jobs(projects.paths_of(project)):
+            job_folder.JobFolder(projects.paths_of(project).job(status.id)).update_status(
+                state="failed"
+            )
+    assert launched == ["embed", "embed"]
+
+
+def test_features_of_an_older_decoder_are_offered_for_renewal(
+    open_app: Callable[..., AppTest], project: Path, launched: list[str]
+) -> None:
+    for header in (project / "features").glob("*/pool/[0-9]*.json"):
+        atomic.write_json(header, atomic.read_json(header) | {"decoder": "0 pillow-1"})
+    app = open_app(project, POOL)
+    assert "made with another decoder (0 pillow-1" in texts(app.info)
+    press(app, "Renew features")
+    assert launched == ["embed"]
+    [job] = [j for j in launcher.all_jobs(projects.paths_of(project)) if not j.ended]
+    assert job.title.startswith("Renewing the features")
+
+
+def test_images_without_features_are_listed_by_encoder(
+    open_app: Callable[..., AppTest], project: Path
+) -> None:
+    with projects.opened(project) as opened:
+        encoder_id = projects.find_encoder(opened, None)
+        opened.db.execute(
+            "INSERT INTO featureless SELECT ?, min(uid), 'length nan' FROM files WHERE state = 'ok'"
+            " AND rel_path LIKE 'red/%'",
+            [encoder_id],
+        )
+        revision.renew(opened.db)
+    app = open_app(project, POOL, look="Rejected files")
+    assert not app.exception
+    assert f"**1** images have no features under {encoder_id}" in texts(app.markdown)

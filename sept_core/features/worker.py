@@ -272,7 +272,7 @@ def decodable(worklist: Path, fitter: range_fitting.Fitter) -> Iterator[Image.Im
                     decoded = images.decode(data, ranges=fitter.ranges, bands=bands)
                 yield decoded.image
             except images.UnreadableFile as problem:
-                log.warning("%s is left out of the sample: %s", row["rel_path"], problem)
+                log.warning("%s is left out of the sample: %s", row["rel_path"], problem.reason)
             except (images.RejectedImage, errors.SourceError):
                 continue
 

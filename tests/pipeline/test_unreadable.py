@@ -23,9 +23,6 @@ from sept_core.services.data import collections, embedding, inspection
 from sept_core.services.project import projects
 from sept_core.storage import atomic, hashing
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
-import make_fixture
-
 
 @pytest.fixture
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -198,6 +195,9 @@ def test_a_held_out_image_without_features_is_guarded_by_its_bytes(
 @pytest.fixture(scope="module")
 def two_encoders(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The prepared project with a black image, and an encoder that gives it no features."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
+    import make_fixture  # brings torch, which the other tests do without
+
     root = tmp_path_factory.mktemp("two")
     shutil.copytree(prepared, root / "project")
     (root / "black").mkdir()

@@ -223,7 +223,7 @@ def list_unreadable_again(project: Project, role: str) -> None:
         try:
             listed = _list(project, role, record.spec, record)
         except errors.SourceError as problem:
-            log.warning("%s: %s", name, problem)
+            log.warning("%s: %s", name, str(problem))
             continue
         if listed.files.num_rows:
             source_table.merge_scan(project.db, record.id, listed.files, only_unreadable=True)
