@@ -22,7 +22,7 @@ EXTRAS = {
 """Extra of SEPT (`pip install 'sept[heic]'`) → the packages that it brings."""
 
 PLUGINS = ("pyjpegls", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "python-gdcm")
-"""What pydicom unpacks further frames with, if somebody installs it."""
+"""Packages that unpack further DICOM frames, if somebody installs them."""
 
 
 def version() -> str:

@@ -154,7 +154,7 @@ def _riff(data: bytes) -> Format | None:
 
 
 def _bmp(data: bytes) -> Format | None:
-    """Two letters are too little evidence: many a text begins with BM."""
+    """Recognise BMP by its second header too: many a text begins with BM."""
     is_bmp = data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADERS
     return BMP if is_bmp else None
 
@@ -182,7 +182,7 @@ def _netpbm(data: bytes) -> Format | None:
 
 
 def _dicom(data: bytes) -> Format | None:
-    """With its preamble, or without one as older scanners wrote it."""
+    """Recognise DICOM with its preamble, or without one as older scanners wrote it."""
     return DICOM if data[128:132] == b"DICM" or _BARE_DICOM.match(data[:16]) else None
 
 
@@ -193,7 +193,7 @@ def _svg(data: bytes) -> Format | None:
 
 
 def _tga(data: bytes) -> Format | None:
-    """By its footer, or by a header that makes sense throughout."""
+    """Recognise Targa by its footer, or by a header that makes sense throughout."""
     if data[-18:-2] == b"TRUEVISION-XFILE":
         return TGA
     if len(data) < 18 or data[1] > 1 or data[2] not in (1, 2, 3, 9, 10, 11):
@@ -206,7 +206,7 @@ def _tga(data: bytes) -> Format | None:
 
 
 def _cursor(data: bytes) -> Format | None:
-    """After `_tga`, whose files may begin so too."""
+    """Recognise cursors, after `_tga`, whose files may begin so too."""
     return CURSOR if data.startswith(b"\0\0\2\0") and any(data[4:6]) else None
 
 

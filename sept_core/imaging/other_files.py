@@ -90,7 +90,7 @@ def _text(head: bytes) -> str | None:
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether it decodes and holds no control characters; the last letter may be cut."""
+    """Return whether it decodes and holds no control characters; the last letter may be cut."""
     try:
         text = head.decode("utf-16") if head[:2] in (b"\xff\xfe", b"\xfe\xff") else head.decode()
     except UnicodeDecodeError as problem:

@@ -80,13 +80,13 @@ def without_side_cars(entries: Iterable[FileEntry], look: Look) -> Iterator[File
 
 
 def _is_usual(entry: FileEntry) -> bool:
-    """Whether its suffix says "image"; asked of every file, and most answer by four letters."""
+    """Return whether its suffix says "image"; asked of every file, and most answer by four letters."""
     name = entry.member or entry.rel_path
     return name[-4:] in safe_paths.IMAGE_SUFFIXES or _suffix(entry) in safe_paths.IMAGE_SUFFIXES
 
 
 class _Suffixes:
-    """What unusual suffixes turned out to be."""
+    """Memory of which unusual suffixes are images."""
 
     def __init__(self, look: Look) -> None:
         self._look = look
@@ -104,7 +104,7 @@ class _Suffixes:
             yield replace(entry, problem=SIDE_CAR) if is_side_car else entry
 
     def _is_image(self, entry: FileEntry) -> bool:
-        """By its bytes, or by those of the first files of its suffix."""
+        """Tell by its bytes, or by those of the first files of its suffix."""
         suffix = _suffix(entry)
         if suffix not in self._images and self._looked[suffix] < LOOKED_AT:
             self._looked[suffix] += 1
@@ -115,7 +115,7 @@ class _Suffixes:
 
 
 def _belongs(entry: FileEntry, image: FileEntry) -> bool:
-    """Whether the name without its suffix is that of the image, with or without suffix."""
+    """Return whether the name without its suffix is that of the image, with or without suffix."""
     if bool(entry.member) != bool(image.member):
         return False
     if entry.member and entry.rel_path != image.rel_path:
@@ -130,7 +130,7 @@ def _stem(name: str) -> str:
 
 
 def _may_be_side_car(entry: FileEntry) -> bool:
-    """Not without a suffix, nor a number (`photo.2`), nor what a crawler made (`x.jpg?w=300`)."""
+    """Return False without a suffix, for a number (`photo.2`) and for crawled names (`x.jpg?w=300`)."""
     if entry.problem is not None or _is_row(entry):
         return False
     suffix = _suffix(entry)
@@ -150,5 +150,5 @@ def _suffix(entry: FileEntry) -> str:
 
 
 def _is_row(entry: FileEntry) -> bool:
-    """Whether it lies inside a table, where only a number names it."""
+    """Return whether it lies inside a table, where only a number names it."""
     return bool(entry.member) and tables.is_table(entry.rel_path)

@@ -110,7 +110,7 @@ def _values(page: Any, data: bytes) -> np.ndarray:
 
 
 def _check_segments(page: Any, data: bytes) -> None:
-    """Every strip or tile lies in the file, and unpacks to what the header says."""
+    """Check that every strip or tile lies in the file and unpacks to what the header says."""
     planes = page.shaped[0]
     if page.is_tiled:
         tall, wide = page.tilelength, page.tilewidth

@@ -201,7 +201,7 @@ def _rescale_of(found: Any) -> tuple[float, float]:
 
 
 def _inner(found: Any, sequence: str) -> Any:
-    """Where an enhanced file keeps an attribute of its first frame; else the file itself."""
+    """Return the item of an enhanced file that describes its first frame; else the file itself."""
     for groups in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
         for outer in (found.get(groups) or [])[:1]:
             for item in (outer.get(sequence) or [])[:1]:

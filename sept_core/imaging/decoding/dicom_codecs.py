@@ -23,12 +23,12 @@ DECODER_DEPENDENCIES = dict.fromkeys((*_JPEG, *_JPEG_LS), ("imagecodecs",))
 
 
 def knows(syntax: str) -> bool:
-    """Whether the extra `tiff` would decode it."""
+    """Return whether the extra `tiff` would decode it."""
     return str(syntax) in DECODER_DEPENDENCIES
 
 
 def is_available(syntax: str) -> bool:
-    """Whether it can be decoded; pydicom asks this."""
+    """Return whether it can be decoded; pydicom asks this."""
     return knows(syntax) and extras.available("imagecodecs") is not None
 
 

@@ -23,13 +23,13 @@ def read(data: bytes, known: Format, least: int) -> RawImage:
 
 
 def is_deep(data: bytes) -> bool:
-    """Whether a JPEG has more than 8 bits a channel."""
+    """Return whether a JPEG has more than 8 bits a channel."""
     frame = jpeg_header.frame(data)
     return frame is not None and frame.bits > 8
 
 
 def _is_special(frame: Frame) -> bool:
-    """Whether Pillow has no decoder for it."""
+    """Return whether Pillow has no decoder for it."""
     return frame.bits != 8 or frame.marker in (jpeg_header.LOSSLESS, jpeg_header.JPEG_LS)
 
 

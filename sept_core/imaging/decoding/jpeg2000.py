@@ -19,7 +19,7 @@ _START, _END = b"\xff\x4f\xff\x51", b"\xff\xd9"
 
 @dataclass(frozen=True)
 class _Stream:
-    """What the stream's header says; bits and sign are those of the first channel."""
+    """The header of a stream; bits and sign are those of the first channel."""
 
     width: int
     height: int
@@ -51,12 +51,12 @@ def _as_stored(samples: Samples, stream: _Stream) -> Samples:
 
 
 def is_deep(data: bytes) -> bool:
-    """Whether a file or stream has more than 8 bits a channel."""
+    """Return whether a file or stream has more than 8 bits a channel."""
     return _stream(data).bits > 8
 
 
 def is_one(data: bytes) -> bool:
-    """Whether bytes begin as a JPEG 2000 file or stream."""
+    """Return whether bytes begin as a JPEG 2000 file or stream."""
     return data.startswith((_START, b"\0\0\0\x0cjP  "))
 
 

@@ -29,7 +29,7 @@ def read(data: bytes, known: Format) -> RawImage:
 
 
 def is_deep(data: bytes) -> bool:
-    """Whether a PGM file has more than 8 bits a channel."""
+    """Return whether a PGM file has more than 8 bits a channel."""
     most = _MOST.match(data[:4096])
     return most is not None and int(most[1]) > 255
 

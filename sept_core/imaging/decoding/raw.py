@@ -10,7 +10,7 @@ from sept_core.imaging.high_bit_depth import Samples
 
 @dataclass(slots=True)
 class RawImage:
-    """What a reader found in a file.
+    """The pixels of one file, as its reader found them.
 
     Attributes:
         pixels: a Pillow image of at most 8 bits a channel; or the samples of one of more, whose

@@ -63,7 +63,7 @@ _DEPTH: dict[Format, Callable[[bytes], bool]] = {
 
 
 def may_be_deep(data: bytes) -> bool:
-    """Whether an image may have more than 8 bits a channel, as far as its header tells.
+    """Return whether an image may have more than 8 bits a channel, as far as its header tells.
 
     Raises:
         RejectedImage: the header is broken.

@@ -60,7 +60,7 @@ class TiffHeader:
 
     @property
     def is_plain(self) -> bool:
-        """Whether Pillow gives every value of it, all bits of them."""
+        """Return whether Pillow gives every value of it, all bits of them."""
         if self.samples == 1:
             return (self.bits, self.sample_format) in _PLAIN
         bits = 16 if self.photometric in (RGB, CMYK) and not self.is_planar else 8
@@ -70,7 +70,7 @@ class TiffHeader:
 
     @property
     def spare(self) -> int:
-        """How many channels there are besides colour and opacity."""
+        """The number of channels besides colour and opacity."""
         return self.samples - _USUAL.get(self.photometric, 1) - self.alpha
 
 
@@ -127,7 +127,7 @@ def _tags(data: bytes) -> tuple[Tags, bool]:
 
 
 def _is_page(data: bytes, place: int) -> bool:
-    """Whether a further directory is of a picture of its own; a broken one is none."""
+    """Return whether a further directory is of a picture of its own; a broken one is none."""
     if not place:
         return False
     try:
@@ -205,7 +205,7 @@ def _first(tags: Tags, tag: int, default: int) -> int:
 
 
 def _check_whole(tags: Tags, size: int, unpacked: int) -> None:
-    """Strips and tiles say where they end; libraries fill what is missing with zeros."""
+    """Refuse a file that ends before its last strip or tile; libraries would fill in zeros."""
     if _first(tags, _COMPRESSION, 1) == 1 and unpacked > size:
         raise rejection.RejectedImage("truncated: the file is smaller than its pixels")
     for offsets, counts in ((_STRIP_OFFSETS, _STRIP_BYTES), (_TILE_OFFSETS, _TILE_BYTES)):
@@ -222,7 +222,7 @@ def _nodata(text: object) -> float | None:
 
 
 def _colours(metadata: str) -> tuple[int, int, int] | None:
-    """By the names of bands in GDAL's metadata, an XML text; no parser sees foreign bytes."""
+    """Find the bands named red, green and blue in GDAL's metadata, without an XML parser."""
     named: dict[str, int] = {}
     for item in re.findall(r"<Item\s([^<>]*)>([^<>]*)</Item>", metadata[:100_000]):
         sample = re.search(r'sample="(\d{1,5})"', item[0])
