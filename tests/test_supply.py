@@ -69,8 +69,8 @@ def test_the_code_starts_no_shell_and_unpickles_nothing() -> None:
 
 def test_secrets_reach_no_worker() -> None:
     script = (
-        "import os; from pages.shared import access; from sept_core import jobs; "
-        "assert access.LOGIN.needed; known = jobs._environment(); "
+        "import os; from pages.shared import access; from sept_core.jobs import launcher; "
+        "assert access.LOGIN.needed; known = launcher._environment(); "
         "assert 'SEPT_PASSWORD' not in known and 'SEPT_PASSWORD' not in os.environ; "
         "assert not any('correct horse' in value for value in known.values())"
     )

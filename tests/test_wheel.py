@@ -95,7 +95,7 @@ def test_an_editable_install_serves_the_edited_asset(checkout: Path, tmp_path: P
     (checkout / "assets" / "login.html").write_text("edited")
     script = (
         f"import site; site.addsitedir({str(site)!r})\n"
-        "from sept_core import app_files\n"
+        "from sept_core.storage import app_files\n"
         "print((app_files.assets() / 'login.html').read_text())"
     )
     command = [sys.executable, "-I", "-c", script]

@@ -72,6 +72,7 @@ def every() -> Iterator[Case]:
         "p.tar, long names by PAX": tar_of(("ü" * 300 + ".png", good)),
         "p.zip, two": zip_of(two) + zip_of(two),
         "p.zip, back-slashes": zip_of({"train\\cat\\a.png": good}),
+        "p.zip, four bytes in front": b"PK00" + zip_of(two),
         "p.zip, a program in front": b"MZ" + bytes(3000) + zip_of(two),
     }
     named = {

@@ -26,6 +26,7 @@ UNSUPPORTED = {
     b"LZIP": "lzip",
     b"\x5d\0\0": "lzma (.lzma)",
     b"MSCF": "cab",
+    b"\x02\x21\x4c\x18": "legacy lz4",
     b"PK\x07\x08": "split zip",
 }
 """First bytes of archives that are recognised and not read."""

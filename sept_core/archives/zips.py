@@ -5,6 +5,7 @@ or other zips (`cat a.zip b.zip`). Out: one `Member` for every file in it; and a
 a member's bytes to any thread.
 """
 
+import errno
 import io
 import os
 import stat
@@ -68,7 +69,7 @@ class _Front(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
         if base + offset < 0:
-            raise ValueError(f"no place {base + offset} in an archive")
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))  # as `zipfile` expects
         self._place = base + offset
         return self._place
 
