@@ -169,7 +169,7 @@ def parse_bands(text: str | None) -> Bands:
 
 
 def may_need_range(data: bytes) -> bool:
-    """Return whether an image's pixels may depend on the project's value ranges, by a cheap look."""
+    """Return whether pixels may depend on the project's value ranges, by a cheap look."""
     return reading.may_be_deep(data)
 
 

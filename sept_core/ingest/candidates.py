@@ -80,7 +80,7 @@ def without_side_cars(entries: Iterable[FileEntry], look: Look) -> Iterator[File
 
 
 def _is_usual(entry: FileEntry) -> bool:
-    """Return whether its suffix says "image"; asked of every file, and most answer by four letters."""
+    """Return whether its suffix says "image"; of most files, four letters answer."""
     name = entry.member or entry.rel_path
     return name[-4:] in safe_paths.IMAGE_SUFFIXES or _suffix(entry) in safe_paths.IMAGE_SUFFIXES
 
@@ -130,7 +130,7 @@ def _stem(name: str) -> str:
 
 
 def _may_be_side_car(entry: FileEntry) -> bool:
-    """Return False without a suffix, for a number (`photo.2`) and for crawled names (`x.jpg?w=300`)."""
+    """Return False without a suffix, for numbers (`photo.2`) and crawled names (`x.jpg?w=3`)."""
     if entry.problem is not None or _is_row(entry):
         return False
     suffix = _suffix(entry)

@@ -112,6 +112,8 @@ def _folder_below(path: Path, options: Mapping[str, str]) -> Path | None:
 
 def _has(folder: Path, table: tables.Table, path: Path, options: Mapping[str, str]) -> bool:
     match = references.Referrer(folder, [folder]).match
+    if not any(match(str(column.samples[0])) for column in table.columns if column.samples):
+        return False
     try:
         choice = tables.choose_column(table, path.name, options, match)
     except errors.SourceError:

@@ -25,6 +25,9 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _LONGEST = 4096
 _ENCODINGS = ("cp1252", "latin-1")
 _AROUND = " \t\r\n\ufeff\"'"
+_USUAL = re.compile(r"[A-Za-z0-9_./+,@=()-]+")
+"""Names that can be read in one way only."""
+
 _ODD = set("\\%")
 _ODD_STARTS = ("", "/", ".")
 _MOST_FOLDED = 200_000
@@ -58,10 +61,12 @@ class Referrer:
         self._root = root
         self._places = list(dict.fromkeys(places))
         self._prefix = prefix
+        self._has_ways = len(self._places) > 1 or bool(prefix)
         self._look = folders.NamedFiles(root, beyond).look
         start = folders.relative(root, self._places[0], "x")
         self._start = None if start is None else start.removesuffix("x")
-        self._folder = functools.lru_cache(256)(_Folder)
+        self._folder = functools.lru_cache(256)(functools.partial(_Folder, root))
+        self._folder_alike = functools.lru_cache(4096)(self._spelled)
 
     def find(self, name: str) -> Reference:
         """The file of a name."""
@@ -91,6 +96,8 @@ class Referrer:
 
     def _search(self, name: str, literal: folders.Found | None) -> Reference:
         """Every other way to read a name, the likeliest first."""
+        if literal is not None and not self._has_ways and _USUAL.fullmatch(name):
+            return self._alike_or_missing(literal, [literal.rel_path], name)
         if looks.is_address(name):
             told = "an address, not a file; download it first, for example with img2dataset"
             return Reference(None, f"{told}: {shown(name)}")
@@ -102,10 +109,7 @@ class Referrer:
                 found = self._look(inside)
                 if found.problem is None:
                     return Reference(found, None)
-        for inside in tried:
-            if other := self._alike(inside, by_case=False):
-                return Reference(self._look(other), None)
-        return self._missing(name, literal, tried)
+        return self._alike_or_missing(self._expected(name, tried), tried, name)
 
     def _readings(self, name: str) -> list[str]:
         """Stored paths below the root that a name may stand for."""
@@ -116,23 +120,33 @@ class Referrer:
         }
         return [inside for inside in found if inside is not None]
 
-    def _missing(self, name: str, literal: folders.Found | None, tried: list[str]) -> Reference:
-        """The place where the file should be, and what may help."""
-        if _DRIVE.match(name.strip(_AROUND)) and not self._prefix:
-            told = "missing file: a Windows path; give the folder that holds it with --root FOLDER"
+    def _expected(self, name: str, tried: list[str]) -> folders.Found | None:
+        """The place where the file of a name should be; None where that is not below the root."""
+        if not tried or (_DRIVE.match(name.strip(_AROUND)) and not self._prefix):
+            return None
+        likely = plain(name).replace("\\", "/").removeprefix(self._prefix)
+        return self._look(folders.relative(self._root, self._places[0], likely) or tried[0])
+
+    def _alike_or_missing(
+        self, expected: folders.Found | None, tried: list[str], name: str
+    ) -> Reference:
+        """A file that is called nearly so, or why there is none, and what may help."""
+        for inside in tried:
+            if other := self._alike(inside, by_case=False):
+                return Reference(self._look(other), None)
+        if expected is None:
+            told = "leads out of the source"
+            if tried:
+                told = (
+                    "missing file: a Windows path; give the folder that holds it with --root FOLDER"
+                )
             return Reference(None, f"{told}: {shown(name)}")
-        if not tried:
-            return Reference(None, f"leads out of the source: {shown(name)}")
-        likely = plain(name).replace("\\", "/")
-        likely = likely.removeprefix(self._prefix)
-        inside = folders.relative(self._root, self._places[0], likely) or tried[0]
-        found = literal if literal and literal.rel_path == inside else self._look(inside)
-        if found.problem == "missing file":
+        if expected.problem == "missing file":
             others = (self._alike(inside, by_case=True) for inside in tried)
             if other := next(filter(None, others), None):
                 told = f"missing file; {shown(other)} is written in other upper and lower case"
-                return Reference(found._replace(problem=told), None)
-        return Reference(found, None)
+                return Reference(expected._replace(problem=told), None)
+        return Reference(expected, None)
 
     def _alike(self, rel_path: str, by_case: bool) -> str | None:
         """The one file of the same path in another Unicode form, or with an image's suffix.
@@ -143,40 +157,54 @@ class Referrer:
         """
         if rel_path.isascii() and not by_case and _has_suffix(rel_path):
             return None
-        folder = os.path.join(self._root, "")
-        parts = safe_paths.original(rel_path).split("/")
-        for number, part in enumerate(parts):
-            names = self._folder(folder)
-            found = names.by_case(part) if by_case else names.by_form(part)
-            if found is None and number + 1 == len(parts) and not by_case:
-                found = names.by_stem(part)
-            if not found:
-                return None
-            folder = os.path.join(folder, found)
-        other = safe_paths.stored(os.path.relpath(folder, self._root))
+        above, _, last = safe_paths.original(rel_path).rpartition("/")
+        folder = self._folder_alike(above, by_case)
+        if folder is None:
+            return None
+        names = self._folder(folder)
+        found = names.by_case(last) if by_case else names.by_form(last) or names.by_stem(last)
+        if not found:
+            return None
+        other = safe_paths.stored(f"{folder}/{found}" if folder else found)
         return other if other != rel_path and self._look(other).problem is None else None
+
+    def _spelled(self, folder: str, by_case: bool) -> str | None:
+        """A folder below the root as it is written on disk, or None where there is none."""
+        if not folder:
+            return ""
+        above, _, last = folder.rpartition("/")
+        outer = self._folder_alike(above, by_case)
+        if outer is None:
+            return None
+        names = self._folder(outer)
+        found = names.itself(last) or (names.by_case(last) if by_case else names.by_form(last))
+        return found and (f"{outer}/{found}" if outer else found)
 
 
 class _Folder:
     """The names in a folder, for names that are not among them as they stand."""
 
-    def __init__(self, folder: str) -> None:
-        self._path = folder
+    def __init__(self, root: Path, folder: str) -> None:
+        self._path = os.path.join(root, folder)
+
+    def itself(self, name: str) -> str | None:
+        """The name, if it is there."""
+        return name if os.path.lexists(os.path.join(self._path, name)) else None
 
     def by_form(self, name: str) -> str | None:
-        """The name itself, or the only one that is the same in Unicode's composed form."""
-        if name.isascii() or os.path.lexists(os.path.join(self._path, name)):
-            return name if os.path.lexists(os.path.join(self._path, name)) else None
+        """The only name that is the same in Unicode's composed form."""
+        if name.isascii():
+            return None
         return self._composed.get(unicodedata.normalize("NFC", name))
 
     def by_case(self, name: str) -> str | None:
-        """The name itself, or the only one that is the same but for its case."""
-        if os.path.lexists(os.path.join(self._path, name)):
-            return name
+        """The only name that is the same but for its case."""
         return self._folded.get(_folded(name))
 
     def by_stem(self, name: str) -> str | None:
         """The only image whose name is this with a suffix."""
+        if _has_suffix(name):
+            return None
         return self._stems.get(unicodedata.normalize("NFC", name))
 
     @functools.cached_property
@@ -213,7 +241,7 @@ def _only(pairs: Iterable[tuple[str, str]]) -> dict[str, str | None]:
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 def _has_suffix(name: str) -> bool:

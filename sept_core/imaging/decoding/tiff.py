@@ -36,7 +36,7 @@ def read(data: bytes, known: Format, bands: Sequence[int] | None) -> RawImage:
 
 
 def is_deep(data: bytes) -> bool:
-    """Return whether the first picture has more than 8 bits a channel, other than inks and palettes."""
+    """Return whether the first picture has over 8 bits a channel, other than inks and palettes."""
     header = tiff_header.read(data)
     return header.bits > 8 and header.photometric not in (tiff_header.CMYK, tiff_header.PALETTE)
 
