@@ -62,3 +62,11 @@ def test_what_make_runs_is_what_the_readme_says() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for goal in re.findall(r"`make (\w+)`", readme):
         assert re.search(rf"^{goal}:", makefile, re.MULTILINE), f"no make {goal}"
+
+
+def test_cited_sections_of_the_method_exist() -> None:
+    known = set(re.findall(r"^## (\d+)\.", (ROOT / "docs" / "method.md").read_text(), re.MULTILINE))
+    for folder in ("sept_core", "pages", "benchmarks", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            cited = set(re.findall(r"method\.md §(\d+)", path.read_text()))
+            assert cited <= known, f"{path.relative_to(ROOT)} cites {cited - known}"

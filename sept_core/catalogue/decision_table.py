@@ -1,4 +1,4 @@
-"""The reviewer's decisions as an append-only log (METHOD §3).
+"""The reviewer's decisions as an append-only log (docs/method.md §3).
 
 Every event is committed before the call returns; nothing is ever updated or deleted.
 """

@@ -160,7 +160,7 @@ def _renew_figures(db: Connection, outcomes: pa.Table) -> None:
 
 
 def add_features_only(db: Connection, source_id: str, keys: list[str], uids: list[str]) -> None:
-    """Register images of which only features are known (METHOD §2: `features_only`)."""
+    """Register images of which only features are known (docs/method.md §2: `features_only`)."""
     rows = pa.table({"key": keys, "uid": uids})
     with registered(db, "imported", rows), transaction(db):
         db.execute(

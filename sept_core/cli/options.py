@@ -9,12 +9,12 @@ from sept_core.storage import project_paths
 
 
 def path_argument(metavar: str, help: str) -> Any:
-    """An argument that is a path; see `files.expanded`."""
+    """An argument that is a path; see `project_paths.expanded`."""
     return typer.Argument(metavar=metavar, help=help, parser=project_paths.expanded)
 
 
 def path_option(help: str) -> Any:
-    """An option that is a path; see `files.expanded`."""
+    """An option that is a path; see `project_paths.expanded`."""
     return typer.Option(metavar="PATH", help=help, parser=project_paths.expanded)
 
 

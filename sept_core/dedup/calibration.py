@@ -4,7 +4,7 @@ A worker (`python -m sept_core.dedup.calibration JOB_FOLDER`). In: some hundred 
 encoder, the pool's features and neighbour graph. Out: `header.json` with τ, its recall and
 both distributions for the plot.
 
-A cosine does not carry over between encoders, so τ is measured (METHOD §3). It is never so
+A cosine does not carry over between encoders, so τ is measured (docs/method.md §3). It is never so
 low that more than 1% of the pool's images have a false partner, which is a neighbour that
 is no copy. Above that it is as high as the recall allows: the share of known copies (crops,
 recompressions, brightness, sizes) whose cosine to their original reaches τ. τ_leak follows

@@ -5,7 +5,7 @@ features, their neighbour graph, perceptual hashes. Out: `groups.parquet` (uid, 
 representative; one row for every image that has a copy) and, written last, `header.json`.
 
 Two images are copies when their cosine reaches τ, or when their hashes differ in a few
-bits and their features agree loosely (METHOD §3, Near-duplicates; equal bytes are one uid
+bits and their features agree loosely (docs/method.md §3, Near-duplicates; equal bytes are one uid
 already). Copies of copies are joined, but never along a chain: a group is a representative
 and what is like it.
 """

@@ -16,7 +16,7 @@ from sept_core import errors
 NARROW, TINY = "resnet10-narrow", "resnet10-tiny"
 OWN = {NARROW: (32, 64, 128, 256), TINY: (16, 32, 64, 128)}
 """Our own small ResNets by the widths of their four blocks, made for 32 to 64 px on a CPU: 1.2
-million parameters (TRIAL.md's), and 0.3 million at a third of the time."""
+million parameters (docs/method.md §7), and 0.3 million at a third of the time."""
 
 
 def build(spec: Mapping[str, Any]) -> nn.Module:

@@ -22,7 +22,7 @@ from sept_core.storage import app_files, atomic, hashing
 FOLDER = app_files.assets() / "bundled"
 REDUCTION = "reduction.safetensors"
 DIM, POWER = 192, -0.35
-"""Directions kept, and the power of their eigenvalues: −0.5 would whiten (TRIAL.md)."""
+"""Directions kept, and the power of their eigenvalues: −0.5 would whiten (docs/method.md §7)."""
 
 JOINED = "bundled+classic"
 WEIGHTS = {"bundled": 1.0, "classic": 1.75}

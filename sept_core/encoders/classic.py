@@ -35,7 +35,7 @@ class Part:
     Attributes:
         dim: Directions that PCA keeps.
         power: Of each direction's eigenvalue; −0.5 would whiten, 0 is plain PCA. The best lies
-            between (TRIAL.md).
+            between (docs/method.md §7).
         weight: Of the part, which is scaled to unit length before.
     """
 

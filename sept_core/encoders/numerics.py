@@ -3,7 +3,7 @@
 In: a device and precision as asked ("auto" or named), a network. Out: the choice made for
 this machine, the network made ready for it, and its output as float32.
 
-Measured (TRIAL.md): on CPUs with bf16 units, bf16 *weights and input* run at four to five
+Measured (docs/method.md §7): on CPUs with bf16 units, bf16 *weights and input* run at four to five
 times the rate of fp32, while autocast gains nothing; on a GPU autocast is the safe gain.
 """
 

@@ -3,7 +3,7 @@
 In: an open_clip model name with a published tag, a local file of weights, or both: then the
 file is used as the tag's own, with its activation function and its normalisation. Out: its image
 features, and text features in the same space. Trained with captions, these are a useful
-deviation from the paper's self-supervised step 1 (METHOD §1).
+deviation from the paper's self-supervised step 1 (docs/method.md §1).
 """
 
 import pickle

@@ -19,7 +19,7 @@ half its size or less, which with resizing takes some six tenths of the time (do
 calls the like a `reducing_gap` of 2."""
 
 Kind = Literal["self-supervised", "image-text", "supervised", "hand-made"]
-"""How an encoder was trained. SEPT's own step 1 is self-supervised (METHOD §1)."""
+"""How an encoder was trained. SEPT's own step 1 is self-supervised (docs/method.md §1)."""
 
 
 class Encoder(Protocol):

@@ -1,1 +1,1 @@
-"""Does curation pay? kNN, linear probe and fine-tuning with intervals (METHOD §5)."""
+"""Does curation pay? kNN, linear probe and fine-tuning with intervals (docs/method.md §5)."""

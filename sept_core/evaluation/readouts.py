@@ -1,4 +1,4 @@
-"""What features are worth: kNN vote, linear probe, fine-tuning (METHOD §5).
+"""What features are worth: kNN vote, linear probe, fine-tuning (docs/method.md §5).
 
 In: features, or a backbone and pixels, with labels of the training part. Out: predicted
 classes of the test part. The same functions, settings and transforms serve every arm.

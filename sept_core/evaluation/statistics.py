@@ -1,4 +1,4 @@
-"""What the accuracies of the arms allow to say, and what they do not (METHOD §5).
+"""What the accuracies of the arms allow to say, and what they do not (docs/method.md §5).
 
 In: accuracies by seed and, for each seed, which test images were right. Out: means, paired
 differences with 95% intervals (t over seeds, bootstrap over test images), plain sentences.

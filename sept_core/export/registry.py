@@ -28,7 +28,7 @@ class Format:
         images: what it does with image files: `none`, `listed` by path, only the
             `archived` ones extracted, `linked` as the link mode says, or `packed` as copies.
         options: the settings that a user may give, each with what reads its text.
-        needs: the settings that come from the project (`pipeline.export_needs`).
+        needs: the settings that come from the project (`services.curate.export_needs`).
         suffix: of the file that it writes; "" for a folder.
     """
 

@@ -129,7 +129,7 @@ def match_uids(keys: np.ndarray, known: pa.Table) -> np.ndarray:
 
 
 def features_only_uids(keys: np.ndarray, source: str) -> np.ndarray:
-    """(N,) S32 for images that nobody can read: the hash of source and key (METHOD §2)."""
+    """(N,) S32 for images that nobody can read: the hash of source and key (docs/method.md §2)."""
     return np.array([hashing.uid_of(f"{source}:{key}".encode()) for key in keys], hashing.UID_DTYPE)
 
 

@@ -1,6 +1,6 @@
 """The figure of an evaluation: every arm's mean accuracy with its 95% interval.
 
-In: rows of `pipeline.evaluations.table`. Out: one Plotly figure, a colour for each arm.
+In: rows of `services.train.evaluations.table`. Out: one Plotly figure, a colour for each arm.
 """
 
 from typing import Any

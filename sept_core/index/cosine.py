@@ -15,7 +15,7 @@ import numpy as np
 from sept_core import errors
 
 MICRO = 1_000_000
-"""Similarities are whole millionths: METHOD §2 rounds them to 1e-6."""
+"""Similarities are whole millionths: docs/method.md §2 rounds them to 1e-6."""
 
 LENGTH_TOLERANCE = 0.01
 """Vectors whose length is further from 1 than this are refused, as in `features`."""

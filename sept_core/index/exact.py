@@ -1,7 +1,7 @@
 """Exact search over a feature store: canonical lists in one pass and constant memory.
 
 In: a store, float16 queries, a mask of allowed rows. Out: `lists.Lists`, the k nearest rows of
-each query by (−similarity, uid), as METHOD §2 asks: the same stored vectors give the same
+each query by (−similarity, uid), as docs/method.md §2 asks: the same stored vectors give the same
 lists on any machine, batch size and shard layout.
 
 FAISS (on a GPU, torch) finds candidates by float32 products. These carry errors, so a

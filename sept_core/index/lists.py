@@ -1,7 +1,7 @@
 """Canonical neighbour lists: how they are ordered, merged and compared.
 
 In: scored candidates (query, row, uid, similarity in millionths). Out: `Lists` by
-(−similarity, uid), the order that METHOD §2 asks of every list.
+(−similarity, uid), the order that docs/method.md §2 asks of every list.
 """
 
 from dataclasses import dataclass

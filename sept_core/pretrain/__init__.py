@@ -1,1 +1,1 @@
-"""Self-supervised pre-training: a manifest and settings in, a run folder out (METHOD §6)."""
+"""Self-supervised training: a manifest and settings in, a run folder out (docs/method.md §6)."""

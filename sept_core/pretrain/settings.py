@@ -148,7 +148,7 @@ def defaults(
     image_size: int | None = None,
     batch_size: int | None = None,
 ) -> PretrainSettings:
-    """Settings to start from, after METHOD §6 and the trial's recipe (TRIAL.md).
+    """Settings to start from, after docs/method.md §6 and its trial's recipe (docs/method.md §7).
 
     Args:
         method: a name in `registry.METHODS`.
@@ -200,7 +200,7 @@ def _cache_size(image_size: int, image_side: int) -> int:
 
 
 def _learning_rate(narrow: bool, transformer: bool, batch: int) -> float:
-    """METHOD §6 for ResNets, TRIAL.md for the narrow one, MoCo v3's for transformers."""
+    """docs/method.md §6 for ResNets, §7 for the narrow one, MoCo v3's for transformers."""
     if narrow:
         return 2e-3 * math.sqrt(batch / 128)
     if transformer:
@@ -209,7 +209,7 @@ def _learning_rate(narrow: bool, transformer: bool, batch: int) -> float:
 
 
 def _queue(subset_size: int, batch: int) -> int:
-    """At most a quarter of the subset (METHOD §6), at most 4,096, in whole batches of keys."""
+    """At most a quarter of the subset (docs/method.md §6), at most 4,096, in whole batches."""
     most, keys = max(1, min(4096, subset_size // 4)), 2 * batch
     return most // keys * keys or most
 

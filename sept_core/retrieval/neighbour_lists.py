@@ -1,8 +1,9 @@
 """Neighbour lists of targets in the pool, and what is derived from them.
 
 In: the pool's feature store, target vectors with their uids. Out: `Neighbours` (canonical
-lists by uid, METHOD §2), each image's nearest target, the radii of local
-scaling (METHOD §3), and the background distribution that gives a similarity floor its meaning.
+lists by uid, docs/method.md §2), each image's nearest target, the radii of local
+scaling (docs/method.md §3), and the background distribution that gives a similarity floor its
+meaning.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from sept_core.retrieval import scoring
 from sept_core.storage import hashing
 
 RADIUS_NEIGHBOURS = 10
-"""METHOD §3: local scaling takes the mean similarity to this many nearest images."""
+"""docs/method.md §3: local scaling takes the mean similarity to this many nearest images."""
 
 CHUNK_ROWS = 2048
 """Vectors compared with all targets at once."""
@@ -113,7 +114,7 @@ def nearest_targets(
     return NearestTargets(nearest, similarity)
 
 
-# The two radii of local scaling, METHOD §3: s' = 2s − r_t − r_x.
+# The two radii of local scaling, docs/method.md §3: s' = 2s − r_t − r_x.
 
 
 def target_radius(neighbours: Neighbours) -> np.ndarray:

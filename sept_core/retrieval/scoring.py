@@ -1,7 +1,7 @@
 """Scores and clusters for whole pools: one number an image, in one pass over the store.
 
 In: the pool's feature store, target vectors, the uids of a random background. Out: `Scores`
-or `Clusters` by uid, for the strategies of METHOD §3 that do not walk neighbour lists.
+or `Clusters` by uid, for the strategies of docs/method.md §3 that do not walk neighbour lists.
 
 Every number is a function of one image's stored vector alone, in arithmetic whose sums are
 exact (`index.cosine`), and is rounded to 1e-6: neither block size nor shard layout shows.
@@ -67,7 +67,7 @@ def hub_corrected(
 ) -> Scores:
     """Mean similarity to the k nearest targets minus that to the k nearest of a background.
 
-    The difference drops images that are close to everything (METHOD §3). An image that is
+    The difference drops images that are close to everything (docs/method.md §3). An image that is
     itself part of the background is not its own neighbour.
 
     Args:
@@ -97,7 +97,7 @@ def classifier(
     block_rows: int = BLOCK_ROWS,
     device: str = "auto",
 ) -> Scores:
-    """Log-odds of being a target rather than a random pool image (METHOD §3).
+    """Log-odds of being a target rather than a random pool image (docs/method.md §3).
 
     Logistic regression from positive and unlabelled examples. The fit has no randomness
     and sees its examples in an order that depends on their content only.
@@ -176,7 +176,7 @@ def veto_penalty(
 ) -> np.ndarray:
     """(n,) float64 to be subtracted from a similarity: β·max(0, cos(x, nearest veto) − m).
 
-    METHOD §3, "veto as a negative example".
+    docs/method.md §3, "veto as a negative example".
 
     Args:
         store: the pool's features.

@@ -1,7 +1,7 @@
 """Auditing a selection: judge a small sample, know the precision of the whole.
 
 In: a selection in its order, the reviewer's decisions. Out: which images to judge, and the
-estimated precision, with a confidence interval, of any prefix of the selection (METHOD §3:
+estimated precision, with a confidence interval, of any prefix of the selection (docs/method.md §3:
 audit instead of reviewing everything). Pure.
 
 The sample is stratified by rank, since precision falls along a selection: a plain random

@@ -4,7 +4,7 @@ In: events in any order (the catalogue stores them). Out: `ReviewState`, the sam
 every replay, which a selection obeys; beside it what a decision would touch (`same_label`,
 `within_radius`) and what it changed (`churn`). A replay knows no clusters, thresholds or
 features: an event carries the expanded list of uids that its preview showed
-(METHOD §3, Decisions of the reviewer). Pure: no files, no clock.
+(docs/method.md §3, Decisions of the reviewer). Pure: no files, no clock.
 """
 
 import functools

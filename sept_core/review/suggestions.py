@@ -1,7 +1,7 @@
 """Suggested vetoes: which images of a selection to look at next.
 
 In: the selection's features and similarities, the reviewer's decisions. Out: undecided
-images, the most doubtful first, and in words how they were ranked (METHOD §3: suggested
+images, the most doubtful first, and in words how they were ranked (docs/method.md §3: suggested
 vetoes are always shown before anything happens). Pure.
 """
 

@@ -11,7 +11,7 @@ import numpy as np
 from sept_core.selection import evidence as ev
 
 IMAGES_PER_TARGET = 200
-"""METHOD §3: beyond this many images a target, clusters serve better than lists."""
+"""docs/method.md §3: beyond this many images a target, clusters serve better than lists."""
 
 CLEAR_KNEE = 0.1
 """A curve that stays this close to a straight line has no knee worth naming."""

@@ -14,7 +14,7 @@ from sept_core.selection import gate, instance_search, lists, settings
 def class_balanced(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Equal quotas by largest remainder, instance search inside each class (METHOD §3).
+    """Equal quotas by largest remainder, instance search inside each class (docs/method.md §3).
 
     Targets without a label form one class of their own. A quota that its class cannot fill is
     left, or donated in equal parts to the classes that can go on.

@@ -16,7 +16,7 @@ from sept_core.storage import hashing
 def target_clusters(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Water-filling over clusters that hold at least `min_targets` targets (METHOD §3).
+    """Water-filling over clusters that hold at least `min_targets` targets (docs/method.md §3).
 
     The level of a cluster is its images over its targets; a cluster that runs dry leaves its
     share to the others. Inside a cluster, hash order or nearest to a target first.

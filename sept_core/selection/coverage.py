@@ -1,4 +1,4 @@
-"""Coverage: lazy greedy on Σ_t √Σ_{s∈S} w_ts over the sparse neighbour graph (METHOD §3).
+"""Coverage: lazy greedy on Σ_t √Σ_{s∈S} w_ts over the sparse neighbour graph (docs/method.md §3).
 
 In: neighbour lists. Out: picks in greedy order. The root makes a target's tenth image worth
 less than another's first.

@@ -1,4 +1,4 @@
-"""How a subset looks beside the held-out targets: diagnostics, not evidence (METHOD §5).
+"""How a subset looks beside the held-out targets: diagnostics, not evidence (docs/method.md §5).
 
 In: feature arrays of the subset, of held-out targets and of a random sample, and what is known
 about the picks. Out: numbers by name, and a sentence for each name. Everything pairwise runs in

@@ -16,7 +16,7 @@ NO_UID = b""
 
 
 class Neighbours(Protocol):
-    """Canonical lists (METHOD §2), as `retrieval.Neighbours` holds them."""
+    """Canonical lists (docs/method.md §2), as `retrieval.Neighbours` holds them."""
 
     @property
     def targets(self) -> np.ndarray:
@@ -52,7 +52,7 @@ class Clusters:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Local scaling (METHOD §3): s' = 2s − r_t − r_x.
+    """Local scaling (docs/method.md §3): s' = 2s − r_t − r_x.
 
     Attributes:
         targets: (T,) float64, r_t of each of `Evidence.target_uids`.

@@ -1,4 +1,4 @@
-"""Who may be selected: decodable → not leaked → not vetoed → duplicate cap → quota (METHOD §2).
+"""Who may be selected: decodable, no leak, no veto, duplicate cap, quota (docs/method.md §2).
 
 In: the pool, the guard's findings, the reviewer's decisions, duplicate groups (`Gate`).
 Out: a `Ledger`, which strategies take images from, and the funnel that it counted.

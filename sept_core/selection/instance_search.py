@@ -1,4 +1,4 @@
-"""Instance search, the paper's way: fair turns over the targets' neighbour lists (METHOD §3).
+"""Instance search, the paper's way: fair turns over neighbour lists (docs/method.md §3).
 
 In: canonical neighbour lists of growing length. Out: images in the order of the rounds, each
 with the target that gained it, its rank there and its similarity.
@@ -16,7 +16,7 @@ FIRST_DEPTH = 256
 on it, only the number of searches does, and a search costs little more for longer lists."""
 
 Proposal = tuple[float, int, int]
-"""(−key, code, row): the heap's order is METHOD's order by (−similarity, uid)."""
+"""(−key, code, row): the heap's order is the contracts' order by (−similarity, uid)."""
 
 
 def search(

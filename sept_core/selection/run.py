@@ -74,7 +74,7 @@ class Selection:
 def select(
     options: settings.SelectionSettings, evidence: ev.Evidence, entry: gate.Gate
 ) -> Selection:
-    """Select images under all contracts of METHOD §2.
+    """Select images under all contracts of docs/method.md §2.
 
     Args:
         options: the strategy and its settings.

@@ -70,7 +70,7 @@ class SelectionSettings:
     Attributes:
         strategy: a key of `STRATEGIES`.
         budget: images wanted, pins included; None only where the strategy needs none.
-        seed: names the random order (METHOD §2: a hash of seed and uid).
+        seed: names the random order (docs/method.md §2: a hash of seed and uid).
         floor_percentile: 0-100, percentile of the shown similarity distribution below which a
             target takes nothing; None for no floor.
         expand_percentiles: lower floors, in the order tried, while the budget is open.

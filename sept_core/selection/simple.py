@@ -55,7 +55,7 @@ def target_images(
 
 
 def uniforms(seed: int, uids: np.ndarray) -> np.ndarray:
-    """(n,) float64 in (0, 1): METHOD §2's hash of seed and uid."""
+    """(n,) float64 in (0, 1): docs/method.md §2's hash of seed and uid."""
     return np.array([hashing.hashed_uniform(seed, uid.decode()) for uid in uids.tolist()])
 
 

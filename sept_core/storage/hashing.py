@@ -18,7 +18,7 @@ UID_DTYPE = np.dtype("S32")
 
 
 def uid_of(data: bytes) -> str:
-    """The image id of METHOD §2: the first 128 bits of the SHA-256 of its bytes, as hex."""
+    """The image id of docs/method.md §2: the first 128 bits of the SHA-256 of its bytes, as hex."""
     return hashlib.sha256(data).hexdigest()[:32]
 
 
@@ -29,7 +29,7 @@ def fingerprint(value: Any) -> str:
 
 
 def hashed_uniform(seed: int, uid: str) -> float:
-    """METHOD §2: a number in (0, 1) from BLAKE2b of `seed:uid`, not from a generator.
+    """docs/method.md §2: a number in (0, 1) from BLAKE2b of `seed:uid`, not from a generator.
 
     The same for every order, batch and shard layout.
     """

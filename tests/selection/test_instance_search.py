@@ -1,4 +1,4 @@
-"""Instance search against a slow round-robin that does what METHOD §3 says, word for word."""
+"""Instance search against a slow round-robin that does what docs/method.md §3 says."""
 
 from unittest import mock
 

@@ -1,4 +1,4 @@
-"""METHOD §2's contracts, for every strategy, over random worlds."""
+"""docs/method.md §2's contracts, for every strategy, over random worlds."""
 
 from collections import Counter
 
@@ -53,7 +53,7 @@ def build(strategy, seed, n_pool, n_targets, budget, more):
 
 
 def leaking(entry):
-    """The leaked images with their groups, as METHOD §3 wants them."""
+    """The leaked images with their groups, as docs/method.md §3 wants them."""
     leaked = set(entry.leaked.tolist())
     groups = {entry.groups[one] for one in leaked if one in entry.groups}
     return leaked | {one for one, group in entry.groups.items() if group in groups}

@@ -19,7 +19,7 @@ from sept_core.retrieval import neighbour_lists, scoring
 from sept_core.selection import evidence as contract
 
 BACKGROUND_IMAGES = 5000
-"""Random pool images that stand for "not a target" in scores (TRIAL.md, selection rules)."""
+"""Random pool images that stand for "not a target" in scores (docs/method.md §7)."""
 
 MAX_CLUSTERS = 1000
 
@@ -157,7 +157,7 @@ class PoolEvidence:
         return found.target_uids, found.similarity
 
     def scaling(self) -> contract.Scaling:
-        """r_t and r_x of METHOD §3."""
+        """r_t and r_x of docs/method.md §3."""
         lists = self.neighbours(neighbour_lists.RADIUS_NEIGHBOURS)
         return contract.Scaling(
             targets=neighbour_lists.target_radius(lists),

@@ -51,7 +51,7 @@ class Request:
 
 
 def select(project: Project, request: Request) -> dict[str, Any]:
-    """Make a selection under all contracts of METHOD §2 and store it.
+    """Make a selection under all contracts of docs/method.md §2 and store it.
 
     The same request on the same features, decisions and pool gives the same id and picks.
 

@@ -1,4 +1,4 @@
-"""The diagnostics report of a selection (METHOD §5), with one encoder or two.
+"""The diagnostics report of a selection (docs/method.md §5), with one encoder or two.
 
 Held-out images are opened here and by the guard only. True pool labels, where somebody has them,
 score the result; nothing that selects ever sees them.

@@ -40,7 +40,7 @@ class Preparation:
 
 
 EXACT_LIMIT = 2_000_000
-"""METHOD §4: pools above this size are searched through an index, re-ranked exactly."""
+"""docs/method.md §4: pools above this size are searched through an index, re-ranked exactly."""
 
 INDEX = Preparation("index", "Index of the pool")
 STEPS = (

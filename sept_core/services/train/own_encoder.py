@@ -1,5 +1,5 @@
-"""An encoder of one's own, the paper's first step (METHOD §1): train it on a random part of the
-pool, then embed all of the pool with it.
+"""An encoder of one's own, the paper's first step (docs/method.md §1): train it on a random part
+of the pool, then embed all of the pool with it.
 
 In: a pool that has been read once, with any encoder. Out: a pre-training run; when it is done,
 `following.advance` embeds with its checkpoint.

@@ -1,4 +1,4 @@
-"""Studies: plan the arms of METHOD §5, train them alike, evaluate them, all in one job.
+"""Studies: plan the arms of docs/method.md §5, train them alike, evaluate them, all in one job.
 
 In: a `Study`. Out: run folders, one for each arm and seed, those that exist already serving again;
 and an evaluation on the target set and on each control. Every arm has the same method, backbone,
