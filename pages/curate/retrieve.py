@@ -173,7 +173,10 @@ def _whatever_the_budget(request: Request, found: preview.Exploration) -> Steady
     told = f"From a cosine of {known['tau']:.3f} on, images count as copies: "
     if known["copies"]:
         told += f"{known['recall']:.0%} of {known['copies']:,} altered copies reach it, and "
-    told += f"{known['false_partners']:.1%} of all images have a false partner there."
+    if known["background_images"]:
+        told += f"{known['false_partners']:.1%} of all images have a false partner there."
+    else:
+        told += "no image of the pool has a neighbour that is not a copy of it."
     floor = request.settings.floor_percentile
     cut = None if floor is None else float(found.percentiles[int(floor)])
     drawn = [np.array(known["histogram"][name]) for name in ("edges", "background", "copies")]

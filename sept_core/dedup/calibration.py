@@ -9,6 +9,9 @@ low that more than 1% of the pool's images have a false partner, which is a neig
 is no copy. Above that it is as high as the recall allows: the share of known copies (crops,
 recompressions, brightness, sizes) whose cosine to their original reaches τ. τ_leak follows
 the same rule with a higher recall, since a missed leak costs more than a lost pool image.
+
+In a pool whose images are all copies of one another, or one image, nothing says how low τ may be:
+then it is so high that half of the copies reach it, and 1 where no copies could be measured.
 """
 
 import io
@@ -45,6 +48,9 @@ RECALL = 0.95
 
 RECALL_LEAK = 0.99
 """The same for τ_leak."""
+
+RECALL_ALONE = 0.5
+"""The same for both where no image has a neighbour that is no copy."""
 
 COPY_BITS = 8
 """Neighbours whose perceptual hashes differ in at most this many bits are true copies."""
@@ -88,14 +94,19 @@ def choose(background: np.ndarray, copies: np.ndarray, recall: float) -> float:
     """The highest τ that `recall` of the copies reach, or the lowest with few false partners.
 
     Args:
-        background: (n,) similarity of each image to its best false partner, n ≥ 1.
+        background: (n,) similarity of each image to its best false partner; may be empty.
         copies: (m,) similarity of each known copy to its original; may be empty.
         recall: the share of copies that should reach τ, if the background lets them.
     """
+    if not len(background):
+        return _reached(copies, RECALL_ALONE) if len(copies) else 1.0
     least = threshold(background, FALSE_PARTNERS)
-    if not len(copies):
-        return least
-    return max(least, float(np.sort(copies)[math.floor((1 - recall) * len(copies))]))
+    return max(least, _reached(copies, recall)) if len(copies) else least
+
+
+def _reached(copies: np.ndarray, recall: float) -> float:
+    """The highest similarity that a share of the copies (m,) reach, m ≥ 1."""
+    return float(np.sort(copies)[math.floor((1 - recall) * len(copies))])
 
 
 def threshold(background: np.ndarray, rate: float) -> float:
@@ -200,7 +211,7 @@ def _hashes(store: FeatureStore, uids: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def _histogram(background: np.ndarray, copies: np.ndarray) -> dict[str, list[float]]:
     """Counts of both distributions over the same bins."""
     both = np.concatenate([background, copies])
-    edges = np.linspace(math.floor(both.min() * 10) / 10, 1.0, BINS + 1)
+    edges = np.linspace(math.floor(both.min(initial=0.9) * 10) / 10, 1.0, BINS + 1)
     counts = {
         name: np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0].tolist()
         for name, values in (("background", background), ("copies", copies))
@@ -217,8 +228,6 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
             "the neighbour graph is older than the pool; build the neighbour graph again."
         )
     background = background_similarity(links, *_hashes(store, links.uids))
-    if not len(background):
-        raise errors.InputError("the pool holds too few different images to calibrate; add some.")
     by_jitter = _measure_copies(job, settings, store.encoder_id)
     copies = np.concatenate([np.empty(0), *by_jitter.values()])
     tau, tau_leak = (choose(background, copies, share) for share in (RECALL, RECALL_LEAK))
@@ -229,13 +238,13 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
         "settings": asdict(settings),
         "tau": tau,
         "tau_leak": tau_leak,
-        "false_partners": round(float(np.mean(background >= tau)), 6),
-        "false_partners_leak": round(float(np.mean(background >= tau_leak)), 6),
+        "false_partners": _share(background, tau, 6),
+        "false_partners_leak": _share(background, tau_leak, 6),
         "background_images": len(background),
         "copies": len(copies),
-        "recall": _recall(copies, tau),
-        "recall_leak": _recall(copies, tau_leak),
-        "recall_by_jitter": {name: _recall(values, tau) for name, values in by_jitter.items()},
+        "recall": _share(copies, tau, 4),
+        "recall_leak": _share(copies, tau_leak, 4),
+        "recall_by_jitter": {name: _share(values, tau, 4) for name, values in by_jitter.items()},
         "histogram": _histogram(background, copies),
     }
     return atomic.write_artefact(Path(settings.out), header, {})
@@ -267,8 +276,9 @@ def _measure_copies(
     )
 
 
-def _recall(copies: np.ndarray, tau: float) -> float | None:
-    return round(float(np.mean(copies >= tau)), 4) if len(copies) else None
+def _share(values: np.ndarray, tau: float, digits: int) -> float | None:
+    """The share of values that reach τ; None of none."""
+    return round(float(np.mean(values >= tau)), digits) if len(values) else None
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 In: features and hashes of the held-out images and of the pool, duplicate groups. Out:
 `Leaks`. A pool image leaks when it has the bytes of a held-out image, a near perceptual
 hash, or a cosine of at least τ_leak, and takes its whole duplicate group with it
-(docs/method.md §3, Contamination guard). The pool is streamed; a check that should run and cannot, raises.
+(docs/method.md §3, Contamination guard). The pool is streamed; a check that should run and
+cannot, raises.
 """
 
 import math

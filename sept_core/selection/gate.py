@@ -76,8 +76,7 @@ class Ledger:
         self.vetoed = self._mask(gate.vetoed)
         self.considered = np.zeros(len(self.uids), bool)
         self.taken = np.zeros(len(self.uids), bool)
-        allowed = self.in_filter & ~self.leaked & ~self.vetoed
-        self.open = bytearray(allowed.tobytes() + b"\0")
+        self.open = bytearray(self._eligible().tobytes() + b"\0")
         self._open_view = np.frombuffer(self.open, np.uint8)
         self._room_in_group = [duplicate_cap] * len(self.group_ids)
         self._members = _Members(self.groups, len(self.group_ids))
@@ -96,6 +95,16 @@ class Ledger:
     def any_open(self) -> bool:
         """Whether the pool still holds an image that may be taken."""
         return bool(self._open_view.any())
+
+    @property
+    def eligible(self) -> int:
+        """Images inside the filter that are neither leaked nor vetoed."""
+        return int(self._eligible().sum())
+
+    def group_sizes(self) -> np.ndarray:
+        """(G,) int64, the eligible images of each near-duplicate group."""
+        groups = self.groups[self._eligible()]
+        return np.bincount(groups[groups >= 0], minlength=len(self.group_ids))
 
     def codes_of(self, uids: np.ndarray) -> np.ndarray:
         """Codes (int64, same shape) of uids; −1 for images that are not decodable."""
@@ -163,6 +172,9 @@ class Ledger:
             rest &= ~lost
         steps["lost_to_quota"] = int(rest.sum())
         return {**steps, "pinned": len(self.pins), "selected": int(self.taken.sum())}
+
+    def _eligible(self) -> np.ndarray:
+        return np.asarray(self.in_filter & ~self.leaked & ~self.vetoed)
 
     def _take_pins(
         self, pinned: np.ndarray, budget: int | None

@@ -17,6 +17,7 @@ from sept_core.selection import (
     gate,
     instance_search,
     settings,
+    shortfall,
     simple,
 )
 from sept_core.selection import evidence as ev
@@ -60,6 +61,7 @@ class Selection:
         funnel: the counts of `gate.Ledger.funnel`, in order.
         short_because: why there are fewer than the budget: `similarity_floor`,
             `neighbour_cap`, `quota` or `pool_exhausted`; None if the budget is full.
+        shortfall: the same as a sentence with what to do about it; None if the budget is full.
         lost_pins: uid (hex) of every pin that is not in, with the reason.
         settings: what was asked for.
     """
@@ -67,6 +69,7 @@ class Selection:
     picks: pa.Table
     funnel: dict[str, int]
     short_because: str | None
+    shortfall: str | None
     lost_pins: dict[str, str]
     settings: settings.SelectionSettings
 
@@ -97,10 +100,12 @@ def select(
         picks.append(clusters.fill(options, evidence, ledger))
     if not ledger.any_open:
         reason = "pool_exhausted"
+    is_short = bool(ledger.room) and (options.budget is not None or not ledger.any_open)
     return Selection(
         picks=_table(picks, ledger),
         funnel=ledger.funnel(),
         short_because=reason if options.budget and ledger.room else None,
+        shortfall=shortfall.sentence(reason, options, ledger) if is_short else None,
         lost_pins=ledger.lost_pins,
         settings=options,
     )
