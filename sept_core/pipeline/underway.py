@@ -1,4 +1,4 @@
-"""The embedding that is under way: whether another wish for one can join it.
+"""Find the running embedding that a second `sept embed` can follow.
 
 In: a project's paths and the settings that are wanted. Out: the job to follow.
 """
@@ -44,6 +44,6 @@ def _differences(running: dict[str, Any], wanted: dict[str, Any]) -> str:
 
 
 def is_left(project: Project) -> bool:
-    """Whether any file still waits to be read, as one that was added while a job ran."""
+    """Return True if a file still waits to be read, as one that was added while a job ran."""
     records = [r for role in sources.ROLES for r in sources.every(project.db, role)]
     return any(sources.counts(project.db, record.id)["waiting"] for record in records)

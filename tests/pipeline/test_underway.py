@@ -4,13 +4,15 @@ import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import small_runs
 
-from sept_core import errors, jobs
+from sept_core import errors, files, jobs
+from sept_core.cli import follow
 from sept_core.pipeline import embedding, projects, underway
 from sept_core.pipeline.embedding import EmbedSettings
 
@@ -34,6 +36,25 @@ def test_the_same_work_is_found_and_other_work_is_named(
             underway.embedding(paths, other)
     job.update_status(state="done")
     assert underway.embedding(paths, CHOSEN) is None
+
+
+def test_an_embedding_of_the_app_is_followed_though_the_app_holds_the_catalogue(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_runs.hold(monkeypatch)
+    with projects.opened(project) as opened:
+        job = embedding.start(opened, CHOSEN)
+
+    def ending(paths: files.ProjectPaths, job_id: str) -> Iterator[jobs.JobStatus]:
+        small_runs.work_off(job, lambda job: {"encoder_id": "classic-1"})
+        yield jobs.status(paths, job_id)
+
+    def held(folder: Path) -> None:
+        raise errors.BusyError("the app holds it")
+
+    monkeypatch.setattr(jobs, "follow", ending)
+    monkeypatch.setattr(projects, "opened", held)
+    assert follow.embed(project, CHOSEN) == {"encoder_id": "classic-1"}
 
 
 def test_the_command_follows_the_embedding_that_runs(project: Path) -> None:
