@@ -82,6 +82,7 @@ data.feature.command("import")(curate.features_import)
 
 def main() -> None:
     """Run the command line; the console script `sept`."""
+    output.survive_any_encoding()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     try:
         app()

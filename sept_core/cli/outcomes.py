@@ -68,8 +68,8 @@ def _counts(title: str, entries: Sequence[Mapping[str, Any]]) -> None:
     output.rows(title.capitalize(), columns, ([entry[c] for c in columns] for entry in entries))
     for entry in entries:
         if splits := entry.get("splits"):
-            told = ", ".join(f"{split} {count:,}" for split, count in splits.items())
-            say(f"Splits of {entry['name']}, in files: {told}.")
+            text = ", ".join(f"{split} {count:,}" for split, count in splits.items())
+            say(f"Splits of {entry['name']}, in files: {text}.")
 
 
 def _listed(
@@ -107,8 +107,8 @@ def close_listing(project: Project, folder: Path, role: str, name: str, as_json:
         )
     if as_json:
         return
-    told = f"{counted(known['files'], 'file')} in {name}, {known['rejected']:,} rejected"
-    say(f"{told}; for the reasons: {reasons}" if known["rejected"] else f"{told}.")
+    text = f"{counted(known['files'], 'file')} in {name}, {known['rejected']:,} rejected"
+    say(f"{text}; for the reasons: {reasons}" if known["rejected"] else f"{text}.")
 
 
 def close_embedding(folder: Path, result: Mapping[str, Any], as_json: bool) -> None:
@@ -164,8 +164,8 @@ def close_import(folder: Path, path: Path, result: Mapping[str, Any], as_json: b
     if unmatched := result["unmatched"]:
         keys = counted(len(unmatched), "key")
         say(f"{keys} named no known image and were left out: {output.plain(unmatched)}.")
-    told = f"{counted(rejected, 'row')} rejected"
-    say(f"{told}; for the reasons: {reasons}" if rejected else f"{told}.")
+    text = f"{counted(rejected, 'row')} rejected"
+    say(f"{text}; for the reasons: {reasons}" if rejected else f"{text}.")
 
 
 def _first_reason(parts: Sequence[Mapping[str, Any]]) -> str:

@@ -1,5 +1,6 @@
 """What commands print: JSON on stdout for machines, or tables for people; logs on stderr."""
 
+import io
 import json
 import math
 import sys
@@ -30,9 +31,18 @@ MOST = 5
 """Values of a list that people are shown."""
 
 
+def survive_any_encoding() -> None:
+    """Let stdout and stderr write out what their encoding lacks instead of failing on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def as_json(value: Any) -> None:
     """Print one JSON document; NaN, which JSON lacks, becomes null."""
-    sys.stdout.write(json.dumps(_plain_json(value), indent=2, ensure_ascii=False) + "\n")
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(_plain_json(value), indent=2, ensure_ascii=not unicode)
+    sys.stdout.write(text + "\n")
 
 
 def _plain_json(value: Any) -> Any:
@@ -119,10 +129,10 @@ def plain(value: Any) -> str:
 
 def _listed(values: Sequence[Any]) -> str:
     sign = "; " if any(isinstance(value, Mapping) for value in values) else ", "
-    told = sign.join(plain(value) for value in values[:MOST])
+    text = sign.join(plain(value) for value in values[:MOST])
     if len(values) > MOST:
-        return f"{told} and {len(values) - MOST:,} more (--json lists all)"
-    return told or "none"
+        return f"{text} and {len(values) - MOST:,} more (--json lists all)"
+    return text or "none"
 
 
 def _shown(letter: str) -> str:

@@ -22,7 +22,7 @@ Show = Callable[[int, int | None, str], None]
 
 @dataclass
 class Lines:
-    """`TITLE: DETAIL` on a console, once in `seconds` however often it is told.
+    """Lines `TITLE: DETAIL` on a console, one in `seconds` at most.
 
     Attributes:
         title: what the work is.

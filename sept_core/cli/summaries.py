@@ -1,4 +1,4 @@
-"""What commands did, in sentences: one function a result, printed for people.
+"""Results of commands as sentences and tables: one function a result.
 
 In: a result as a pipeline function or a worker returned it; `--json` prints that as it is.
 """
@@ -25,7 +25,7 @@ SHORT_BECAUSE = {
 
 
 def listed(name: str, report: ScanReport) -> None:
-    """What a listing found, leaving out what did not happen."""
+    """Print what a listing found, without the counts that are 0."""
     words = {
         "new": report.new,
         "changed": report.changed,
@@ -33,8 +33,8 @@ def listed(name: str, report: ScanReport) -> None:
         "unchanged": report.unchanged,
         "gone": report.gone,
     }
-    told = ", ".join(f"{count:,} {word}" for word, count in words.items() if count)
-    say(f"Listed {counted(report.total, 'file')} of {name}: {told or 'none'}.")
+    text = ", ".join(f"{count:,} {word}" for word, count in words.items() if count)
+    say(f"Listed {counted(report.total, 'file')} of {name}: {text or 'none'}.")
 
 
 def fit(folder: Path, spec: str, note: str | None) -> None:
@@ -65,7 +65,7 @@ def value_ranges(ranges: Sequence[Mapping[str, Any]]) -> None:
 
 
 def calibration(encoder_id: str, found: Mapping[str, Any]) -> None:
-    """The thresholds, and how well they tell altered copies from other images."""
+    """Print the thresholds, and how well they tell altered copies from other images."""
     say(
         f"Under {encoder_id}, images of similarity {plain(found['tau'])} and more count as "
         f"near-duplicates; of {plain(found['tau_leak'])} and more as leaks."
@@ -85,7 +85,7 @@ def calibration(encoder_id: str, found: Mapping[str, Any]) -> None:
 
 
 def advice(found: Mapping[str, Any]) -> None:
-    """How similarity falls with rank, and where more images stop helping."""
+    """Print how similarity falls with rank, and where more images stop helping."""
     ranks = [rank for rank in (1, 2, 5, 10, 20, 50, 100) if rank <= len(found["budgets"])]
     output.rows(
         "Similarity by rank",
@@ -99,7 +99,7 @@ def advice(found: Mapping[str, Any]) -> None:
 
 
 def selection(record: Mapping[str, Any]) -> None:
-    """How many images were selected, what was lost on the way, and what came and went."""
+    """Print the selection funnel, and the churn of an update."""
     chosen = counted(record["count"], "image")
     output.facts(f"Selection {record['selection']}: {chosen}", record["funnel"])
     if why := record["short_because"]:
@@ -114,23 +114,23 @@ def selection(record: Mapping[str, Any]) -> None:
         note = "No held-out images to guard: the manifest will say guard: none."
         say(note, to=output.notes)
     if churn := record.get("churn"):
-        say(f"{len(churn['came']):,} images came, {len(churn['went']):,} went.")
+        say(f"{counted(len(churn['came']), 'image')} came, {len(churn['went']):,} went.")
 
 
 def decided(action: str, targets: Sequence[str], count: int, position: int) -> None:
-    """What a decision applies to."""
+    """Print what a decision applies to."""
     images, whom = counted(count, "image"), ", ".join(targets)
     say(f"{PAST[action]} {images} for {whom} (position {position} of the log).")
 
 
 def undone(positions: Sequence[int]) -> None:
-    """Which decisions were taken back."""
+    """Print the decisions that were undone."""
     word = "decision" if len(positions) == 1 else "decisions"
     say(f"Undid {word} {', '.join(map(str, positions))}.")
 
 
 def audit(found: Mapping[str, Any]) -> None:
-    """The precision so far, and what is left to judge."""
+    """Print the precision so far, and the images left to judge."""
     if found["precision"]:
         columns = ["budget", "estimate", "low", "high", "judged"]
         rows = ([row[column] for column in columns] for row in found["precision"])
@@ -141,7 +141,7 @@ def audit(found: Mapping[str, Any]) -> None:
 
 
 def report(found: Mapping[str, Any]) -> None:
-    """Every diagnostic that could be computed, with what it means."""
+    """Print every diagnostic that could be computed, with its meaning."""
     output.facts(f"Selection {found['selection']}", found["funnel"])
     known = [name for name in found if name not in ("selection", "funnel")]
     output.rows(
@@ -156,19 +156,19 @@ def report(found: Mapping[str, Any]) -> None:
 
 def _meaning(name: str) -> str:
     second = name.startswith("second_")
-    told = diagnostics.EXPLANATIONS.get(name.removeprefix("second_"), "")
-    return f"Under the second encoder: {told}" if second else told
+    text = diagnostics.EXPLANATIONS.get(name.removeprefix("second_"), "")
+    return f"Under the second encoder: {text}" if second else text
 
 
 def comparison(first: str, second: str, found: Mapping[str, Any]) -> None:
-    """What two selections share."""
+    """Print what two selections share."""
     say(f"{first} and {second} share {counted(found['shared'], 'image')}.")
     say(f"{len(found['only_a']):,} are only in {first}, {len(found['only_b']):,} only in {second}.")
     say(f"Their overlap (Jaccard index) is {plain(found['jaccard'])}.")
 
 
 def exported(result: Mapping[str, Any]) -> None:
-    """What was written and where."""
+    """Print what an export wrote and where."""
     say(f"Exported {counted(result['images'], 'image')} as {result['format']} to {result['out']}")
     done = [f"{word} {result[word]:,}" for word in ("copied", "linked") if result[word]]
     if done:
@@ -180,17 +180,17 @@ def exported(result: Mapping[str, Any]) -> None:
 
 
 def verified(path: object, checked: Mapping[str, int], problems: int) -> None:
-    """How much of a manifest was checked."""
-    told = [f"{counted(checked['rows'], 'row')} read"]
+    """Print how much of a manifest was checked."""
+    text = [f"{counted(checked['rows'], 'row')} read"]
     if "images" in checked:
-        told.append(f"{counted(checked['images'], 'image')} read again")
-        told.append(f"{checked['guard']:,} compared with the held-out images")
+        text.append(f"{counted(checked['images'], 'image')} read again")
+        text.append(f"{checked['guard']:,} compared with the held-out images")
     outcome = "nothing is wrong" if not problems else f"{counted(problems, 'problem')} found"
-    say(f"Checked {path}: {', '.join(told)}; {outcome}.")
+    say(f"Checked {path}: {', '.join(text)}; {outcome}.")
 
 
 def drawn(result: Mapping[str, Any]) -> None:
-    """The map that was drawn."""
+    """Print the size and quality of a map."""
     say(
         f"Drew the map of {counted(result['images'], 'image')} under {result['encoder_id']} in "
         f"{plain(result['seconds'])} s (trustworthiness {plain(result['trustworthiness'])})."
@@ -198,14 +198,14 @@ def drawn(result: Mapping[str, Any]) -> None:
 
 
 def copied(result: Mapping[str, Any], where: str) -> None:
-    """Features that were copied to a place or from it."""
+    """Print which features were copied to a place or from it."""
     shards = counted(result["shards copied"], "shard")
     rest = "" if result["shards copied"] else "; all others are there already"
     say(f"Copied {shards} of {result['encoder']} {where} {result['url']}{rest}.")
 
 
 def kept(path: object, numbers: Mapping[str, int], verb: str) -> None:
-    """What a backup holds, or what came from it."""
+    """Print what a backup holds, or what came from it."""
     what = [counted(numbers[name], name.removesuffix("s"))
             for name in ("sources", "decisions", "selections")]  # fmt: skip
     size = f" ({numbers['bytes']:,} bytes)" if "bytes" in numbers else ""
@@ -213,12 +213,12 @@ def kept(path: object, numbers: Mapping[str, int], verb: str) -> None:
 
 
 def trained(values: Mapping[str, Any]) -> None:
-    """A finished run: what it saw and how long it took."""
+    """Print what a finished run saw, and its last metrics."""
     say(
         f"Trained {values['run']}: {counted(values['steps'], 'step')} on "
         f"{counted(values['subset'], 'image')}, {values['images_seen']:,} images seen in "
         f"{plain(values['seconds'])} s on {values['device']}."
     )
-    told = ("loss", "probe_knn", "effective_rank", "images_per_second")
-    metrics = {name: values["metrics"].get(name) for name in told}
+    names = ("loss", "probe_knn", "effective_rank", "images_per_second")
+    metrics = {name: values["metrics"].get(name) for name in names}
     output.facts("Last metrics", {name: value for name, value in metrics.items() if value})

@@ -66,6 +66,8 @@ def ssl_data_curation(chosen: subset.Subset, out: Path) -> None:
     store = feature_store.FeatureStore(Path(chosen.options["pool_features"]))
     wanted = np.array(chosen.uids(), hashing.UID_DTYPE)
     rows = store.rows_of(wanted)
+    if not len(store):
+        raise errors.InputError(f"{store.folder} holds no features any more; embed the pool again.")
     if len(strange := wanted[rows < 0]):
         raise errors.InputError(
             f"{len(strange):,} selected images have no row in the pool's features (first: "

@@ -1,4 +1,4 @@
-"""Commands that people are told to run, quoted so that a shell takes them as they stand.
+"""Commands to paste, quoted so that a shell takes them as they stand.
 
 In: the words of a `sept` command. Out: one line to paste.
 """

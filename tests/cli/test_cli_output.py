@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from in_process import run, said
+from small_project import sept
 
 from sept_core.cli import output
 
@@ -109,3 +110,14 @@ def test_every_command_tells_its_result_in_words(project: Path, tmp_path: Path) 
     ):
         told = said(*words)
         assert told.strip() and not PYTHON.search(told.replace("[x]", "")), (words, told)
+
+
+def test_a_terminal_of_another_encoding_is_no_reason_to_fail(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    run("pool", "note", project, "shapes", "fünf 🐼")
+    shown = sept("jobs", project)  # a job that ended well has "–" for a reason
+    assert shown.returncode == 0 and r"\u2013" in shown.stdout
+    found = sept("status", project, "--json")
+    assert json.loads(found.stdout)["sources"][0]["note"] == "fünf 🐼"

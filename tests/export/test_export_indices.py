@@ -68,9 +68,15 @@ def test_row_numbers_index_the_keys_beside_them(world: World, tmp_path: Path) ->
     assert [uid.decode() for uid in written[rows]] == world.uids
 
 
-@pytest.mark.parametrize("pool", [[], ["0" * 32], ["f" * 32]])
+@pytest.mark.parametrize("pool", [["0" * 32], ["f" * 32]])
 def test_images_of_another_pool_are_refused(world: World, tmp_path: Path, pool: list[str]) -> None:
     options = {"pool_features": pool_features(tmp_path / "pool", pool)}
     with pytest.raises(errors.InputError, match="11 selected images have no row in the pool"):
         run.export(world.manifest, "ssl-data-curation", tmp_path / "out", options=options)
     assert not (tmp_path / "out").exists()
+
+
+def test_features_that_were_deleted_are_asked_for(world: World, tmp_path: Path) -> None:
+    options = {"pool_features": str(tmp_path / "gone")}
+    with pytest.raises(errors.InputError, match="gone holds no features any more; embed"):
+        run.export(world.manifest, "ssl-data-curation", tmp_path / "out", options=options)

@@ -1,4 +1,4 @@
-"""What the exports must hold, and how a reader's findings are compared with it.
+"""The content that exports must have, and its comparison with what a reader finds.
 
 Needs numpy alone, so that it runs in every neighbour's environment.
 """

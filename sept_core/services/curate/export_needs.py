@@ -1,4 +1,4 @@
-"""What export formats need from a project besides the manifest: labels, the order of the pool.
+"""Project data that export formats need besides the manifest: labels, the order of the pool.
 
 In: a selection's record and a format. Out: the options that the export worker is given.
 """

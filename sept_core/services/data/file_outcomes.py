@@ -1,4 +1,4 @@
-"""What became of files and feature rows: counts by state, and the reasons of what is not embedded.
+"""Outcomes of files and of feature rows: counts by state, reasons of what is not embedded.
 
 In: an open project. Out: plain counts, tables of reasons, csv.
 """

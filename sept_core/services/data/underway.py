@@ -1,4 +1,4 @@
-"""The embedding that is under way: whether another wish for one can join it.
+"""Find the running embedding that a second `sept embed` can follow.
 
 In: a project's paths and the settings that are wanted. Out: the job to follow.
 """

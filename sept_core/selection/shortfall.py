@@ -1,0 +1,46 @@
+"""Why a selection holds fewer images than its budget, in a sentence, and what to do about it. Pure.
+
+In: the reason that the strategy gave, and the ledger that it took images from. Out: a sentence.
+"""
+
+import numpy as np
+
+from sept_core.selection import gate, settings
+
+SENTENCES = {
+    "similarity_floor": "The similarity floor lets no more images through; lower it.",
+    "neighbour_cap": "The targets' neighbour lists are used up; let them grow (--max-neighbours).",
+    "quota": "The quotas are used up, and the strategy takes no more images.",
+    "pool_exhausted": "No more images are eligible.",
+}
+
+
+def sentence(reason: str, options: settings.SelectionSettings, ledger: gate.Ledger) -> str | None:
+    """Explain one of `SENTENCES`; where near-duplicates are the cause, with the cap that helps.
+
+    Without a budget, near-duplicates alone are worth a sentence.
+    """
+    sizes = ledger.group_sizes()
+    crowded = sizes[sizes > options.duplicate_cap]
+    if reason != "pool_exhausted" or not len(crowded):
+        return SENTENCES[reason] if options.budget else None
+    return f"{_crowds(crowded, options.duplicate_cap)} {_remedy(options, ledger, crowded)}"
+
+
+def _crowds(sizes: np.ndarray, cap: int) -> str:
+    """`60 images are near-duplicates of one another; 1 remains under a duplicate cap of 1.`"""
+    kept = len(sizes) * cap
+    among = "are near-duplicates of one another"
+    if len(sizes) > 1:
+        among = f"fall into {len(sizes):,} groups of near-duplicates"
+    remain = "1 remains" if kept == 1 else f"{kept:,} remain"
+    return f"{int(sizes.sum()):,} images {among}; {remain} under a duplicate cap of {cap}."
+
+
+def _remedy(options: settings.SelectionSettings, ledger: gate.Ledger, crowded: np.ndarray) -> str:
+    largest = int(crowded.max())
+    apart = ledger.eligible - int(crowded.sum())
+    for cap in range(options.duplicate_cap + 1, largest + 1):
+        if options.budget and apart + int(np.minimum(crowded, cap).sum()) >= options.budget:
+            return f"Raise it to {cap:,} to fill the budget (--duplicate-cap {cap})."
+    return f"Raise it to {largest:,} to take them all (--duplicate-cap {largest})."
