@@ -191,6 +191,17 @@ def test_another_encoder_than_the_features_is_refused(
         run(tmp_path, "pixels")
 
 
-def test_a_pool_of_copies_cannot_be_calibrated(tmp_path: Path) -> None:
-    with pytest.raises(errors.InputError, match="too few different images"):
-        run(tmp_path, None, count=2)
+def test_a_pool_of_copies_is_calibrated_by_altered_copies_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "load", lambda spec, **options: PixelEncoder())
+    result = run(tmp_path, "pixels", count=2)
+    assert result["background_images"] == 0 and result["false_partners"] is None
+    assert 0.5 <= result["recall"] == result["recall_leak"] < 0.7
+    assert sum(result["histogram"]["background"]) == 0
+
+
+def test_without_any_measure_only_equal_features_are_copies(tmp_path: Path) -> None:
+    result = run(tmp_path, None, count=2)
+    assert result["tau"] == result["tau_leak"] == 1
+    assert result["recall"] is None and result["false_partners"] is None

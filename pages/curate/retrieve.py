@@ -137,7 +137,7 @@ def _explorer(request: Request) -> None:
         request = replace(request, settings=replace(request.settings, budget=budget))
     found = _explored(request)
     if found.picks.num_rows == 0:
-        st.warning(_why_short(found.short_because), icon=":material/filter_alt_off:")
+        st.warning(found.shortfall or "No image is eligible.", icon=":material/filter_alt_off:")
         st.plotly_chart(figures.funnel(found.funnel, 0), key="funnel", theme="streamlit")
         return
     _budget(request, found, is_prefix, _whatever_the_budget(request, found))
@@ -238,8 +238,8 @@ def _told(found: preview.Exploration, count: int) -> None:
     sentences = [f"**{count:,}** images for {len(found.target_uids):,} target images."]
     if found.flattens_at:
         sentences.append(f"Similarity flattens at about {found.flattens_at:,}.")
-    if found.short_because and count == found.picks.num_rows:
-        sentences.append(_why_short(found.short_because))
+    if found.shortfall and count == found.picks.num_rows:
+        sentences.append(found.shortfall)
     guard = found.guard
     if guard["state"] == "on":
         sentences.append(
@@ -261,15 +261,6 @@ def _told(found: preview.Exploration, count: int) -> None:
     if found.hint:
         sentences.append(found.hint)
     st.markdown(" ".join(sentences))
-
-
-def _why_short(reason: str | None) -> str:
-    return {
-        "similarity_floor": "The similarity floor lets no more images through.",
-        "neighbour_cap": "The targets' neighbour lists are used up.",
-        "quota": "The classes' quotas are used up.",
-        "pool_exhausted": "The pool has no more eligible images.",
-    }.get(reason or "", "No image is eligible.")
 
 
 def _target_shares(found: preview.Exploration, picks: Any) -> None:

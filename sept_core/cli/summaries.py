@@ -3,6 +3,7 @@
 In: a result as a pipeline function or a worker returned it; `--json` prints that as it is.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,6 @@ from sept_core.services.data import embedding
 from sept_core.storage import commands
 
 PAST = {"veto": "Vetoed", "negative": "Vetoed", "keep": "Kept", "pin": "Pinned"}
-
-SHORT_BECAUSE = {
-    "similarity_floor": "the similarity floor lets no more images through",
-    "neighbour_cap": "the targets' neighbour lists are used up",
-    "quota": "the quotas are used up",
-    "pool_exhausted": "the pool has no more eligible images",
-}
 
 
 def listed(name: str, report: ScanReport) -> None:
@@ -86,11 +80,13 @@ def calibration(encoder_id: str, found: Mapping[str, Any]) -> None:
 
 def advice(found: Mapping[str, Any]) -> None:
     """Print how similarity falls with rank, and where more images stop helping."""
-    ranks = [rank for rank in (1, 2, 5, 10, 20, 50, 100) if rank <= len(found["budgets"])]
+    quartiles = found["quartiles"]  # NaN beyond the longest list
+    known = [rank for rank, row in enumerate(quartiles, 1) if all(map(math.isfinite, row))]
+    ranks = [rank for rank in known if rank in (1, 2, 5, 10, 20, 50, 100)]
     output.rows(
         "Similarity by rank",
         ["images a target", "budget", "lower quartile", "median", "upper quartile"],
-        ([r, found["budgets"][r - 1], *found["quartiles"][r - 1]] for r in ranks),
+        ([r, found["budgets"][r - 1], *quartiles[r - 1]] for r in ranks),
     )
     if found["flattens_at"] is not None:
         say(f"Coverage flattens at a budget of {counted(found['flattens_at'], 'image')}.")
@@ -102,8 +98,8 @@ def selection(record: Mapping[str, Any]) -> None:
     """Print the selection funnel, and the churn of an update."""
     chosen = counted(record["count"], "image")
     output.facts(f"Selection {record['selection']}: {chosen}", record["funnel"])
-    if why := record["short_because"]:
-        say(f"It is short of the budget: {SHORT_BECAUSE.get(why, why)}.")
+    if why := record.get("shortfall"):
+        say(why)
     if without := record["guard"].get("heldout_without_features"):
         note = (
             f"{counted(without, 'held-out image')} without features under this encoder; the guard "

@@ -100,12 +100,11 @@ def select(
         picks.append(clusters.fill(options, evidence, ledger))
     if not ledger.any_open:
         reason = "pool_exhausted"
-    is_short = bool(ledger.room) and (options.budget is not None or not ledger.any_open)
     return Selection(
         picks=_table(picks, ledger),
         funnel=ledger.funnel(),
         short_because=reason if options.budget and ledger.room else None,
-        shortfall=shortfall.sentence(reason, options, ledger) if is_short else None,
+        shortfall=shortfall.sentence(reason, options, ledger) if ledger.room else None,
         lost_pins=ledger.lost_pins,
         settings=options,
     )

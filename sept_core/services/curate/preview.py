@@ -39,7 +39,7 @@ class Exploration:
         exact_at: the only budget that `picks` is right for, where the strategy's smaller
             budgets are no prefixes of larger ones; None where every slice is right.
         funnel: the counts of the gates.
-        short_because: why there are fewer picks than the reach, or None.
+        shortfall: a sentence on why there are fewer picks than the reach, or None.
         guard: the record of the contamination guard.
         target_uids: of the searching images, vetoed ones left out.
         quartiles: (K, 3) similarity at each rank over the targets.
@@ -55,7 +55,7 @@ class Exploration:
     picks: pa.Table
     exact_at: int | None
     funnel: dict[str, int]
-    short_because: str | None
+    shortfall: str | None
     guard: dict[str, Any]
     target_uids: list[str]
     quartiles: np.ndarray
@@ -107,7 +107,7 @@ def explore(project: Project, request: Request) -> Exploration:
         picks=chosen.picks,
         exact_at=None if prefix else request.settings.budget,
         funnel=chosen.funnel,
-        short_because=chosen.short_because,
+        shortfall=chosen.shortfall,
         guard=scene.guard,
         target_uids=[uid.decode() for uid in scene.evidence.target_uids.tolist()],
         quartiles=advised.quartiles,

@@ -56,7 +56,8 @@ def select(project: Project, request: Request) -> dict[str, Any]:
     The same request on the same features, decisions and pool gives the same id and picks.
 
     Returns:
-        The record: selection id, count, funnel, short_because and what it was made from.
+        The record: selection id, count, funnel, short_because, shortfall (a sentence) and what
+        it was made from.
 
     Raises:
         NotFoundError: a target set is unknown, or nothing is embedded with the encoder.
@@ -90,6 +91,7 @@ def select(project: Project, request: Request) -> dict[str, Any]:
         "count": chosen.picks.num_rows,
         "funnel": chosen.funnel,
         "short_because": chosen.short_because,
+        "shortfall": chosen.shortfall,
         "lost_pins": chosen.lost_pins,
     }
     selection_table.put(project.db, selection_id, record)
