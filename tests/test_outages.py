@@ -18,7 +18,7 @@ from test_embeddings import FakeEncoder, make_job, outcomes_of, pool_store
 from benchmarks.hostile import outages
 from sept_core import errors
 from sept_core.features import feature_store, preparing, retrying, worker
-from sept_core.filesystem import safe_paths
+from sept_core.filesystem import roots, safe_paths
 from sept_core.imaging import decoders, images, outcomes
 from sept_core.ingest import sources
 from sept_core.jobs import job_folder
@@ -83,9 +83,9 @@ def test_an_archive_that_is_open_already_is_opened_anew_after_an_error(
     opened: list[str] = []
     open_inside = safe_paths.open_inside
 
-    def counted(root: Path, rel_path: str) -> int:
+    def counted(root: Path, rel_path: str, *beyond: Any) -> int:
         opened.append(rel_path)
-        return open_inside(root, rel_path)
+        return open_inside(root, rel_path, *beyond)
 
     monkeypatch.setattr(safe_paths, "open_inside", counted)
     with sources.ByteReader({"pool": spec.root}) as reader:
@@ -111,7 +111,7 @@ def test_a_read_that_ends_early_is_no_truncated_image(
 def test_a_full_disk_for_what_is_unpacked_is_no_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sept_core.archives import archives
+    from sept_core.archives import streams
 
     class Full:
         def write(self, data: bytes) -> int:
@@ -125,7 +125,7 @@ def test_a_full_disk_for_what_is_unpacked_is_no_damage(
     spec = sources.detect("pool", BY_KIND["tar.gz"].write(tmp_path))
     with sources.ByteReader({"pool": spec.root}) as reader:
         with monkeypatch.context() as patched:
-            patched.setattr(archives.tempfile, "TemporaryFile", lambda **options: Full())
+            patched.setattr(streams.tempfile, "TemporaryFile", lambda **options: Full())
             told = set(read_all(spec, reader).values())
         assert told == {"unreadable: No space left on device"}
         assert list(read_all(spec, reader).values()) == list(outages.contents().values())
@@ -408,6 +408,6 @@ def test_shards_name_the_decoder_that_read_their_images(tmp_path: Path, fake: Fa
 
 def test_no_root_at_all_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     preparing.refuse_missing({})
-    preparing.refuse_missing({"a": tmp_path / "gone", "b": tmp_path})
+    preparing.refuse_missing({"a": roots.Root(tmp_path / "gone"), "b": roots.Root(tmp_path)})
     with pytest.raises(errors.SourceError, match="gone"):
-        preparing.refuse_missing({"a": tmp_path / "gone"})
+        preparing.refuse_missing({"a": roots.Root(tmp_path / "gone")})

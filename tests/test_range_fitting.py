@@ -150,7 +150,7 @@ def test_kinds_that_the_sample_lacks_are_fitted_on_what_follows(tmp_path: Path, 
     result = worker.main(make_job(tmp_path, pool(tmp_path, mixed())))
     assert result["parts"][0] | {"shards": 5} == {
         "collection": "pool", "ok": 28, "rejected": 1, "duplicates": 0, "shards": 5,
-        "already_done": 0,
+        "already_done": 0, "no_features": 0, "unreadable": 0,
     }  # fmt: skip
     found = {one.kind: one for one in value_ranges.fitted(tmp_path / "encoders")}
     assert {kind: one.images for kind, one in found.items()} == {

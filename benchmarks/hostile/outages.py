@@ -166,7 +166,7 @@ def looping(path: Path) -> Iterator[None]:
 def refused(number: int) -> Iterator[None]:
     """The system refuses to open any file of a source, with this number."""
 
-    def refuse(root: Path, rel_path: str) -> int:
+    def refuse(root: Path, rel_path: str, beyond: object = ()) -> int:
         raise OSError(number, os.strerror(number), rel_path)
 
     with mock.patch.object(safe_paths, "open_inside", refuse):

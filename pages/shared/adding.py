@@ -6,11 +6,13 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import folder_browser, layout_view, notices, state
+from sept_core.archives import archives
 from sept_core.imaging import image_formats
 from sept_core.services.data import collections, target_layouts, uploads
 from sept_core.targets.reading import AmbiguousError
 
-UPLOADED = [name[1:] for name in (*sorted(image_formats.READ_SUFFIXES), *uploads.ARCHIVES)]
+PACKED = dict.fromkeys(suffix.rpartition(".")[2] for suffix in archives.SUFFIXES)
+UPLOADED = [*sorted(name[1:] for name in image_formats.READ_SUFFIXES), *PACKED]
 NAMES = "letters, digits, - _ ."
 
 

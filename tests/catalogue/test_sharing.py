@@ -15,12 +15,12 @@ from sept_core.catalogue import connection, decision_table, sharing
 DECIDE = """
 import sys
 from pathlib import Path
-from sept_core.catalogue import decisions, sharing
+from sept_core.catalogue import decision_table, sharing
 catalogue = sharing.Shared(Path(sys.argv[1]), idle=float(sys.argv[2]))
 print("ready", flush=True)
 for number in range(int(sys.argv[3])):
     with catalogue.use(60) as db:
-        decisions.append(db, ["t"], who=sys.argv[4], action="veto", uids=[f"{number:032d}"])
+        decision_table.append(db, ["t"], who=sys.argv[4], action="veto", uids=[f"{number:032d}"])
 """
 
 HOLD = """

@@ -67,7 +67,7 @@ def test_what_was_chosen_is_what_is_seen(
         }  # fmt: skip
         uid = next(row for row in image_table.worklist(project.db, ["s1"]).to_pylist()
                    if row["rel_path"] == "0.tif")["uid"]  # fmt: skip
-        server = image_server.ImageServer(project)
+        server = image_server.ImageServer(project.paths.root)
         for picture in (server.thumbnail(uid), server.image(uid)):
             assert np.abs(np.subtract(colour_of(picture.data), shades)).max() <= 3
         server.close()

@@ -22,14 +22,16 @@ def test_every_file_ends_embedded_or_listed(project: Path, tmp_path: Path) -> No
         added = small_project.sept("pool", "add", project, name, path)
         assert added.returncode == 0, added.stderr
     embedded = small_project.sept("embed", project)
-    assert embedded.returncode == 0, embedded.stderr
+    assert embedded.returncode == 1, "a dangling link may come back"
+    assert "dangling.jpg: dangling link" in embedded.stderr
     state = json.loads(small_project.sept("pool", "status", project, "--json").stdout)
     counts = {source["name"]: source for source in state["sources"]}
     reasons = {(row["source"], row["rel_path"], row["member"]): row["reason"]
                for row in state["rejected"]}  # fmt: skip
     assert counts["hostile"]["ok"] == 3 + len(test_sources.ODD_NAMES)
     assert counts["hostile"]["waiting"] == counts["escape"]["waiting"] == 0
-    assert counts["hostile"]["rejected"] == 9
+    assert counts["hostile"]["rejected"] == 8
+    assert counts["hostile"]["unreadable"] == 1
     assert reasons["hostile", "empty.jpg", ""] == "empty file"
     assert reasons["hostile", "pipe.jpg", ""] == "named pipe"
     assert reasons["hostile", "truncated.jpg", ""].startswith("truncated")

@@ -110,7 +110,7 @@ def test_hashes_are_those_of_the_8_bit_pictures(folder: Path, embed: Embed) -> N
 def test_pictures_of_the_app_are_scaled_alike(folder: Path, embed: Embed) -> None:
     with projects.opened(folder) as project:
         embed(project)
-        server = image_server.ImageServer(project)
+        server = image_server.ImageServer(project.paths.root)
         heat, eight = uid_of(project, "3.png"), uid_of(project, "eight.png")
         for picture in (server.thumbnail(heat), server.thumbnail(heat), server.image(heat)):
             assert picture.media_type == "image/jpeg" and not picture.lasting
@@ -130,7 +130,7 @@ def test_16_bit_colour_is_scaled_in_the_app(folder: Path, embed: Embed) -> None:
     with projects.opened(folder) as project:
         collections.add(project, "pool", "heat", folder.parent / "pool", {})
         embed(project)
-        shown = image_server.ImageServer(project).image(uid_of(project, "colour.png"))
+        shown = image_server.ImageServer(project.paths.root).image(uid_of(project, "colour.png"))
     red = np.asarray(Image.open(io.BytesIO(shown.data)))[2::4, 2::4, 0].astype(int)
     assert np.abs(red - scene(60)).mean() < 12
 

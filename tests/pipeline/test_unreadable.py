@@ -131,7 +131,7 @@ def opened(project: Path) -> Iterator[projects.Project]:
 
 
 def target_id(project: projects.Project) -> str:
-    return str(next(iter(selections.sources.every(project.db, "target"))).id)
+    return str(next(iter(selections.source_table.every(project.db, "target"))).id)
 
 
 def test_the_guard_does_not_run_without_an_image_that_may_be_held_out(
