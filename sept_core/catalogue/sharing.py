@@ -152,7 +152,10 @@ class Shared:
 
     def _in_line(self) -> bool:
         """Whether another process waits for its turn."""
-        descriptor = os.open(_lock_file(self._path, "turn"), os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            descriptor = os.open(_lock_file(self._path, "turn"), os.O_RDWR)
+        except FileNotFoundError:  # the project was moved or deleted
+            return False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return False

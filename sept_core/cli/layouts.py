@@ -126,7 +126,7 @@ def choice(command: Sequence[str], given: Mapping[str, str], as_json: bool) -> I
             for number, reading in enumerate(readings, 1):
                 _table(f"Reading {number}: {reading.options.title}", reading.splits)
                 _taken([(t.what, t.split, t.files) for t in reading.taken])
-                output.console.print(output.text(f"  {_command(command, given, reading)}\n"))
+                output.console.print(output.text(f"  {_command(command, given, reading)}") + "\n")
             output.console.print(OTHERWISE)
         raise
 

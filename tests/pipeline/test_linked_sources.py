@@ -37,7 +37,7 @@ def test_linked_images_take_part_in_everything(project: Path, tmp_path: Path) ->
 
     with projects.opened(project) as opened:
         collections.scan(opened, "pool", "curated")  # the option is kept
-        server = image_server.ImageServer(opened)
+        server = image_server.ImageServer(opened.paths.root)
         assert {hashing.uid_of(server.image(uid).data) for uid in uids} == uids
         settings = SelectionSettings(strategy="random", budget=3)
         request = selections.Request(("toys",), settings, filter="source = curated")
