@@ -8,7 +8,7 @@ from pathlib import Path
 
 import drawn
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -109,6 +109,7 @@ def test_what_nobody_knows() -> None:
     assert rejection(b"") == "empty file"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_text_is_taken_for_an_image(text: str) -> None:
     known = image_formats.recognise(text.encode())
@@ -120,6 +121,7 @@ def test_words_that_begin_as_images_do(text: str) -> None:
     assert rejection(text.encode()) == "not an image (a text file)"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_described(data: bytes) -> None:
     known = image_formats.recognise(data)
