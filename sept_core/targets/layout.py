@@ -21,7 +21,7 @@ FILE_NAMES = "names"
 SPLITS, CLASSES = "splits", "classes"
 
 HELP = (
-    "splits/classes, classes/splits, classes, flat (no folder counts), names (file names state the "
+    "splits/classes, classes/splits, classes, flat (folders state nothing), names (file names state the "
     "splits) or classes/names; other parts are folders that state nothing: */splits/classes, "
     "images/splits."
 )
@@ -32,7 +32,7 @@ _ROLES = {
     (CLASSES, SPLITS): "a folder for each class, splits inside",
     (SPLITS,): "a folder for each split",
     (CLASSES,): "a folder for each class",
-    (): "no folder counts",
+    (): "folders state nothing",
 }
 
 

@@ -94,12 +94,24 @@ def read(
         key = tuple(entry.split for entry in listing)
         readings.setdefault(key, Reading(candidate, counted(listing), taken, mentions))
     first, *others = readings.values()
+    _check_column(first, usable)
     if others:
         first = replace(first, why=why, others=tuple(others))
     elif mentions and not asked.settled and not asked.rules.given and not _holds_out(first):
         unread = quoted(mentions)
         first = replace(first, why=f"{unread} may state what is held out, and nothing else does.")
     return first, placed[0][0]
+
+
+def _check_column(reading: Reading, entries: Sequence[FileEntry]) -> None:
+    """Refuse a column of splits none of whose values is understood."""
+    column = reading.options.layout.split_column
+    if column and entries and set(reading.splits) == {targets.UNASSIGNED}:
+        values = sorted(columns.distinct_values(entries).get(column, ()))
+        raise errors.InputError(
+            f"No value of column {column!r} states a split ({quoted(values) or 'too many'}); give "
+            "each value its split, for instance with --split-folder 0=train."
+        )
 
 
 def _holds_out(reading: Reading) -> bool:

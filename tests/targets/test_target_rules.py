@@ -31,6 +31,11 @@ def test_values_of_a_column_are_given_splits() -> None:
     assert [split for split, _ in found.values()] == ["train", "unassigned", "test"]
 
 
+def test_a_column_that_states_nothing_is_refused() -> None:
+    with pytest.raises(errors.InputError, match=r"No value of column 'set' states .*'A', 'B'"):
+        placed(rows({"set": "A"}, {"set": "B"}), split_column="set")
+
+
 def test_a_choice_that_the_user_made_is_not_asked_about() -> None:
     vehicles = images("train", "bus", each=1)
     assert placed(vehicles, layout="classes")["train/0.jpg"] == ("train", "train")
