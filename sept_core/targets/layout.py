@@ -21,11 +21,10 @@ FILE_NAMES = "names"
 SPLITS, CLASSES = "splits", "classes"
 
 HELP = (
-    "splits/classes, classes/splits, classes, flat (folders state nothing), names (file names state the "
-    "splits) or classes/names; other parts are folders that state nothing: */splits/classes, "
-    "images/splits."
+    "splits/classes, classes/splits, classes, flat (folders state nothing), names (file names "
+    "state the splits) or classes/names; other parts are folders that state nothing: "
+    "*/splits/classes, images/splits."
 )
-
 
 _ROLES = {
     (SPLITS, CLASSES): "a folder for each split, classes inside",
