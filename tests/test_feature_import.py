@@ -259,9 +259,9 @@ def test_rows_that_cannot_be_used_are_listed_not_stored(tmp_path: Path) -> None:
     rows = store.shards[0].outcomes().to_pylist()
     assert [(row["rel_path"], row["status"], row["reason"]) for row in rows] == [
         ("a", "ok", None),
-        ("b", "rejected", "vector with NaN or infinity"),
-        ("c", "rejected", "vector with NaN or infinity"),
-        ("d", "rejected", "zero vector"),
+        ("b", "no_features", "vector with NaN or infinity"),
+        ("c", "no_features", "vector with NaN or infinity"),
+        ("d", "no_features", "zero vector"),
         ("f", "ok", None),
     ]
 

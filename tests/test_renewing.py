@@ -74,7 +74,7 @@ def test_only_what_an_older_decoder_read_is_embedded_anew(
     assert all(np.array_equal(after[name], -before[name]) for name in NAMES[:7])
     assert all(np.array_equal(after[name], before[name]) for name in NAMES[7:])
     assert by_decoder(tmp_path) == {NEW: 10}
-    assert not (tmp_path / renewing.FOLDER / FakeEncoder.id / "pool").exists()
+    assert not (tmp_path / feature_store.RENEWAL / FakeEncoder.id / "pool").exists()
     fake.batch_sizes.clear()
     renewal(tmp_path, worklist, "again")
     assert fake.batch_sizes == [] and by_decoder(tmp_path) == {NEW: 10}
@@ -174,4 +174,4 @@ def test_killed_at_any_step_it_is_finished_by_the_same_or_another_job(
     assert after.keys() == before.keys() and by_decoder(tmp_path) == {NEW: 9, OLD: 1}
     assert all(np.array_equal(after[name], -before[name]) for name in NAMES if name != NAMES[3])
     assert np.array_equal(after[NAMES[3]], before[NAMES[3]])
-    assert not (tmp_path / renewing.FOLDER / FakeEncoder.id / "pool").exists()
+    assert not (tmp_path / feature_store.RENEWAL / FakeEncoder.id / "pool").exists()

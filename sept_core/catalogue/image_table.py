@@ -34,7 +34,12 @@ FIGURES = ("phash", "brightness", "contrast", "sharpness", "entropy")
 
 
 def adopt(
-    db: Connection, store: feature_store.FeatureStore, name: str, ranges: ValueRanges | None = None
+    db: Connection,
+    store: feature_store.FeatureStore,
+    name: str,
+    ranges: ValueRanges | None = None,
+    *,
+    of_files: bool = True,
 ) -> int:
     """Take over the outcomes of shards not seen before; returns how many shards that were.
 
@@ -47,6 +52,7 @@ def adopt(
         name: of the store within the project. Two stores may say the same of the same files,
             and the later one is news where those files were listed again in between.
         ranges: in force; hash and figures of images that were scaled by them are renewed.
+        of_files: False where nobody read the files: only what is known of images is taken over.
     """
     known = {row[0] for row in db.execute("SELECT outcomes_sha256 FROM adopted").fetchall()}
     again = settings.get(db, TO_ADOPT, False)
@@ -66,8 +72,9 @@ def adopt(
             else:
                 with registered(db, "outcomes", shard.outcomes()):
                     _adopt_images(db, shard)
-                    _adopt_files(db, shard.decoder)
-                if ranges and value_ranges.is_current(shard, ranges):
+                    if of_files:
+                        _adopt_files(db, shard.decoder)
+                if of_files and ranges and value_ranges.is_current(shard, ranges):
                     _renew_figures(db, shard.outcomes())
                 revision.renew(db)
                 adopted += 1

@@ -111,6 +111,7 @@ def status(folder: Dir, as_json: Json = False) -> None:
         ["id", "kind", "pool images", "without features"],
         ([e["id"], e["kind"], e["pool_images"], e["no_features"]] for e in state["encoders"]),
     )
+    summaries.without_features(state["encoders"])
     for record in state["encoders"]:
         summaries.fit(folder, record["spec"], record["fit"])
         if record["older_decoder"]:

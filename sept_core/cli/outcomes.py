@@ -52,6 +52,7 @@ def show(folder: Path, role: str, name: str | None, out: Path | None, as_json: b
     if without := more["no_features"]:
         columns = ["encoder", "source", "rel_path", "member", "reason"]
         _listed("Images without features under an encoder", columns, without, None)
+        summaries.without_features(state["encoders"])
     if waiting := found.get("unreadable"):
         retry = commands.line(role, "retry", folder)
         say(f"{counted(len(waiting), 'file')} cannot be read now; to try again: {retry}")

@@ -50,6 +50,17 @@ def embedded(result: Mapping[str, Any], told: embedding.Summary) -> None:
     say(told.sentence)
 
 
+def without_features(encoders: Sequence[Mapping[str, Any]]) -> None:
+    """How many images an encoder gave no usable vector, a line each."""
+    for record in encoders:
+        if count := record["no_features"]:
+            has = "has" if count == 1 else "have"
+            say(
+                f"{counted(count, 'image')} {has} no features under {record['id']}; "
+                "other encoders may have."
+            )
+
+
 def value_ranges(ranges: Sequence[Mapping[str, Any]]) -> None:
     """How images of more than 8 bits become pixels, and what is wrong with that."""
     for found in ranges:

@@ -41,6 +41,12 @@ MOST_ROWS = 1 << 40
 NORM_TOLERANCE = 0.01
 """A vector is of unit length when its norm is this close to 1 (float16 leaves about 0.001)."""
 
+RENEWAL = "renewal"
+"""Beside `features/`, in the project: where images are embedded anew; see `features.renewing`."""
+
+READY = "ready.json"
+"""Written last into a store there: it holds all that the older shards are replaced by."""
+
 MEND = "Run sept check --repair, then embed again."
 
 LOCATION = ("source", "rel_path", "member")

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from sept_core import errors
 from sept_core.features import feature_store
+from sept_core.imaging import outcomes
 from sept_core.storage import hashing, project_paths
 
 SHARD_ROWS = 16384
@@ -215,7 +216,7 @@ def _outcomes(
             "source": source,
             "rel_path": key,
             "member": "",
-            "status": "rejected" if reason else "ok",
+            "status": outcomes.NO_FEATURES if reason else outcomes.OK,
             "reason": reason,
             "uid": uid.decode(),
         }

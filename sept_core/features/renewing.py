@@ -19,12 +19,6 @@ from sept_core.imaging import decoders, outcomes
 from sept_core.ingest import sources
 from sept_core.storage import atomic, hashing
 
-FOLDER = "renewal"
-"""Beside `features/`, in the project."""
-
-READY = "ready.json"
-"""Written last into a store beside: it holds all that the older shards are replaced by."""
-
 
 def older(store: feature_store.FeatureStore) -> list[feature_store.Shard]:
     """The shards with vectors that another decoder made than the present one."""
@@ -60,7 +54,9 @@ class Renewal:
     def _clear(self, collection: str) -> None:
         """Begin anew where an earlier renewal was by yet another decoder, and never finished."""
         beside = self.beside / collection
-        if not (beside / READY).exists() and older(feature_store.FeatureStore(beside)):
+        if not (beside / feature_store.READY).exists() and older(
+            feature_store.FeatureStore(beside)
+        ):
             shutil.rmtree(beside)
 
     def _rows(self, part: dict[str, str]) -> pa.Table:
@@ -74,11 +70,11 @@ class Renewal:
         store, beside = self.stores / collection, self.beside / collection
         if not feature_store.FeatureStore(beside).shards:
             return
-        if not (beside / READY).exists():
+        if not (beside / feature_store.READY).exists():
             shards = older(feature_store.FeatureStore(store))
             _keep_the_rest(shards, beside)
-            atomic.write_json(beside / READY, [_identity(shard) for shard in shards])
-        replaced = atomic.read_json(beside / READY)
+            atomic.write_json(beside / feature_store.READY, [_identity(shard) for shard in shards])
+        replaced = atomic.read_json(beside / feature_store.READY)
         for shard in feature_store.FeatureStore(store).shards:
             if _identity(shard) in replaced:
                 _remove(shard)

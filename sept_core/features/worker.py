@@ -203,7 +203,7 @@ def _renewal(settings: Settings, card: dict[str, Any]) -> renewing.Renewal | Non
             f"{settings.renew}; embed again without renewing."
         )
     root = Path(settings.features_root)
-    return renewing.Renewal(root / card["id"], root.with_name(renewing.FOLDER) / card["id"])
+    return renewing.Renewal(root / card["id"], root.with_name(feature_store.RENEWAL) / card["id"])
 
 
 def _refuse_missing(parts: list[dict[str, str]]) -> None:

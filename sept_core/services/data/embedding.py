@@ -148,7 +148,8 @@ def renew(project: Project, encoder: str | None = None) -> JobFolder:
         BusyError: another embedding is under way.
     """
     record = projects.find_encoder_record(project, encoder)
-    if not record["older_decoder"]:
+    begun = (project.paths.root / feature_store.RENEWAL / record["id"]).exists()
+    if not record["older_decoder"] and not begun:
         raise errors.InputError(
             f"All features of {record['spec']} were made with the present decoder, "
             f"{decoders.version()}; there is nothing to renew."

@@ -103,6 +103,18 @@ def stores(root: Path) -> Iterator[Finding]:
             yield from _store(store, again)
 
 
+def renewals(root: Path) -> Iterator[Finding]:
+    """Renewals that were cut off while the older shards were being replaced."""
+    for ready in sorted((root / feature_store.RENEWAL).glob(f"**/{feature_store.READY}")):
+        encoder_id = ready.relative_to(root / feature_store.RENEWAL).parts[0]
+        yield Finding(
+            "features",
+            str(ready.parent),
+            f"The renewal of the features of {encoder_id} was cut off at its end.",
+            f"Finish it: sept embed {root} --renew --encoder {encoder_id}",
+        )
+
+
 def _store(folder: Path, again: str) -> Iterator[Finding]:
     numbers = sorted({path.name.split(".")[0] for path in folder.glob("[0-9]*.*")})
     for number in numbers:

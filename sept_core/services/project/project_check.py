@@ -145,6 +145,10 @@ def _source(
         remedy = f"Mount it, or say where it is: {move}"
         yield Finding("source", record.name, text, remedy)
         return
+    if count := source_table.counts(db, record.id)["unreadable"]:
+        text = f"{count} of the files of {role} {record.name!r} could not be read."
+        remedy = f"Bring them back, then run: {commands.line(role, 'retry', paths.root)}"
+        yield Finding("source", record.name, text, remedy)
     add = commands.line(role, "add", paths.root, record.name, spec.path)
     again = f"List it again: {add}"
     yield from integrity.places(spec.root, source_table.files_on_disk(db, record.id), again)
@@ -212,6 +216,7 @@ def _runs(paths: ProjectPaths) -> Iterator[Finding]:
 ON_DISK: dict[str, Callable[[ProjectPaths], Iterator[Finding]]] = {
     "encoders": lambda paths: integrity.encoders(paths.root),
     "features": lambda paths: integrity.stores(paths.root),
+    "renewals": lambda paths: integrity.renewals(paths.root),
     "indexes and maps": lambda paths: integrity.artefacts(paths.root),
     "exports": _manifests,
     "jobs": _jobs,

@@ -97,18 +97,16 @@ def stay_open(seconds: float) -> None:
 def adopt(project: Project) -> int:
     """Take the outcomes of new feature shards into the catalogue; returns how many shards.
 
-    Imported features say nothing about files, so their stores are passed over.
+    Imported features say nothing about files, only which images have no usable vector.
     """
     adopted, ranges = 0, scaling.current(project)
     for card in sorted(project.paths.root.glob("features/*/encoder.json")):
-        if atomic.read_json(card)["kind"] == "imported":
-            continue
+        of_files = atomic.read_json(card)["kind"] != "imported"
         folders = {path.parent for path in card.parent.glob("**/[0-9]*.json")}
         for folder in sorted(folders):
             name = folder.relative_to(project.paths.root).as_posix()
-            adopted += image_table.adopt(
-                project.db, feature_store.FeatureStore(folder), name, ranges
-            )
+            store = feature_store.FeatureStore(folder)
+            adopted += image_table.adopt(project.db, store, name, ranges, of_files=of_files)
     image_table.settle(project.db)
     return adopted
 
