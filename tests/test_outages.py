@@ -4,6 +4,7 @@ import contextlib
 import errno
 import multiprocessing
 import os
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,14 @@ def test_memory_that_ends_while_decoding_is_no_damage(monkeypatch: pytest.Monkey
     monkeypatch.setattr(images.Image, "open", exhausted)
     with pytest.raises(images.UnreadableFile, match="Cannot allocate memory"):
         images.decode(outages.picture(0))
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 2**32))
+def test_any_outage_of_any_source_rejects_nothing_but_bytes(
+    tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    assert outages.trial(tmp_path_factory.mktemp("outage"), random.Random(seed)) is None
 
 
 # Embedding
@@ -291,7 +300,7 @@ def two_shares(folder: Path) -> Path:
     return test_embeddings.worklist_of(folder / "w", folder / "pool", places)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=10)
 @given(stop=st.integers(0, 12), cancelled=st.booleans())
 def test_stopping_anywhere_in_an_outage_and_going_on_gives_the_same_bytes(
     tmp_path_factory: pytest.TempPathFactory, stop: int, cancelled: bool

@@ -4,8 +4,8 @@
 
 Each round takes a case, changes its file (bits, bytes, cuts, copies, words that formats know), and
 gives it to its reader, under a watch of a minute; or it makes the listing of a target set from a
-truth and has it read. Prints inputs a reader, and every crash or wrong reading, with what makes it
-again; exits with 1 if there was one.
+truth and has it read; or it puts a source through an outage. Prints inputs a reader, and every
+crash or wrong reading, with what makes it again; exits with 1 if there was one.
 """
 
 import argparse
@@ -20,7 +20,15 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks import machine
-from benchmarks.hostile import archives, corpus, layouts, mutations, pixel_values, readers
+from benchmarks.hostile import (
+    archives,
+    corpus,
+    layouts,
+    mutations,
+    outages,
+    pixel_values,
+    readers,
+)
 
 WATCH = 60
 SLOW = ("weights", "pool")
@@ -49,9 +57,11 @@ def main() -> None:
     number = 0
     while time.monotonic() < end:
         draw = random.Random(f"{options.seed} {number}")
-        reader = draw.choice([*by_reader, "layouts"])
+        reader = draw.choice([*by_reader, "layouts", "outages"])
         if reader == "layouts":
             name, crash = "layout", layouts.judge(layouts.made(draw))
+        elif reader == "outages":
+            name, crash = "outage", one_outage(draw)
         else:
             case = draw.choice(by_reader[reader])
             name, crash = case.name, one(case, draw)
@@ -86,6 +96,15 @@ def one(case: corpus.Case, draw: random.Random) -> str | None:
             signal.signal(signal.SIGALRM, before)
         strangers = [path.name for path in Path(name).iterdir() if path.name != "inside"]
         return f"it wrote {strangers}" if strangers else None
+
+
+def one_outage(draw: random.Random) -> str | None:
+    """What went wrong with one source whose files were out of reach for a while, or None."""
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            return outages.trial(Path(name), draw)
+        except Exception as problem:
+            return f"{type(problem).__name__}: {str(problem)[:200]}"
 
 
 def _hangs(signum: int, frame: object) -> None:

@@ -12,6 +12,7 @@ import errno
 import io
 import json
 import os
+import random
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -25,6 +26,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from sept_core.filesystem import safe_paths
+from sept_core.imaging import images, outcomes
+from sept_core.ingest import sources
 
 PICTURES = 5
 BAD = b"no picture"
@@ -196,6 +199,38 @@ def unread() -> Iterator[None]:
 
     with mock.patch.object(os, "fdopen", opened), mock.patch.object(os, "pread", pread):
         yield
+
+
+def trial(folder: Path, draw: random.Random) -> str | None:
+    """What is wrong with how one source was taken in one outage and after it, or None."""
+    kind = draw.choice(KINDS)
+    spec = sources.detect("pool", kind.write(folder))
+    entries = [entry for entry in sources.scan(spec) if entry.problem is None]
+    draw.shuffle(entries)
+    number = draw.choice(NUMBERS)
+    outage = draw.choice([refused(number), unread(), *of_place(folder / kind.hidden).values()])
+    with sources.ByteReader({"pool": spec.root}) as reader:
+        read = [_taken(reader, entry) for entry in entries[: draw.randrange(len(entries))]]
+        with outage:
+            during = [_taken(reader, entry) for entry in entries]
+        after = [_taken(reader, entry) for entry in entries]
+    words = {"ok", "rejected"}
+    if not set(read) <= words or not set(during) <= words | {"unreadable"}:
+        return f"{kind.name}: {read}, then {during}"
+    if sorted(after) != ["ok"] * PICTURES + ["rejected"]:
+        return f"{kind.name}: afterwards {after}"
+    wrong = [d for d, a in zip(during, after, strict=True) if d not in (a, "unreadable")]
+    return f"{kind.name}: {during} in the outage, {after} after it" if wrong else None
+
+
+def _taken(reader: sources.ByteReader, entry: sources.FileEntry) -> str:
+    try:
+        images.decode(reader.read("pool", entry.rel_path, entry.member, entry.offset, entry.size))
+    except images.UnreadableFile as problem:
+        return "unreadable" if outcomes.can_pass(problem.reason) else problem.reason
+    except images.RejectedImage:
+        return "rejected"
+    return "ok"
 
 
 def of_place(path: Path) -> dict[str, contextlib.AbstractContextManager[None]]:
