@@ -11,7 +11,7 @@ from sept_core import errors
 from sept_core.ingest import candidates, sources
 from sept_core.ingest.listing import FileEntry
 
-NO_IMAGE = "not an image file name"
+NO_IMAGE = "not an image by its name (not opened)"
 
 
 def no_image(entry: FileEntry) -> bytes:

@@ -45,8 +45,8 @@ def test_ordinary_names_stay_as_they_are() -> None:
         ("a/.b.jpg", "hidden file"),
         (".a/b.jpg", "hidden file"),
         ("__MACOSX/._x.jpg", "hidden file"),
-        ("x.jpg.txt", "not an image file name"),
-        ("Thumbs.db", "not an image file name"),
+        ("x.jpg.txt", "not an image by its name (not opened)"),
+        ("Thumbs.db", "not an image by its name (not opened)"),
     ],
 )
 def test_names_of_images(name: str, problem: str | None) -> None:

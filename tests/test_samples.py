@@ -127,7 +127,7 @@ def test_side_cars_in_a_folder(tmp_path: Path) -> None:
     assert by_path["a/x.jpg"].source_uid == f"{7:032x}" and by_path["a/y.jpg"].source_uid is None
     assert problems(entries) == {
         "a/y.json": samples.NOT_JSON,
-        "notes.txt": "not an image file name",
+        "notes.txt": "not an image by its name (not opened)",
     }
 
 

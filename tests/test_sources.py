@@ -97,7 +97,7 @@ def test_folder(tmp_path: Path) -> None:
     assert problems(entries) == {
         ".git": "hidden folder",
         ".hidden.jpg": "hidden file",
-        "notes.txt": "not an image file name",
+        "notes.txt": "not an image by its name (not opened)",
     }
     stamp = (tmp_path / "a.webp").stat()
     entry = next(e for e in entries if e.rel_path == "a.webp")
@@ -399,7 +399,7 @@ def test_zip_that_means_harm(tmp_path: Path) -> None:
         "..\\x5cwin.jpg": unsafe,
         "link.jpg": "link in an archive; unpack it and add the folder",
         "secret.jpg": "encrypted; unpack it with its password and add the folder",
-        "read me.txt": "not an image file name",
+        "read me.txt": "not an image by its name (not opened)",
     }
     assert list(tmp_path.iterdir()) == [path]
 
@@ -516,9 +516,9 @@ def test_webdataset_side_cars_become_metadata(tmp_path: Path) -> None:
     assert dict(by_member["a/002.jpg"].metadata) == {"cls": "7"}
     assert dict(by_member["b.jpg"].metadata) == {"caption": "cap"}
     assert problems(entries) == {
-        "a/003.json": "not an image file name",
+        "a/003.json": "not an image by its name (not opened)",
         "a/004.json": "side-car is not a JSON object",
-        "a/004.npy": "not an image file name",
+        "a/004.npy": "not an image by its name (not opened)",
         "README.md": "not a shard of this source",
     }
 
@@ -791,7 +791,10 @@ def test_hugging_face_imagefolder(tmp_path: Path, suffix: str) -> None:
     found = problems(entries)
     assert found.pop("row 2") == "absolute or upward path refused: '../test/3.jpg'"
     assert found.pop("row 3").startswith("absolute or upward path refused")
-    assert found == {"train/gone.jpg": "missing file", "notes.md": "not an image file name"}
+    assert found == {
+        "train/gone.jpg": "missing file",
+        "notes.md": "not an image by its name (not opened)",
+    }
 
 
 def test_metadata_that_is_a_pipe_does_not_hang(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def _behind_blanks(head: bytes) -> str | None:
 
 
 _BY_REASON = {
-    "not an image file name": """
+    "not an image by its name (not opened)": """
         .txt .json .jsonl .ndjson .geojson .csv .tsv .xml .yaml .yml .toml .ini .cfg .conf .md .rst
         .html .htm .xhtml .css .js .ts .py .pyc .ipynb .sh .bat .ps1 .c .cpp .h .hpp .java .m .r
         .log .cls .caption .captions .url .prompt .tags .label .labels .names .lst .idx .npy .npz

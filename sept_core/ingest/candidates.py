@@ -18,7 +18,7 @@ from sept_core.imaging import image_formats
 from sept_core.ingest.listing import FileEntry
 from sept_core.tables import tables
 
-SIDE_CAR = "not an image file name"
+SIDE_CAR = "not an image by its name (not opened)"
 
 Look = Callable[[FileEntry], bytes | None]
 """Gives the first bytes of a listed file; None where they cannot be had."""

@@ -72,7 +72,12 @@ def work(db: connection.Connection) -> list[str]:
 
 def test_what_listing_found_is_renewed_by_each_listing(tmp_path: Path) -> None:
     db = catalogue(tmp_path)
-    scan(db, entry("a", "not an image file name"), entry("b", "missing file"), entry("c"))
+    scan(
+        db,
+        entry("a", "not an image by its name (not opened)"),
+        entry("b", "missing file"),
+        entry("c"),
+    )
     assert [state(db, name)[0] for name in "abc"] == ["rejected", "unreadable", "waiting"]
     assert work(db) == ["c"], "what listing could not look at is listed again before it is read"
     report = scan(db, entry("a"), entry("b"), entry("c", "hidden file"))

@@ -204,7 +204,7 @@ def write(root: Path, name: str, text: str) -> FileEntry:
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    return FileEntry(name, size=len(text), problem="not an image file name")
+    return FileEntry(name, size=len(text), problem="not an image by its name (not opened)")
 
 
 def test_lists_beside_the_images_are_asked_about(tmp_path: Path) -> None:
@@ -291,7 +291,10 @@ def test_options_that_cannot_be_used(options: dict[str, str], sentence: str) -> 
 
 
 def test_problems_neither_get_nor_give_a_layout() -> None:
-    entries = [FileEntry("README.md", problem="not an image file name"), *images("train/a", each=1)]
+    entries = [
+        FileEntry("README.md", problem="not an image by its name (not opened)"),
+        *images("train/a", each=1),
+    ]
     assert placed(entries) == {"README.md": (None, None), "train/a/0.jpg": ("train", "a")}
     assert placed([]) == {}
 
