@@ -174,6 +174,20 @@ def test_16_bit_images_are_compared_as_they_were_scaled(tmp_path: Path) -> None:
     assert found[0] == found[1] and 0 < found[0]["crop 10%"][0] < 0.999
 
 
+def test_copies_without_a_usable_vector_are_left_out(tmp_path: Path) -> None:
+    class NoBrightness(PixelEncoder):
+        def encode(self, batch: torch.Tensor) -> torch.Tensor:
+            bright = batch.float().mean(dim=(1, 2, 3)) > batch[0].float().mean() + 5
+            return torch.where(bright[:, None], torch.nan, super().encode(batch))
+
+    picture(3).save(tmp_path / "one.png")
+    row = {"source": "pool", "root": str(tmp_path), "rel_path": "one.png", "member": ""}
+    worklist = pa.Table.from_pylist([row | {"offset": -1, "size": -1}], sources.WORKLIST_SCHEMA)
+    found = calibration.copy_similarity(worklist, NoBrightness(), lambda done, total: None)
+    assert "brighter" not in found and np.isfinite(np.concatenate([*found.values()])).all()
+    assert len(found) == 6
+
+
 def test_imported_features_get_a_threshold_without_recall(tmp_path: Path) -> None:
     result = run(tmp_path, None)
     assert result["recall"] is None

@@ -151,7 +151,8 @@ def copy_similarity(
 ) -> dict[str, np.ndarray]:
     """Cosine of each jittered copy to its original, by jitter: (n,) float64 each.
 
-    Images of the worklist that cannot be read are passed over.
+    Images that cannot be read are left out, and so are copies that the encoder gives no usable
+    vector, or whose original has none.
     """
     found: dict[str, list[float]] = {}
     roots = preparing.roots(worklist)
@@ -164,13 +165,14 @@ def copy_similarity(
                 bands = images.parse_bands(row["bands"])
                 image = images.decode(data, ranges=ranges, bands=bands).image
             except images.UnusableFile as problem:
-                log.info("%s is passed over: %s", row["rel_path"], problem)
+                log.info("%s is left out: %s", row["rel_path"], problem)
                 continue
             copies = jitters(image)
             for name, similarity in zip(
                 copies, _to_first(encoder, [image, *copies.values()]), strict=True
             ):
-                found.setdefault(name, []).append(similarity)
+                if math.isfinite(similarity):
+                    found.setdefault(name, []).append(similarity)
     return {name: np.array(values) for name, values in found.items()}
 
 

@@ -16,6 +16,7 @@ does only what is missing.
 
 import dataclasses
 import itertools
+import logging
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,8 @@ from sept_core.storage import atomic, hashing
 
 VERSION = 1
 """Raise it when a readout changes its results: older lines are then computed again."""
+
+log = logging.getLogger("sept")
 
 READOUTS = ("knn", "linear", "finetune")
 BATCH = 256
@@ -65,7 +68,12 @@ class Views:
         return self._embed(self.train), self._embed(self.test)
 
     def _embed(self, pixels: Tensor) -> Tensor:
-        return torch.cat([self.encoder.encode(part) for part in torch.split(pixels, BATCH)])
+        rows = torch.cat([self.encoder.encode(part) for part in torch.split(pixels, BATCH)])
+        usable = torch.isfinite(rows).all(dim=1, keepdim=True)
+        if lacking := int((~usable).sum()):
+            log.warning("%d images have no features under %s: zeros", lacking, self.encoder.id)
+        # Every image of the test part counts: one that an encoder cannot take is a hard one.
+        return torch.where(usable, rows, torch.zeros_like(rows))
 
 
 def main(job: job_folder.JobFolder) -> dict[str, Any]:

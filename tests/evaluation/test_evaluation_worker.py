@@ -129,6 +129,21 @@ def test_a_blind_network_is_worse_and_the_report_says_so(tmp_path: Path, task: P
     assert report["sentences"][0].startswith("20-NN, all labels: seeing is better than blind (+")
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_network_without_features_of_some_images_gets_them_wrong(
+    tmp_path: Path, task: Path
+) -> None:
+    network: Any = backbones.build(SPEC)
+    with torch.no_grad():
+        network.conv1.weight[0] = torch.tensor([-1.2e37, 0.0, 0.0])[:, None, None]
+        network.bn1.weight[0] = 1e-37  # only where there is no red does the first channel overflow
+    checkpoint.save(tmp_path / "run", network, CARD | {"mean": [1.0] * 3})
+    arms = [{"name": "partly", "checkpoint": str(tmp_path / "run")}]
+    report = worker.main(_job(tmp_path, task, arms, readouts=["knn"], labels=["all"]))
+    assert 0.3 < report["means"][0]["value"] < 0.9
+    assert all(score.n_test == 24 for score in results.read(tmp_path / "out").values())
+
+
 def test_fine_tuning_runs_beside_the_frozen_readouts(tmp_path: Path, task: Path) -> None:
     job = _job(
         tmp_path,
