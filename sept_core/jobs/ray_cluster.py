@@ -16,6 +16,10 @@ from typing import Any
 from sept_core import errors
 
 DEVICE = "ray"
+
+LOCAL = "local"
+"""The address with which Ray starts a cluster; without one it would look for one in files that
+an earlier cluster may have left, and wait for it."""
 """The name of the cluster where a device is asked for."""
 
 
@@ -37,7 +41,7 @@ def connect(address: str | None = None, *, logs: bool = False) -> Any:
     """Join a cluster, once a process; the module `ray` comes back.
 
     Args:
-        address: of the cluster; None takes RAY_ADDRESS.
+        address: of the cluster; None takes RAY_ADDRESS, or starts one on this machine alone.
         logs: whether what its workers print is printed here.
 
     Raises:
@@ -48,12 +52,15 @@ def connect(address: str | None = None, *, logs: bool = False) -> Any:
     ray = imported("ray", "Ray", "ray")
     if ray.is_initialized():
         return ray
-    given = address or os.environ.get("RAY_ADDRESS")
-    here = {} if given else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    given = address or os.environ.get("RAY_ADDRESS") or LOCAL
+    alone = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     package = str(Path(__file__).parents[2])
     try:
         ray.init(
-            given, runtime_env={"env_vars": {"PYTHONPATH": package}}, log_to_driver=logs, **here
+            given,
+            runtime_env={"env_vars": {"PYTHONPATH": package}},
+            log_to_driver=logs,
+            **(alone if given == LOCAL else {}),
         )
     except ConnectionError as problem:
         raise errors.JobError(f"There is no Ray cluster at {given}: {problem}") from None
