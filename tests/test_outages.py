@@ -115,8 +115,16 @@ def test_a_full_disk_for_what_is_unpacked_is_no_damage(
     from sept_core.archives import streams
 
     class Full:
+        written = 0
+
         def write(self, data: bytes) -> int:
-            return len(data) // 2  # what a full disk does before it says so
+            if self.written > 100:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self.written += len(data) // 2 + 1  # what a full disk does before it says so
+            return len(data) // 2 + 1
+
+        def seek(self, place: int) -> int:
+            return place
 
         def fileno(self) -> int:
             raise AssertionError
