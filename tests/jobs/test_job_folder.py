@@ -26,7 +26,7 @@ def make_job(folder: Path, **settings: Any) -> job_folder.JobFolder:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`jobfolder.run` on a job, as `python -m` would call it; gives the exit code."""
+    """`job_folder.run` on a job, as `python -m` would call it; gives the exit code."""
     before = signal.getsignal(signal.SIGTERM)
 
     def run_main(job: job_folder.JobFolder, main: Callable[..., dict[str, Any]]) -> int:
@@ -217,8 +217,8 @@ def test_the_job_that_was_launched_first_has_its_turn_first(tmp_path: Path, run:
 def test_a_killed_worker_frees_the_queue_and_the_next_one_advances(tmp_path: Path) -> None:
     """The kernel drops the lock of a process that died by SIGKILL."""
     holder = (
-        "import sys; from pathlib import Path; from sept_core import jobfolder\n"
-        "with jobfolder.queue_turn(jobfolder.JobFolder(Path(sys.argv[1]))):\n"
+        "import sys; from pathlib import Path; from sept_core.jobs import job_folder\n"
+        "with job_folder.queue_turn(job_folder.JobFolder(Path(sys.argv[1]))):\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )
     first, second = make_job(tmp_path / "jobs" / "a"), make_job(tmp_path / "jobs" / "b")

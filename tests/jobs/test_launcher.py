@@ -15,7 +15,8 @@ from sept_core.storage import atomic, project_paths
 WORKER = """
 import json, sys, time
 from pathlib import Path
-from sept_core import errors, jobfolder
+from sept_core import errors
+from sept_core.jobs import job_folder
 
 def main(job):
     wish = job.settings()
@@ -31,7 +32,7 @@ def main(job):
     job.progress(10, 10, "steps")
     return {"answer": 42}
 
-jobfolder.run(main)
+job_folder.run(main)
 """
 
 

@@ -13,7 +13,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from sept_core.features import feature_store, worker
-from sept_core.index import exact, graph, sharded
+from sept_core.index import graph, search, sharded
 from sept_core.jobs import job_folder
 from sept_core.retrieval import scoring
 from sept_core.storage import atomic
@@ -63,7 +63,7 @@ def everything(
     """What the test compares with one machine's."""
     queries = store.gather(np.arange(0, len(store), 7))
     allowed = np.arange(len(store)) % 5 > 0
-    lists = exact.search(store, queries, 4, allowed=allowed, device=device)
+    lists = search.nearest(store, queries, 4, allowed, device=device)
     background = scoring.background_sample(store, 0, 20)
     scores = [
         function(store, queries, background, device=device).values
