@@ -157,6 +157,7 @@ def _entries(
 
 def _refuse_upward(name: str) -> str | None:
     """Hugging Face takes relative names below the metadata's own folder only."""
-    if name.startswith("/") or ".." in name.split("/"):
+    slashed = name.replace("\\", "/")
+    if slashed.startswith("/") or ".." in slashed.split("/"):
         return f"absolute or upward path refused: {name[:200]!r}"
     return None

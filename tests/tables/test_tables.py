@@ -267,9 +267,10 @@ def test_base64_is_told_by_its_look(tmp_path: Path, name: str, suffix: str) -> N
 
 def test_base64_without_a_header(tmp_path: Path) -> None:
     text = "".join(f"{n}\t{packed}\n" for n, packed in enumerate(PACKED))
-    found = listed(write(tmp_path / "t.tsv", text))
-    assert_images(found)
-    assert found.values[3] == {"id": "3"}
+    for name in ("t.tsv", "t.txt"):
+        found = listed(write(tmp_path / name, text))
+        assert_images(found)
+        assert found.values[3] == {"id": "3"}
 
 
 def test_broken_base64_is_named_and_never_quoted(tmp_path: Path) -> None:
