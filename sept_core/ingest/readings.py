@@ -168,7 +168,7 @@ def describe(spec: listing.SourceSpec) -> list[str]:
     if not choice.is_usual:
         found.append(f"{choice.holds} are in the column {choice.column!r}")
     if choice.others:
-        found.append(f"other columns of images are not read: {', '.join(choice.others)}")
+        found.append(f"other columns of bytes are not read: {', '.join(choice.others)}")
     if "prefix" in spec.options:
         found.append(f"{spec.options['prefix']} is cut off names that begin with it")
     if "root" in spec.options and choice.holds == "paths":

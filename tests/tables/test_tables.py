@@ -176,7 +176,8 @@ def test_large_row_groups_are_read_in_bounded_memory(
         ({"url": ["https://x.org/a.jpg"] * N, "key": NAMES}, {}),
         ({"image": DATA, "thumbnail": DATA[::-1]}, {}),
         ({"image": DATA, "mask": [b"\0"] * N, "label": LABELS}, {}),
-        ({"image": [b"no"] * N, "picture": DATA}, {}),
+        ({"data": [b"no"] * N, "picture": DATA}, {}),
+        ({"data": [b"no"] * N, "filename": NAMES}, {}),
         ({"label": LABELS, "data": DATA, "path": ["gone.jpg"] * N}, {}),
         ({"image": BOTH, "mask": BOTH}, {}),
         ({"left": DATA[::-1], "right": DATA}, {"image_column": "right"}),
@@ -237,7 +238,7 @@ def test_a_chosen_column_stays_chosen(home: Path) -> None:
 
 def test_other_columns_are_named_to_the_user(home: Path) -> None:
     spec = listed(parquet(home, {"image": DATA, "mask": DATA})).spec
-    assert sources.describe(spec) == ["other columns of images are not read: mask"]
+    assert sources.describe(spec) == ["other columns of bytes are not read: mask"]
     spec = listed(parquet(home, {"left": DATA, "n": LABELS}), image_column="left").spec
     assert sources.describe(spec) == ["images are in the column 'left'"]
 
