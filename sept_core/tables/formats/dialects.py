@@ -22,7 +22,7 @@ USUAL_DELIMITERS = ",;\t|"
 
 _PROBED_ROWS = 20
 _PROBED_CELLS = 100
-_HINT = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_HINT = re.compile(r"sep=([^\w\s'\"]|\t)\s*", re.IGNORECASE)
 
 csv.field_size_limit(2**31 - 1)  # a cell may hold an image
 
