@@ -36,6 +36,8 @@ DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
         ("été/" + unicodedata.normalize("NFD", "é.jpg"), unicodedata.normalize("NFC", "été/é.jpg")),
         ("a/0001.jpg", "a/0001"),
         ("a/v1.2.jpg", "a/v1.2"),
+        (unicodedata.normalize("NFD", "été/1.jpg"), unicodedata.normalize("NFC", "été/1.jpg")),
+        (unicodedata.normalize("NFC", "é/b/1.jpg"), unicodedata.normalize("NFD", "é/b/1.jpg")),
         ("été/1.png", unicodedata.normalize("NFD", "été/1")),
         ("no_suffix", "no_suffix"),
         (os.fsdecode("é.jpg".encode("latin-1")), "é.jpg"),
