@@ -97,6 +97,7 @@ def _ways(delimiters: str, lines: Sequence[str]) -> Iterator[Dialect]:
     text = "".join(lines)
     escapes = [None, "\\"] if '\\"' in text or "\\'" in text else [None]
     quotes = ['"', "'"] if "'" in text else ['"']
+    delimiters = "".join(filter(text.__contains__, delimiters)) or delimiters[:1]
     for quote in quotes:
         for escape in escapes:
             for delimiter in delimiters:
