@@ -59,8 +59,9 @@ class Store(Protocol):
 class ParquetStore:
     """A parquet file; images stay unread where its statistics speak for them."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
+    def __init__(self, file: BinaryIO, buffer: int = _BUFFER) -> None:
+        """Open a file; with a buffer, a column chunk is not read whole but piece by piece."""
+        self.file = pq.ParquetFile(file, buffer_size=buffer, pre_buffer=buffer == 0)
         self.schema = self.file.schema_arrow
         self.groups = self.file.metadata.num_row_groups
         count = len(self.file.schema)

@@ -37,9 +37,20 @@ _BLOCK_CHARACTERS = 1 << 24
 _MAX_ROW_LINES = 10_000
 """Lines of one row; a quote that nothing closes is told by them at the latest."""
 
-_MISSING = pa.array(
-    ["", "NA", "N/A", "n/a", "#N/A", "#NA", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "None"],
-    pa.large_string(),
+_MISSING = (
+    "",
+    "NA",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "#NA",
+    "NaN",
+    "nan",
+    "-NaN",
+    "-nan",
+    "null",
+    "NULL",
+    "None",
 )
 """What stands for a missing number."""
 
@@ -274,7 +285,7 @@ def _array(values: Sequence[str]) -> pa.Array:
 
 def _typed(name: str, text: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column as whole numbers, numbers or truth values if all of it is; else as text."""
-    plain = pc.if_else(pc.is_in(text, _MISSING), None, text)
+    plain = pc.if_else(pc.is_in(text, pa.array(_MISSING, pa.large_string())), None, text)
     if plain.null_count < len(plain) and name.strip().lower() not in looks.TEXT_COLUMNS:
         for kind in (pa.int64(), pa.float64(), pa.bool_()):
             try:
