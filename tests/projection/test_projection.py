@@ -88,8 +88,20 @@ def test_the_largest_cluster_comes_first(tmp_path: Path) -> None:
     assert clusters.tolist() == np.repeat([2, 0, 1], [5, 20, 12]).tolist()
 
 
-@pytest.mark.parametrize("vectors", [blobs(1)[0], blobs(9)[0], blobs(11)[0], np.ones((30, DIM))])
-def test_small_and_uniform_pools_are_mapped(tmp_path: Path, vectors: np.ndarray) -> None:
+@pytest.mark.parametrize(
+    ("vectors", "note"),
+    [
+        (blobs(1)[0], "a single point"),
+        (blobs(2)[0], "a line"),
+        (blobs(9)[0], "principal components"),
+        (blobs(11)[0], None),
+        (np.ones((30, DIM)), "a single point"),
+        (np.eye(DIM)[np.arange(30) % 2], "a line"),
+    ],
+)
+def test_small_and_uniform_pools_are_mapped(
+    tmp_path: Path, vectors: np.ndarray, note: str | None
+) -> None:
     store = make_store(tmp_path / "pool", vectors)
     result = run(tmp_path / "job", request(store, tmp_path / "out"))
     points = pq.read_table(tmp_path / "out" / "map.parquet")
@@ -97,6 +109,7 @@ def test_small_and_uniform_pools_are_mapped(tmp_path: Path, vectors: np.ndarray)
     assert np.isfinite(points["x"].to_numpy()).all()
     assert np.isfinite(points["y"].to_numpy()).all()
     assert (result["trustworthiness"] is None) == (len(vectors) <= 16)
+    assert result["note"] is None if note is None else note in result["note"]
 
 
 def test_an_image_of_the_sample_keeps_its_place() -> None:
