@@ -150,7 +150,7 @@ def audit(found: Mapping[str, Any]) -> None:
 def report(found: Mapping[str, Any]) -> None:
     """Print every diagnostic that could be computed, with its meaning."""
     output.facts(f"Selection {found['selection']}", found["funnel"])
-    known = [name for name in found if name not in ("selection", "funnel")]
+    known = [name for name in found if name not in ("selection", "funnel", "not_measured")]
     output.rows(
         "Diagnostics (not evidence)",
         ["name", "value", "meaning"],
@@ -158,7 +158,7 @@ def report(found: Mapping[str, Any]) -> None:
          for name in known if found[name] is not None),
     )  # fmt: skip
     if missing := [name.replace("_", " ") for name in known if found[name] is None]:
-        say(f"Not measured: {', '.join(missing)}.")
+        say(f"Not measured: {', '.join(missing)}. {found['not_measured'] or ''}".rstrip())
 
 
 def _meaning(name: str) -> str:

@@ -73,6 +73,23 @@ class Facts:
     index_recall: float | None = None
 
 
+def not_measured(subset: int, heldout: int) -> str | None:
+    """What so many images cannot tell, and what to do about it; None where they suffice.
+
+    Args:
+        subset: images of the subset.
+        heldout: held-out images of the target sets.
+    """
+    missing = []
+    if subset < 2:
+        missing.append("Distances and redundancy need at least 2 selected images; select more.")
+    if not heldout:
+        missing.append("Distances need held-out images; give the target set a test split.")
+    elif heldout < 4:
+        missing.append("The noise needs at least 4 held-out images; add some to the test split.")
+    return " ".join(missing) or None
+
+
 @dataclass(frozen=True)
 class TwoSample:
     """Distances between two samples, each ×10³, with jackknife standard errors.

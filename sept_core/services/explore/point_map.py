@@ -21,7 +21,7 @@ from sept_core.projection.map_cells import Cells
 from sept_core.retrieval import neighbour_lists
 from sept_core.services.data import preparation
 from sept_core.services.project.project import Project
-from sept_core.storage import hashing, project_paths
+from sept_core.storage import atomic, hashing, project_paths
 
 MARGIN = 0.03
 
@@ -120,7 +120,7 @@ def _load(folder: str, revision: str) -> Map:
     }
     clusters = table["cluster"].to_numpy().astype(np.int64)
     places = places[order]
-    note = files.read_json(Path(folder) / files.HEADER).get("note")
+    note = atomic.read_json(Path(folder) / project_paths.HEADER).get("note")
     return Map(revision, uids[order], places, clusters[order], targets, Cells(places), note)
 
 
