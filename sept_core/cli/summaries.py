@@ -75,10 +75,14 @@ def calibration(encoder_id: str, found: Mapping[str, Any]) -> None:
         f"Under {encoder_id}, images of similarity {plain(found['tau'])} and more count as "
         f"near-duplicates; of {plain(found['tau_leak'])} and more as leaks."
     )
-    say(
-        f"{found['false_partners']:.2%} of {counted(found['background_images'], 'pool image')} "
-        f"have a false partner at that threshold ({found['false_partners_leak']:.2%} for leaks)."
-    )
+    if found["false_partners"] is None:
+        say("No pool image has a neighbour that is not its copy, so none bounds the thresholds.")
+    else:
+        say(
+            f"{found['false_partners']:.2%} of {counted(found['background_images'], 'pool image')} "
+            "have a false partner at that threshold "
+            f"({found['false_partners_leak']:.2%} for leaks)."
+        )
     if found["recall"] is None:
         return say("The recall was not measured: the features were computed elsewhere.")
     say(

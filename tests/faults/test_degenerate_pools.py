@@ -64,7 +64,7 @@ def test_all_is_embedded_and_the_fit_says_that_it_is_degenerate(world: World) ->
     assert encoder["pool_images"] == world.pool.count
     assert encoder["fit"].startswith("fitted on a degenerate sample:")
     told = " ".join(sept("status", world.project).output.split())
-    assert encoder["fit"] in told and "--refit" in told
+    assert encoder["fit"] in told and "--rebuild" in told
 
 
 @pytest.mark.parametrize("strategy", [*STRATEGIES])
