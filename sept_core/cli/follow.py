@@ -58,8 +58,12 @@ def embed(
     value_range: Sequence[str] = (),
     rebuild: bool = False,
 ) -> dict[str, Any]:
-    """Embed to the end and take over the result; the same work that already runs is joined."""
-    if running := underway.embedding(projects.paths_of(folder), chosen):
+    """Embed to the end and take over the result; the same work that already runs is joined.
+
+    Nothing is joined with other value ranges or to embed from scratch.
+    """
+    is_plain = not value_range and not rebuild
+    if is_plain and (running := underway.embedding(projects.paths_of(folder), chosen)):
         output.say(f"This embedding already runs as job {running}; following it.", to=output.notes)
         result = finish_embedding(folder, running)
         with projects.opened(folder) as project:

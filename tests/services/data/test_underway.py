@@ -15,6 +15,7 @@ from sept_core.jobs import launcher
 from sept_core.services.data import embedding, underway
 from sept_core.services.data.embedding import EmbedSettings
 from sept_core.services.project import projects
+from sept_core.storage import atomic
 
 CHOSEN = EmbedSettings("classic")
 
@@ -34,6 +35,10 @@ def test_the_same_work_is_found_and_other_work_is_named(
     ):
         with pytest.raises(errors.BusyError, match=f"{job.id} with {said}.*sept job cancel"):
             underway.embedding(paths, other)
+    asked = job.settings()
+    atomic.write_json(job.path / "settings.json", asked | {"renew": "classic-12345678"})
+    with pytest.raises(errors.BusyError, match="renews features of an older decoder"):
+        underway.embedding(paths, CHOSEN)
     job.update_status(state="done")
     assert underway.embedding(paths, CHOSEN) is None
 
