@@ -1,39 +1,24 @@
 """Projects on pools that are too small or too uniform, made and asked in this very process."""
 
-import importlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from small_project import picture as other_picture
-from small_project import png
+from small_project import png, work_off
 from typer.testing import CliRunner, Result
 
 from benchmarks.hostile import pools
 from sept_core import errors
 from sept_core.cli import app
 from sept_core.jobs import launcher
-from sept_core.jobs.job_folder import JobFolder
-from sept_core.storage import atomic
-
-MAINS = {"embed": "sept_core.features.worker", "pretrain": "sept_core.pretrain.worker"}
-"""Modules with the `main` of a job kind, where it is not the one that is launched."""
 
 
 def at_once(patch: pytest.MonkeyPatch) -> None:
     """Work off each job where it is launched; what a worker raises but may not, fails the test."""
-    patch.setattr(launcher, "_start", _work_off)
+    patch.setattr(launcher, "_start", work_off)
     patch.setattr(launcher, "_alive", lambda job: False)
-
-
-def _work_off(job: JobFolder, kind: str) -> None:
-    main = importlib.import_module(MAINS.get(kind, launcher.WORKERS[kind])).main
-    try:
-        atomic.write_json(job.path / "result.json", main(job))
-        job.update_status(state="done", ended_at=2e9)
-    except errors.SeptError as problem:
-        job.update_status(state="failed", ended_at=2e9, reason=str(problem))
 
 
 def sept(*words: object) -> Result:
