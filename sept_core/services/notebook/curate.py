@@ -230,18 +230,26 @@ class Curate(Data):
         return results.exported(waiting(progress)(self._paths(), job.id))
 
     @staticmethod
-    def verify(manifest: str | Path, roots: Mapping[str, str | Path] | None = None) -> VerifyReport:
+    def verify(
+        manifest: str | Path,
+        roots: Mapping[str, str | Path] | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> VerifyReport:
         """Check a manifest: every file there and unchanged, no leak, no edited row.
 
         Args:
             manifest: its folder or header.
             roots: the folders of sources that moved, by name.
+            progress: called with (done, total, unit).
 
         Raises:
             ManifestError: there is none; what is wrong with one is in the report's `problems`.
         """
         moved = {name: Path(folder) for name, folder in roots.items()} if roots else None
-        return verification.verify(project_paths.expanded(manifest), moved)
+        place = project_paths.expanded(manifest)
+        tell = None if progress is None else lambda done, total: progress(done, total, "images")
+        return verification.verify(place, moved, progress=tell)
 
 
 def selection_id(selection: Selection | str) -> str:

@@ -91,7 +91,7 @@ class Data(Session):
             encoder or embedding.DEFAULT, precision, device, seed=seed, retry_delays=delays
         )
         wait = waiting(progress)
-        found = foreground.embed(wait, self.folder, chosen, value_range, rebuild)
+        found = foreground.embed(wait, self._paths().root, chosen, value_range, rebuild)
         with self._opened() as project:
             told = embedding.summary(project, found)
         if told.failure:
@@ -108,7 +108,7 @@ class Data(Session):
         Raises:
             NotFoundError: nothing is embedded with the encoder.
         """
-        return foreground.prepare(waiting(progress), self.folder, encoder, device)
+        return foreground.prepare(waiting(progress), self._paths().root, encoder, device)
 
     def image(self, uid: str, *, thumbnail: bool = False) -> bytes:
         """An image as a browser or notebook can show it: the file, or a JPEG of it.
