@@ -14,9 +14,12 @@ from sept_core import errors
 from sept_core.api import AmbiguousError, Comparison, Project, Recipe, SelectionSettings
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
+from sept_core.services.curate import manifests
 from sept_core.services.data import foreground, source_options
 from sept_core.services.notebook import results
+from sept_core.services.project import projects
 from sept_core.services.train import evaluation_archive
+from sept_core.storage import project_paths
 
 SIXTEEN = SelectionSettings(budget=16)
 
@@ -208,8 +211,8 @@ def test_an_export_goes_through_the_queue(project: Path, tmp_path: Path) -> None
     assert found.problems[0].kind == "edited"
 
 
-def _paths(project: Project) -> launcher.project_paths.ProjectPaths:
-    return launcher.project_paths.ProjectPaths(project.folder)
+def _paths(project: Project) -> project_paths.ProjectPaths:
+    return project_paths.ProjectPaths(project.folder)
 
 
 @pytest.fixture
@@ -238,6 +241,21 @@ def test_a_handle_waits_and_reports(held: Project) -> None:
     assert seen == [(6, 6, "steps")] and started.log() == ""
     with pytest.raises(errors.NotFoundError, match="no run named 'other'"):
         held.run("other")
+
+
+def test_a_manifest_may_be_named_from_here(
+    held: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = held.select("toys", SIXTEEN)
+    with projects.opened(held.folder) as opened:
+        manifests.write_manifest(opened, made.id, tmp_path / "subset")
+    monkeypatch.chdir(tmp_path)
+    started = held.pretrain(Path("subset"), RECIPE, wait=False)
+    asked = JobFolder(_paths(held).job(started.id)).settings()
+    assert Path(asked["manifest"]) == tmp_path / "subset", "jobs have another working folder"
+    assert Path(asked["run"]).name == "subset-moco-0"
+    with pytest.raises(errors.ManifestError):
+        held.pretrain(Path("missing"), RECIPE)
 
 
 def test_an_interrupt_cancels_the_job(held: Project, monkeypatch: pytest.MonkeyPatch) -> None:
