@@ -27,7 +27,7 @@ class SourceOptions(TypedDict, total=False):
     root: str | Path
     path_column: str
     image_column: str
-    follow_links: bool
+    follow_links: bool | str
     only_suffix: str
     bands: str
 
