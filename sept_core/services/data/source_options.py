@@ -73,7 +73,7 @@ def stored(given: Mapping[str, Given]) -> dict[str, str]:
 
 
 def _text(value: Given) -> str | None:
-    if value is None or value is False or value == []:
+    if value is None or value is False or (not isinstance(value, str) and not value):
         return None
     if value is True:
         return "yes"
