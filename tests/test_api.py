@@ -182,7 +182,7 @@ def test_decisions_are_returned_and_taken_back(project: Path, tmp_path: Path) ->
         opened.decide("keep", made.uids[0], "toys", scope="radius")
     done = opened.decide("veto", made.uids[:2], "toys", reason="blurred", who="Ann")
     assert (done.position, done.uids) == (1, tuple(made.uids[:2]))
-    with pytest.raises(errors.InputError, match=r"2 images of .* have been vetoed"):
+    with pytest.raises(errors.InputError, match=r"2 images of .* vetoed since"):
         opened.export(made, tmp_path / "out")
     updated = opened.update(made)
     assert updated.churn is not None and updated.churn.went == done.uids
