@@ -23,7 +23,7 @@ LAYERS = [
     {"dedup", "evaluation", "retrieval"},
     {"projection"},
     {"services"},
-    {"cli"},
+    {"api", "cli"},
     {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -36,7 +36,7 @@ ONLY = {
 WORKERS = {"features", "index", "projection", "dedup", "export", "pretrain", "evaluation"}
 PURE = {"selection", "review"}
 IO_MODULES = {"pathlib", "os", "io", "shutil", "tempfile", "duckdb", "pyarrow.parquet"}
-LOOSE = {"errors", "auth"}
+LOOSE = {"errors", "auth", "api"}
 
 
 def _modules() -> list[Path]:

@@ -10,6 +10,7 @@ import typer
 
 from sept_core.cli import output
 from sept_core.filesystem.roots import FOLLOW_LINKS
+from sept_core.services.data import source_options
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.targets import layout as target_layout
@@ -73,11 +74,7 @@ SplitFile = Annotated[
 
 def options(**given: str | Sequence[str] | None) -> dict[str, str]:
     """The options that were given, as a source stores them."""
-    return {
-        name: value if isinstance(value, str) else "\n".join(value)
-        for name, value in given.items()
-        if value is not None and value != []
-    }
+    return source_options.stored(given)
 
 
 def warn(folder: Path, entry: Mapping[str, Any]) -> None:

@@ -98,14 +98,8 @@ def close_listing(project: Project, folder: Path, role: str, name: str, as_json:
     Raises:
         SourceError: all of them are.
     """
-    known = file_outcomes.counts(project, role, name)
     reasons = commands.line(role, "status", folder)
-    if 0 < known["files"] == known["rejected"]:
-        first = file_outcomes.reasons(project, role, name).slice(0, 1).to_pylist()[0]
-        raise errors.SourceError(
-            f"All files of {name} are rejected ({known['files']:,}; first: "
-            f"{first['member'] or first['rel_path']}: {first['reason']}); see: {reasons}"
-        )
+    known = file_outcomes.check_listing(project, role, name, reasons)
     if as_json:
         return
     text = f"{counted(known['files'], 'file')} in {name}, {known['rejected']:,} rejected"

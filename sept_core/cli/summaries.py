@@ -158,17 +158,11 @@ def report(found: Mapping[str, Any]) -> None:
     output.rows(
         "Diagnostics (not evidence)",
         ["name", "value", "meaning"],
-        ([name.replace("_", " "), found[name], _meaning(name)]
+        ([name.replace("_", " "), found[name], diagnostics.meaning(name)]
          for name in known if found[name] is not None),
     )  # fmt: skip
     if missing := [name.replace("_", " ") for name in known if found[name] is None]:
         say(f"Not measured: {', '.join(missing)}. {found['not_measured'] or ''}".rstrip())
-
-
-def _meaning(name: str) -> str:
-    second = name.startswith("second_")
-    text = diagnostics.EXPLANATIONS.get(name.removeprefix("second_"), "")
-    return f"Under the second encoder: {text}" if second else text
 
 
 def comparison(first: str, second: str, found: Mapping[str, Any]) -> None:

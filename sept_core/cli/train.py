@@ -14,14 +14,8 @@ from sept_core.pretrain import launch
 from sept_core.services.curate import subset_diagnostics
 from sept_core.services.data import chain, embedding
 from sept_core.services.project import demo_project, projects
-from sept_core.services.train import (
-    evaluation_archive,
-    evaluations,
-    own_encoder,
-    pretraining,
-    report,
-    studies,
-)
+from sept_core.services.train import comparison, evaluations, own_encoder, pretraining, report
+from sept_core.services.train.recipe import Recipe
 from sept_core.storage import commands
 
 job = typer.Typer(no_args_is_help=True, help="One background job.")
@@ -179,29 +173,22 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Compare finished runs, or train arms alike and compare them, on a labelled target set."""
-    if bool(run) == bool(arm):
-        raise errors.InputError("Give either finished runs (--run) or arms to train (--arm).")
-    readouts, counts = tuple(readout or evaluations.READOUTS), tuple(labels or ["all"])
+    recipe = Recipe(
+        method, backbone, steps, epochs, batch_size, image_size,
+        where=_launch(on, processes, nodes, launch_option),
+    )  # fmt: skip
+    wanted = comparison.Comparison(
+        target, tuple(run or ()), tuple(arm or ()), tuple(budget or ()), recipe,
+        tuple(readout or evaluations.READOUTS), tuple(labels or ["all"]), seeds,
+        tuple(control or ()), equal_epochs, without_decisions,
+    )  # fmt: skip
     with projects.opened(folder) as project:
-        if run:
-            asked = evaluations.Request(target, tuple(run), (), readouts, counts, seeds)
-            started = evaluations.start(project, asked)
-        else:
-            study = studies.Study(
-                target, tuple(arm or ()), tuple(budget or ()), method, backbone,
-                _given(steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size),
-                seeds, readouts, counts, tuple(control or ()), equal_epochs, without_decisions,
-                where=_launch(on, processes, nodes, launch_option),
-            )  # fmt: skip
-            started = studies.start(project, study)
+        started = comparison.start(project, wanted)
         paths = project.paths
     if not wait:
         return _report(folder, started.id, {}, wait, as_json)
     follow.to_end(paths, started.id)
-    found = [
-        evaluation_archive.find(paths, name)
-        for name in evaluations.evaluations_of(paths, started.id)
-    ]
+    found = comparison.found(paths, started.id)
     pages = [report.write(one) for one in found]
     if as_json:
         told = [{"id": one.id, "request": one.request, **one.summary} for one in found]

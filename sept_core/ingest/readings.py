@@ -94,7 +94,10 @@ def locate(
 
 
 def _given(options: Mapping[str, str]) -> Path | None:
-    return Path(options["root"]).expanduser().absolute() if "root" in options else None
+    """The folder that the user named; without `..`, as names are joined to it and compared."""
+    if "root" not in options:
+        return None
+    return Path(os.path.abspath(Path(options["root"]).expanduser()))  # noqa: PTH100 (keeps links)
 
 
 def _found_out(location: locating.Location) -> dict[str, str]:

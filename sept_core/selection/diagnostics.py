@@ -52,6 +52,12 @@ EXPLANATIONS: dict[str, str] = {
 }
 
 
+def meaning(name: str) -> str:
+    """The explanation of a diagnostic, or of one under a second encoder (`second_…`)."""
+    text = EXPLANATIONS.get(name.removeprefix("second_"), "")
+    return f"Under the second encoder: {text}" if name.startswith("second_") else text
+
+
 @dataclass(frozen=True)
 class Facts:
     """What is known about a selection beside its features; None where it is not.
