@@ -1,18 +1,15 @@
-"""How a target set is read, in a terminal: options, splits × classes, the choice of a layout."""
+"""How a target set is read, in a terminal: splits × classes, and the choice of a layout."""
 
 import contextlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from sept_core.cli import output
 from sept_core.filesystem.roots import FOLLOW_LINKS
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
-from sept_core.targets import layout as target_layout
 from sept_core.targets.reading import AmbiguousError, Reading
 
 SHOWN = 20
@@ -22,62 +19,6 @@ OTHERWISE = (
     "Or say what is held out: --split-folder NAME=test, --split-file test=FILE or --split-fraction "
     "test=0.2."
 )
-
-PathColumn = Annotated[
-    str | None, typer.Option("--path-column", help="The table column that holds paths.")
-]
-ImageColumn = Annotated[
-    str | None, typer.Option("--image-column", help="The table column that holds images.")
-]
-LabelColumn = Annotated[
-    str | None, typer.Option("--label-column", help="The column that states the class.")
-]
-SplitColumn = Annotated[
-    str | None, typer.Option("--split-column", help="The column that states the split.")
-]
-LayoutOption = Annotated[
-    str | None, typer.Option("--layout", help=f"What folders state: {target_layout.HELP}")
-]
-SplitFolder = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--split-folder",
-        help="The split of a folder, an archive or a value of the split column: extra=train, "
-        "2=test, old=unassigned; can be repeated.",
-    ),
-]
-SplitFraction = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--split-fraction",
-        help="Hold out a share of the searching images of each class: test=0.2; can be repeated.",
-    ),
-]
-SplitGroup = Annotated[
-    str | None,
-    typer.Option(
-        "--split-group",
-        help="With --split-fraction: a column, or a regular expression on paths, that names what "
-        "must stay in one split.",
-    ),
-]
-SplitFile = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--split-file",
-        help="A list of the images of a split (test=test.txt), or one file with a split on each "
-        "line or in a column; can be repeated.",
-    ),
-]
-
-
-def options(**given: str | Sequence[str] | None) -> dict[str, str]:
-    """The options that were given, as a source stores them."""
-    return {
-        name: value if isinstance(value, str) else "\n".join(value)
-        for name, value in given.items()
-        if value is not None and value != []
-    }
 
 
 def warn(folder: Path, entry: Mapping[str, Any]) -> None:

@@ -15,8 +15,6 @@ from sept_core.selection import diagnostics
 from sept_core.services.data import embedding
 from sept_core.storage import commands
 
-PAST = {"veto": "Vetoed", "negative": "Vetoed", "keep": "Kept", "pin": "Pinned"}
-
 
 def listed(name: str, report: ScanReport) -> None:
     """Print what a listing found, without the counts that are 0."""
@@ -124,18 +122,6 @@ def selection(record: Mapping[str, Any]) -> None:
         say(f"{counted(len(churn['came']), 'image')} came, {len(churn['went']):,} went.")
 
 
-def decided(action: str, targets: Sequence[str], count: int, position: int) -> None:
-    """Print what a decision applies to."""
-    images, whom = counted(count, "image"), ", ".join(targets)
-    say(f"{PAST[action]} {images} for {whom} (position {position} of the log).")
-
-
-def undone(positions: Sequence[int]) -> None:
-    """Print the decisions that were undone."""
-    word = "decision" if len(positions) == 1 else "decisions"
-    say(f"Undid {word} {', '.join(map(str, positions))}.")
-
-
 def audit(found: Mapping[str, Any]) -> None:
     """Print the precision so far, and the images left to judge."""
     if found["precision"]:
@@ -211,7 +197,7 @@ def copied(result: Mapping[str, Any], where: str) -> None:
     say(f"Copied {shards} of {result['encoder']} {where} {result['url']}{rest}.")
 
 
-def kept(path: object, numbers: Mapping[str, int], verb: str) -> None:
+def saved(path: object, numbers: Mapping[str, int], verb: str) -> None:
     """Print what a backup holds, or what came from it."""
     what = [counted(numbers[name], name.removesuffix("s"))
             for name in ("sources", "decisions", "selections")]  # fmt: skip
