@@ -123,7 +123,7 @@ def select(
         ),
     ] = "",
     guard: Annotated[
-        bool, typer.Option(help="Contamination guard: exclude copies of held-out images.")
+        bool, typer.Option(help="Contamination guard: exclude near-duplicates of held-out images.")
     ] = True,
     device: Device = "auto",
     as_json: Json = False,

@@ -19,7 +19,7 @@ from sept_core.services.project import projects
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name in this project.")]
 NewName = Annotated[str, typer.Argument(metavar="NEW-NAME", help="New name.")]
 OneName = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="Name in this project. Default: all.")
+    str | None, typer.Argument(metavar="NAME", help="Name in this project. Default: all.")
 ]
 Note = Annotated[str, typer.Argument(metavar="TEXT", help="Note; empty text removes it.")]
 Given = Annotated[

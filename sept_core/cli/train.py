@@ -63,7 +63,7 @@ _ARM_HELP = (
 def pretrain(
     folder: Dir,
     selection: Annotated[
-        str | None, typer.Argument(metavar="[SELECTION]", help="Selection to train on, by id.")
+        str | None, typer.Argument(metavar="SELECTION", help="Selection to train on, by id.")
     ] = None,
     manifest: Annotated[
         Path | None, path_option("Manifest to train on, instead of a selection.")
@@ -186,7 +186,8 @@ def evaluate(
     readout: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="knn|linear|finetune", help="Readout. Repeatable. Default: all three."
+            metavar="knn|linear|finetune",
+            help="Readout to compute. Repeatable. Default: all three.",
         ),
     ] = None,
     labels: Annotated[

@@ -239,4 +239,4 @@ def test_how_to_adopt_is_printed(empty: Path, tmp_path: Path) -> None:
         as_before(project, draw(tmp_path / "set", "train/a", "test/a"))
     shown = sept("status", empty).stdout
     assert "warning: target set set: An earlier version read this set" in shown
-    assert f"To read it anew: sept target adopt {shlex.quote(str(empty))} set" in shown
+    assert f"To detect them again: sept target adopt {shlex.quote(str(empty))} set" in shown
