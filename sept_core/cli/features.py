@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from sept_core.cli import follow, lazy, outcomes, output, summaries
-from sept_core.cli.options import Device, Dir, Encoder, EncoderSpec, Json, Seed, path_argument
+from sept_core.cli.options import Device, Dir, Encoder, Json, Seed, path_argument
 from sept_core.cli.sources import RETRY_SECONDS, RetryFor
 from sept_core.services.data import embedding, feature_import, remote_features
 from sept_core.services.explore import map_job
@@ -15,6 +15,15 @@ from sept_core.storage import project_paths
 
 features = lazy.group(help="Import features, or copy them to and from object storage.")
 
+EncoderSpec = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="SPEC",
+        help="bundled+classic (default), classic, bundled, open_clip:MODEL/TAG, timm:MODEL, "
+        "timm:MODEL@FILE or checkpoint:FOLDER.",
+    ),
+]
 ValueRange = Annotated[
     list[str] | None,
     typer.Option(

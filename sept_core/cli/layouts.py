@@ -3,10 +3,12 @@
 import contextlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sept_core.cli import output
+from sept_core.catalogue.source_table import ScanReport
+from sept_core.cli import output, summaries
 from sept_core.filesystem.roots import FOLLOW_LINKS
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
@@ -31,15 +33,13 @@ def warn(folder: Path, entry: Mapping[str, Any]) -> None:
         output.console.print(output.text(f"  To detect them again: {command}"))
 
 
-def show(
-    folder: Path, project: Project, name: str, report: Mapping[str, Any], as_json: bool
-) -> None:
+def show(folder: Path, project: Project, name: str, report: ScanReport, as_json: bool) -> None:
     """Print the listing of a target set, and how it is read."""
     found = next(t for t in projects.status(project)["targets"] if t["name"] == name)
     keys = ("layout", "splits", "classes", "taken", "warnings")
     if as_json:
-        return output.as_json({"name": name, **report} | {key: found[key] for key in keys})
-    output.facts(f"Listed {name}", report)
+        return output.as_json({"name": name, **asdict(report)} | {key: found[key] for key in keys})
+    summaries.listed(name, report)
     _table(f"Read as {found['layout'] or 'before'}", found["classes"])
     _taken([(t["what"], t["split"], t["files"]) for t in found["taken"]])
     return warn(folder, found)

@@ -1,4 +1,7 @@
-"""Arguments and options that many commands share, described once."""
+"""Arguments and options that many commands share, described once.
+
+Every command imports this module, so it imports nothing heavy.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,15 +34,6 @@ Targets = Annotated[
 Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 SelectionId = Annotated[
     str, typer.Argument(metavar="SELECTION", help="Selection id, or the beginning of it.")
-]
-EncoderSpec = Annotated[
-    str | None,
-    typer.Option(
-        "--encoder",
-        metavar="SPEC",
-        help="bundled+classic (default), classic, bundled, open_clip:MODEL/TAG, timm:MODEL, "
-        "timm:MODEL@FILE or checkpoint:FOLDER.",
-    ),
 ]
 Device = Annotated[
     str,

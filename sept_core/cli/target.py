@@ -1,6 +1,5 @@
 """Commands of target sets: `sept target …`."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -101,7 +100,7 @@ def add(
     with projects.opened(folder) as project, layouts.choice(command, given, as_json):
         report = collections.add(project, "target", name, path, given)
         sources.show_notes(path, collections.reading(project, "target", name), as_json)
-        layouts.show(folder, project, name, asdict(report), as_json)
+        layouts.show(folder, project, name, report, as_json)
         outcomes.close_listing(project, folder, "target", name, as_json)
 
 
@@ -124,7 +123,7 @@ def adopt(
     command = ["target", "adopt", str(folder), name]
     with projects.opened(folder) as project, layouts.choice(command, given, as_json):
         report = collections.adopt(project, name, given)
-        layouts.show(folder, project, name, asdict(report), as_json)
+        layouts.show(folder, project, name, report, as_json)
 
 
 sources.add_commands(target, "target")

@@ -67,7 +67,7 @@ def test_long_lists_are_cut_for_people_only(project: Path) -> None:
     reject(project, "grey/%")
     reject(project, "green/%")
     told = said("pool", "status", project)
-    assert "and 31 more; --out FILE.csv writes all" in told
+    assert "and 31 more; list all with --out FILE.csv" in told
     assert len(json.loads(said("pool", "status", project, "--json"))["rejected"]) == 81
 
 
