@@ -49,7 +49,7 @@ def _component(path: Path) -> str:
 
 
 def _imports(path: Path) -> set[str]:
-    """Dotted names of everything a file imports, wherever the import stands."""
+    """Dotted names of everything a file imports, wherever the import stands, tables included."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -58,6 +58,8 @@ def _imports(path: Path) -> set[str]:
             assert node.level == 0, f"{path}: write imports in full"
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
             found.add(node.module or "")
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found |= {place[1] for place in [structure.PLACE.fullmatch(node.value)] if place}
     return found
 
 

@@ -10,13 +10,15 @@ import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
 from sept_core import errors
 from sept_core.catalogue import migrations
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -118,7 +120,7 @@ def told_as_storage() -> Iterator[None]:
 
 def table(
     connection: Connection, query: str, values: list[Any] | dict[str, Any] | None = None
-) -> pa.Table:
+) -> "pa.Table":
     """The rows of a query as an Arrow table."""
     return connection.sql(query, params=values or []).to_arrow_table()
 
@@ -138,7 +140,7 @@ def scalar(connection: Connection, query: str, values: Any = None) -> Any:
 
 
 @contextlib.contextmanager
-def registered(connection: Connection, name: str, rows: pa.Table) -> Iterator[None]:
+def registered(connection: Connection, name: str, rows: "pa.Table") -> Iterator[None]:
     """Let queries inside use an Arrow table by `name`, without copying it."""
     connection.register(name, rows)
     try:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core import errors, targets
-from sept_core.catalogue import filters, revision, settings
+from sept_core.catalogue import adopted, filters, revision, settings
 from sept_core.catalogue.connection import Connection, one, registered, scalar, table, transaction
 from sept_core.features import feature_store, value_ranges
 from sept_core.filesystem import roots
@@ -24,10 +24,6 @@ IMAGE_COLUMNS = (
     "uid, sha256, width, height, format, mode, bytes, phash, brightness, contrast, sharpness, "
     "entropy"
 )
-
-TO_ADOPT = "images_to_adopt"
-"""Setting that a migration leaves where images are known by the shards only."""
-
 
 FIGURES = ("phash", "brightness", "contrast", "sharpness", "entropy")
 """The columns that depend on how pixels are scaled."""
@@ -54,12 +50,12 @@ def adopt(
         ranges: in force; hash and figures of images that were scaled by them are renewed.
         of_files: False where nobody read the files: only what is known of images is taken over.
     """
-    known = {row[0] for row in db.execute("SELECT outcomes_sha256 FROM adopted").fetchall()}
-    again = settings.get(db, TO_ADOPT, False)
-    adopted = 0
+    known = adopted.keys(db)
+    again = adopted.is_unsettled(db)
+    count = 0
     for shard in store.shards:
         sha256 = shard.header["outcomes_sha256"]
-        key = f"{name}/{shard.number:05d}:{sha256}"
+        key = adopted.key(name, shard.number, sha256)
         if again and (key in known or sha256 in known):
             with transaction(db), registered(db, "outcomes", shard.outcomes()):
                 _adopt_images(db, shard)
@@ -77,9 +73,9 @@ def adopt(
                 if of_files and ranges and value_ranges.is_current(shard, ranges):
                     _renew_figures(db, shard.outcomes())
                 revision.renew(db)
-                adopted += 1
+                count += 1
             db.execute("INSERT INTO adopted VALUES (?)", [key])
-    return adopted
+    return count
 
 
 def settle(db: Connection) -> None:
@@ -87,14 +83,14 @@ def settle(db: Connection) -> None:
 
     Files that waited for their image to be known again are `ok`.
     """
-    if not settings.get(db, TO_ADOPT, False):
+    if not adopted.is_unsettled(db):
         return
     with transaction(db):
         db.execute(
             """UPDATE files SET state = 'ok'
                WHERE state = 'waiting' AND uid IN (SELECT uid FROM images)"""
         )
-        settings.remove(db, TO_ADOPT)
+        settings.remove(db, adopted.UNSETTLED)
         revision.renew(db)
 
 
@@ -570,19 +566,3 @@ def keys(db: Connection, role: str, source_id: str | None = None) -> pa.Table:
             ORDER BY s.added_at, f.rel_path, f.member""",
         [role, source_id, source_id],
     )
-
-
-def uids_of_source(db: Connection, source_id: str) -> list[str]:
-    """The uids of one source or target set, sorted."""
-    rows = db.execute(
-        f"SELECT DISTINCT f.uid {_LIVE} AND s.id = ? AND f.uid IS NOT NULL ORDER BY f.uid",
-        [source_id],
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def unknown(db: Connection, uids: Iterable[str]) -> list[str]:
-    """Those of some uids that no image of the catalogue has, sorted."""
-    with registered(db, "wanted", _uid_table(uids)):
-        query = "SELECT DISTINCT uid FROM wanted ANTI JOIN images USING (uid) ORDER BY uid"
-        return [str(uid) for uid in table(db, query)["uid"].to_pylist()]

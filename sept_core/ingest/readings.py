@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sept_core import errors
 from sept_core.filesystem import folders, safe_paths
-from sept_core.ingest import listing
+from sept_core.ingest import entries, listing
 from sept_core.tables import locating, references, tables
 
 _BESIDE = frozenset(
@@ -55,7 +55,7 @@ def read(
     return Reading(opened, choice, referrer)
 
 
-def of_source(spec: listing.SourceSpec, opener: tables.Opener, path: Path) -> Reading:
+def of_source(spec: entries.SourceSpec, opener: tables.Opener, path: Path) -> Reading:
     """Open a table of a source as `read` does, by what the source's options say."""
     return read(opener, path.name, path.parent, spec.root, spec.options, spec.beyond)
 
@@ -157,7 +157,7 @@ def _common(folder: Path, other: Path | None) -> Path:
     return Path(os.path.commonpath([folder, other or folder]))
 
 
-def describe(spec: listing.SourceSpec) -> list[str]:
+def describe(spec: entries.SourceSpec) -> list[str]:
     """How a list or table is read, in short sentences; nothing of other sources.
 
     Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sept_core import errors
 from sept_core.filesystem import folders, safe_paths
 from sept_core.ingest import listing, readings
-from sept_core.ingest.listing import FileEntry, SourceSpec
+from sept_core.ingest.entries import FileEntry, SourceSpec
 from sept_core.tables import references, tables
 
 METADATA_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_core.catalogue import connection, image_table, source_table
+from sept_core.catalogue import adopted, connection, image_table, scans, source_table
 from sept_core.catalogue import settings as kept
 from sept_core.features import feature_store
 from sept_core.imaging import decoders
@@ -27,7 +27,7 @@ def catalogue(folder: Path) -> connection.Connection:
 
 
 def scan(db: connection.Connection, *entries: sources.FileEntry, **options: Any) -> Any:
-    return source_table.merge_scan(db, "s1", source_table.scan_table(list(entries)), **options)
+    return scans.merge_scan(db, "s1", scans.scan_table(list(entries)), **options)
 
 
 def entry(name: str, problem: str | None = None, size: int = 10) -> sources.FileEntry:
@@ -210,8 +210,8 @@ def test_images_of_shards_known_before_are_taken_over_after_a_migration(tmp_path
     adopt(db, tmp_path, outcome("a", "no_features", "length 0", UIDS["x"]))
     db.execute("DELETE FROM images; DELETE FROM featureless")
     db.execute("UPDATE files SET state = 'waiting', uid = ?", [UIDS["x"]])
-    kept.put(db, image_table.TO_ADOPT, True)
+    kept.put(db, adopted.UNSETTLED, True)
     image_table.adopt(db, feature_store.FeatureStore(tmp_path / "e-1"), "e-1")
     image_table.settle(db)
     assert state(db, "a")[0] == "ok" and image_table.featureless(db, "e-1").num_rows == 1
-    assert kept.get(db, image_table.TO_ADOPT) is None
+    assert kept.get(db, adopted.UNSETTLED) is None

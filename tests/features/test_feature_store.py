@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sept_core import errors
 from sept_core.features import feature_store
-from sept_core.storage import atomic, hashing
+from sept_core.storage import array_files, atomic, hashing
 
 DIM = 6
 
@@ -157,7 +157,7 @@ def test_an_array_that_does_not_fit_its_header_is_refused(tmp_path: Path, damage
     elif damage == "missing":
         path.unlink()
     else:
-        atomic.write_array(path, np.zeros((3, DIM), np.float16))
+        array_files.write(path, np.zeros((3, DIM), np.float16))
     with pytest.raises(errors.IntegrityError, match=r"00000\.npy"):
         feature_store.FeatureStore(tmp_path).gather(np.arange(2))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sept_core import errors
 from sept_core.ingest import candidates, sources
-from sept_core.ingest.listing import FileEntry
+from sept_core.ingest.entries import FileEntry
 
 NO_IMAGE = "not an image by its name (not opened)"
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sept_core import errors
-from sept_core.review import decision_log
+from sept_core.review import decision_log, scopes
 from sept_core.storage import hashing
 
 UIDS = [f"{number:032x}" for number in range(6)]
@@ -221,13 +221,13 @@ def test_churn_keeps_the_orders_of_both_selections() -> None:
 def test_expanding_to_a_label() -> None:
     uids = np.array(UIDS[::-1], hashing.UID_DTYPE)
     labels = np.array([4, -1, 4, 7, -1, 4])
-    assert decision_log.same_label(UIDS[3], uids, labels) == (UIDS[3], UIDS[0], UIDS[5])
-    assert decision_log.same_label(UIDS[4], uids, labels) == (UIDS[4],)  # −1 is no label
-    assert decision_log.same_label("f" * 32, uids, labels) == ("f" * 32,)
+    assert scopes.same_label(UIDS[3], uids, labels) == (UIDS[3], UIDS[0], UIDS[5])
+    assert scopes.same_label(UIDS[4], uids, labels) == (UIDS[4],)  # −1 is no label
+    assert scopes.same_label("f" * 32, uids, labels) == ("f" * 32,)
 
 
 def test_expanding_to_a_radius_is_nearest_first() -> None:
     uids = np.array(UIDS, hashing.UID_DTYPE)
     similarities = np.array([1.0, 0.5, 0.9, 0.7, 0.9, 0.7])
-    found = decision_log.within_radius(UIDS[0], uids, similarities, 0.7)
+    found = scopes.within_radius(UIDS[0], uids, similarities, 0.7)
     assert found == (UIDS[0], UIDS[2], UIDS[4], UIDS[3], UIDS[5])

@@ -160,7 +160,7 @@ def test_pool_grows_and_selections_say_so(project: Path, tmp_path: Path) -> None
     with projects.opened(project) as opened:
         assert projects.status(opened)["pool"]["images"] == 166
         assert selections.find(opened, record["id"])["older_than_pool"]
-    done = sept("again", project, record["id"], "--json")
+    done = sept("update", project, record["id"], "--json")
     assert done.returncode == 0, done.stderr
     churn = json.loads(done.stdout)["churn"]
     assert len(churn["came"]) == len(churn["went"])

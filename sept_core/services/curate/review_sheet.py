@@ -24,7 +24,7 @@ from sept_core.catalogue import (
 from sept_core.features import feature_store
 from sept_core.index import cosine
 from sept_core.review import audit
-from sept_core.services.curate import decisions, selections
+from sept_core.services.curate import decisions, judging, selections
 from sept_core.services.data import preparation
 from sept_core.services.explore import point_map
 from sept_core.services.project.project import Project
@@ -32,7 +32,7 @@ from sept_core.storage import hashing
 
 ORDERS = ("by-target", "by-doubt", "by-cluster", "audit")
 AUDITED = 100
-"""Images of an audit's sample, the same as `deciding.audit_plan` draws."""
+"""Images of an audit's sample, the same as `judging.audit_plan` draws."""
 
 ACTIONS = ("veto", "keep", "pin")
 CLIENTS_REMEMBERED = 50
@@ -112,7 +112,7 @@ def _ordered(
         return _by_target(picks), "nearest to its target first"
     if order.name == "by-doubt":
         count = picks.num_rows
-        found = decisions.suggest(project, record["id"], count, order.position)
+        found = judging.suggest(project, record["id"], count, order.position)
         rows = {uid: row for row, uid in enumerate(picks["uid"].to_pylist())}
         return np.array([rows[uid] for uid in found["uids"]], np.int64), found["method"]
     if order.name == "by-cluster":

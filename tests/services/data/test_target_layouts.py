@@ -11,7 +11,7 @@ import pytest
 from small_project import picture, png, sept
 
 from sept_core import errors
-from sept_core.catalogue import image_table, source_table
+from sept_core.catalogue import image_table, scans, source_table
 from sept_core.features import feature_store
 from sept_core.ingest import sources
 from sept_core.selection.settings import SelectionSettings
@@ -49,7 +49,7 @@ def as_before(project: projects.Project, root: Path) -> None:
     listing = [
         replace(e, split="train", label=e.rel_path.split("/")[0]) for e in sources.scan(spec)
     ]
-    source_table.merge_scan(project.db, record.id, source_table.scan_table(listing))
+    scans.merge_scan(project.db, record.id, scans.scan_table(listing))
 
 
 def test_a_set_is_read_shown_and_warned_about(empty: Path, tmp_path: Path) -> None:
@@ -239,4 +239,4 @@ def test_how_to_adopt_is_printed(empty: Path, tmp_path: Path) -> None:
         as_before(project, draw(tmp_path / "set", "train/a", "test/a"))
     shown = sept("status", empty).stdout
     assert "warning: target set set: An earlier version read this set" in shown
-    assert f"To read it anew: sept target adopt {shlex.quote(str(empty))} set" in shown
+    assert f"To detect them again: sept target adopt {shlex.quote(str(empty))} set" in shown

@@ -37,7 +37,7 @@ def test_a_whole_project_has_no_finding(project: Path) -> None:
     select(project)
     assert project_check.check(project) == []
     told = sept("check", project)
-    assert told.returncode == 0 and told.stdout.strip().endswith("is whole.")
+    assert told.returncode == 0 and told.stdout.strip().endswith("no problems found.")
 
 
 def only(project: Path, pattern: str) -> Path:
