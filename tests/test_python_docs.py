@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-import small_runs
+import small_project
 from small_project import picture, png
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "python.md"
@@ -28,7 +28,7 @@ def folder(small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_blocks_print_what_the_document_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small_runs.at_once(monkeypatch)
+    small_project.at_once(monkeypatch)
     names: dict[str, object] = {}
     blocks = BLOCKS.findall(DOCUMENT.read_text())
     assert len(blocks) > 10

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import small_pools
+import small_project
 import streamlit as st
 from small_pools import answer, sept
 from streamlit.testing.v1 import AppTest
@@ -50,7 +51,7 @@ def world(
 ) -> Iterator[World]:
     pool = POOLS[request.param]
     with pytest.MonkeyPatch.context() as patch:
-        small_pools.at_once(patch)
+        small_project.at_once(patch)
         folder = tmp_path_factory.mktemp("pool")
         project = small_pools.make(folder, pool.kind, pool.count, pool.targets)
         made = answer("select", project, "--target", "toys", "--budget", 50)
@@ -96,7 +97,7 @@ STEPS = {
     "map": ("map",),
     "advise": ("advise", "--target", "toys", "--budget", 3),
     "pool status": ("pool", "status"),
-    "again": ("again", "SELECTION"),
+    "update": ("update", "SELECTION"),
     "suggest": ("suggest", "SELECTION"),
     "audit": ("audit", "SELECTION"),
     "report": ("report", "SELECTION"),

@@ -4,21 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from small_project import picture as other_picture
-from small_project import png, work_off
+from small_project import png
 from typer.testing import CliRunner, Result
 
 from benchmarks.hostile import pools
 from sept_core import errors
 from sept_core.cli import app
-from sept_core.jobs import launcher
-
-
-def at_once(patch: pytest.MonkeyPatch) -> None:
-    """Work off each job where it is launched; what a worker raises but may not, fails the test."""
-    patch.setattr(launcher, "_start", work_off)
-    patch.setattr(launcher, "_alive", lambda job: False)
 
 
 def sept(*words: object) -> Result:

@@ -6,10 +6,9 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from unittest import mock
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw
 
 from sept_core import errors
@@ -59,9 +58,10 @@ def sept(*words: object) -> subprocess.CompletedProcess[str]:
     with (
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
-        mock.patch.object(sys, "argv", ["sept", *map(str, words)]),
-        jobs_at_once(),
+        pytest.MonkeyPatch.context() as patch,
     ):
+        patch.setattr(sys, "argv", ["sept", *map(str, words)])
+        at_once(patch)
         try:
             app.main()
         except SystemExit as left:
@@ -80,14 +80,10 @@ MAINS = {"embed": "sept_core.features.worker", "pretrain": "sept_core.pretrain.w
 """Modules with the `main` of a job kind, where it is not the one that is launched."""
 
 
-@contextlib.contextmanager
-def jobs_at_once() -> Iterator[None]:
+def at_once(patch: pytest.MonkeyPatch) -> None:
     """Work off each job where it is launched; what a worker raises but may not, is raised."""
-    with (
-        mock.patch.object(launcher, "_start", work_off),
-        mock.patch.object(launcher, "_alive", lambda job: False),
-    ):
-        yield
+    patch.setattr(launcher, "_start", work_off)
+    patch.setattr(launcher, "_alive", lambda job: False)
 
 
 def work_off(job: JobFolder, kind: str) -> None:

@@ -1,6 +1,5 @@
 """Tiny real runs and evaluations, worked off in this process instead of one of their own."""
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,14 +76,3 @@ def prepare(folder: Path) -> None:
         hold(patch)
         train(project, select(project))
         evaluate(project)
-
-
-def at_once(patch: pytest.MonkeyPatch) -> None:
-    """Work jobs off in this process as they are launched."""
-
-    def start(job: JobFolder, kind: str) -> None:
-        module = launcher.WORKERS[kind]
-        main = "sept_core.features.worker" if kind == "embed" else module
-        work_off(job, importlib.import_module(main).main)
-
-    patch.setattr(launcher, "_start", start)
