@@ -91,11 +91,12 @@ def test_an_edit_gives_another_address_and_the_new_text(client: TestClient, copy
     module.write_text(module.read_text() + "// edited\n")
     after = asset_tree.address()
     assert after != before
-    assert client.get(before).status_code == 404, "the old address never serves other modules"
-    edited = after.replace(asset_tree.ENTRY, "grid/keys.js")
+    old, edited = (at.replace(asset_tree.ENTRY, "grid/keys.js") for at in (before, after))
     assert client.get(edited).text.endswith("// edited\n")
+    assert client.get(old).text == (ASSETS / "grid" / "keys.js").read_text(), "still what it named"
     (copy / "shared" / "more.css").write_text("")
     assert asset_tree.address() not in (before, after), "an added file counts, too"
+    assert client.get(old).status_code == 404, "two trees are kept"
 
 
 def test_with_a_login_an_address_carries_a_token_in_its_path(

@@ -4,8 +4,8 @@ In: the folder. Out: the address of the tree and the contents behind it. The mod
 another by relative paths, so an address names the whole tree. An edit gives a new address.
 """
 
-import functools
 import hashlib
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,22 +39,42 @@ class AssetTree:
     files: dict[str, Asset]
 
 
+_Stamps = tuple[Path, *tuple[tuple[str, int, int], ...]]
+"""The folder, and the name, time and size of each file."""
+
+_LOCK = threading.Lock()
+_READ: dict[_Stamps, AssetTree] = {}
+"""The trees that were read last; pages that were drawn before an edit still load theirs."""
+
+_KEPT = 2
+
+
 def current() -> AssetTree:
     """Return the tree as it is on disk now; files are only read again when one has changed."""
+    stamps = _stamps()
+    with _LOCK:
+        if stamps not in _READ:
+            _READ[stamps] = _read(stamps)
+            if len(_READ) > _KEPT:
+                del _READ[next(iter(_READ))]
+        return _READ[stamps]
+
+
+def _stamps() -> _Stamps:
     folder = app_files.assets()
     paths = sorted(path for path in folder.rglob("*") if path.suffix in MEDIA_TYPES)
     stamps = []
     for path in paths:
         stat = path.stat()
         stamps.append((path.relative_to(folder).as_posix(), stat.st_mtime_ns, stat.st_size))
-    return _read(folder, tuple(stamps))
+    return (folder, *stamps)
 
 
-@functools.lru_cache(maxsize=1)
-def _read(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> AssetTree:
+def _read(stamps: _Stamps) -> AssetTree:
+    folder, *files_in_it = stamps
     files = {
         name: Asset((folder / name).read_bytes(), MEDIA_TYPES[Path(name).suffix])
-        for name, _, _ in stamps
+        for name, _, _ in files_in_it
     }
     total = hashlib.sha256()
     for name, asset in files.items():
@@ -81,9 +101,20 @@ def find(version: str, path: str) -> Asset:
     """Return a file of the tree.
 
     Raises:
-        NotFoundError: the tree has changed since, or has no such file.
+        NotFoundError: no such tree is known any more, or it has no such file.
     """
-    tree = current()
-    if version.partition(".")[0] != tree.digest or path not in tree.files:
+    tree = _known(version.partition(".")[0])
+    if tree is None or path not in tree.files:
         raise errors.NotFoundError(f"No script or style {path!r} here; reload the page.")
     return tree.files[path]
+
+
+def _known(digest: str) -> AssetTree | None:
+    """Return the tree of a hash; the folder is only looked at if none in memory has it."""
+    with _LOCK:
+        read = list(_READ.values())
+    for tree in read:
+        if tree.digest == digest:
+            return tree
+    tree = current()
+    return tree if tree.digest == digest else None

@@ -28,7 +28,7 @@ def declare(name: str) -> Callable[..., None]:
     markup = f'<div class="{name.replace("_", "-")}">\n</div>'
     render = st.components.v2.component(name, html=markup, js=_SCRIPT)
 
-    def draw(*, key: str, data: dict[str, Any], **callbacks: Callable[[], None]) -> None:
+    def draw(*, key: str, data: dict[str, Any], **callbacks: Any) -> None:
         modules = {"modules": asset_tree.address()}
         render(key=key, data=data | modules, height="content", **callbacks)
 
