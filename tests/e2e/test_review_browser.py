@@ -137,3 +137,28 @@ def test_full_size_says_why_and_help_lists_the_keys(project: Path, page: Page) -
         page.keyboard.press("v")  # the grid has the focus again, and v is no key
         page.keyboard.press("x")
         assert marks(page)[0] == "veto"
+
+
+def test_a_failed_sheet_is_loaded_again_and_a_forbidden_storage_survived(
+    project: Path, page: Page
+) -> None:
+    ident = select(project)
+    page.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', "
+        "{get() { throw new DOMException('denied', 'SecurityError'); }})"
+    )
+    page.route("**/sheets/**", lambda route: route.abort())
+    with running(project) as address:
+        page.goto(f"{address}/review?selection={ident}")
+        failure = page.locator(".sept-grid .failure")
+        expect(failure).to_have_text(
+            "The images could not be loaded. The app does not answer.Retry", timeout=PATIENCE
+        )
+        page.unroute("**/sheets/**")
+        failure.get_by_role("button", name="Retry").click()
+        page.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
+        expect(failure).not_to_be_visible()
+        page.locator(".view").focus()
+        page.keyboard.press("x")
+        wait_until_saved(page)
+        assert marks(page)[0] == "veto"
