@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sept_core.encoders import families
 from sept_core.storage import project_paths
 
 
@@ -34,8 +35,7 @@ EncoderSpec = Annotated[
     str | None,
     typer.Option(
         "--encoder",
-        help="bundled+classic (the default), classic, bundled, open_clip:MODEL/TAG, timm:MODEL, "
-        "timm:MODEL@FILE, checkpoint:FOLDER.",
+        help=f"{', '.join(families.SPECS)}; default: {families.DEFAULT}.",
     ),
 ]
 Device = Annotated[

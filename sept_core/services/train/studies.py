@@ -11,7 +11,7 @@ from typing import Any
 
 from sept_core import errors
 from sept_core.catalogue import image_table
-from sept_core.encoders import menu
+from sept_core.encoders import families
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.pretrain.launch import HERE, Launch
@@ -121,7 +121,7 @@ def _named(project: Project, study: Study, name: str, value: str) -> Iterator[Ar
         groups.members(project, group)
         for budget in study.budgets:
             yield Arm(_sized(study, name, budget), _grouped(project, study, group, budget))
-    elif ":" in value or value in menu.RECOMMENDED:
+    elif ":" in value or value in families.RECOMMENDED:
         yield Arm(name, encoder=value)
     else:
         found = str(selections.find(project, value)["selection"])
