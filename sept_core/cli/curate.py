@@ -19,8 +19,9 @@ from sept_core.cli.options import (
     path_argument,
     path_option,
 )
+from sept_core.export import formats
 from sept_core.export import registry as export_registry
-from sept_core.index import formats
+from sept_core.index import formats as index_formats
 from sept_core.manifest import verification
 from sept_core.selection.settings import STRATEGIES, SelectionSettings
 from sept_core.services.curate import decisions, manifests, selections, subset_diagnostics
@@ -45,7 +46,7 @@ def prepare(
     device: Device = "auto",
     index_memory: Annotated[
         int, typer.Option(help="MiB for the index that pools above two million images get.")
-    ] = formats.MEMORY,
+    ] = index_formats.MEMORY,
     as_json: Json = False,
 ) -> None:
     """Make what selection needs once per encoder: neighbour graph, thresholds, duplicates."""
@@ -292,12 +293,12 @@ def export(
     selection: SelectionId,
     out: Annotated[Path, path_option("Where to write; must not exist.")],
     export_format: Annotated[
-        str, typer.Option("--format", help=", ".join(export_registry.FORMATS))
+        str, typer.Option("--format", help=", ".join(formats.FORMATS))
     ] = "native",
     link: Annotated[str, typer.Option(help="copy, hardlink or symlink.")] = "copy",
     option: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=VALUE, an option of the format, such as metadata=jsonl."),
+        typer.Option(help=f"NAME=VALUE, an option of the format. {formats.options_help()}"),
     ] = None,
     as_json: Json = False,
 ) -> None:
