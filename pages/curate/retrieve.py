@@ -9,7 +9,8 @@ import streamlit as st
 
 from pages.shared import gallery, job_panel, notices, state
 from sept_core.figures import retrieval as figures
-from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.selection.settings import SelectionSettings
+from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import groups, preview, selections, subset_diagnostics
 from sept_core.services.curate.selections import Request
 from sept_core.services.data import collections, preparation

@@ -20,7 +20,7 @@ from sept_core.encoders import families
 from sept_core.encoders.families import Download
 from sept_core.figures import inspection as figures
 from sept_core.imaging import decoders
-from sept_core.pretrain import settings as pretrain_settings
+from sept_core.pretrain.methods import registry as methods
 from sept_core.services.data import chain, collections, embedding, image_server, inspection
 from sept_core.services.project import projects
 from sept_core.services.train import own_encoder
@@ -171,8 +171,8 @@ def _own_encoder() -> None:
         images_at, method_at, backbone_at, epochs_at = st.columns(4)
         images = images_at.number_input("Random images", 100, None, 20_000, step=1000)
         method = method_at.selectbox(
-            "Method", list(pretrain_settings.METHODS),
-            format_func=pretrain_settings.METHODS.__getitem__,
+            "Method", list(methods.TITLES),
+            format_func=methods.TITLES.__getitem__,
         )  # fmt: skip
         backbone = backbone_at.selectbox("Backbone", run_form.BACKBONES, accept_new_options=True)
         epochs = epochs_at.number_input("Epochs", 1, None, 50)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.shared import job_panel, notices, run_form, run_view, state
 from sept_core import errors
-from sept_core.pretrain.settings import METHODS
+from sept_core.pretrain.methods.registry import TITLES
 from sept_core.services.curate import review_sheet, selections
 from sept_core.services.project.project import Project
 from sept_core.services.train import pretraining, runs
@@ -120,7 +120,7 @@ def _form(subset: pretraining.Subset, subset_id: str, path: str) -> None:
         st.markdown(
             f"**{subset.images:,} images · {chosen.total_steps(subset.images):,} steps of "
             f"{chosen.batch_size:,} images ({epochs:,.4g} epochs) · views of "
-            f"{chosen.image_size} px**, by {METHODS[chosen.method]}."
+            f"{chosen.image_size} px**, by {TITLES[chosen.method]}."
         )
     start, estimate, _ = st.columns([1, 1, 4])
     started = start.button(

@@ -23,7 +23,8 @@ from sept_core.export import formats
 from sept_core.export import registry as export_registry
 from sept_core.index import formats as index_formats
 from sept_core.manifest import verification
-from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.selection.settings import SelectionSettings
+from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import decisions, manifests, selections, subset_diagnostics
 from sept_core.services.data import feature_import, preparation
 from sept_core.services.project import projects

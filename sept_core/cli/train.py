@@ -11,6 +11,7 @@ from sept_core.cli import follow, outcomes, output, summaries
 from sept_core.cli.options import Dir, Json, Seed, path_option
 from sept_core.jobs import launcher
 from sept_core.pretrain import launch
+from sept_core.pretrain.methods import registry as methods
 from sept_core.services.curate import subset_diagnostics
 from sept_core.services.data import chain, embedding
 from sept_core.services.project import demo_project, projects
@@ -27,9 +28,7 @@ from sept_core.storage import commands
 job = typer.Typer(no_args_is_help=True, help="One background job.")
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id; see sept jobs.")]
-Method = Annotated[
-    str, typer.Option(help="moco, simclr, byol, simsiam, barlow-twins, vicreg, dino or mae.")
-]
+Method = Annotated[str, typer.Option(help=f"{', '.join(methods.METHODS)}.")]
 Backbone = Annotated[
     str, typer.Option(help="Any timm model, or resnet10-narrow or -tiny for CPUs.")
 ]
@@ -59,7 +58,7 @@ def pretrain(
         str | None, typer.Argument(metavar="[SELECTION]", help="The subset to train on.")
     ] = None,
     manifest: Annotated[Path | None, path_option("A manifest instead.")] = None,
-    method: Method = "moco",
+    method: Method = methods.DEFAULT_METHOD,
     backbone: Backbone = "resnet18",
     steps: Steps = None,
     epochs: Epochs = None,
@@ -108,7 +107,7 @@ def pretrain(
 def train_encoder(
     folder: Dir,
     images: Annotated[int, typer.Option(help="Random pool images to train on.")] = 20_000,
-    method: Method = "moco",
+    method: Method = methods.DEFAULT_METHOD,
     backbone: Backbone = "resnet18",
     steps: Steps = None,
     epochs: Epochs = None,
@@ -149,7 +148,7 @@ def evaluate(
     budget: Annotated[
         list[int] | None, typer.Option(help="Images of an arm; several: a sweep.")
     ] = None,
-    method: Method = "moco",
+    method: Method = methods.DEFAULT_METHOD,
     backbone: Backbone = "resnet18",
     steps: Steps = None,
     epochs: Epochs = None,

@@ -1,7 +1,7 @@
 """The export formats as records; menus, help texts, errors and tables are made of them.
 
-In: nothing. Out: `FORMATS`, and the lines that load a finished export. Imports no library, so that a
-page or a help text can list formats at once; `run` writes them.
+In: nothing. Out: `FORMATS`, and the lines that load a finished export. Imports no library, so that
+a page or a help text can list formats at once; `run` writes them.
 """
 
 import json

@@ -10,6 +10,6 @@ from typing import Any
 
 
 def load(package: str | None, place: str) -> Any:
-    """Import `module:attribute` of a package (a caller's `__package__`) and return the attribute."""
+    """Import `module:attribute` of a package, the caller's `__package__`; return the attribute."""
     module, _, attribute = place.partition(":")
     return getattr(importlib.import_module(f"{package}.{module}"), attribute)
