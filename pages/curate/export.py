@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import job_panel, notices, state
+from pages.shared import job_panel, notices, page_list, state
 from sept_core.export import formats, registry
 from sept_core.export.formats import FORMATS
 from sept_core.services.curate import exports, manifests, selections
@@ -25,7 +25,7 @@ def draw() -> None:
         records = {record["selection"]: record for record in selections.every(project)}
     if not records:
         st.info("There is no selection to export yet.", icon=":material/info:")
-        st.page_link("pages/curate/retrieve.py", label="Make one", icon=":material/image_search:")
+        page_list.link("Retrieve", "Make one")
         return
     left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
     with left:

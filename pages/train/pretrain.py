@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import job_panel, notices, run_form, run_view, state
+from pages.shared import job_panel, notices, page_list, run_form, run_view, state
 from sept_core import errors
 from sept_core.pretrain.methods.registry import TITLES
 from sept_core.services.curate import review_sheet, selections
@@ -67,11 +67,7 @@ def _path(subset_id: str, alone: bool) -> str:
     if subset_id != MANIFEST:
         return ""
     if alone:
-        st.page_link(
-            "pages/curate/retrieve.py",
-            label="There is no selection yet; make one in Retrieve",
-            icon=":material/arrow_forward:",
-        )
+        page_list.link("Retrieve", "There is no selection yet; make one in Retrieve")
     return st.text_input(
         "Manifest",
         key="manifest_path",
@@ -93,12 +89,7 @@ def _older(subset_id: str) -> None:
             "images stay out.",
             icon=":material/warning:",
         )
-        st.page_link(
-            "pages/curate/review.py",
-            label="Go to Review",
-            icon=":material/arrow_forward:",
-            query_params={"selection": subset_id},
-        )
+        page_list.link("Review", "Go to Review", query_params={"selection": subset_id})
 
 
 def _subset(subset_id: str, path: str) -> pretraining.Subset:

@@ -69,13 +69,12 @@ class Family:
     """One family of encoders.
 
     Attributes:
-        name: The spec, or the part of it before the colon.
+        usage: Ways to write the spec, the plain one first.
         module: Module of this package with the functions `load` and `describe`; it is imported when
             one of them is called.
         about: How the encoders were trained, in a few words.
         needs: What they need to run, in a few words.
         takes: What follows the colon: `nothing`, a `model` (optionally with `@FILE`) or a `path`.
-        usage: Ways to write the spec; empty for the name alone.
         fit: Name of the part that is fitted on the pool, "" without one. `fit` of the module
             `FIT_fit` fits it and leaves the folder `FIT-…` (see `fits`).
         text: Whether its encoders are `protocol.TextEncoder`s.
@@ -83,20 +82,14 @@ class Family:
             what `describe` finds).
     """
 
-    name: str
+    usage: tuple[str, ...]
     module: str
     about: str
     needs: str
     takes: Literal["nothing", "model", "path"] = "nothing"
-    usage: tuple[str, ...] = ()
     fit: str = ""
     text: bool = False
     recommended: Mapping[str, Facts] = field(default_factory=dict)
-
-    @property
-    def specs(self) -> tuple[str, ...]:
-        """Ways to write the spec, the plain one first."""
-        return self.usage or (self.name,)
 
 
 _RESEARCH = (
@@ -105,82 +98,77 @@ _RESEARCH = (
 )
 
 FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (
-        Family(
-            "bundled+classic",
-            module="joined",
-            about="the next two, joined: measures best",
-            needs="nothing",
-            fit="classic",
-            recommended={"bundled+classic": Facts("self-supervised", 704, 64, _RESEARCH)},
-        ),
-        Family(
-            "classic",
-            module="classic",
-            about="hand-made, fitted on a sample of your pool",
-            needs="nothing: no weights, no network",
-            fit="classic",
-            recommended={"classic": Facts("hand-made", 512, 64, "MIT")},
-        ),
-        Family(
-            "bundled",
-            module="bundled",
-            about="self-supervised, small, [ships with SEPT](assets/bundled/CARD.md)",
-            needs="nothing; trained on Tiny-ImageNet: non-commercial research",
-            recommended={"bundled": Facts("self-supervised", 192, 64, _RESEARCH)},
-        ),
-        Family(
-            "timm",
-            module="timm_models",
-            about="self-supervised (DINOv2 and others: the paper's kind) or supervised",
-            needs="weights, or a local file",
-            takes="model",
-            usage=("timm:MODEL", "timm:MODEL@FILE"),
-            recommended={
-                "timm:vit_small_patch16_dinov3.lvd1689m": Facts(
-                    "self-supervised", 384, 256, "dinov3-license",
-                    Download("timm/vit_small_patch16_dinov3.lvd1689m", 86),
-                ),
-                "timm:vit_small_patch14_dinov2.lvd142m": Facts(
-                    "self-supervised", 384, 518, "apache-2.0",
-                    Download("timm/vit_small_patch14_dinov2.lvd142m", 88),
-                ),
-                "timm:vit_base_patch14_dinov2.lvd142m": Facts(
-                    "self-supervised", 768, 518, "apache-2.0",
-                    Download("timm/vit_base_patch14_dinov2.lvd142m", 346),
-                ),
-            },
-        ),
-        Family(
-            "open_clip",
-            module="openclip",
-            about="image-text",
-            needs="weights, or a local file",
-            takes="model",
-            usage=("open_clip:MODEL/TAG", "open_clip:MODEL@FILE", "open_clip:MODEL/TAG@FILE"),
-            text=True,
-            recommended={
-                "open_clip:ViT-B-32/laion2b_s34b_b79k": Facts(
-                    "image-text", 512, 224,
-                    download=Download("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", 605),
-                ),
-                "open_clip:ViT-B-16/dfn2b": Facts(
-                    "image-text", 512, 224, download=Download("apple/DFN2B-CLIP-ViT-B-16", 598)
-                ),
-            },
-        ),
-        Family(
-            "checkpoint",
-            module="checkpoint",
-            about="self-supervised, made by `sept pretrain` or `sept train-encoder`",
-            needs="a run folder",
-            takes="path",
-            usage=("checkpoint:FOLDER",),
-        ),
-    )
+    "bundled+classic": Family(
+        usage=("bundled+classic",),
+        module="joined",
+        about="the next two, joined: measures best",
+        needs="nothing",
+        fit="classic",
+        recommended={"bundled+classic": Facts("self-supervised", 704, 64, _RESEARCH)},
+    ),
+    "classic": Family(
+        usage=("classic",),
+        module="classic",
+        about="hand-made, fitted on a sample of your pool",
+        needs="nothing: no weights, no network",
+        fit="classic",
+        recommended={"classic": Facts("hand-made", 512, 64, "MIT")},
+    ),
+    "bundled": Family(
+        usage=("bundled",),
+        module="bundled",
+        about="self-supervised, small, ships with SEPT",
+        needs="nothing; trained on Tiny-ImageNet: non-commercial research only",
+        recommended={"bundled": Facts("self-supervised", 192, 64, _RESEARCH)},
+    ),
+    "timm": Family(
+        usage=("timm:MODEL", "timm:MODEL@FILE"),
+        module="timm_models",
+        about="self-supervised (DINOv2 and others: the paper's kind) or supervised",
+        needs="weights, or a local file",
+        takes="model",
+        recommended={
+            "timm:vit_small_patch16_dinov3.lvd1689m": Facts(
+                "self-supervised", 384, 256, "dinov3-license",
+                Download("timm/vit_small_patch16_dinov3.lvd1689m", 86),
+            ),
+            "timm:vit_small_patch14_dinov2.lvd142m": Facts(
+                "self-supervised", 384, 518, "apache-2.0",
+                Download("timm/vit_small_patch14_dinov2.lvd142m", 88),
+            ),
+            "timm:vit_base_patch14_dinov2.lvd142m": Facts(
+                "self-supervised", 768, 518, "apache-2.0",
+                Download("timm/vit_base_patch14_dinov2.lvd142m", 346),
+            ),
+        },
+    ),
+    "open_clip": Family(
+        usage=("open_clip:MODEL/TAG", "open_clip:MODEL@FILE", "open_clip:MODEL/TAG@FILE"),
+        module="openclip",
+        about="image-text",
+        needs="weights, or a local file",
+        takes="model",
+        text=True,
+        recommended={
+            "open_clip:ViT-B-32/laion2b_s34b_b79k": Facts(
+                "image-text", 512, 224,
+                download=Download("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", 605),
+            ),
+            "open_clip:ViT-B-16/dfn2b": Facts(
+                "image-text", 512, 224, download=Download("apple/DFN2B-CLIP-ViT-B-16", 598)
+            ),
+        },
+    ),
+    "checkpoint": Family(
+        usage=("checkpoint:FOLDER",),
+        module="checkpoint",
+        about="self-supervised, made by `sept pretrain` or `sept train-encoder`",
+        needs="a run folder",
+        takes="path",
+    ),
 }  # fmt: skip
-"""By name, in the order of menus: the default first, then what needs no download."""
+"""By the spec, or its part before the colon, in the order of menus: the default first, then what
+needs no download."""
 
 RECOMMENDED: dict[str, Facts] = {
     spec: facts for family in FAMILIES.values() for spec, facts in family.recommended.items()
@@ -190,5 +178,5 @@ RECOMMENDED: dict[str, Facts] = {
 DEFAULT = next(iter(RECOMMENDED))
 """The encoder that is used where none is named: the best without a download (docs/log.md)."""
 
-SPECS = tuple(usage for family in FAMILIES.values() for usage in family.specs)
+SPECS = tuple(usage for family in FAMILIES.values() for usage in family.usage)
 """Every way to write a spec, as help texts and errors list them."""
