@@ -7,6 +7,7 @@ import streamlit as st
 from pages.shared import notices, run_form, state
 from sept_core import errors
 from sept_core.pretrain.methods import registry as methods
+from sept_core.selection.strategies import DEFAULT_STRATEGY
 from sept_core.services.curate import groups, selections
 from sept_core.services.train import evaluations, studies
 from sept_core.services.train.evaluations import READOUTS, Task
@@ -29,7 +30,7 @@ def draw(target: str, task: Task) -> None:
         help="Random initialisation is always one.",
     )  # fmt: skip
     curated = right.multiselect(
-        "Curated", [*CURATED, *stored, *saved], default=["instance-search"], key="study arms",
+        "Curated", [*CURATED, *stored, *saved], default=[DEFAULT_STRATEGY], key="study arms",
         accept_new_options=True, persist_state="session",
         help="Strategies, selections, named groups, or NAME=timm:MODEL@/path/FILE.",
     )  # fmt: skip

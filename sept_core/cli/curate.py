@@ -24,7 +24,7 @@ from sept_core.export import registry as export_registry
 from sept_core.index import formats as index_formats
 from sept_core.manifest import verification
 from sept_core.selection.settings import SelectionSettings
-from sept_core.selection.strategies import STRATEGIES
+from sept_core.selection.strategies import DEFAULT_STRATEGY, STRATEGIES
 from sept_core.services.curate import decisions, manifests, selections, subset_diagnostics
 from sept_core.services.data import feature_import, preparation
 from sept_core.services.project import projects
@@ -71,7 +71,7 @@ def select(
     folder: Dir,
     target: Targets,
     budget: Annotated[int | None, typer.Option(help="Images wanted.")] = None,
-    strategy: Annotated[str, typer.Option(help=_STRATEGY_HELP)] = "instance-search",
+    strategy: Annotated[str, typer.Option(help=_STRATEGY_HELP)] = DEFAULT_STRATEGY,
     encoder: Encoder = None,
     seed: Seed = 0,
     floor: Annotated[
