@@ -32,6 +32,7 @@ from benchmarks import encoders
 from sept_core.encoders import backbones, bundled
 from sept_core.pretrain import augment, data, loop, meter, state
 from sept_core.pretrain import settings as pretrain
+from sept_core.pretrain.methods import registry as methods
 from sept_core.pretrain.settings import PretrainSettings
 
 CPU = torch.device("cpu")
@@ -155,7 +156,7 @@ def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
     figure = go.Figure(layout={"template": "plotly_white", "width": 760, "height": 420})
     for name, points in curves.items():
         steps, scores = zip(*points, strict=True)
-        label = pretrain.METHODS.get(name, name)
+        label = methods.TITLES.get(name, name)
         figure.add_scatter(x=steps, y=[100 * s for s in scores], name=label, mode="lines+markers")
     figure.update_layout(
         xaxis_title="steps of 128 pairs", yaxis_title="20-NN accuracy, %", yaxis_rangemode="tozero",

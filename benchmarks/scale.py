@@ -40,7 +40,8 @@ from sept_core.catalogue import source_table
 from sept_core.features import feature_store
 from sept_core.index import blocks, exact, ivf, lists
 from sept_core.jobs import launcher
-from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.selection.settings import SelectionSettings
+from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import manifests, preview, selections
 from sept_core.services.project import projects
 from sept_core.storage import atomic, hashing
@@ -298,7 +299,7 @@ class Column:
             if not preview.is_prepared(project, self.encoder):
                 return {}
             for name, strategy in STRATEGIES.items():
-                if not strategy.needs_budget or name == "target-images-only":
+                if not strategy.needs_budget:
                     continue
                 # The pool's copies have equal pixels: capped, too few images would be left.
                 settings = SelectionSettings(strategy=name, budget=budget, duplicate_cap=COPIES)

@@ -18,15 +18,14 @@ from sept_core import targets as target_layout
 from sept_core.catalogue import image_table, source_table
 from sept_core.features import feature_store
 from sept_core.selection import diagnostics, run
-from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.selection.settings import SelectionSettings
+from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import contamination_guard, selections
 from sept_core.services.project import projects
 from sept_core.storage import hashing
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    name: {"strategy": name}
-    for name, strategy in STRATEGIES.items()
-    if strategy.needs_budget and name != "target-images-only"
+    name: {"strategy": name} for name, strategy in STRATEGIES.items() if strategy.needs_budget
 }
 VARIANTS["instance-search, scaled"] = {"strategy": "instance-search", "local_scaling": True}
 

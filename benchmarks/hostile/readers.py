@@ -18,6 +18,7 @@ from benchmarks.hostile.corpus import EITHER, LISTED, READ, REFUSED, Case
 from sept_core import errors
 from sept_core.catalogue import decision_table, filters
 from sept_core.encoders import checkpoint, registry, timm_models
+from sept_core.encoders.families import Spec
 from sept_core.features import feature_store, importer
 from sept_core.imaging import images
 from sept_core.ingest import sources
@@ -87,7 +88,8 @@ def trained(path: Path) -> Taken:
 
 def weights(path: Path) -> Taken:
     """Load a file of weights into a timm model."""
-    timm_models.load("timm:x", "resnet10t", path, path.parent, "cpu", "fp32")
+    spec = Spec("timm:x", "timm", "resnet10t", path)
+    timm_models.load(spec, path.parent, "cpu", "fp32")
     return Taken(1, [])
 
 

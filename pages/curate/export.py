@@ -5,8 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import job_panel, notices, state
-from sept_core.export import usage
+from pages.shared import job_panel, notices, page_list, state
+from sept_core.export import formats, registry
+from sept_core.export.formats import FORMATS
 from sept_core.services.curate import exports, manifests, selections
 from sept_core.storage import project_paths
 
@@ -24,19 +25,19 @@ def draw() -> None:
         records = {record["selection"]: record for record in selections.every(project)}
     if not records:
         st.info("There is no selection to export yet.", icon=":material/info:")
-        st.page_link("pages/curate/retrieve.py", label="Make one", icon=":material/image_search:")
+        page_list.link("Retrieve", "Make one")
         return
-    formats = exports.formats()
     left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
     with left:
         selection = state.chosen("selection", list(records), "Selection", _labels(records))
     with middle:
-        chosen = state.chosen("format", list(formats), "Format")
+        chosen = state.chosen("format", list(FORMATS), "Format")
     link = "copy"
-    if exports.uses_links(chosen):
+    if FORMATS[chosen].images == "linked":
         with right:
             link = state.chosen("link", list(LINKS), "Image files", LINKS)
-    st.caption(f"{formats[chosen][0].upper()}{formats[chosen][1:]}.")
+    about = FORMATS[chosen].about
+    st.caption(f"{about[0].upper()}{about[1:]}.")
     _new(records[selection], chosen, link)
     job_panel.draw(("export",))
     _finished()
@@ -66,6 +67,7 @@ def _new(record: dict[str, Any], export_format: str, link: str) -> None:
     guard.metric("Guard", _guard(planned["guard"]))
     for note in planned["notes"]:
         st.caption(note)
+    options = _options(export_format)
     where, start = st.columns([7, 1], vertical_alignment="bottom")
     out = where.text_input("Destination (must not exist)", str(proposed), key=f"out {proposed}")
     if planned["bytes"] > planned["free"]:
@@ -81,8 +83,20 @@ def _new(record: dict[str, Any], export_format: str, link: str) -> None:
                 export_format,
                 project_paths.expanded(out.strip()),
                 link=link,
+                options=registry.read_options(export_format, options),
             )
         st.rerun()
+
+
+def _options(export_format: str) -> list[str]:
+    """Draw the format's own settings; return those that were filled in, as `NAME=VALUE`."""
+    typed = {
+        name: st.text_input(
+            name.replace("_", " ").capitalize(), key=f"{export_format} {name}", help=option.about
+        ).strip()
+        for name, option in FORMATS[export_format].options.items()
+    }
+    return [f"{name}={text}" for name, text in typed.items() if text]
 
 
 def _planned(record: dict[str, Any], export_format: str, link: str) -> dict[str, Any]:
@@ -129,9 +143,9 @@ def _finished() -> None:
 def _one(export: exports.Export) -> None:
     with notices.shown():
         st.code(str(export.out), language=None)
-        for title, language, text in usage.snippets(export.format, export.out):
-            st.caption(title)
-            st.code(text, language=language)
+        for snippet in formats.snippets(export.format, export.out):
+            st.caption(snippet.title)
+            st.code(snippet.text, language=snippet.language)
         verify, pack, _ = st.columns([1, 1, 4])
         if verify.button("Verify", key=f"verify {export.job}", icon=":material/verified:"):
             _verify(export)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.shared import gallery, job_panel, notices, state
+from pages.shared import gallery, job_panel, notices, page_list, state
 from sept_core.figures import retrieval as figures
-from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.selection.settings import SelectionSettings
+from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import groups, preview, selections, subset_diagnostics
 from sept_core.services.curate.selections import Request
 from sept_core.services.data import collections, preparation
@@ -45,10 +46,10 @@ def draw() -> None:
 def _empty(has_targets: bool) -> None:
     if has_targets:
         st.info("The images have not been embedded yet.", icon=":material/info:")
-        st.page_link("pages/data/pool.py", label="Embed the pool", icon=":material/photo_library:")
+        page_list.link("Pool", "Embed the pool")
     else:
         st.info("There is no target set yet: a few images of what you care about.")
-        st.page_link("pages/data/targets.py", label="Add a target set", icon=":material/target:")
+        page_list.link("Targets", "Add a target set")
 
 
 def _request(targets: list[str], encoders: list[str]) -> Request | None:
@@ -293,10 +294,7 @@ def _selections() -> None:
         return
     if made := state.kept("made"):
         st.success(f"Stored as {made}.", icon=":material/check:")
-        st.page_link(
-            "pages/curate/review.py", label="Review it", icon=":material/grid_view:",
-            query_params={"selection": str(made)},
-        )  # fmt: skip
+        page_list.link("Review", "Review it", query_params={"selection": str(made)})
     chosen = st.dataframe(
         [_row(record) for record in records], hide_index=True, key="selections",
         on_select="rerun", selection_mode="multi-row",

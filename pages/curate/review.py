@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import gallery, grid, notices, state
+from pages.shared import gallery, grid, notices, page_list, state
 from sept_core import errors
 from sept_core.services.curate import decisions, judging, review_sheet, selections
 
@@ -31,7 +31,7 @@ def draw() -> None:
         choices = review_sheet.choices(project)
     if not choices:
         st.info("There is no selection to review yet.", icon=":material/info:")
-        st.page_link("pages/curate/retrieve.py", label="Make one", icon=":material/image_search:")
+        page_list.link("Retrieve", "Make one")
         return
     left, middle, right = st.columns([2, 3, 2], vertical_alignment="bottom")
     with left:

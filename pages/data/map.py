@@ -9,7 +9,7 @@ from urllib.parse import quote
 import numpy as np
 import streamlit as st
 
-from pages.shared import gallery, gathered, job_panel, map_view, notices, state
+from pages.shared import gallery, gathered, job_panel, map_view, notices, page_list, state
 from sept_core.figures import map as figures
 from sept_core.services.curate import groups, preview
 from sept_core.services.explore import map_job, point_colours, point_map, text_search
@@ -36,7 +36,7 @@ def draw() -> None:
         encoders = [record["id"] for record in projects.encoders(project)]
     if not encoders:
         st.info("The map shows the pool once it is embedded.", icon=":material/info:")
-        st.page_link("pages/data/pool.py", label="Embed the pool", icon=":material/photo_library:")
+        page_list.link("Pool", "Embed the pool")
         return
     encoder = encoders[-1]
     if len(encoders) > 1:

@@ -5,22 +5,12 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.shared import job_panel, notices, project_menu, state
+from pages.shared import job_panel, notices, page_list, project_menu, state
+from pages.shared.page_list import PAGES
 from sept_core.jobs import launcher
 from sept_core.services.data import chain
 from sept_core.services.project import guidance, projects
 from sept_core.storage import atomic
-
-PAGES = {
-    "Pool": "pages/data/pool.py",
-    "Targets": "pages/data/targets.py",
-    "Map": "pages/data/map.py",
-    "Retrieve": "pages/curate/retrieve.py",
-    "Review": "pages/curate/review.py",
-    "Export": "pages/curate/export.py",
-    "Pre-train": "pages/train/pretrain.py",
-    "Evaluate": "pages/train/evaluate.py",
-}
 
 
 def draw() -> None:
@@ -94,15 +84,16 @@ def _next(status: dict[str, Any]) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Next:** {sentence}" if name in PAGES else sentence)
         if name in PAGES:
-            st.page_link(PAGES[name], label=f"Go to {name}", icon=":material/arrow_forward:")
+            page_list.link(name, f"Go to {name}")
 
 
 def _steps(status: dict[str, Any]) -> None:
     st.subheader("Steps", anchor=False)
     for step in guidance.steps(status):
         link, told = st.columns([2, 8], vertical_alignment="center")
-        icon = ":material/check_circle:" if step.done else ":material/radio_button_unchecked:"
-        link.page_link(PAGES[step.name], label=step.name, icon=icon, width="stretch")
+        icon = "check_circle" if step.done else "radio_button_unchecked"
+        with link:
+            page_list.link(step.name, step.name, icon, width="stretch")
         told.caption(step.told)
 
 

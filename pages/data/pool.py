@@ -16,10 +16,11 @@ from pages.shared import (
     run_form,
     state,
 )
-from sept_core.encoders import menu
+from sept_core.encoders import families
+from sept_core.encoders.families import Download
 from sept_core.figures import inspection as figures
 from sept_core.imaging import decoders
-from sept_core.pretrain import settings as pretrain_settings
+from sept_core.pretrain.methods import registry as methods
 from sept_core.services.data import chain, collections, embedding, image_server, inspection
 from sept_core.services.project import projects
 from sept_core.services.train import own_encoder
@@ -117,14 +118,14 @@ def _older_decoder(record: dict[str, Any], *, busy: bool) -> None:
 
 
 def _encoder() -> str:
-    spec = state.chosen("embed_with", [*menu.RECOMMENDED, OTHER], "Encoder")
+    spec = state.chosen("embed_with", [*families.RECOMMENDED, OTHER], "Encoder")
     if spec != OTHER:
         return spec
     return st.text_input(
         "Its name",
         "classic",
         key="embed other",
-        help="timm:MODEL, timm:MODEL@FILE, open_clip:MODEL/TAG or checkpoint:FOLDER",
+        help=f"One of {', '.join(families.SPECS)}.",
     )
 
 
@@ -170,8 +171,8 @@ def _own_encoder() -> None:
         images_at, method_at, backbone_at, epochs_at = st.columns(4)
         images = images_at.number_input("Random images", 100, None, 20_000, step=1000)
         method = method_at.selectbox(
-            "Method", list(pretrain_settings.METHODS),
-            format_func=pretrain_settings.METHODS.__getitem__,
+            "Method", list(methods.TITLES),
+            format_func=methods.TITLES.__getitem__,
         )  # fmt: skip
         backbone = backbone_at.selectbox("Backbone", run_form.BACKBONES, accept_new_options=True)
         epochs = epochs_at.number_input("Epochs", 1, None, 50)
@@ -191,25 +192,25 @@ def _start(chosen: embedding.EmbedSettings, value_range: list[str], rebuild: boo
 
 
 def _about(spec: str, status: dict[str, Any]) -> None:
+    known = embedding.about(spec)
     with state.project() as project:
-        known = embedding.about(project, spec)
         rate = embedding.measured_speed(project, spec)
     facts = {
-        "Kind": known["kind"],
-        "Feature": f"{known['dim']:,} numbers",
-        "Reads": f"{known['image_size']} × {known['image_size']} pixels",
-        "Download": _download(known["download"]),
-        "Licence": known["licence"] or "not known",
+        "Kind": known.kind,
+        "Feature": f"{known.dim:,} numbers",
+        "Reads": f"{known.image_size} × {known.image_size} pixels",
+        "Download": _download(known.download),
+        "Licence": known.licence or "not known",
         "Speed here": _speed(rate, status["pool"]["files"]),
     }
     st.markdown("\n".join(f"- {name}: **{told}**" for name, told in facts.items()))
 
 
-def _download(needed: dict[str, Any] | None) -> str:
+def _download(needed: Download | None) -> str:
     if needed is None:
         return "none"
-    size = f"{needed['megabytes']:,.0f} MB" if needed["megabytes"] else "weights"
-    return f"{size} from {needed['from']}, once"
+    size = f"{needed.megabytes:,.0f} MB" if needed.megabytes else "weights"
+    return f"{size} from {needed.source}, once"
 
 
 def _speed(rate: float | None, count: int) -> str:

@@ -5,7 +5,16 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import adding, collection_list, gallery, layout_view, notices, retry_button, state
+from pages.shared import (
+    adding,
+    collection_list,
+    gallery,
+    layout_view,
+    notices,
+    page_list,
+    retry_button,
+    state,
+)
 from sept_core import targets
 from sept_core.figures import inspection as figures
 from sept_core.services.data import collections, inspection
@@ -62,7 +71,7 @@ def _one(name: str, entry: dict[str, Any]) -> None:
         _reading(name, entry)
     if entry["waiting"]:
         st.info(f"{entry['waiting']:,} images wait to be embedded.", icon=":material/info:")
-        st.page_link("pages/data/pool.py", label="Embed them", icon=":material/photo_library:")
+        page_list.link("Pool", "Embed them")
     retry_button.draw("target")
     if entry["rejected"]:
         _rejected(name)

@@ -12,6 +12,7 @@ from pages.shared import state
 from sept_core.pretrain import launch
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.launch import Launch
+from sept_core.pretrain.methods import registry as methods
 from sept_core.pretrain.settings import PretrainSettings
 from sept_core.services.train import pretraining
 
@@ -97,16 +98,17 @@ def draw(subset: pretraining.Subset, suggested: str) -> Wanted:
     ).strip()  # fmt: skip
     base = PretrainSettings()
     method = method_at.selectbox(
-        "Method", list(pretrain_settings.METHODS), key="set:method", persist_state="session",
-        index=list(pretrain_settings.METHODS).index(base.method),
-        format_func=pretrain_settings.METHODS.__getitem__,
+        "Method", list(methods.TITLES), key="set:method", persist_state="session",
+        index=list(methods.TITLES).index(base.method),
+        format_func=methods.TITLES.__getitem__,
     )  # fmt: skip
     backbone = backbone_at.selectbox(
         "Backbone", BACKBONES, key="set:backbone", persist_state="session",
         index=BACKBONES.index(base.backbone), accept_new_options=True,
         help="Any timm model by name; resnet10-narrow and -tiny are made for CPUs.",
     )  # fmt: skip
-    more = [f for f in MORE if method in pretrain_settings.OWN.get(f.name, (method,))]
+    unread = methods.unread(method)
+    more = [field for field in MORE if field.name not in unread]
     changes = _changes([*MAIN, *more])
     shown = pretraining.plan(subset, method, backbone, changes)
     for column, field in zip(st.columns(len(MAIN)), MAIN, strict=True):

@@ -9,7 +9,8 @@ import streamlit as st
 from pages.shared import job_panel, notices, state
 from sept_core.figures import training as figures
 from sept_core.jobs import launcher
-from sept_core.pretrain.settings import COLLAPSED_STD, METHODS
+from sept_core.pretrain.methods.registry import TITLES
+from sept_core.pretrain.settings import COLLAPSED_STD
 from sept_core.services.data import embedding
 from sept_core.services.train import runs
 from sept_core.services.train.runs import Run
@@ -39,7 +40,7 @@ def _table() -> None:
         {
             "Run": run.name,
             "State": run.state,
-            "Method": METHODS[run.settings.method],
+            "Method": TITLES[run.settings.method],
             "Backbone": run.settings.backbone,
             "Steps": f"{run.steps:,} of {run.total:,}" if run.total else "–",
             "Batch": run.settings.batch_size,

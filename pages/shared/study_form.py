@@ -6,22 +6,14 @@ import streamlit as st
 
 from pages.shared import notices, run_form, state
 from sept_core import errors
-from sept_core.pretrain import settings as pretrain_settings
+from sept_core.pretrain.methods import registry as methods
+from sept_core.selection.strategies import DEFAULT_STRATEGY
 from sept_core.services.curate import groups, selections
 from sept_core.services.train import evaluations, studies
 from sept_core.services.train.evaluations import READOUTS, Task
 from sept_core.services.train.studies import Study
 
-BASELINES = ("random", "random-10x", "whole-pool", "target-images-only", "oracle", "encoder")
-CURATED = tuple(name for name in studies.WORDS if name not in BASELINES)
-TOLD = {
-    "random": "random, of the same size",
-    "random-10x": "random, ten times larger",
-    "whole-pool": "whole pool",
-    "target-images-only": "target's own images",
-    "oracle": "oracle, by the pool's labels",
-    "encoder": "retrieval encoder, as it is",
-}
+CURATED = tuple(name for name in studies.WORDS if name not in studies.BASELINES)
 
 
 def draw(target: str, task: Task) -> None:
@@ -32,12 +24,13 @@ def draw(target: str, task: Task) -> None:
         others = [name for name in evaluations.targets(project) if name != target]
     left, right = st.columns(2)
     baselines = left.multiselect(
-        "Baselines", BASELINES, default=["random", "whole-pool"], key="study baselines",
-        format_func=lambda name: TOLD[name], persist_state="session",
+        "Baselines", list(studies.BASELINES), default=["random", "whole-pool"],
+        key="study baselines",
+        format_func=studies.BASELINES.__getitem__, persist_state="session",
         help="Random initialisation is always one.",
     )  # fmt: skip
     curated = right.multiselect(
-        "Curated", [*CURATED, *stored, *saved], default=["instance-search"], key="study arms",
+        "Curated", [*CURATED, *stored, *saved], default=[DEFAULT_STRATEGY], key="study arms",
         accept_new_options=True, persist_state="session",
         help="Strategies, selections, named groups, or NAME=timm:MODEL@/path/FILE.",
     )  # fmt: skip
@@ -76,8 +69,8 @@ def _training() -> tuple[str, str, dict[str, Any]]:
     """Method, backbone and the few settings that a study's length hangs on."""
     method_at, backbone_at, steps_at, batch_at, size_at = st.columns([2, 2, 1, 1, 1])
     method = method_at.selectbox(
-        "Method", list(pretrain_settings.METHODS), key="study method", persist_state="session",
-        format_func=pretrain_settings.METHODS.__getitem__,
+        "Method", list(methods.TITLES), key="study method", persist_state="session",
+        format_func=methods.TITLES.__getitem__,
     )  # fmt: skip
     backbone = backbone_at.selectbox(
         "Backbone", run_form.BACKBONES, key="study backbone", persist_state="session",

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import job_panel, notices, run_view, state, study_form
+from pages.shared import job_panel, notices, page_list, run_view, state, study_form
 from sept_core.figures import evaluation as figures
 from sept_core.jobs import launcher
 from sept_core.services.train import evaluation_archive, evaluations, report, runs
@@ -52,9 +52,7 @@ def _new(form: Callable[[str, Task], None]) -> None:
         targets = evaluations.targets(project)
     if not targets:
         st.info("There is no target set to evaluate on yet.", icon=":material/info:")
-        st.page_link(
-            "pages/data/targets.py", label="Add one in Targets", icon=":material/arrow_forward:"
-        )
+        page_list.link("Targets", "Add one in Targets")
         return
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     with left:
@@ -63,9 +61,7 @@ def _new(form: Callable[[str, Task], None]) -> None:
         task = evaluations.task(project, target)
     if task.problem:
         st.warning(task.problem, icon=":material/warning:")
-        st.page_link(
-            "pages/data/targets.py", label="Go to Targets", icon=":material/arrow_forward:"
-        )
+        page_list.link("Targets", "Go to Targets")
         return
     right.caption(
         f"{task.classes:,} classes · {task.train:,} training images · {task.test:,} test images, "
@@ -81,11 +77,7 @@ def _form(target: str, task: Task) -> None:
         finished = [run.name for run in runs.every(project.paths) if run.done]
     if not finished:
         st.info("There is no finished run to evaluate yet.", icon=":material/info:")
-        st.page_link(
-            "pages/train/pretrain.py",
-            label="Start one in Pre-train",
-            icon=":material/arrow_forward:",
-        )
+        page_list.link("Pre-train", "Start one in Pre-train")
     arms, folders = st.columns([3, 2])
     chosen = arms.multiselect(
         "Runs", finished, default=finished[:4], key="arms", persist_state="session",

@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import job_panel, notices, run_form, run_view, state
+from pages.shared import job_panel, notices, page_list, run_form, run_view, state
 from sept_core import errors
-from sept_core.pretrain.settings import METHODS
+from sept_core.pretrain.methods.registry import TITLES
 from sept_core.services.curate import review_sheet, selections
 from sept_core.services.project.project import Project
 from sept_core.services.train import pretraining, runs
@@ -67,11 +67,7 @@ def _path(subset_id: str, alone: bool) -> str:
     if subset_id != MANIFEST:
         return ""
     if alone:
-        st.page_link(
-            "pages/curate/retrieve.py",
-            label="There is no selection yet; make one in Retrieve",
-            icon=":material/arrow_forward:",
-        )
+        page_list.link("Retrieve", "There is no selection yet; make one in Retrieve")
     return st.text_input(
         "Manifest",
         key="manifest_path",
@@ -93,12 +89,7 @@ def _older(subset_id: str) -> None:
             "images stay out.",
             icon=":material/warning:",
         )
-        st.page_link(
-            "pages/curate/review.py",
-            label="Go to Review",
-            icon=":material/arrow_forward:",
-            query_params={"selection": subset_id},
-        )
+        page_list.link("Review", "Go to Review", query_params={"selection": subset_id})
 
 
 def _subset(subset_id: str, path: str) -> pretraining.Subset:
@@ -120,7 +111,7 @@ def _form(subset: pretraining.Subset, subset_id: str, path: str) -> None:
         st.markdown(
             f"**{subset.images:,} images · {chosen.total_steps(subset.images):,} steps of "
             f"{chosen.batch_size:,} images ({epochs:,.4g} epochs) · views of "
-            f"{chosen.image_size} px**, by {METHODS[chosen.method]}."
+            f"{chosen.image_size} px**, by {TITLES[chosen.method]}."
         )
     start, estimate, _ = st.columns([1, 1, 4])
     started = start.button(

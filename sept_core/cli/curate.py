@@ -17,7 +17,8 @@ from sept_core.cli.options import (
     path_option,
 )
 from sept_core.index import formats
-from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.selection.settings import SelectionSettings
+from sept_core.selection.strategies import DEFAULT_STRATEGY, STRATEGIES
 from sept_core.services.curate import selections, subset_diagnostics
 from sept_core.services.data import preparation
 from sept_core.services.project import projects
@@ -60,7 +61,7 @@ def select(
     budget: Annotated[int | None, typer.Option(help="Number of images to select.")] = None,
     strategy: Annotated[
         str, typer.Option(metavar="STRATEGY", help=_STRATEGY_HELP)
-    ] = "instance-search",
+    ] = DEFAULT_STRATEGY,
     encoder: Encoder = None,
     seed: Seed = 0,
     floor: Annotated[

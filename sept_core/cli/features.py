@@ -8,6 +8,7 @@ import typer
 from sept_core.cli import follow, lazy, outcomes, output, summaries
 from sept_core.cli.options import Device, Dir, Encoder, Json, Seed, path_argument
 from sept_core.cli.sources import RETRY_SECONDS, RetryFor
+from sept_core.encoders import families
 from sept_core.services.data import embedding, feature_import, remote_features
 from sept_core.services.explore import map_job
 from sept_core.services.project import projects
@@ -20,8 +21,7 @@ EncoderSpec = Annotated[
     typer.Option(
         "--encoder",
         metavar="SPEC",
-        help="bundled+classic (default), classic, bundled, open_clip:MODEL/TAG, timm:MODEL, "
-        "timm:MODEL@FILE or checkpoint:FOLDER.",
+        help=f"{', '.join(families.SPECS)}. Default: {families.DEFAULT}.",
     ),
 ]
 ValueRange = Annotated[

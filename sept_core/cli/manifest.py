@@ -9,6 +9,7 @@ import typer
 from sept_core import errors
 from sept_core.cli import follow, output, summaries
 from sept_core.cli.options import Dir, Json, SelectionId, path_argument, path_option
+from sept_core.export import formats
 from sept_core.export import registry as export_registry
 from sept_core.manifest import verification
 from sept_core.services.curate import manifests
@@ -25,7 +26,7 @@ def export(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help=f"Output format: {', '.join(export_registry.FORMATS)}.",
+            help=f"Output format: {', '.join(formats.FORMATS)}.",
         ),
     ] = "native",
     link: Annotated[
@@ -37,7 +38,8 @@ def export(
     option: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUE", help="Option of the format, such as metadata=jsonl. Repeatable."
+            metavar="NAME=VALUE",
+            help=f"Option of the format; repeatable. {formats.options_help()}",
         ),
     ] = None,
     as_json: Json = False,

@@ -10,6 +10,7 @@ from sept_core.cli import follow, jobs, outcomes, output
 from sept_core.cli.jobs import Wait
 from sept_core.cli.options import Dir, Json, Seed, path_option
 from sept_core.pretrain import launch
+from sept_core.pretrain.methods import registry as methods
 from sept_core.services.data import chain, embedding
 from sept_core.services.project import projects
 from sept_core.services.train import comparison, evaluations, own_encoder, pretraining, report
@@ -17,10 +18,7 @@ from sept_core.services.train.recipe import Recipe
 
 Method = Annotated[
     str,
-    typer.Option(
-        metavar="METHOD",
-        help="Pre-training method: moco, simclr, byol, simsiam, barlow-twins, vicreg, dino or mae.",
-    ),
+    typer.Option(metavar="METHOD", help=f"Pre-training method: {', '.join(methods.METHODS)}."),
 ]
 Backbone = Annotated[
     str,
@@ -62,7 +60,7 @@ def pretrain(
     manifest: Annotated[
         Path | None, path_option("Manifest to train on, instead of a selection.")
     ] = None,
-    method: Method = "moco",
+    method: Method = methods.DEFAULT_METHOD,
     backbone: Backbone = "resnet18",
     steps: Steps = None,
     epochs: Epochs = None,
@@ -114,7 +112,7 @@ def pretrain(
 def train_encoder(
     folder: Dir,
     images: Annotated[int, typer.Option(help="Number of random pool images to train on.")] = 20_000,
-    method: Method = "moco",
+    method: Method = methods.DEFAULT_METHOD,
     backbone: Backbone = "resnet18",
     steps: Steps = None,
     epochs: Epochs = None,
@@ -157,7 +155,7 @@ def evaluate(
     budget: Annotated[
         list[int] | None, typer.Option(help="Images per arm. Repeat for a sweep over budgets.")
     ] = None,
-    method: Method = "moco",
+    method: Method = methods.DEFAULT_METHOD,
     backbone: Backbone = "resnet18",
     steps: Steps = None,
     epochs: Epochs = None,

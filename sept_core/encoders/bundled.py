@@ -1,9 +1,9 @@
-"""The encoders `bundled` and `bundled+classic`: a small self-supervised network ships with SEPT.
+"""The encoder `bundled`: a small self-supervised network that ships with SEPT.
 
 In: `assets/bundled/`, a checkpoint of ours (see `checkpoint`) with a `reduction.safetensors` beside
 it; its CARD.md says what it was trained on and what it is worth. Out: unit vectors. Features are
 averaged over the image and its mirror image, centred, turned into principal directions and damped
-by their eigenvalues; joined with `classic`, both are weighted and scaled to unit length.
+by their eigenvalues.
 """
 
 from pathlib import Path
@@ -16,17 +16,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from sept_core.encoders import checkpoint, classic, numerics
-from sept_core.encoders.protocol import Encoder, Kind, encoder_id
+from sept_core.encoders.families import Facts, Kind, Spec
+from sept_core.encoders.protocol import encoder_id
 from sept_core.storage import app_files, atomic, hashing
 
 FOLDER = app_files.assets() / "bundled"
 REDUCTION = "reduction.safetensors"
 DIM, POWER = 192, -0.35
 """Directions kept, and the power of their eigenvalues: −0.5 would whiten (docs/method.md §7)."""
-
-JOINED = "bundled+classic"
-WEIGHTS = {"bundled": 1.0, "classic": 1.75}
-"""Of the two parts of `JOINED`, each of unit length before (benchmarks/encoders.py)."""
 
 
 class BundledEncoder:
@@ -90,38 +87,8 @@ def principal(rows: torch.Tensor) -> dict[str, torch.Tensor]:
     return {"mean": mean.float(), "projection": scaled.float().contiguous()}
 
 
-class JoinedEncoder:
-    """Several encoders of the same images as one: their vectors weighted and put side by side."""
-
-    spec = JOINED
-    kind: Kind = "self-supervised"
-    image_size = classic.ClassicEncoder.image_size
-
-    def __init__(self, parts: dict[str, Encoder]) -> None:
-        """The names of the parts are those of `WEIGHTS`."""
-        self.parts = parts
-        self.dim = sum(part.dim for part in parts.values())
-        self.precision = parts["bundled"].precision
-        known = {name: part.identity() for name, part in parts.items()}
-        self._identity = {"encoder": JOINED, "parts": known, "weights": WEIGHTS}
-        self.id = encoder_id("bundled-classic", self._identity)
-
-    def identity(self) -> dict[str, Any]:
-        """See `protocol.Encoder`."""
-        return dict(self._identity)
-
-    def preprocess(self, image: Image.Image) -> torch.Tensor:
-        """The whole image squashed to 64×64."""
-        return classic.preprocess(image)
-
-    def encode(self, batch: torch.Tensor) -> torch.Tensor:
-        """See `protocol.Encoder`."""
-        rows = [WEIGHTS[name] * part.encode(batch) for name, part in self.parts.items()]
-        return numerics.unit(torch.cat(rows, 1))
-
-
-def load(device: str, precision: str) -> BundledEncoder:
-    """The encoder that ships with SEPT.
+def load(spec: Spec, folder: Path, device: str, precision: str) -> BundledEncoder:
+    """Build the encoder that ships with SEPT; see `registry.load`.
 
     Raises:
         EncoderError: the installation lacks its files.
@@ -133,20 +100,13 @@ def load(device: str, precision: str) -> BundledEncoder:
     return BundledEncoder(network, card, reduction, weights, device, precision)
 
 
-def load_joined(folder: Path, device: str, precision: str) -> JoinedEncoder:
-    """`bundled` beside the newest fit of `classic` under `folder`; see `classic.load`."""
-    own = load(device, precision)
-    return JoinedEncoder({"bundled": own, "classic": classic.load(folder, device)})
-
-
-def describe(spec: str) -> dict[str, Any]:
+def describe(spec: Spec) -> Facts:
     """See `registry.describe`."""
-    own = checkpoint.describe(FOLDER)
-    known = {
-        "kind": BundledEncoder.kind, "dim": DIM, "image_size": BundledEncoder.image_size,
-        "parameters": own["parameters"], "download": None,
-        "licence": checkpoint.read_card(FOLDER)["licence"],
-    }  # fmt: skip
-    if spec == JOINED:
-        known["dim"] += classic.describe()["dim"]
-    return known
+    card = checkpoint.read_card(FOLDER)
+    return Facts(
+        kind=BundledEncoder.kind,
+        dim=DIM,
+        image_size=BundledEncoder.image_size,
+        licence=card["licence"],
+        parameters=checkpoint.describe(Spec("bundled", "checkpoint", path=FOLDER)).parameters,
+    )

@@ -22,6 +22,7 @@ from torchvision.transforms import InterpolationMode
 
 from sept_core import errors
 from sept_core.encoders import backbones, network
+from sept_core.encoders.families import Facts, Spec
 from sept_core.storage import atomic
 
 FORMAT = 1
@@ -96,13 +97,14 @@ def load_backbone(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     return backbone, card
 
 
-def load(spec: str, path: Path, device: str, precision: str) -> network.NetworkEncoder:
-    """The encoder `checkpoint:PATH`; see `registry.load`."""
+def load(spec: Spec, folder: Path, device: str, precision: str) -> network.NetworkEncoder:
+    """Build the encoder `checkpoint:PATH`; see `registry.load`."""
+    path = _folder(spec)
     backbone, card = load_backbone(path)
     return network.NetworkEncoder(
         backbone,
         preprocessing(card),
-        spec=spec,
+        spec=spec.text,
         name=f"checkpoint-{card['method']}-{card['backbone']['name']}",
         kind=card["kind"],
         dim=int(backbone.num_features),  # type: ignore[arg-type]
@@ -112,19 +114,23 @@ def load(spec: str, path: Path, device: str, precision: str) -> network.NetworkE
     )
 
 
-def describe(path: Path) -> dict[str, Any]:
+def describe(spec: Spec) -> Facts:
     """See `registry.describe`."""
-    card = read_card(path)
+    card = read_card(_folder(spec))
     with torch.device("meta"):
         backbone = backbones.build(card["backbone"])
-    return {
-        "kind": card["kind"],
-        "dim": int(backbone.num_features),  # type: ignore[arg-type]
-        "image_size": card["image_size"],
-        "parameters": sum(parameter.numel() for parameter in backbone.parameters()),
-        "download": None,
-        "licence": "yours, as far as the images it was trained on allow",
-    }
+    return Facts(
+        kind=card["kind"],
+        dim=int(backbone.num_features),  # type: ignore[arg-type]
+        image_size=card["image_size"],
+        licence="yours, as far as the images it was trained on allow",
+        parameters=sum(parameter.numel() for parameter in backbone.parameters()),
+    )
+
+
+def _folder(spec: Spec) -> Path:
+    assert spec.path is not None, "`registry.parse` refuses a checkpoint without a folder"
+    return spec.path
 
 
 def preprocessing(card: dict[str, Any]) -> network.Preprocessing:

@@ -18,7 +18,8 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from sept_core import errors
 from sept_core.encoders import fits, handmade, numerics
-from sept_core.encoders.protocol import Kind, encoder_id
+from sept_core.encoders.families import Facts, Kind, Spec
+from sept_core.encoders.protocol import encoder_id
 from sept_core.storage import atomic
 
 VERSION = 1
@@ -90,14 +91,14 @@ class ClassicEncoder:
         return F.normalize(centred @ self._fitted[f"{name}.projection"])
 
 
-def load(folder: Path, device: str) -> ClassicEncoder:
-    """The encoder of the newest fit under `folder`.
+def load(spec: Spec, folder: Path, device: str, precision: str) -> ClassicEncoder:
+    """Build the encoder of the newest fit under `folder`; see `registry.load`.
 
     Raises:
         EncoderError: there is none.
         IntegrityError: its tensors are not those that were fitted.
     """
-    fit_folder = fits.newest(folder)
+    fit_folder = fits.newest(folder, spec.family)
     if fit_folder is None:
         raise errors.EncoderError(
             f"Encoder classic is not fitted yet in {folder}; embed the pool with it first."
@@ -109,16 +110,10 @@ def load(folder: Path, device: str) -> ClassicEncoder:
     return ClassicEncoder(safetensors.torch.load_file(weights), header["sha256"], device)
 
 
-def describe() -> dict[str, Any]:
+def describe(spec: Spec) -> Facts:
     """See `registry.describe`."""
-    return {
-        "kind": ClassicEncoder.kind,
-        "dim": sum(part.dim for part in PARTS.values()),
-        "image_size": handmade.SIZE,
-        "parameters": None,
-        "download": None,
-        "licence": "MIT",
-    }
+    dim = sum(part.dim for part in PARTS.values())
+    return Facts(ClassicEncoder.kind, dim, handmade.SIZE, licence="MIT")
 
 
 def preprocess(image: Image.Image) -> torch.Tensor:

@@ -18,9 +18,6 @@ from torch.nn import functional as F
 from sept_core.encoders import classic, completed_fit, filters, fits, handmade
 from sept_core.storage import atomic, hashing
 
-FIT_IMAGES = 5000
-"""Enough: the projections hold some hundred directions each."""
-
 ROUNDING = 1e-10
 """Share of a row's mean squared length up to which variance is rounding errors of float32."""
 

@@ -1,8 +1,8 @@
 """Fits of encoders on a pool: where they lie, and what they say of the sample they were made on.
 
-In: a project's `encoders/` folder, where each fit is a folder `classic-FINGERPRINT/` whose header
-was written last. Out: the newest complete fit; of its sample the number of images and the
-directions that carry variance. Imports no torch, since `status` reads it.
+In: a project's `encoders/` folder, where each fit is a folder `NAME-FINGERPRINT/` (such as
+`classic-…`) whose header was written last. Out: the newest complete fit; of its sample the number
+of images and the directions that carry variance. Imports no torch, since `status` reads it.
 """
 
 from collections.abc import Mapping
@@ -62,9 +62,14 @@ class Sample:
         return f"{possible - carrying} of {possible} directions carry no variance ({parts})"
 
 
-def newest(folder: Path) -> Path | None:
-    """The folder of the latest complete fit under `encoders/`, or None."""
-    headers = folder.glob(f"classic-*/{HEADER}")
+def folders(folder: Path, name: str) -> list[Path]:
+    """The folders of all fits of that name under `encoders/`, incomplete ones included."""
+    return sorted(folder.glob(f"{name}-*"))
+
+
+def newest(folder: Path, name: str) -> Path | None:
+    """The folder of the latest complete fit of that name under `encoders/`, or None."""
+    headers = folder.glob(f"{name}-*/{HEADER}")
     latest = max(headers, key=lambda path: atomic.read_json(path)["fitted_at"], default=None)
     return latest.parent if latest else None
 
@@ -75,9 +80,9 @@ def sample_of(header: Mapping[str, Any]) -> Sample:
     return Sample(header["images"], {name: (pair[0], pair[1]) for name, pair in pairs})
 
 
-def sample(folder: Path) -> Sample | None:
-    """The sample of the newest fit under `folder`; None where there is no fit."""
-    fit = newest(folder)
+def sample(folder: Path, name: str) -> Sample | None:
+    """The sample of the newest fit of that name under `folder`; None where there is no fit."""
+    fit = newest(folder, name)
     return sample_of(atomic.read_json(fit / HEADER)) if fit else None
 
 

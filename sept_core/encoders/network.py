@@ -13,7 +13,8 @@ from PIL import Image
 from torch import nn
 
 from sept_core.encoders import numerics
-from sept_core.encoders.protocol import Kind, encoder_id
+from sept_core.encoders.families import Kind
+from sept_core.encoders.protocol import encoder_id
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from torchvision import transforms
 
 from sept_core import errors
 from sept_core.encoders import hub, network
-from sept_core.storage import atomic
+from sept_core.encoders.families import Download, Facts, Spec
+from sept_core.storage import atomic, project_paths
 
 _PREPROCESS_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
@@ -60,20 +61,13 @@ class OpenClipEncoder(network.NetworkEncoder):
         return features
 
 
-def load(
-    spec: str,
-    model: str,
-    tag: str | None,
-    path: Path | None,
-    folder: Path,
-    device: str,
-    precision: str,
-) -> OpenClipEncoder:
-    """Build the encoder from a `tag` or a `path`; see `registry.load`.
+def load(spec: Spec, folder: Path, device: str, precision: str) -> OpenClipEncoder:
+    """Build the encoder from a tag or a file; see `registry.load`.
 
     Raises:
         EncoderError: no such model or tag, no weights, or weights of another model.
     """
+    model, tag, path = _parts(spec)
     config = _config(model, tag)
     weights = path or _published(spec, config, folder)
     clip = _build(model, weights, config)
@@ -81,7 +75,7 @@ def load(
         clip,
         model,
         preprocessing=preprocessing(clip),
-        spec=spec,
+        spec=spec.text,
         name=f"open_clip-{model}" + (f"-{tag}" if tag else ""),
         kind="image-text",
         dim=int(_model_config(model)["embed_dim"]),
@@ -91,22 +85,35 @@ def load(
     )
 
 
-def describe(model: str, tag: str | None, path: Path | None) -> dict[str, Any]:
+def describe(spec: Spec) -> Facts:
     """See `registry.describe`; the weights are neither read nor fetched."""
+    model, tag, path = _parts(spec)
     config, architecture = _config(model, tag), _model_config(model)
     repo, names = _repository(config) if config else ("", ())
     here = path is not None or hub.cached(repo, names)
     size, dim = architecture["vision_cfg"].get("image_size", 224), architecture["embed_dim"]
     parameters = _count_parameters(architecture)
     megabytes = None if parameters is None else round(parameters * 4 / 1e6)
-    return {
-        "kind": "image-text",
-        "dim": dim,
-        "image_size": size if isinstance(size, int) else size[0],
-        "parameters": parameters,
-        "download": None if here else {"from": repo, "megabytes": megabytes},
-        "licence": None,
-    }
+    return Facts(
+        kind="image-text",
+        dim=dim,
+        image_size=size if isinstance(size, int) else size[0],
+        download=None if here else Download(repo, megabytes),
+        parameters=parameters,
+    )
+
+
+def _parts(spec: Spec) -> tuple[str, str | None, Path | None]:
+    """Model, tag and file; after the model's name comes a tag, or a path if it looks like one."""
+    model, _, tail = spec.model.partition("/")
+    if tail.endswith((".safetensors", ".pt", ".pth", ".bin")):
+        return model, None, project_paths.expanded(tail)
+    if not tail and spec.path is None:
+        raise errors.EncoderError(
+            f"Encoder {spec.text} lacks its weights; write open_clip:{model}/TAG or "
+            f"open_clip:{model}@/path/FILE."
+        )
+    return model, tail or None, spec.path
 
 
 def preprocessing(clip: nn.Module) -> network.Preprocessing:
@@ -157,9 +164,9 @@ def _repository(config: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
     return repo, ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
-def _published(spec: str, config: dict[str, Any], folder: Path) -> Path:
+def _published(spec: Spec, config: dict[str, Any], folder: Path) -> Path:
     repo, names = _repository(config)
-    return hub.find(repo, names, spec=spec, folder=folder)
+    return hub.find(repo, names, spec=spec.text, folder=folder)
 
 
 def _build(model: str, weights: Path, config: dict[str, Any]) -> nn.Module:

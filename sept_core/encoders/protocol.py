@@ -1,4 +1,4 @@
-"""What every encoder is: the protocol, its identity, and the kinds.
+"""The protocol of all encoders, and how their features are named.
 
 In: RGB images. Out: unit vectors. `registry` builds encoders; everything else in the
 project knows them only through `Encoder`.
@@ -6,20 +6,18 @@ project knows them only through `Encoder`.
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from PIL import Image
 
+from sept_core.encoders.families import Kind
 from sept_core.storage import hashing
 
 DECODED_SIDES = 2
 """Images are decoded at this many times an encoder's side at least: a JPEG of a large photograph at
 half its size or less, which with resizing takes some six tenths of the time (docs/log.md). Pillow
 calls the like a `reducing_gap` of 2."""
-
-Kind = Literal["self-supervised", "image-text", "supervised", "hand-made"]
-"""How an encoder was trained. SEPT's own step 1 is self-supervised (docs/method.md §1)."""
 
 
 class Encoder(Protocol):

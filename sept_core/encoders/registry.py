@@ -1,59 +1,35 @@
-"""From an encoder's spec to the encoder: the only place that knows all of them.
+"""From a spec to the encoder.
 
-In: a spec and the project's `encoders/` folder. Out: an `Encoder`, or what one can know of
-it without its weights. The specs:
-
-    classic                        hand-made features, fitted on this pool; no download
-    bundled                        a small self-supervised network that ships with SEPT
-    bundled+classic                both joined
-    checkpoint:PATH                a backbone trained by `sept pretrain`
-    timm:MODEL                     published weights by timm's name (DINOv2, DINOv3, …)
-    timm:MODEL@/path/FILE          the same model with a local file of weights
-    open_clip:MODEL/TAG            published image-text weights
-    open_clip:MODEL/TAG@/path/FILE the same with the file fetched by hand
-    open_clip:MODEL@/path/FILE     an open_clip model with weights of one's own
+In: a spec such as `classic` or `timm:MODEL@/path/FILE` and the project's `encoders/` folder. Out:
+an `Encoder`, or the facts that are known without its weights. Importing this module imports no
+torch; a family's code is imported when one of its encoders is loaded or described.
 """
 
+import importlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from PIL import Image
+from typing import TYPE_CHECKING, Any
 
 from sept_core import errors
-from sept_core.encoders import (
-    bundled,
-    checkpoint,
-    classic,
-    classic_fit,
-    fits,
-    menu,
-    openclip,
-    timm_models,
-)
-from sept_core.encoders.protocol import Encoder
+from sept_core.encoders import fits
+from sept_core.encoders.families import FAMILIES, SPECS, Facts, Family, Spec
 from sept_core.storage import project_paths
 
-FIT_IMAGES = classic_fit.FIT_IMAGES
-"""How many images `fit` wants; more are used, fewer serve a small pool."""
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from sept_core.encoders.protocol import Encoder
+
+FIT_IMAGES = 5000
+"""How many images `fit` wants; a small pool may give fewer. Enough for projections of some hundred
+directions each."""
 
 
-@dataclass(frozen=True)
-class _Parsed:
-    """A spec, taken apart: `family`, and of `model`, `tag` and `path` what applies."""
-
-    family: str
-    model: str = ""
-    tag: str | None = None
-    path: Path | None = None
-
-
-def load(spec: str, *, folder: Path, device: str = "auto", precision: str = "auto") -> Encoder:
+def load(spec: str, *, folder: Path, device: str = "auto", precision: str = "auto") -> "Encoder":
     """Build an encoder, ready to encode.
 
     Args:
-        spec: See the module's docstring.
+        spec: One of the forms in `families.SPECS`.
         folder: The project's `encoders/`: where fits lie and local weights are proposed.
         device: "auto", "cpu", "cuda", "cuda:1", …
         precision: "auto" or one of `numerics.PRECISIONS`. `classic` always computes in fp32.
@@ -61,68 +37,71 @@ def load(spec: str, *, folder: Path, device: str = "auto", precision: str = "aut
     Raises:
         EncoderError: the spec, its weights, the device or the precision cannot be used.
     """
-    parsed = _parse(spec)
-    if parsed.family == "classic":
-        return classic.load(folder, device)
-    if parsed.family == "bundled":
-        return bundled.load(device, precision)
-    if parsed.family == bundled.JOINED:
-        return bundled.load_joined(folder, device, precision)
-    if parsed.family == "checkpoint":
-        assert parsed.path is not None
-        return checkpoint.load(spec, parsed.path, device, precision)
-    if parsed.family == "timm":
-        return timm_models.load(spec, parsed.model, parsed.path, folder, device, precision)
-    return openclip.load(spec, parsed.model, parsed.tag, parsed.path, folder, device, precision)
+    parsed = parse(spec)
+    encoder: Encoder = _code(parsed).load(parsed, folder, device, precision)
+    return encoder
 
 
-def describe(spec: str, folder: Path) -> dict[str, Any]:
-    """What is known without the weights: no network, no large memory.
-
-    Returns:
-        `spec`, `kind`, `dim`, `image_size`, `parameters` (None if unknown), `download` (None,
-        or {"from": hub repository, "megabytes"}), `licence` (None if unknown), `needs_fit`.
+def describe(spec: str) -> Facts:
+    """Return what is known without the weights: no network, no large memory.
 
     Raises:
         EncoderError: there is no such encoder.
     """
-    parsed = _parse(spec)
-    if parsed.family == "classic":
-        known = classic.describe()
-    elif parsed.family in ("bundled", bundled.JOINED):
-        known = bundled.describe(spec)
-    elif parsed.family == "checkpoint":
-        assert parsed.path is not None
-        known = checkpoint.describe(parsed.path)
-    elif parsed.family == "timm":
-        known = timm_models.describe(parsed.model, parsed.path)
-    else:
-        known = openclip.describe(parsed.model, parsed.tag, parsed.path)
-    return {"spec": spec, **known, "needs_fit": needs_fit(spec, folder)}
+    parsed = parse(spec)
+    facts: Facts = _code(parsed).describe(parsed)
+    return facts
+
+
+def parse(spec: str) -> Spec:
+    """Take a spec apart.
+
+    Raises:
+        EncoderError: no family has such specs.
+    """
+    name, colon, rest = spec.partition(":")
+    family = FAMILIES.get(name)
+    if family is None or bool(rest) == (family.takes == "nothing") or (colon and not rest):
+        raise errors.EncoderError(f"Encoder {spec!r} is unknown; use {', '.join(SPECS)}.")
+    if family.takes == "path":
+        return Spec(spec, name, path=project_paths.expanded(rest))
+    model, _, file = rest.partition("@")
+    return Spec(spec, name, model, project_paths.expanded(file) if file else None)
+
+
+def family_of(spec: str) -> Family | None:
+    """Return the family of a spec, None for features that no encoder of ours computed."""
+    return FAMILIES.get(spec.partition(":")[0])
 
 
 def needs_fit(spec: str, folder: Path) -> bool:
-    """Whether `fit` must run before `load`: `classic` has no fit in `folder`, or a provisional one.
+    """Return whether `fit` must run before `load`: no fit in `folder`, or a provisional one.
 
-    A fit on fewer than `fits.FEWEST` images serves until the pool has more.
+    A fit on fewer than `fits.FEWEST` images is used until the pool has more.
     """
-    if _parse(spec).family not in menu.FITTED:
+    if not FAMILIES[parse(spec).family].fit:
         return False
-    sample = fits.sample(folder)
+    sample = sample_of_fit(spec, folder)
     return sample is None or sample.images < fits.FEWEST
+
+
+def sample_of_fit(spec: str, folder: Path) -> fits.Sample | None:
+    """Return the sample of the newest fit in `folder`; None without a fit."""
+    family = family_of(spec)
+    return fits.sample(folder, family.fit) if family and family.fit else None
 
 
 def fit(
     spec: str,
-    images: Iterable[Image.Image],
+    images: "Iterable[Image.Image]",
     folder: Path,
     seed: int,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Fit `classic` on pool images, without labels, and keep the fit under `folder`.
+    """Fit an encoder on pool images, without labels, and keep the fit under `folder`.
 
     Args:
-        spec: Must be one that `needs_fit`.
+        spec: Of a family with a `fit`.
         images: Some `FIT_IMAGES` RGB images, read once, in a fixed order.
         folder: The project's `encoders/`.
         seed: For the patches drawn and where their clusters begin.
@@ -131,35 +110,17 @@ def fit(
     Raises:
         EncoderError: the spec cannot be fitted.
     """
-    if _parse(spec).family not in menu.FITTED:
-        raise errors.EncoderError(f"{spec!r} comes with its weights; only classic is fitted.")
-    classic_fit.fit(images, folder, seed, progress)
+    name = FAMILIES[parse(spec).family].fit
+    if not name:
+        fitted = ", ".join(name for name, family in FAMILIES.items() if family.fit)
+        raise errors.EncoderError(f"{spec!r} comes with its weights; only {fitted} can be fitted.")
+    _module(f"{name}_fit").fit(images, folder, seed, progress)
 
 
-def _parse(spec: str) -> _Parsed:
-    family, _, rest = spec.partition(":")
-    if spec in ("classic", "bundled", bundled.JOINED):
-        return _Parsed(spec)
-    if family == "checkpoint" and rest:
-        return _Parsed(family, path=project_paths.expanded(rest))
-    if family in ("timm", "open_clip") and rest:
-        model, _, file = rest.partition("@")
-        path = project_paths.expanded(file) if file else None
-        return _Parsed(family, model, None, path) if family == "timm" else _open_clip(model, path)
-    raise errors.EncoderError(
-        f"Encoder {spec!r} is unknown; take classic, bundled, bundled+classic, timm:MODEL, "
-        "open_clip:MODEL/TAG or checkpoint:FOLDER (local weights: timm:MODEL@/path/FILE)."
-    )
+def _code(spec: Spec) -> Any:
+    return _module(FAMILIES[spec.family].module)
 
 
-def _open_clip(name: str, path: Path | None) -> _Parsed:
-    """After the model's name comes a tag, or a path if it looks like one of a weights file."""
-    model, _, tail = name.partition("/")
-    if tail.endswith((".safetensors", ".pt", ".pth", ".bin")):
-        return _Parsed("open_clip", model, None, project_paths.expanded(tail))
-    if not tail and path is None:
-        raise errors.EncoderError(
-            f"Encoder open_clip:{name} lacks its weights; write open_clip:{model}/TAG or "
-            f"open_clip:{model}@/path/FILE."
-        )
-    return _Parsed("open_clip", model, tail or None, path)
+def _module(name: str) -> Any:
+    """Import a module of this package; only this package's, so that layers hold."""
+    return importlib.import_module(f"{__package__}.{name}")

@@ -20,7 +20,7 @@ from torch import nn
 
 from sept_core import errors
 from sept_core.encoders import hub, network
-from sept_core.encoders.protocol import Kind
+from sept_core.encoders.families import Download, Facts, Kind, Spec
 from sept_core.storage import atomic
 
 NAMES = ("model.safetensors", "pytorch_model.bin")
@@ -37,21 +37,20 @@ IMAGE_TEXT = re.compile(
 """Image towers trained with captions; beside them, everything else is supervised."""
 
 
-def load(
-    spec: str, model: str, path: Path | None, folder: Path, device: str, precision: str
-) -> network.NetworkEncoder:
+def load(spec: Spec, folder: Path, device: str, precision: str) -> network.NetworkEncoder:
     """Build the encoder; see `registry.load`.
 
     Raises:
         EncoderError: no such model, no weights, or weights of another model.
     """
+    model = spec.model
     _check_name(model)
-    weights = path or _published(spec, model, folder)
-    built = _with_local_weights(model, weights) if path else _with_published(model, weights)
+    weights = spec.path or _published(spec, folder)
+    built = _with_local_weights(model, weights) if spec.path else _with_published(model, weights)
     return network.NetworkEncoder(
         built,
         preprocessing(built),
-        spec=spec,
+        spec=spec.text,
         name=f"timm-{model}",
         kind=kind_of(model),
         dim=int(built.head_hidden_size),
@@ -61,22 +60,23 @@ def load(
     )
 
 
-def describe(model: str, path: Path | None) -> dict[str, Any]:
+def describe(spec: Spec) -> Facts:
     """See `registry.describe`; the weights are neither read nor fetched."""
+    model = spec.model
     _check_name(model)
     with torch.device("meta"):
         built: Any = timm.create_model(model, pretrained=False, num_classes=0)
     parameters = sum(parameter.numel() for parameter in built.parameters())
     repo = built.pretrained_cfg.get("hf_hub_id")
-    here = path is not None or (repo and hub.cached(repo, NAMES))
-    return {
-        "kind": kind_of(model),
-        "dim": int(built.head_hidden_size),
-        "image_size": _data_config(built)["input_size"][1],
-        "parameters": parameters,
-        "download": None if here else {"from": repo, "megabytes": round(parameters * 4 / 1e6)},
-        "licence": built.pretrained_cfg.get("license"),
-    }
+    here = spec.path is not None or (repo and hub.cached(repo, NAMES))
+    return Facts(
+        kind=kind_of(model),
+        dim=int(built.head_hidden_size),
+        image_size=_data_config(built)["input_size"][1],
+        licence=built.pretrained_cfg.get("license"),
+        download=None if here else Download(repo, round(parameters * 4 / 1e6)),
+        parameters=parameters,
+    )
 
 
 def kind_of(model: str) -> Kind:
@@ -114,7 +114,8 @@ def _check_name(model: str) -> None:
         )
 
 
-def _published(spec: str, model: str, folder: Path) -> Path:
+def _published(spec: Spec, folder: Path) -> Path:
+    model = spec.model
     config = timm.get_pretrained_cfg(model)
     if config is None or not config.hf_hub_id:
         raise errors.EncoderError(
@@ -122,7 +123,7 @@ def _published(spec: str, model: str, folder: Path) -> Path:
             f"give a file of your own as timm:{model}@/path/weights.safetensors."
         )
     names = (config.hf_hub_filename,) if config.hf_hub_filename else NAMES
-    return hub.find(config.hf_hub_id, names, spec=spec, folder=folder)
+    return hub.find(config.hf_hub_id, names, spec=spec.text, folder=folder)
 
 
 def _with_published(model: str, weights: Path) -> Any:

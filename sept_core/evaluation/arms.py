@@ -14,6 +14,7 @@ import torch
 
 from sept_core import errors
 from sept_core.encoders import backbones, checkpoint, network, registry
+from sept_core.encoders.families import Spec
 from sept_core.encoders.protocol import Encoder
 from sept_core.evaluation import readouts
 from sept_core.storage import atomic, hashing, project_paths
@@ -79,7 +80,9 @@ class CheckpointArm:
 
     def encoder(self, seed: int) -> Encoder:
         """The frozen network of a seed."""
-        return checkpoint.load(f"checkpoint:{self.name}", self.checkpoints[seed], "auto", "auto")
+        folder = self.checkpoints[seed]
+        spec = Spec(f"checkpoint:{self.name}", "checkpoint", path=folder)
+        return checkpoint.load(spec, folder, "auto", "auto")
 
     def network(self, seed: int) -> readouts.Network:
         """A fresh copy of the network of a seed, to be fine-tuned."""

@@ -1,81 +1,22 @@
-"""The export formats by name, and what an export would take before it is made.
+"""Check a request for an export, and plan what it would write.
 
-In: a manifest, a format's name and a link mode. Out: the format, or an `ExportPlan`.
+In: a manifest, a format's name, a link mode and options. Out: the `Format`, or an `ExportPlan`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sept_core import errors
-from sept_core.export import folders, indices, subset, tables, trainers, webdataset
+from sept_core.export import subset
+from sept_core.export.formats import FORMATS, Format
 from sept_core.manifest import manifest
 
 SAMPLE = 16
 """Images whose size is looked at for a plan's estimate."""
-
-
-@dataclass(frozen=True)
-class Format:
-    """One way to write a subset.
-
-    Attributes:
-        write: fills the path it is given (a new folder or file) with the export.
-        about: one line for people.
-        images: what it does with image files: `none`, `listed` by path, only the
-            `archived` ones extracted, `linked` as the link mode says, or `packed` as copies.
-        options: the settings that a user may give, each with what reads its text.
-        needs: the settings that come from the project (`services.curate.export_needs`).
-        suffix: of the file that it writes; "" for a folder.
-    """
-
-    write: Callable[[subset.Subset, Path], None]
-    about: str
-    images: str = "linked"
-    options: Mapping[str, Callable[[str], object]] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()
-    suffix: str = ""
-
-
-FORMATS = {
-    "native": Format(tables.native, "SEPT's manifest, for sept pretrain and sept verify", "none"),
-    "csv": Format(
-        tables.table_csv, "one table for people and spreadsheets", "listed", suffix=".csv"
-    ),
-    "jsonl": Format(
-        tables.table_jsonl, "one JSON object a line, exact values", "listed", suffix=".jsonl"
-    ),
-    "txt": Format(tables.paths_txt, "one absolute path a line", "archived", suffix=".txt"),
-    "flat": Format(folders.flat, "one folder with all images"),
-    "imagefolder": Format(
-        folders.imagefolder, "a folder for each class, or 256 by uid", needs=("labels",)
-    ),
-    "webdataset": Format(
-        webdataset.webdataset, "tar shards of original bytes", "packed", {"images_per_shard": int}
-    ),
-    "huggingface": Format(
-        folders.huggingface,
-        "an imagefolder for datasets",
-        options={"metadata": str},
-        needs=("labels",),
-    ),
-    "fiftyone": Format(folders.fiftyone, "data, labels and a loader", needs=("labels",)),
-    "datacomp": Format(
-        indices.datacomp, "a subset file for DataComp's resharder", "none", suffix=".npy"
-    ),
-    "ssl-data-curation": Format(
-        indices.ssl_data_curation,
-        "row numbers and the keys they index",
-        "none",
-        needs=("pool_features",),
-    ),
-    "lightly-train": Format(trainers.lightly_train, "images and a LightlyTrain command"),
-    "dinov2": Format(trainers.dinov2, "images and a DINOv2 script"),
-    "solo-learn": Format(trainers.solo_learn, "images and a solo-learn command"),
-}
 
 
 @dataclass(frozen=True)
@@ -96,7 +37,7 @@ class ExportPlan:
 
 
 def get(name: str, link: str, options: Mapping[str, object]) -> Format:
-    """The format of that name, if it takes these settings.
+    """Return the format of that name, if it takes these settings.
 
     Raises:
         InputError: one of the three is not known; the message lists what is.
@@ -124,7 +65,7 @@ def read_options(name: str, written: Iterable[str]) -> dict[str, object]:
         if option not in known or not value:
             raise errors.InputError(f"{name} takes {_takes(FORMATS[name])}, not {text!r}.")
         try:
-            read[option] = known[option](value)
+            read[option] = known[option].read(value)
         except ValueError:
             raise errors.InputError(f"{option}={value} is not a number.") from None
     return read
@@ -168,7 +109,7 @@ def _mean_size(rows: pa.Table, reader: manifest.ImageReader) -> float:
 
 
 def notes(kind: str, link: str, archived: int) -> list[str]:
-    """What to know about an export whose format treats images as `kind` (see `Format`)."""
+    """Return sentences about an export whose format treats images as `kind` (see `Format`)."""
     if kind == "packed" and link != "copy":
         return ["Tar shards hold copies of all images; the link mode does not apply."]
     if not archived:

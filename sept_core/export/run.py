@@ -65,7 +65,7 @@ def export(
         manifest.ImageReader(opened, roots) as reader,
     ):
         chosen = subset.Subset(opened, reader, link, options or {}, Path(stage), out, step)
-        chosen_format.write(chosen, Path(stage) / "export")
+        chosen_format.load()(chosen, Path(stage) / "export")
         _publish(chosen)
     archived = pc.sum(pc.not_equal(opened.rows["shard"], "")).as_py() or 0
     return {

@@ -50,7 +50,7 @@ import torch
 from PIL import Image
 
 from sept_core import errors
-from sept_core.encoders import fits, menu, registry
+from sept_core.encoders import registry
 from sept_core.features import (
     collecting,
     devices,
@@ -231,7 +231,7 @@ def _fit_if_needed(
     folder = Path(settings.encoders_folder)
     if registry.needs_fit(settings.encoder, folder):
         _fit(settings, folder, fitter, job)
-    sample = fits.sample(folder) if settings.encoder in menu.FITTED else None
+    sample = registry.sample_of_fit(settings.encoder, folder)
     note = sample.sentence() if sample else None
     if note:
         log.warning("%s: %s", settings.encoder, note)

@@ -10,7 +10,7 @@ from torch import nn
 
 from sept_core import errors
 from sept_core.encoders import checkpoint, network, registry, timm_models
-from sept_core.encoders.protocol import Kind
+from sept_core.encoders.families import Kind
 from sept_core.pretrain.settings import PretrainSettings
 from sept_core.storage import project_paths
 

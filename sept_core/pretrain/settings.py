@@ -10,25 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sept_core import errors
+from sept_core.pretrain.methods import registry
 
-METHODS = {
-    "moco": "MoCo v2",
-    "simclr": "SimCLR",
-    "byol": "BYOL",
-    "simsiam": "SimSiam",
-    "barlow-twins": "Barlow Twins",
-    "vicreg": "VICReg",
-    "dino": "DINO",
-    "mae": "MAE",
-}
-"""The methods of `methods.registry` as people write them; reading this imports no torch."""
-OWN = {
-    "temperature": ("moco", "simclr"),
-    "decoupled": ("simclr",),
-    "queue": ("moco",),
-    "ema": ("moco", "byol", "dino"),
-}
-"""Settings that only some methods read."""
 SMALL_BACKBONES = ("resnet10-narrow", "resnet10-tiny")
 """The backbones of our own, for CPUs; see `encoders.backbones`."""
 COLLAPSED_STD = 0.02
@@ -62,7 +45,7 @@ class Augment:
 class PretrainSettings:
     """One run. Its length is `steps` or, where that is None, `epochs`."""
 
-    method: str = "moco"
+    method: str = registry.DEFAULT_METHOD
     backbone: str = "resnet18"
     stem: str = "standard"
     init: str = ""
@@ -157,14 +140,16 @@ def defaults(
         image_side: the subset's median shorter side in pixels.
         image_size: side of the views, where it is not to be derived.
         batch_size: images a step, where it is not to be derived.
+
+    Raises:
+        InputError: there is no such method.
     """
     narrow, transformer = backbone in SMALL_BACKBONES, "vit" in backbone
     native = 32 if narrow else 224 if transformer else min(224, max(32, image_side // 32 * 32))
     size, batch = image_size or native, batch_size or _batch_size(subset_size)
     cache = _cache_size(size, image_side)
     adamw = narrow or transformer
-    contrastive = method == "simclr"
-    return PretrainSettings(
+    chosen = PretrainSettings(
         method=method,
         backbone=backbone,
         stem="small" if size <= 64 and not adamw else "standard",
@@ -176,13 +161,13 @@ def defaults(
         optimizer="adamw" if adamw else "sgd",
         lr=_learning_rate(narrow, transformer, batch),
         weight_decay=0.05 if adamw else 5e-4,
-        temperature=0.2 if contrastive or subset_size > 100_000 else 0.1,
-        decoupled=contrastive,
+        temperature=0.2 if subset_size > 100_000 else 0.1,
         queue=_queue(subset_size, batch),
         ema=0.99 if subset_size <= 100_000 else 0.999,
         augment=Augment(blur=0.0 if size < 96 else 0.5),
         checkpoint_every=100 if narrow else 500,  # about a minute of work, on a CPU or a GPU
     )
+    return dataclasses.replace(chosen, **registry.find(method).defaults)  # type: ignore[arg-type]
 
 
 def _batch_size(subset_size: int) -> int:
@@ -281,7 +266,7 @@ def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -
     _require(0 < s.augment.crop_min <= 1, f"crop_min {s.augment.crop_min} must be in (0, 1]")
     _require(s.temperature > 0, f"temperature {s.temperature} must be above 0")
     _require(
-        s.method != "moco" or 1 <= s.queue <= max(1, subset_size // 4),
+        "queue" not in registry.find(s.method).own or 1 <= s.queue <= max(1, subset_size // 4),
         f"queue {s.queue} must be at most a quarter of the {subset_size} images "
         "(an image would soon meet its own old keys)",
     )

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from sept_core import errors
 from sept_core.pretrain import augment
 from sept_core.pretrain.group import ALONE, Group
-from sept_core.pretrain.methods import registry
-from sept_core.pretrain.methods.method import Method
+from sept_core.pretrain.methods.method import Method, build
 from sept_core.pretrain.settings import PretrainSettings
 from sept_core.storage import atomic
 
@@ -56,7 +55,7 @@ def create(
     """A fresh state; the heads' first weights depend on the seed alone."""
     dim = feature_dim(backbone, settings.image_size)
     torch.manual_seed(augment.generator(settings.seed, "heads").initial_seed())
-    method = registry.build(backbone, dim, settings)
+    method = build(backbone, dim, settings)
     group.synchronise(method)
     method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return State(

@@ -26,7 +26,6 @@ from sept_core.pretrain import augment, data, flops, initial, loop, meter, probe
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
 from sept_core.pretrain.group import ALONE, Group
-from sept_core.pretrain.methods import registry
 from sept_core.pretrain.settings import PretrainSettings
 from sept_core.storage import atomic, project_paths
 
@@ -50,7 +49,7 @@ def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
     settings = pretrain_settings.from_dict(asked["pretrain"])
     subset = manifest.read(Path(asked["manifest"]))
     pretrain_settings.validate(settings, len(subset), group.size)
-    backbone, _ = build_backbone(settings), registry.find(settings.method)
+    backbone = build_backbone(settings)
     group.first(lambda: _claim(folder, settings, subset))
     if (folder / project_paths.RUN_HEADER).exists():
         finished: dict[str, Any] = atomic.read_json(folder / project_paths.RUN_HEADER)

@@ -10,17 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from sept_core.selection import (
-    balanced,
-    clusters,
-    coverage,
-    gate,
-    instance_search,
-    settings,
-    shortfall,
-    simple,
-)
+from sept_core.selection import clusters, gate, settings, shortfall, simple
 from sept_core.selection import evidence as ev
+from sept_core.selection.strategies import STRATEGIES
 
 PICKS_SCHEMA = pa.schema(
     [
@@ -34,21 +26,9 @@ PICKS_SCHEMA = pa.schema(
     ]
 )
 
-StrategyFunction = Callable[[settings.SelectionSettings, ev.Evidence, gate.Ledger], ev.Outcome]
 
-FUNCTIONS: dict[str, StrategyFunction] = {
-    "instance-search": instance_search.search,
-    "hub-corrected": simple.scored,
-    "classifier": simple.scored,
-    "clusters": clusters.target_clusters,
-    "class-balanced": balanced.class_balanced,
-    "coverage": coverage.lazy_greedy,
-    "importance": clusters.importance,
-    "random": simple.random,
-    "random-per-cluster": clusters.random_per_cluster,
-    "whole-pool": simple.whole_pool,
-    "target-images-only": simple.target_images,
-}
+Order = Callable[[settings.SelectionSettings, ev.Evidence, gate.Ledger], ev.Outcome]
+"""The function of a strategy: it takes images through the ledger, in order."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +67,15 @@ def select(
     Raises:
         InputError: more pins than budget, no targets, or labels missing where needed.
     """
-    if options.strategy == "target-images-only":
+    strategy = STRATEGIES[options.strategy]
+    if strategy.from_targets:
         entry = _targets_as_pool(evidence, entry)
     ledger = gate.Ledger(entry, options.budget, options.duplicate_cap)
     picks = [simple.owned_by_nearest(evidence, ledger, ledger.pins)]
     reason = "pool_exhausted"
     if ledger.room and ledger.any_open:
-        outcome = FUNCTIONS[options.strategy](options, evidence, ledger)
+        order: Order = strategy.load()
+        outcome = order(options, evidence, ledger)
         picks += outcome.picks
         reason = outcome.short_because
     if options.fill and ledger.room and ledger.any_open:

@@ -1,4 +1,4 @@
-"""What a selection can be asked for: the strategies by name, and the settings of one run.
+"""The settings of one selection.
 
 In: the user's choices. Out: `SelectionSettings`, checked once, saved with the result.
 """
@@ -7,57 +7,7 @@ import itertools
 from dataclasses import dataclass
 
 from sept_core import errors
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """One way to order the pool.
-
-    Attributes:
-        description: one line for the command line's help and the app's menu.
-        is_prefix: a smaller budget is a prefix of a larger one, so a budget slider only slices.
-        needs_budget: whether a run without a budget makes no sense.
-    """
-
-    description: str
-    is_prefix: bool = True
-    needs_budget: bool = True
-
-
-DEFAULT_STRATEGY = "instance-search"
-
-STRATEGIES: dict[str, Strategy] = {
-    DEFAULT_STRATEGY: Strategy(
-        "Fair turns: in every round each target image gains its most similar pool image "
-        "(the paper's way)."
-    ),
-    "hub-corrected": Strategy(
-        "Ranks the pool by similarity to its nearest targets minus similarity to its nearest "
-        "random pool images."
-    ),
-    "classifier": Strategy(
-        "Ranks the pool by a logistic regression of target images against random pool images."
-    ),
-    "clusters": Strategy(
-        "Fills the clusters that hold target images, in proportion to how many they hold "
-        "(few targets, large budgets)."
-    ),
-    "class-balanced": Strategy(
-        "Fair turns with the same quota for every target label.", is_prefix=False
-    ),
-    "coverage": Strategy(
-        "Greedy: each next image is the one that helps the least covered targets most."
-    ),
-    "importance": Strategy(
-        "Random, weighted so that the subset is spread over clusters as the targets are (DSIR)."
-    ),
-    "random": Strategy("Baseline: uniformly random pool images."),
-    "random-per-cluster": Strategy("Baseline: random images, the same number from every cluster."),
-    "whole-pool": Strategy("Baseline: every eligible pool image.", needs_budget=False),
-    "target-images-only": Strategy(
-        "Baseline: the target's own training images and nothing else.", needs_budget=False
-    ),
-}
+from sept_core.selection.strategies import DEFAULT_STRATEGY, STRATEGIES
 
 WITHIN_CLUSTER = ("hash", "distance")
 UNFILLED_QUOTA = ("leave", "donate")
@@ -68,7 +18,7 @@ class SelectionSettings:
     """The settings of one selection; JSON-able with `dataclasses.asdict`.
 
     Attributes:
-        strategy: a key of `STRATEGIES`.
+        strategy: a key of `strategies.STRATEGIES`.
         budget: images wanted, pins included; None only where the strategy needs none.
         seed: names the random order (docs/method.md §2: a hash of seed and uid).
         floor_percentile: 0-100, percentile of the shown similarity distribution below which a

@@ -9,14 +9,14 @@ import torch
 from PIL import Image
 from small_project import picture
 
-from sept_core.encoders import bundled, checkpoint, classic, registry
+from sept_core.encoders import bundled, checkpoint, classic, joined, registry
 
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("encoders")
     shown = (picture(family, n) for n in range(15) for family in ("red", "blue"))
-    registry.fit(bundled.JOINED, shown, folder, 0, lambda done, total: None)
+    registry.fit(joined.NAME, shown, folder, 0, lambda done, total: None)
     return folder
 
 
@@ -34,7 +34,7 @@ def test_its_files_are_small_and_say_their_terms() -> None:
 
 
 def test_it_makes_unit_vectors_whatever_the_batch(fitted: Path) -> None:
-    for spec in ("bundled", bundled.JOINED):
+    for spec in ("bundled", joined.NAME):
         encoder = registry.load(spec, folder=fitted, precision="fp32")
         rows = encoder.encode(batch())
         assert rows.shape == (6, encoder.dim) and rows.dtype == torch.float32
@@ -50,15 +50,15 @@ def test_the_mirror_image_is_the_same_to_the_network() -> None:
 
 
 def test_joined_is_both_side_by_side(fitted: Path) -> None:
-    joined = registry.load(bundled.JOINED, folder=fitted, precision="fp32")
-    parts = [registry.load(name, folder=fitted, precision="fp32") for name in bundled.WEIGHTS]
+    both = registry.load(joined.NAME, folder=fitted, precision="fp32")
+    parts = [registry.load(name, folder=fitted, precision="fp32") for name in joined.WEIGHTS]
     rows = [
-        w * part.encode(batch()) for w, part in zip(bundled.WEIGHTS.values(), parts, strict=True)
+        w * part.encode(batch()) for w, part in zip(joined.WEIGHTS.values(), parts, strict=True)
     ]
     expected = torch.nn.functional.normalize(torch.cat(rows, 1))
-    torch.testing.assert_close(joined.encode(batch()), expected)
-    assert registry.needs_fit(bundled.JOINED, fitted / "none")
-    assert not registry.needs_fit(bundled.JOINED, fitted)
+    torch.testing.assert_close(both.encode(batch()), expected)
+    assert registry.needs_fit(joined.NAME, fitted / "none")
+    assert not registry.needs_fit(joined.NAME, fitted)
 
 
 def test_the_reduction_is_principal_components_damped() -> None:

@@ -58,9 +58,9 @@ def test_loads_what_was_saved(spec: dict[str, Any], tmp_path: Path) -> None:
         torch.testing.assert_close(loaded.eval()(inputs), expected, rtol=0, atol=0)
     assert expected.shape == (2, loaded.num_features)
     assert loaded_card == card(spec) | {"format": 1}
-    described = registry.describe(f"checkpoint:{tmp_path}", tmp_path)
-    assert described["dim"] == loaded.num_features
-    assert described["parameters"] == sum(p.numel() for p in network.parameters())
+    described = registry.describe(f"checkpoint:{tmp_path}")
+    assert described.dim == loaded.num_features
+    assert described.parameters == sum(p.numel() for p in network.parameters())
 
 
 def test_snippets_load_without_us(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.hostile import pools
-from sept_core.encoders import bundled, classic_fit, fits, registry
+from sept_core.encoders import classic_fit, fits, joined, registry
 from sept_core.encoders.protocol import Encoder
 from sept_core.storage import atomic
 
@@ -69,14 +69,14 @@ def test_a_fit_that_lacks_nothing_is_the_one_from_before_bit_by_bit(
     count: int, tmp_path: Path
 ) -> None:
     pool = [pools.picture("coloured", number) for number in range(count)]
-    registry.fit(bundled.JOINED, pool, tmp_path, 5, lambda done, total: None)
+    registry.fit(joined.NAME, pool, tmp_path, 5, lambda done, total: None)
     [weights] = tmp_path.glob(f"classic-*/{fits.WEIGHTS}")
     assert weights.read_bytes() == fit_before.fit(pool, 5)
 
 
 def test_it_says_what_the_sample_lacks(tmp_path: Path) -> None:
     fitted([pools.picture("dark", number) for number in range(30)], tmp_path)
-    sample = fits.sample(tmp_path)
+    sample = fits.sample(tmp_path, "classic")
     assert sample is not None and sample.directions["colours"] == (29, 0)
     assert sample.sentence() == (
         "fitted on a degenerate sample: 30 images, fewer than 100; 29 of 116 directions carry no "

@@ -1,12 +1,17 @@
 """Specs: which are understood, what is known of them without weights."""
 
+import dataclasses
+import importlib
+import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from sept_core import errors
-from sept_core.encoders import classic, menu, protocol, registry, timm_models
+from sept_core.encoders import families, protocol, registry, timm_models
 
 
 @pytest.mark.parametrize(
@@ -33,27 +38,26 @@ def test_a_wrong_spec_gets_one_clear_sentence(spec: str, message: str, tmp_path:
 
 
 def test_every_recommended_encoder_is_described_without_weights(tmp_path: Path) -> None:
-    for spec in menu.RECOMMENDED:
-        known = registry.describe(spec, tmp_path)
-        assert known["spec"] == spec
-        assert known["dim"] > 0
-        assert known["image_size"] > 0
-        assert known["needs_fit"] == ("classic" in spec)
+    for spec in families.RECOMMENDED:
+        known = registry.describe(spec)
+        assert known.dim > 0
+        assert known.image_size > 0
+        assert registry.needs_fit(spec, tmp_path) == ("classic" in spec)
         if spec == "classic":
-            assert known["kind"] == "hand-made"
+            assert known.kind == "hand-made"
         else:
-            assert known["kind"] == ("image-text" if "clip" in spec else "self-supervised")
+            assert known.kind == ("image-text" if "clip" in spec else "self-supervised")
 
 
-def test_description_of_a_known_model(tmp_path: Path) -> None:
+def test_description_of_a_known_model() -> None:
     """Figures of the DINOv2 paper's ViT-S/14 and of open_clip's model profile."""
-    dino = registry.describe("timm:vit_small_patch14_dinov2.lvd142m", tmp_path)
-    assert (dino["dim"], dino["image_size"], dino["licence"]) == (384, 518, "apache-2.0")
-    assert 21e6 < dino["parameters"] < 23e6
-    clip = registry.describe("open_clip:ViT-B-32/laion2b_s34b_b79k", tmp_path)
-    assert (clip["dim"], clip["image_size"], clip["parameters"]) == (512, 224, 151277313)
-    local = registry.describe("open_clip:ViT-B-32@/any/file.pt", tmp_path)
-    assert local["download"] is None
+    dino = registry.describe("timm:vit_small_patch14_dinov2.lvd142m")
+    assert (dino.dim, dino.image_size, dino.licence) == (384, 518, "apache-2.0")
+    assert dino.parameters is not None and 21e6 < dino.parameters < 23e6
+    clip = registry.describe("open_clip:ViT-B-32/laion2b_s34b_b79k")
+    assert (clip.dim, clip.image_size, clip.parameters) == (512, 224, 151277313)
+    local = registry.describe("open_clip:ViT-B-32@/any/file.pt")
+    assert local.download is None
 
 
 @pytest.mark.parametrize(
@@ -83,7 +87,7 @@ def test_kinds_by_timms_names(model: str, kind: str) -> None:
 
 def test_only_classic_is_fitted(tmp_path: Path) -> None:
     assert not registry.needs_fit("timm:resnet18.a1_in1k", tmp_path)
-    with pytest.raises(errors.EncoderError, match="only classic"):
+    with pytest.raises(errors.EncoderError, match=r"only bundled\+classic, classic can be fitted"):
         registry.fit("timm:resnet18.a1_in1k", [], tmp_path, 0, lambda done, total: None)
 
 
@@ -94,16 +98,37 @@ def test_ids_are_safe_folder_names() -> None:
     assert made != protocol.encoder_id("open_clip-ViT/B 32;rm -rf*" + "x" * 99, {"a": 2})
 
 
-def test_describing_draws_no_random_numbers(tmp_path: Path) -> None:
+def test_describing_draws_no_random_numbers() -> None:
     """Meta tensors: describing must not disturb a seeded experiment, nor take memory."""
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    registry.describe("timm:vit_small_patch14_dinov2.lvd142m", tmp_path)
+    registry.describe("timm:vit_small_patch14_dinov2.lvd142m")
     assert torch.equal(torch.get_rng_state(), before)
-    assert classic.describe()["download"] is None
 
 
-@pytest.mark.parametrize("spec", menu.RECOMMENDED)
-def test_the_menu_tells_what_the_registry_finds(spec: str, tmp_path: Path) -> None:
-    found, told = registry.describe(spec, tmp_path), menu.RECOMMENDED[spec]
-    assert {name: found[name] for name in told} == told
+@pytest.mark.parametrize("spec", families.RECOMMENDED)
+def test_the_menu_tells_what_the_code_finds(spec: str) -> None:
+    found = registry.describe(spec)
+    assert dataclasses.replace(found, parameters=None) == families.RECOMMENDED[spec]
+
+
+@pytest.mark.parametrize("name", families.FAMILIES)
+def test_every_family_has_its_code(name: str) -> None:
+    family = families.FAMILIES[name]
+    module = importlib.import_module(f"sept_core.encoders.{family.module}")
+    assert [*inspect.signature(module.load).parameters] == ["spec", "folder", "device", "precision"]
+    assert [*inspect.signature(module.describe).parameters] == ["spec"]
+    if family.fit:
+        assert callable(importlib.import_module(f"sept_core.encoders.{family.fit}_fit").fit)
+    for usage in family.usage:
+        assert registry.parse(usage).family == name
+
+
+def test_menus_read_the_families_without_any_library() -> None:
+    code = (
+        "import sys; from sept_core.encoders import families; assert families.RECOMMENDED;"
+        "assert not {'torch', 'numpy', 'PIL'} & set(sys.modules);"
+        "from sept_core.encoders import registry; registry.parse('timm:x@y');"
+        "assert not {'torch', 'timm', 'open_clip'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

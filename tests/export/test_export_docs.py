@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from export_world import World, pool_features
 
-from sept_core.export import registry, run
+from sept_core.export import formats, run
 from sept_core.manifest import manifest
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
@@ -27,7 +27,7 @@ FILES = {
 
 def test_every_format_has_its_section() -> None:
     named = [name for title in SECTIONS for name in title.split(", ")]
-    assert named == list(registry.FORMATS)
+    assert named == list(formats.FORMATS)
 
 
 def test_every_column_is_named() -> None:
@@ -46,7 +46,7 @@ def test_snippet_runs(
     options: dict[str, object] = {}
     if name == "ssl-data-curation":
         options = {"pool_features": pool_features(tmp_path / "pool", world.uids)}
-    if "labels" in registry.FORMATS[name].needs:
+    if "labels" in formats.FORMATS[name].needs:
         options = {"labels": dict.fromkeys(world.manifest.rows["target_uid"].to_pylist(), "a")}
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")

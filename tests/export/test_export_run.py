@@ -10,11 +10,11 @@ import pytest
 from export_world import World, picture
 
 from sept_core import errors
-from sept_core.export import registry, run, subset, tables
+from sept_core.export import formats, registry, run, subset, tables
 from sept_core.jobs import job_folder
 from sept_core.storage import atomic
 
-NO_NEEDS = [name for name in registry.FORMATS if name != "ssl-data-curation"]
+NO_NEEDS = [name for name in formats.FORMATS if name != "ssl-data-curation"]
 
 
 def _left_behind(folder: Path) -> list[str]:
@@ -32,7 +32,7 @@ def test_every_format_writes_one_thing_and_leaves_nothing_else(
     assert result["images"] == 11 and result["out"] == str(tmp_path / "exports" / "out")
 
 
-@pytest.mark.parametrize("name", [n for n, f in registry.FORMATS.items() if f.images == "linked"])
+@pytest.mark.parametrize("name", [n for n, f in formats.FORMATS.items() if f.images == "linked"])
 def test_a_changed_byte_fails_the_export_and_names_the_file(
     world: World, tmp_path: Path, name: str
 ) -> None:
@@ -183,3 +183,17 @@ def test_worker_runs_from_its_folder_and_reports(world: World, tmp_path: Path) -
     assert json.loads((job / "result.json").read_text())["images"] == 11
     assert json.loads((job / "progress.json").read_text())["done"] == 11
     assert len(list((tmp_path / "out").iterdir())) == 11
+
+
+@pytest.mark.parametrize("name", formats.FORMATS)
+def test_every_format_has_a_writer_and_lines_that_load_it(name: str) -> None:
+    assert callable(formats.FORMATS[name].load())
+    assert formats.snippets(name, Path("/a"))
+
+
+def test_menus_read_the_formats_without_any_library() -> None:
+    code = (
+        "import sys; from sept_core.export import formats; assert formats.options_help();"
+        "assert not {'torch', 'numpy', 'pyarrow'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,7 +11,7 @@ import pytest
 from small_project import sept
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import access
+from pages.shared import access, page_list
 from sept_core import auth
 from sept_core.services.curate import decisions
 from sept_core.services.project import backups, projects
@@ -140,3 +140,10 @@ def test_by_oidc_only_known_people_enter(
     assert app.title[0].value == "project"
     app.switch_page("pages/curate/review.py")
     assert "&token=" in access.token("p") and access.who() == "ada@example.org"
+
+
+def test_the_list_of_pages_is_complete() -> None:
+    listed = [page.file for page in page_list.PAGES.values()]
+    scripts = {str(path.relative_to(ROOT)) for path in ROOT.glob("pages/*/*.py")}
+    shared = {str(path.relative_to(ROOT)) for path in ROOT.glob("pages/shared/*.py")}
+    assert sorted(listed) == sorted(scripts - shared)

@@ -6,7 +6,7 @@ from zipfile import ZipFile
 from small_project import sept
 from streamlit.testing.v1 import AppTest
 
-from sept_core.export import registry, usage
+from sept_core.export import formats
 from sept_core.jobs import launcher
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import exports, manifests, selections
@@ -52,11 +52,12 @@ def test_exports_are_listed_checked_and_zipped(project: Path) -> None:
 
 
 def test_code_snippets_are_code() -> None:
-    found = {name: usage.snippets(name, Path("/a 'b\"/c")) for name in registry.FORMATS}
+    found = {name: formats.snippets(name, Path("/a 'b\"/c")) for name in formats.FORMATS}
     for name, snippets in found.items():
-        for _, language, text in snippets:
-            if language == "python":
-                compile(text, name, "exec")
+        for snippet in snippets:
+            assert "{out" not in snippet.text
+            if snippet.language == "python":
+                compile(snippet.text, name, "exec")
     assert all(found.values())
 
 
@@ -74,3 +75,20 @@ def test_every_format_can_be_exported_from_the_page(app: AppTest, project: Path)
     for status in started:
         assert [s.state for s in launcher.follow(paths, status.id)][-1] == "done"
     assert len(started) == 2
+
+
+def test_the_page_offers_the_options_of_the_format(app: AppTest, project: Path) -> None:
+    assert sept("select", project, "--target", "toys", "--budget", 9).returncode == 0
+    app.run().switch_page(PAGE).run()
+    next(b for b in app.selectbox if b.label == "Format").set_value("webdataset").run()
+    field = next(t for t in app.text_input if t.label == "Images per shard")
+    field.set_value("many").run()
+    next(b for b in app.button if b.label == "Export").click().run()
+    assert "images_per_shard=many is not a number" in app.error[0].value.replace("\\", "")
+    next(t for t in app.text_input if t.label == "Images per shard").set_value("4").run()
+    next(b for b in app.button if b.label == "Export").click().run()
+    assert not app.exception and not app.error
+    paths = projects.paths_of(project)
+    (job,) = [status for status in launcher.all_jobs(paths) if status.kind == "export"]
+    assert [s.state for s in launcher.follow(paths, job.id)][-1] == "done"
+    assert len(list((paths.exports / "out").rglob("*.tar"))) == 3, "9 images, 4 in each tar"

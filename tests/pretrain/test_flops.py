@@ -6,9 +6,10 @@ import pytest
 
 from sept_core.pretrain import flops, worker
 from sept_core.pretrain import settings as pretrain
+from sept_core.pretrain.methods import registry
 
 
-@pytest.mark.parametrize("method", pretrain.METHODS)
+@pytest.mark.parametrize("method", registry.METHODS)
 def test_every_method_is_counted(method: str) -> None:
     backbone = "vit_tiny_patch16_224" if method == "mae" else "resnet10-tiny"
     settings = replace(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sept_core.pretrain import group
-from sept_core.pretrain import settings as pretrain
+from sept_core.pretrain.methods import registry
 
 Trained = dict[str, dict[str, Tensor]]
 
@@ -40,7 +40,7 @@ def test_two_processes_train_as_one_does(
         torch.testing.assert_close(tensor, alone[name], rtol=1e-4, atol=1e-6, msg=name)
 
 
-@pytest.mark.parametrize("method", pretrain.METHODS)
+@pytest.mark.parametrize("method", registry.METHODS)
 def test_members_end_with_the_same_weights(both: tuple[Trained, Trained], method: str) -> None:
     for accumulate in (1, 2):
         first, second = (trained[f"{method}-{accumulate}"] for trained in both)

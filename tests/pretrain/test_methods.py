@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import subprocess
+import sys
 
 import pytest
 import timm
@@ -11,16 +13,17 @@ from torch import Tensor, nn
 
 from sept_core import errors
 from sept_core.pretrain.methods import mae, registry
-from sept_core.pretrain.settings import METHODS, OWN, PretrainSettings
+from sept_core.pretrain.methods.method import Method, build
+from sept_core.pretrain.settings import PretrainSettings
 
 BASE = PretrainSettings(batch_size=4, queue=8, temperature=0.3)
 
 
-def _build(method: str, **changes: object) -> registry.Method:
+def _build(method: str, **changes: object) -> Method:
     torch.manual_seed(0)
     backbone = nn.Sequential(nn.Flatten(), nn.Linear(12, 6), nn.ReLU())
     settings = dataclasses.replace(BASE, method=method, **changes)  # type: ignore[arg-type]
-    return registry.build(backbone, 6, settings)
+    return build(backbone, 6, settings)
 
 
 def _views() -> list[Tensor]:
@@ -173,7 +176,7 @@ def test_mae_draws_hidden_patches_only() -> None:
         "vit_tiny_patch16_224", img_size=32, patch_size=8, depth=2, num_classes=0
     )
     settings = dataclasses.replace(BASE, method="mae", backbone="vit_tiny_patch16_224")
-    method = registry.build(backbone, backbone.num_features, settings)
+    method = build(backbone, backbone.num_features, settings)
     images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(2))
     torch.manual_seed(3)
     loss, features = method([images])
@@ -204,7 +207,17 @@ def test_unknown_method_names_those_there_are() -> None:
         _build("simclear")
 
 
-def test_the_light_list_of_methods_is_the_registry() -> None:
-    assert list(METHODS) == list(registry.METHODS)
-    assert set(OWN) <= {field.name for field in dataclasses.fields(PretrainSettings)}
-    assert {method for methods in OWN.values() for method in methods} <= set(METHODS)
+@pytest.mark.parametrize("name", registry.METHODS)
+def test_every_record_has_its_class_and_names_settings(name: str) -> None:
+    record = registry.METHODS[name]
+    assert issubclass(record.load(), Method)
+    settings = {field.name for field in dataclasses.fields(PretrainSettings)}
+    assert {*record.own, *record.defaults} <= settings
+
+
+def test_menus_read_the_methods_without_any_library() -> None:
+    code = (
+        "import sys; from sept_core.pretrain import settings; assert settings.registry.TITLES;"
+        "assert not {'torch', 'numpy', 'lightly'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,5 +1,7 @@
 """docs/method.md §2's contracts, for every strategy, over random worlds."""
 
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -9,9 +11,9 @@ from hypothesis import strategies as st
 from selection_worlds import open_gate, picked, plain, random_gate, random_world, uid, uids
 
 from sept_core import errors
-from sept_core.selection import run
-from sept_core.selection.run import select
-from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.selection.run import PICKS_SCHEMA, select
+from sept_core.selection.settings import SelectionSettings
+from sept_core.selection.strategies import STRATEGIES
 
 REASONS = {"similarity_floor", "neighbour_cap", "quota", "pool_exhausted"}
 ALL = sorted(STRATEGIES)
@@ -67,7 +69,15 @@ def select_or_skip(chosen, world, entry):
 
 
 def test_every_strategy_has_a_function():
-    assert set(run.FUNCTIONS) == set(STRATEGIES)
+    assert all(callable(strategy.load()) for strategy in STRATEGIES.values())
+
+
+def test_menus_read_the_strategies_without_any_library():
+    code = (
+        "import sys; from sept_core.selection import settings; assert settings.STRATEGIES;"
+        "assert not {'torch', 'numpy', 'pyarrow'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @given(strategy=st.sampled_from(FROM_POOL), more=st.fixed_dictionaries(asked), **worlds)
@@ -162,7 +172,7 @@ def test_the_funnel_adds_up_and_a_short_budget_says_why(
 def test_provenance_is_true(strategy, seed, n_pool, n_targets, budget, more):
     _, world, entry, chosen = build(strategy, seed, n_pool, n_targets, budget, more)
     result = select_or_skip(chosen, world, entry)
-    assert result.picks.schema.equals(run.PICKS_SCHEMA)
+    assert result.picks.schema.equals(PICKS_SCHEMA)
     column = {one: i for i, one in enumerate(world.pool_uids.tolist())}
     row = {one: i for i, one in enumerate(world.target_uids.tolist())}
     for pick in result.picks.to_pylist():

@@ -4,7 +4,8 @@ import json
 import pytest
 
 from sept_core import errors
-from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.selection.settings import SelectionSettings
+from sept_core.selection.strategies import STRATEGIES
 
 
 def test_settings_survive_json():

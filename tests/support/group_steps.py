@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sept_core.pretrain import data, group, loop, meter, state
 from sept_core.pretrain import settings as pretrain
+from sept_core.pretrain.methods import registry
 
 COUNT, BATCH, STEPS = 32, 16, 2
 CPU = torch.device("cpu")
@@ -56,7 +57,7 @@ if __name__ == "__main__":
     with group.joined() as own:
         done = {
             f"{method}-{accumulate}": steps(method, own, accumulate)
-            for method in pretrain.METHODS
+            for method in registry.METHODS
             for accumulate in (1, 2)
         }
         torch.save(done, Path(sys.argv[1]) / f"{own.rank}.pt")

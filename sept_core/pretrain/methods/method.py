@@ -1,10 +1,12 @@
-"""What the training loop asks of every method.
+"""The interface between the training loop and every method.
 
-A new method is one file with such a class, and one line in `registry.METHODS`.
+In: settings and a backbone. Out: the `Method` that the loop trains. A new method is one file with
+such a class, and one record in `registry.METHODS`.
 """
 
 from torch import Tensor, nn
 
+from sept_core.pretrain.methods import registry
 from sept_core.pretrain.settings import PretrainSettings
 
 
@@ -28,3 +30,13 @@ class Method(nn.Module):
 
     def after_step(self) -> None:
         """What follows the optimiser's step, such as a moving average."""
+
+
+def build(backbone: nn.Module, dim: int, settings: PretrainSettings) -> Method:
+    """Put the method of the settings around a backbone with `dim` features.
+
+    Raises:
+        InputError: no method has that name, or it cannot train that backbone.
+    """
+    chosen: type[Method] = registry.find(settings.method).load()
+    return chosen(backbone, dim, settings)

@@ -1,47 +1,75 @@
-"""The methods by name.
+"""The pre-training methods as records; menus, help texts, errors and tables are made of them.
 
-In: settings and a backbone. Out: the `Method` that the loop trains.
+In: nothing. Out: `METHODS`. Imports no library, so that a page or a help text can list methods at
+once; a method's class is imported when a run is built.
 """
 
-from torch import nn
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from sept_core import errors
-from sept_core.pretrain.methods.barlow_twins import BarlowTwins
-from sept_core.pretrain.methods.byol import BYOL
-from sept_core.pretrain.methods.dino import DINO
-from sept_core.pretrain.methods.mae import MAE
-from sept_core.pretrain.methods.method import Method
-from sept_core.pretrain.methods.moco import MoCo
-from sept_core.pretrain.methods.simclr import SimCLR
-from sept_core.pretrain.methods.simsiam import SimSiam
-from sept_core.pretrain.methods.vicreg import VICReg
-from sept_core.pretrain.settings import PretrainSettings
+from sept_core.storage import late
 
-METHODS: dict[str, type[Method]] = {
-    "moco": MoCo,
-    "simclr": SimCLR,
-    "byol": BYOL,
-    "simsiam": SimSiam,
-    "barlow-twins": BarlowTwins,
-    "vicreg": VICReg,
-    "dino": DINO,
-    "mae": MAE,
+
+@dataclass(frozen=True)
+class MethodRecord:
+    """One pre-training method.
+
+    Attributes:
+        code: `module:Class` of this package; the class is a `method.Method`.
+        title: The name as people write it.
+        own: Settings of `PretrainSettings` that this method reads and others may not: forms show
+            them for it only, and two runs that differ only in settings that their method does not
+            read are the same run.
+        defaults: Settings whose default differs under this method.
+    """
+
+    code: str
+    title: str
+    own: tuple[str, ...] = ()
+    defaults: Mapping[str, object] = field(default_factory=dict)
+
+    def load(self) -> Any:
+        """Import the class."""
+        return late.load(__package__, self.code)
+
+
+METHODS: dict[str, MethodRecord] = {
+    "moco": MethodRecord("moco:MoCo", "MoCo v2", own=("temperature", "queue", "ema")),
+    "simclr": MethodRecord(
+        "simclr:SimCLR",
+        "SimCLR",
+        own=("temperature", "decoupled"),
+        defaults={"temperature": 0.2, "decoupled": True},
+    ),
+    "byol": MethodRecord("byol:BYOL", "BYOL", own=("ema",)),
+    "simsiam": MethodRecord("simsiam:SimSiam", "SimSiam"),
+    "barlow-twins": MethodRecord("barlow_twins:BarlowTwins", "Barlow Twins"),
+    "vicreg": MethodRecord("vicreg:VICReg", "VICReg"),
+    "dino": MethodRecord("dino:DINO", "DINO", own=("ema",)),
+    "mae": MethodRecord("mae:MAE", "MAE"),
 }
+"""By name, in the order of menus: the default first."""
+
+DEFAULT_METHOD = next(iter(METHODS))
+TITLES = {name: record.title for name, record in METHODS.items()}
 
 
-def find(name: str) -> type[Method]:
-    """The class of a method.
+def find(name: str) -> MethodRecord:
+    """Return the record of a method.
 
     Raises:
         InputError: no method has that name.
     """
     if name not in METHODS:
         raise errors.InputError(
-            f"method {name!r} is unknown; take one of {', '.join(sorted(METHODS))}."
+            f"method {name!r} is unknown; use one of {', '.join(sorted(METHODS))}."
         )
     return METHODS[name]
 
 
-def build(backbone: nn.Module, dim: int, settings: PretrainSettings) -> Method:
-    """The method of the settings around a backbone with `dim` features."""
-    return find(settings.method)(backbone, dim, settings)
+def unread(name: str) -> set[str]:
+    """Return the settings that only other methods read."""
+    own = {setting for record in METHODS.values() for setting in record.own}
+    return own - set(find(name).own)

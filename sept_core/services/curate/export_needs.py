@@ -8,13 +8,13 @@ from typing import Any
 
 from sept_core import targets
 from sept_core.catalogue import image_table
-from sept_core.export import registry
+from sept_core.export import formats
 from sept_core.services.project.project import Project
 
 
 def of(project: Project, record: Mapping[str, Any], export_format: str) -> dict[str, Any]:
     """The options named in the format's `needs`."""
-    return {name: _SOURCES[name](project, record) for name in registry.FORMATS[export_format].needs}
+    return {name: _SOURCES[name](project, record) for name in formats.FORMATS[export_format].needs}
 
 
 def labels(project: Project, record: Mapping[str, Any]) -> dict[str, str]:

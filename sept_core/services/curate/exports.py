@@ -13,6 +13,7 @@ from typing import Any
 
 from sept_core import errors
 from sept_core.export import registry
+from sept_core.export.formats import FORMATS
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.manifest import verification
@@ -30,7 +31,7 @@ class Export:
 
     Attributes:
         job: the id of the job that made it.
-        format: a name of `export.registry.FORMATS`.
+        format: a name of `export.formats.FORMATS`.
         out: the file or folder.
         selection: id of the selection, as its manifest says.
         images: how many.
@@ -45,16 +46,6 @@ class Export:
     images: int
     bytes: int
     ended_at: float
-
-
-def formats() -> dict[str, str]:
-    """Every format with one line on what it is."""
-    return {name: entry.about for name, entry in registry.FORMATS.items()}
-
-
-def uses_links(export_format: str) -> bool:
-    """Whether the link mode changes what a format writes."""
-    return registry.FORMATS[export_format].images == "linked"
 
 
 def plan(project: Project, selection_id: str, export_format: str, link: str) -> dict[str, Any]:
@@ -88,7 +79,7 @@ def _ensured(folder: Path) -> Path:
 
 def propose(project: Project, selection_id: str, export_format: str) -> Path:
     """A destination that does not exist yet, in the project's exports."""
-    ending = registry.FORMATS[export_format].suffix
+    ending = FORMATS[export_format].suffix
     base = project.paths.exports / "out" / f"{selections.find(project, selection_id)['id']}"
     suffixes = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
     paths = (base.with_name(f"{base.name}-{export_format}{s}{ending}") for s in suffixes)

@@ -24,6 +24,7 @@ from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.manifest import manifest
 from sept_core.review import decision_log
+from sept_core.selection import strategies
 from sept_core.services.curate import contamination_guard, export_needs, selections
 from sept_core.services.data import scaling
 from sept_core.services.project.project import Project
@@ -87,7 +88,7 @@ def _refuse_leaks(picks: pa.Table, guard: contamination_guard.Finding) -> None:
 
 def _places(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[dict[str, Any]]:
     """Every live place of the picks; a target set's source is named `target:NAME`."""
-    own = record["settings"]["strategy"] == "target-images-only"
+    own = strategies.takes_targets(record["settings"]["strategy"])
     role = "target" if own else "pool"
     rows: list[dict[str, Any]] = image_table.locations(
         project.db, picks["uid"].to_pylist(), role

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from sept_core import errors
 from sept_core.catalogue import filters, image_table
 from sept_core.selection import advice, run
-from sept_core.selection.settings import STRATEGIES
+from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import selections
 from sept_core.services.curate.selections import Request
 from sept_core.services.data import preparation

@@ -15,6 +15,7 @@ from sept_core import errors
 from sept_core import targets as target_layout
 from sept_core.catalogue import image_table
 from sept_core.features import feature_store
+from sept_core.selection import strategies
 from sept_core.services.curate import contamination_guard, selections
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
@@ -94,7 +95,7 @@ def _pool_of(
     project: Project, record: dict[str, Any], encoder_id: str
 ) -> feature_store.FeatureStore:
     """The store that holds the picks: the pool's, or the target's own (`target-images-only`)."""
-    if record["settings"]["strategy"] == "target-images-only":
+    if strategies.takes_targets(record["settings"]["strategy"]):
         return feature_store.FeatureStore(
             project.paths.target_features(encoder_id, record["target_ids"][0])
         )

@@ -10,7 +10,8 @@ import pyarrow as pa
 from sept_core import errors
 from sept_core import targets as target_layout
 from sept_core.catalogue import image_table, settings, source_table
-from sept_core.encoders import menu
+from sept_core.encoders import families, registry
+from sept_core.encoders.families import Facts
 from sept_core.features import feature_store
 from sept_core.features.retrying import DELAYS
 from sept_core.imaging import decoders, pixel_values
@@ -22,13 +23,8 @@ from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.storage import hashing
 
-FITTING_SAMPLE = 5000
-"""Pool images on which an encoder that needs it (`classic`) is fitted."""
-
-
-DEFAULT = next(iter(menu.RECOMMENDED))
-"""The encoder that is taken where none is named: the best that needs no download (docs/log.md)."""
-
+DEFAULT = families.DEFAULT
+"""The encoder that is used where none is named."""
 
 ROLES = tuple(source_table.ROLES)
 
@@ -97,7 +93,7 @@ def start(
     fit = folder / "fit.parquet"
     pool_ids = [record.id for record in source_table.every(project.db, "pool")]
     sources.write_worklist(
-        fit, image_table.fitting_sample(project.db, pool_ids, FITTING_SAMPLE, chosen.seed)
+        fit, image_table.fitting_sample(project.db, pool_ids, registry.FIT_IMAGES, chosen.seed)
     )
     request = asdict(chosen) | {
         "encoders_folder": str(project.paths.encoders),
@@ -300,17 +296,15 @@ def measured_speed(project: Project, encoder: str) -> float | None:
     return None
 
 
-def about(project: Project, encoder: str) -> dict[str, Any]:
+def about(encoder: str) -> Facts:
     """What is known of an encoder without its weights; see `encoders.registry.describe`.
 
     Raises:
         EncoderError: there is no such encoder.
     """
-    if encoder in menu.RECOMMENDED:
-        return menu.RECOMMENDED[encoder]
-    from sept_core.encoders import registry  # brings torch, which takes seconds
-
-    return registry.describe(encoder, project.paths.encoders)
+    if encoder in families.RECOMMENDED:
+        return families.RECOMMENDED[encoder]
+    return registry.describe(encoder)  # imports torch, which takes seconds
 
 
 def finish(project: Project, job_id: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sept_core import errors
 from sept_core.catalogue import image_table, revision, settings
+from sept_core.encoders import fits, registry
 from sept_core.features import feature_store, value_ranges
 from sept_core.imaging import pixel_values
 from sept_core.imaging.pixel_values import ValueRange, ValueRanges
@@ -61,8 +62,8 @@ def remove_features(project: Project, spec: str) -> None:
     Nothing must be at work in the project.
     """
     found = [card.parent for card, record in _cards(project) if record["spec"] == spec]
-    if "classic" in spec.split("+"):
-        found += sorted(project.paths.encoders.glob("classic-*"))
+    if (family := registry.family_of(spec)) and family.fit:
+        found += fits.folders(project.paths.encoders, family.fit)
     for folder in found:
         # Renamed first: a folder that is half deleted must not look like a store.
         trash = Path(tempfile.mkdtemp(dir=project.paths.root, prefix=".removed."))

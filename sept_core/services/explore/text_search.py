@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sept_core import errors
+from sept_core.encoders import registry
 from sept_core.features import feature_store
 from sept_core.retrieval import neighbour_lists
 from sept_core.services.project.project import Project
@@ -18,7 +19,8 @@ from sept_core.storage import atomic, hashing
 
 def understands_words(project: Project, encoder_id: str) -> bool:
     """Whether an encoder has a text tower, so that words and images can be compared."""
-    return str(_card(project, encoder_id)["spec"]).startswith("open_clip:")
+    family = registry.family_of(_card(project, encoder_id)["spec"])
+    return family is not None and family.text
 
 
 def find(project: Project, encoder_id: str, words: str, count: int) -> list[tuple[str, float]]:
@@ -56,8 +58,6 @@ def _vector(encoder: Any, words: str) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _load(spec: str, folder: Path, precision: str) -> Any:
-    from sept_core.encoders import registry  # brings torch, which takes seconds
-
     return registry.load(spec, folder=folder, device="cpu", precision=precision)
 
 

@@ -26,7 +26,9 @@ from sept_core.manifest import manifest
 from sept_core.pretrain import launch
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.launch import HERE, Launch
+from sept_core.pretrain.methods import registry as methods
 from sept_core.pretrain.settings import PretrainSettings
+from sept_core.selection import strategies
 from sept_core.services.curate import manifests, selections
 from sept_core.services.project.project import Project
 from sept_core.storage import atomic, hashing, project_paths
@@ -53,7 +55,7 @@ def of_selection(project: Project, selection_id: str) -> Subset:
         NotFoundError: there is no such selection.
     """
     uids = selections.picks(project, selection_id)["uid"]
-    own = selections.find(project, selection_id)["settings"]["strategy"] == "target-images-only"
+    own = strategies.takes_targets(selections.find(project, selection_id)["settings"]["strategy"])
     role = "target" if own else "pool"
     return Subset(selection_id, len(uids), _side(image_table.locations(project.db, uids, role)))
 
@@ -80,7 +82,7 @@ def plan(subset: Subset, method: str, backbone: str, changes: dict[str, Any]) ->
 
     Args:
         subset: what to train on.
-        method: of `pretrain.settings.METHODS`.
+        method: of `pretrain.methods.registry.METHODS`.
         backbone: a timm name or one of `SMALL_BACKBONES`.
         changes: settings that differ from the defaults for this subset.
     """
@@ -200,9 +202,8 @@ def _request_of(folder: Path, where: Launch) -> dict[str, Any]:
 def _shared_key(content_hash: str, chosen: PretrainSettings) -> str:
     """Names the weights that a run ends with: what its method does not read is left out."""
     values = dataclasses.asdict(chosen)
-    for name in (*REPORTING, *pretrain_settings.OWN):
-        if chosen.method not in pretrain_settings.OWN.get(name, ()):
-            del values[name]
+    for name in (*REPORTING, *methods.unread(chosen.method)):
+        del values[name]
     return hashing.fingerprint([content_hash, values])
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from sept_core import errors
 from sept_core.catalogue import image_table
-from sept_core.encoders import menu
+from sept_core.encoders import families
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.pretrain.launch import HERE, Launch
 from sept_core.pretrain.settings import PretrainSettings
-from sept_core.selection.settings import STRATEGIES, SelectionSettings
+from sept_core.selection.settings import SelectionSettings
+from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import groups, selections
 from sept_core.services.curate.selections import Request
 from sept_core.services.data import collections
@@ -24,13 +25,23 @@ from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.services.train import evaluations, pretraining
 
-SHARED = ("random", "random-10x", "whole-pool")
+LARGER, ORACLE, ENCODER = "random-10x", "oracle", "encoder"
+
+BASELINES = {name: one.baseline for name, one in STRATEGIES.items() if one.baseline} | {
+    LARGER: "random, ten times larger",
+    ORACLE: "oracle, by the pool's labels",
+    ENCODER: "retrieval encoder, as it is",
+}
+"""The arms that others are compared with, as people write them."""
+
+SHARED = (LARGER, *(name for name, one in STRATEGIES.items() if one.ignores_targets))
 """Baselines that no target has a say in: guarded against all target sets, they serve them all."""
 
-OWN_SIZE = ("random-10x", "whole-pool", "target-images-only")
+UNSIZED = tuple(name for name, one in STRATEGIES.items() if not one.needs_budget)
+OWN_SIZE = (LARGER, *UNSIZED)
 """Arms of another size than the budget: for them equal steps and equal epochs are not the same."""
 
-WORDS = (*STRATEGIES, "random-10x", "oracle", "encoder")
+WORDS = (*STRATEGIES, LARGER, ORACLE, ENCODER)
 RETRIEVAL = "retrieval encoder"
 WITHOUT = " without decisions"
 EPOCHS = " (equal epochs)"
@@ -101,10 +112,10 @@ def _arms(project: Project, study: Study, word: str) -> Iterator[Arm]:
     name, given, value = word.partition("=")
     if given:
         yield from _named(project, study, name, value)
-    elif word == "encoder":
+    elif word == ENCODER:
         record = projects.find_encoder_record(project, study.encoder)
         yield Arm(RETRIEVAL, encoder=record["spec"])
-    elif word in ("whole-pool", "target-images-only"):
+    elif word in UNSIZED:
         found = (_select(project, study, word, None, 0),) * study.seeds
         yield from _lengths(study, Arm(word, found))
     elif word in WORDS:
@@ -121,7 +132,7 @@ def _named(project: Project, study: Study, name: str, value: str) -> Iterator[Ar
         groups.members(project, group)
         for budget in study.budgets:
             yield Arm(_sized(study, name, budget), _grouped(project, study, group, budget))
-    elif ":" in value or value in menu.RECOMMENDED:
+    elif ":" in value or value in families.RECOMMENDED:
         yield Arm(name, encoder=value)
     else:
         found = str(selections.find(project, value)["selection"])
@@ -130,12 +141,12 @@ def _named(project: Project, study: Study, name: str, value: str) -> Iterator[Ar
 
 def _of_budget(project: Project, study: Study, word: str, budget: int) -> Iterator[Arm]:
     name = _sized(study, word, budget)
-    if word == "oracle":
+    if word == ORACLE:
         group = _oracle(project, study.target)
         yield Arm(name, _grouped(project, study, group, budget))
     elif word in SHARED:
-        count = budget * 10 if word == "random-10x" else budget
-        drawn = tuple(_select(project, study, "random", count, s) for s in range(study.seeds))
+        strategy, count = ("random", budget * 10) if word == LARGER else (word, budget)
+        drawn = tuple(_select(project, study, strategy, count, s) for s in range(study.seeds))
         yield from _lengths(study, Arm(name, drawn), budget)
     else:
         yield Arm(name, (_select(project, study, word, budget, 0),) * study.seeds)

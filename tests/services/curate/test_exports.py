@@ -11,7 +11,7 @@ import small_runs
 from small_project import picture, png, sept
 
 from sept_core import errors
-from sept_core.export import registry, run
+from sept_core.export import formats, run
 from sept_core.features import feature_store
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import export_needs, exports, manifests, selections
@@ -117,7 +117,7 @@ def test_the_command_exports_rows_and_takes_options(project: Path, tmp_path: Pat
     assert wrong.returncode == 1 and "native takes no options" in wrong.stderr
 
 
-@pytest.mark.parametrize("name", registry.FORMATS)
+@pytest.mark.parametrize("name", formats.FORMATS)
 def test_a_proposal_has_the_suffix_of_its_format(project: Path, name: str) -> None:
     endings = {"csv": ".csv", "jsonl": ".jsonl", "txt": ".txt", "datacomp": ".npy"}
     with projects.opened(project) as opened:

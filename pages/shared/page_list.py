@@ -1,0 +1,65 @@
+"""The pages of the app, and links between them.
+
+In: nothing. Out: `PAGES`, of which the menu, the steps on Overview and every link are made. A new
+page is one file and one record here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the app.
+
+    Attributes:
+        file: Where its script lies, from the folder of `app.py`.
+        icon: A name of Material Symbols.
+        section: Its heading in the menu.
+    """
+
+    file: str
+    icon: str
+    section: str
+
+
+FRONT = "Overview"
+
+PAGES: dict[str, Page] = {
+    FRONT: Page("pages/data/overview.py", "home", "Data"),
+    "Pool": Page("pages/data/pool.py", "photo_library", "Data"),
+    "Targets": Page("pages/data/targets.py", "target", "Data"),
+    "Map": Page("pages/data/map.py", "scatter_plot", "Data"),
+    "Retrieve": Page("pages/curate/retrieve.py", "image_search", "Curate"),
+    "Review": Page("pages/curate/review.py", "grid_view", "Curate"),
+    "Export": Page("pages/curate/export.py", "output", "Curate"),
+    "Pre-train": Page("pages/train/pretrain.py", "model_training", "Train"),
+    "Evaluate": Page("pages/train/evaluate.py", "monitoring", "Train"),
+}
+"""By title, in the order of the menu; `FRONT` is the first page that is shown."""
+
+
+def menu() -> dict[str, list[Any]]:
+    """Return Streamlit's pages by section."""
+    sections: dict[str, list[Any]] = {}
+    for title, page in PAGES.items():
+        made = st.Page(
+            page.file, title=title, icon=f":material/{page.icon}:", default=title == FRONT
+        )
+        sections.setdefault(page.section, []).append(made)
+    return sections
+
+
+def link(title: str, label: str, icon: str = "", **options: Any) -> None:
+    """Draw a link to a page.
+
+    Args:
+        title: A key of `PAGES`.
+        label: What the link says.
+        icon: A name of Material Symbols; the page's own by default.
+        options: As for `st.page_link`.
+    """
+    page = PAGES[title]
+    st.page_link(page.file, label=label, icon=f":material/{icon or page.icon}:", **options)
