@@ -57,7 +57,7 @@ class Shared:
         self._idle_since = 0.0
 
     @contextlib.contextmanager
-    def use(self, wait: float = WAIT_SECONDS) -> Iterator[connection.Connection]:
+    def use(self, wait: float | None = None) -> Iterator[connection.Connection]:
         """Give a cursor for one action; actions of one thread may be nested.
 
         Raises:
@@ -69,7 +69,7 @@ class Shared:
             if self._connection is not None and thread not in self._users and self._in_line():
                 self._changed.wait_for(lambda: self._connection is None, _DRAIN_SECONDS)
             if self._connection is None:
-                self._open(wait)
+                self._open(WAIT_SECONDS if wait is None else wait)
             assert self._connection is not None
             self._users[thread] += 1
             cursor = self._connection.cursor()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from in_process import run, said
-from small_project import sept
+from small_project import sept_process as sept
 
 from sept_core.cli import output
 

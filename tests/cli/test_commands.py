@@ -1,11 +1,14 @@
 """The command line as people and scripts use it: JSON, exit codes, one-line errors."""
 
 import json
+import os
+import subprocess
+import sys
 from inspect import signature
 from pathlib import Path
 
 import pytest
-from small_project import sept
+from small_project import sept, sept_process
 
 from sept_core.catalogue import connection
 from sept_core.cli import app, lazy
@@ -98,13 +101,20 @@ def test_results_go_to_stdout_as_one_document(
     assert found == expected if expected else found["jobs"]
 
 
-def test_busy_project_names_its_owner(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
+IMPATIENT = """
+from sept_core.catalogue import sharing
+from sept_core.cli import app
+sharing.WAIT_SECONDS = 0.2
+app.main()
+"""
 
+
+def test_busy_project_names_its_owner(prepared: Path) -> None:
     held = connection.connect(prepared / "catalogue.duckdb")
     try:
-        done = sept("status", prepared)
-        assert sept("jobs", prepared).returncode == 0, "jobs needs no catalogue"
+        status = [sys.executable, "-c", IMPATIENT, "status", str(prepared)]
+        done = subprocess.run(status, capture_output=True, text=True, check=False)
+        assert sept_process("jobs", prepared).returncode == 0, "jobs needs no catalogue"
     finally:
         held.close()
     assert done.returncode == 1
