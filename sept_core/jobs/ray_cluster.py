@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sept_core import errors
+from sept_core.compat import ray_options
 
 DEVICE = "ray"
 """The name of the cluster where a device is asked for."""
@@ -49,7 +50,7 @@ def connect(address: str | None = None, *, logs: bool = False) -> Any:
     if ray.is_initialized():
         return ray
     given = address or os.environ.get("RAY_ADDRESS")
-    here = {} if given else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    here = {} if given else ray_options.ONLY_HERE
     package = str(Path(__file__).parents[2])
     try:
         ray.init(

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sept_core import errors
+from sept_core.compat.hash_type import RunningHash
 from sept_core.storage import hashing
 
 ACTIONS = ("veto", "keep", "pin", "negative", "undo")
@@ -187,7 +188,7 @@ class Log:
     def __init__(self, events: Iterable[Event] = (), before: "Log | None" = None) -> None:
         own = _in_order(events)
         self.events: tuple[Event, ...] = (*(before.events if before else ()), *own)
-        self._digest: hashlib._Hash = before._digest.copy() if before else hashlib.sha256()
+        self._digest: RunningHash = before._digest.copy() if before else hashlib.sha256()
         for event in own:
             self._digest.update(_line(event))
         if before is None or any(event.action == "undo" for event in own):
