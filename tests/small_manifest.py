@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import job_folder
 from sept_core.manifest import manifest
 from sept_core.pretrain import settings as pretrain
@@ -59,9 +59,7 @@ def make(root: Path) -> Path:
     rows_of_work = [
         work(root, number, "train" if number < 16 else "test") for number in range(COUNT)
     ]
-    sources.write_worklist(
-        root / "target.parquet", pa.Table.from_pylist(rows_of_work, sources.WORKLIST_SCHEMA)
-    )
+    worklists.write(root / "target.parquet", pa.Table.from_pylist(rows_of_work, worklists.SCHEMA))
     return root
 
 

@@ -24,7 +24,7 @@ from sept_core import errors
 from sept_core.encoders import backbones, checkpoint, registry
 from sept_core.features import devices, engine, feature_store, worker
 from sept_core.imaging import images
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import job_folder
 from sept_core.storage import atomic, hashing, project_paths
 
@@ -105,7 +105,7 @@ def worklist_of(
         }
         for name in names
     ]
-    sources.write_worklist(path, pa.Table.from_pylist(rows, schema=sources.WORKLIST_SCHEMA))
+    worklists.write(path, pa.Table.from_pylist(rows, schema=worklists.SCHEMA))
     return path
 
 

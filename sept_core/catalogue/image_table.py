@@ -209,7 +209,7 @@ def worklist(
 
     These are all waiting files, those that could not be read last time or that an earlier decoder
     rejected, and one place of every known image; the worker skips what its store already holds.
-    `splits` narrows a target set. The columns are those of `sources.WORKLIST_SCHEMA`; `source`
+    `splits` narrows a target set. The columns are those of `worklists.SCHEMA`; `source`
     holds source ids, which survive renames.
     """
     wanted = list(splits) if splits is not None else []

@@ -308,11 +308,9 @@ def first_seen(uids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndar
         Their rows (int64, ascending), and `known` with their uids added.
     """
     distinct, first = np.unique(uids, return_index=True)
-    place = np.searchsorted(known, distinct)
-    is_new = np.ones(len(distinct), bool)
-    inside = place < len(known)
-    is_new[inside] = known[place[inside]] != distinct[inside]
-    return np.sort(first[is_new]), np.insert(known, place[is_new], distinct[is_new])
+    is_new = hashing.places_among(known, distinct) < 0
+    added = distinct[is_new]
+    return np.sort(first[is_new]), np.insert(known, np.searchsorted(known, added), added)
 
 
 def write_card(folder: Path, card: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Sources: where images come from, told apart, listed and read.
 
 In: a path that the user gives. Out: a `SourceSpec`, the listing of its files (see `listing` for
-each kind), their bytes for any number of threads, and worklists of files to be read.
+each kind), and their bytes for any number of threads.
 """
 
 import functools
@@ -9,14 +9,11 @@ import itertools
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Generic, Self, TypeVar
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import BinaryIO, Generic, Self, TypeVar
 
 from sept_core import errors
 from sept_core.archives import archives
@@ -24,19 +21,15 @@ from sept_core.filesystem import folders, roots, safe_paths
 from sept_core.imaging import images, outcomes
 from sept_core.ingest import candidates, listing, readings, table_sources
 from sept_core.ingest.listing import FileEntry, SourceSpec
-from sept_core.storage import atomic
 from sept_core.tables import tables
 
 __all__ = [
-    "WORKLIST_SCHEMA",
     "ByteReader",
     "FileEntry",
     "SourceSpec",
     "describe",
     "detect",
-    "read_worklist",
     "scan",
-    "write_worklist",
 ]
 
 Opened = TypeVar("Opened")
@@ -67,24 +60,6 @@ KINDS: dict[str, Callable[[SourceSpec], Iterator[FileEntry]]] = {
     **listing.KINDS,
     **table_sources.KINDS,
 }
-
-WORKLIST_SCHEMA = pa.schema(
-    [
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("root", pa.string(), nullable=False),
-        pa.field("rel_path", pa.string(), nullable=False),
-        pa.field("member", pa.string(), nullable=False),
-        pa.field("offset", pa.int64(), nullable=False),
-        pa.field("size", pa.int64(), nullable=False),
-        pa.field("label", pa.string()),
-        pa.field("split", pa.string()),
-        pa.field("uid", pa.string()),
-        pa.field(roots.FOLLOW_LINKS, pa.bool_()),
-        pa.field("bands", pa.string()),
-    ]
-)
-"""One row a file to be read, in the order of work; offset and size are −1 where unknown.
-`follow_links` and `bands` are options of the source, null in worklists of older versions."""
 
 
 def detect(name: str, path: Path, **options: str) -> SourceSpec:
@@ -236,42 +211,6 @@ class ByteReader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def write_worklist(path: Path, table: pa.Table) -> None:
-    """Write a worklist whole or not at all.
-
-    Raises:
-        ArrowInvalid, KeyError: a column of `WORKLIST_SCHEMA` is missing or of another type
-            (`follow_links` may be missing).
-    """
-    if roots.FOLLOW_LINKS not in table.column_names:
-        table = table.append_column(roots.FOLLOW_LINKS, pa.nulls(len(table), pa.bool_()))
-    with atomic.write_then_rename(path) as temporary:
-        pq.write_table(table.select(WORKLIST_SCHEMA.names).cast(WORKLIST_SCHEMA), temporary)
-
-
-def read_worklist(path: Path) -> pa.Table:
-    """Read a worklist, with the columns of `WORKLIST_SCHEMA`.
-
-    Raises:
-        NotFoundError: the file is not there.
-        IntegrityError: it is no worklist.
-    """
-    try:
-        return pq.read_table(path, schema=WORKLIST_SCHEMA)
-    except FileNotFoundError:
-        raise errors.NotFoundError(f"{path} does not exist.") from None
-    except (pa.ArrowException, OSError) as problem:
-        raise errors.IntegrityError(f"{path} is not a worklist ({problem}).") from problem
-
-
-def roots_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, roots.Root]:
-    """Where each source of some rows of a worklist lies."""
-    return {
-        row["source"]: roots.Root(Path(row["root"]), bool(row.get(roots.FOLLOW_LINKS)))
-        for row in rows
-    }
 
 
 class _Recent(Generic[Opened]):

@@ -15,7 +15,7 @@ from sept_core.catalogue import image_table
 from sept_core.cli import app
 from sept_core.features import feature_store, worker
 from sept_core.imaging import images
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.services.data import collections, image_server
 from sept_core.services.project import projects
 
@@ -38,7 +38,7 @@ def embedded(tmp_path: Path, project: projects.Project, monkeypatch: pytest.Monk
     """As the embedding job does, with an encoder of a few numbers."""
     install_fake(monkeypatch)
     path = tmp_path / "worklist.parquet"
-    sources.write_worklist(path, image_table.worklist(project.db, ["s1"]))
+    worklists.write(path, image_table.worklist(project.db, ["s1"]))
     worker.main(make_job(tmp_path, path))
     store = feature_store.FeatureStore(tmp_path / "features" / "fake-12345678" / "pool")
     image_table.adopt(project.db, store, "pool")

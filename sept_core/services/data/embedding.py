@@ -14,7 +14,7 @@ from sept_core.encoders import menu
 from sept_core.features import feature_store
 from sept_core.features.retrying import DELAYS
 from sept_core.imaging import decoders, pixel_values
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.services.data import collections, scaling
@@ -96,7 +96,7 @@ def start(
     scaling.change(project, value_range, chosen.encoder)
     fit = folder / "fit.parquet"
     pool_ids = [record.id for record in source_table.every(project.db, "pool")]
-    sources.write_worklist(
+    worklists.write(
         fit, image_table.fitting_sample(project.db, pool_ids, FITTING_SAMPLE, chosen.seed)
     )
     request = asdict(chosen) | {
@@ -175,7 +175,7 @@ def _parts(project: Project, folder: Path, roles: Sequence[str]) -> list[dict[st
     for collection, rows in wanted:
         if rows.num_rows:
             path = folder / f"{collection.replace('/', '-')}.parquet"
-            sources.write_worklist(path, rows)
+            worklists.write(path, rows)
             parts.append({"worklist": str(path), "collection": collection})
     return parts
 
@@ -278,7 +278,7 @@ def try_speed(project: Project, encoder: str, precision: str = "auto") -> JobFol
     if not sample.num_rows:
         raise errors.InputError("The pool holds no images to try; add a source first.")
     worklist = project.paths.jobs / "worklists" / f"speed-{hashing.fingerprint(encoder)}.parquet"
-    sources.write_worklist(worklist, sample)
+    worklists.write(worklist, sample)
     request = {
         "encoder": encoder,
         "encoders_folder": str(project.paths.encoders),

@@ -17,7 +17,7 @@ from sept_core import errors
 from sept_core.catalogue import image_table, source_table
 from sept_core.features import feature_store
 from sept_core.index import formats
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.services.data import scaling
@@ -116,7 +116,7 @@ def _calibration_inputs(project: Project, encoder_id: str) -> dict[str, Any]:
     record = atomic.read_json(project.paths.features(encoder_id) / "encoder.json")
     sample = project.paths.index(encoder_id, "calibrate") / "sample.parquet"
     pool_ids = [source.id for source in source_table.every(project.db, "pool")]
-    sources.write_worklist(
+    worklists.write(
         sample, image_table.fitting_sample(project.db, pool_ids, CALIBRATION_SAMPLE, seed=1)
     )
     return {
@@ -153,8 +153,8 @@ class GroupsByUid(Mapping[bytes, int]):
         self._groups = groups
 
     def __getitem__(self, uid: bytes) -> int:
-        place = int(np.searchsorted(self._uids, np.bytes_(uid)))
-        if place == len(self._uids) or self._uids[place] != uid:
+        place = int(hashing.places_among(self._uids, np.asarray(uid)))
+        if place < 0:
             raise KeyError(uid)
         return int(self._groups[place])
 

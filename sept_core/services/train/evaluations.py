@@ -16,7 +16,7 @@ from sept_core import targets as target_layout
 from sept_core.catalogue import image_table, source_table
 from sept_core.evaluation import labels as label_budgets
 from sept_core.filesystem.roots import FOLLOW_LINKS
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.services.data import scaling
@@ -206,7 +206,7 @@ def prepare(
     out = project.paths.runs / pretraining.RESERVED / name
     _refuse_twice(project.paths, out)
     worklist = out / "target.parquet"
-    sources.write_worklist(worklist, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
+    worklists.write(worklist, pa.Table.from_pylist(rows, worklists.SCHEMA))
     atomic.write_json(out / "request.json", request)
     return asked | {"target_worklist": str(worklist), "out": str(out)}
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from sept_core import errors
 from sept_core.catalogue import image_table, source_table
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.manifest import manifest
@@ -321,7 +321,7 @@ def _probe_worklist(project: Project, targets: Sequence[str], path: Path) -> str
     ]
     if len({row["label"] for row in rows}) < 2:
         return None
-    sources.write_worklist(path, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
+    worklists.write(path, pa.Table.from_pylist(rows, worklists.SCHEMA))
     return str(path)
 
 
