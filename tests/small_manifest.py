@@ -11,7 +11,7 @@ from PIL import Image
 
 from sept_core.ingest import worklists
 from sept_core.jobs import job_folder
-from sept_core.manifest import manifest
+from sept_core.manifest import manifest, manifest_tables
 from sept_core.pretrain import settings as pretrain
 from sept_core.storage import atomic, hashing
 
@@ -43,16 +43,16 @@ def make(root: Path) -> Path:
         Image.fromarray(blocks).save(out, "PNG")
         name, uid = f"{number}.png", hashing.uid_of(out.getvalue())
         (root / name).write_bytes(out.getvalue())
-        row = dict.fromkeys(manifest.SCHEMA.names) | {"uid": uid, "source": "pool"}
+        row = dict.fromkeys(manifest_tables.SCHEMA.names) | {"uid": uid, "source": "pool"}
         rows.append(
             row | {"sha256": atomic.sha256_file(root / name), "rel_path": name, "phase": "core"}
         )
     header = dict.fromkeys(manifest.REQUIRED) | {"guard": {"state": "none"}}
     manifest.write(
         root / "manifest",
-        pa.Table.from_pylist(rows, manifest.SCHEMA),
-        manifest.LOCATIONS.empty_table(),
-        manifest.GUARD.empty_table(),
+        pa.Table.from_pylist(rows, manifest_tables.SCHEMA),
+        manifest_tables.LOCATIONS.empty_table(),
+        manifest_tables.GUARD.empty_table(),
         header,
         {"pool": root},
     )

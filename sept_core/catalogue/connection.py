@@ -6,7 +6,7 @@ keeps it briefly (a command) or for its life (the app).
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,11 @@ def table(
 ) -> pa.Table:
     """The rows of a query as an Arrow table."""
     return connection.sql(query, params=values or []).to_arrow_table()
+
+
+def uid_table(uids: Iterable[str]) -> pa.Table:
+    """Uids as a table that queries can be joined with."""
+    return pa.table({"uid": pa.array(list(uids), pa.string())})
 
 
 def one(connection: Connection, query: str, values: Any = None) -> tuple[Any, ...]:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from sept_core import errors
 from sept_core.imaging import outcomes
 from sept_core.storage import atomic, hashing
+from sept_core.storage.recent import Recent
 
 FORMAT = 1
 
@@ -255,18 +256,16 @@ class FeatureStore:
             start += len(shard)
 
 
-_kept: dict[Path, FeatureStore] = {}
 KEPT = 4
+_kept = Recent[Path, FeatureStore](KEPT)
 
 
 def kept(folder: Path) -> FeatureStore:
     """The store of a folder, with its order by uid, kept by this process until it changes."""
-    store, known = FeatureStore(folder), _kept.get(folder)
+    store, known = FeatureStore(folder), _kept.find(folder)
     if known is not None and known.content_id() == store.content_id():
         return known
-    while len(_kept) >= KEPT:
-        _kept.pop(next(iter(_kept)), None)
-    _kept[folder] = store
+    _kept.put(folder, store)
     return store
 
 

@@ -7,13 +7,11 @@ each kind), and their bytes for any number of threads.
 import functools
 import itertools
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Generic, Self, TypeVar
+from typing import BinaryIO, Self
 
 from sept_core import errors
 from sept_core.archives import archives
@@ -21,6 +19,7 @@ from sept_core.filesystem import folders, roots, safe_paths
 from sept_core.imaging import images, outcomes
 from sept_core.ingest import candidates, listing, readings, table_sources
 from sept_core.ingest.listing import FileEntry, SourceSpec
+from sept_core.storage.recent import Recent
 from sept_core.tables import tables
 
 __all__ = [
@@ -32,7 +31,8 @@ __all__ = [
     "scan",
 ]
 
-Opened = TypeVar("Opened")
+_Container = tuple[Path, str]
+"""Root and relative path of a file that holds images."""
 
 _LOOKED_AT = 4096
 _LOOKED_INTO = 1 << 24
@@ -141,8 +141,9 @@ class ByteReader:
 
     def __init__(self, homes: Mapping[str, Path | roots.Root]) -> None:
         self._homes = {name: _Home.of(home) for name, home in homes.items()}
-        self._archives = _Recent[archives.Reader](64)
-        self._tables = _Recent[tables.HeldImages](4)  # they keep row groups of images in memory
+        # What falls out closes when its last reader is done.
+        self._archives = Recent[_Container, archives.Reader](64)
+        self._tables = Recent[_Container, tables.HeldImages](4)  # each holds row groups of images
 
     def read(
         self, source: str, rel_path: str, member: str = "", offset: int = -1, size: int = -1
@@ -175,8 +176,8 @@ class ByteReader:
 
     def _forget(self, root: Path, rel_path: str) -> None:
         """Open a container anew next time: it may come back as another file."""
-        self._archives.forget(root, rel_path)
-        self._tables.forget(root, rel_path)
+        self._archives.forget((root, rel_path).__eq__)
+        self._tables.forget((root, rel_path).__eq__)
 
     def _read_member(
         self, home: "_Home", rel_path: str, member: str, offset: int, size: int
@@ -186,14 +187,12 @@ class ByteReader:
 
         if not tables.is_table(rel_path):
             archive = self._archives.get(
-                (home.path, rel_path, ""), lambda: archives.open_reader(opener)
+                (home.path, rel_path), lambda: archives.open_reader(opener)
             )
             return archive.read(member, offset, size)
         if not member.partition(":")[0].isdecimal():
             raise images.RejectedImage(f"unreadable: {rel_path!r} has no row {member!r}")
-        table = self._tables.get(
-            (home.path, rel_path, ""), lambda: tables.HeldImages(opener, rel_path)
-        )
+        table = self._tables.get((home.path, rel_path), lambda: tables.HeldImages(opener, rel_path))
         return table.read(member)
 
     def close(self) -> None:
@@ -211,33 +210,6 @@ class ByteReader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class _Recent(Generic[Opened]):
-    """Keeps the last few opened things; what falls out closes when its last reader is done."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: OrderedDict[tuple[Path, str, str], Opened] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[Path, str, str], make: Callable[[], Opened]) -> Opened:
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = make()
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-            return self._kept[key]
-
-    def forget(self, root: Path, rel_path: str) -> None:
-        with self._lock:
-            for key in [key for key in self._kept if key[:2] == (root, rel_path)]:
-                del self._kept[key]
-
-    def clear(self) -> None:
-        with self._lock:
-            self._kept.clear()
 
 
 @dataclass(frozen=True)

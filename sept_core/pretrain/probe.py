@@ -17,12 +17,11 @@ from sept_core import errors
 from sept_core.imaging import images
 from sept_core.imaging.pixel_values import ValueRanges
 from sept_core.ingest import sources, worklists
+from sept_core.measures import knn_vote
 from sept_core.pretrain import augment
 from sept_core.storage import hashing
 
 MOST_IMAGES = 2000
-NEIGHBOURS = 20
-TEMPERATURE = 0.07
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,5 @@ def accuracy(backbone: nn.Module, probe: Probe, size: int, device: torch.device)
 def leave_one_out(features: Tensor, labels: Tensor) -> float:
     """Accuracy of the weighted kNN vote among all other rows; features (n, D) of unit length."""
     similarity = (features @ features.T).fill_diagonal_(-torch.inf)
-    nearest = similarity.topk(min(NEIGHBOURS, len(labels) - 1), dim=1)
-    votes = functional.one_hot(labels[nearest.indices]).float()
-    scores = ((nearest.values / TEMPERATURE).exp()[:, :, None] * votes).sum(1)
-    return float((scores.argmax(1) == labels).float().mean())
+    predicted = knn_vote.predict(similarity, functional.one_hot(labels).float())
+    return float((predicted == labels).float().mean())

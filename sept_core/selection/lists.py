@@ -170,4 +170,5 @@ def _rows_of(wanted: np.ndarray, uids: np.ndarray) -> np.ndarray:
     order = np.argsort(uids, kind="stable")
     place = hashing.places_among(uids[order], wanted)
     assert (place >= 0).all(), "lists or scaling lack a target"
-    return order[place]
+    rows: np.ndarray = order[place]
+    return rows

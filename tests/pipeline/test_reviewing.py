@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sept_core import errors
-from sept_core.catalogue import image_table
+from sept_core.catalogue import place_table
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, review_sheet, selections
 from sept_core.services.curate.review_sheet import Order, Step
@@ -105,7 +105,7 @@ def test_why_an_image_is_here_names_targets_files_and_its_decisions(project: Pat
         assert told["targets"] == sorted(told["targets"], key=lambda pair: (-pair[1], pair[0]))
         found = [(d["who"], d["action"], d["reason"], d["stands"]) for d in told["decisions"]]
         assert found == [("bob", "veto", "", False), ("ada", "keep", "right", True)]
-        names = {f"{row['source']}/{row['rel_path']}" for row in image_table.locations(
+        names = {f"{row['source']}/{row['rel_path']}" for row in place_table.locations(
             opened.db, [first["uid"]]).to_pylist()}  # fmt: skip
         assert set(told["places"]) == names and names
         with pytest.raises(errors.NotFoundError, match="not in this selection"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sept_core import errors
 from sept_core.archives.members import plain
-from sept_core.catalogue import image_table, settings
+from sept_core.catalogue import place_table, settings
 from sept_core.filesystem import safe_paths
 from sept_core.imaging import images
 from sept_core.ingest import sources
@@ -80,7 +80,7 @@ def add_to_target(project: Project, name: str, uids: Sequence[str]) -> int:
 
 
 def _copy(project: Project, uid: str, folder: Path) -> None:
-    for place in image_table.places(project.db, uid):
+    for place in place_table.places(project.db, uid):
         ending = safe_paths.suffix_of(plain(place.member or place.rel_path))
         path = folder / f"{uid}{ending}"
         if path.exists():

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core import errors
-from sept_core.catalogue import image_table, source_table
+from sept_core.catalogue import image_table, place_table, source_table
 from sept_core.dedup import leakage
 from sept_core.export import registry as export_registry
 from sept_core.export import run as export_run
@@ -22,7 +22,7 @@ from sept_core.features import feature_store
 from sept_core.filesystem.roots import FOLLOW_LINKS
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
-from sept_core.manifest import manifest
+from sept_core.manifest import manifest, manifest_tables
 from sept_core.review import decision_log
 from sept_core.services.curate import contamination_guard, export_needs, selections
 from sept_core.services.data import scaling
@@ -89,7 +89,7 @@ def _places(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[d
     """Every live place of the picks; a target set's source is named `target:NAME`."""
     own = record["settings"]["strategy"] == "target-images-only"
     role = "target" if own else "pool"
-    rows: list[dict[str, Any]] = image_table.locations(
+    rows: list[dict[str, Any]] = place_table.locations(
         project.db, picks["uid"].to_pylist(), role
     ).to_pylist()
     if own:
@@ -125,7 +125,7 @@ def _repeated(places: list[dict[str, Any]]) -> pa.Table:
         for row in places
         if count[row["uid"]] > 1
     ]
-    return pa.Table.from_pylist(rows, schema=manifest.LOCATIONS)
+    return pa.Table.from_pylist(rows, schema=manifest_tables.LOCATIONS)
 
 
 def _rows(
@@ -159,7 +159,7 @@ def _rows(
                 "index_id": record["index"]["id"],
             }
         )
-    return pa.Table.from_pylist(rows, schema=manifest.SCHEMA)
+    return pa.Table.from_pylist(rows, schema=manifest_tables.SCHEMA)
 
 
 def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[float | None]:

@@ -16,10 +16,11 @@ from sept_core import errors
 from sept_core.catalogue import (
     connection,
     decision_table,
-    image_table,
+    place_table,
     selection_table,
     settings,
     source_table,
+    split_table,
 )
 from sept_core.features import feature_store
 from sept_core.index import cosine
@@ -29,6 +30,7 @@ from sept_core.services.data import preparation
 from sept_core.services.explore import point_map
 from sept_core.services.project.project import Project
 from sept_core.storage import hashing
+from sept_core.storage.recent import Recent
 
 ORDERS = ("by-target", "by-doubt", "by-cluster", "audit")
 AUDITED = 100
@@ -200,7 +202,7 @@ def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
         "copies": [other.decode() for other in groups.fellows(uid.encode())[:MOST_SHOWN]],
         "places": [
             "/".join(filter(None, (place.source, place.rel_path, place.member)))
-            for place in image_table.places(project.db, uid)
+            for place in place_table.places(project.db, uid)
         ],
         "decisions": [{key: e[key] for key in told} for e in events if uid in e["uids"]],
     }
@@ -216,7 +218,7 @@ def _nearest_targets(project: Project, record: dict[str, Any], uid: str) -> list
         store = feature_store.FeatureStore(
             project.paths.target_features(record["encoder_id"], target)
         )
-        searching = image_table.searching(project.db, target)
+        searching = split_table.searching(project.db, target)
         for block in store.blocks():
             mine = np.isin(block.uids, searching)
             values = cosine.cosines(block.vectors[mine], pool.vectors_of(query))[:, 0]
@@ -259,17 +261,15 @@ def apply(project: Project, selection_id: str, steps: Sequence[Step]) -> None:
         settings.put(project.db, "acknowledged", {client: done[client] for client in recent})
 
 
-_picked: dict[str, frozenset[str]] = {}
+_picked = Recent[str, frozenset[str]](4)
 
 
 def _known(project: Project, selection_id: str) -> frozenset[str]:
     """The images of a selection, kept for the next batch of steps: an id names its picks."""
     key = f"{project.paths.root}/{selection_id}"
-    if key not in _picked:
-        while len(_picked) >= 4:
-            _picked.pop(next(iter(_picked)))
-        _picked[key] = frozenset(selections.picks(project, selection_id)["uid"].to_pylist())
-    return _picked[key]
+    return _picked.get(
+        key, lambda: frozenset(selections.picks(project, selection_id)["uid"].to_pylist())
+    )
 
 
 def _apply_step(project: Project, targets: list[str], step: Step, known: frozenset[str]) -> None:

@@ -14,7 +14,13 @@ import pyarrow.parquet as pq
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import decision_table, image_table, selection_table, source_table
+from sept_core.catalogue import (
+    decision_table,
+    image_table,
+    selection_table,
+    source_table,
+    split_table,
+)
 from sept_core.features import feature_store
 from sept_core.index import graph, ivf
 from sept_core.review import decision_log
@@ -220,7 +226,7 @@ def standing(project: Project, request: Request) -> list[str]:
 
 def _searching(project: Project, target_id: str) -> str:
     """Names the images of a target set that are searched with, and their labels."""
-    rows = image_table.labelled(project.db, target_id, target_layout.SEARCH_SPLITS)
+    rows = split_table.labelled(project.db, target_id, target_layout.SEARCH_SPLITS)
     return hashing.fingerprint(rows.select(["uid", "label"]).to_pylist())
 
 
@@ -266,7 +272,7 @@ def _evidence(
     indexed = preparation.is_fresh(project, encoder_id, "index", pool)
     stores = [feature_store.FeatureStore(paths.target_features(encoder_id, t)) for t in target_ids]
     rows = [
-        image_table.labelled(db, t, target_layout.SEARCH_SPLITS).to_pylist() for t in target_ids
+        split_table.labelled(db, t, target_layout.SEARCH_SPLITS).to_pylist() for t in target_ids
     ]
     return PoolEvidence(
         pool=pool,

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import image_table, settings, source_table
+from sept_core.catalogue import settings, source_table, work_table
 from sept_core.encoders import menu
 from sept_core.features import feature_store
 from sept_core.features.retrying import DELAYS
@@ -97,7 +97,7 @@ def start(
     fit = folder / "fit.parquet"
     pool_ids = [record.id for record in source_table.every(project.db, "pool")]
     worklists.write(
-        fit, image_table.fitting_sample(project.db, pool_ids, FITTING_SAMPLE, chosen.seed)
+        fit, work_table.fitting_sample(project.db, pool_ids, FITTING_SAMPLE, chosen.seed)
     )
     request = asdict(chosen) | {
         "encoders_folder": str(project.paths.encoders),
@@ -164,12 +164,12 @@ def _parts(project: Project, folder: Path, roles: Sequence[str]) -> list[dict[st
     wanted: list[tuple[str, pa.Table]] = []
     pool_ids = [record.id for record in source_table.every(db, "pool")]
     if "pool" in roles and pool_ids:
-        wanted.append(("pool", image_table.worklist(db, pool_ids)))
+        wanted.append(("pool", work_table.worklist(db, pool_ids)))
     split_sets = {"search": target_layout.SEARCH_SPLITS, "heldout": target_layout.HELDOUT_SPLITS}
     for target in source_table.every(db, "target") if "target" in roles else ():
         for part, splits in split_sets.items():
             wanted.append(
-                (f"targets/{target.id}/{part}", image_table.worklist(db, [target.id], splits))
+                (f"targets/{target.id}/{part}", work_table.worklist(db, [target.id], splits))
             )
     parts = []
     for collection, rows in wanted:
@@ -274,7 +274,7 @@ def try_speed(project: Project, encoder: str, precision: str = "auto") -> JobFol
         InputError: the pool is empty.
     """
     pool_ids = [record.id for record in source_table.every(project.db, "pool")]
-    sample = image_table.fitting_sample(project.db, pool_ids, TRIAL_IMAGES, seed=2)
+    sample = work_table.fitting_sample(project.db, pool_ids, TRIAL_IMAGES, seed=2)
     if not sample.num_rows:
         raise errors.InputError("The pool holds no images to try; add a source first.")
     worklist = project.paths.jobs / "worklists" / f"speed-{hashing.fingerprint(encoder)}.parquet"

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from sept_core import errors
-from sept_core.catalogue import image_table
+from sept_core.catalogue import place_table
 from sept_core.filesystem import roots
 from sept_core.imaging import decoders, images
 from sept_core.imaging.pixel_values import ValueRanges
@@ -82,11 +82,11 @@ class ImageServer:
         with projects.using(self._folder) as project:
             return scaling.current(project)
 
-    def _read(self, uid: str) -> tuple[bytes, image_table.Place]:
+    def _read(self, uid: str) -> tuple[bytes, place_table.Place]:
         """The bytes from the first place that can be read, and that place."""
         if _is_uid(uid):
             with projects.using(self._folder) as project:
-                places = image_table.places(project.db, uid)
+                places = place_table.places(project.db, uid)
             for place in places:
                 try:
                     reader = self._reader(place.source_id, place.root)
@@ -181,7 +181,7 @@ def _may_need_range(uid: str, data: bytes) -> bool:
         raise _not_shown(uid, problem) from None
 
 
-def _reduced(place: image_table.Place, data: bytes, size: int, ranges: ValueRanges) -> Picture:
+def _reduced(place: place_table.Place, data: bytes, size: int, ranges: ValueRanges) -> Picture:
     try:
         decoded = images.decode(data, size, ranges, images.parse_bands(place.bands))
     except images.UnusableFile as problem:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from sept_core import errors
-from sept_core.catalogue import image_table, source_table
+from sept_core.catalogue import image_table, source_table, work_table
 from sept_core.features import feature_store
 from sept_core.index import formats
 from sept_core.ingest import worklists
@@ -117,7 +117,7 @@ def _calibration_inputs(project: Project, encoder_id: str) -> dict[str, Any]:
     sample = project.paths.index(encoder_id, "calibrate") / "sample.parquet"
     pool_ids = [source.id for source in source_table.every(project.db, "pool")]
     worklists.write(
-        sample, image_table.fitting_sample(project.db, pool_ids, CALIBRATION_SAMPLE, seed=1)
+        sample, work_table.fitting_sample(project.db, pool_ids, CALIBRATION_SAMPLE, seed=1)
     )
     return {
         "worklist": str(sample),

@@ -15,6 +15,7 @@ from typing import Any
 
 from sept_core import errors
 from sept_core.catalogue import (
+    adoption,
     connection,
     decision_table,
     image_table,
@@ -106,8 +107,8 @@ def adopt(project: Project) -> int:
         for folder in sorted(folders):
             name = folder.relative_to(project.paths.root).as_posix()
             store = feature_store.FeatureStore(folder)
-            adopted += image_table.adopt(project.db, store, name, ranges, of_files=of_files)
-    image_table.settle(project.db)
+            adopted += adoption.adopt(project.db, store, name, ranges, of_files=of_files)
+    adoption.settle(project.db)
     return adopted
 
 

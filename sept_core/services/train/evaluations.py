@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import image_table, source_table
+from sept_core.catalogue import source_table, split_table
 from sept_core.evaluation import labels as label_budgets
 from sept_core.filesystem.roots import FOLLOW_LINKS
 from sept_core.ingest import worklists
@@ -164,7 +164,7 @@ def checked_task(project: Project, target: str, labels: Sequence[str]) -> list[d
 
 def _rows(project: Project, record: source_table.SourceRecord) -> list[dict[str, Any]]:
     """The images of a target set's splits; unassigned ones are not read."""
-    found = image_table.labelled(project.db, record.id, target_layout.SPLITS)
+    found = split_table.labelled(project.db, record.id, target_layout.SPLITS)
     rows: list[dict[str, Any]] = found.to_pylist()
     return rows
 

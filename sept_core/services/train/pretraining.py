@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core import errors
-from sept_core.catalogue import image_table, source_table
+from sept_core.catalogue import place_table, source_table, split_table
 from sept_core.ingest import worklists
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
@@ -55,7 +55,7 @@ def of_selection(project: Project, selection_id: str) -> Subset:
     uids = selections.picks(project, selection_id)["uid"]
     own = selections.find(project, selection_id)["settings"]["strategy"] == "target-images-only"
     role = "target" if own else "pool"
-    return Subset(selection_id, len(uids), _side(image_table.locations(project.db, uids, role)))
+    return Subset(selection_id, len(uids), _side(place_table.locations(project.db, uids, role)))
 
 
 def of_manifest(path: Path) -> Subset:
@@ -314,7 +314,7 @@ def _probe_worklist(project: Project, targets: Sequence[str], path: Path) -> str
     rows = [
         row
         for name in targets
-        for row in image_table.labelled(
+        for row in split_table.labelled(
             project.db, source_table.find(project.db, "target", name).id, ("train",)
         ).to_pylist()
         if row["label"] is not None
