@@ -12,7 +12,7 @@ CORE = ROOT / "sept_core"
 
 # Lowest first. A file may import packages of lower layers and its own package only.
 LAYERS = [
-    {"compat", "errors", "figures", "measures"},
+    {"compat", "errors", "figures", "measures", "wording"},
     {"auth", "imaging", "storage"},
     {"encoders", "filesystem", "jobs", "review", "selection"},
     {"demo", "tables"},

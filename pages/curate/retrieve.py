@@ -1,6 +1,5 @@
 """Retrieve: rank the pool for a target set, see what a budget takes, store the selection."""
 
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from sept_core.services.curate import groups, preview, selections, subset_diagno
 from sept_core.services.curate.selections import Request
 from sept_core.services.data import collections, preparation
 from sept_core.services.project import projects
+from sept_core.wording import quantities
 
 PREPARING = ("graph", "calibrate", "duplicates", "index")
 EXAMPLES = 24
@@ -326,7 +326,7 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
         "Strategy": record["settings"]["strategy"],
         "Images": record["count"],
         "Guard": record["guard"]["state"],
-        "Made": time.strftime("%d %b %H:%M", time.localtime(record["created_at"])),
+        "Made": quantities.moment(record["created_at"]),
         "State": ", ".join(stale) or "up to date",
     }
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sept_core.catalogue.source_table import ScanReport
+from sept_core.catalogue.scan_table import ScanReport
 from sept_core.cli import follow, layouts, outcomes, output, summaries
 from sept_core.cli.layouts import (
     ImageColumn,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sept_core.catalogue.source_table import ScanReport
+from sept_core.catalogue.scan_table import ScanReport
 from sept_core.cli import output
 from sept_core.cli.output import counted, plain, say
 from sept_core.selection import diagnostics

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from sept_core import errors
 from sept_core.imaging import outcomes
-from sept_core.storage import atomic, hashing
+from sept_core.storage import atomic, hashing, project_paths
 from sept_core.storage.recent import Recent
 
 FORMAT = 1
@@ -312,6 +312,17 @@ def first_seen(uids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndar
     return np.sort(first[is_new]), np.insert(known, np.searchsorted(known, added), added)
 
 
+def read_card(folder: Path) -> dict[str, Any]:
+    """What `write_card` wrote.
+
+    Raises:
+        NotFoundError: no encoder has features there.
+        IntegrityError: it cannot be read.
+    """
+    card: dict[str, Any] = atomic.read_json(folder / project_paths.CARD)
+    return card
+
+
 def write_card(folder: Path, card: dict[str, Any]) -> None:
     """Say beside an encoder's stores, in `encoder.json`, which encoder made them.
 
@@ -322,7 +333,7 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
     Raises:
         IntegrityError: the folder belongs to an encoder of another identity.
     """
-    path = folder / "encoder.json"
+    path = folder / project_paths.CARD
     if path.exists():
         if atomic.read_json(path)["identity"] == card["identity"]:
             return

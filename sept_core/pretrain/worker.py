@@ -171,7 +171,7 @@ def _claim(folder: Path, settings: PretrainSettings, subset: manifest.Manifest) 
     wanted = {"pretrain": values, "manifest": subset.content_hash}
     if scaled := subset.value_ranges.ends():
         wanted["value_ranges"] = scaled
-    path = folder / "settings.json"
+    path = folder / project_paths.RUN_SETTINGS
     if not path.exists():
         atomic.write_json(path, wanted)
         return

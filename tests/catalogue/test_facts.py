@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_core.catalogue import adoption, connection, image_table, source_table, work_table
+from sept_core.catalogue import (
+    adoption,
+    connection,
+    image_table,
+    scan_table,
+    source_table,
+    work_table,
+)
 from sept_core.catalogue import settings as kept
 from sept_core.features import feature_store
 from sept_core.imaging import decoders
@@ -27,7 +34,7 @@ def catalogue(folder: Path) -> connection.Connection:
 
 
 def scan(db: connection.Connection, *entries: sources.FileEntry, **options: Any) -> Any:
-    return source_table.merge_scan(db, "s1", source_table.scan_table(list(entries)), **options)
+    return scan_table.merge(db, "s1", scan_table.of_entries(list(entries)), **options)
 
 
 def entry(name: str, problem: str | None = None, size: int = 10) -> sources.FileEntry:

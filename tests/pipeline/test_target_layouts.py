@@ -11,7 +11,7 @@ import pytest
 from small_project import picture, png, sept
 
 from sept_core import errors
-from sept_core.catalogue import source_table, split_table
+from sept_core.catalogue import scan_table, source_table, split_table
 from sept_core.features import feature_store
 from sept_core.ingest import sources
 from sept_core.selection.settings import SelectionSettings
@@ -49,7 +49,7 @@ def as_before(project: projects.Project, root: Path) -> None:
     listing = [
         replace(e, split="train", label=e.rel_path.split("/")[0]) for e in sources.scan(spec)
     ]
-    source_table.merge_scan(project.db, record.id, source_table.scan_table(listing))
+    scan_table.merge(project.db, record.id, scan_table.of_entries(listing))
 
 
 def test_a_set_is_read_shown_and_warned_about(empty: Path, tmp_path: Path) -> None:

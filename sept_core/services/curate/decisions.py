@@ -17,6 +17,7 @@ from sept_core.features import feature_store
 from sept_core.index import cosine
 from sept_core.review import audit, decision_log, suggestions
 from sept_core.services.curate import selections
+from sept_core.services.curate.selections import Selection
 from sept_core.services.data import preparation
 from sept_core.services.explore import point_map
 from sept_core.services.project import projects
@@ -61,7 +62,7 @@ def preview(
 
 def _check_known(project: Project, targets: Sequence[str], uids: Sequence[str], scope: str) -> None:
     if scope == "target":
-        ids = [source_table.find(project.db, "target", name).id for name in targets]
+        ids = ids_of(project, targets)
         known = {uid for ident in ids for uid in image_table.uids_of_source(project.db, ident)}
         unknown = [uid for uid in uids if uid not in known]
     else:
@@ -106,10 +107,31 @@ def decide(
         NotFoundError: a target set does not exist.
         InputError: action and scope do not fit each other, or there is no uid.
     """
+    name = who or signature(project)
+    return commit(project, ids_of(project, targets), action, uids, name, scope, reason)
+
+
+def ids_of(project: Project, targets: Sequence[str]) -> list[str]:
+    """The ids of target sets by their names.
+
+    Raises:
+        NotFoundError: one does not exist.
+    """
+    return [source_table.find(project.db, "target", name).id for name in targets]
+
+
+def commit(
+    project: Project,
+    target_ids: Sequence[str],
+    action: str,
+    uids: Sequence[str],
+    name: str,
+    scope: str = "image",
+    reason: str = "",
+) -> dict[str, Any]:
+    """As `decide`, for target sets by their ids, signed with a name."""
     if not uids:
         raise errors.InputError(f"Name at least one image to {action}.")
-    target_ids = [source_table.find(project.db, "target", name).id for name in targets]
-    name = who or signature(project)
     decision_log.Event(1, "", name, action, scope, reason, tuple(uids))  # refuses what does not fit
     position = decision_table.append(
         project.db, target_ids, who=name, action=action, scope=scope, reason=reason, uids=uids
@@ -131,9 +153,25 @@ def undo(
         InputError: there is nothing to undo.
     """
     name = who or signature(project)
+    undone = take_back(project, ids_of(project, targets), name, to=to, redo=redo)
+    if not undone:
+        raise errors.InputError(
+            f"There is nothing to {'redo' if redo else 'undo'} for {', '.join(targets)}."
+        )
+    return {"undone": undone, "position": decision_table.last_position(project.db)}
+
+
+def take_back(
+    project: Project,
+    target_ids: Sequence[str],
+    name: str,
+    *,
+    to: int | None = None,
+    redo: bool = False,
+) -> list[int]:
+    """As `undo`, for target sets by their ids; returns the positions that were undone, if any."""
     undone: list[int] = []
-    for target in targets:
-        target_id = source_table.find(project.db, "target", target).id
+    for target_id in target_ids:
         events = decision_table.log_of(project.db, [target_id]).events
         if to is not None:
             positions = decision_log.positions_after(events, to)
@@ -147,19 +185,18 @@ def undo(
                 project.db, [target_id], who=name, action="undo", undoes=positions
             )
             undone += positions
-    if not undone:
-        raise errors.InputError(
-            f"There is nothing to {'redo' if redo else 'undo'} for {', '.join(targets)}."
-        )
-    return {"undone": undone, "position": decision_table.last_position(project.db)}
+    return undone
 
 
 def history(project: Project, targets: Sequence[str]) -> list[dict[str, Any]]:
     """Every event of these target sets, oldest first, with whether it still stands."""
-    ids = [source_table.find(project.db, "target", name).id for name in targets]
-    events = decision_table.log_of(project.db, ids).events
-    standing = {event.position for event in decision_log.standing(events)}
-    return [asdict(event) | {"stands": event.position in standing} for event in events]
+    return events_of(decision_table.log_of(project.db, ids_of(project, targets)))
+
+
+def events_of(log: decision_log.Log) -> list[dict[str, Any]]:
+    """Every event of a log, oldest first, with whether it still stands."""
+    standing = {event.position for event in decision_log.standing(log.events)}
+    return [asdict(event) | {"stands": event.position in standing} for event in log.events]
 
 
 def signature(project: Project) -> str:
@@ -191,15 +228,23 @@ def suggest(
         count: images wanted.
         position: of the log that counts as its end; None for all decisions.
     """
-    record = selections.find(project, selection_id)
-    picks = selections.picks(project, selection_id)
-    state = _state(project, record, position)
-    store = feature_store.FeatureStore(project.paths.pool_features(record["encoder_id"]))
+    chosen = selections.resolve(project, selection_id)
+    found = doubtful(project, chosen, count, position)
+    return {"selection": chosen.id, **asdict(found)}
+
+
+def doubtful(
+    project: Project, chosen: Selection, count: int, position: int | None = None
+) -> suggestions.Suggestions:
+    """As `suggest`, for a selection that was found."""
+    picks = chosen.picks
+    state = _state(chosen, position)
+    store = feature_store.FeatureStore(project.paths.pool_features(chosen.encoder_id))
     uids = hashing.uid_array(picks["uid"])
     judged = np.array(list(state.decisions), hashing.UID_DTYPE)
     judged = judged[store.rows_of(judged) >= 0]
     owners = pc.rank(picks["target_uid"], tiebreaker="min").to_numpy()
-    found = suggestions.suggest_vetoes(
+    return suggestions.suggest_vetoes(
         uids,
         store.vectors_of(uids),
         picks["similarity"].to_numpy(),
@@ -209,31 +254,27 @@ def suggest(
         store.vectors_of(judged),
         count,
     )
-    return {"selection": record["selection"], **asdict(found)}
 
 
 def audit_plan(
     project: Project, selection_id: str, size: int = 100, seed: int = 0
 ) -> dict[str, Any]:
     """The sample to judge, and the precision of each budget as far as it has been judged."""
-    record = selections.find(project, selection_id)
-    ranked = selections.picks(project, selection_id)["uid"].to_pylist()
+    chosen = selections.resolve(project, selection_id)
+    ranked = chosen.picks["uid"].to_pylist()
     plan = audit.plan(ranked, size, seed)
-    state = _state(project, record)
+    state = chosen.log.state
     budgets = sorted({max(1, len(ranked) * part // 4) for part in (1, 2, 3, 4)})
     found = [audit.precision(plan, state, budget) for budget in budgets]
     return {
-        "selection": record["selection"],
+        "selection": chosen.id,
         "uids": list(plan.uids),
         "to_judge": [uid for uid in plan.uids if state.verdict(uid) is None],
         "precision": [asdict(value) for value in found if value is not None],
     }
 
 
-def _state(
-    project: Project, record: dict[str, Any], position: int | None = None
-) -> decision_log.ReviewState:
-    log = decision_table.log_of(project.db, record["target_ids"])
+def _state(chosen: Selection, position: int | None) -> decision_log.ReviewState:
     if position is None:
-        return log.state
-    return decision_log.replay(event for event in log.events if event.position <= position)
+        return chosen.log.state
+    return decision_log.replay(event for event in chosen.log.events if event.position <= position)

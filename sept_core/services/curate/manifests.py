@@ -27,7 +27,7 @@ from sept_core.review import decision_log
 from sept_core.services.curate import contamination_guard, export_needs, selections
 from sept_core.services.data import scaling
 from sept_core.services.project.project import Project
-from sept_core.storage import atomic, hashing
+from sept_core.storage import hashing
 
 
 def write_manifest(project: Project, selection_id: str, folder: Path) -> manifest.Manifest:
@@ -184,7 +184,7 @@ def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) ->
 def _header(
     project: Project, record: dict[str, Any], guard: contamination_guard.Finding
 ) -> dict[str, Any]:
-    card = atomic.read_json(project.paths.features(record["encoder_id"]) / "encoder.json")
+    card = feature_store.read_card(project.paths.features(record["encoder_id"]))
     pool = source_table.every(project.db, "pool")
     bands = {s.name: s.spec.options["bands"] for s in pool if "bands" in s.spec.options}
     ranges = scaling.current(project).to_json()

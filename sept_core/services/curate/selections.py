@@ -6,6 +6,7 @@ and a record in the catalogue that says what they were made from.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from sept_core.services.data import preparation
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.storage import atomic, hashing
+from sept_core.storage.recent import Recent
 
 NEGATIVE_BETA = 0.5
 NEGATIVE_PERCENTILE = 99.0
@@ -134,6 +136,63 @@ def find(project: Project, selection_id: str) -> dict[str, Any]:
         NotFoundError: there is none.
     """
     return describe(project, selection_table.find(project.db, selection_id))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One selection, found once and passed on.
+
+    Attributes:
+        record: as the catalogue holds it.
+        picks: in selected order.
+        log: the decisions of its target sets, as they are now.
+    """
+
+    record: dict[str, Any]
+    picks: pa.Table
+    log: decision_log.Log
+
+    @property
+    def id(self) -> str:
+        return str(self.record["id"])
+
+    @property
+    def encoder_id(self) -> str:
+        return str(self.record["encoder_id"])
+
+    @property
+    def target_ids(self) -> list[str]:
+        return list(self.record["target_ids"])
+
+
+def resolve(project: Project, selection_id: str) -> Selection:
+    """Find a selection by its id or the beginning of it.
+
+    The picks are kept for the next time: an id names its picks.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    record = selection_table.find(project.db, selection_id)
+    key = (project.paths.root, str(record["id"]))
+    found = _picked.get(key, lambda: picks(project, record["id"]))
+    return Selection(record, found, decision_table.log_of(project.db, record["target_ids"]))
+
+
+_picked = Recent[tuple[Path, str], pa.Table](4)
+
+
+def check_targets(project: Project, chosen: Selection) -> None:
+    """Refuse to decide for target sets that are no longer there.
+
+    Raises:
+        NotFoundError: one of the selection's was removed.
+    """
+    names = {source.id for source in source_table.every(project.db, "target")}
+    if removed := [ident for ident in chosen.target_ids if ident not in names]:
+        raise errors.NotFoundError(
+            f"The target set {removed[0]} of selection {chosen.id} was removed; add it again."
+        )
 
 
 def picks(project: Project, selection_id: str) -> pa.Table:

@@ -113,7 +113,7 @@ def _settings(
 
 
 def _calibration_inputs(project: Project, encoder_id: str) -> dict[str, Any]:
-    record = atomic.read_json(project.paths.features(encoder_id) / "encoder.json")
+    record = feature_store.read_card(project.paths.features(encoder_id))
     sample = project.paths.index(encoder_id, "calibrate") / "sample.parquet"
     pool_ids = [source.id for source in source_table.every(project.db, "pool")]
     worklists.write(

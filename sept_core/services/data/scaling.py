@@ -132,7 +132,7 @@ def _uses(project: Project, spec: str | None = None) -> Iterator[_EncoderUse]:
 
 
 def _cards(project: Project) -> list[tuple[Path, dict[str, Any]]]:
-    cards = sorted(project.paths.root.glob("features/*/encoder.json"))
+    cards = project.paths.cards()
     return [(card, atomic.read_json(card)) for card in cards]
 
 

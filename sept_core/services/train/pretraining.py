@@ -31,6 +31,9 @@ from sept_core.services.curate import manifests, selections
 from sept_core.services.project.project import Project
 from sept_core.storage import atomic, hashing, project_paths
 
+PROBE = "probe.parquet"
+"""A run's worklist of target images that its features are looked at with."""
+
 REPORTING = ("log_every", "checkpoint_every", "probe_every", "threads")
 """Settings that change what a run tells and how fast it goes, not what it learns."""
 RESERVED = "evaluations"
@@ -132,7 +135,7 @@ def start_selection(
     chosen = _checked(of_selection(project, selection_id), method, backbone, changes, where)
     with _new_run(project.paths, run) as folder:
         subset = manifests.write_manifest(project, selection_id, folder / "manifest")
-        probe = _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
+        probe = _probe_worklist(project, subset.header["targets"], folder / PROBE)
         request = _request(subset, chosen, where)
         request |= {"run": str(folder), "probe_worklist": probe}
         return launcher.launch(project.paths, "pretrain", request, _title(run))
@@ -169,9 +172,9 @@ def prepare_runs(
             slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
             folder = project.paths.run(free_name(project.paths, slug))
             shutil.copytree(staging, folder / "manifest")
-            _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
+            _probe_worklist(project, subset.header["targets"], folder / PROBE)
             held = {"pretrain": dataclasses.asdict(chosen), "manifest": subset.content_hash}
-            atomic.write_json(folder / "settings.json", held)
+            atomic.write_json(folder / project_paths.RUN_SETTINGS, held)
         requests.append(_request_of(folder, where))
     shutil.rmtree(staging)
     return requests
@@ -180,7 +183,7 @@ def prepare_runs(
 def _known_runs(paths: project_paths.ProjectPaths) -> dict[str, Path]:
     """Run folders that hold their manifest, by what they train; see `_shared_key`."""
     found = {}
-    for path in sorted(paths.runs.glob("*/settings.json")):
+    for path in paths.run_settings():
         if (path.parent / "manifest").exists():
             held = atomic.read_json(path)
             settings = pretrain_settings.from_dict(held["pretrain"])
@@ -190,8 +193,10 @@ def _known_runs(paths: project_paths.ProjectPaths) -> dict[str, Path]:
 
 def _request_of(folder: Path, where: Launch) -> dict[str, Any]:
     """What the worker is asked to go on with, or to find done, in a run folder."""
-    chosen = pretrain_settings.from_dict(atomic.read_json(folder / "settings.json")["pretrain"])
-    probe = folder / "probe.parquet"
+    chosen = pretrain_settings.from_dict(
+        atomic.read_json(folder / project_paths.RUN_SETTINGS)["pretrain"]
+    )
+    probe = folder / PROBE
     return _request(manifest.read(folder / "manifest"), chosen, where) | {
         "run": str(folder), "probe_worklist": str(probe) if probe.exists() else None,
     }  # fmt: skip
