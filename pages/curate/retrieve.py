@@ -15,7 +15,6 @@ from sept_core.services.data import collections, preparation
 from sept_core.services.project import projects
 from sept_core.wording import quantities
 
-PREPARING = ("graph", "calibrate", "duplicates", "index")
 EXAMPLES = 24
 
 
@@ -124,10 +123,10 @@ def _prepare(request: Request) -> None:
         state.keep("preparing", True)
         with state.project() as project:
             encoder = projects.find_encoder(project, request.encoder)
-            busy = job_panel.active(project, PREPARING)
+            busy = job_panel.active(project, preparation.KINDS)
             if not busy:
                 preparation.next_job(project, encoder)
-    job_panel.draw(PREPARING)
+    job_panel.draw(preparation.KINDS)
 
 
 def _explorer(request: Request) -> None:

@@ -175,7 +175,7 @@ def resolve(project: Project, selection_id: str) -> Selection:
     """
     record = selection_table.find(project.db, selection_id)
     key = (project.paths.root, str(record["id"]))
-    found = _picked.get(key, lambda: picks(project, record["id"]))
+    found = _picked.get(key, lambda: _picks_of(project, record))
     return Selection(record, found, decision_table.log_of(project.db, record["target_ids"]))
 
 
@@ -201,7 +201,10 @@ def picks(project: Project, selection_id: str) -> pa.Table:
     Raises:
         NotFoundError: there is no such selection.
     """
-    record = selection_table.find(project.db, selection_id)
+    return _picks_of(project, selection_table.find(project.db, selection_id))
+
+
+def _picks_of(project: Project, record: dict[str, Any]) -> pa.Table:
     path = project.paths.selection(record["id"])
     if not path.exists():
         again = select(project, request_of(project, record))

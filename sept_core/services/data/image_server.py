@@ -14,11 +14,10 @@ from pyarrow import csv
 
 from sept_core import errors
 from sept_core.catalogue import place_table
-from sept_core.filesystem import roots
 from sept_core.imaging import decoders, images
 from sept_core.imaging.pixel_values import ValueRanges
 from sept_core.ingest import sources
-from sept_core.services.data import scaling
+from sept_core.services.data import original_bytes, scaling
 from sept_core.services.project import projects
 from sept_core.storage import atomic, hashing
 
@@ -87,23 +86,15 @@ class ImageServer:
         if _is_uid(uid):
             with projects.using(self._folder) as project:
                 places = place_table.places(project.db, uid)
-            for place in places:
-                try:
-                    reader = self._reader(place.source_id, place.root)
-                    data = reader.read(
-                        place.source_id, place.rel_path, place.member, place.offset, place.size
-                    )
-                except (images.UnusableFile, errors.SourceError):
-                    continue  # moved or damaged since: another place may still hold it
-                if hashing.uid_of(data) == uid:
-                    return data, place
+            if found := original_bytes.read(uid, places, self._reader):
+                return found
         raise errors.NotFoundError(f"There is no image {uid!r} to show.")
 
-    def _reader(self, source_id: str, root: roots.Root) -> sources.ByteReader:
+    def _reader(self, place: place_table.Place) -> sources.ByteReader:
         with self._lock:
-            if source_id not in self._readers:
-                self._readers[source_id] = sources.ByteReader({source_id: root})
-            return self._readers[source_id]
+            if place.source_id not in self._readers:
+                self._readers[place.source_id] = sources.ByteReader({place.source_id: place.root})
+            return self._readers[place.source_id]
 
     def close(self) -> None:
         """Close what was opened; serving again opens it anew."""

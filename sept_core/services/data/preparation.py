@@ -48,6 +48,7 @@ STEPS = (
     Preparation("calibrate", "Calibrating the duplicate threshold"),
     Preparation("duplicates", "Finding near-duplicates"),
 )
+KINDS = (*(step.kind for step in STEPS), INDEX.kind)
 
 
 def next_job(

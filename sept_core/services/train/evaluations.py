@@ -15,6 +15,7 @@ from sept_core import errors
 from sept_core import targets as target_layout
 from sept_core.catalogue import source_table, split_table
 from sept_core.evaluation import labels as label_budgets
+from sept_core.evaluation import readout_names
 from sept_core.filesystem.roots import FOLLOW_LINKS
 from sept_core.ingest import worklists
 from sept_core.jobs import launcher
@@ -25,8 +26,7 @@ from sept_core.services.train import pretraining, runs
 from sept_core.storage import atomic, hashing, project_paths
 
 RANDOM_INIT = "random-init"
-READOUTS = {"knn": "20-NN", "linear": "Linear probe", "finetune": "Fine-tuning"}
-"""The readouts of `evaluation.worker` as people write them."""
+READOUTS = readout_names.TITLES
 SHOTS = (1, 5, 10, 20, 50, 100)
 
 
