@@ -58,6 +58,7 @@ $(FORMATS)/%/.installed: tests/formats/requirements/%.txt $(VENV)/.installed
 bench: setup-dev
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.embedding classic
 	$(BIN)/python -m benchmarks.retrieval
+	$(BIN)/python -m benchmarks.startup
 
 bench-large: setup-dev
 	$(BIN)/python -m benchmarks.scale all $(BENCH)

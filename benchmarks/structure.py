@@ -4,17 +4,20 @@ Usage: python -m benchmarks.structure [CHECKOUT …]; several checkouts are comp
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = "sept_core"
+PLACE = re.compile(rf"({PACKAGE}(?:\.\w+)+):\w+")
+"""How a table names what is imported later, such as a command."""
 
 
 @dataclass(frozen=True)
 class Structure:
-    """The modules of a checkout and what each imports, lazy imports included.
+    """The modules of a checkout and what each imports, lazy imports and tables included.
 
     Attributes:
         imports: module → modules of the same package that it imports, by dotted name.
@@ -82,6 +85,8 @@ def _imported(path: Path, modules: set[str]) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found |= {place[1] for place in [PLACE.fullmatch(node.value)] if place}
     return found & modules
 
 

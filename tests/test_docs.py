@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sept_core.cli import app
+from sept_core.cli import app, lazy
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -26,15 +26,13 @@ def test_no_path_of_one_machine(path: Path) -> None:
 
 def test_every_command_is_documented() -> None:
     readme = (ROOT / "README.md").read_text()
-    names = [*app.COMMANDS]
-    for group, commands in app.GROUPS.items():
-        names += [f"{group} {command.name}" for command in commands.registered_commands]
+    names = [name for name, _ in lazy.functions(app.SECTIONS)]
     missing = [name for name in names if f"sept {name}" not in readme]
     assert not missing, f"the README does not mention: {', '.join(missing)}"
 
 
 def test_commands_in_documents_exist() -> None:
-    known = {*app.COMMANDS, *app.GROUPS}
+    known = set(lazy.places(app.SECTIONS))
     for path in DOCUMENTS:
         for block in re.findall(r"```(?:sh|console)\n(.*?)```", path.read_text(), re.DOTALL):
             for command in re.findall(r"^(?:\$ )?sept (\w+)", block, re.MULTILINE):

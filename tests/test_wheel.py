@@ -62,12 +62,18 @@ def test_a_command_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     assert (tmp_path / "project" / "catalogue.duckdb").exists()
 
 
-def test_the_wheel_has_security_defaults_pages_and_the_bundled_encoder(installed: Path) -> None:
+def test_the_wheel_has_security_defaults_pages_assets_and_the_bundled_encoder(
+    installed: Path,
+) -> None:
     app = installed / "sept_core" / "_app"
     assert 'address = "127.0.0.1"' in (app / ".streamlit" / "config.toml").read_text()
     assert not (app / ".streamlit" / "secrets.toml").exists()
     pages = {path.relative_to(ROOT) for path in (ROOT / "pages").rglob("*.py")}
     assert {path.relative_to(app) for path in (app / "pages").rglob("*.py")} == pages
+    assets = {path.relative_to(ROOT) for path in (ROOT / "assets").rglob("*") if path.is_file()}
+    assert {
+        path.relative_to(app) for path in (app / "assets").rglob("*") if path.is_file()
+    } == assets
     weights = Path("assets/bundled/backbone.safetensors")
     assert (app / weights).read_bytes() == (ROOT / weights).read_bytes()
 
@@ -92,11 +98,11 @@ def test_the_first_page_is_painted_from_the_wheel(installed: Path, tmp_path: Pat
 def test_an_editable_install_serves_the_edited_asset(checkout: Path, tmp_path: Path) -> None:
     site = _installed(checkout, tmp_path / "site", editable=True)
     assert not (site / "sept_core").exists()
-    (checkout / "assets" / "login.html").write_text("edited")
+    (checkout / "assets" / "grid" / "keys.js").write_text("edited")
     script = (
         f"import site; site.addsitedir({str(site)!r})\n"
-        "from sept_core.storage import app_files\n"
-        "print((app_files.assets() / 'login.html').read_text())"
+        "from pages.shared import asset_tree\n"
+        "print(asset_tree.find(asset_tree.current().digest, 'grid/keys.js').data.decode())"
     )
     command = [sys.executable, "-I", "-c", script]
     read = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

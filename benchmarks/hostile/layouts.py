@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sept_core import targets
-from sept_core.ingest.listing import FileEntry, SourceSpec
+from sept_core.ingest.entries import FileEntry, SourceSpec
 from sept_core.targets import reading
 
 SPELLINGS = {

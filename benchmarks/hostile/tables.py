@@ -91,7 +91,7 @@ class Made:
 def make(folder: Path, draw: random.Random) -> Made:
     """Write some images and a table that names them."""
     style = draw.choice([*STYLES])
-    is_there = style not in ("drive", "elsewhere")
+    is_there = style not in ("drive", "elsewhere", "below a folder")
     files = _images(folder, draw, FOLDERS if is_there else PLAIN_FOLDERS)
     names = [STYLES[style](folder, name) for name in files]
     kind = draw.choice([*KINDS])

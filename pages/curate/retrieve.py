@@ -234,7 +234,10 @@ def _caption(row: dict[str, Any]) -> str:
 
 
 def _told(found: preview.Exploration, count: int) -> None:
-    sentences = [f"**{count:,}** images for {len(found.target_uids):,} target images."]
+    several = "image" if count == 1 else "images"
+    searching = len(found.target_uids)
+    targets = "target image" if searching == 1 else "target images"
+    sentences = [f"**{count:,}** {several} for {searching:,} {targets}."]
     if found.flattens_at:
         sentences.append(f"Similarity flattens at about {found.flattens_at:,}.")
     if found.shortfall and count == found.picks.num_rows:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.shared import gallery, grid, notices, state
 from sept_core import errors
-from sept_core.services.curate import decisions, review_sheet, selections
+from sept_core.services.curate import decisions, judging, review_sheet, selections
 from sept_core.wording import quantities
 
 GRID = "review_grid"
@@ -125,7 +125,7 @@ def _scope(record: dict[str, Any], uid: str) -> None:
 def _audit(selection: str) -> None:
     """The precision so far; keeps and vetoes on the sample are the judgement."""
     with state.project() as project:
-        found = decisions.audit_plan(project, selection)
+        found = judging.audit_plan(project, selection)
     left = len(found["to_judge"])
     st.markdown(
         f"**{len(found['uids']) - left:,}** of {len(found['uids']):,} judged: keep what is right, "

@@ -103,6 +103,8 @@ def _map(encoder: str) -> None:
         else:
             _plain(shown, colouring)
         map_view.legend(colouring.legend, list(shown.targets) if kind == "webgl" else [])
+        if shown.note:
+            st.caption(shown.note)
         _below(encoder, shown, found)
 
 

@@ -155,7 +155,11 @@ def _gaps(name: str) -> None:
     with state.project() as project, st.spinner("Comparing with the pool…"):
         found = inspection.reach(project, name)
     st.plotly_chart(figures.reach(found.edges, found.nearest, found.background), theme="streamlit")
-    if found.at_random:
+    if found.at_random is None:
+        st.markdown(
+            f"The pool has under {inspection.FEWEST} images, too few to tell a gap from chance."
+        )
+    elif found.at_random:
         st.markdown(
             f"For **{found.at_random:.0%}** of the searching images the nearest pool image is no "
             "nearer than 1 in 100 random pool images: there the pool has a gap."

@@ -73,16 +73,20 @@ def who() -> str | None:
 
 def token(project: str) -> str:
     """What a URL of one of our routes carries beside the project; empty without a login."""
+    signed = signature(project)
+    return f"&token={signed}" if signed else ""
+
+
+def signature(subject: str) -> str:
+    """A token for `subject`; empty without a login."""
     if not LOGIN.needed:
         return ""
-    until = auth.window_end(time.time(), TOKEN_SECONDS)
-    return "&token=" + SIGNER.token(project, until)
+    return SIGNER.token(subject, auth.window_end(time.time(), TOKEN_SECONDS))
 
 
-def may_fetch(request: Request, project: str) -> bool:
-    """Whether a request for an image of a project carries a token that holds."""
-    given = request.query_params.get("token", "")
-    return not LOGIN.needed or SIGNER.holds(given, project, time.time())
+def may_fetch(given: str, subject: str) -> bool:
+    """Whether the token that a request carries holds for what it asks for."""
+    return not LOGIN.needed or SIGNER.holds(given, subject, time.time())
 
 
 class OwnPages:

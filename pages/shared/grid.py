@@ -8,19 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import streamlit as st
-
-from pages.shared import state
+from pages.shared import component, state
 from sept_core.services.curate import review_sheet
-from sept_core.storage import app_files
 
-_ASSETS = app_files.assets()
-_render = st.components.v2.component(
-    "sept_grid",
-    html='<div class="sept-grid">\n</div>',
-    css=(_ASSETS / "grid.css").read_text(),
-    js=(_ASSETS / "grid.js").read_text(),
-)
+_render = component.declare("sept_grid")
 
 
 @dataclass(frozen=True)
@@ -43,9 +34,7 @@ def draw(
         on_sent: called before the next run when steps came in; see `sent`.
         on_asked: called before the next run when a scope was asked for; see `asked`.
     """
-    _render(
-        key=key, data=data, height="content", on_outbox_change=on_sent, on_asked_change=on_asked
-    )
+    _render(key=key, data=data, on_outbox_change=on_sent, on_asked_change=on_asked)
 
 
 def asked(key: str) -> str | None:

@@ -1,6 +1,6 @@
 """The map component: WebGL points, an area drawn on them, and a click; and the map's legend.
 
-What it shows and answers is told in assets/map.js.
+assets/map/index.js says what it shows and sends.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,19 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import gallery, state
-from sept_core.storage import app_files
+from pages.shared import component, gallery, state
 
-_ASSETS = app_files.assets()
-_render = st.components.v2.component(
-    "sept_map",
-    html='<div class="sept-map">\n</div>',
-    css=(_ASSETS / "map.css").read_text(),
-    js=(_ASSETS / "map.js").read_text(),
-)
+_render = component.declare("sept_map")
 
 GLYPHS = (("▲", "#ffffff"), ("■", "#ffd84a"), ("◆", "#ff9ec4"), ("●", "#9ad8ff"))
-"""Shape, as assets/map.js draws it, and colour of each target set in turn."""
+"""Shape, as assets/map/overlay.js draws it, and colour of each target set in turn."""
 
 LEGEND = 18
 """The largest classes that are named; there may be more than one can tell apart."""
@@ -42,13 +35,11 @@ def draw(
 
     Args:
         key: of this map.
-        data: see assets/map.js.
+        data: see assets/map/index.js.
         on_area: called before the next run when an area was drawn or cleared; see `area`.
         on_clicked: called before the next run when an image was clicked; see `clicked`.
     """
-    _render(
-        key=key, data=data, height="content", on_area_change=on_area, on_clicked_change=on_clicked
-    )
+    _render(key=key, data=data, on_area_change=on_area, on_clicked_change=on_clicked)
 
 
 def area(key: str) -> list[tuple[float, float]]:

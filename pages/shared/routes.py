@@ -1,6 +1,6 @@
-"""What the app serves beside its pages: images and review sheets, and headers on every answer.
+"""What the app serves beside its pages: images, review sheets, its own scripts, and headers.
 
-GET only, by uid or selection id, never by path.
+GET only, by uid, selection id or a name in a known list, never by path.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.shared import access, state
+from pages.shared import access, asset_tree, state
 from sept_core import errors
 
 if TYPE_CHECKING:
@@ -188,6 +188,19 @@ def _raw(data: bytes) -> Response:
 IDENTITY = {"content-encoding": "identity"}
 
 
+async def asset(request: Request) -> Response:
+    """A script or style of the app, under the hash of all of them."""
+    version, path = request.path_params["version"], request.path_params["path"]
+    if not asset_tree.may_fetch(version):
+        return _expired()
+
+    def make() -> Response:
+        found = asset_tree.find(version, path)
+        return Response(found.data, media_type=found.media_type)
+
+    return await _answer(make)
+
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -195,12 +208,16 @@ def _signed(endpoint: Endpoint) -> Endpoint:
     """Answers only requests that carry a token where a login is on."""
 
     async def answer(request: Request) -> Response:
-        if access.may_fetch(request, _key(request)):
+        if access.may_fetch(request.query_params.get("token", ""), _key(request)):
             return await endpoint(request)
-        text = "This address is over; load the page again."
-        return PlainTextResponse(text, 403, {"cache-control": NEVER})
+        return _expired()
 
     return answer
+
+
+def _expired() -> Response:
+    text = "This address is over; load the page again."
+    return PlainTextResponse(text, 403, {"cache-control": NEVER})
 
 
 PATHS: dict[str, Endpoint] = {
@@ -213,7 +230,10 @@ PATHS: dict[str, Endpoint] = {
     "/why/{selection}/{uid}": why,
     "/sheets/{selection}/{order}/{position:int}": sheet,
 }
-ROUTES = [Route(path, _signed(endpoint), methods=["GET"]) for path, endpoint in PATHS.items()]
+ROUTES = [
+    *(Route(path, _signed(endpoint), methods=["GET"]) for path, endpoint in PATHS.items()),
+    Route("/assets/{version}/{path:path}", asset, methods=["GET"]),
+]
 MIDDLEWARE = [
     Middleware(TrustedHostMiddleware, allowed_hosts=access.HOSTS),
     Middleware(SecurityHeaders),

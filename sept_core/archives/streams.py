@@ -53,7 +53,10 @@ class Unpacked:
         self._last = data
         self._place += len(data)
         if self._place > self._most:
-            raise ValueError(f"its first {self._most} unpacked bytes are out of proportion")
+            raise ValueError(
+                f"it unpacks to over {self._most} bytes, which is out of proportion to its size; "
+                "unpack it and add the folder if you trust it"
+            )
         return data
 
     def _pull(self, size: int) -> bytes:

@@ -6,17 +6,19 @@ keeps it briefly (a command) or for its life (the app).
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
 from sept_core import errors
 from sept_core.catalogue import migrations
 from sept_core.compat import duckdb_messages
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -118,14 +120,9 @@ def told_as_storage() -> Iterator[None]:
 
 def table(
     connection: Connection, query: str, values: list[Any] | dict[str, Any] | None = None
-) -> pa.Table:
+) -> "pa.Table":
     """The rows of a query as an Arrow table."""
     return connection.sql(query, params=values or []).to_arrow_table()
-
-
-def uid_table(uids: Iterable[str]) -> pa.Table:
-    """Uids as a table that queries can be joined with."""
-    return pa.table({"uid": pa.array(list(uids), pa.string())})
 
 
 def one(connection: Connection, query: str, values: Any = None) -> tuple[Any, ...]:
@@ -143,7 +140,7 @@ def scalar(connection: Connection, query: str, values: Any = None) -> Any:
 
 
 @contextlib.contextmanager
-def registered(connection: Connection, name: str, rows: pa.Table) -> Iterator[None]:
+def registered(connection: Connection, name: str, rows: "pa.Table") -> Iterator[None]:
     """Let queries inside use an Arrow table by `name`, without copying it."""
     connection.register(name, rows)
     try:

@@ -7,9 +7,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-import pyarrow as pa
-
-from sept_core.catalogue.connection import Connection, one, registered, scalar, transaction
+from sept_core.catalogue.connection import Connection, one, scalar, transaction
 from sept_core.review import decision_log
 from sept_core.storage.recent import Recent
 
@@ -18,13 +16,18 @@ KEPT = 16
 
 _kept = Recent[tuple[str, tuple[str, ...]], decision_log.Log](KEPT)
 
-FIELDS = ("position", "target_id", "at", "who", "action", "scope", "reason", "uids", "undoes")
-"""What an entry of the whole log has, in the order of the table."""
-
-_LISTS = {"uids": pa.list_(pa.string()), "undoes": pa.list_(pa.int64())}
-SCHEMA = pa.schema(
-    [("position", pa.int64()), *((name, _LISTS.get(name, pa.string())) for name in FIELDS[1:])]
-)
+FIELDS = {
+    "position": "BIGINT",
+    "target_id": "TEXT",
+    "at": "TEXT",
+    "who": "TEXT",
+    "action": "TEXT",
+    "scope": "TEXT",
+    "reason": "TEXT",
+    "uids": "TEXT[]",
+    "undoes": "BIGINT[]",
+}
+"""Fields of an entry of the whole log and their types, in the order of the table."""
 
 
 def append(
@@ -69,9 +72,10 @@ def log(db: Connection) -> list[dict[str, Any]]:
 
 def restore(db: Connection, entries: Sequence[dict[str, Any]]) -> None:
     """Write events of a backup at their own positions, all or none of them."""
-    rows = pa.Table.from_pylist(list(entries), SCHEMA)
-    with transaction(db), registered(db, "restored", rows):
-        db.execute("INSERT INTO decisions SELECT * FROM restored ORDER BY position")
+    columns = [[entry[name] for entry in entries] for name in FIELDS]
+    rows = ", ".join(f"unnest(?::{kind}[]) AS {name}" for name, kind in FIELDS.items())
+    with transaction(db):
+        db.execute(f"INSERT INTO decisions FROM (SELECT {rows}) ORDER BY position", columns)
 
 
 def log_of(db: Connection, target_ids: Sequence[str]) -> decision_log.Log:

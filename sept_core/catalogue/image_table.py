@@ -3,8 +3,6 @@
 In: a role of sources. Out: uids, counts, quality figures and hashes.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 import pyarrow as pa
 
@@ -16,7 +14,6 @@ from sept_core.catalogue.connection import (
     registered,
     table,
     transaction,
-    uid_table,
 )
 from sept_core.catalogue.live_files import LIVE, SHOWN
 from sept_core.storage import hashing
@@ -168,19 +165,3 @@ def hashes(db: Connection, role: str, source_ids: list[str] | None = None) -> pa
              AND i.phash IS NOT NULL ORDER BY i.uid""",
         [role, ids, ids],
     )
-
-
-def uids_of_source(db: Connection, source_id: str) -> list[str]:
-    """The uids of one source or target set, sorted."""
-    rows = db.execute(
-        f"SELECT DISTINCT f.uid {LIVE} AND s.id = ? AND f.uid IS NOT NULL ORDER BY f.uid",
-        [source_id],
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def unknown(db: Connection, uids: Iterable[str]) -> list[str]:
-    """Those of some uids that no image of the catalogue has, sorted."""
-    with registered(db, "wanted", uid_table(uids)):
-        query = "SELECT DISTINCT uid FROM wanted ANTI JOIN images USING (uid) ORDER BY uid"
-        return [str(uid) for uid in table(db, query)["uid"].to_pylist()]

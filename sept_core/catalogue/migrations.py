@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 
 import duckdb
-import pyarrow as pa
 
 from sept_core import errors
 from sept_core.imaging import outcomes
@@ -111,20 +110,16 @@ def _tell_facts_apart(connection: duckdb.DuckDBPyConnection) -> None:
         "SELECT DISTINCT reason, uid IS NOT NULL FROM files WHERE state = 'rejected'"
     ).fetchall()
     known = [(reason, has_uid, *_verdict(reason, has_uid)) for reason, has_uid in rows]
-    columns = zip(*known, strict=True) if known else [()] * 4
-    kinds = (pa.string(), pa.bool_(), pa.string(), pa.string())
-    table = pa.Table.from_arrays(
-        [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)],
-        ["reason", "has_uid", "state", "decoder"],
-    )
-    connection.register("verdicts", table)
+    columns = [list(column) for column in zip(*known, strict=True)] or [[]] * 4
     connection.execute(
         """UPDATE files f SET state = v.state, decoder = v.decoder,
                reason = CASE v.state WHEN 'waiting' THEN NULL ELSE f.reason END
-           FROM verdicts v WHERE f.state = 'rejected' AND f.reason IS NOT DISTINCT FROM v.reason
-             AND (f.uid IS NOT NULL) = v.has_uid"""
+           FROM (SELECT unnest(?::TEXT[]) AS reason, unnest(?::BOOLEAN[]) AS has_uid,
+                        unnest(?::TEXT[]) AS state, unnest(?::TEXT[]) AS decoder) v
+           WHERE f.state = 'rejected' AND f.reason IS NOT DISTINCT FROM v.reason
+             AND (f.uid IS NOT NULL) = v.has_uid""",
+        columns,
     )
-    connection.unregister("verdicts")
     if any(state == "waiting" for _, _, state, _ in known):
         connection.execute("INSERT INTO settings VALUES ('images_to_adopt', 'true')")
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core.catalogue import revision
-from sept_core.catalogue.connection import Connection, registered, table, uid_table
+from sept_core.catalogue.connection import Connection, registered, table
 from sept_core.catalogue.live_files import BANDS, FOLLOWS, LIVE, SHOWN
 from sept_core.filesystem import roots
 from sept_core.storage import hashing
@@ -23,7 +23,7 @@ def locations(db: Connection, uids: Iterable[str], role: str = "pool") -> pa.Tab
     Columns: uid, source (name), source_id, root, follow_links, source_uid, rel_path, member,
     offset, size, sha256, width, height.
     """
-    with registered(db, "wanted", uid_table(uids)):
+    with registered(db, "wanted", pa.table({"uid": pa.array(list(uids), pa.string())})):
         return table(
             db,
             f"""SELECT f.uid, s.name AS source, s.id AS source_id, s.root, {FOLLOWS}, f.source_uid,

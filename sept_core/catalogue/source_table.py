@@ -7,15 +7,16 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from sept_core import errors
 from sept_core.catalogue import revision
 from sept_core.catalogue.connection import Connection, one, scalar, table, transaction
-from sept_core.ingest import sources
+from sept_core.ingest.entries import FileEntry, SourceSpec
 from sept_core.storage import project_paths
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ROLES = {"pool": "source", "target": "target set"}
 
@@ -27,12 +28,29 @@ class SourceRecord:
     id: str
     role: str
     name: str
-    spec: sources.SourceSpec
+    spec: SourceSpec
     note: str
     added_at: float
 
 
-def add(db: Connection, role: str, spec: sources.SourceSpec, note: str = "") -> SourceRecord:
+@dataclass(frozen=True)
+class ScanReport:
+    """What a scan found, in files: `total` = new + changed + returned + unchanged.
+
+    `problems` will never be read as they are; `unreadable` cannot be looked at now.
+    """
+
+    total: int
+    new: int
+    changed: int
+    returned: int
+    unchanged: int
+    gone: int
+    unreadable: int
+    problems: int
+
+
+def add(db: Connection, role: str, spec: SourceSpec, note: str = "") -> SourceRecord:
     """Register a source under a new name.
 
     Raises:
@@ -66,7 +84,7 @@ def every(db: Connection, role: str) -> list[SourceRecord]:
 
 def _record(row: tuple[Any, ...]) -> SourceRecord:
     ident, role, name, kind, path, root, options, note, added_at = row
-    spec = sources.SourceSpec(
+    spec = SourceSpec(
         name=name, path=Path(path), kind=kind, root=Path(root), options=json.loads(options)
     )
     return SourceRecord(ident, role, name, spec, note, added_at)
@@ -101,7 +119,7 @@ def annotate(db: Connection, role: str, name: str, note: str) -> None:
     db.execute("UPDATE sources SET note = ? WHERE id = ?", [note, find(db, role, name).id])
 
 
-def move(db: Connection, role: str, name: str, spec: sources.SourceSpec) -> None:
+def move(db: Connection, role: str, name: str, spec: SourceSpec) -> None:
     """Say that a source's files lie elsewhere now; its files are to be listed again.
 
     Raises:
@@ -129,7 +147,7 @@ def has_images(db: Connection, source_id: str) -> bool:
     return bool(scalar(db, query, [source_id]))
 
 
-def files_on_disk(db: Connection, source_id: str) -> pa.Table:
+def files_on_disk(db: Connection, source_id: str) -> "pa.Table":
     """What of a source should be found on disk, containers once, in order of their paths.
 
     Columns: rel_path, size (in bytes, −1 for what holds other files), mtime_ns.
@@ -210,7 +228,7 @@ def classes(db: Connection, source_id: str) -> dict[str, dict[str, int]]:
     return found
 
 
-def listed(db: Connection, source_id: str) -> list[sources.FileEntry]:
+def listed(db: Connection, source_id: str) -> list[FileEntry]:
     """The files of a source as they were listed last, by place; those with a split as usable."""
     rows = db.execute(
         """SELECT rel_path, member, byte_offset, size, mtime_ns, source_uid, label, split, metadata,
@@ -222,9 +240,7 @@ def listed(db: Connection, source_id: str) -> list[sources.FileEntry]:
     for rel_path, member, offset, size, mtime_ns, own, label, split, metadata, problem in rows:
         values = json.loads(metadata or "{}")
         found.append(
-            sources.FileEntry(
-                rel_path, member, offset, size, mtime_ns, own, label, split, values, problem
-            )
+            FileEntry(rel_path, member, offset, size, mtime_ns, own, label, split, values, problem)
         )
     return found
 
@@ -239,7 +255,7 @@ def known(db: Connection, source_id: str) -> dict[tuple[str, str], tuple[str, st
     return {(rel_path, member): (split, label) for rel_path, member, split, label in rows}
 
 
-def with_reason(db: Connection, role: str, state: str) -> pa.Table:
+def with_reason(db: Connection, role: str, state: str) -> "pa.Table":
     """Every file of a role that is `rejected` or `unreadable`, with the reason.
 
     Columns: source, rel_path, member, reason; ordered by place.

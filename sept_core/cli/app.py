@@ -1,63 +1,86 @@
-"""The command `sept`: all commands in one place, and the border where errors become a sentence.
+"""The command `sept`: the table of all commands, and the border where errors become a sentence.
 
 Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage.
 """
 
-import importlib.metadata
+import importlib
 import logging
 import sys
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from sept_core import errors
-from sept_core.cli import curate, data, output, safety, serve, train
+from sept_core.cli import lazy, output
 
-app = typer.Typer(
-    name="sept",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-COMMANDS: dict[str, Callable[..., None]] = {
-    "init": data.init,
-    "status": data.status,
-    "embed": data.embed,
-    "map": data.draw_map,
-    "prepare": curate.prepare,
-    "calibrate": curate.calibrate,
-    "advise": curate.advise,
-    "select": curate.select,
-    "again": curate.again,
-    "veto": curate.veto,
-    "keep": curate.keep,
-    "pin": curate.pin,
-    "undo": curate.undo,
-    "history": curate.history,
-    "suggest": curate.suggest,
-    "audit": curate.audit,
-    "report": curate.report,
-    "compare": curate.compare,
-    "export": curate.export,
-    "verify": curate.verify,
-    "train-encoder": train.train_encoder,
-    "pretrain": train.pretrain,
-    "evaluate": train.evaluate,
-    "jobs": train.list_jobs,
-    "check": safety.check,
-    "backup": safety.backup,
-    "restore": safety.restore,
-    "demo": train.demo,
-    "app": serve.serve,
+SECTIONS = {
+    "Project": {
+        "init": "sept_core.cli.project:init",
+        "demo": "sept_core.cli.demo:demo",
+        "status": "sept_core.cli.project:status",
+        "app": "sept_core.cli.serve:serve",
+        "check": "sept_core.cli.project:check",
+        "backup": "sept_core.cli.project:backup",
+        "restore": "sept_core.cli.project:restore",
+    },
+    "Data": {
+        "pool": "sept_core.cli.pool:pool",
+        "target": "sept_core.cli.target:target",
+        "embed": "sept_core.cli.features:embed",
+        "features": "sept_core.cli.features:features",
+        "map": "sept_core.cli.features:draw_map",
+    },
+    "Select": {
+        "prepare": "sept_core.cli.curate:prepare",
+        "calibrate": "sept_core.cli.curate:calibrate",
+        "advise": "sept_core.cli.curate:advise",
+        "select": "sept_core.cli.curate:select",
+        "update": "sept_core.cli.curate:update",
+        "report": "sept_core.cli.curate:report",
+        "compare": "sept_core.cli.curate:compare",
+        "export": "sept_core.cli.manifest:export",
+        "verify": "sept_core.cli.manifest:verify",
+    },
+    "Review": {
+        "veto": "sept_core.cli.review:veto",
+        "keep": "sept_core.cli.review:keep",
+        "pin": "sept_core.cli.review:pin",
+        "undo": "sept_core.cli.review:undo",
+        "history": "sept_core.cli.review:history",
+        "suggest": "sept_core.cli.judge:suggest",
+        "audit": "sept_core.cli.judge:audit",
+    },
+    "Train": {
+        "pretrain": "sept_core.cli.train:pretrain",
+        "evaluate": "sept_core.cli.train:evaluate",
+        "train-encoder": "sept_core.cli.train:train_encoder",
+    },
+    "Jobs": {
+        "jobs": "sept_core.cli.jobs:list_jobs",
+        "job": "sept_core.cli.jobs:job",
+    },
 }
-GROUPS = {"pool": data.pool, "target": data.target, "features": data.feature, "job": train.job}
+"""Every command by section of the help; `lazy` imports a module when its command runs."""
+
+RENAMED = {"again": "update"}
+
+
+class _Commands(lazy.LazyGroup):
+    sections = SECTIONS
+    renamed = RENAMED
+
+
+app = lazy.group(
+    name="sept",
+    cls=_Commands,
+    help="Choose the part of an unlabelled image pool that is worth pre-training on.",
+)
 
 
 def _print_version(asked: bool) -> None:
     if asked:
-        output.console.print(f"sept {importlib.metadata.version('sept')}")
+        metadata = importlib.import_module("importlib.metadata")  # slow, and only needed here
+        output.console.print(f"sept {metadata.version('sept')}")
         raise typer.Exit
 
 
@@ -70,14 +93,7 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Choose the part of an unlabelled image pool that is worth pre-training on."""
-
-
-for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
-for _name, _group in GROUPS.items():
-    app.add_typer(_group, name=_name)
-data.feature.command("import")(curate.features_import)
+    pass  # Typer reads the option from the signature
 
 
 def main() -> None:
@@ -88,7 +104,7 @@ def main() -> None:
         app()
     except errors.SeptError as problem:
         _fail(str(problem))
-    except OSError as problem:  # a disk or a folder that is not as it should be
+    except OSError as problem:  # for example a full disk or a missing folder
         _fail(f"{problem.filename or 'The project'}: {problem.strerror or problem}.")
 
 

@@ -1,4 +1,7 @@
-"""Following jobs from a terminal or a log: progress on stderr, Ctrl-C cancels."""
+"""Following jobs from a terminal or a log: progress on stderr, Ctrl-C cancels.
+
+The steps are those of `services.data.foreground`, each waited for with its progress shown.
+"""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -9,8 +12,7 @@ from sept_core.cli import output, progress
 from sept_core.index import formats
 from sept_core.jobs import launcher
 from sept_core.jobs.launcher import JobStatus
-from sept_core.services.data import embedding, preparation, underway
-from sept_core.services.project import projects
+from sept_core.services.data import embedding, foreground
 from sept_core.storage import project_paths
 from sept_core.wording import quantities
 
@@ -22,14 +24,16 @@ def to_end(paths: project_paths.ProjectPaths, job_id: str) -> dict[str, Any]:
         JobError: it failed, was cancelled or was lost.
     """
     with progress.shown(launcher.status(paths, job_id).title) as show:
-        try:
-            for status in launcher.follow(paths, job_id):
-                so_far = status.progress or {}
-                show(so_far.get("done", 0), so_far.get("total"), _detail(status))
-        except KeyboardInterrupt:
-            output.say("Cancelling; what is finished is kept.", to=output.notes)
-            launcher.cancel(paths, job_id)
-    return launcher.finish(paths, job_id)
+
+        def tell(status: JobStatus) -> None:
+            so_far = status.progress or {}
+            show(so_far.get("done", 0), so_far.get("total"), _detail(status))
+
+        return foreground.to_end(paths, job_id, tell, _say_cancelling)
+
+
+def _say_cancelling() -> None:
+    output.say("Cancelling; what is finished is kept.", to=output.notes)
 
 
 @contextlib.contextmanager
@@ -43,14 +47,7 @@ def prepare(
     folder: Path, encoder: str | None, device: str = "auto", index_memory: int = formats.MEMORY
 ) -> str:
     """Make what selections need once per encoder, step by step; returns the encoder's id."""
-    paths = projects.paths_of(folder)
-    while True:
-        with projects.opened(folder) as project:
-            encoder_id = projects.find_encoder(project, encoder)
-            job = preparation.next_job(project, encoder_id, device, index_memory)
-        if job is None:
-            return encoder_id
-        to_end(paths, job.id)
+    return foreground.prepare(to_end, folder, encoder, device, index_memory)
 
 
 def embed(
@@ -60,40 +57,26 @@ def embed(
     rebuild: bool = False,
 ) -> dict[str, Any]:
     """Embed to the end and take over the result; the same work that already runs is joined."""
-    if running := underway.embedding(projects.paths_of(folder), chosen):
-        output.say(f"This embedding already runs as job {running}; following it.", to=output.notes)
-        result = finish_embedding(folder, running)
-        with projects.opened(folder) as project:
-            if not underway.is_left(project):
-                return result
-    with projects.opened(folder) as project:
-        job = embedding.start(project, chosen, value_range=value_range, rebuild=rebuild)
-    return finish_embedding(folder, job.id)
+    return foreground.embed(to_end, folder, chosen, value_range, rebuild, _say_joined)
+
+
+def _say_joined(job_id: str) -> None:
+    output.say(f"This embedding already runs as job {job_id}; following it.", to=output.notes)
 
 
 def retry(folder: Path, role: str, seconds: float) -> dict[str, Any]:
     """Read the unreadable files of a role again, to the end."""
-    with projects.opened(folder) as project:
-        job = embedding.retry(project, role, embedding.retry_delays(seconds))
-    return finish_embedding(folder, job.id)
+    return foreground.retry(to_end, folder, role, seconds)
 
 
 def renew(folder: Path, encoder: str | None) -> dict[str, Any]:
     """Replace the features of an earlier decoder, to the end."""
-    with projects.opened(folder) as project:
-        job = embedding.renew(project, encoder)
-    return finish_embedding(folder, job.id)
+    return foreground.renew(to_end, folder, encoder)
 
 
 def finish_embedding(folder: Path, job_id: str) -> dict[str, Any]:
     """Wait for an embedding and take over its result; of an interrupted one, what it finished."""
-    try:
-        to_end(projects.paths_of(folder), job_id)
-    finally:
-        with projects.opened(folder) as project:
-            projects.adopt(project)
-    with projects.opened(folder) as project:
-        return embedding.finish(project, job_id)
+    return foreground.finish_embedding(to_end, folder, job_id)
 
 
 def _detail(status: JobStatus) -> str:

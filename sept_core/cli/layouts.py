@@ -1,104 +1,45 @@
-"""How a target set is read, in a terminal: options, splits × classes, the choice of a layout."""
+"""How a target set is read, in a terminal: splits × classes, and the choice of a layout."""
 
 import contextlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from sept_core.cli import output
+from sept_core.catalogue.source_table import ScanReport
+from sept_core.cli import output, summaries
 from sept_core.filesystem.roots import FOLLOW_LINKS
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
-from sept_core.targets import layout as target_layout
 from sept_core.targets.reading import AmbiguousError, Reading
 
 SHOWN = 20
-"""Classes, and names of what was taken for a split, that people are shown."""
+"""Maximum number of classes, and of names in the table of splits, that are printed."""
 
 OTHERWISE = (
-    "Or say what is held out: --split-folder NAME=test, --split-file test=FILE or --split-fraction "
-    "test=0.2."
+    "Or set the held-out images: --split-folder NAME=test, --split-file test=FILE or "
+    "--split-fraction test=0.2."
 )
-
-PathColumn = Annotated[
-    str | None, typer.Option("--path-column", help="The table column that holds paths.")
-]
-ImageColumn = Annotated[
-    str | None, typer.Option("--image-column", help="The table column that holds images.")
-]
-LabelColumn = Annotated[
-    str | None, typer.Option("--label-column", help="The column that states the class.")
-]
-SplitColumn = Annotated[
-    str | None, typer.Option("--split-column", help="The column that states the split.")
-]
-LayoutOption = Annotated[
-    str | None, typer.Option("--layout", help=f"What folders state: {target_layout.HELP}")
-]
-SplitFolder = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--split-folder",
-        help="The split of a folder, an archive or a value of the split column: extra=train, "
-        "2=test, old=unassigned; can be repeated.",
-    ),
-]
-SplitFraction = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--split-fraction",
-        help="Hold out a share of the searching images of each class: test=0.2; can be repeated.",
-    ),
-]
-SplitGroup = Annotated[
-    str | None,
-    typer.Option(
-        "--split-group",
-        help="With --split-fraction: a column, or a regular expression on paths, that names what "
-        "must stay in one split.",
-    ),
-]
-SplitFile = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--split-file",
-        help="A list of the images of a split (test=test.txt), or one file with a split on each "
-        "line or in a column; can be repeated.",
-    ),
-]
-
-
-def options(**given: str | Sequence[str] | None) -> dict[str, str]:
-    """The options that were given, as a source stores them."""
-    return {
-        name: value if isinstance(value, str) else "\n".join(value)
-        for name, value in given.items()
-        if value is not None and value != []
-    }
 
 
 def warn(folder: Path, entry: Mapping[str, Any]) -> None:
-    """Print what a person should know of a target set, as `projects.status` gives it."""
+    """Print the warnings of a target set, as `projects.status` returns them."""
     for sentence in entry["warnings"]:
         text = f"warning: target set {entry['name']}: {sentence}"
         output.console.print(output.text(text), style="yellow")
     if entry["outdated"]:
         command = shlex.join(["sept", "target", "adopt", str(folder), entry["name"]])
-        output.console.print(output.text(f"  To read it anew: {command}"))
+        output.console.print(output.text(f"  To detect them again: {command}"))
 
 
-def show(
-    folder: Path, project: Project, name: str, report: Mapping[str, Any], as_json: bool
-) -> None:
-    """Print what was listed of a target set and how it is read."""
+def show(folder: Path, project: Project, name: str, report: ScanReport, as_json: bool) -> None:
+    """Print the listing of a target set, and how it is read."""
     found = next(t for t in projects.status(project)["targets"] if t["name"] == name)
     keys = ("layout", "splits", "classes", "taken", "warnings")
     if as_json:
-        return output.as_json({"name": name, **report} | {key: found[key] for key in keys})
-    output.facts(f"Listed {name}", report)
+        return output.as_json({"name": name, **asdict(report)} | {key: found[key] for key in keys})
+    summaries.listed(name, report)
     _table(f"Read as {found['layout'] or 'before'}", found["classes"])
     _taken([(t["what"], t["split"], t["files"]) for t in found["taken"]])
     return warn(folder, found)
@@ -106,12 +47,12 @@ def show(
 
 @contextlib.contextmanager
 def choice(command: Sequence[str], given: Mapping[str, str], as_json: bool) -> Iterator[None]:
-    """Print every reading of an ambiguous target set, with the command that chooses it.
+    """Print all readings of an ambiguous target set, with the command that chooses each.
 
     Args:
-        command: that was given, without its options.
-        given: its options.
-        as_json: print for machines.
+        command: the command that was given, without options.
+        given: the options.
+        as_json: print JSON.
 
     Raises:
         AmbiguousError: again, for the command's last line and exit code.
@@ -148,7 +89,7 @@ def _choices(command: Sequence[str], given: Mapping[str, str], reading: Reading)
 
 
 def _command(command: Sequence[str], given: Mapping[str, str], reading: Reading) -> str:
-    """A command to paste."""
+    """Return the command that chooses a reading, to paste."""
     others = [
         word
         for name in ("path_column", "image_column", "root", "only_suffix", "bands")
@@ -172,11 +113,13 @@ def _table(title: str, splits: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def _taken(taken: Sequence[tuple[str, str, int]]) -> None:
-    """What was taken for which split; nothing where nothing stated one."""
+    """Print which names were taken for which split, unless there are none."""
     stated = [(what, split, files) for what, split, files in taken if what or split != "train"]
     if not stated:
         return
-    rows = [[what or "beside the folders", split, files] for what, split, files in stated[:SHOWN]]
+    rows = [
+        [what or "outside of the folders", split, files] for what, split, files in stated[:SHOWN]
+    ]
     if len(stated) > SHOWN:
         rows.append([f"{len(stated) - SHOWN:,} more", "", sum(t[2] for t in stated[SHOWN:])])
     output.rows("Taken for splits", ["what", "split", "files"], rows)

@@ -1,13 +1,14 @@
 """Commands that are imported when they run: `sept --help` must not load numpy, DuckDB or torch.
 
-In: a table of command names and where their functions stand. Out: a click group whose help shows
-the first line of each docstring, read from the source without importing it. Typer keeps click's own
-types private, hence `Any`.
+In: a table of command names and the places of their functions. Out: a group whose help shows the
+first paragraph of each docstring, read from the source without importing it.
 """
 
 import ast
+import functools
 import importlib
 import importlib.util
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,75 +16,124 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+_PLAIN: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,  # plain text: faster to print, and readable in logs
+}
 
-class LazyGroup(TyperGroup):
-    """A group that imports the module of a command when the command is asked for.
 
-    Attributes:
-        table: command name → `module:attribute`, in the order in which help lists them. The
-            attribute is a function, or a `typer.Typer` for a group of commands.
+def group(*, help: str, **more: Any) -> typer.Typer:
+    """Return a group of commands, such as `sept pool …`, whose help is plain text."""
+    return typer.Typer(help=help, no_args_is_help=True, **({"cls": Group} | _PLAIN | more))
+
+
+class Group(TyperGroup):
+    """A group whose help shows the whole first paragraph of each command's help.
+
+    Typer keeps the types of contexts, commands and formatters private, hence `Any`.
     """
 
-    table: ClassVar[dict[str, str]] = {}
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the names and summaries of the commands."""
+        rows = [(name, _first(command.help)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names in the order of the table."""
-        return list(self.table)
+
+class LazyGroup(Group):
+    """A group that imports the module of a command when the command is called.
+
+    Attributes:
+        sections: title in the help → command name → `module:attribute`. The attribute is a
+            function, or a `typer.Typer` for a group of commands.
+        renamed: earlier names of commands → present names.
+    """
+
+    sections: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.commands = {name: TyperCommand(name) for name in places(self.sections)}
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import and build one command; None where there is none of that name."""
-        place = self.table.get(cmd_name)
+        """Import and build one command; None for an unknown name."""
+        if cmd_name in self.renamed:
+            ctx.fail(f"sept {cmd_name} is now: sept {self.renamed[cmd_name]}")
+        place = places(self.sections).get(cmd_name)
         return None if place is None else load(cmd_name, place)
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help of the group from summaries alone."""
-        summaries = _Summaries(self.table, name=self.name, params=self.params, help=self.help)
-        summaries.rich_markup_mode = self.rich_markup_mode
-        summaries.format_help(ctx, formatter)
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the names and summaries of the commands, a section after another."""
+        width = max(map(len, places(self.sections)))
+        for title, found in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(name.ljust(width), summary(place)) for name, place in found.items()]
+                )
 
 
-class _Summaries(TyperGroup):
-    """Stands in for a `LazyGroup` while its help is printed."""
-
-    def __init__(self, table: dict[str, str], **values: object) -> None:
-        super().__init__(**values)  # type: ignore[arg-type]
-        self._table = table
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(self._table)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        return TyperCommand(cmd_name, help=summary(self._table[cmd_name]))
+def places(sections: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return command name → `module:attribute` of all sections, in the order of the help."""
+    return {name: place for found in sections.values() for name, place in found.items()}
 
 
 def load(name: str, place: str) -> Any:
-    """Build the command that stands at `module:attribute`, importing the module."""
-    module, _, attribute = place.partition(":")
-    found = getattr(importlib.import_module(module), attribute)
+    """Build the command at `module:attribute`, importing the module."""
+    found = _imported(place)
     if isinstance(found, typer.Typer):
         group = get_command(found)
         group.name = name
         return group
-    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone = typer.Typer(**_PLAIN)
     alone.command(name)(found)
     return get_command(alone)
 
 
-def summary(place: str) -> str:
-    """Return the first line of help of what stands at `module:attribute`, without importing it."""
+def functions(
+    sections: Mapping[str, Mapping[str, str]],
+) -> Iterator[tuple[str, Callable[..., object]]]:
+    """Yield the full name (`pool add`) and the function of every command, importing all of them."""
+    for name, place in places(sections).items():
+        found = _imported(place)
+        if not isinstance(found, typer.Typer):
+            yield name, found
+            continue
+        for command in found.registered_commands:
+            assert command.callback is not None
+            yield f"{name} {command.name}", command.callback
+
+
+def _imported(place: str) -> Any:
     module, _, attribute = place.partition(":")
-    spec = importlib.util.find_spec(module)
-    assert spec is not None and spec.origin is not None, f"{module} is missing"
-    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+    return getattr(importlib.import_module(module), attribute)
+
+
+def summary(place: str) -> str:
+    """Return the help of what stands at `module:attribute`, first paragraph, without importing."""
+    module, _, attribute = place.partition(":")
+    for node in _statements(module):
         if isinstance(node, ast.FunctionDef) and node.name == attribute:
-            return (ast.get_docstring(node) or "").partition("\n\n")[0]
+            return _first(ast.get_docstring(node))
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == attribute:
             return _help_of(node.value)
     raise AssertionError(f"{place} is missing")
 
 
+def _first(text: str | None) -> str:
+    return (text or "").partition("\n\n")[0]
+
+
+@functools.cache
+def _statements(module: str) -> list[ast.stmt]:
+    spec = importlib.util.find_spec(module)
+    assert spec is not None and spec.origin is not None, f"{module} is missing"
+    return ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body
+
+
 def _help_of(call: ast.expr) -> str:
-    """The `help` that a call `typer.Typer(help="…")` gives."""
+    """Return the `help` in a call `group(help="…")`."""
     assert isinstance(call, ast.Call)
     values = {keyword.arg: keyword.value for keyword in call.keywords}
     return str(ast.literal_eval(values["help"]))

@@ -1,4 +1,7 @@
-"""Arguments and options that many commands share, described once."""
+"""Arguments and options that many commands share, described once.
+
+Every command imports this module, so it imports nothing heavy.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,35 +12,30 @@ from sept_core.storage import project_paths
 
 
 def path_argument(metavar: str, help: str) -> Any:
-    """An argument that is a path; see `project_paths.expanded`."""
+    """Return an argument that is a path; see `project_paths.expanded`."""
     return typer.Argument(metavar=metavar, help=help, parser=project_paths.expanded)
 
 
 def path_option(help: str) -> Any:
-    """An option that is a path; see `project_paths.expanded`."""
+    """Return an option that is a path; see `project_paths.expanded`."""
     return typer.Option(metavar="PATH", help=help, parser=project_paths.expanded)
 
 
-Dir = Annotated[Path, path_argument("DIR", "The project folder.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for machines.")]
+Dir = Annotated[Path, path_argument("DIR", "Project folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Encoder = Annotated[
-    str | None, typer.Option("--encoder", help="Encoder id or spec; default: the last embedded.")
+    str | None,
+    typer.Option("--encoder", help="Encoder id or spec. Default: the one embedded with last."),
 ]
 Targets = Annotated[
-    list[str], typer.Option("--target", help="A target set; give it again to join several.")
+    list[str],
+    typer.Option("--target", metavar="NAME", help="Target set. Repeat to combine several."),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of all that is random.")]
+Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 SelectionId = Annotated[
-    str, typer.Argument(metavar="SELECTION", help="A selection's id, or the beginning of it.")
-]
-EncoderSpec = Annotated[
-    str | None,
-    typer.Option(
-        "--encoder",
-        help="bundled+classic (the default), classic, bundled, open_clip:MODEL/TAG, timm:MODEL, "
-        "timm:MODEL@FILE, checkpoint:FOLDER.",
-    ),
+    str, typer.Argument(metavar="SELECTION", help="Selection id, or the beginning of it.")
 ]
 Device = Annotated[
-    str, typer.Option(help="auto, cpu, cuda, or ray for the cluster at RAY_ADDRESS.")
+    str,
+    typer.Option(metavar="auto|cpu|cuda|ray", help="Device; ray uses the cluster at RAY_ADDRESS."),
 ]

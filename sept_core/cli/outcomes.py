@@ -1,6 +1,6 @@
-"""`status` of sources, target sets and imported features: counts, reasons, a csv of all of them.
+"""`status` of sources, target sets and imported features: counts, reasons, a CSV file of all.
 
-In: a role. Out: tables for people, JSON for machines; the last line of the commands that list.
+In: a role. Out: tables or JSON; and the last line of the commands that list and embed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,18 @@ from sept_core.services.project.project import Project
 from sept_core.storage import atomic, commands
 
 SHOWN = 50
-"""Files that people are shown of each state; --out and --json give all."""
+"""Maximum number of files printed per state; --out and --json give all."""
 
 Out = Annotated[
-    Path | None, path_option("Also write every file that has a reason as csv; must not exist.")
+    Path | None,
+    path_option("Also write all problem files with the reason to this CSV file; must not exist."),
 ]
-TITLES = {"rejected": "Rejected files", "unreadable": "Files that cannot be read now"}
+TITLES = {"rejected": "Rejected files", "unreadable": "Unreadable files"}
 KINDS = {"pool": "sources", "target": "targets"}
 
 
 def show(folder: Path, role: str, name: str | None, out: Path | None, as_json: bool) -> None:
-    """Print the counts and reasons of a role's files, or of one source or target set."""
+    """Print counts and reasons for the files of a role, or of one source or target set."""
     with projects.opened(folder) as project:
         state = projects.status(project)
         table = file_outcomes.reasons(project, role, name)
@@ -45,7 +46,7 @@ def show(folder: Path, role: str, name: str | None, out: Path | None, as_json: b
     summaries.value_ranges(state["value_ranges"])
     if partly := more["partly_taken"]:
         columns = ["source", "format", "pixels", "taken", "images"]
-        output.rows("Images taken in part", columns, ([row[c] for c in columns] for row in partly))
+        output.rows("Partly used images", columns, ([row[c] for c in columns] for row in partly))
     columns = ["source", "rel_path", "member", *(["split"] if role == "target" else []), "reason"]
     for held, rows in found.items():
         _listed(TITLES.get(held, f"{held.capitalize()} files"), columns, rows, out)
@@ -55,7 +56,7 @@ def show(folder: Path, role: str, name: str | None, out: Path | None, as_json: b
         summaries.without_features(state["encoders"])
     if waiting := found.get("unreadable"):
         retry = commands.line(role, "retry", folder)
-        say(f"{counted(len(waiting), 'file')} cannot be read now; to try again: {retry}")
+        say(f"{counted(len(waiting), 'file')} unreadable. To try again: {retry}")
     return None
 
 
@@ -78,14 +79,14 @@ def _listed(
 ) -> None:
     output.rows(title, columns, ([row[column] for column in columns] for row in rows[:SHOWN]))
     if len(rows) > SHOWN and out is None:
-        say(f"and {len(rows) - SHOWN:,} more; --out FILE.csv writes all, --json prints them.")
+        say(f"and {len(rows) - SHOWN:,} more; list all with --out FILE.csv or --json.")
 
 
 def _keep(table: pa.Table, out: Path | None, *, to_stdout: bool) -> None:
     if out is None:
         return
     if out.exists():
-        raise errors.InputError(f"{out} exists; choose another name.")
+        raise errors.InputError(f"{out} already exists; choose another name.")
     with atomic.write_then_rename(out.absolute()) as temporary:
         temporary.write_text(file_outcomes.as_csv(table), newline="")
     where = output.console if to_stdout else output.notes
@@ -93,44 +94,38 @@ def _keep(table: pa.Table, out: Path | None, *, to_stdout: bool) -> None:
 
 
 def close_listing(project: Project, folder: Path, role: str, name: str, as_json: bool) -> None:
-    """Print how many files of a source or target set are rejected: the last line of its listing.
+    """Print the number of rejected files of a source or target set: the last line of its listing.
 
     Raises:
-        SourceError: all of them are.
+        SourceError: all files are rejected.
     """
-    known = file_outcomes.counts(project, role, name)
     reasons = commands.line(role, "status", folder)
-    if 0 < known["files"] == known["rejected"]:
-        first = file_outcomes.reasons(project, role, name).slice(0, 1).to_pylist()[0]
-        raise errors.SourceError(
-            f"All files of {name} are rejected ({known['files']:,}; first: "
-            f"{first['member'] or first['rel_path']}: {first['reason']}); see: {reasons}"
-        )
+    known = file_outcomes.check_listing(project, role, name, reasons)
     if as_json:
         return
     text = f"{counted(known['files'], 'file')} in {name}, {known['rejected']:,} rejected"
-    say(f"{text}; for the reasons: {reasons}" if known["rejected"] else f"{text}.")
+    say(f"{text}. For the reasons: {reasons}" if known["rejected"] else f"{text}.")
 
 
 def close_embedding(folder: Path, result: Mapping[str, Any], as_json: bool) -> None:
-    """Print what an embedding did, the counts last.
+    """Print the result of an embedding, the counts last.
 
     Raises:
-        SourceError: files still wait to be read, or none gave features.
+        SourceError: files are still unread, or no file has features.
     """
     with projects.opened(folder) as project:
-        told = embedding.summary(project, result)
+        found = embedding.summary(project, result)
     if as_json:
         output.as_json(result)
     else:
-        summaries.embedded(result, told)
+        summaries.embedded(result, found)
         summaries.fit(folder, result["spec"], result["fit"])
-    if told.failure:
-        raise errors.SourceError(told.failure)
+    if found.failure:
+        raise errors.SourceError(found.failure)
 
 
 def show_feature_rows(folder: Path, out: Path | None, as_json: bool) -> None:
-    """Print the encoders and the rows of imported features that could not be used."""
+    """Print the encoders and the rejected rows of imported features."""
     with projects.opened(folder) as project:
         known = projects.encoders(project)
         table = file_outcomes.feature_rows(project)
@@ -143,10 +138,10 @@ def show_feature_rows(folder: Path, out: Path | None, as_json: bool) -> None:
 
 
 def close_import(folder: Path, path: Path, result: Mapping[str, Any], as_json: bool) -> None:
-    """Print what an import stored, and the rejected rows last.
+    """Print the result of an import, the rejected rows last.
 
     Raises:
-        InputError: no row could be used.
+        InputError: all rows are rejected.
     """
     parts = [result[part] for part in ("search", "heldout") if part in result] or [result]
     stored, known, rejected = (
@@ -161,12 +156,12 @@ def close_import(folder: Path, path: Path, result: Mapping[str, Any], as_json: b
     if as_json:
         return
     encoder = parts[0]["encoder_id"]
-    say(f"Imported {counted(stored, 'vector')} of {path} as {encoder}; {known:,} were known.")
+    say(f"Imported {counted(stored, 'vector')} from {path} as {encoder}; {known:,} already there.")
     if unmatched := result["unmatched"]:
         keys = counted(len(unmatched), "key")
-        say(f"{keys} named no known image and were left out: {output.plain(unmatched)}.")
+        say(f"Skipped {keys} without a known image: {output.plain(unmatched)}.")
     text = f"{counted(rejected, 'row')} rejected"
-    say(f"{text}; for the reasons: {reasons}" if rejected else f"{text}.")
+    say(f"{text}. For the reasons: {reasons}" if rejected else f"{text}.")
 
 
 def _first_reason(parts: Sequence[Mapping[str, Any]]) -> str:

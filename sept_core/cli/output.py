@@ -1,4 +1,4 @@
-"""What commands print: JSON on stdout for machines, or tables for people; logs on stderr."""
+"""Output of commands: JSON or tables on stdout; progress, notes and errors on stderr."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 UNBROKEN = 100_000
-"""Characters of a line that goes to a file or another program, which fold lines themselves."""
+"""Line width, in characters, of output that goes to a file or another program."""
 
 
 def _console(stream: IO[str], stderr: bool) -> Console:
@@ -22,24 +22,24 @@ def _console(stream: IO[str], stderr: bool) -> Console:
 
 
 console = _console(sys.stdout, False)
-"""For people, on stdout."""
+"""Console on stdout."""
 
 notes = _console(sys.stderr, True)
-"""Progress, hints and errors: never mixed with what a machine reads."""
+"""Console on stderr, for progress, notes and errors."""
 
 MOST = 5
-"""Values of a list that people are shown."""
+"""Maximum number of values of a list that are printed."""
 
 
 def survive_any_encoding() -> None:
-    """Let stdout and stderr write out what their encoding lacks instead of failing on it."""
+    """Let stdout and stderr escape characters that their encoding lacks instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def as_json(value: Any) -> None:
-    """Print one JSON document; NaN, which JSON lacks, becomes null."""
+    """Print one JSON document, with null for NaN."""
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     text = json.dumps(_plain_json(value), indent=2, ensure_ascii=not unicode)
     sys.stdout.write(text + "\n")
@@ -56,7 +56,7 @@ def _plain_json(value: Any) -> Any:
 
 
 def say(sentence: str, *, style: str | None = None, to: Console | None = None) -> None:
-    """Print a line as it stands: no markup, nothing that a terminal would act on.
+    """Print a line literally: no markup, no control characters.
 
     Args:
         sentence: the line; may hold names of files.
@@ -73,7 +73,7 @@ def say_lines(text: str) -> None:
 
 
 def facts(title: str, values: Mapping[str, Any]) -> None:
-    """Print names and values, one a line; the values of a mapping stand under its name."""
+    """Print names and values, one per line; the values of a mapping are indented below its name."""
     lines = list(_lines(values))
     width = max((len(name) for name, _ in lines), default=0)
     say(title)
@@ -93,7 +93,7 @@ def _lines(values: Mapping[str, Any], indent: str = "") -> Iterable[tuple[str, A
 
 
 def rows(title: str, columns: Sequence[str], values: Iterable[Sequence[Any]]) -> None:
-    """Print a table, or that it is empty."""
+    """Print a table, or `TITLE: none.` if it is empty."""
     table = Table(title=Text(title), title_justify="left", box=None, header_style="dim")
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")  # an id must stay whole
@@ -106,12 +106,12 @@ def rows(title: str, columns: Sequence[str], values: Iterable[Sequence[Any]]) ->
 
 
 def text(value: Any) -> str:
-    """`plain`, safe within a string that rich reads as markup."""
+    """Return `plain(value)` escaped for rich markup."""
     return escape(plain(value))
 
 
 def plain(value: Any) -> str:
-    """A value as a person reads it; control characters of file names are written out."""
+    """Return a value as text for people; control characters in file names are escaped."""
     if value is None:
         return "–"
     if isinstance(value, float):
@@ -136,12 +136,12 @@ def _listed(values: Sequence[Any]) -> str:
 
 
 def _shown(letter: str) -> str:
-    """A letter, or the way that Python writes what would move a terminal's cursor or worse."""
+    """Return a printable character unchanged, any other as a Python escape sequence."""
     if letter.isprintable():
         return letter
     return letter.encode("unicode_escape", "surrogatepass").decode()
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 image`, `2 images`."""
+    """Return a count with its noun: `1 image`, `2 images`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

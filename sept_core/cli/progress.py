@@ -1,6 +1,6 @@
-"""Progress on stderr: a bar in a terminal, elsewhere a line now and then.
+"""Progress on stderr: a bar in a terminal, elsewhere a line every few seconds.
 
-In: how far the work is. Out: what a person or a log reads of it.
+In: the state of the work. Out: a progress bar, or lines for a log.
 """
 
 import contextlib
@@ -14,21 +14,21 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sept_core.cli import output
 
 SECONDS = 10.0
-"""Between two lines where there is no terminal."""
+"""Interval between two lines without a terminal."""
 
 Show = Callable[[int, int | None, str], None]
-"""Takes what is done, of how much (None while unknown), and that in words."""
+"""Takes the finished and the total count (None if unknown), and both as text."""
 
 
 @dataclass
 class Lines:
-    """Lines `TITLE: DETAIL` on a console, one in `seconds` at most.
+    """Lines `TITLE: DETAIL` on a console, at most one per interval.
 
     Attributes:
-        title: what the work is.
-        console: where the lines go.
-        seconds: between two lines; the first comes after as many.
-        clock: seconds of any origin.
+        title: name of the work.
+        console: receives the lines.
+        seconds: interval between two lines, and before the first.
+        clock: returns seconds, of any origin.
     """
 
     title: str
@@ -41,7 +41,7 @@ class Lines:
         self._last = self.clock()
 
     def show(self, done: int, total: int | None, detail: str) -> None:
-        """Print the detail if it is time."""
+        """Print the detail if the interval has passed."""
         if self.clock() - self._last >= self.seconds:
             self._last = self.clock()
             output.say(f"{self.title}: {detail}", to=self.console)

@@ -1,4 +1,4 @@
-"""`sept app`: open a project in a browser, for this machine or, behind a login, for others."""
+"""`sept app`: start the app, for this machine or, behind a login, for others."""
 
 import os
 import signal
@@ -15,18 +15,23 @@ from sept_core.cli.options import Dir, path_option
 from sept_core.services.project import projects
 from sept_core.storage import app_files
 
-Port = Annotated[int, typer.Option(help="The port to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.")]
 Address = Annotated[
-    str, typer.Option(help="The address to listen on; beyond this machine a login is needed.")
+    str, typer.Option(help="Address to listen on; any other than this machine requires a login.")
 ]
 Host = Annotated[
-    list[str] | None, typer.Option(help="A name under which others reach this machine.")
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Host name that others use for this machine. Repeatable."),
 ]
 User = Annotated[
     list[str] | None,
-    typer.Option(help="Who may enter by OIDC: an e-mail address, or @EXAMPLE.ORG for a domain."),
+    typer.Option(
+        metavar="USER",
+        help="E-mail address that may log in by OIDC, or @EXAMPLE.ORG for a domain. Repeatable.",
+    ),
 ]
-Tls = Annotated[Path | None, path_option("File of the certificate or key, in PEM.")]
+Certificate = Annotated[Path | None, path_option("TLS certificate file in PEM format.")]
+Key = Annotated[Path | None, path_option("TLS key file in PEM format.")]
 
 
 def serve(
@@ -35,17 +40,17 @@ def serve(
     address: Address = "127.0.0.1",
     host: Host = None,
     user: User = None,
-    tls_certificate: Tls = None,
-    tls_key: Tls = None,
+    tls_certificate: Certificate = None,
+    tls_key: Key = None,
 ) -> None:
-    """Open the project in a browser; Ctrl-C stops the app, jobs go on.
+    """Start the app for a project; Ctrl-C stops the app, but not its jobs.
 
-    With the environment variable SEPT_PASSWORD, or with --user and Streamlit's OIDC settings, the
-    app asks for a login (docs/security.md).
+    The app requires a login if the environment variable SEPT_PASSWORD is set, or with --user and
+    Streamlit's OIDC settings; see docs/security.md.
     """
     script = app_files.root() / "app.py"
     with projects.opened(folder):
-        pass  # a missing or busy project is told here instead of in the browser
+        pass  # reports a missing or busy project here instead of in the browser
     hosts = _hosts(address, host or [])
     login = _login(address, hosts, user or [])
     options = [f"--server.port={port}", f"--server.address={address}"]
@@ -58,7 +63,9 @@ def serve(
     output.notes.print(f"Open {scheme}://{shown}:{port} in a browser; Ctrl-C stops the app.")
     here = auth.is_this_machine(address)
     if login["SEPT_LOGIN"] == "password" and scheme == "http" and not here:
-        output.notes.print("Without --tls-certificate and --tls-key the password travels in clear.")
+        output.notes.print(
+            "Warning: without --tls-certificate and --tls-key the password is sent unencrypted."
+        )
     environment = os.environ | login | {"SEPT_PROJECT": str(folder.absolute())}
     command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
     code = _run(command, script.parent, environment)
@@ -69,7 +76,7 @@ def serve(
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> int:
-    """The server's exit code; whoever ends this process (Ctrl-C, SIGTERM) ends the server, too."""
+    """Return the server's exit code; Ctrl-C and SIGTERM end the server, too."""
     with subprocess.Popen(command, cwd=folder, env=environment) as server:
         signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         try:
@@ -81,38 +88,37 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> int:
 
 
 def _hosts(address: str, given: list[str]) -> list[str]:
-    """The names that requests may ask for, beside this machine's own."""
+    """Return the host names allowed in requests, besides those of this machine."""
     named = address not in ("0.0.0.0", "::") and not auth.is_this_machine(address)
     return [*given, address] if named else given
 
 
 def _login(address: str, hosts: list[str], users: list[str]) -> dict[str, str]:
-    """What the app reads from its environment.
+    """Return the variables that the app reads from its environment.
 
     Raises:
-        InputError: the address is reached by others, and there is no login; or it is incomplete.
+        InputError: others can reach the address and there is no login, or it is incomplete.
     """
     mode = "oidc" if users else "password" if os.environ.get("SEPT_PASSWORD") else "none"
     here = auth.is_this_machine(address)
     if mode == "none" and not here:
         raise errors.InputError(
-            f"On {address} others reach the app: set SEPT_PASSWORD to a password of at least "
-            f"{auth.LEAST_PASSWORD} characters, or name people with --user and set up OIDC "
+            f"Others can reach the app on {address}: set SEPT_PASSWORD to a password of at least "
+            f"{auth.LEAST_PASSWORD} characters, or list users with --user and set up OIDC "
             "(docs/security.md)."
         )
     if not here and not hosts:
         raise errors.InputError(
-            f"With --address {address}, give the name that people type as --host NAME."
+            f"--address {address} needs --host NAME, the host name that people type."
         )
     if mode == "oidc" and not any(file.exists() for file in app_files.secrets()):
         raise errors.InputError(
-            f"A login by OIDC needs an [auth] section in {app_files.secrets()[0]}; "
-            "docs/security.md shows one."
+            f"OIDC login needs an [auth] section in {app_files.secrets()[0]}; see docs/security.md."
         )
     found = {
         "SEPT_LOGIN": mode,
         "SEPT_USERS": ",".join(users),
         "SEPT_HOSTS": ",".join(hosts),
     }
-    auth.from_environment(dict(os.environ) | found)  # refuses here instead of in the server's log
+    auth.from_environment(dict(os.environ) | found)  # raises here instead of in the server's log
     return found

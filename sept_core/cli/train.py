@@ -1,64 +1,67 @@
-"""Commands of the Train section: pre-train, evaluate, jobs, demo."""
+"""Commands of training: pretrain, train-encoder, evaluate."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sept_core import errors
-from sept_core.cli import follow, outcomes, output, summaries
+from sept_core.cli import follow, jobs, outcomes, output
+from sept_core.cli.jobs import Wait
 from sept_core.cli.options import Dir, Json, Seed, path_option
-from sept_core.jobs import launcher
 from sept_core.pretrain import launch
-from sept_core.services.curate import subset_diagnostics
 from sept_core.services.data import chain, embedding
-from sept_core.services.project import demo_project, projects
-from sept_core.services.train import (
-    evaluation_archive,
-    evaluations,
-    own_encoder,
-    pretraining,
-    report,
-    studies,
-)
-from sept_core.storage import commands
+from sept_core.services.project import projects
+from sept_core.services.train import comparison, evaluations, own_encoder, pretraining, report
+from sept_core.services.train.recipe import Recipe
 
-job = typer.Typer(no_args_is_help=True, help="One background job.")
-
-JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id; see sept jobs.")]
 Method = Annotated[
-    str, typer.Option(help="moco, simclr, byol, simsiam, barlow-twins, vicreg, dino or mae.")
+    str,
+    typer.Option(
+        metavar="METHOD",
+        help="Pre-training method: moco, simclr, byol, simsiam, barlow-twins, vicreg, dino or mae.",
+    ),
 ]
 Backbone = Annotated[
-    str, typer.Option(help="Any timm model, or resnet10-narrow or -tiny for CPUs.")
+    str,
+    typer.Option(
+        metavar="BACKBONE", help="A timm model, or resnet10-narrow or resnet10-tiny for CPUs."
+    ),
 ]
-Steps = Annotated[int | None, typer.Option(help="Optimiser steps.")]
-Epochs = Annotated[int | None, typer.Option(help="Epochs instead of steps.")]
-BatchSize = Annotated[int | None, typer.Option(help="Images a step.")]
-ImageSize = Annotated[int | None, typer.Option(help="Side of the views in pixels.")]
-On = Annotated[str, typer.Option(help="Who starts the processes: here, slurm or ray.")]
+Steps = Annotated[int | None, typer.Option(help="Number of optimiser steps.")]
+Epochs = Annotated[int | None, typer.Option(help="Number of epochs, instead of --steps.")]
+BatchSize = Annotated[int | None, typer.Option(help="Batch size in images.")]
+ImageSize = Annotated[int | None, typer.Option(help="Width and height of the crops in pixels.")]
+On = Annotated[
+    str, typer.Option(metavar="here|slurm|ray", help="Train on this machine or on a cluster.")
+]
 Processes = Annotated[
-    int, typer.Option(help="Processes that share each batch, on each node; one a GPU is usual.")
+    int, typer.Option(help="Processes per node, usually one per GPU; they share each batch.")
 ]
-Nodes = Annotated[int, typer.Option(help="Machines, for slurm and ray.")]
+Nodes = Annotated[int, typer.Option(help="Number of nodes, with slurm or ray.")]
 LaunchOption = Annotated[
     list[str] | None,
-    typer.Option(help="For slurm and ray, such as slurm_partition=gpu (docs/clusters.md)."),
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Option for slurm or ray, such as slurm_partition=gpu (see docs/clusters.md). "
+        "Repeatable.",
+    ),
 ]
 _ARM_HELP = (
-    "An arm to train, baselines first: a strategy of sept select, random-10x, oracle, encoder, a "
-    "selection, or NAME=SELECTION, NAME=group:GROUP, NAME=ENCODER (timm:resnet18@/path/FILE)."
+    "Arm to train and compare, baselines first: a strategy of sept select, random-10x, oracle, "
+    "encoder, a selection id, NAME=SELECTION, NAME=group:GROUP or NAME=ENCODER "
+    "(timm:resnet18@/path/FILE). Repeatable."
 )
-Wait = Annotated[bool, typer.Option(help="Follow the job to its end.")]
 
 
 def pretrain(
     folder: Dir,
     selection: Annotated[
-        str | None, typer.Argument(metavar="[SELECTION]", help="The subset to train on.")
+        str | None, typer.Argument(metavar="SELECTION", help="Selection to train on, by id.")
     ] = None,
-    manifest: Annotated[Path | None, path_option("A manifest instead.")] = None,
+    manifest: Annotated[
+        Path | None, path_option("Manifest to train on, instead of a selection.")
+    ] = None,
     method: Method = "moco",
     backbone: Backbone = "resnet18",
     steps: Steps = None,
@@ -68,12 +71,15 @@ def pretrain(
     init: Annotated[
         str | None,
         typer.Option(
-            help="Start from a checkpoint's folder, timm (its "
-            "published weights) or timm@/path/FILE."
+            help="Initial weights: a checkpoint folder, timm (the published weights) or "
+            "timm@/path/FILE."
         ),
     ] = None,
     seed: Seed = 0,
-    run: Annotated[str | None, typer.Option(help="The run's name.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(help="Name of the run. Default: chosen from the subset, method and seed."),
+    ] = None,
     on: On = "here",
     processes: Processes = 1,
     nodes: Nodes = 1,
@@ -81,9 +87,9 @@ def pretrain(
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
-    """Pre-train a backbone on a selection or a manifest; killed runs resume exactly."""
+    """Pre-train a backbone on a selection or a manifest."""
     if (selection is None) == (manifest is None):
-        raise errors.InputError("Give either a selection or --manifest PATH.")
+        raise errors.InputError("Give either SELECTION or --manifest PATH.")
     changes = _given(
         steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size, seed=seed,
         init=init,
@@ -102,12 +108,12 @@ def pretrain(
         started = pretraining.start_manifest(
             paths, manifest, name, method, backbone, changes, where
         )
-    _report(folder, started.id, {"run": name}, wait, as_json)
+    jobs.report(folder, started.id, {"run": name}, wait, as_json)
 
 
 def train_encoder(
     folder: Dir,
-    images: Annotated[int, typer.Option(help="Random pool images to train on.")] = 20_000,
+    images: Annotated[int, typer.Option(help="Number of random pool images to train on.")] = 20_000,
     method: Method = "moco",
     backbone: Backbone = "resnet18",
     steps: Steps = None,
@@ -121,7 +127,7 @@ def train_encoder(
     launch_option: LaunchOption = None,
     as_json: Json = False,
 ) -> None:
-    """Train an encoder on a random part of the pool, then embed all of it (the paper's step 1)."""
+    """Train an encoder on a random part of the pool, then embed the whole pool with it."""
     changes = _given(
         steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size, seed=seed
     )
@@ -143,11 +149,13 @@ def train_encoder(
 
 def evaluate(
     folder: Dir,
-    target: Annotated[str, typer.Option(help="A labelled target set with a test split.")],
-    run: Annotated[list[str] | None, typer.Option(help="A finished run to compare.")] = None,
+    target: Annotated[str, typer.Option(help="Labelled target set with a test split.")],
+    run: Annotated[
+        list[str] | None, typer.Option(help="Finished run to compare. Repeatable.")
+    ] = None,
     arm: Annotated[list[str] | None, typer.Option(help=_ARM_HELP)] = None,
     budget: Annotated[
-        list[int] | None, typer.Option(help="Images of an arm; several: a sweep.")
+        list[int] | None, typer.Option(help="Images per arm. Repeat for a sweep over budgets.")
     ] = None,
     method: Method = "moco",
     backbone: Backbone = "resnet18",
@@ -158,19 +166,31 @@ def evaluate(
     equal_epochs: Annotated[
         bool,
         typer.Option(
-            help="Also train larger or smaller arms for as many epochs as those of the budget."
+            help="Also train larger and smaller arms for the same number of epochs, not only for "
+            "the same number of steps."
         ),
     ] = False,
     without_decisions: Annotated[
-        bool, typer.Option(help="Also train each strategy as if nobody had reviewed.")
+        bool, typer.Option(help="Also train each strategy without the review decisions (ablation).")
     ] = False,
     control: Annotated[
         list[str] | None,
-        typer.Option(help="Another labelled target set to test the same networks on."),
+        typer.Option(help="Other labelled target set to test the same networks on. Repeatable."),
     ] = None,
-    readout: Annotated[list[str] | None, typer.Option(help="knn, linear or finetune.")] = None,
-    labels: Annotated[list[str] | None, typer.Option(help="all, 10% or 5-shot.")] = None,
-    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
+    readout: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="knn|linear|finetune",
+            help="Readout to compute. Repeatable. Default: all three.",
+        ),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="all|10%|5-shot", help="Training labels to use. Repeatable. Default: all."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Number of random seeds.")] = 3,
     on: On = "here",
     processes: Processes = 1,
     nodes: Nodes = 1,
@@ -178,39 +198,34 @@ def evaluate(
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
-    """Compare finished runs, or train arms alike and compare them, on a labelled target set."""
+    """Evaluate on a labelled target set: compare finished runs, or train arms and compare them."""
     if bool(run) == bool(arm):
         raise errors.InputError("Give either finished runs (--run) or arms to train (--arm).")
-    readouts, counts = tuple(readout or evaluations.READOUTS), tuple(labels or ["all"])
+    recipe = Recipe(
+        method, backbone, steps, epochs, batch_size, image_size,
+        where=_launch(on, processes, nodes, launch_option),
+    )  # fmt: skip
+    wanted = comparison.Comparison(
+        target, tuple(run or ()), tuple(arm or ()), tuple(budget or ()), recipe,
+        tuple(readout or evaluations.READOUTS), tuple(labels or ["all"]), seeds,
+        tuple(control or ()), equal_epochs, without_decisions,
+    )  # fmt: skip
     with projects.opened(folder) as project:
-        if run:
-            asked = evaluations.Request(target, tuple(run), (), readouts, counts, seeds)
-            started = evaluations.start(project, asked)
-        else:
-            study = studies.Study(
-                target, tuple(arm or ()), tuple(budget or ()), method, backbone,
-                _given(steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size),
-                seeds, readouts, counts, tuple(control or ()), equal_epochs, without_decisions,
-                where=_launch(on, processes, nodes, launch_option),
-            )  # fmt: skip
-            started = studies.start(project, study)
+        started = comparison.start(project, wanted)
         paths = project.paths
     if not wait:
-        return _report(folder, started.id, {}, wait, as_json)
+        return jobs.report(folder, started.id, {}, wait, as_json)
     follow.to_end(paths, started.id)
-    found = [
-        evaluation_archive.find(paths, name)
-        for name in evaluations.evaluations_of(paths, started.id)
-    ]
+    found = comparison.found(paths, started.id)
     pages = [report.write(one) for one in found]
     if as_json:
-        told = [{"id": one.id, "request": one.request, **one.summary} for one in found]
-        return output.as_json({"job": started.id, "evaluations": told})
+        results = [{"id": one.id, "request": one.request, **one.summary} for one in found]
+        return output.as_json({"job": started.id, "evaluations": results})
     for one, page in zip(found, pages, strict=True):
         output.say(f"On {one.request['target']}:")
-        for said in (*one.summary["sentences"], *one.summary["notes"]):
-            output.say(f"  {said}")
-        output.say(f"The report: {page}", to=output.notes)
+        for sentence in (*one.summary["sentences"], *one.summary["notes"]):
+            output.say(f"  {sentence}")
+        output.say(f"Report: {page}", to=output.notes)
     return None
 
 
@@ -219,108 +234,5 @@ def _launch(on: str, processes: int, nodes: int, options: list[str] | None) -> l
 
 
 def _given(**values: Any) -> dict[str, Any]:
-    """The options that were given."""
+    """Return the options that were given."""
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _report(folder: Path, job_id: str, known: dict[str, Any], wait: bool, as_json: bool) -> None:
-    """Follow a job and print its result, or only say that it runs."""
-    values = known | {"job": job_id}
-    if wait:
-        values |= follow.to_end(projects.paths_of(folder), job_id)
-    if as_json:
-        return output.as_json(values)
-    if not wait:
-        return output.say(f"Launched job {job_id}; see: {commands.line('jobs', folder)}")
-    if "images_seen" in values:
-        return summaries.trained({"run": job_id} | values)
-    return output.say(f"Job {job_id} is done.")
-
-
-def demo(folder: Dir, as_json: Json = False) -> None:
-    """Make a project of drawn pictures to look around in: a few minutes, no network."""
-    demo_project.begin(folder)
-    paths = projects.paths_of(folder)
-    while True:
-        with projects.opened(folder) as project:
-            step = demo_project.next_job(project)
-        if step is None:
-            break
-        follow.to_end(paths, step.id)
-    with projects.opened(folder) as project:
-        record = demo_project.curate(project)
-        truth = demo_project.layout(paths).truth
-        found = subset_diagnostics.report(project, record["id"], labels=truth)
-    if as_json:
-        return output.as_json(found)
-    summaries.report(found)
-    output.say("The demo is ready. Look around:")
-    for words in _look_around(folder, record["id"]):
-        output.say(f"  {commands.line(*words)}")
-    return None
-
-
-def _look_around(folder: Path, selection: str) -> Iterator[tuple[object, ...]]:
-    """Commands to try on the demo."""
-    yield "app", folder
-    yield "status", folder
-    yield "pool", "status", folder
-    yield "history", folder, "--target", "nature"
-    yield "suggest", folder, selection
-    yield "select", folder, "--target", "signs-and-charts", "--budget", 300
-    yield "export", folder, selection, "--out", "subset"
-
-
-def list_jobs(folder: Dir, as_json: Json = False) -> None:
-    """List background jobs, latest first; works while the project is open elsewhere."""
-    found = launcher.all_jobs(projects.paths_of(folder))
-    rows = [
-        {"id": j.id, "kind": j.kind, "title": j.title, "state": j.state, "reason": j.reason,
-         "progress": j.progress}
-        for j in found
-    ]  # fmt: skip
-    if as_json:
-        return output.as_json({"jobs": rows})
-    columns = ["id", "title", "state", "reason"]
-    return output.rows("Jobs", columns, ([row[c] for c in columns] for row in rows))
-
-
-@job.command("cancel")
-def job_cancel(folder: Dir, job_id: JobId, as_json: Json = False) -> None:
-    """Ask a job to stop; what it has finished is kept."""
-    status = launcher.cancel(projects.paths_of(folder), job_id)
-    if as_json:
-        return output.as_json({"job": job_id, "state": status.state})
-    return output.say(f"{status.title}: {status.state}.")
-
-
-@job.command("move")
-def job_move(
-    folder: Dir,
-    job_id: JobId,
-    place: Annotated[int, typer.Option("--to", help="Place among the waiting jobs, from 1.")] = 1,
-    as_json: Json = False,
-) -> None:
-    """Give a waiting job another place in the queue."""
-    order = launcher.move_to(projects.paths_of(folder), job_id, place)
-    if as_json:
-        return output.as_json({"waiting": [status.id for status in order]})
-    return output.rows("Waiting", ["id", "title"], ([job.id, job.title] for job in order))
-
-
-@job.command("resume")
-def job_resume(folder: Dir, job_id: JobId, wait: Wait = True, as_json: Json = False) -> None:
-    """Go on with an interrupted job where it stopped."""
-    launcher.relaunch(projects.paths_of(folder), job_id)
-    _report(folder, job_id, {}, wait, as_json)
-
-
-@job.command("log")
-def job_log(folder: Dir, job_id: JobId, as_json: Json = False) -> None:
-    """Print the end of a job's log."""
-    paths = projects.paths_of(folder)
-    launcher.status(paths, job_id)  # says so when there is no such job
-    told = launcher.tail(paths, job_id)
-    if as_json:
-        return output.as_json({"job": job_id, "log": told.splitlines()})
-    return output.say_lines(told) if told else output.say("The log is empty.")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sept_core.storage import atomic
+from sept_core.storage import array_files, atomic
 
 LINES = "results.jsonl"
 
@@ -54,7 +54,7 @@ def read(folder: Path) -> dict[str, Score]:
 
 def append(folder: Path, score: Score, correct: np.ndarray) -> None:
     """Keep a score; `correct` is (n_test,) bool in the order of the worklist."""
-    atomic.write_array(_correct_path(folder, score.key), correct)
+    array_files.write(_correct_path(folder, score.key), correct)
     with (folder / LINES).open("a") as out:
         out.write(json.dumps(asdict(score), allow_nan=False) + "\n")
         out.flush()

@@ -9,7 +9,7 @@ from sept_core import errors
 from sept_core.export import subset
 from sept_core.features import feature_store
 from sept_core.manifest import manifest_faults
-from sept_core.storage import atomic, hashing
+from sept_core.storage import array_files, hashing
 
 DATACOMP_DTYPE = np.dtype("u8,u8")
 
@@ -75,6 +75,6 @@ def ssl_data_curation(chosen: subset.Subset, out: Path) -> None:
             "choose another format."
         )
     out.mkdir()
-    atomic.write_array(out / "indices.npy", rows.astype(np.int64))
-    atomic.write_array(out / "keys.npy", store.uids)
+    array_files.write(out / "indices.npy", rows.astype(np.int64))
+    array_files.write(out / "keys.npy", store.uids)
     chosen.expect(len(np.unique(rows)), "row numbers")

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from sept_core import errors
 from sept_core.imaging import outcomes
-from sept_core.storage import atomic, hashing, project_paths
+from sept_core.storage import array_files, atomic, hashing, project_paths
 from sept_core.storage.recent import Recent
 
 FORMAT = 1
@@ -374,8 +374,8 @@ def write_shard(
             f"encoder {encoder_id} gave a vector of length {1 + norm_error:.3f} instead of 1."
         )
     base = folder / f"{number:05d}"
-    atomic.write_array(base.with_suffix(".npy"), stored)
-    atomic.write_array(base.with_suffix(".uids.npy"), np.asarray(uids, hashing.UID_DTYPE))
+    array_files.write(base.with_suffix(".npy"), stored)
+    array_files.write(base.with_suffix(".uids.npy"), np.asarray(uids, hashing.UID_DTYPE))
     with atomic.write_then_rename(base.with_suffix(".parquet")) as temporary:
         pq.write_table(table, temporary)
     checksums = {

@@ -19,7 +19,7 @@ from sept_core import errors
 from sept_core.features.feature_store import FeatureStore
 from sept_core.index import exact, formats, ivf, lists, search
 from sept_core.jobs import job_folder, ray_cluster
-from sept_core.storage import atomic, hashing, project_paths
+from sept_core.storage import array_files, atomic, hashing, project_paths
 
 QUERY_ROWS = 2048
 """Images whose neighbours are searched at once, between two signs of progress."""
@@ -194,7 +194,7 @@ def save(graph: Graph, folder: Path) -> None:
     atomic.write_artefact(
         folder,
         header,
-        {name: partial(atomic.save_array, array=array) for name, array in arrays.items()},
+        {name: partial(array_files.save, array=array) for name, array in arrays.items()},
     )
 
 

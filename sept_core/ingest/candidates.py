@@ -15,7 +15,7 @@ from dataclasses import replace
 from sept_core import errors
 from sept_core.filesystem import safe_paths
 from sept_core.imaging import image_formats
-from sept_core.ingest.listing import FileEntry
+from sept_core.ingest.entries import FileEntry
 from sept_core.tables import tables
 
 SIDE_CAR = "not an image by its name (not opened)"

@@ -7,13 +7,14 @@ listed with its problem, never dropped. Names, sizes and side-cars are read, ima
 import functools
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from sept_core.archives import archives, members, samples
-from sept_core.filesystem import folders, roots, safe_paths
+from sept_core.filesystem import folders, safe_paths
+from sept_core.ingest.entries import FileEntry, SourceSpec
 from sept_core.tables import tables
 
 _MEMBERS, _FILES = 50_000, 1_000
@@ -21,62 +22,6 @@ _MEMBERS, _FILES = 50_000, 1_000
 
 _USUAL = (".jpg", ".png", ".jpeg", ".JPG", ".JPEG", ".webp", ".json", ".txt")
 """Names that are no archive's for certain: most files have one of them."""
-
-
-@dataclass(frozen=True)
-class SourceSpec:
-    """A source as `sources.detect` understood it.
-
-    Attributes:
-        name: what the user calls it.
-        path: what the user gave: a folder, a file, or a pattern of shards.
-        kind: folder, zip, tar, webdataset, list, table, tables, img2dataset or imagefolder.
-        root: absolute; every `rel_path` lies below it.
-        options: what the user set beside it (see `sources.detect`).
-    """
-
-    name: str
-    path: Path
-    kind: str
-    root: Path
-    options: dict[str, str] = field(default_factory=dict)
-
-    @functools.cached_property
-    def beyond(self) -> tuple[str, ...]:
-        """The folders that links in the source may lead to besides its root."""
-        return roots.Root(self.root, roots.FOLLOW_LINKS in self.options).beyond()
-
-
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """One file of a source; `(rel_path, member)` names it and occurs once in a listing.
-
-    Attributes:
-        rel_path: posix path below the root, of the file or of what contains it, as written by
-            `paths.stored`. A row that names no usable file has its table here.
-        member: name in the archive (`members.plain` gives it with slashes only), row number in a
-            table (`ROW:COLUMN` where the name of the column of images does not go without saying,
-            `ROW:COLUMN:INDEX` where a row holds a list of them), else empty.
-        offset: of the bytes in an (unpacked) tar, else −1.
-        size: in bytes, −1 unknown.
-        mtime_ns: of the file on disk, so an archive's members change when it does.
-        source_uid: the source's own id (`uid`, else `key`), or None.
-        label: class, filled by `targets.reading`.
-        split: train, val, test or unassigned, filled by `targets.reading`.
-        metadata: plain values from tables and side-cars.
-        problem: why it is not used, or None.
-    """
-
-    rel_path: str
-    member: str = ""
-    offset: int = -1
-    size: int = -1
-    mtime_ns: int = 0
-    source_uid: str | None = None
-    label: str | None = None
-    split: str | None = None
-    metadata: Mapping[str, tables.Scalar] = field(default_factory=dict)
-    problem: str | None = None
 
 
 def folder(spec: SourceSpec) -> Iterator[FileEntry]:

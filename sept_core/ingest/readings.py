@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sept_core import errors
 from sept_core.filesystem import folders, safe_paths
-from sept_core.ingest import listing
+from sept_core.ingest import entries, listing
 from sept_core.tables import locating, references, tables
 
 _BESIDE = frozenset(
@@ -55,7 +55,7 @@ def read(
     return Reading(opened, choice, referrer)
 
 
-def of_source(spec: listing.SourceSpec, opener: tables.Opener, path: Path) -> Reading:
+def of_source(spec: entries.SourceSpec, opener: tables.Opener, path: Path) -> Reading:
     """Open a table of a source as `read` does, by what the source's options say."""
     return read(opener, path.name, path.parent, spec.root, spec.options, spec.beyond)
 
@@ -94,7 +94,10 @@ def locate(
 
 
 def _given(options: Mapping[str, str]) -> Path | None:
-    return Path(options["root"]).expanduser().absolute() if "root" in options else None
+    """The folder that the user named; without `..`, as names are joined to it and compared."""
+    if "root" not in options:
+        return None
+    return Path(os.path.abspath(Path(options["root"]).expanduser()))  # noqa: PTH100 (keeps links)
 
 
 def _found_out(location: locating.Location) -> dict[str, str]:
@@ -154,7 +157,7 @@ def _common(folder: Path, other: Path | None) -> Path:
     return Path(os.path.commonpath([folder, other or folder]))
 
 
-def describe(spec: listing.SourceSpec) -> list[str]:
+def describe(spec: entries.SourceSpec) -> list[str]:
     """How a list or table is read, in short sentences; nothing of other sources.
 
     Raises:
@@ -168,7 +171,7 @@ def describe(spec: listing.SourceSpec) -> list[str]:
     if not choice.is_usual:
         found.append(f"{choice.holds} are in the column {choice.column!r}")
     if choice.others:
-        found.append(f"other columns of images are not read: {', '.join(choice.others)}")
+        found.append(f"other columns of bytes are not read: {', '.join(choice.others)}")
     if "prefix" in spec.options:
         found.append(f"{spec.options['prefix']} is cut off names that begin with it")
     if "root" in spec.options and choice.holds == "paths":

@@ -18,7 +18,7 @@ from sept_core.archives import archives
 from sept_core.filesystem import folders, roots, safe_paths
 from sept_core.imaging import images, outcomes
 from sept_core.ingest import candidates, listing, readings, table_sources
-from sept_core.ingest.listing import FileEntry, SourceSpec
+from sept_core.ingest.entries import FileEntry, SourceSpec
 from sept_core.storage.recent import Recent
 from sept_core.tables import tables
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sept_core import errors
 from sept_core.filesystem import folders, safe_paths
 from sept_core.ingest import listing, readings
-from sept_core.ingest.listing import FileEntry, SourceSpec
+from sept_core.ingest.entries import FileEntry, SourceSpec
 from sept_core.tables import references, tables
 
 METADATA_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -157,6 +157,7 @@ def _entries(
 
 def _refuse_upward(name: str) -> str | None:
     """Hugging Face takes relative names below the metadata's own folder only."""
-    if name.startswith("/") or ".." in name.split("/"):
+    slashed = name.replace("\\", "/")
+    if slashed.startswith("/") or ".." in slashed.split("/"):
         return f"absolute or upward path refused: {name[:200]!r}"
     return None

@@ -17,6 +17,10 @@ from sept_core import errors
 from sept_core.compat import ray_options
 
 DEVICE = "ray"
+
+LOCAL = "local"
+"""The address with which Ray starts a cluster; without one it would look for one in files that
+an earlier cluster may have left, and wait for it."""
 """The name of the cluster where a device is asked for."""
 
 
@@ -38,7 +42,7 @@ def connect(address: str | None = None, *, logs: bool = False) -> Any:
     """Join a cluster, once a process; the module `ray` comes back.
 
     Args:
-        address: of the cluster; None takes RAY_ADDRESS.
+        address: of the cluster; None takes RAY_ADDRESS, or starts one on this machine alone.
         logs: whether what its workers print is printed here.
 
     Raises:
@@ -49,12 +53,14 @@ def connect(address: str | None = None, *, logs: bool = False) -> Any:
     ray = imported("ray", "Ray", "ray")
     if ray.is_initialized():
         return ray
-    given = address or os.environ.get("RAY_ADDRESS")
-    here = {} if given else ray_options.ONLY_HERE
+    given = address or os.environ.get("RAY_ADDRESS") or LOCAL
     package = str(Path(__file__).parents[2])
     try:
         ray.init(
-            given, runtime_env={"env_vars": {"PYTHONPATH": package}}, log_to_driver=logs, **here
+            given,
+            runtime_env={"env_vars": {"PYTHONPATH": package}},
+            log_to_driver=logs,
+            **(ray_options.ONLY_HERE if given == LOCAL else {}),
         )
     except ConnectionError as problem:
         raise errors.JobError(f"There is no Ray cluster at {given}: {problem}") from None

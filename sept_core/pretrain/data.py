@@ -23,7 +23,7 @@ from sept_core import errors
 from sept_core.imaging import images
 from sept_core.imaging.pixel_values import ValueRanges
 from sept_core.pretrain import augment
-from sept_core.storage import atomic, hashing
+from sept_core.storage import array_files, atomic, hashing
 
 CACHE_VERSION = 2
 """Raise it whenever `_decode` gives other pixels: older caches are then made again."""
@@ -203,7 +203,7 @@ def _pack(
                     pixels[start + row], aspect[start + row] = decoded
                 progress(start + len(part), len(uids))
         pixels.flush()
-        atomic.write_array(aspect_path, aspect)
+        array_files.write(aspect_path, aspect)
 
 
 def _decode(

@@ -190,6 +190,8 @@ def _batch_size(subset_size: int) -> int:
     wanted = 128 if subset_size <= 20_000 else 256
     while wanted > 8 and wanted * 4 > subset_size:
         wanted //= 2
+    while wanted > max(2, subset_size):
+        wanted //= 2
     return wanted
 
 
@@ -248,6 +250,11 @@ def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -
     """
     s = settings
     _require(
+        subset_size >= 2,
+        f"{subset_size} images are too few, a step compares at least 2; select more",
+    )
+    _require(s.batch_size >= 2, f"batch_size {s.batch_size} must be at least 2")
+    _require(
         (s.steps is None) != (s.epochs is None), "give either steps or epochs, not both or none"
     )
     _require(s.precision in PRECISIONS, f"precision is one of {PRECISIONS}, not {s.precision!r}")
@@ -259,7 +266,7 @@ def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -
         "(views are sampled without a filter, which is right up to a factor of two)",
     )
     _require(
-        s.batch_size >= 2 and s.batch_size % s.accumulate == 0,
+        s.batch_size % s.accumulate == 0,
         f"batch_size {s.batch_size} must be a multiple of accumulate {s.accumulate}",
     )
     _require(

@@ -71,10 +71,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class Layout:
-    """The sample on the plane: `vectors` (n, D) float32 and their `places` (n, 2) float32."""
+    """The sample on the plane.
+
+    Attributes:
+        vectors: (n, D) float32.
+        places: (n, 2) float32.
+        note: a sentence where it is not UMAP that placed them, or None.
+    """
 
     vectors: np.ndarray
     places: np.ndarray
+    note: str | None = None
 
 
 def lay_out(store: FeatureStore, settings: Settings) -> Layout:
@@ -88,8 +95,8 @@ def lay_out(store: FeatureStore, settings: Settings) -> Layout:
     uids = scoring.background_sample(store, settings.seed, settings.sample)
     vectors = store.vectors_of(uids).astype(np.float32)
     start = _principal_plane(vectors)
-    if len(uids) < FEWEST or not np.ptp(start, axis=0).all():  # UMAP needs a start that has an area
-        return Layout(vectors, start)
+    if note := _too_plain(start):
+        return Layout(vectors, start, note)
     count = min(settings.n_neighbors, len(uids) - 1)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]")  # no transform needed
@@ -103,6 +110,21 @@ def lay_out(store: FeatureStore, settings: Settings) -> Layout:
         )
         places = mapper.fit_transform(vectors)
     return Layout(vectors, places.astype(np.float32))
+
+
+def _too_plain(start: np.ndarray) -> str | None:
+    """Why principal components (n, 2) are the map: UMAP needs some images and a start with area."""
+    extent = np.ptp(start, axis=0) > 1e-4  # it was scaled to 10; less is rounding errors
+    if not extent.any():
+        return "All images have the same features, so that the map is a single point."
+    if not extent.all():
+        return "The images differ in one direction only, so that the map is a line."
+    if len(start) < FEWEST:
+        return (
+            f"With fewer than {FEWEST} images the map shows their two principal components "
+            "instead of UMAP."
+        )
+    return None
 
 
 def place(layout: Layout, vectors: np.ndarray) -> np.ndarray:
@@ -155,6 +177,7 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
         "settings": asdict(settings),
         "images": len(store),
         "sample": len(layout.vectors),
+        "note": layout.note,
         "trustworthiness": _check(store, places, settings),
         "seconds": round(time.monotonic() - started, 1),
     }

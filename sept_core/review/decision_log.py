@@ -1,10 +1,9 @@
 """The reviewer's decisions: an append-only log of events, and what it amounts to.
 
 In: events in any order (the catalogue stores them). Out: `ReviewState`, the same from
-every replay, which a selection obeys; beside it what a decision would touch (`same_label`,
-`within_radius`) and what it changed (`churn`). A replay knows no clusters, thresholds or
-features: an event carries the expanded list of uids that its preview showed
-(docs/method.md §3, Decisions of the reviewer). Pure: no files, no clock.
+every replay, which a selection obeys, and what decisions changed in a selection (`churn`). A replay
+knows no clusters, thresholds or features: an event carries the expanded list of uids that its
+preview showed (docs/method.md §3, Decisions of the reviewer). Pure: no files, no clock.
 """
 
 import functools
@@ -14,11 +13,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from sept_core import errors
 from sept_core.compat.hash_type import RunningHash
-from sept_core.storage import hashing
 
 ACTIONS = ("veto", "keep", "pin", "negative", "undo")
 SCOPES = ("image", "group", "cluster", "radius", "target")
@@ -245,40 +241,6 @@ def _line(event: Event) -> bytes:
     return json.dumps(vars(event), sort_keys=True).encode() + b"\n"
 
 
-def same_label(uid: str, uids: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
-    """What a decision with scope `group` or `cluster` is about, for its preview.
-
-    Args:
-        uid: the image the user pointed at.
-        uids: (n,) S32.
-        labels: (n,) int64 duplicate group or cluster of each, negative for none.
-
-    Returns:
-        `uid`, then the others of its label, sorted; `uid` alone where it has none.
-    """
-    own = labels[uids == np.array(uid, hashing.UID_DTYPE)]
-    same = uids[labels == own[0]] if len(own) and own[0] >= 0 else uids[:0]
-    return _with_first(uid, np.sort(same))
-
-
-def within_radius(
-    uid: str, uids: np.ndarray, similarities: np.ndarray, least: float
-) -> tuple[str, ...]:
-    """What a decision with scope `radius` is about, for its preview.
-
-    Args:
-        uid: the image the user pointed at.
-        uids: (n,) S32.
-        similarities: (n,) cosine of each to `uid`.
-        least: the smallest similarity that counts as inside.
-
-    Returns:
-        `uid`, then the others inside by (−similarity, uid).
-    """
-    order = np.lexsort((uids, -similarities))
-    return _with_first(uid, uids[order[similarities[order] >= least]])
-
-
 def churn(before: Sequence[str], after: Sequence[str]) -> Churn:
     """Who came and who went between two selections, both in selected order."""
     earlier, later = set(before), set(after)
@@ -302,8 +264,3 @@ def _in_order(events: Iterable[Event]) -> list[Event]:
 def _check_word(what: str, word: str, words: tuple[str, ...]) -> None:
     if word not in words:
         raise errors.InputError(f"{word!r} is no {what}; use one of {', '.join(words)}.")
-
-
-def _with_first(uid: str, uids: np.ndarray) -> tuple[str, ...]:
-    others = (other.decode() for other in uids.tolist())
-    return (uid, *(other for other in others if other != uid))

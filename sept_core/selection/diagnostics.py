@@ -54,6 +54,12 @@ EXPLANATIONS: dict[str, str] = {
 }
 
 
+def meaning(name: str) -> str:
+    """The explanation of a diagnostic, or of one under a second encoder (`second_…`)."""
+    text = EXPLANATIONS.get(name.removeprefix("second_"), "")
+    return f"Under the second encoder: {text}" if name.startswith("second_") else text
+
+
 @dataclass(frozen=True)
 class Facts:
     """What is known about a selection beside its features; None where it is not.
@@ -73,6 +79,23 @@ class Facts:
     leaks: int | None = None
     relevant: np.ndarray | None = None
     index_recall: float | None = None
+
+
+def not_measured(subset: int, heldout: int) -> str | None:
+    """What so many images cannot tell, and what to do about it; None where they suffice.
+
+    Args:
+        subset: images of the subset.
+        heldout: held-out images of the target sets.
+    """
+    missing = []
+    if subset < 2:
+        missing.append("Distances and redundancy need at least 2 selected images; select more.")
+    if not heldout:
+        missing.append("Distances need held-out images; give the target set a test split.")
+    elif heldout < 4:
+        missing.append("The noise needs at least 4 held-out images; add some to the test split.")
+    return " ".join(missing) or None
 
 
 @dataclass(frozen=True)

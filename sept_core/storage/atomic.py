@@ -1,6 +1,6 @@
 """Files that are there whole or not at all.
 
-In: paths, bytes, JSON values, arrays. Out: complete files, never half of one: everything that is
+In: paths, bytes, JSON values. Out: complete files, never half of one: everything that is
 written goes through `write_then_rename`.
 """
 
@@ -13,8 +13,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from sept_core import errors
 from sept_core.storage import project_paths
@@ -95,18 +93,6 @@ def read_json(path: Path) -> Any:
         raise errors.IntegrityError(
             f"{path} is damaged ({problem}); sept check tells what can be mended."
         ) from None
-
-
-def write_array(path: Path, array: np.ndarray) -> None:
-    """Write a `.npy` file whole or not at all."""
-    with write_then_rename(path) as temporary:
-        save_array(temporary, array)
-
-
-def save_array(path: Path, array: np.ndarray) -> None:
-    """Write a `.npy` file under any name; numpy alone would add a suffix."""
-    with path.open("wb") as out:
-        np.save(out, array, allow_pickle=False)
 
 
 def write_artefact(

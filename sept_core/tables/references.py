@@ -162,7 +162,9 @@ class Referrer:
         if folder is None:
             return None
         names = self._folder(folder)
-        found = names.by_case(last) if by_case else names.by_form(last) or names.by_stem(last)
+        found = names.itself(last) if above else None  # the folder may be spelled otherwise
+        found = found or (names.by_case(last) if by_case else names.by_form(last))
+        found = found or (None if by_case else names.by_stem(last))
         if not found:
             return None
         other = safe_paths.stored(f"{folder}/{found}" if folder else found)

@@ -177,6 +177,8 @@ class HeldImages:
         return int(row), name, int(index)
 
     def _images(self, column: str) -> held.Images:
+        if found := self._opened.get(column):
+            return found
         with self._lock:
             if column not in self._opened:
                 self._opened[column] = (

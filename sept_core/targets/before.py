@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sept_core import targets
-from sept_core.ingest.listing import FileEntry
+from sept_core.ingest.entries import FileEntry
 from sept_core.targets import names
 from sept_core.targets.layout import folders_of
 from sept_core.targets.split_lists import Place

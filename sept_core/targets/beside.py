@@ -13,7 +13,7 @@ from sept_core import errors, targets
 from sept_core.filesystem import safe_paths
 from sept_core.imaging import images
 from sept_core.ingest import sources
-from sept_core.ingest.listing import FileEntry, SourceSpec
+from sept_core.ingest.entries import FileEntry, SourceSpec
 from sept_core.targets import names, split_lists
 from sept_core.targets.layout import stem_of
 from sept_core.targets.split_lists import Lists

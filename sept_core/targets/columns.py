@@ -5,7 +5,7 @@ In: the metadata of a listing. Out: names of columns, and what a value of one sa
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sept_core.ingest.listing import FileEntry
+from sept_core.ingest.entries import FileEntry
 from sept_core.tables import tables
 from sept_core.targets import names
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sept_core import errors, targets
 from sept_core.archives import archives
-from sept_core.ingest.listing import FileEntry
+from sept_core.ingest.entries import FileEntry
 from sept_core.targets import columns, names
 
 FLAT = "flat"

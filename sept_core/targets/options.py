@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from sept_core import errors
-from sept_core.ingest.listing import FileEntry
+from sept_core.ingest.entries import FileEntry
 from sept_core.targets import columns
 from sept_core.targets import rules as split_rules
 from sept_core.targets.layout import CLASSES, FLAT, Layout

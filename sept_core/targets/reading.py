@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from sept_core import errors, targets
-from sept_core.ingest.listing import FileEntry, SourceSpec
+from sept_core.ingest.entries import FileEntry, SourceSpec
 from sept_core.targets import columns, names
 from sept_core.targets.beside import Beside
 from sept_core.targets.folders import Folders, Found

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from sept_core import errors, targets
-from sept_core.ingest.listing import FileEntry
+from sept_core.ingest.entries import FileEntry
 from sept_core.storage import hashing
 from sept_core.targets import split_lists
 from sept_core.targets.split_lists import Lists, Opener, Place

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sept_core import errors, targets
 from sept_core.filesystem import safe_paths
-from sept_core.ingest.listing import FileEntry
+from sept_core.ingest.entries import FileEntry
 from sept_core.tables import tables
 from sept_core.targets import columns, names
 

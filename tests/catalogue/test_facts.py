@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sept_core.catalogue import (
-    adoption,
+    adopted,
+    adopting,
     connection,
     image_table,
-    scan_table,
+    scans,
     source_table,
     work_table,
 )
@@ -34,7 +35,7 @@ def catalogue(folder: Path) -> connection.Connection:
 
 
 def scan(db: connection.Connection, *entries: sources.FileEntry, **options: Any) -> Any:
-    return scan_table.merge(db, "s1", scan_table.of_entries(list(entries)), **options)
+    return scans.merge_scan(db, "s1", scans.scan_table(list(entries)), **options)
 
 
 def entry(name: str, problem: str | None = None, size: int = 10) -> sources.FileEntry:
@@ -59,7 +60,7 @@ def adopt(
     feature_store.write_shard(
         folder / encoder, store.next_number, encoder, new, vectors, table, decoder
     )
-    adoption.adopt(db, feature_store.FeatureStore(folder / encoder), encoder)
+    adopting.adopt(db, feature_store.FeatureStore(folder / encoder), encoder)
 
 
 def state(db: connection.Connection, name: str) -> tuple[str, str | None, bool]:
@@ -217,8 +218,8 @@ def test_images_of_shards_known_before_are_taken_over_after_a_migration(tmp_path
     adopt(db, tmp_path, outcome("a", "no_features", "length 0", UIDS["x"]))
     db.execute("DELETE FROM images; DELETE FROM featureless")
     db.execute("UPDATE files SET state = 'waiting', uid = ?", [UIDS["x"]])
-    kept.put(db, adoption.TO_ADOPT, True)
-    adoption.adopt(db, feature_store.FeatureStore(tmp_path / "e-1"), "e-1")
-    adoption.settle(db)
+    kept.put(db, adopted.UNSETTLED, True)
+    adopting.adopt(db, feature_store.FeatureStore(tmp_path / "e-1"), "e-1")
+    adopting.settle(db)
     assert state(db, "a")[0] == "ok" and image_table.featureless(db, "e-1").num_rows == 1
-    assert kept.get(db, adoption.TO_ADOPT) is None
+    assert kept.get(db, adopted.UNSETTLED) is None

@@ -1,5 +1,6 @@
 """Processes and threads that take turns on one catalogue."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -105,13 +106,17 @@ def test_a_killed_holder_holds_nothing(path: Path, holder: subprocess.Popen[str]
 def test_actions_of_one_thread_are_nested_even_while_another_process_waits(path: Path) -> None:
     catalogue = sharing.Shared(path)
     command = [sys.executable, "-c", DECIDE, str(path), "0", "1", "terminal"]
-    with catalogue.use(), subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
-        assert waiting.stdout and waiting.stdout.readline() == "ready\n"
-        with catalogue.use() as db:
-            assert db.execute("SELECT 1").fetchall() == [(1,)]
-        assert waiting.poll() is None
-        catalogue.close()  # refuses: an action is under way
-    assert waiting.returncode is not None
+    with contextlib.ExitStack() as outer:
+        outer.enter_context(catalogue.use())
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stdout and waiting.stdout.readline() == "ready\n"
+            with catalogue.use() as db:
+                assert db.execute("SELECT 1").fetchall() == [(1,)]
+            assert waiting.poll() is None
+            catalogue.close()  # refuses: an action is under way
+            outer.close()
+            catalogue.close()
+        assert waiting.returncode == 0
 
 
 def test_it_stays_open_for_the_next_action(path: Path) -> None:

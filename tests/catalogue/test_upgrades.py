@@ -164,7 +164,7 @@ STATES = "SELECT rel_path, member, state, reason, uid FROM files ORDER BY ALL"
 
 def serving_bytes(project: projects.Project, uid: str) -> bytes | None:
     try:
-        return image_server.ImageServer(project).image(uid).data
+        return image_server.ImageServer(project.paths.root).image(uid).data
     except errors.NotFoundError:
         return None
 

@@ -67,7 +67,7 @@ def test_long_lists_are_cut_for_people_only(project: Path) -> None:
     reject(project, "grey/%")
     reject(project, "green/%")
     told = said("pool", "status", project)
-    assert "and 31 more; --out FILE.csv writes all" in told
+    assert "and 31 more; list all with --out FILE.csv" in told
     assert len(json.loads(said("pool", "status", project, "--json"))["rejected"]) == 81
 
 
@@ -75,7 +75,7 @@ def test_the_last_line_of_a_listing_counts_the_rejected(
     project: Path, small_data: Path, tmp_path: Path
 ) -> None:
     last = said("pool", "add", project, "shapes", small_data / "pool").splitlines()[-1]
-    assert last.startswith("163 files in shapes, 1 rejected; for the reasons: sept pool status")
+    assert last.startswith("163 files in shapes, 1 rejected. For the reasons: sept pool status")
     last = said("target", "add", project, "toys", small_data / "target").splitlines()[-1]
     assert last == "21 files in toys, 0 rejected."
 
@@ -107,7 +107,7 @@ def test_rejected_feature_rows_are_listed_with_reasons_and_kept(
     given = features(tmp_path / "given", bad=2)
     told = said("features", "import", project, given, "--name", "theirs").splitlines()
     assert told[0].startswith("Imported 4 vectors")
-    assert told[-1].startswith("2 rows rejected; for the reasons: sept features status")
+    assert told[-1].startswith("2 rows rejected. For the reasons: sept features status")
     said("features", "import", project, given, "--name", "theirs")
     shown = said("features", "status", project, "--out", tmp_path / "rows.csv")
     assert shown.count("zero vector") == 2 and "red/01.png" in shown

@@ -93,7 +93,7 @@ def test_every_command_tells_its_result_in_words(project: Path, tmp_path: Path) 
         ("veto", project, uid, "--target", "toys", "--reason", "[x]"),
         ("history", project, "--target", "toys"),
         ("undo", project, "--target", "toys"),
-        ("again", project, ident),
+        ("update", project, ident),
         ("suggest", project, ident, "--count", 3),
         ("audit", project, ident, "--size", 3),
         ("report", project, ident),

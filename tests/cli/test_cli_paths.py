@@ -9,34 +9,27 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from in_process import run, said
 
 from sept_core import errors
-from sept_core.cli import app, curate
+from sept_core.cli import app, lazy, manifest
 from sept_core.encoders import registry
 from sept_core.services.project import project_check, projects
 from sept_core.storage import commands, project_paths
 
 
-def commands_of(group: typer.Typer, name: str) -> Iterator[tuple[str, Callable[..., object]]]:
-    for inner in group.registered_groups:
-        assert inner.typer_instance
-        yield from commands_of(inner.typer_instance, f"{name} {inner.name}")
-    for command in group.registered_commands:
-        assert command.callback
-        yield f"{name} {command.name or command.callback.__name__}", command.callback
-
-
 def path_parameters() -> Iterator[tuple[str, Callable[[str], Path]]]:
     """Every argument and option of every command that is a path, with what parses it."""
-    for name, callback in commands_of(app.app, "sept"):
+    for name, callback in lazy.functions(app.SECTIONS):
         for parameter, hint in typing.get_type_hints(callback, include_extras=True).items():
             kind, *extras = typing.get_args(hint) or (hint,)
             if kind is Path or Path in typing.get_args(kind):
-                yield f"{name} {parameter}", next(e.parser for e in extras if hasattr(e, "parser"))
+                yield (
+                    f"sept {name} {parameter}",
+                    next(e.parser for e in extras if hasattr(e, "parser")),
+                )
 
 
 def test_a_tilde_is_expanded_in_every_path(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +54,7 @@ def test_roots_and_encoders_are_expanded_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    assert curate._root("photos=~/x") == ("photos", Path("/home/me/x"))
+    assert manifest._root("photos=~/x") == ("photos", Path("/home/me/x"))
     with pytest.raises(errors.SeptError, match="/home/me/none"):
         registry.load("checkpoint:~/none", folder=tmp_path)
 

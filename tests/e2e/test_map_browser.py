@@ -104,6 +104,24 @@ def test_targets_lie_above_the_pool(project: Path, page: Page) -> None:
         expect(peek).to_have_attribute("src", shown, timeout=PATIENCE)
 
 
+def test_a_map_that_could_not_be_loaded_is_loaded_again(project: Path, page: Page) -> None:
+    assert sept("map", project).returncode == 0
+    gone = "There is no map."
+    page.route(
+        "**/points/**",
+        lambda route: route.fulfill(status=404, body=gone, content_type="text/plain"),
+    )
+    with running(project) as address:
+        page.goto(f"{address}/map")
+        failure = page.locator(".sept-map .failure")
+        expect(failure).to_contain_text(f"The map could not be loaded. {gone}", timeout=PATIENCE)
+        page.unroute("**/points/**")
+        failure.get_by_role("button", name="Retry").click()
+        ready(page)
+        expect(failure).not_to_be_visible()
+        expect(page.locator(".sept-map .told")).to_have_text("161 images")
+
+
 def test_all_images_of_an_area_are_vetoed_at_once(project: Path, page: Page) -> None:
     assert sept("map", project).returncode == 0
     with running(project) as address:

@@ -82,11 +82,17 @@ def test_two_tabs_deciding_at_once_lose_nothing(project: Path, page: Page) -> No
             tab.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
         seen = marks(page)
         assert marks(tabs[1]) == seen and set(seen[:10]) <= {"veto", "keep"}
-        taken = sept("app", project)
-        assert taken.returncode == 1 and "in use by process" in taken.stderr
+        shown = json.loads(sept("history", project, "--target", "toys", "--json").stdout)
+        assert len(shown["events"]) == 20, "a terminal reads while the app is open"
+        pinned = str(page.locator(".tile").nth(12).get_attribute("data-uid"))
+        made = sept("pin", project, "--target", "toys", pinned)
+        assert made.returncode == 0, made.stderr
+        page.reload()
+        page.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
+        assert marks(page)[12] == "pin", "the app shows what a terminal decided"
     history = json.loads(sept("history", project, "--target", "toys", "--json").stdout)
     actions = sorted(event["action"] for event in history["events"])
-    assert actions == ["keep"] * 10 + ["veto"] * 10
+    assert actions == ["keep"] * 10 + ["pin"] + ["veto"] * 10
 
 
 def test_a_decision_while_the_app_is_gone_is_told_and_saved_later(
@@ -130,4 +136,29 @@ def test_full_size_says_why_and_help_lists_the_keys(project: Path, page: Page) -
         expect(page.locator("dialog.help")).not_to_be_visible()
         page.keyboard.press("v")  # the grid has the focus again, and v is no key
         page.keyboard.press("x")
+        assert marks(page)[0] == "veto"
+
+
+def test_a_failed_sheet_is_loaded_again_and_a_forbidden_storage_survived(
+    project: Path, page: Page
+) -> None:
+    ident = select(project)
+    page.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', "
+        "{get() { throw new DOMException('denied', 'SecurityError'); }})"
+    )
+    page.route("**/sheets/**", lambda route: route.abort())
+    with running(project) as address:
+        page.goto(f"{address}/review?selection={ident}")
+        failure = page.locator(".sept-grid .failure")
+        expect(failure).to_have_text(
+            "The images could not be loaded. The app does not answer.Retry", timeout=PATIENCE
+        )
+        page.unroute("**/sheets/**")
+        failure.get_by_role("button", name="Retry").click()
+        page.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
+        expect(failure).not_to_be_visible()
+        page.locator(".view").focus()
+        page.keyboard.press("x")
+        wait_until_saved(page)
         assert marks(page)[0] == "veto"

@@ -40,7 +40,7 @@ def similarities(images: list[Image.Image], among: list[Image.Image]) -> np.ndar
     return (vectors @ vectors.T).numpy()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(kind=st.sampled_from([*pools.KINDS]), count=st.integers(1, 30), more=st.integers(0, 2))
 def test_every_image_gets_a_finite_vector_of_length_one(kind: str, count: int, more: int) -> None:
     pool = [pools.picture(kind, number) for number in range(count)] + UNLIKE[2 : 2 + more]
@@ -51,13 +51,11 @@ def test_every_image_gets_a_finite_vector_of_length_one(kind: str, count: int, m
     np.testing.assert_allclose(vectors.norm(dim=1), 1, atol=2e-3)
 
 
-@pytest.mark.parametrize("kind", ["dark", "flat", "hot pixel", "mixed"])
-def test_one_image_more_changes_little_from_a_hundred_on(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "another"), [("dark", "coloured"), ("flat", "flat")])
+def test_one_image_more_changes_little_from_a_hundred_on(kind: str, another: str) -> None:
     pool = [pools.picture(kind, number) for number in range(fits.FEW)]
-    before = similarities(pool, pool)
-    for another in (pools.picture(kind, fits.FEW), pools.picture("coloured", 900)):
-        among = [*pool[:50], another, *pool[50:]]
-        assert np.abs(similarities(pool, among) - before).max() < 0.05
+    among = [*pool[:50], pools.picture(another, 900), *pool[50:]]
+    assert np.abs(similarities(pool, among) - similarities(pool, pool)).max() < 0.05
 
 
 def test_a_repeated_picture_changes_little() -> None:
@@ -88,7 +86,7 @@ def test_it_says_what_the_sample_lacks(tmp_path: Path) -> None:
 
 def test_a_fit_on_fewer_than_twenty_is_provisional(tmp_path: Path) -> None:
     pool = [pools.picture("coloured", number) for number in range(20)]
-    for count, provisional in ((0, True), (1, True), (19, True), (20, False)):
+    for count, provisional in ((0, True), (19, True), (20, False)):
         encoder = fitted(pool[:count], tmp_path)
         assert registry.needs_fit("classic", tmp_path) == provisional
         assert encode(encoder, UNLIKE).isfinite().all()

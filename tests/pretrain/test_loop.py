@@ -152,7 +152,7 @@ def test_accumulated_gradients_are_the_mean_of_the_parts(tmp_path: Path) -> None
     settings = dataclasses.replace(
         SETTINGS, method="simclr", steps=1, optimizer="sgd", warmup=0.0, weight_decay=0.0
     )
-    settings = dataclasses.replace(settings, accumulate=2)
+    settings = dataclasses.replace(settings, accumulate=2, precision="fp32")
     by_hand = state.create(_backbone(), settings, CPU, "fp32").method.train()
     batch = next(_images().batches(data.row_batches(COUNT, 8, settings.seed, 0, 1)))
     numbers = augment.generator(settings.seed, "step", 0)

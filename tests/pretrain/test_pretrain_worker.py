@@ -27,10 +27,10 @@ from sept_core.storage import atomic
 
 CHILD = """
 import os, signal, sys, torch
-from sept_core.jobs import job_folder as jobfolder
+from sept_core.jobs import job_folder
 from sept_core.pretrain import worker
 step, while_saving = int(sys.argv[2]), sys.argv[3] == "saving"
-progress, save = jobfolder.JobFolder.progress, torch.save
+progress, save = job_folder.JobFolder.progress, torch.save
 def die(): os.kill(os.getpid(), signal.SIGKILL)
 def dying_progress(self, done, total, unit, note=""):
     if unit == "steps" and done == step and not while_saving: die()
@@ -39,8 +39,8 @@ def dying_save(content, path):
     if while_saving and content["step"] == step:
         path.write_bytes(b"half of a checkpoint"); die()
     save(content, path)
-jobfolder.JobFolder.progress, torch.save = dying_progress, dying_save
-jobfolder.run(worker.main)
+job_folder.JobFolder.progress, torch.save = dying_progress, dying_save
+job_folder.run(worker.main)
 """
 
 

@@ -2,7 +2,7 @@
 
 from target_worlds import images, rows
 
-from sept_core.ingest.listing import FileEntry
+from sept_core.ingest.entries import FileEntry
 from sept_core.targets import before
 
 

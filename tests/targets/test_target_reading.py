@@ -12,7 +12,7 @@ from target_worlds import images, layouts, placed, read, rows, spec
 from benchmarks.hostile import layouts as made_layouts
 from sept_core import errors, targets
 from sept_core.ingest import sources
-from sept_core.ingest.listing import FileEntry
+from sept_core.ingest.entries import FileEntry
 from sept_core.targets import reading
 from sept_core.targets.options import Options
 

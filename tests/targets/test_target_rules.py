@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from target_worlds import images, placed, read, rows, spec
 
 from sept_core import errors
-from sept_core.ingest.listing import FileEntry
+from sept_core.ingest.entries import FileEntry
 from sept_core.targets import reading
 
 

@@ -1,28 +1,18 @@
-"""The reviewer's decisions: preview a scope, decide, undo, see what to look at next, audit.
+"""The reviewer's decisions: preview, decide, undo, list.
 
-Decisions belong to the target sets, not to a selection: they hold for every selection made
-from now on, whatever its strategy, budget or encoder.
+In: an open project, target sets, uids. Out: committed events of the decision log. Decisions belong
+to the target sets, not to a selection: they hold for every selection made from now on, whatever its
+strategy, budget or encoder. Only scopes that need features, groups or a map import those.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-import pyarrow.compute as pc
-
 from sept_core import errors
-from sept_core.catalogue import decision_table, image_table, settings, source_table
-from sept_core.features import feature_store
-from sept_core.index import cosine
-from sept_core.review import audit, decision_log, suggestions
-from sept_core.services.curate import selections
-from sept_core.services.curate.selections import Selection
-from sept_core.services.data import preparation
-from sept_core.services.explore import point_map
-from sept_core.services.project import projects
+from sept_core.catalogue import decision_table, image_ids, settings, source_table
+from sept_core.review import decision_log
 from sept_core.services.project.project import Project
-from sept_core.storage import hashing
 
 
 def preview(
@@ -34,7 +24,7 @@ def preview(
     encoder: str | None = None,
     least_similarity: float | None = None,
 ) -> list[str]:
-    """Every uid that a decision on `uids` with this scope would be about, those first.
+    """Return every uid that a decision on `uids` with this scope covers, those first.
 
     Args:
         project: the open project.
@@ -51,44 +41,22 @@ def preview(
     _check_known(project, targets, uids, scope)
     if scope in ("image", "target"):
         return list(dict.fromkeys(uids))
-    encoder_id = projects.find_encoder(project, encoder)
-    found: dict[str, None] = {}
-    for uid in uids:
-        if uid in found and scope != "radius":
-            continue  # its group or cluster is there already
-        found |= dict.fromkeys(_expand(project, encoder_id, uid, scope, least_similarity))
-    return list(found)
+    # Imported here: a decision on single images, which `sept veto` makes, needs none of it.
+    from sept_core.services.curate import scopes
+
+    return scopes.expand(project, uids, scope, encoder, least_similarity)
 
 
 def _check_known(project: Project, targets: Sequence[str], uids: Sequence[str], scope: str) -> None:
     if scope == "target":
         ids = ids_of(project, targets)
-        known = {uid for ident in ids for uid in image_table.uids_of_source(project.db, ident)}
+        known = {uid for ident in ids for uid in image_ids.of_source(project.db, ident)}
         unknown = [uid for uid in uids if uid not in known]
     else:
-        unknown = image_table.unknown(project.db, uids)
+        unknown = image_ids.unknown(project.db, uids)
     if unknown:
         what = "target image" if scope == "target" else "image"
         raise errors.NotFoundError(f"This project has no {what} {unknown[0]!r}.")
-
-
-def _expand(
-    project: Project, encoder_id: str, uid: str, scope: str, least_similarity: float | None
-) -> tuple[str, ...]:
-    if scope == "group":
-        fellows = preparation.groups_by_uid(project, encoder_id).fellows(uid.encode())
-        return uid, *(other.decode() for other in fellows)
-    if scope == "cluster":
-        drawn = point_map.load(project, encoder_id)
-        return decision_log.same_label(uid, drawn.uids, drawn.clusters)
-    if scope == "radius":
-        if least_similarity is None:
-            raise errors.InputError("The scope radius needs the least similarity; give --least.")
-        store = feature_store.kept(project.paths.pool_features(encoder_id))
-        center = store.vectors_of(np.array([uid], hashing.UID_DTYPE))
-        parts = [cosine.cosines(block.vectors, center)[:, 0] for block in store.blocks()]
-        return decision_log.within_radius(uid, store.uids, np.concatenate(parts), least_similarity)
-    raise errors.InputError(f"{scope!r} is no scope; use one of {', '.join(decision_log.SCOPES)}.")
 
 
 def decide(
@@ -215,66 +183,3 @@ def sign_as(project: Project, name: str) -> None:
     if not 1 <= len(wanted) <= 100:
         raise errors.InputError("A name has 1 to 100 characters.")
     settings.put(project.db, "who", wanted)
-
-
-def suggest(
-    project: Project, selection_id: str, count: int = 50, position: int | None = None
-) -> dict[str, Any]:
-    """Which picks to look at next, most doubtful first; nothing is decided.
-
-    Args:
-        project: the open project.
-        selection_id: the selection.
-        count: images wanted.
-        position: of the log that counts as its end; None for all decisions.
-    """
-    chosen = selections.resolve(project, selection_id)
-    found = doubtful(project, chosen, count, position)
-    return {"selection": chosen.id, **asdict(found)}
-
-
-def doubtful(
-    project: Project, chosen: Selection, count: int, position: int | None = None
-) -> suggestions.Suggestions:
-    """As `suggest`, for a selection that was found."""
-    picks = chosen.picks
-    state = _state(chosen, position)
-    store = feature_store.FeatureStore(project.paths.pool_features(chosen.encoder_id))
-    uids = hashing.uid_array(picks["uid"])
-    judged = np.array(list(state.decisions), hashing.UID_DTYPE)
-    judged = judged[store.rows_of(judged) >= 0]
-    owners = pc.rank(picks["target_uid"], tiebreaker="min").to_numpy()
-    return suggestions.suggest_vetoes(
-        uids,
-        store.vectors_of(uids),
-        picks["similarity"].to_numpy(),
-        owners.astype(np.int64),
-        state,
-        judged,
-        store.vectors_of(judged),
-        count,
-    )
-
-
-def audit_plan(
-    project: Project, selection_id: str, size: int = 100, seed: int = 0
-) -> dict[str, Any]:
-    """The sample to judge, and the precision of each budget as far as it has been judged."""
-    chosen = selections.resolve(project, selection_id)
-    ranked = chosen.picks["uid"].to_pylist()
-    plan = audit.plan(ranked, size, seed)
-    state = chosen.log.state
-    budgets = sorted({max(1, len(ranked) * part // 4) for part in (1, 2, 3, 4)})
-    found = [audit.precision(plan, state, budget) for budget in budgets]
-    return {
-        "selection": chosen.id,
-        "uids": list(plan.uids),
-        "to_judge": [uid for uid in plan.uids if state.verdict(uid) is None],
-        "precision": [asdict(value) for value in found if value is not None],
-    }
-
-
-def _state(chosen: Selection, position: int | None) -> decision_log.ReviewState:
-    if position is None:
-        return chosen.log.state
-    return decision_log.replay(event for event in chosen.log.events if event.position <= position)

@@ -71,8 +71,8 @@ def _refuse_vetoed(
     vetoed = set(state.vetoed) & set(picks["uid"].to_pylist())
     if vetoed:
         raise errors.InputError(
-            f"{len(vetoed)} images of {record['id']} have been vetoed since it was made; make it "
-            "again first (Review page, or sept again)."
+            f"{len(vetoed)} images of {record['id']} were vetoed since it was made; update the "
+            "selection first (Review page, or sept update)."
         )
 
 

@@ -25,7 +25,7 @@ from sept_core.catalogue import (
 from sept_core.features import feature_store
 from sept_core.index import cosine
 from sept_core.review import audit
-from sept_core.services.curate import decisions, selections
+from sept_core.services.curate import decisions, judging, selections
 from sept_core.services.curate.selections import Selection
 from sept_core.services.data import preparation
 from sept_core.services.explore import point_map
@@ -35,7 +35,7 @@ from sept_core.storage.recent import Recent
 
 ORDERS = ("by-target", "by-doubt", "by-cluster", "audit")
 AUDITED = 100
-"""Images of an audit's sample, the same as `deciding.audit_plan` draws."""
+"""Images of an audit's sample, the same as `judging.audit_plan` draws."""
 
 ACTIONS = ("veto", "keep", "pin")
 CLIENTS_REMEMBERED = 50
@@ -113,7 +113,7 @@ def _ordered(project: Project, chosen: Selection, order: Order) -> tuple[np.ndar
         return _by_target(picks), "nearest to its target first"
     if order.name == "by-doubt":
         count = picks.num_rows
-        found = decisions.doubtful(project, chosen, count, order.position)
+        found = judging.doubtful(project, chosen, count, order.position)
         rows = {uid: row for row, uid in enumerate(picks["uid"].to_pylist())}
         return np.array([rows[uid] for uid in found.uids], np.int64), found.method
     if order.name == "by-cluster":

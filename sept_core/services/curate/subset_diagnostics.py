@@ -30,6 +30,8 @@ def report(
 ) -> dict[str, Any]:
     """Every diagnostic by name, under the selection's encoder and, as `second_…`, another one.
 
+    `not_measured` says what too few images cannot tell.
+
     Args:
         project: the open project.
         selection_id: its id or the beginning of it.
@@ -48,7 +50,16 @@ def report(
     if second is not None:
         other = _measured(project, record, picks, projects.find_encoder(project, second), None)
         found |= {f"second_{name}": value for name, value in other.items() if value is not None}
-    return {"selection": record["selection"], "funnel": record["funnel"], **found}
+    missing = _not_measured(project, record, picks)
+    facts = {"selection": record["selection"], "funnel": record["funnel"], **found}
+    return facts | {"not_measured": missing}
+
+
+def _not_measured(project: Project, record: dict[str, Any], picks: pa.Table) -> str | None:
+    from sept_core.selection import diagnostics
+
+    heldout = _heldout(project, record, record["encoder_id"])
+    return diagnostics.not_measured(picks.num_rows, 0 if heldout is None else len(heldout))
 
 
 def _measured(

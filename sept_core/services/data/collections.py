@@ -10,10 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from sept_core import errors
-from sept_core.catalogue import image_table, scan_table, source_table
+from sept_core.catalogue import image_table, scans, source_table
 from sept_core.catalogue.connection import transaction
-from sept_core.catalogue.scan_table import ScanReport
-from sept_core.catalogue.source_table import SourceRecord
+from sept_core.catalogue.source_table import ScanReport, SourceRecord
 from sept_core.imaging import outcomes
 from sept_core.ingest import sources
 from sept_core.services.data import target_layouts
@@ -116,14 +115,14 @@ def _list(
         return target_layouts.listed(project.db, spec, record)
     entries = sources.scan(spec)
     batches = iter(lambda: list(itertools.islice(entries, SCAN_BATCH)), [])
-    tables = [scan_table.of_entries(batch) for batch in batches]
-    return Listed(spec, pa.concat_tables(tables) if tables else scan_table.of_entries([]))
+    tables = [scans.scan_table(batch) for batch in batches]
+    return Listed(spec, pa.concat_tables(tables) if tables else scans.scan_table([]))
 
 
 def _merge(project: Project, source_id: str, listed: Listed) -> ScanReport:
     if listed.reading is not None:
         target_layouts.keep(project.db, source_id, listed.spec, listed.reading)
-    return scan_table.merge(project.db, source_id, listed.files)
+    return scans.merge_scan(project.db, source_id, listed.files)
 
 
 def adopt(project: Project, name: str, options: dict[str, str] | None = None) -> ScanReport:
@@ -227,7 +226,7 @@ def list_unreadable_again(project: Project, role: str) -> None:
             log.warning("%s: %s", name, str(problem))
             continue
         if listed.files.num_rows:
-            scan_table.merge(project.db, record.id, listed.files, only_unreadable=True)
+            scans.merge_scan(project.db, record.id, listed.files, only_unreadable=True)
 
 
 def partly_taken(project: Project, role: str = "pool") -> pa.Table:

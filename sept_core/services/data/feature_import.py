@@ -12,7 +12,7 @@ import numpy as np
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import adoption, place_table, settings, source_table, split_table
+from sept_core.catalogue import adopting, place_table, settings, source_table, split_table
 from sept_core.features import feature_store, importer
 from sept_core.ingest import sources
 from sept_core.services.project.project import Project
@@ -46,7 +46,7 @@ def import_pool(project: Project, name: str, path: Path) -> dict[str, Any]:
         source_id = _features_source(project, name, path)
         keys = [str(key) for key in imported.keys]
         known = [uid.decode() for uid in uids.tolist()]
-        adoption.add_features_only(project.db, source_id, keys, known)
+        adopting.add_features_only(project.db, source_id, keys, known)
     stored = _store(project, name, imported, uids, source_id, "pool")
     return stored | {"unmatched": imported.keys[uids == b""].tolist()}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from sept_core import errors
 from sept_core.catalogue import image_table, outcome_table, source_table
 from sept_core.export import tables
 from sept_core.features import feature_store
@@ -30,6 +31,28 @@ def counts(project: Project, role: str, name: str) -> dict[str, int]:
     known = source_table.counts(project.db, source_table.find(project.db, role, name).id)
     found = {state: known[state] for state in STATES if state in known}
     return {"files": sum(found.values()), **found}
+
+
+def check_listing(project: Project, role: str, name: str, see: str) -> dict[str, int]:
+    """The counts of a source or target set that has just been listed.
+
+    Args:
+        project: the open project.
+        role: `pool` or `target`.
+        name: of the source or target set.
+        see: a command that lists the reasons of what is rejected.
+
+    Raises:
+        SourceError: all of its files are rejected.
+    """
+    known = counts(project, role, name)
+    if 0 < known["files"] == known["rejected"]:
+        first = reasons(project, role, name).slice(0, 1).to_pylist()[0]
+        raise errors.SourceError(
+            f"All files of {name} are rejected ({known['files']:,}; first: "
+            f"{first['member'] or first['rel_path']}: {first['reason']}); see: {see}"
+        )
+    return known
 
 
 def reasons(project: Project, role: str, name: str | None = None) -> pa.Table:

@@ -121,14 +121,19 @@ class Reach:
         nearest: (BINS,) counts of each target's nearest pool image.
         background: (BINS,) counts of target–random similarities.
         weakest: uids of the targets whose nearest pool image is farthest, with the similarity.
-        at_random: share of targets whose nearest image is no nearer than 99% of random pairs.
+        at_random: share of targets whose nearest image is no nearer than 99% of random pairs; None
+            where the pool has too few images to say.
     """
 
     edges: np.ndarray
     nearest: np.ndarray
     background: np.ndarray
     weakest: list[tuple[str, float]]
-    at_random: float
+    at_random: float | None
+
+
+FEWEST = 100
+"""Pool images below which the nearest is not told from 1 in 100 random ones."""
 
 
 def reach(project: Project, target: str) -> Reach:
@@ -150,7 +155,9 @@ def reach(project: Project, target: str) -> Reach:
         nearest=np.histogram(nearest, edges)[0],
         background=np.histogram(background, edges)[0],
         weakest=[(uids[i].decode(), float(nearest[i])) for i in order],
-        at_random=float(np.mean(nearest <= np.percentile(background, 99))),
+        at_random=float(np.mean(nearest <= np.percentile(background, 99)))
+        if len(evidence.pool_uids) >= FEWEST
+        else None,
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sept_core import errors
-from sept_core.catalogue import adoption, revision, settings
+from sept_core.catalogue import adopting, revision, settings
 from sept_core.features import feature_store, value_ranges
 from sept_core.imaging import pixel_values
 from sept_core.imaging.pixel_values import ValueRange, ValueRanges
@@ -68,7 +68,7 @@ def remove_features(project: Project, spec: str) -> None:
         trash = Path(tempfile.mkdtemp(dir=project.paths.root, prefix=".removed."))
         folder.rename(trash / folder.name)
         shutil.rmtree(trash)
-        adoption.forget_adopted(project.db, folder.relative_to(project.paths.root).as_posix())
+        adopting.forget_adopted(project.db, folder.relative_to(project.paths.root).as_posix())
     if settings.get(project.db, "encoder") in {folder.name for folder in found}:
         settings.remove(project.db, "encoder")
     revision.renew(project.db)

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from sept_core import targets
-from sept_core.catalogue import scan_table, settings, source_table, split_table
+from sept_core.catalogue import scans, settings, source_table, split_table
 from sept_core.catalogue.connection import Connection
 from sept_core.catalogue.source_table import SourceRecord
 from sept_core.ingest import sources
@@ -67,13 +67,13 @@ def listed(db: Connection, spec: sources.SourceSpec, record: SourceRecord | None
     entries = list(sources.scan(spec))
     known = source_table.known(db, record.id) if record else {}
     if known and "layout" not in spec.options:
-        return Listed(spec, scan_table.of_entries(before.keep(entries, known)))
+        return Listed(spec, scans.scan_table(before.keep(entries, known)))
     splits = {place: split for place, (split, _) in known.items()}
     found, entries = reading.read(spec, entries, splits)
     if found.ambiguous:
         raise AmbiguousError(spec, found)
     settled = replace(spec, options={**_others(spec.options), **found.options.stored()})
-    return Listed(settled, scan_table.of_entries(entries), found)
+    return Listed(settled, scans.scan_table(entries), found)
 
 
 def forgotten(spec: sources.SourceSpec, options: Mapping[str, str]) -> sources.SourceSpec:

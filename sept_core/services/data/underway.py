@@ -40,12 +40,14 @@ def embedding(paths: project_paths.ProjectPaths, wanted: EmbedSettings) -> str |
 
 def _differences(running: dict[str, Any], wanted: dict[str, Any]) -> str:
     """`precision fp32 (wanted: bf16)`; empty where both do the same."""
+    if running.get("renew"):
+        return "another aim: it renews features of an older decoder"
     found = [f"{name} {running.get(name)} (wanted: {wanted[name]})"
              for name in DECIDING if running.get(name) != wanted[name]]  # fmt: skip
     return ", ".join(found)
 
 
 def is_left(project: Project) -> bool:
-    """Whether any file still waits to be read, as one that was added while a job ran."""
+    """Return True if a file still waits to be read, as one that was added while a job ran."""
     records = [r for role in source_table.ROLES for r in source_table.every(project.db, role)]
     return any(source_table.counts(project.db, record.id)["waiting"] for record in records)

@@ -21,7 +21,7 @@ from sept_core.projection.map_cells import Cells
 from sept_core.retrieval import neighbour_lists
 from sept_core.services.data import preparation
 from sept_core.services.project.project import Project
-from sept_core.storage import hashing, project_paths
+from sept_core.storage import atomic, hashing, project_paths
 
 MARGIN = 0.03
 
@@ -37,6 +37,7 @@ class Map:
         clusters: (N,) int64, −1 for none.
         targets: name, uids and (n, 2) places of each target set's images.
         cells: finds what lies inside an area.
+        note: a sentence where the map is not UMAP's, or None.
     """
 
     revision: str
@@ -45,6 +46,7 @@ class Map:
     clusters: np.ndarray
     targets: dict[str, tuple[list[str], np.ndarray]]
     cells: Cells
+    note: str | None = None
 
     def rows_of(self, uids: np.ndarray) -> np.ndarray:
         """Rows (int64) of those of some uids (S32) that are on the map, in the order given."""
@@ -118,7 +120,8 @@ def _load(folder: str, revision: str) -> Map:
     }
     clusters = table["cluster"].to_numpy().astype(np.int64)
     places = places[order]
-    return Map(revision, uids[order], places, clusters[order], targets, Cells(places))
+    note = atomic.read_json(Path(folder) / project_paths.HEADER).get("note")
+    return Map(revision, uids[order], places, clusters[order], targets, Cells(places), note)
 
 
 def _xy(table: Any) -> np.ndarray:

@@ -1,27 +1,23 @@
-"""A project: one folder with its catalogue, which several processes use in turn.
+"""Projects: making, naming and deleting them, their encoders, and the state of all steps.
 
-In: a folder. Out: a `Project` that every other button takes as its first argument, and the
-state of all steps for the overview.
+In: a folder or an open `Project`. Out: records for the overview and for `sept status`. Opening is
+the matter of `opening`, whose functions can be called here as well.
 """
 
-import contextlib
 import getpass
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sept_core import errors
 from sept_core.catalogue import (
-    adoption,
     connection,
     decision_table,
     image_table,
     selection_table,
     settings,
-    sharing,
     source_table,
 )
 from sept_core.encoders import fits
@@ -29,8 +25,28 @@ from sept_core.features import feature_store
 from sept_core.imaging import decoders
 from sept_core.jobs import launcher
 from sept_core.services.data import scaling, target_layouts
+from sept_core.services.project.opening import adopt, opened, paths_of, stay_open, using
 from sept_core.services.project.project import Project
-from sept_core.storage import atomic, commands, project_paths
+from sept_core.storage import atomic, project_paths
+
+__all__ = [
+    "adopt",
+    "check_idle",
+    "delete",
+    "encoders",
+    "find_encoder",
+    "find_encoder_record",
+    "init",
+    "is_unfinished_demo",
+    "opened",
+    "paths_of",
+    "pool_features",
+    "rename",
+    "status",
+    "stay_open",
+    "title",
+    "using",
+]
 
 
 def init(folder: Path) -> None:
@@ -50,66 +66,6 @@ def init(folder: Path) -> None:
         settings.put(db, "who", getpass.getuser())
     finally:
         db.close()
-
-
-def paths_of(folder: Path) -> project_paths.ProjectPaths:
-    """The paths of an existing project, without opening its catalogue.
-
-    Raises:
-        NotFoundError: the folder is no project.
-    """
-    paths = project_paths.ProjectPaths(folder.absolute())
-    if not paths.catalogue.exists():
-        make = commands.line("init", folder)
-        raise errors.NotFoundError(f"{folder} is not a SEPT project; make one with: {make}")
-    return paths
-
-
-@contextlib.contextmanager
-def opened(folder: Path) -> Iterator[Project]:
-    """Use a project for one action, first taking over what finished workers left behind.
-
-    Raises:
-        NotFoundError: the folder is no project.
-        BusyError: another process held it for too long.
-    """
-    with using(folder) as project:
-        adopt(project)
-        yield project
-
-
-@contextlib.contextmanager
-def using(folder: Path, who: str | None = None) -> Iterator[Project]:
-    """Use a project for one action, on a cursor of its own; see `catalogue.sharing`.
-
-    Raises:
-        NotFoundError, BusyError: as in `opened`.
-    """
-    paths = paths_of(folder)
-    with sharing.shared(paths.catalogue).use() as db:
-        yield Project(paths, db, who)
-
-
-def stay_open(seconds: float) -> None:
-    """Let projects stay open for some seconds after an action, unless another process waits."""
-    sharing.keep_open_when_idle(seconds)
-
-
-def adopt(project: Project) -> int:
-    """Take the outcomes of new feature shards into the catalogue; returns how many shards.
-
-    Imported features say nothing about files, only which images have no usable vector.
-    """
-    adopted, ranges = 0, scaling.current(project)
-    for card in project.paths.cards():
-        of_files = atomic.read_json(card)["kind"] != "imported"
-        folders = {path.parent for path in card.parent.glob("**/[0-9]*.json")}
-        for folder in sorted(folders):
-            name = folder.relative_to(project.paths.root).as_posix()
-            store = feature_store.FeatureStore(folder)
-            adopted += adoption.adopt(project.db, store, name, ranges, of_files=of_files)
-    adoption.settle(project.db)
-    return adopted
 
 
 def encoders(project: Project) -> list[dict[str, Any]]:

@@ -334,7 +334,7 @@ def _request(
     subset: manifest.Manifest, chosen: PretrainSettings, where: Launch = HERE
 ) -> dict[str, Any]:
     return {
-        "manifest": str(subset.folder),
+        "manifest": str(subset.folder.absolute()),  # a job has a working folder of its own
         "roots": {name: str(root) for name, root in subset.roots().items()},
         "pretrain": dataclasses.asdict(chosen),
         "launch": dataclasses.asdict(where),

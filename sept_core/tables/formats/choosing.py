@@ -21,6 +21,9 @@ _PROBED_VALUES = 20
 _PROBED_COLUMNS = 200
 _HEAD_BYTES = 1024
 _SHOWN_COLUMNS = 20
+_TELLING = frozenset(looks.IMAGE_COLUMNS) - {"bytes", "data"}
+"""Names under which bytes are images."""
+
 _OPTIONAL = ("file", "image", "img")
 """Names of `looks.PATH_COLUMNS` that also stand for other things."""
 
@@ -67,12 +70,13 @@ def choose_column(table: Table, path: str, options: Mapping[str, str], look: Loo
         if option in options:
             return _named(table, path, options[option], option)
     usual = usual_column(table.columns)
-    held, empty = _columns_of_images(table)
+    held, empty = _columns_of_images(table, usual)
     if held:
         first = best_named(held, looks.IMAGE_COLUMNS) or (held[0] if len(held) == 1 else None)
         if first is None:
             raise _several(path, "images", held, "--image-column")
-        return Choice(first, "images", tuple(n for n in held if n != first), first == usual)
+        others = (c.name for c in table.columns if c.kind in ("bytes", "packed"))
+        return Choice(first, "images", tuple(n for n in others if n != first), first == usual)
     texts = [c for c in table.columns if c.kind in ("text", "plain") or c.name in empty]
     if found := _column_of_paths(texts, path, look):
         return found
@@ -96,8 +100,15 @@ def _named(table: Table, path: str, wanted: str, option: str) -> Choice:
     return Choice(wanted, "images" if is_held else "paths")
 
 
-def _columns_of_images(table: Table) -> tuple[list[str], list[str]]:
-    """Columns of which the first values are images, and those without values."""
+def _columns_of_images(table: Table, usual: str | None) -> tuple[list[str], list[str]]:
+    """Columns of which the first values are images, and those without values.
+
+    A usual column of a telling name is taken at its word: reading images while their shards are
+    listed would take as long as embedding them.
+    """
+    is_filled = any(column.name == usual and column.is_filled for column in table.columns)
+    if usual is not None and is_filled and usual.lower() in _TELLING:
+        return [usual], []
     held, empty = list[str](), list[str]()
     for column in table.columns:
         if column.kind in ("bytes", "packed"):

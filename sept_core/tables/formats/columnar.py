@@ -45,6 +45,10 @@ class Store(Protocol):
         """Whether each row of a group surely has one image, told without reading any."""
         ...
 
+    def is_filled(self, images: Field) -> bool:
+        """Whether some rows surely have bytes, told without reading any."""
+        ...
+
     def batches(
         self, plain: Sequence[Field], whole: Sequence[Field], groups: Sequence[int], rows: int
     ) -> Iterator[pa.RecordBatch]:
@@ -55,8 +59,9 @@ class Store(Protocol):
 class ParquetStore:
     """A parquet file; images stay unread where its statistics speak for them."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
+    def __init__(self, file: BinaryIO, buffer: int = _BUFFER) -> None:
+        """Open a file; with a buffer, a column chunk is not read whole but piece by piece."""
+        self.file = pq.ParquetFile(file, buffer_size=buffer, pre_buffer=buffer == 0)
         self.schema = self.file.schema_arrow
         self.groups = self.file.metadata.num_row_groups
         count = len(self.file.schema)
@@ -70,6 +75,11 @@ class ParquetStore:
         if not known.has_null_count or known.null_count:
             return False
         return not known.has_min_max or known.min != b""
+
+    def is_filled(self, images: Field) -> bool:
+        """As `Store.is_filled`."""
+        known = [self.leaf(group, images).statistics for group in range(self.groups)]
+        return any(s is not None and s.has_null_count and s.num_values > 0 for s in known)
 
     def batches(
         self, plain: Sequence[Field], whole: Sequence[Field], groups: Sequence[int], rows: int
@@ -114,6 +124,10 @@ class ArrowStore:
         """As `Store.is_full`: never sure."""
         return False
 
+    def is_filled(self, images: Field) -> bool:
+        """As `Store.is_filled`: never sure."""
+        return False
+
     def batches(
         self, plain: Sequence[Field], whole: Sequence[Field], groups: Sequence[int], rows: int
     ) -> Iterator[pa.RecordBatch]:
@@ -148,7 +162,10 @@ class ColumnarTable:
             store = open_store(form, file, path)
             self._fields = fields.of_schema(store.schema)
             self._has_rows = store.groups > 0
-        self.columns = self._sampled()
+            filled = {f.name for f in self._fields if f.kind == "bytes" and store.is_filled(f)}
+        self.columns = [
+            replace(column, is_filled=column.name in filled) for column in self._sampled()
+        ]
         packed_too = {column.name for column in self.columns if column.kind == "packed"}
         self._fields = [
             replace(f, form="packed") if f.name in packed_too else f for f in self._fields

@@ -31,12 +31,26 @@ from sept_core.tables.formats.text import Text
 SAMPLE_LINES = 300
 
 _BATCH = 8192
+_BLOCK_CHARACTERS = 1 << 24
+"""Rows, and about how many characters, that are in memory at a time: a row may hold an image."""
+
 _MAX_ROW_LINES = 10_000
 """Lines of one row; a quote that nothing closes is told by them at the latest."""
 
-_MISSING = pa.array(
-    ["", "NA", "N/A", "n/a", "#N/A", "#NA", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "None"],
-    pa.large_string(),
+_MISSING = (
+    "",
+    "NA",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "#NA",
+    "NaN",
+    "nan",
+    "-NaN",
+    "-nan",
+    "null",
+    "NULL",
+    "None",
 )
 """What stands for a missing number."""
 
@@ -56,6 +70,8 @@ class DelimitedTable:
         """
         sample, is_whole = text.sample(SAMPLE_LINES)
         self._text = text
+        length = sum(map(len, sample)) // max(1, len(sample))
+        self._block = max(1, min(_BATCH, _BLOCK_CHARACTERS // max(1, length)))
         # Who reads packed images later does not look at files: so those are told without.
         self._dialect = dialects.sniff(sample, is_whole, suffix, lambda _: Match.NONE)
         self.columns = self._sampled(sample)
@@ -131,7 +147,7 @@ class DelimitedTable:
         heavy = [place for place, c in enumerate(self.columns) if c.kind == "packed"]
         chunks: list[list[pa.Array]] = [[] for _ in self.columns]
         records = enumerate(self._records())
-        while some := list(islice(records, _BATCH)):
+        while some := list(islice(records, self._block)):
             broken += (Numbered(n, {}, problem) for n, (_, problem) in some if problem)
             numbers.extend(number for number, (_, problem) in some if not problem)
             rows = (cells for _, (cells, problem) in some if not problem)
@@ -155,7 +171,7 @@ class DelimitedTable:
         for line, text in dialect.titles:
             yield [], f"broken row in line {line}: {shown(text.strip())}"
         fed = _Lines(islice(lines or self._text.lines(), dialect.skipped, None), dialect.skipped)
-        while block := fed.take(_BATCH):
+        while block := fed.take(self._block):
             rows = self._quickly(block)
             if rows is not None:
                 yield from zip(rows, repeat(None), strict=False)
@@ -269,7 +285,7 @@ def _array(values: Sequence[str]) -> pa.Array:
 
 def _typed(name: str, text: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column as whole numbers, numbers or truth values if all of it is; else as text."""
-    plain = pc.if_else(pc.is_in(text, _MISSING), None, text)
+    plain = pc.if_else(pc.is_in(text, pa.array(_MISSING, pa.large_string())), None, text)
     if plain.null_count < len(plain) and name.strip().lower() not in looks.TEXT_COLUMNS:
         for kind in (pa.int64(), pa.float64(), pa.bool_()):
             try:

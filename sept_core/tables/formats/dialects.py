@@ -22,7 +22,7 @@ USUAL_DELIMITERS = ",;\t|"
 
 _PROBED_ROWS = 20
 _PROBED_CELLS = 100
-_HINT = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_HINT = re.compile(r"sep=([^\w\s'\"]|\t)\s*", re.IGNORECASE)
 
 csv.field_size_limit(2**31 - 1)  # a cell may hold an image
 
@@ -97,6 +97,7 @@ def _ways(delimiters: str, lines: Sequence[str]) -> Iterator[Dialect]:
     text = "".join(lines)
     escapes = [None, "\\"] if '\\"' in text or "\\'" in text else [None]
     quotes = ['"', "'"] if "'" in text else ['"']
+    delimiters = "".join(filter(text.__contains__, delimiters)) or delimiters[:1]
     for quote in quotes:
         for escape in escapes:
             for delimiter in delimiters:

@@ -13,10 +13,11 @@ from itertools import accumulate
 from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sept_core.storage.recent import Recent
 from sept_core.tables.formats import columnar, fields
-from sept_core.tables.formats.rows import Opener, Payloads
+from sept_core.tables.formats.rows import NO_IMAGE, Opener, Payloads
 
 MAX_GROUP_BYTES = 1 << 28
 """A row group with more bytes of images is not held in memory."""
@@ -86,7 +87,7 @@ class RowGroups:
         self._field = self._table.field(column)
         file = opener()
         weakref.finalize(self, file.close)
-        self._store = columnar.ParquetStore(file)
+        self._store = columnar.ParquetStore(file, buffer=0)
         rows = [self._store.file.metadata.row_group(n).num_rows for n in range(self._store.groups)]
         self._starts = list(accumulate(rows, initial=0))
         self._kept = Recent[int, Images](_KEPT)
@@ -111,9 +112,16 @@ class _Group:
 
     def __init__(self, field: fields.Field, rows: pa.Table) -> None:
         self._field, self._column = field, rows.column(0)
+        is_single = len(field.steps) == 1 and not field.is_many
+        self._is_plain = is_single and field.form in ("bytes", "struct")
+        if self._is_plain and field.form == "struct":
+            self._column = pc.struct_field(self._column, "bytes")
 
     def read(self, row: int, index: int | None) -> bytes | str:
-        value: Any = fields.descend(self._column[row].as_py(), self._field.steps[1:])
+        value: Any = self._column[row].as_py()
+        if self._is_plain:
+            return value or NO_IMAGE
+        value = fields.descend(value, self._field.steps[1:])
         if index is not None:
             value = value[index] if self._field.is_many and value else None
         return self._field.unpack(value)

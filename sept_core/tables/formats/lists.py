@@ -3,9 +3,10 @@
 In: a file of text. Out: its lines as rows of `path` and what stands beside it.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from sept_core.filesystem import safe_paths
@@ -31,11 +32,19 @@ _PATH_FIRST = re.compile(rf"(.*(?:{_SUFFIXES}))[ \t]+(\S.*)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class _Form:
-    """How a line is cut: the names of its parts, and the parts; None for another kind of line."""
+    """How a line is cut.
+
+    Attributes:
+        names: of its parts.
+        parts: the parts of a line; None if it is of another form.
+        note: what to say of it.
+        header: the first line, if it names the parts.
+    """
 
     names: tuple[str, ...]
     parts: Callable[[str], Sequence[str] | None]
     note: str = ""
+    header: str | None = None
 
 
 def open_list(text: Text, suffix: str, look: Look) -> Table:
@@ -49,13 +58,29 @@ def open_list(text: Text, suffix: str, look: Look) -> Table:
     forms = [_WHOLE, *_tabbed(lines, look), _FIRST, _LABELLED, _LAST]
     scores = [_score(form, lines, look) for form in forms]
     best = max(range(len(forms)), key=lambda place: (scores[place], -place))
-    if scores[best] == (0, 0, 0):
+    if not any(scores[best]):
         table = DelimitedTable(text, suffix, look)
-        if any(map(looks.is_path, (v for c in table.columns[1:] for v in c.samples))) or any(
-            column.name == "path" for column in table.columns if len(table.columns) > 1
-        ):
+        if len(table.columns) > 1 and any(map(_has_images, table.columns)):
             return table
-    return ListTable(text, forms[best], look)
+    return ListTable(text, _headed(forms[best], lines), look)
+
+
+def _has_images(column: Column) -> bool:
+    is_named = column.kind == "packed" or column.name == "path"
+    return is_named or any(map(looks.is_path, column.samples))
+
+
+def _headed(form: _Form, lines: Sequence[str]) -> _Form:
+    """The form with the names that its first line gives, if it gives names."""
+    cut = form.parts(lines[0]) if lines else None
+    if not cut or not all(map(looks.is_known, cut)):
+        return form
+    names = zip(form.names, cut, strict=True)
+    return replace(
+        form,
+        names=tuple("path" if name == "path" else given.strip() for name, given in names),
+        header=lines[0],
+    )
 
 
 class ListTable:
@@ -63,7 +88,7 @@ class ListTable:
 
     def __init__(self, text: Text, form: _Form, look: Look) -> None:
         self._text, self._form, self._look = text, form, look
-        samples = [row for row, _ in islice(self._walk(), SAMPLE_ROWS)]
+        samples = list(islice(self.rows(), SAMPLE_ROWS))
         self.columns = [
             Column(name, "text", tuple(row.values[name] for row in samples if name in row.values))
             for name in form.names
@@ -72,33 +97,31 @@ class ListTable:
 
     def rows(self) -> Iterator[Numbered]:
         """Every line, as its parts."""
-        return (row for row, _ in self._walk())
+        names, parts, header = self._form.names, self._form.parts, self._form.header
+        for number, line in enumerate(self._text.lines()):
+            plain = line.rstrip("\r\n")
+            if _is_comment(plain, self._look):
+                continue
+            if plain.strip() == header:
+                header = None
+                continue
+            cut = parts(plain)
+            values: Row = dict(zip(names, cut, strict=True)) if cut else {"path": plain}
+            yield Numbered(number, values)
 
     def cells(self, column: str) -> Cells:
         """Every line, with the path in one of its parts."""
-        for row, _ in self._walk():
+        for row in self.rows():
             value = row.values.pop(column, None)
             yield row, [Cell(None, False, str(value))] if value else []
 
     def names(self, column: str) -> Iterator[str]:
         """The paths."""
-        for row, _ in self._walk():
-            if value := row.values.get(column):
-                yield str(value)
+        return (str(row.values[column]) for row in self.rows() if row.values.get(column))
 
     def payloads(self, column: str) -> Payloads:
         """No images: a list only names them."""
         return iter(())
-
-    def _walk(self) -> Iterator[tuple[Numbered, str]]:
-        names, parts = self._form.names, self._form.parts
-        for number, line in enumerate(self._text.lines()):
-            plain = line.rstrip("\r\n")
-            if _is_comment(plain, self._look):
-                continue
-            cut = parts(plain)
-            values: Row = dict(zip(names, cut, strict=True)) if cut else {"path": plain}
-            yield Numbered(number, values), plain
 
 
 def _is_comment(line: str, look: Look) -> bool:
@@ -127,17 +150,15 @@ def _tabbed(lines: Sequence[str], look: Look) -> list[_Form]:
     files = [sum(map(look, column)) for column in columns]
     alike = [sum(map(looks.is_path, column)) for column in columns]
     best = max(range(width), key=lambda place: (files[place], alike[place], -place))
-    others = ["label"] if width == 2 and best == 0 else [f"column {n + 1}" for n in range(width)]
-    if width == 3 and best == 2:  # MXNet's .lst: number, label, path
-        others = ["column 1", "label", ""]
-    names = tuple(
-        "path" if place == best else others[place if len(others) > 1 else 0]
-        for place in range(width)
-    )
-    return [_Form(names, lambda line: _by_tabs(line, width), "separated by tabs")]
+    names = [f"column {number}" for number in range(1, width + 1)]
+    names[best] = "path"
+    if (width, best) in ((2, 0), (3, 2)):  # path and label; MXNet's number, label and path
+        names[1] = "label"
+    parts = functools.partial(_by_tabs, width=width)
+    return [_Form(tuple(names), parts, "separated by tabs")]
 
 
-def _by_tabs(line: str, width: int) -> Sequence[str] | None:
+def _by_tabs(line: str, *, width: int) -> Sequence[str] | None:
     parts = line.split("\t")
     return [part.strip() for part in parts] if len(parts) == width else None
 

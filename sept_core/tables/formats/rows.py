@@ -78,12 +78,14 @@ class Column:
         kind: `bytes` (binary values), `packed` (base64 of images), `text` or `plain`.
         samples: the first few values of `text` and `plain`.
         is_simple: not nested, no list, no numbers that stand for bytes.
+        is_filled: it surely holds bytes, told without reading them.
     """
 
     name: str
     kind: Kind
     samples: tuple[Any, ...] = ()
     is_simple: bool = True
+    is_filled: bool = False
 
 
 class Table(Protocol):

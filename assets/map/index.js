@@ -1,0 +1,15 @@
+/* The map: points in WebGL, a density below them, targets and selected areas above.
+
+   In (data): points, colours and targets (URLs), palette (hex), glyphs (a colour for each target
+   set), marks (places to ring), area (corners in 0..1, or []), nearest (URL), query (names the
+   project in URLs). Out (state): "area", the corners of what was drawn last, [] to clear all;
+   "clicked", a uid. Points come in a random order: every beginning of them is a fair sample. While
+   the map moves a small one is drawn, at rest as many of those in view as can be. */
+
+import { mounting } from "../shared/mounting.js";
+import { styleSheets } from "../shared/styles.js";
+import { PointMap } from "./map.js";
+
+const styles = await styleSheets(import.meta.url, "./map.css", "../shared/failure_notice.css");
+
+export default mounting((root) => new PointMap(root), styles);

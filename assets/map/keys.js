@@ -1,0 +1,26 @@
+/* Tools of the map, and keys and what they ask for. */
+
+export const TOOLS = { lasso: "Lasso (L)", box: "Box (B)", pan: "Move (M)" };
+const KEYS = { l: { pick: "lasso" }, b: { pick: "box" }, m: { pick: "pan" } };
+const STEP = 60; // page pixels that an arrow key moves the map
+const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, 1], arrowdown: [0, -1] };
+const ZOOM = 1.4;
+const ZOOMS = { "+": ZOOM, "=": ZOOM, "-": 1 / ZOOM };
+
+/** What a key press asks for: {pick: tool}, {zoom: factor}, {shift: [right, up]}, {run: name}; null
+    for keys that belong to the browser. */
+export function asked({ key, ctrlKey, metaKey, altKey }) {
+  if (ctrlKey || metaKey || altKey) return null;
+  const name = key.toLowerCase();
+  if (Object.hasOwn(KEYS, name)) return KEYS[name];
+  if (Object.hasOwn(ZOOMS, name)) return { zoom: ZOOMS[name] };
+  if (Object.hasOwn(ARROWS, name)) return { shift: ARROWS[name].map((part) => part * STEP) };
+  if (name === "0") return { run: "whole" };
+  if (name === "escape") return { run: "clear" };
+  return null;
+}
+
+/** The factor by which a turn of the wheel zooms; Firefox counts lines. */
+export function wheelZoom({ deltaY, deltaMode }) {
+  return Math.exp(-deltaY * (deltaMode === 1 ? 30 : 1) * 0.0015);
+}

@@ -1,0 +1,7 @@
+/* Names that no other tab has. */
+
+/** 32 random hex digits. `crypto.randomUUID` is missing where the app is used without TLS. */
+export function unique() {
+  const parts = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(parts, (part) => part.toString(16).padStart(2, "0")).join("");
+}

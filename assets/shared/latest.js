@@ -1,0 +1,49 @@
+/* What a URL names, loaded once; an answer that comes after the next URL is dropped. */
+
+import { Failure } from "./fetching.js";
+
+export class Latest {
+  /** `read` returns a promise of the value of a URL; a `Failure` of it goes to `onFailed`. */
+  constructor(read, onLoaded, onFailed) {
+    this.read = read;
+    this.onLoaded = onLoaded;
+    this.onFailed = onFailed;
+    this.turn = 0;
+    this.forget();
+  }
+
+  /** Load a URL unless it is loaded or on its way; one that failed is tried again. */
+  async want(url) {
+    if (this.url === url && !this.failed) return;
+    await this.load(url);
+  }
+
+  /** Load again what failed. */
+  async retry() {
+    if (this.failed) await this.load(this.url);
+  }
+
+  /** Load the next URL even if it is the same. */
+  forget() {
+    this.turn += 1;
+    this.url = null;
+    this.failed = false;
+  }
+
+  async load(url) {
+    this.forget();
+    this.url = url;
+    const turn = this.turn;
+    let value;
+    try {
+      value = await this.read(url);
+    } catch (problem) {
+      if (!(problem instanceof Failure)) throw problem;
+      if (turn !== this.turn) return;
+      this.failed = true;
+      this.onFailed(problem.message);
+      return;
+    }
+    if (turn === this.turn) this.onLoaded(value);
+  }
+}

@@ -1,0 +1,27 @@
+/* Values of this tab that survive a reload, if the browser lets them.
+
+   `sessionStorage` may be full, or forbidden by the browser's settings: then reading its name
+   throws. Nothing here does. */
+
+/** The value kept under a key, or `otherwise`. */
+export function recall(key, otherwise, storage = sessionStore) {
+  try {
+    return JSON.parse(storage().getItem(key)) ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+/** Keep a value under a key; returns whether it will survive a reload. */
+export function keep(key, value, storage = sessionStore) {
+  try {
+    storage().setItem(key, JSON.stringify(value));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function sessionStore() {
+  return globalThis.sessionStorage;
+}

@@ -1,0 +1,120 @@
+"""The scripts and styles of `assets/`, served under a hash of them all.
+
+In: the folder. Out: the address of the tree and the contents behind it. The modules import one
+another by relative paths, so an address names the whole tree. An edit gives a new address.
+"""
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from pages.shared import access
+from sept_core import errors
+from sept_core.storage import app_files
+
+ENTRY = "index.js"
+"""The module that exports every component."""
+
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
+"""Everything else in the folder is not served."""
+
+SUBJECT = "assets"
+"""Subject of the token in an address; no project key lacks a hyphen."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file of the tree."""
+
+    data: bytes
+    media_type: str
+
+
+@dataclass(frozen=True)
+class AssetTree:
+    """All files that are served, by their path below `assets/`, and the hash of them."""
+
+    digest: str
+    files: dict[str, Asset]
+
+
+_Stamps = tuple[Path, *tuple[tuple[str, int, int], ...]]
+"""The folder, and the name, time and size of each file."""
+
+_LOCK = threading.Lock()
+_READ: dict[_Stamps, AssetTree] = {}
+"""The trees that were read last; pages that were drawn before an edit still load theirs."""
+
+_KEPT = 2
+
+
+def current() -> AssetTree:
+    """Return the tree as it is on disk now; files are only read again when one has changed."""
+    stamps = _stamps()
+    with _LOCK:
+        if stamps not in _READ:
+            _READ[stamps] = _read(stamps)
+            if len(_READ) > _KEPT:
+                del _READ[next(iter(_READ))]
+        return _READ[stamps]
+
+
+def _stamps() -> _Stamps:
+    folder = app_files.assets()
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in MEDIA_TYPES)
+    stamps = []
+    for path in paths:
+        stat = path.stat()
+        stamps.append((path.relative_to(folder).as_posix(), stat.st_mtime_ns, stat.st_size))
+    return (folder, *stamps)
+
+
+def _read(stamps: _Stamps) -> AssetTree:
+    folder, *files_in_it = stamps
+    files = {
+        name: Asset((folder / name).read_bytes(), MEDIA_TYPES[Path(name).suffix])
+        for name, _, _ in files_in_it
+    }
+    total = hashlib.sha256()
+    for name, asset in files.items():
+        total.update(f"{name}\0{len(asset.data)}\0".encode() + asset.data)
+    return AssetTree(total.hexdigest()[:32], files)
+
+
+def address() -> str:
+    """Return the path of the entry module, with a token if the app has a login.
+
+    The token is part of the path, because relative imports drop the query.
+    """
+    token = access.signature(SUBJECT)
+    version = f"{current().digest}.{token}" if token else current().digest
+    return f"/assets/{version}/{ENTRY}"
+
+
+def may_fetch(version: str) -> bool:
+    """Return whether the token in an address permits the request."""
+    return access.may_fetch(version.partition(".")[2], SUBJECT)
+
+
+def find(version: str, path: str) -> Asset:
+    """Return a file of the tree.
+
+    Raises:
+        NotFoundError: no such tree is known any more, or it has no such file.
+    """
+    tree = _known(version.partition(".")[0])
+    if tree is None or path not in tree.files:
+        raise errors.NotFoundError(f"No script or style {path!r} here; reload the page.")
+    return tree.files[path]
+
+
+def _known(digest: str) -> AssetTree | None:
+    """Return the tree of a hash; the folder is only looked at if none in memory has it."""
+    with _LOCK:
+        read = list(_READ.values())
+    for tree in read:
+        if tree.digest == digest:
+            return tree
+    tree = current()
+    return tree if tree.digest == digest else None

@@ -1,0 +1,1 @@
+"""Calls of the Python facade, section by section."""

@@ -1,0 +1,261 @@
+"""The Curate section of the Python facade: select, decide, diagnose, export, verify.
+
+In: what a caller wants, in Python's types. Out: records of `results`.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from sept_core.manifest import verification
+from sept_core.manifest.verification import VerifyReport
+from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import decisions, manifests, selections, subset_diagnostics
+from sept_core.services.curate.selections import Request
+from sept_core.services.notebook import results
+from sept_core.services.notebook.data import Data
+from sept_core.services.notebook.handle import Progress, waiting
+from sept_core.services.notebook.results import (
+    Advice,
+    Decided,
+    Diagnostics,
+    Exported,
+    Selection,
+    Undone,
+)
+from sept_core.services.project.project import Project
+from sept_core.storage import project_paths
+
+
+class Curate(Data):
+    """Calls of the Curate section; selecting prepares the encoder first."""
+
+    def select(
+        self,
+        targets: str | Sequence[str],
+        settings: SelectionSettings,
+        *,
+        encoder: str | None = None,
+        filter: str = "",
+        group: str = "",
+        guard: bool = True,
+        device: str = "auto",
+        progress: Progress | None = None,
+    ) -> Selection:
+        """Choose a subset of the pool for one or several target sets.
+
+        Args:
+            targets: names of target sets.
+            settings: strategy, budget and their details.
+            encoder: id or spec; the last embedded one for None.
+            filter: rule on metadata, such as 'width >= 256 and caption ~ "red fox"'.
+            group: a named group of images that narrows the pool.
+            guard: whether the contamination guard keeps copies of held-out images out.
+            device: auto, cpu, cuda or ray; never changes the result.
+            progress: of the preparation, called with (done, total, unit).
+
+        Raises:
+            NotFoundError: a target set is unknown, or nothing is embedded with the encoder.
+            InputError: the settings do not fit.
+            LeakError: the guard is on and cannot run.
+        """
+        self.prepare(encoder, device=device, progress=progress)
+        asked = Request(
+            _names(targets), settings, encoder, filter, guard, group=group, device=device
+        )
+        with self._opened() as project:
+            return self._selection(project, selections.select(project, asked))
+
+    def update(self, selection: Selection | str, *, progress: Progress | None = None) -> Selection:
+        """Make a selection again on today's pool and decisions; `churn` says what changed.
+
+        Raises:
+            NotFoundError, LeakError: as in `select`.
+        """
+        encoder = self.selection(selection_id(selection)).record["encoder_id"]
+        self.prepare(encoder, progress=progress)
+        with self._opened() as project:
+            return self._selection(project, selections.again(project, selection_id(selection)))
+
+    def selection(self, selection: str) -> Selection:
+        """A selection by its id or the beginning of it.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        with self._opened() as project:
+            return self._selection(project, selections.find(project, selection))
+
+    def _selection(self, project: Project, record: Mapping[str, Any]) -> Selection:
+        return results.selection(record, selections.picks(project, record["selection"]))
+
+    def advise(
+        self,
+        targets: str | Sequence[str],
+        budget: int | None = None,
+        *,
+        encoder: str | None = None,
+        progress: Progress | None = None,
+    ) -> Advice:
+        """Advise on the budget: how similarity falls with rank, and where it flattens.
+
+        Raises:
+            NotFoundError: as in `select`.
+        """
+        self.prepare(encoder, progress=progress)
+        asked = Request(_names(targets), SelectionSettings(budget=budget or 1), encoder)
+        with self._opened() as project:
+            return results.advice(selections.advise(project, asked))
+
+    def diagnose(
+        self,
+        selection: Selection | str,
+        *,
+        labels: str | Path | None = None,
+        second_encoder: str | None = None,
+    ) -> Diagnostics:
+        """Figures of a selection without training, as `sept report` prints them.
+
+        Args:
+            selection: the selection.
+            labels: a csv with true pool classes (key,label), for scoring only.
+            second_encoder: an independent encoder to measure with as well.
+
+        Raises:
+            NotFoundError: no such selection or encoder.
+            InputError: the label file cannot be read.
+        """
+        truth = None if labels is None else project_paths.expanded(labels)
+        with self._opened() as project:
+            found = subset_diagnostics.report(
+                project, selection_id(selection), labels=truth, second=second_encoder
+            )
+        return results.diagnosed(found)
+
+    def decide(
+        self,
+        action: Literal["veto", "negative", "keep", "pin"],
+        uids: str | Sequence[str],
+        targets: str | Sequence[str],
+        *,
+        scope: str = "image",
+        reason: str = "",
+        who: str | None = None,
+        least_similarity: float | None = None,
+    ) -> Decided:
+        """Commit a decision on images; it holds for every later selection for the target sets.
+
+        Args:
+            action: veto; negative (a veto that also pushes away what looks alike); keep or pin.
+            uids: pool images, or target images with the scope `target`.
+            targets: names of target sets.
+            scope: image, group (near-duplicates), cluster, radius or target.
+            reason: kept in the log and in the manifest.
+            who: decides; the project's own name for None.
+            least_similarity: of the scope radius.
+
+        Raises:
+            NotFoundError: an image or target set is unknown.
+            InputError: action and scope do not fit, or the scope needs what has not been made yet.
+        """
+        names = _names(targets)
+        with self._opened() as project:
+            about = decisions.preview(
+                project, names, _names(uids), scope, least_similarity=least_similarity
+            )
+            done = decisions.decide(
+                project, names, action, about, scope=scope, reason=reason, who=who
+            )
+        return Decided(action, scope, done["position"], tuple(about))
+
+    def undo(
+        self,
+        targets: str | Sequence[str],
+        *,
+        to: int | None = None,
+        redo: bool = False,
+        who: str | None = None,
+    ) -> Undone:
+        """Take back the latest decision, all after position `to`, or (redo) the latest undo.
+
+        Raises:
+            InputError: there is nothing to undo.
+        """
+        with self._opened() as project:
+            done = decisions.undo(project, _names(targets), to=to, redo=redo, who=who)
+        return Undone(tuple(done["undone"]), done["position"])
+
+    def history(self, targets: str | Sequence[str]) -> pa.Table:
+        """Every decision for these target sets: who, when, what, and whether it still stands."""
+        with self._opened() as project:
+            events = decisions.history(project, _names(targets))
+        return results.table(events, results.DECISIONS)
+
+    def export(
+        self,
+        selection: Selection | str,
+        out: str | Path,
+        format: str = "native",
+        *,
+        link: str = "copy",
+        options: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> Exported:
+        """Write a selection as a manifest or in another tool's format, whole or not at all.
+
+        Args:
+            selection: the selection.
+            out: where to write; must not exist.
+            format: native, csv, webdataset, imagefolder, …; see docs/formats.md.
+            link: copy, hardlink or symlink.
+            options: of the format, such as {"metadata": "jsonl"}.
+            progress: called with (done, total, unit).
+
+        Raises:
+            InputError: `out` exists, the format is unknown, or the selection is out of date.
+            LeakError: held-out images are among the selection's.
+        """
+        place = project_paths.expanded(out)
+        with self._opened() as project:
+            job = manifests.start_export(
+                project,
+                selection_id(selection),
+                format,
+                place,
+                link=link,
+                options=dict(options or {}),
+            )
+        return results.exported(waiting(progress)(self._paths(), job.id))
+
+    @staticmethod
+    def verify(
+        manifest: str | Path,
+        roots: Mapping[str, str | Path] | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> VerifyReport:
+        """Check a manifest: every file there and unchanged, no leak, no edited row.
+
+        Args:
+            manifest: its folder or header.
+            roots: the folders of sources that moved, by name.
+            progress: called with (done, total, unit).
+
+        Raises:
+            ManifestError: there is none; what is wrong with one is in the report's `problems`.
+        """
+        moved = {name: Path(folder) for name, folder in roots.items()} if roots else None
+        place = project_paths.expanded(manifest)
+        tell = None if progress is None else lambda done, total: progress(done, total, "images")
+        return verification.verify(place, moved, progress=tell)
+
+
+def selection_id(selection: Selection | str) -> str:
+    """The id of a selection that was given as a record or by its id."""
+    return selection if isinstance(selection, str) else selection.id
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Outbox } from "../../assets/grid/outbox.js";
+import { saving } from "../../assets/grid/saving.js";
+import * as storage from "../../assets/shared/storage.js";
+
+/** The storage of a tab; `write` may throw as a full one does. */
+function tab(write = (map, key, value) => map.set(key, value)) {
+  const map = new Map();
+  const store = () => ({
+    getItem: (key) => map.get(key) ?? null, setItem: (key, value) => write(map, key, value),
+  });
+  return {
+    map,
+    recall: (key, otherwise) => storage.recall(key, otherwise, store),
+    keep: (key, value) => storage.keep(key, value, store),
+  };
+}
+
+const steps = (outbox) => outbox.pending.map(([, number, action, uids]) => [number, action, ...uids]);
+
+test("a step stays until its client's number is acknowledged", () => {
+  const outbox = new Outbox("s1", tab());
+  outbox.add("veto", ["a"]);
+  outbox.add("undo", []);
+  outbox.add("keep", ["b", "c"]);
+  outbox.acknowledge({ [outbox.client]: 2, other: 99 });
+  assert.deepEqual(steps(outbox), [[3, "keep", "b", "c"]]);
+  outbox.acknowledge({ [outbox.client]: 3 });
+  assert.deepEqual(outbox.pending, []);
+});
+
+test("pending steps survive a reload under their old client; new ones have another", () => {
+  const kept = tab();
+  const before = new Outbox("s1", kept);
+  before.add("veto", ["a"]);
+  const after = new Outbox("s1", kept);
+  assert.deepEqual(after.pending, [[before.client, 1, "veto", ["a"]]]);
+  after.add("pin", ["b"]);
+  assert.notEqual(after.client, before.client);
+  after.acknowledge({ [before.client]: 1 });
+  assert.deepEqual(steps(after), [[1, "pin", "b"]]);
+  assert.deepEqual(new Outbox("s2", kept).pending, [], "each selection has its own");
+});
+
+test("a full storage loses no step and is told", () => {
+  const full = tab(() => { throw new DOMException("full", "QuotaExceededError"); });
+  const outbox = new Outbox("s1", full);
+  assert.ok(outbox.kept);
+  outbox.add("veto", ["a"]);
+  assert.deepEqual([steps(outbox), outbox.kept], [[[1, "veto", "a"]], false]);
+  outbox.acknowledge({ [outbox.client]: 1 });
+  assert.deepEqual(outbox.pending, []);
+});
+
+test("a forbidden storage is like an empty one", () => {
+  const forbidden = () => { throw new DOMException("denied", "SecurityError"); };
+  assert.deepEqual(storage.recall("k", [], forbidden), []);
+  assert.equal(storage.keep("k", [1], forbidden), false);
+});
+
+test("what is no list of steps is left alone", () => {
+  for (const odd of ["{", "null", "7", '{"a": 1}']) {
+    const kept = tab();
+    kept.map.set("sept-pending:s1", odd);
+    assert.deepEqual(new Outbox("s1", kept).pending, []);
+  }
+});
+
+test("the bar says what is saved, and when the tab has to stay open", () => {
+  const state = (progress) =>
+    saving({ waiting: 2, late: false, error: null, kept: true, ...progress });
+  assert.deepEqual(state({ waiting: 0 }), { state: "saved", sentence: "Saved", canSend: false });
+  assert.deepEqual(state({}), { state: "saving", sentence: "Saving 2…", canSend: false });
+  assert.match(state({ late: true }).sentence, /^2 not saved yet, no answer/);
+  assert.doesNotMatch(state({ late: true }).sentence, /Keep this tab open/);
+  assert.match(state({ late: true, kept: false }).sentence, /Keep this tab open/);
+  const failed = state({ late: true, error: "The disk is full." });
+  assert.deepEqual([failed.state, failed.canSend], ["failed", true]);
+  assert.match(failed.sentence, /^2 not saved: The disk is full\./);
+});

@@ -1,0 +1,142 @@
+"""Pages through the app, as a person reaches them, and what the first one must not import."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_project import sept
+from streamlit.testing.v1 import AppTest
+
+from pages.shared import access
+from sept_core import auth
+from sept_core.services.curate import decisions
+from sept_core.services.project import backups, projects
+
+ROOT = Path(__file__).parents[2]
+REVIEW = "pages/curate/review.py"
+
+
+def select(project: Path) -> str:
+    made = sept("select", project, "--target", "toys", "--budget", 12, "--json")
+    assert made.returncode == 0, made.stderr
+    return str(json.loads(made.stdout)["selection"])
+
+
+def texts(elements: Any) -> str:
+    return " ".join(element.value for element in elements)
+
+
+def test_overview_says_where_the_project_stands(app: AppTest) -> None:
+    app.run()
+    assert not app.exception and not app.error
+    assert "161 images in 1 source · 1 rejected files" in texts(app.caption)
+    assert "Select a subset" in texts(app.markdown)
+
+
+def test_review_without_a_selection_says_what_to_do(app: AppTest) -> None:
+    app.run().switch_page(REVIEW).run()
+    assert not app.exception and "no selection to review" in texts(app.info)
+
+
+def test_review_keeps_the_choice_in_the_url(app: AppTest, project: Path) -> None:
+    ident = select(project)
+    app.run().switch_page(REVIEW).run()
+    assert not app.exception and not app.error
+    assert app.query_params["selection"] == ident
+    assert app.query_params["order"] == "by-target"
+    again = next(button for button in app.button if button.label == "Make again")
+    assert again.disabled
+
+
+def test_the_project_is_checked_and_mended_in_the_app(app: AppTest, project: Path) -> None:
+    app.session_state["kept"] = True  # the expander
+    app.run()
+    button(app, "Check the project").click().run()
+    assert [shown.value for shown in app.success] == ["The project is whole."]
+    (vectors, *_) = project.glob("features/*/pool/00000.npy")
+    vectors.write_bytes(vectors.read_bytes()[:-1] + b"x")
+    button(app, "Check the project").click().run()
+    assert "00000\\.npy is not what was written" in texts(app.markdown) and not app.success
+    button(app, "Move away what can be made again").click().run()
+    assert not vectors.exists() and [*project.glob("damaged/*/features/*/pool/00000.npy")]
+    assert not app.exception and not app.error
+
+
+def test_a_backup_brings_lost_decisions_back(app: AppTest, project: Path) -> None:
+    with projects.opened(project) as opened:
+        (uid,) = opened.db.execute("SELECT min(uid) FROM images").fetchone() or ("",)
+        decisions.decide(opened, ["toys"], "veto", [uid])
+        saved = backups.data(opened)
+        opened.db.execute("DELETE FROM decisions")
+    app.session_state["kept"] = True
+    app.run()
+    app.file_uploader[0].upload("saved.json.gz", saved, "application/gzip").run()
+    button(app, "Add them").click().run()
+    assert [shown.value for shown in app.success] == ["Decisions added: 1."]
+    app.file_uploader[0].upload("saved.json.gz", saved[:-20], "application/gzip").run()
+    button(app, "Add them").click().run()
+    assert "is no complete backup" in texts(app.error)
+
+
+def button(app: AppTest, label: str) -> Any:
+    return next(button for button in app.button if button.label == label)
+
+
+def test_first_page_imports_nothing_heavy(prepared: Path) -> None:
+    script = """
+import sys
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file("app.py", default_timeout=60).run()
+assert app.caption and not app.exception and not app.error
+heavy = "torch torchvision timm open_clip umap numba sklearn faiss lightly".split()
+print([name for name in heavy if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"SEPT_PROJECT": str(prepared)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+class Visitor(dict[str, Any]):
+    """What `st.user` says of somebody."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self:
+            raise AttributeError(name)
+        return self[name]
+
+
+@pytest.mark.parametrize(
+    ("visitor", "enters"),
+    [
+        (Visitor(is_logged_in=False), False),
+        (Visitor(is_logged_in=True, email="eve@example.org"), False),
+        (Visitor(is_logged_in=True, email="ada@example.org", email_verified=False), False),
+        (Visitor(is_logged_in=True, email="ada@example.org", email_verified=True), True),
+    ],
+)
+def test_by_oidc_only_known_people_enter(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, visitor: Visitor, enters: bool
+) -> None:
+    login = auth.Login("oidc", ("ada@example.org",))
+    monkeypatch.setattr(access, "LOGIN", login)
+    monkeypatch.setattr(access.st, "user", visitor)
+    app.run()
+    assert not app.exception
+    if not enters:
+        assert [title.value for title in app.title] == ["SEPT"]
+        assert len(app.button) == 1 and not app.sidebar.children
+        return
+    assert app.title[0].value == "project"
+    app.switch_page("pages/curate/review.py")
+    assert "&token=" in access.token("p") and access.who() == "ada@example.org"

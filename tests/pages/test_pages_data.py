@@ -1,0 +1,357 @@
+"""Overview, Pool and Targets through the app: projects, sources, embedding, looks."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from sept_core.catalogue import revision
+from sept_core.jobs import job_folder, launcher
+from sept_core.services.data import feature_import
+from sept_core.services.project import projects, recent
+from sept_core.storage import atomic
+
+ROOT = Path(__file__).parents[2]
+POOL, TARGETS = "pages/data/pool.py", "pages/data/targets.py"
+
+
+@pytest.fixture
+def open_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
+    """Opens a page on a project, or on none, allowed to look into the test's folder only."""
+    import streamlit as st
+
+    monkeypatch.setenv("SEPT_ROOTS", str(tmp_path))
+
+    def opened(folder: Path | None, page: str | None = None, **query: str) -> AppTest:
+        if folder is None:
+            monkeypatch.delenv("SEPT_PROJECT", raising=False)
+        else:
+            monkeypatch.setenv("SEPT_PROJECT", str(folder))
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+        return app.switch_page(page).run() if page else app
+
+    yield opened
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The kinds of jobs that the app would have started."""
+    kinds: list[str] = []
+    monkeypatch.setattr(launcher, "_start", lambda job, kind: kinds.append(kind))
+    return kinds
+
+
+def texts(elements: Any) -> str:
+    return " ".join(element.value for element in elements)
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def fill(app: AppTest, key: str, value: str) -> None:
+    app.text_input(key=key).set_value(value)
+
+
+def test_without_a_project_there_is_the_choice(open_app: Callable[..., AppTest]) -> None:
+    app = open_app(None)
+    assert not app.exception and not app.error
+    assert {tab.label for tab in app.tabs} == {"New project", "Open a folder", "Demo"}
+    app.switch_page(POOL).run()
+    assert "No project is open" in texts(app.error)
+
+
+@pytest.mark.parametrize("query", [{}, {"project": "gone-123456"}])
+def test_what_cannot_be_opened_leaves_the_choice(
+    open_app: Callable[..., AppTest], tmp_path: Path, query: dict[str, str]
+) -> None:
+    app = open_app(tmp_path / "nowhere", **query)
+    assert not app.exception and app.error
+    assert "Demo" in {tab.label for tab in app.tabs}
+
+
+def test_a_project_is_made(open_app: Callable[..., AppTest], tmp_path: Path) -> None:
+    app = open_app(None)
+    fill(app, "new project name", "fresh")
+    fill(app, "path:new project", str(tmp_path))
+    press(app, "Make the project")
+    folder = tmp_path / "fresh"
+    assert not app.exception and not app.error
+    assert app.title[0].value == "fresh" and "Add a source" in texts(app.markdown)
+    assert app.query_params["project"] == recent.key_of(folder)
+
+
+def _rename_and_delete() -> None:
+    """A page that keeps both dialogs open, as a click in the browser does."""
+    import os
+    from pathlib import Path
+
+    import streamlit as st
+
+    from pages.shared import project_menu
+
+    folder = os.environ.get("SEPT_PROJECT")
+    if folder and st.query_params["dialog"] == "rename":
+        project_menu.rename("project")
+    elif folder:
+        project_menu.delete(Path(folder), "Birds of the north", "15 decisions")
+
+
+def test_a_project_is_renamed_and_deleted(
+    monkeypatch: pytest.MonkeyPatch, project: Path, launched: list[str]
+) -> None:
+    monkeypatch.setenv("SEPT_PROJECT", str(project))
+    app = AppTest.from_function(_rename_and_delete, default_timeout=60)
+    app.query_params["dialog"] = "rename"
+    app.run().text_input[0].set_value("Birds of the north")
+    press(app, "Rename")
+    assert [entry.title for entry in recent.every()] == ["Birds of the north"]
+    app.text_input[0].set_value(" ")
+    press(app, "Rename")
+    assert "1 to 100 characters" in texts(app.error)
+
+    app.query_params["dialog"] = "delete"
+    app.run()
+    assert "15 decisions" in texts(app.markdown) and app.button[0].disabled
+    app.text_input[0].set_value("Birds of the north").run()
+    paths = projects.paths_of(project)
+    job = launcher.launch(paths, "map", {}, "Drawing the map")
+    press(app, "Delete for good")
+    assert "still runs Drawing the map" in texts(app.error) and project.exists()
+    job.update_status(state="cancelled")
+    press(app, "Delete for good")
+    assert not app.exception and not project.exists()
+    assert recent.every() == []
+
+
+@pytest.mark.parametrize("parent", ["/etc", "", "link"])
+def test_projects_are_made_in_allowed_folders_only(
+    open_app: Callable[..., AppTest], tmp_path: Path, parent: str
+) -> None:
+    (tmp_path / "link").symlink_to("/etc")
+    app = open_app(None)
+    fill(app, "new project name", "fresh")
+    fill(app, "path:new project", str(tmp_path / parent) if parent == "link" else parent)
+    press(app, "Make the project")
+    assert not app.exception
+    assert "outside the folders" in texts(app.error) or "Choose a folder" in texts(app.error)
+
+
+def test_switching_keeps_each_tab_with_its_project(
+    open_app: Callable[..., AppTest], project: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    projects.init(other)
+    recent.remember(other, "other")
+    first = open_app(project)
+    second = open_app(project, project=recent.key_of(other))
+    assert [app.title[0].value for app in (first, second)] == ["project", "other"]
+    second.switch_page(POOL).run()  # the menu's links leave the parameter out
+    assert second.query_params["project"] == recent.key_of(other)
+    assert "The pool is empty" in texts(second.info)
+    assert first.run().title[0].value == "project"
+
+
+def test_the_demo_begins_and_goes_on(
+    open_app: Callable[..., AppTest], tmp_path: Path, launched: list[str]
+) -> None:
+    app = open_app(None)
+    fill(app, "path:demo", str(tmp_path))
+    press(app, "Load the demo")
+    assert not app.exception and not app.error
+    assert app.title[0].value.replace("\\", "") == "sept-demo" and launched == ["demo"]
+    app.run()
+    assert launched == ["demo"], "one step at a time"
+
+
+def test_a_source_is_added_listed_again_and_asked_about(
+    open_app: Callable[..., AppTest], project: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "more"
+    source.mkdir()
+    (source / "a.png").write_bytes(b"no picture")
+    app = open_app(project, POOL)
+    fill(app, "path:pool", str(source))
+    fill(app, "pool path name", "more")
+    app.button(key="pool add path").click().run()
+    assert "more: 1 new files" in texts(app.success)
+
+    (source / "b.png").write_bytes(b"another")
+    (source / "a.png").unlink()
+    app.button(key="scan pool more").click().run()
+    assert "more: 1 new files, 1 gone" in texts(app.success)
+
+    app.button(key="remove pool more").click().run()
+    assert any(button.label == "Remove 2 files" for button in app.button), "asks with the count"
+
+
+def test_a_path_outside_is_not_added(open_app: Callable[..., AppTest], project: Path) -> None:
+    app = open_app(project, POOL)
+    fill(app, "path:pool", "/etc")
+    fill(app, "pool path name", "secrets")
+    app.button(key="pool add path").click().run()
+    assert "outside the folders" in texts(app.error)
+
+
+def test_embedding_and_a_trial_are_launched(
+    open_app: Callable[..., AppTest], project: Path, launched: list[str]
+) -> None:
+    app = open_app(project, POOL)
+    assert "Kind: **self-supervised**" in texts(app.markdown)
+    assert "Speed here: **not measured yet**" in texts(app.markdown)
+    press(app, "Measure its speed")
+    assert launched == ["speed"]
+    assert next(b for b in app.button if b.label == "Embed").disabled, "one at a time"
+
+
+def test_the_value_range_is_shown_and_set(
+    open_app: Callable[..., AppTest], project: Path, launched: list[str]
+) -> None:
+    app = open_app(project, POOL)
+    next(box for box in app.text_input if box.label == "Value range").input("7:5").run()
+    press(app, "Embed")
+    assert "is not a value range" in texts(app.error) and not launched
+    next(box for box in app.text_input if box.label == "Value range").input("uint16=0:4095").run()
+    press(app, "Embed")
+    assert launched == ["embed"]
+    assert "uint16 images are scaled from 0 to 4,095 (set by the user)." in texts(app.caption)
+
+
+def test_the_looks_of_the_pool(open_app: Callable[..., AppTest], project: Path) -> None:
+    app = open_app(project, POOL)
+    assert "Lowest brightness" in texts(app.caption)
+    app.session_state["look"] = "Copies"
+    app.run()
+    assert "**1** files repeat the bytes of another" in texts(app.markdown)
+    app.session_state["look"] = "Rejected files"
+    app.run()
+    assert "broken.jpg" in app.dataframe[-1].value["rel_path"].tolist()
+    assert not app.exception and not app.error
+
+
+def test_rejected_feature_rows_are_listed_with_a_csv(
+    open_app: Callable[..., AppTest], project: Path, tmp_path: Path
+) -> None:
+    vectors = np.eye(3, 4, dtype=np.float32)
+    vectors[1] = np.nan
+    np.save(tmp_path / "v.npy", vectors)
+    (tmp_path / "v.csv").write_text("path\nred/00.png\nred/01.png\nred/02.png\n")
+    with projects.opened(project) as opened:
+        feature_import.import_pool(opened, "theirs", tmp_path / "v.npy")
+    app = open_app(project, POOL)
+    app.session_state["look"] = "Rejected files"
+    app.run()
+    assert "Rejected rows of imported features: **1**" in texts(app.markdown)
+    rows = next(f.value for f in app.dataframe if "key" in f.value.columns)
+    assert rows[["key", "reason"]].values.tolist() == [
+        ["red/01.png", "vector with NaN or infinity"]
+    ]
+    assert "Download rejected rows as csv" in [b.label for b in app.get("download_button")]
+    assert not app.exception and not app.error
+
+
+def test_the_looks_of_a_target_set(open_app: Callable[..., AppTest], project: Path) -> None:
+    app = open_app(project, TARGETS)
+    assert app.dataframe[0].value["train"].tolist() == [6, 6, 12], "as listed"
+    assert app.dataframe[1].value["train"].tolist() == [6, 6], "as embedded"
+    app.session_state["see"] = "Gaps in the pool"
+    app.run()
+    assert "gap" in texts(app.markdown)
+    app.session_state["see"] = "Leaks"
+    app.run()
+    assert "**1** pool images are copies of the 9 held-out" in texts(app.markdown)
+    assert not app.exception and not app.error
+
+
+def test_an_ambiguous_target_set_is_added_as_chosen(
+    open_app: Callable[..., AppTest], project: Path, tmp_path: Path
+) -> None:
+    for folder in ("train", "bus"):
+        (tmp_path / "vehicles" / folder).mkdir(parents=True)
+        for number in range(5):
+            (tmp_path / "vehicles" / folder / f"{number}.png").write_bytes(b"no picture")
+    app = open_app(project, TARGETS)
+    fill(app, "path:target", str(tmp_path / "vehicles"))
+    fill(app, "target path name", "vehicles")
+    app.button(key="target add path").click().run()
+    assert "can be read in several ways" in texts(app.warning)
+    assert "'train' beside 'bus' may be a split or a class" in texts(app.warning).replace("\\", "")
+    assert app.button(key="choose vehicles").disabled, "nothing is chosen for the user"
+    readings = app.radio(key="reading of vehicles")
+    assert readings.options == [
+        "1: a folder for each class, no splits (10 images to search with, none held out)",
+        "2: a folder for each split, classes inside (5 images to search with, none held out, "
+        "5 unassigned)",
+    ]
+    readings.set_value(0).run()
+    app.button(key="choose vehicles").click().run()
+    assert not app.exception and not app.error
+    assert "10 images to search with, none held out" in texts(app.success)
+    assert "guard: none" in texts(app.markdown).replace("\\", "")
+    app.selectbox[0].set_value("vehicles").run()
+    app.button(key="hold out vehicles").click().run()
+    assert not app.exception and "2 changed" in texts(app.success)
+    assert "guard: none" not in texts(app.markdown).replace("\\", "")
+
+    fill(app, "path:target", str(tmp_path / "vehicles"))
+    fill(app, "target path name", "again")
+    app.button(key="target add path").click().run()
+    app.button(key="cancel again").click().run()
+    assert not app.warning and app.button(key="target add path")
+
+
+def test_unreadable_files_are_shown_and_tried_again(
+    open_app: Callable[..., AppTest], project: Path, launched: list[str]
+) -> None:
+    for page, where in ((POOL, "path LIKE '%pool%'"), (TARGETS, "path LIKE '%target%'")):
+        with projects.opened(project) as opened:
+            opened.db.execute(
+                "UPDATE files SET state = 'unreadable', reason = 'unreadable: Stale file handle', "
+                f"decoder = '1' WHERE source_id IN (SELECT id FROM sources WHERE {where}) "
+                "AND rel_path LIKE '%red/%'"
+            )
+        app = open_app(project, page)
+        assert not app.exception and "files cannot be read now" in texts(app.warning)
+        press(app, "Retry")
+        assert not app.exception and not app.error
+        for status in launcher.all_jobs(projects.paths_of(project)):
+            job_folder.JobFolder(projects.paths_of(project).job(status.id)).update_status(
+                state="failed"
+            )
+    assert launched == ["embed", "embed"]
+
+
+def test_features_of_an_older_decoder_are_offered_for_renewal(
+    open_app: Callable[..., AppTest], project: Path, launched: list[str]
+) -> None:
+    for header in (project / "features").glob("*/pool/[0-9]*.json"):
+        atomic.write_json(header, atomic.read_json(header) | {"decoder": "0 pillow-1"})
+    app = open_app(project, POOL)
+    assert "made with another decoder (0 pillow-1" in texts(app.info)
+    press(app, "Renew features")
+    assert launched == ["embed"]
+    [job] = [j for j in launcher.all_jobs(projects.paths_of(project)) if not j.ended]
+    assert job.title.startswith("Renewing the features")
+
+
+def test_images_without_features_are_listed_by_encoder(
+    open_app: Callable[..., AppTest], project: Path
+) -> None:
+    with projects.opened(project) as opened:
+        encoder_id = projects.find_encoder(opened, None)
+        opened.db.execute(
+            "INSERT INTO featureless SELECT ?, min(uid), 'length nan' FROM files WHERE state = 'ok'"
+            " AND rel_path LIKE 'red/%'",
+            [encoder_id],
+        )
+        revision.renew(opened.db)
+    app = open_app(project, POOL, look="Rejected files")
+    assert not app.exception
+    assert f"**1** images have no features under {encoder_id}" in texts(app.markdown)

@@ -1,0 +1,76 @@
+"""The Export page through the app, and what stands behind it."""
+
+from pathlib import Path
+from zipfile import ZipFile
+
+from small_project import sept
+from streamlit.testing.v1 import AppTest
+
+from sept_core.export import registry, usage
+from sept_core.jobs import launcher
+from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import exports, manifests, selections
+from sept_core.services.project import projects
+
+ROOT = Path(__file__).parents[2]
+PAGE = "pages/curate/export.py"
+
+
+def test_without_a_selection_it_says_what_to_do(app: AppTest) -> None:
+    app.run().switch_page(PAGE).run()
+    assert not app.exception and "no selection to export" in app.info[0].value
+
+
+def test_it_tells_what_will_be_written_and_refuses_what_exists(app: AppTest, project: Path) -> None:
+    assert sept("select", project, "--target", "toys", "--budget", 9).returncode == 0
+    app.run().switch_page(PAGE).run()
+    assert not app.exception and not app.error
+    assert {m.label: m.value for m in app.metric}["Images"] == "9"
+    app.text_input[0].set_value(str(project)).run()
+    next(b for b in app.button if b.label == "Export").click().run()
+    assert not app.exception and "exists; choose another name" in app.error[0].value
+
+
+def test_exports_are_listed_checked_and_zipped(project: Path) -> None:
+    with projects.opened(project) as opened:
+        request = selections.Request(("toys",), SelectionSettings(budget=9))
+        ident = selections.select(opened, request)["id"]
+        planned = exports.plan(opened, ident, "flat", "copy")
+        assert planned["count"] == 9 and planned["guard"]["state"] == "on"
+        assert exports.every(opened) == [] and not list(opened.paths.exports.glob("*"))
+        out = exports.propose(opened, ident, "flat")
+        job = manifests.start_export(opened, ident, "flat", out)
+        assert [s.state for s in launcher.follow(opened.paths, job.id)][-1] == "done"
+        (export,) = exports.every(opened)
+        assert (export.out, export.images, export.selection) == (out, 9, ident)
+        assert export.bytes == sum(path.stat().st_size for path in out.rglob("*"))
+        assert exports.propose(opened, ident, "flat") != out
+        assert exports.check(opened, export, lambda done, total: None).problems == []
+        with ZipFile(exports.zipped(opened, export)) as packed:
+            names = [name for name in packed.namelist() if not name.endswith("/")]
+        assert len(names) == len(list(out.iterdir()))
+
+
+def test_code_snippets_are_code() -> None:
+    found = {name: usage.snippets(name, Path("/a 'b\"/c")) for name in registry.FORMATS}
+    for name, snippets in found.items():
+        for _, language, text in snippets:
+            if language == "python":
+                compile(text, name, "exec")
+    assert all(found.values())
+
+
+def test_every_format_can_be_exported_from_the_page(app: AppTest, project: Path) -> None:
+    assert sept("select", project, "--target", "toys", "--budget", 9).returncode == 0
+    app.run().switch_page(PAGE).run()
+    for name, last in (("datacomp", ".npy"), ("ssl-data-curation", "ssl-data-curation")):
+        next(b for b in app.selectbox if b.label == "Format").set_value(name).run()
+        assert not app.exception and not app.error
+        assert app.text_input[0].value.endswith(last)
+        next(b for b in app.button if b.label == "Export").click().run()
+        assert not app.exception and not app.error
+    paths = projects.paths_of(project)
+    started = [status for status in launcher.all_jobs(paths) if status.kind == "export"]
+    for status in started:
+        assert [s.state for s in launcher.follow(paths, status.id)][-1] == "done"
+    assert len(started) == 2
