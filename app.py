@@ -1,9 +1,8 @@
 """The app: its frame, its menu, and the routes that serve images. Start it with `sept app DIR`."""
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 
-from pages.shared import access, page_list, routes
+from pages.shared import access, page_list, routes, streamlit_compat
 
 
 def main() -> None:
@@ -16,8 +15,6 @@ def main() -> None:
 if st.runtime.exists():
     main()
 else:
-    # A folder named `pages` makes Streamlit look for its own kind of pages there until the first
-    # st.navigation, so that the first deep link to a fresh server would say "Page not found".
-    PagesManager.uses_pages_directory = False
+    streamlit_compat.use_menu_only()
     access.check_address()
     app = st.App(__file__, routes=routes.ROUTES, middleware=routes.MIDDLEWARE)

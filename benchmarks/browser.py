@@ -13,6 +13,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from pages.shared import streamlit_compat
+
 ROOT = Path(__file__).parent.parent
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -63,7 +65,7 @@ def serving(script: Path, project: Path | None = None) -> Iterator[Server]:
 def _wait(process: subprocess.Popen[bytes], address: str) -> None:
     while process.poll() is None:
         try:
-            urllib.request.urlopen(address + "/_stcore/health", timeout=5).close()
+            urllib.request.urlopen(address + streamlit_compat.HEALTH, timeout=5).close()
             return
         except OSError:
             time.sleep(0.02)

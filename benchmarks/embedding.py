@@ -44,7 +44,7 @@ from sept_core.demo import dataset
 from sept_core.encoders import protocol, registry
 from sept_core.features import preparing, worker
 from sept_core.imaging import images
-from sept_core.ingest import sources
+from sept_core.ingest import sources, worklists
 from sept_core.jobs import job_folder
 from sept_core.storage import atomic
 
@@ -100,7 +100,7 @@ class Files(torch.utils.data.Dataset):
 
     def __getitem__(self, number: int) -> torch.Tensor:
         with sources.ByteReader(self.roots) as reader:
-            data = preparing.read(reader, self.rows[number])
+            data = worklists.read_bytes(reader, self.rows[number])
         return self.encoder.preprocess(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
@@ -172,7 +172,7 @@ def _parts_of_batch(
         seconds[stage] += time.thread_time() - started
         return outputs
 
-    data = timed("read", lambda row: preparing.read(reader, row), batch)
+    data = timed("read", lambda row: worklists.read_bytes(reader, row), batch)
     timed("hash", lambda value: hashlib.sha256(value).hexdigest(), data)
     least = preparing.DECODED_SIDES * encoder.image_size
     decoded = timed("decode", lambda value: images.decode(value, least), data)
@@ -217,7 +217,7 @@ def worklist_rows(data: Path, limit: int | None) -> Rows:
 
 
 def write_worklist(path: Path, rows: Rows) -> str:
-    sources.write_worklist(path, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
+    worklists.write(path, pa.Table.from_pylist(rows, worklists.SCHEMA))
     return str(path)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sept_core import targets as target_layout
-from sept_core.catalogue import image_table, source_table
+from sept_core.catalogue import place_table, source_table, split_table
 from sept_core.features import feature_store
 from sept_core.selection import diagnostics, run
 from sept_core.selection.settings import SelectionSettings
@@ -105,11 +105,11 @@ class Bench:
 
 def true_matches(project: projects.Project, target_id: str, labels: Path) -> np.ndarray:
     """(n,) S32: the pool images whose hidden class is one of the target's."""
-    rows = image_table.labelled(project.db, target_id, target_layout.SEARCH_SPLITS).to_pylist()
+    rows = split_table.labelled(project.db, target_id, target_layout.SEARCH_SPLITS).to_pylist()
     wanted = {row["label"] for row in rows}
     with labels.open(newline="") as file:
         right = {row["key"] for row in csv.DictReader(file) if row["label"] in wanted}
-    places = image_table.keys(project.db, "pool").to_pylist()
+    places = place_table.keys(project.db, "pool").to_pylist()
     uids = [row["uid"] for row in places if Path(row["rel_path"]).stem in right]
     return np.array(uids, hashing.UID_DTYPE)
 

@@ -12,7 +12,7 @@ CORE = ROOT / "sept_core"
 
 # Lowest first. A file may import packages of lower layers and its own package only.
 LAYERS = [
-    {"errors", "figures"},
+    {"compat", "errors", "figures", "measures", "wording"},
     {"auth", "imaging", "storage"},
     {"encoders", "filesystem", "jobs", "review", "selection"},
     {"demo", "tables"},
@@ -30,8 +30,26 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # Trainers run on machines that have only torch and the manifest's files.
 ONLY = {
-    "pretrain": {"errors", "storage", "jobs", "imaging", "ingest", "manifest", "encoders"},
-    "evaluation": {"errors", "storage", "jobs", "imaging", "ingest", "encoders", "pretrain"},
+    "pretrain": {
+        "errors",
+        "measures",
+        "storage",
+        "jobs",
+        "imaging",
+        "ingest",
+        "manifest",
+        "encoders",
+    },
+    "evaluation": {
+        "errors",
+        "measures",
+        "storage",
+        "jobs",
+        "imaging",
+        "ingest",
+        "encoders",
+        "pretrain",
+    },
 }
 WORKERS = {"features", "index", "projection", "dedup", "export", "pretrain", "evaluation"}
 PURE = {"selection", "review"}

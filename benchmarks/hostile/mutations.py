@@ -21,7 +21,7 @@ from benchmarks.hostile import corpus, pixels, tables
 from benchmarks.hostile.corpus import EITHER, Case, file_of
 from sept_core.encoders import backbones, checkpoint
 from sept_core.features import feature_store
-from sept_core.manifest import manifest
+from sept_core.manifest import manifest, manifest_tables
 from sept_core.services.project import backups
 from sept_core.storage import hashing
 
@@ -82,7 +82,7 @@ def _manifest(folder: Path) -> Path:
     file_of("pool/z.zip", corpus.zip_of({"b.jpg": other}))(folder)
     places = (image, {"rel_path": "a.png"}), (other, {"shard": "z.zip", "key": "b.jpg"})
     rows = [
-        dict.fromkeys(manifest.SCHEMA.names)
+        dict.fromkeys(manifest_tables.SCHEMA.names)
         | {
             "uid": hashing.uid_of(data),
             "sha256": hashlib.sha256(data).hexdigest(),
@@ -91,9 +91,9 @@ def _manifest(folder: Path) -> Path:
         | {"phase": "core", **place}
         for data, place in places
     ]
-    empty = (manifest.LOCATIONS.empty_table(), manifest.GUARD.empty_table())
+    empty = (manifest_tables.LOCATIONS.empty_table(), manifest_tables.GUARD.empty_table())
     header = dict.fromkeys(manifest.REQUIRED) | {"guard": {"state": "none"}}
-    table = pa.Table.from_pylist(rows, manifest.SCHEMA)
+    table = pa.Table.from_pylist(rows, manifest_tables.SCHEMA)
     manifest.write(folder / "made", table, *empty, header, {"pool": folder / "pool"})
     return folder / "made"
 

@@ -22,7 +22,7 @@ from sept_core.encoders.families import Spec
 from sept_core.features import feature_store, importer
 from sept_core.imaging import images
 from sept_core.ingest import sources
-from sept_core.manifest import manifest, verification
+from sept_core.manifest import image_reader, manifest, verification
 from sept_core.services.curate import groups, selections
 from sept_core.services.project import backups, projects
 
@@ -97,7 +97,7 @@ def opened_manifest(path: Path) -> Taken:
     """Read a manifest and all its images."""
     opened = manifest.read(path)
     good, reasons = 0, list[str]()
-    with manifest.ImageReader(opened) as reader:
+    with image_reader.ImageReader(opened) as reader:
         for uid in opened.rows["uid"].to_pylist():
             try:
                 reader.read(uid)

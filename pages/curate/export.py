@@ -1,6 +1,5 @@
 """Export: write a selection in the format that a trainer reads, check it, take it along."""
 
-import time
 from typing import Any
 
 import streamlit as st
@@ -10,6 +9,7 @@ from sept_core.export import formats, registry
 from sept_core.export.formats import FORMATS
 from sept_core.services.curate import exports, manifests, selections
 from sept_core.storage import project_paths
+from sept_core.wording import quantities
 
 LINKS = {
     "copy": "Copy the files",
@@ -63,7 +63,7 @@ def _new(record: dict[str, Any], export_format: str, link: str) -> None:
         proposed = exports.propose(project, record["selection"], export_format)
     counts, size, guard = st.columns(3)
     counts.metric("Images", f"{planned['count']:,}")
-    size.metric("To be written", _bytes(planned["bytes"]))
+    size.metric("To be written", quantities.size(planned["bytes"]))
     guard.metric("Guard", _guard(planned["guard"]))
     for note in planned["notes"]:
         st.caption(note)
@@ -72,7 +72,8 @@ def _new(record: dict[str, Any], export_format: str, link: str) -> None:
     out = where.text_input("Destination (must not exist)", str(proposed), key=f"out {proposed}")
     if planned["bytes"] > planned["free"]:
         st.error(
-            f"The disk has only {_bytes(planned['free'])} left; choose links or another disk.",
+            f"The disk has only {quantities.size(planned['free'])} left; choose links or another "
+            "disk.",
             icon=":material/hard_drive:",
         )
     if start.button("Export", type="primary", icon=":material/output:", width="stretch"):
@@ -117,14 +118,6 @@ def _guard(guard: dict[str, Any]) -> str:
     return {"off": "off", "none": "nothing held out"}[guard["state"]]
 
 
-def _bytes(size: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} TB"
-
-
 def _finished() -> None:
     with state.project() as project:
         finished = exports.every(project)
@@ -132,8 +125,8 @@ def _finished() -> None:
     if not finished:
         st.caption("None yet.")
     for export in finished:
-        made = time.strftime("%d %b %H:%M", time.localtime(export.ended_at))
-        facts = f"{export.images:,} images · {_bytes(export.bytes)} · {made}"
+        made = quantities.moment(export.ended_at)
+        facts = f"{export.images:,} images · {quantities.size(export.bytes)} · {made}"
         title = f"{notices.plain(export.out.name)} · {facts}"
         with st.expander(title, key=f"export {export.job}"):
             _one(export)

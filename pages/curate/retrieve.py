@@ -1,6 +1,5 @@
 """Retrieve: rank the pool for a target set, see what a budget takes, store the selection."""
 
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +14,8 @@ from sept_core.services.curate import groups, preview, selections, subset_diagno
 from sept_core.services.curate.selections import Request
 from sept_core.services.data import collections, preparation
 from sept_core.services.project import projects
+from sept_core.wording import quantities
 
-PREPARING = ("graph", "calibrate", "duplicates", "index")
 EXAMPLES = 24
 
 
@@ -125,10 +124,10 @@ def _prepare(request: Request) -> None:
         state.keep("preparing", True)
         with state.project() as project:
             encoder = projects.find_encoder(project, request.encoder)
-            busy = job_panel.active(project, PREPARING)
+            busy = job_panel.active(project, preparation.KINDS)
             if not busy:
                 preparation.next_job(project, encoder)
-    job_panel.draw(PREPARING)
+    job_panel.draw(preparation.KINDS)
 
 
 def _explorer(request: Request) -> None:
@@ -327,7 +326,7 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
         "Strategy": record["settings"]["strategy"],
         "Images": record["count"],
         "Guard": record["guard"]["state"],
-        "Made": time.strftime("%d %b %H:%M", time.localtime(record["created_at"])),
+        "Made": quantities.moment(record["created_at"]),
         "State": ", ".join(stale) or "up to date",
     }
 

@@ -1,6 +1,5 @@
 """Review: look through a selection and keep, veto or pin by keyboard."""
 
-import time
 from typing import Any
 
 import streamlit as st
@@ -8,6 +7,7 @@ import streamlit as st
 from pages.shared import gallery, grid, notices, page_list, state
 from sept_core import errors
 from sept_core.services.curate import decisions, judging, review_sheet, selections
+from sept_core.wording import quantities
 
 GRID = "review_grid"
 ORDERS = {
@@ -47,7 +47,7 @@ def draw() -> None:
 def _label(records: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {
         ident: f"{record['settings']['strategy']} · {record['count']:,} images · "
-        f"{time.strftime('%d %b %H:%M', time.localtime(record['created_at']))} · {ident[-8:]}"
+        f"{quantities.moment(record['created_at'])} · {ident[-8:]}"
         for ident, record in records.items()
     }
 

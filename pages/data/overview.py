@@ -11,6 +11,7 @@ from sept_core.jobs import launcher
 from sept_core.services.data import chain
 from sept_core.services.project import guidance, projects
 from sept_core.storage import atomic
+from sept_core.wording import quantities
 
 
 def draw() -> None:
@@ -46,7 +47,7 @@ def _project() -> None:
             safety.draw()
     with state.project() as project:  # last, since it looks at every file
         used = atomic.folder_size(project.paths.root)
-    size.caption(f"{status['project']} · {used / 1e6:,.0f} MB")
+    size.caption(f"{status['project']} · {quantities.size(used)}")
 
 
 def _go_on() -> None:

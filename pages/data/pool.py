@@ -24,6 +24,7 @@ from sept_core.pretrain.methods import registry as methods
 from sept_core.services.data import chain, collections, embedding, image_server, inspection
 from sept_core.services.project import projects
 from sept_core.services.train import own_encoder
+from sept_core.wording import quantities
 
 OTHER = "another…"
 PARTLY_SHOWN = 5
@@ -209,14 +210,14 @@ def _about(spec: str, status: dict[str, Any]) -> None:
 def _download(needed: Download | None) -> str:
     if needed is None:
         return "none"
-    size = f"{needed.megabytes:,.0f} MB" if needed.megabytes else "weights"
+    size = quantities.size(1e6 * needed.megabytes) if needed.megabytes else "weights"
     return f"{size} from {needed.source}, once"
 
 
 def _speed(rate: float | None, count: int) -> str:
     if not rate:
         return "not measured yet"
-    return f"{rate:,.3g} images/s, {job_panel.duration(count / rate)} for the pool"
+    return f"{rate:,.3g} images/s, {quantities.duration(count / rate)} for the pool"
 
 
 def _inspect(status: dict[str, Any]) -> None:

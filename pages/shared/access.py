@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pages.shared import notices
+from pages.shared import notices, streamlit_compat
 from sept_core import auth, errors
 from sept_core.storage import app_files
 
@@ -26,7 +26,6 @@ TOKEN_SECONDS = 3600
 """A token in a URL ends after one to two of these."""
 
 MOST_BODY = 4096
-HEALTH = "/_stcore/health"
 
 LOGIN = auth.from_environment()
 HOSTS = ("127.0.0.1", "localhost", *LOGIN.hosts)
@@ -132,7 +131,7 @@ class Door:
             await self._app(scope, receive, send)
         elif scope["path"] == "/login" and scope["type"] == "http":
             await (await _login(Request(scope, receive)))(scope, receive, send)
-        elif scope["path"] == HEALTH or _is_inside(HTTPConnection(scope)):
+        elif scope["path"] == streamlit_compat.HEALTH or _is_inside(HTTPConnection(scope)):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()

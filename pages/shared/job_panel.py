@@ -8,6 +8,7 @@ from pages.shared import notices, state
 from sept_core.jobs import launcher
 from sept_core.jobs.launcher import JobStatus
 from sept_core.services.project.project import Project
+from sept_core.wording import quantities
 
 POLL_SECONDS = 1.0
 SHOWN_ENDED = 3
@@ -104,14 +105,5 @@ def detail(job: JobStatus) -> str:
     if progress["rate"]:
         text += f", {progress['rate']:,.3g}/s"
     if progress["seconds_left"] is not None:
-        text += f", {duration(progress['seconds_left'])} left"
+        text += f", {quantities.duration(progress['seconds_left'])} left"
     return f"{text} {progress['note']}".rstrip()
-
-
-def duration(seconds: float) -> str:
-    """`2 h 05 min`, `2 min 05 s` or `5 s`."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.shared import folder_browser, notices, state
 from sept_core.services.project import projects, recent
 from sept_core.storage import atomic, project_paths
+from sept_core.wording import quantities
 
 
 def draw() -> None:
@@ -89,10 +90,8 @@ def delete(folder: Path, title: str, told: str) -> None:
         told: what will be lost, with counts.
     """
     with st.spinner("Adding up its files…"):
-        size = atomic.folder_size(folder) / 1e6
-    st.write(
-        f"`{folder}` will be deleted: {size:,.0f} MB with {told}. Images outside this folder stay."
-    )
+        size = quantities.size(atomic.folder_size(folder))
+    st.write(f"`{folder}` will be deleted: {size} with {told}. Images outside this folder stay.")
     typed = st.text_input(f"Type **{notices.plain(title)}** to confirm")
     if st.button("Delete for good", type="primary", disabled=typed != title):
         with notices.shown():

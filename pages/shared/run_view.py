@@ -1,7 +1,6 @@
 """One pre-training run on a page: its curves while it lives, what it leaves when it is done."""
 
 import dataclasses
-import time
 from typing import Any
 
 import streamlit as st
@@ -14,17 +13,9 @@ from sept_core.pretrain.settings import COLLAPSED_STD
 from sept_core.services.data import embedding
 from sept_core.services.train import runs
 from sept_core.services.train.runs import Run
+from sept_core.wording import quantities
 
 POLL_SECONDS = 2.0
-
-
-def size_text(count: float) -> str:
-    """`12 kB`, `3.4 MB`, `1.2 GB`."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:,.3g} GB"
 
 
 def table(known: list[Run]) -> None:
@@ -48,9 +39,7 @@ def _table() -> None:
             "Seed": run.settings.seed,
             "Loss": run.last.get("loss"),
             "kNN probe, %": _percent(run.last.get("probe_knn")),
-            "Started": time.strftime("%d %b %H:%M", time.localtime(run.job.launched_at))
-            if run.job
-            else "–",
+            "Started": quantities.moment(run.job.launched_at) if run.job else "–",
         }
         for run in known
     ]
@@ -184,7 +173,7 @@ def _settings(run: Run) -> None:
 
 def _delete(run: Run) -> None:
     with state.project() as project:
-        size = size_text(runs.size(project.paths, run.name))
+        size = quantities.size(runs.size(project.paths, run.name))
     st.write(
         f"**{run.name}** takes {size} on disk. Its checkpoint and curves go for good; "
         "evaluations of it keep their results, the pool's features stay."

@@ -1,17 +1,17 @@
 """Evaluate: does one way of starting beat another on the target, and by how much for sure?"""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
-from pages.shared import job_panel, notices, page_list, run_view, state, study_form
+from pages.shared import job_panel, notices, page_list, state, study_form
 from sept_core.figures import evaluation as figures
 from sept_core.jobs import launcher
 from sept_core.services.train import evaluation_archive, evaluations, report, runs
 from sept_core.services.train.evaluation_archive import Evaluation
 from sept_core.services.train.evaluations import READOUTS, Request, Task
+from sept_core.wording import quantities
 
 VIEWS = ("Compare runs", "Train and compare", "Results")
 JOBS = ("evaluate", "study")
@@ -140,7 +140,7 @@ def _results(found: list[Evaluation]) -> None:
 
 
 def _title(evaluation: Evaluation) -> str:
-    when = time.strftime("%d %b %H:%M", time.localtime(evaluation.at))
+    when = quantities.moment(evaluation.at)
     ident, count = evaluation.id[-6:], len(evaluation.arms)
     return f"{evaluation.request['target']} · {count} arms · {when} · {ident}"
 
@@ -215,7 +215,7 @@ def _files(evaluation: Evaluation, rows: list[dict[str, Any]]) -> None:
 
 def _delete(evaluation: Evaluation) -> None:
     with state.project() as project:
-        size = run_view.size_text(evaluation_archive.size(project.paths, evaluation.id))
+        size = quantities.size(evaluation_archive.size(project.paths, evaluation.id))
     count = len(evaluation.summary["means"])
     st.write(f"Its {count:,} results ({size} on disk) go for good. Its runs stay.")
     if st.button("Delete evaluation", type="primary", icon=":material/delete:"):

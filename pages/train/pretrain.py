@@ -1,6 +1,5 @@
 """Pre-train: choose a subset and settings, see what it will cost, start runs and watch them."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from sept_core.pretrain.methods.registry import TITLES
 from sept_core.services.curate import review_sheet, selections
 from sept_core.services.project.project import Project
 from sept_core.services.train import pretraining, runs
+from sept_core.wording import quantities
 
 MANIFEST = "manifest"
 VIEWS = ("New run", "Runs")
@@ -56,7 +56,7 @@ def _selections(project: Project) -> dict[str, str]:
     """What each selection is called, the latest first."""
     return {
         record["id"]: f"{names} · {record['settings']['strategy']} · {record['count']:,} images · "
-        f"{time.strftime('%d %b %H:%M', time.localtime(record['created_at']))} · "
+        f"{quantities.moment(record['created_at'])} · "
         f"{record['id'][-8:]}"
         for names, records in review_sheet.choices(project).items()
         for record in records
@@ -173,11 +173,11 @@ def _estimated(found: dict[str, Any]) -> None:
     figures = {
         "Time a step": _seconds(found["seconds_per_step"]),
         "Images a second": f"{found['images_per_second']:,.0f}",
-        "Whole run": job_panel.duration(found["seconds"]),
-        "Memory": run_view.size_text(found["memory_bytes"]),
+        "Whole run": quantities.duration(found["seconds"]),
+        "Memory": quantities.size(found["memory_bytes"]),
     }
     if found["gpu_memory_bytes"] is not None:
-        figures["GPU memory"] = run_view.size_text(found["gpu_memory_bytes"])
+        figures["GPU memory"] = quantities.size(found["gpu_memory_bytes"])
     for column, (label, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
         column.metric(label, value)
     kept = "kept in memory" if found["packed"] else "decoded again for every step"

@@ -16,6 +16,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from sept_core.archives import members, streams
 from sept_core.archives.members import Member
+from sept_core.compat import tarfile_headers
 from sept_core.filesystem import safe_paths
 from sept_core.imaging import images, outcomes
 
@@ -76,7 +77,7 @@ def _walk(file: BinaryIO) -> Iterator[tuple[Member, Lead | None]]:
     while True:
         with tarfile.open(fileobj=cast(BinaryIO, headers), mode="r:") as archive:
             while (info := archive.next()) is not None:
-                archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header else
+                tarfile_headers.forget(archive)
                 if info.islnk() or info.issym():
                     yield _link(info, part), _lead(info)
                 elif not info.isdir():

@@ -5,7 +5,6 @@ keeps it briefly (a command) or for its life (the app).
 """
 
 import contextlib
-import re
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -16,6 +15,7 @@ import duckdb
 
 from sept_core import errors
 from sept_core.catalogue import migrations
+from sept_core.compat import duckdb_messages
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,14 +38,14 @@ def connect(path: Path, wait: float = WAIT_SECONDS) -> Connection:
             connection = duckdb.connect(str(path))
             break
         except duckdb.IOException as problem:
-            holder = re.search(r"PID (\d+)", str(problem))
+            holder = duckdb_messages.holder(problem)
             if holder is None:
                 raise errors.IntegrityError(
                     f"{path} cannot be opened as a catalogue ({problem})."
                 ) from None
             if time.monotonic() > deadline:
                 raise errors.BusyError(
-                    f"{path.parent} is in use by process {holder[1]} (the app, or another sept "
+                    f"{path.parent} is in use by process {holder} (the app, or another sept "
                     "command); close it there and try again."
                 ) from None
             time.sleep(0.1)

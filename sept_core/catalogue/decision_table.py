@@ -4,18 +4,17 @@ Every event is committed before the call returns; nothing is ever updated or del
 """
 
 import datetime
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 from sept_core.catalogue.connection import Connection, one, scalar, transaction
 from sept_core.review import decision_log
+from sept_core.storage.recent import Recent
 
 KEPT = 16
 """Logs of target sets that a process remembers."""
 
-_kept: dict[tuple[str, tuple[str, ...]], decision_log.Log] = {}
-_lock = threading.Lock()
+_kept = Recent[tuple[str, tuple[str, ...]], decision_log.Log](KEPT)
 
 FIELDS = {
     "position": "BIGINT",
@@ -82,16 +81,12 @@ def restore(db: Connection, entries: Sequence[dict[str, Any]]) -> None:
 def log_of(db: Connection, target_ids: Sequence[str]) -> decision_log.Log:
     """The log of these target sets; what this process has read of it is not read again."""
     key = (_file(db), tuple(sorted(target_ids)))
-    known = _kept.get(key)
+    known = _kept.find(key)
     if known is None or not _is_in(db, known):
         known = decision_log.Log()
     later = _events(db, target_ids, known.events[-1].position if known.events else 0)
     found = decision_log.Log(later, known) if later else known
-    with _lock:
-        _kept.pop(key, None)
-        while len(_kept) >= KEPT:
-            del _kept[next(iter(_kept))]
-        _kept[key] = found
+    _kept.put(key, found)
     return found
 
 

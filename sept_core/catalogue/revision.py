@@ -5,12 +5,12 @@ which spares pages a walk over the whole pool at each click.
 """
 
 import secrets
-import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sept_core.catalogue import settings
 from sept_core.catalogue.connection import Connection
+from sept_core.storage.recent import Recent
 
 Value = TypeVar("Value")
 
@@ -18,9 +18,8 @@ KEY = "files_revision"
 KEPT = 4
 """Values of one name: as many projects as the app holds open; a column of a pool may be large."""
 
-_known: dict[tuple[str, str], object] = {}
-_lock = threading.Lock()
-_computing = threading.RLock()
+_known: dict[str, Recent[str, Any]] = {}
+"""By the name of a value: its values by revision."""
 
 
 def renew(db: Connection) -> None:
@@ -43,16 +42,6 @@ def once(db: Connection, what: str, compute: Callable[[], Value]) -> Value:
         what: names the value; the same name always goes with the same computation.
         compute: reads the catalogue.
     """
-    key = (current(db), what)  # read first: a change in between only wastes the value
-    with _lock:
-        if key in _known:
-            return _known[key]  # type: ignore[return-value]
-    with _computing:
-        if key not in _known:
-            value = compute()
-            with _lock:
-                same = [known for known in _known if known[1] == what]
-                for old in same[: max(0, len(same) + 1 - KEPT)]:
-                    del _known[old]
-                _known[key] = value
-        return _known[key]  # type: ignore[return-value]
+    revision = current(db)  # read first: a change in between only wastes the value
+    values: Recent[str, Value] = _known.setdefault(what, Recent(KEPT))
+    return values.get(revision, compute)

@@ -1,9 +1,11 @@
-"""Scans: bringing the files of a source up to date with a new listing of it.
+"""Scans: the files of a source brought up to date with a new listing of it.
 
-In: the entries that listing yields. Out: rows of `files`, and a `ScanReport` of what changed.
+In: the entries of a whole listing. Out: the table `files`, and how many files are new, changed or
+gone.
 """
 
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -43,8 +45,11 @@ def scan_table(entries: list[FileEntry]) -> pa.Table:
 
 
 _SAME_PLACE = "f.source_id = $id AND f.rel_path = n.rel_path AND f.member = n.member"
+
 _PART = "CASE WHEN {}.split IN ('val', 'test') THEN 'heldout' ELSE {}.split END"
+
 _SAME_PART = f"{_PART.format('f', 'f')} IS NOT DISTINCT FROM {_PART.format('n', 'n')}"
+
 _SAME_FILE = f"""(n.state = 'unreadable'
     OR (f.size = n.size AND f.mtime_ns = n.mtime_ns AND {_SAME_PART}))"""
 """Of a file that cannot be looked at nothing is known that would be another."""
@@ -58,6 +63,37 @@ _NEWS = f"""CASE n.state
     ELSE f.state IN ('waiting', 'unreadable') OR ({_FOUND})
          OR (f.state = 'ok' AND NOT $only_unreadable) END"""
 """Whether what listing says now replaces the state of a file that is the same."""
+
+_COMPARE = f"""SELECT count(*) FILTER (f.state IS NULL),
+                      count(*) FILTER (f.state IS NOT NULL AND NOT {_SAME_FILE}),
+                      count(*) FILTER (f.gone AND {_SAME_FILE}), count(*),
+                      count(*) FILTER (n.state = 'unreadable'),
+                      count(*) FILTER (n.state = 'rejected')
+               FROM scan n LEFT JOIN files f ON {_SAME_PLACE}"""
+
+_MARK_GONE = f"""UPDATE files f SET gone = TRUE WHERE f.source_id = $id AND NOT f.gone
+                 AND NOT EXISTS (SELECT 1 FROM scan n WHERE {_SAME_PLACE})
+                 AND (NOT $only_unreadable OR ({_FOUND}))"""
+
+_RETURN_SAME = f"""UPDATE files f SET gone = FALSE, label = n.label, split = n.split,
+                       metadata = n.metadata, source_uid = n.source_uid,
+                       byte_offset = CASE n.state WHEN 'unreadable' THEN f.byte_offset
+                                     ELSE n.byte_offset END
+                   FROM scan n WHERE {_SAME_PLACE} AND {_SAME_FILE}"""
+
+_RENEW_STATES = f"""UPDATE files f SET reason = n.problem, decoder = NULL,
+                        state = CASE WHEN n.state = 'waiting' AND f.uid IN (SELECT uid FROM images)
+                                THEN 'ok' ELSE n.state END,
+                        uid = CASE n.state WHEN 'rejected' THEN NULL ELSE f.uid END
+                    FROM scan n WHERE {_SAME_PLACE} AND {_SAME_FILE} AND {_NEWS}"""
+
+_DROP_CHANGED = f"DELETE FROM files f USING scan n WHERE {_SAME_PLACE} AND NOT {_SAME_FILE}"
+
+_ADD_NEW = f"""INSERT INTO files
+               SELECT $id, n.rel_path, n.member, n.byte_offset, n.size, n.mtime_ns,
+                      n.source_uid, n.label, n.split, n.metadata, n.state, n.problem, NULL, FALSE,
+                      NULL
+               FROM scan n WHERE NOT EXISTS (SELECT 1 FROM files f WHERE {_SAME_PLACE})"""
 
 
 def merge_scan(
@@ -81,64 +117,24 @@ def merge_scan(
     key = {"id": source_id}
     narrow = key | {"only_unreadable": only_unreadable}
     with registered(db, "scan", _with_state(scan)), transaction(db):
-        new, changed, returned, total, unreadable, problems = one(
-            db,
-            f"""SELECT count(*) FILTER (f.state IS NULL),
-                       count(*) FILTER (f.state IS NOT NULL AND NOT {_SAME_FILE}),
-                       count(*) FILTER (f.gone AND {_SAME_FILE}), count(*),
-                       count(*) FILTER (n.state = 'unreadable'),
-                       count(*) FILTER (n.state = 'rejected')
-                FROM scan n LEFT JOIN files f ON {_SAME_PLACE}""",
-            key,
-        )
-        gone = scalar(
-            db,
-            f"""UPDATE files f SET gone = TRUE WHERE f.source_id = $id AND NOT f.gone
-                AND NOT EXISTS (SELECT 1 FROM scan n WHERE {_SAME_PLACE})
-                AND (NOT $only_unreadable OR ({_FOUND}))""",
-            narrow,
-        )
-        db.execute(
-            f"""UPDATE files f SET gone = FALSE, label = n.label, split = n.split,
-                    metadata = n.metadata, source_uid = n.source_uid,
-                    byte_offset = CASE n.state WHEN 'unreadable' THEN f.byte_offset
-                                  ELSE n.byte_offset END
-                FROM scan n WHERE {_SAME_PLACE} AND {_SAME_FILE}""",
-            key,
-        )
-        db.execute(
-            f"""UPDATE files f SET reason = n.problem, decoder = NULL,
-                    state = CASE WHEN n.state = 'waiting' AND f.uid IN (SELECT uid FROM images)
-                            THEN 'ok' ELSE n.state END,
-                    uid = CASE n.state WHEN 'rejected' THEN NULL ELSE f.uid END
-                FROM scan n WHERE {_SAME_PLACE} AND {_SAME_FILE} AND {_NEWS}""",
-            narrow,
-        )
-        db.execute(
-            f"""DELETE FROM files f USING scan n
-                WHERE {_SAME_PLACE} AND NOT {_SAME_FILE}""",
-            key,
-        )
-        db.execute(
-            f"""INSERT INTO files
-                SELECT $id, n.rel_path, n.member, n.byte_offset, n.size, n.mtime_ns,
-                       n.source_uid, n.label, n.split, n.metadata, n.state, n.problem, NULL, FALSE,
-                       NULL
-                FROM scan n
-                WHERE NOT EXISTS (SELECT 1 FROM files f WHERE {_SAME_PLACE})""",
-            key,
-        )
+        report = _compared(db, key)
+        gone = scalar(db, _MARK_GONE, narrow)
+        for statement, values in (
+            (_RETURN_SAME, key),
+            (_RENEW_STATES, narrow),
+            (_DROP_CHANGED, key),
+            (_ADD_NEW, key),
+        ):
+            db.execute(statement, values)
         revision.renew(db)
-    return ScanReport(
-        total=total,
-        new=new,
-        changed=changed,
-        returned=returned,
-        unchanged=total - new - changed - returned,
-        gone=gone,
-        unreadable=unreadable,
-        problems=problems,
-    )
+    return replace(report, gone=gone)
+
+
+def _compared(db: Connection, key: dict[str, str]) -> ScanReport:
+    """The scan beside the files as they were before it; none is gone yet."""
+    new, changed, returned, total, unreadable, problems = one(db, _COMPARE, key)
+    unchanged = total - new - changed - returned
+    return ScanReport(total, new, changed, returned, unchanged, 0, unreadable, problems)
 
 
 def _with_state(scan: pa.Table) -> pa.Table:

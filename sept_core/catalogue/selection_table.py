@@ -20,8 +20,13 @@ def put(db: Connection, selection_id: str, record: dict[str, Any]) -> None:
 
 def every(db: Connection) -> list[dict[str, Any]]:
     """All records, oldest first, each with its `id` and `created_at`."""
+    return _records(db, "TRUE", [])
+
+
+def _records(db: Connection, where: str, values: list[str]) -> list[dict[str, Any]]:
     rows = db.execute(
-        "SELECT id, record, created_at FROM selections ORDER BY created_at, id"
+        f"SELECT id, record, created_at FROM selections WHERE {where} ORDER BY created_at, id",
+        values,
     ).fetchall()
     return [json.loads(record) | {"id": i, "created_at": at} for i, record, at in rows]
 
@@ -32,12 +37,12 @@ def find(db: Connection, selection_id: str) -> dict[str, Any]:
     Raises:
         NotFoundError: none, or more than one; the message lists them.
     """
-    records = every(db)
-    found = [r for r in records if r["id"].startswith(selection_id)]
-    exact = [r for r in found if r["id"] == selection_id]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
-    known = ", ".join(r["id"] for r in (found or records)) or "none yet"
+    if exact := _records(db, "id = ?", [selection_id]):
+        return exact[0]
+    found = _records(db, "starts_with(id, ?)", [selection_id])
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(r["id"] for r in (found or every(db))) or "none yet"
     how = "Several selections begin with" if found else "No selection"
     raise errors.NotFoundError(f"{how} {selection_id!r}; there are: {known}.")
 

@@ -14,6 +14,7 @@ from sept_core.jobs import launcher
 from sept_core.jobs.launcher import JobStatus
 from sept_core.services.data import embedding, foreground
 from sept_core.storage import project_paths
+from sept_core.wording import quantities
 
 
 def to_end(paths: project_paths.ProjectPaths, job_id: str) -> dict[str, Any]:
@@ -87,6 +88,5 @@ def _detail(status: JobStatus) -> str:
     if so_far["rate"]:
         text += f", {so_far['rate']:,.3g}/s"
     if so_far["seconds_left"] is not None:
-        minutes, seconds = divmod(int(so_far["seconds_left"]), 60)
-        text += f", {minutes} min {seconds:02d} s left" if minutes else f", {seconds} s left"
+        text += f", {quantities.duration(so_far['seconds_left'])} left"
     return f"{text} {so_far['note']}".rstrip()

@@ -34,7 +34,7 @@ from sept_core.features.feature_store import FeatureStore
 from sept_core.imaging import images, pixel_values
 from sept_core.imaging.pixel_values import ValueRanges
 from sept_core.index import graph
-from sept_core.ingest import sources
+from sept_core.ingest import sources, worklists
 from sept_core.jobs import job_folder
 from sept_core.storage import atomic, hashing
 
@@ -155,15 +155,13 @@ def copy_similarity(
     vector, or whose original has none.
     """
     found: dict[str, list[float]] = {}
-    roots = preparing.roots(worklist)
+    roots = worklists.roots_in(worklist)
     preparing.refuse_missing(roots)
     with sources.ByteReader(roots) as reader:
         for done, row in enumerate(worklist.to_pylist()):
             progress(done, worklist.num_rows)
             try:
-                data = preparing.read(reader, row)
-                bands = images.parse_bands(row["bands"])
-                image = images.decode(data, ranges=ranges, bands=bands).image
+                image = worklists.read_image(reader, row, ranges).image
             except images.UnusableFile as problem:
                 log.info("%s is left out: %s", row["rel_path"], problem)
                 continue
@@ -269,7 +267,7 @@ def _measure_copies(
             f"the pool's features are of {encoder_id}, but the encoder is now {encoder.id}; "
             "embed the pool again."
         )
-    worklist = sources.read_worklist(Path(settings.worklist))
+    worklist = worklists.read(Path(settings.worklist))
     return copy_similarity(
         worklist,
         encoder,

@@ -190,7 +190,7 @@ class _Pool:
 
     def positions(self, uids: np.ndarray) -> np.ndarray:
         """Places (int64) of uids that the pool holds."""
-        return np.searchsorted(self.uids, uids).astype(np.int64)
+        return hashing.places_among(self.uids, uids)
 
     def alike(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """(p,) bool: loosely alike by features, or by hashes where an image has no features."""

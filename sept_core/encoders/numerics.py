@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sept_core import errors
+from sept_core.compat import torch_cpu
 
 PRECISIONS = ("fp32", "bf16", "autocast-bf16", "autocast-fp16")
 
@@ -45,9 +46,9 @@ def choose_precision(precision: str, device: torch.device) -> str:
         EncoderError: the precision is unknown.
     """
     if precision == "auto":
-        if device.type == "cuda":
-            return "autocast-bf16" if torch.cuda.is_bf16_supported() else "autocast-fp16"
-        return "bf16" if device.type == "cpu" and cpu_has_bf16() else "fp32"
+        # Emulated bf16 counts, as it always has: the precision is part of an encoder's identity.
+        fastest = fastest_type(device, emulated=True)
+        return f"autocast-{fastest}" if device.type == "cuda" else fastest
     if precision not in PRECISIONS:
         raise errors.EncoderError(
             f"Precision {precision!r} is unknown; take auto or one of {', '.join(PRECISIONS)}."
@@ -55,9 +56,17 @@ def choose_precision(precision: str, device: torch.device) -> str:
     return precision
 
 
-def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bf16 natively (AMX or AVX512-BF16)."""
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+def fastest_type(device: torch.device, *, emulated: bool = False) -> str:
+    """Return bf16 where the device multiplies it natively, fp16 on older GPUs, else fp32.
+
+    Args:
+        device: that computes.
+        emulated: whether a GPU that only emulates bf16 counts as one that multiplies it.
+    """
+    if device.type == "cuda":
+        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=emulated)
+        return "bf16" if has_bf16 else "fp16"
+    return "bf16" if device.type == "cpu" and torch_cpu.multiplies_bf16() else "fp32"
 
 
 def prepare(network: nn.Module, device: torch.device, precision: str) -> nn.Module:

@@ -14,10 +14,9 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sept_core.measures import knn_vote
 from sept_core.storage import hashing
 
-NEIGHBOURS = 20
-TEMPERATURE = 0.07
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Values of C that the linear probe chooses from, on standardised features."""
 
@@ -66,7 +65,7 @@ class Network:
 
 
 def knn(train: Tensor, labels: Tensor, test: Tensor) -> np.ndarray:
-    """Weighted vote of the 20 nearest training images by cosine (Wu et al. 2018).
+    """Vote of the 20 nearest training images by cosine; see `knn_vote`.
 
     Args:
         train: (n, D) float32 of unit length.
@@ -77,12 +76,7 @@ def knn(train: Tensor, labels: Tensor, test: Tensor) -> np.ndarray:
         (m,) int64 predicted classes; equal votes go to the lower class.
     """
     classes = functional.one_hot(labels).float()
-    predicted = []
-    for part in torch.split(test, 1024):
-        nearest = (part @ train.T).topk(min(NEIGHBOURS, len(train)), dim=1)
-        weights = (nearest.values / TEMPERATURE).exp()
-        votes = (weights[:, :, None] * classes[nearest.indices]).sum(1)
-        predicted.append(votes.argmax(1))
+    predicted = [knn_vote.predict(part @ train.T, classes) for part in torch.split(test, 1024)]
     return np.asarray(torch.cat(predicted))
 
 

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from sept_core.evaluation import statistics
+from sept_core.evaluation.readout_names import READOUTS
 from sept_core.evaluation.results import Score
-
-HEADINGS = {"knn": "20-NN", "linear": "linear probe", "finetune": "fine-tuned"}
 
 NOT_ADAPTED = "{arms}: features without a network to adapt, so there is no fine-tuned score."
 
@@ -48,7 +47,7 @@ def summarise(
             result = statistics.difference(right[arm], right[other])
             differences.append(where | {"arm": arm, "other": other} | _as_json(result))
             said = statistics.sentence(arm, other, result)
-            sentences.append(f"{HEADINGS[readout]}, {labels} labels: {said}")
+            sentences.append(f"{READOUTS[readout].said}, {labels} labels: {said}")
     notes = [ONE_TRAINING.format(arms=", ".join(trained_once))] if trained_once else []
     return {"means": means, "differences": differences, "sentences": sentences, "notes": notes}
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from sept_core import errors
 from sept_core.imaging import images
 from sept_core.imaging.pixel_values import ValueRanges
-from sept_core.ingest import sources
+from sept_core.ingest import sources, worklists
 from sept_core.storage import hashing
 
 COLUMNS = ("source", "rel_path", "member", "label", "split")
@@ -60,10 +60,10 @@ def load(worklist: Path, ranges: ValueRanges) -> Target:
         SourceError: an image cannot be read now; without it the result would be another.
         InputError: a part is empty, there is one class only, or a class is only tested.
     """
-    rows = [r for r in sources.read_worklist(worklist).to_pylist() if r["label"] is not None]
+    rows = [r for r in worklists.read(worklist).to_pylist() if r["label"] is not None]
     rows = [row for row in rows if row["split"] in ("train", "test")]
     unreadable = _unreadable(rows, ranges)
-    usable = [row for row in rows if name_of(row) not in unreadable]
+    usable = [row for row in rows if worklists.name_of(row) not in unreadable]
     classes = sorted({row["label"] for row in usable if row["split"] == "train"})
     tested = sorted({row["label"] for row in usable if row["split"] == "test"})
     if len(classes) < 2 or not tested:
@@ -84,42 +84,29 @@ def load(worklist: Path, ranges: ValueRanges) -> Target:
     return Target(parts[0], parts[1], classes, sorted(unreadable), fingerprint, ranges)
 
 
-def name_of(row: dict[str, Any]) -> str:
-    """What names an image on every machine."""
-    return f"{row['source']}/{row['rel_path']}/{row['member']}"
-
-
 def pixels(part: Part, preprocess: Callable[[Image.Image], Tensor], ranges: ValueRanges) -> Tensor:
     """(n, 3, S, S) uint8: the part's images as an encoder wants them."""
-    with _reader(part.rows) as reader:
-        return torch.stack([preprocess(_read(reader, row, ranges)) for row in part.rows])
+    with sources.ByteReader(worklists.roots_of(part.rows)) as reader:
+        read = (worklists.read_image(reader, row, ranges).image for row in part.rows)
+        return torch.stack([preprocess(image) for image in read])
 
 
 def _part(rows: list[dict[str, Any]], classes: list[str]) -> Part:
     labels = np.array([classes.index(row["label"]) for row in rows], np.int64)
-    return Part(rows, labels, [name_of(row) for row in rows])
+    return Part(rows, labels, [worklists.name_of(row) for row in rows])
 
 
 def _unreadable(rows: list[dict[str, Any]], ranges: ValueRanges) -> set[str]:
     bad = set()
-    with _reader(rows) as reader:
+    with sources.ByteReader(worklists.roots_of(rows)) as reader:
         for row in rows:
             try:
-                _read(reader, row, ranges)
+                worklists.read_image(reader, row, ranges)
             except images.RejectedImage:
-                bad.add(name_of(row))
+                bad.add(worklists.name_of(row))
             except images.UnreadableFile as problem:
+                name = worklists.name_of(row)
                 raise errors.SourceError(
-                    f"{name_of(row)} cannot be read ({problem}); bring it back and evaluate again."
+                    f"{name} cannot be read ({problem}); bring it back and evaluate again."
                 ) from problem
     return bad
-
-
-def _reader(rows: list[dict[str, Any]]) -> sources.ByteReader:
-    return sources.ByteReader(sources.roots_of(rows))
-
-
-def _read(reader: sources.ByteReader, row: dict[str, Any], ranges: ValueRanges) -> Image.Image:
-    place = (row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
-    bands = images.parse_bands(row["bands"])
-    return images.decode(reader.read(*place), ranges=ranges, bands=bands).image

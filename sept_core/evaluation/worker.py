@@ -31,6 +31,7 @@ from sept_core import errors
 from sept_core.encoders import numerics
 from sept_core.encoders.protocol import Encoder
 from sept_core.evaluation import arms, labels, readouts, results, summary, target
+from sept_core.evaluation.readout_names import READOUTS
 from sept_core.imaging import pixel_values
 from sept_core.jobs import job_folder
 from sept_core.storage import atomic, hashing
@@ -40,7 +41,6 @@ VERSION = 1
 
 log = logging.getLogger("sept")
 
-READOUTS = ("knn", "linear", "finetune")
 BATCH = 256
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from sept_core import errors
 from sept_core.export import subset
 from sept_core.features import feature_store
-from sept_core.manifest import manifest
+from sept_core.manifest import manifest_faults
 from sept_core.storage import array_files, hashing
 
 DATACOMP_DTYPE = np.dtype("u8,u8")
@@ -51,7 +51,7 @@ def _place(row: dict[str, Any]) -> str:
 
 def _datacomp_id(source_uid: str | None, uid: str) -> str:
     theirs = (source_uid or "").lower()
-    return theirs if manifest.UID.fullmatch(theirs) else uid
+    return theirs if manifest_faults.UID.fullmatch(theirs) else uid
 
 
 def ssl_data_curation(chosen: subset.Subset, out: Path) -> None:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from sept_core import errors
 from sept_core.export import subset
 from sept_core.export.formats import FORMATS, Format
-from sept_core.manifest import manifest
+from sept_core.manifest import image_reader, manifest
 
 SAMPLE = 16
 """Images whose size is looked at for a plan's estimate."""
@@ -93,13 +93,13 @@ def plan(
         written = opened.rows
     else:
         written = archived if kind in ("linked", "archived") else opened.rows.slice(0, 0)
-    with manifest.ImageReader(opened, roots) as reader:
+    with image_reader.ImageReader(opened, roots) as reader:
         size = round(_mean_size(written, reader) * len(written))
     anyway = len(written) if link != "copy" else 0
     return ExportPlan(len(opened), size, anyway, notes(kind, link, len(archived)))
 
 
-def _mean_size(rows: pa.Table, reader: manifest.ImageReader) -> float:
+def _mean_size(rows: pa.Table, reader: image_reader.ImageReader) -> float:
     """Bytes an image, from plain files and one archive: opening each archive would be slow."""
     archives = [name for name in pc.unique(rows["shard"]).to_pylist() if name]
     near = pc.is_in(rows["shard"], value_set=pa.array(["", *archives[:1]]))

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from sept_core import errors
 from sept_core.export import registry, subset
 from sept_core.jobs import job_folder
-from sept_core.manifest import manifest
+from sept_core.manifest import image_reader, manifest
 
 
 def main(job: job_folder.JobFolder) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def export(
     out.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name[:80]}.") as stage,
-        manifest.ImageReader(opened, roots) as reader,
+        image_reader.ImageReader(opened, roots) as reader,
     ):
         chosen = subset.Subset(opened, reader, link, options or {}, Path(stage), out, step)
         chosen_format.load()(chosen, Path(stage) / "export")

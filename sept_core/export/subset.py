@@ -19,13 +19,13 @@ import pyarrow as pa
 
 from sept_core import errors
 from sept_core.imaging import image_formats
-from sept_core.manifest import manifest
+from sept_core.manifest import image_reader, manifest, manifest_tables
 
 LINKS = ("copy", "hardlink", "symlink")
 AHEAD = 32
 """Images read in advance, so that a slow disk is asked for several at a time."""
 
-Found = tuple[manifest.Location, bytes]
+Found = tuple[manifest_tables.Location, bytes]
 
 
 def extension(data: bytes) -> str:
@@ -64,7 +64,7 @@ class Subset:
     """
 
     opened: manifest.Manifest
-    reader: manifest.ImageReader
+    reader: image_reader.ImageReader
     link: str
     options: Mapping[str, Any]
     stage: Path
@@ -126,7 +126,7 @@ class Subset:
         found: list[str] = self.opened.rows["uid"].to_pylist()
         return found
 
-    def file(self, place: manifest.Location) -> Path | None:
+    def file(self, place: manifest_tables.Location) -> Path | None:
         """The absolute path of a plain file, None for an image inside a container."""
         source, rel_path, member = place
         if member or source not in self.reader.roots:
@@ -166,7 +166,7 @@ class Subset:
         self.expect(sum(len(found) for _, _, found in os.walk(folder)), "image files", len(names))
         return names
 
-    def _put(self, place: manifest.Location, data: bytes, target: Path) -> None:
+    def _put(self, place: manifest_tables.Location, data: bytes, target: Path) -> None:
         origin = None if self.link == "copy" else self.file(place)
         if origin is None:
             target.write_bytes(data)

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from sept_core.export import subset
-from sept_core.manifest import manifest
+from sept_core.manifest import manifest, manifest_tables
 from sept_core.storage import atomic
 
-COLUMNS = ("path", *manifest.SCHEMA.names)
+COLUMNS = ("path", *manifest_tables.SCHEMA.names)
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 """Text that begins like this would be run, or changed, by a spreadsheet."""
 
@@ -21,7 +21,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 def native(chosen: subset.Subset, out: Path) -> None:
     """The manifest itself, byte for byte, with the roots that this export was given."""
     out.mkdir()
-    for name in [*(f"{table}.parquet" for table in manifest.TABLES), manifest.HEADER]:
+    for name in [*(f"{table}.parquet" for table in manifest_tables.TABLES), manifest.HEADER]:
         shutil.copyfile(chosen.opened.folder / name, out / name)
     roots = {name: str(root) for name, root in chosen.reader.roots.items()}
     atomic.write_json(out / manifest.ROOTS, roots)

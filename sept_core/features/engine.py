@@ -20,7 +20,7 @@ from sept_core.encoders import protocol, registry
 from sept_core.features import feature_store, preparing
 from sept_core.imaging import outcomes
 from sept_core.imaging.pixel_values import ValueRanges
-from sept_core.ingest import sources
+from sept_core.ingest import sources, worklists
 from sept_core.storage import hashing
 
 GPU_QUEUE = 2
@@ -103,12 +103,12 @@ class LocalEngine:
 
     def batches(self, worklist: Path, slices: list[np.ndarray]) -> Results:
         """See `Engine`; at most two batches a thread are in work or waiting to be taken."""
-        yield from self.embed(sources.read_worklist(worklist), slices)
+        yield from self.embed(worklists.read(worklist), slices)
 
     def embed(self, table: pa.Table, slices: list[np.ndarray]) -> Results:
         """`batches` of a worklist that has been read already."""
         waiting: deque[Future[Batch]] = deque()
-        with sources.ByteReader(preparing.roots(table)) as reader:
+        with sources.ByteReader(worklists.roots_in(table)) as reader:
             pool = ThreadPoolExecutor(self._threads, initializer=_use_one_core)
             try:
                 for rows in slices:

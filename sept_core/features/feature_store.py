@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from sept_core import errors
 from sept_core.imaging import outcomes
-from sept_core.storage import array_files, atomic, hashing
+from sept_core.storage import array_files, atomic, hashing, project_paths
+from sept_core.storage.recent import Recent
 
 FORMAT = 1
 
@@ -255,18 +256,16 @@ class FeatureStore:
             start += len(shard)
 
 
-_kept: dict[Path, FeatureStore] = {}
 KEPT = 4
+_kept = Recent[Path, FeatureStore](KEPT)
 
 
 def kept(folder: Path) -> FeatureStore:
     """The store of a folder, with its order by uid, kept by this process until it changes."""
-    store, known = FeatureStore(folder), _kept.get(folder)
+    store, known = FeatureStore(folder), _kept.find(folder)
     if known is not None and known.content_id() == store.content_id():
         return known
-    while len(_kept) >= KEPT:
-        _kept.pop(next(iter(_kept)), None)
-    _kept[folder] = store
+    _kept.put(folder, store)
     return store
 
 
@@ -308,11 +307,20 @@ def first_seen(uids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndar
         Their rows (int64, ascending), and `known` with their uids added.
     """
     distinct, first = np.unique(uids, return_index=True)
-    place = np.searchsorted(known, distinct)
-    is_new = np.ones(len(distinct), bool)
-    inside = place < len(known)
-    is_new[inside] = known[place[inside]] != distinct[inside]
-    return np.sort(first[is_new]), np.insert(known, place[is_new], distinct[is_new])
+    is_new = hashing.places_among(known, distinct) < 0
+    added = distinct[is_new]
+    return np.sort(first[is_new]), np.insert(known, np.searchsorted(known, added), added)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What `write_card` wrote.
+
+    Raises:
+        NotFoundError: no encoder has features there.
+        IntegrityError: it cannot be read.
+    """
+    card: dict[str, Any] = atomic.read_json(folder / project_paths.CARD)
+    return card
 
 
 def write_card(folder: Path, card: dict[str, Any]) -> None:
@@ -325,7 +333,7 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
     Raises:
         IntegrityError: the folder belongs to an encoder of another identity.
     """
-    path = folder / "encoder.json"
+    path = folder / project_paths.CARD
     if path.exists():
         if atomic.read_json(path)["identity"] == card["identity"]:
             return

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from sept_core.features import feature_store
 from sept_core.imaging import decoders, outcomes
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import job_folder
 from sept_core.storage import atomic, hashing
 
@@ -62,7 +62,7 @@ def make(part: dict[str, str], root: Path, first: int) -> Plan:
         leftover.unlink()
     store = feature_store.FeatureStore(folder)
     path = Path(part["worklist"])
-    worklist = sources.read_worklist(path)
+    worklist = worklists.read(path)
     rows = _not_known_before(worklist, store, first)
     handled, unread = _own(worklist.select(_KEYS).take(rows), rows, store, first)
     left = np.setdiff1d(rows, handled, assume_unique=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import pyarrow as pa
 import torch
 from PIL import Image
 
@@ -19,10 +18,10 @@ from sept_core import errors
 from sept_core.encoders import protocol
 from sept_core.encoders.protocol import DECODED_SIDES
 from sept_core.features import feature_store
-from sept_core.filesystem.roots import FOLLOW_LINKS, Root
+from sept_core.filesystem.roots import Root
 from sept_core.imaging import images, outcomes
 from sept_core.imaging.pixel_values import ValueRanges
-from sept_core.ingest import sources
+from sept_core.ingest import sources, worklists
 
 log = logging.getLogger("sept")
 
@@ -111,10 +110,10 @@ def _attempt(stage: Callable[[Prepared], None], item: Prepared, status: str) -> 
 
 
 def _decode(reader: sources.ByteReader, least: int, ranges: ValueRanges, item: Prepared) -> None:
-    data = read(reader, item.row)
+    data = worklists.read_bytes(reader, item.row)
     sha256 = hashlib.sha256(data).hexdigest()
     item.outcome |= {"sha256": sha256, "uid": sha256[:32], "bytes": len(data)}
-    decoded = images.decode(data, least, ranges, images.parse_bands(item.row["bands"]))
+    decoded = worklists.decode(data, item.row, ranges, least)
     item.image, item.kind, item.loss = decoded.image, decoded.kind, decoded.loss
     for name in ("width", "height", "format", "mode"):
         item.outcome[name] = getattr(decoded, name)
@@ -123,17 +122,6 @@ def _decode(reader: sources.ByteReader, least: int, ranges: ValueRanges, item: P
 def _preprocess(encoder: protocol.Encoder, item: Prepared) -> None:
     assert item.image is not None
     item.inputs = encoder.preprocess(item.image)
-
-
-def read(reader: sources.ByteReader, row: dict[str, Any]) -> bytes:
-    """The bytes that a worklist row names."""
-    return reader.read(row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
-
-
-def roots(worklist: pa.Table) -> dict[str, Root]:
-    """Where each source of a worklist lies."""
-    names = ["source", "root", FOLLOW_LINKS]
-    return sources.roots_of(worklist.select(names).group_by(names).aggregate([]).to_pylist())
 
 
 def refuse_missing(found: dict[str, Root]) -> None:

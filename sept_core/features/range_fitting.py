@@ -18,10 +18,10 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core import errors
-from sept_core.features import engine, feature_store, preparing, value_ranges
+from sept_core.features import engine, feature_store, value_ranges
 from sept_core.imaging import images, pixel_values, value_fit
 from sept_core.imaging.pixel_values import ValueRanges
-from sept_core.ingest import sources
+from sept_core.ingest import sources, worklists
 from sept_core.jobs import job_folder
 
 IMAGES = 200
@@ -73,9 +73,9 @@ class Fitter:
         """
         found = _Found(kinds)
         if self._sample is not None:
-            self._read(sources.read_worklist(self._sample), found)
+            self._read(worklists.read(self._sample), found)
         if worklist is not None and found.fewest < ENOUGH:
-            table = sources.read_worklist(worklist)
+            table = worklists.read(worklist)
             self._read(table.take(np.asarray(rows)[:WORKLIST_ROWS]), found)
         new = [
             value_fit.fit(kind, found.samples[kind]) or pixel_values.default(kind) for kind in kinds
@@ -85,7 +85,7 @@ class Fitter:
 
     def _read(self, table: pa.Table, found: "_Found") -> None:
         note = f"fitting the value range of {' and '.join(found.samples)} images"
-        with sources.ByteReader(preparing.roots(table)) as reader:
+        with sources.ByteReader(worklists.roots_in(table)) as reader:
             for done, row in enumerate(table.to_pylist()):
                 if self._job:
                     self._job.progress(done, table.num_rows, "files", note)
@@ -115,7 +115,7 @@ class _Found:
         if place in self._places:
             return
         self._places.add(place)
-        found = images.samples(preparing.read(reader, row), images.parse_bands(row["bands"]))
+        found = images.samples(worklists.read_bytes(reader, row), images.parse_bands(row["bands"]))
         sample = (
             value_fit.sample(found.values, bits=found.bits, nodata=found.nodata) if found else None
         )

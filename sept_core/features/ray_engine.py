@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from sept_core import errors
 from sept_core.features import engine
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import ray_cluster
 
 GROUP = 8
@@ -90,7 +90,7 @@ def _engine(choice: engine.EncoderChoice, device: str, threads: int) -> engine.L
 
 @functools.lru_cache(maxsize=1)
 def _table(worklist: str) -> pa.Table:
-    return sources.read_worklist(Path(worklist))
+    return worklists.read(Path(worklist))
 
 
 def _card(choice: engine.EncoderChoice, device: str) -> dict[str, Any]:

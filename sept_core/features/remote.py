@@ -19,7 +19,6 @@ from sept_core.features import feature_store
 from sept_core.features.feature_store import FeatureStore
 from sept_core.storage import atomic, hashing, project_paths
 
-CARD = "encoder.json"
 RECORD = "mirror.json"
 """In a store's folder: the URL where all of it was at the last push."""
 HEADERS = "[0-9]*.json"
@@ -124,13 +123,13 @@ def push(folder: Path, url: str, told: Told) -> int:
     """
     place = Place(url)
     here = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob(HEADERS))}
-    _check_encoder(place.read(CARD), folder / CARD, url)
+    _check_encoder(place.read(project_paths.CARD), folder / project_paths.CARD, url)
     if others := place.headers() - here.keys():
         raise errors.InputError(
             f"{url} holds features that this project lacks (first: {min(others)}); push to an "
             "empty place."
         )
-    place.put(folder / CARD, CARD)
+    place.put(folder / project_paths.CARD, project_paths.CARD)
     copied = 0
     for number, (name, path) in enumerate(here.items(), 1):
         if place.read(name) != path.read_bytes():
@@ -156,7 +155,7 @@ def encoder_of(url: str) -> str:
 
 
 def _card(place: Place) -> bytes:
-    card = place.read(CARD)
+    card = place.read(project_paths.CARD)
     if card is None:
         raise errors.NotFoundError(f"There are no features at {place.url}.")
     return card
@@ -180,13 +179,13 @@ def pull(url: str, folder: Path, told: Told) -> int:
     """
     place = Place(url)
     card = _card(place)
-    _check_encoder(card, folder / CARD, url)
+    _check_encoder(card, folder / project_paths.CARD, url)
     names = sorted(place.headers())
     copied = 0
     for number, name in enumerate(names, 1):
         copied += _fetch(place, name, folder)
         told(number, len(names))
-    atomic.write_json(folder / CARD, json.loads(card))
+    atomic.write_json(folder / project_paths.CARD, json.loads(card))
     return copied
 
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from sept_core.features import feature_store
 from sept_core.imaging import decoders, outcomes
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.storage import atomic, hashing
 
 
@@ -47,7 +47,7 @@ class Renewal:
             path = job / f"renewal-{number}.parquet"
             if not path.exists() or not (self.beside / part["collection"]).exists():
                 self._clear(part["collection"])
-                sources.write_worklist(path, self._rows(part))
+                worklists.write(path, self._rows(part))
             narrowed.append(part | {"worklist": str(path)})
         return narrowed
 
@@ -60,7 +60,7 @@ class Renewal:
             shutil.rmtree(beside)
 
     def _rows(self, part: dict[str, str]) -> pa.Table:
-        worklist = sources.read_worklist(Path(part["worklist"]))
+        worklist = worklists.read(Path(part["worklist"]))
         shards = older(feature_store.FeatureStore(self.stores / part["collection"]))
         known = {uid.decode() for shard in shards for uid in shard.uids.tolist()}
         return worklist.filter(pc.is_in(worklist["uid"], pa.array(sorted(known), pa.string())))

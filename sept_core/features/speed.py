@@ -16,7 +16,7 @@ import numpy as np
 from sept_core.encoders import registry
 from sept_core.features import planning, preparing, range_fitting, worker
 from sept_core.imaging import pixel_values
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import job_folder
 
 BATCH = 32
@@ -33,7 +33,7 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
         SourceError: no root of any source is there.
     """
     asked = job.settings()
-    preparing.refuse_missing(preparing.roots(sources.read_worklist(Path(asked["worklist"]))))
+    preparing.refuse_missing(worklists.roots_in(worklists.read(Path(asked["worklist"]))))
     with tempfile.TemporaryDirectory() as name:
         folder, worklist = Path(asked["encoders_folder"]), Path(asked["worklist"])
         known = pixel_values.from_json(asked["value_ranges"])
@@ -62,7 +62,7 @@ def _measure(
     opening = functools.partial(worker.open_engine, settings, devices)
     embedder = range_fitting.FittingEngine(opening, fitter)
     try:
-        rows = sources.read_worklist(worklist).num_rows
+        rows = worklists.read(worklist).num_rows
         slices = planning.slices(np.arange(rows), BATCH)
         list(embedder.batches(worklist, slices[:1]))  # wakes caches and kernels
         started, done = time.monotonic(), 0

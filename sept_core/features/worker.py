@@ -67,7 +67,7 @@ from sept_core.features import (
 from sept_core.filesystem.roots import Root
 from sept_core.imaging import images, pixel_values
 from sept_core.imaging.pixel_values import ValueRanges
-from sept_core.ingest import sources
+from sept_core.ingest import sources, worklists
 from sept_core.jobs import job_folder, ray_cluster
 
 log = logging.getLogger("sept")
@@ -210,7 +210,7 @@ def _refuse_missing(parts: list[dict[str, str]]) -> None:
     """Raise SourceError where nothing at all can be read; one source of several is unreadable."""
     found: dict[str, Root] = {}
     for part in parts:
-        found |= preparing.roots(sources.read_worklist(Path(part["worklist"])))
+        found |= worklists.roots_in(worklists.read(Path(part["worklist"])))
     preparing.refuse_missing(found)
 
 
@@ -260,16 +260,15 @@ def decodable(worklist: Path, fitter: range_fitting.Fitter) -> Iterator[Image.Im
 
     The value range of a pixel kind that is met is fitted first.
     """
-    table = sources.read_worklist(worklist)
-    with sources.ByteReader(preparing.roots(table)) as reader:
+    table = worklists.read(worklist)
+    with sources.ByteReader(worklists.roots_in(table)) as reader:
         for row in table.to_pylist():
             try:
-                data = preparing.read(reader, row)
-                bands = images.parse_bands(row["bands"])
-                decoded = images.decode(data, ranges=fitter.ranges, bands=bands)
+                data = worklists.read_bytes(reader, row)
+                decoded = worklists.decode(data, row, fitter.ranges)
                 if unknown := fitter.unknown([decoded.kind]):
                     fitter.fit(unknown)
-                    decoded = images.decode(data, ranges=fitter.ranges, bands=bands)
+                    decoded = worklists.decode(data, row, fitter.ranges)
                 yield decoded.image
             except images.UnreadableFile as problem:
                 log.warning("%s is left out of the sample: %s", row["rel_path"], problem.reason)

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from PIL.ImageFile import ImageFile
 
+from sept_core.compat import pillow
+
 _GREY_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 _COLOUR_MODES = ("RGB", "RGBA")
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT, _GDAL_NODATA = 258, 262, 339, 42113
@@ -54,9 +56,9 @@ def is_high(image: ImageFile) -> bool:
 
 def _raw_mode(image: ImageFile) -> str:
     """Return Pillow's name of how a colour image's pixels are stored; '' where unknown."""
-    if not image.tile or image.mode not in _COLOUR_MODES:
+    if image.mode not in _COLOUR_MODES:
         return ""
-    found = _first(image.tile[0].args)
+    found = pillow.raw_mode(image)
     if found == "R" and _tag(image, _BITS_PER_SAMPLE) == 16:  # bands one after the other
         return f"{image.mode};16{'L' if _tags(image).prefix == b'II' else 'B'}"
     return found
@@ -79,9 +81,9 @@ def read(image: ImageFile, reopen: Callable[[], ImageFile]) -> Samples:
 
 def _grey(image: ImageFile) -> Samples:
     bits, sample_format = _tag(image, _BITS_PER_SAMPLE), _tag(image, _SAMPLE_FORMAT)
-    if image.tile and image.tile[0].codec_name == "libtiff":
-        raw = _first(image.tile[0].args)
-        _set_raw_mode(image, _NATIVE.get(raw, raw))
+    if pillow.is_read_by_libtiff(image):
+        raw = pillow.raw_mode(image)
+        pillow.set_raw_mode(image, _NATIVE.get(raw, raw))
     image.load()
     values = np.asarray(image)
     if image.mode == "I":
@@ -111,7 +113,7 @@ def _colour(image: ImageFile, again: ImageFile) -> Samples:
     """16-bit colour, read twice; `again` is the same image."""
     raw = _raw_mode(image)
     if raw == _GREY_AND_ALPHA:
-        _set_raw_mode(image, "RGBA")  # four bytes: grey and alpha, the upper one first
+        pillow.set_raw_mode(image, "RGBA")  # four bytes: grey and alpha, the upper one first
         pairs = np.asarray(image).astype(np.uint16)
         grey, alpha = pairs[..., 0] << 8 | pairs[..., 1], pairs[..., 2].astype(np.uint8)
         return Samples(np.repeat(grey[..., None], 3, axis=2), alpha)
@@ -120,8 +122,8 @@ def _colour(image: ImageFile, again: ImageFile) -> Samples:
     name = name.replace("RGBa", "RGBA")  # Pillow would divide each byte by alpha on its own
     is_little = order == "L" or (order == "N" and sys.byteorder == "little")
     orders = ("L", "B") if is_little else ("B", "L")
-    _set_raw_mode(image, name + orders[0])
-    _set_raw_mode(again, name + orders[1])
+    pillow.set_raw_mode(image, name + orders[0])
+    pillow.set_raw_mode(again, name + orders[1])
     both = np.asarray(image).astype(np.uint16)  # in place: such images may take gigabytes
     both <<= 8
     both |= np.asarray(again)
@@ -138,25 +140,6 @@ def _divided(values: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     full = np.maximum(alpha, 1)[..., None].astype(np.float64) / 65535
     divided: np.ndarray = np.minimum(values / full, 65535).round().astype(np.uint16)
     return divided
-
-
-def _first(arguments: Any) -> str:
-    """The raw mode among a tile's arguments."""
-    found = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
-    return found if isinstance(found, str) else ""
-
-
-def _set_raw_mode(image: ImageFile, raw: str) -> None:
-    """Make Pillow read the pixels as `raw`; a tile of one band ("R") keeps to that band."""
-    image.tile = [tile._replace(args=_renamed(tile.args, raw)) for tile in image.tile]
-
-
-def _renamed(arguments: Any, raw: str) -> Any:
-    """A tile's arguments with another raw mode."""
-    if not isinstance(arguments, tuple):
-        return raw
-    is_band = len(arguments[0]) == 1
-    return (arguments[0] + raw[-4:] if is_band else raw, *arguments[1:])
 
 
 def _tags(image: ImageFile) -> Any:

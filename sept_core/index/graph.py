@@ -65,8 +65,8 @@ class Graph:
             IntegrityError: a uid is not in the graph.
         """
         order, ordered = self._sorted
-        place = np.minimum(np.searchsorted(ordered, uids), len(ordered) - 1)
-        if not len(ordered) or (ordered[place] != uids).any():
+        place = hashing.places_among(ordered, uids)
+        if (place < 0).any():
             raise errors.IntegrityError(
                 "the neighbour graph is older than the pool; build the neighbour graph again."
             )

@@ -1,22 +1,17 @@
 """Sources: where images come from, told apart, listed and read.
 
 In: a path that the user gives. Out: a `SourceSpec`, the listing of its files (see `listing` for
-each kind), their bytes for any number of threads, and worklists of files to be read.
+each kind), and their bytes for any number of threads.
 """
 
 import functools
 import itertools
 import os
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Generic, Self, TypeVar
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import BinaryIO, Self
 
 from sept_core import errors
 from sept_core.archives import archives
@@ -24,22 +19,20 @@ from sept_core.filesystem import folders, roots, safe_paths
 from sept_core.imaging import images, outcomes
 from sept_core.ingest import candidates, listing, readings, table_sources
 from sept_core.ingest.entries import FileEntry, SourceSpec
-from sept_core.storage import atomic
+from sept_core.storage.recent import Recent
 from sept_core.tables import tables
 
 __all__ = [
-    "WORKLIST_SCHEMA",
     "ByteReader",
     "FileEntry",
     "SourceSpec",
     "describe",
     "detect",
-    "read_worklist",
     "scan",
-    "write_worklist",
 ]
 
-Opened = TypeVar("Opened")
+_Container = tuple[Path, str]
+"""Root and relative path of a file that holds images."""
 
 _LOOKED_AT = 4096
 _LOOKED_INTO = 1 << 24
@@ -67,24 +60,6 @@ KINDS: dict[str, Callable[[SourceSpec], Iterator[FileEntry]]] = {
     **listing.KINDS,
     **table_sources.KINDS,
 }
-
-WORKLIST_SCHEMA = pa.schema(
-    [
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("root", pa.string(), nullable=False),
-        pa.field("rel_path", pa.string(), nullable=False),
-        pa.field("member", pa.string(), nullable=False),
-        pa.field("offset", pa.int64(), nullable=False),
-        pa.field("size", pa.int64(), nullable=False),
-        pa.field("label", pa.string()),
-        pa.field("split", pa.string()),
-        pa.field("uid", pa.string()),
-        pa.field(roots.FOLLOW_LINKS, pa.bool_()),
-        pa.field("bands", pa.string()),
-    ]
-)
-"""One row a file to be read, in the order of work; offset and size are −1 where unknown.
-`follow_links` and `bands` are options of the source, null in worklists of older versions."""
 
 
 def detect(name: str, path: Path, **options: str) -> SourceSpec:
@@ -166,8 +141,9 @@ class ByteReader:
 
     def __init__(self, homes: Mapping[str, Path | roots.Root]) -> None:
         self._homes = {name: _Home.of(home) for name, home in homes.items()}
-        self._archives = _Recent[archives.Reader](64)
-        self._tables = _Recent[tables.HeldImages](4)  # they keep row groups of images in memory
+        # What falls out closes when its last reader is done.
+        self._archives = Recent[_Container, archives.Reader](64)
+        self._tables = Recent[_Container, tables.HeldImages](4)  # each holds row groups of images
 
     def read(
         self, source: str, rel_path: str, member: str = "", offset: int = -1, size: int = -1
@@ -200,8 +176,8 @@ class ByteReader:
 
     def _forget(self, root: Path, rel_path: str) -> None:
         """Open a container anew next time: it may come back as another file."""
-        self._archives.forget(root, rel_path)
-        self._tables.forget(root, rel_path)
+        self._archives.forget((root, rel_path).__eq__)
+        self._tables.forget((root, rel_path).__eq__)
 
     def _read_member(
         self, home: "_Home", rel_path: str, member: str, offset: int, size: int
@@ -211,14 +187,12 @@ class ByteReader:
 
         if not tables.is_table(rel_path):
             archive = self._archives.get(
-                (home.path, rel_path, ""), lambda: archives.open_reader(opener)
+                (home.path, rel_path), lambda: archives.open_reader(opener)
             )
             return archive.read(member, offset, size)
         if not member.partition(":")[0].isdecimal():
             raise images.RejectedImage(f"unreadable: {rel_path!r} has no row {member!r}")
-        table = self._tables.get(
-            (home.path, rel_path, ""), lambda: tables.HeldImages(opener, rel_path)
-        )
+        table = self._tables.get((home.path, rel_path), lambda: tables.HeldImages(opener, rel_path))
         return table.read(member)
 
     def close(self) -> None:
@@ -236,69 +210,6 @@ class ByteReader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def write_worklist(path: Path, table: pa.Table) -> None:
-    """Write a worklist whole or not at all.
-
-    Raises:
-        ArrowInvalid, KeyError: a column of `WORKLIST_SCHEMA` is missing or of another type
-            (`follow_links` may be missing).
-    """
-    if roots.FOLLOW_LINKS not in table.column_names:
-        table = table.append_column(roots.FOLLOW_LINKS, pa.nulls(len(table), pa.bool_()))
-    with atomic.write_then_rename(path) as temporary:
-        pq.write_table(table.select(WORKLIST_SCHEMA.names).cast(WORKLIST_SCHEMA), temporary)
-
-
-def read_worklist(path: Path) -> pa.Table:
-    """Read a worklist, with the columns of `WORKLIST_SCHEMA`.
-
-    Raises:
-        NotFoundError: the file is not there.
-        IntegrityError: it is no worklist.
-    """
-    try:
-        return pq.read_table(path, schema=WORKLIST_SCHEMA)
-    except FileNotFoundError:
-        raise errors.NotFoundError(f"{path} does not exist.") from None
-    except (pa.ArrowException, OSError) as problem:
-        raise errors.IntegrityError(f"{path} is not a worklist ({problem}).") from problem
-
-
-def roots_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, roots.Root]:
-    """Where each source of some rows of a worklist lies."""
-    return {
-        row["source"]: roots.Root(Path(row["root"]), bool(row.get(roots.FOLLOW_LINKS)))
-        for row in rows
-    }
-
-
-class _Recent(Generic[Opened]):
-    """Keeps the last few opened things; what falls out closes when its last reader is done."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: OrderedDict[tuple[Path, str, str], Opened] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[Path, str, str], make: Callable[[], Opened]) -> Opened:
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = make()
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-            return self._kept[key]
-
-    def forget(self, root: Path, rel_path: str) -> None:
-        with self._lock:
-            for key in [key for key in self._kept if key[:2] == (root, rel_path)]:
-                del self._kept[key]
-
-    def clear(self) -> None:
-        with self._lock:
-            self._kept.clear()
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,11 @@ TRAINING = frozenset(("dryrun", "pretrain", "evaluate", "study"))
 """Kinds of jobs that queue among themselves, since one may run for hours."""
 
 
+SETTINGS, STATUS, PROGRESS = "settings.json", "status.json", "progress.json"
+RESULT, PROCESS, LOG = "result.json", "process.json", "log.txt"
+"""Files of a job's folder; PROCESS says which process on this machine is the worker."""
+
+
 class Cancelled(Exception):
     """Raised inside a worker when the user asked it to stop."""
 
@@ -55,17 +60,17 @@ class JobFolder:
 
     def settings(self) -> dict[str, Any]:
         """What the launcher asked for."""
-        settings: dict[str, Any] = atomic.read_json(self.path / "settings.json")
+        settings: dict[str, Any] = atomic.read_json(self.path / SETTINGS)
         return settings
 
     def status(self) -> dict[str, Any]:
         """The last state that the launcher or worker wrote."""
-        status: dict[str, Any] = atomic.read_json(self.path / "status.json")
+        status: dict[str, Any] = atomic.read_json(self.path / STATUS)
         return status
 
     def update_status(self, **changes: Any) -> None:
         """Merge `changes` into `status.json`."""
-        atomic.write_json(self.path / "status.json", self.status() | changes)
+        atomic.write_json(self.path / STATUS, self.status() | changes)
 
     def cancel_requested(self) -> bool:
         return (self.path / "cancel").exists()
@@ -91,7 +96,7 @@ class JobFolder:
         seconds = now - self._started
         rate = (done - self._baseline) / seconds if seconds > 0 else 0.0
         atomic.write_json(
-            self.path / "progress.json",
+            self.path / PROGRESS,
             {
                 "done": done,
                 "total": total,
@@ -113,7 +118,7 @@ class JobFolder:
         Raises:
             NotFoundError: the job has not finished.
         """
-        result: dict[str, Any] = atomic.read_json(self.path / "result.json")
+        result: dict[str, Any] = atomic.read_json(self.path / RESULT)
         return result
 
 
@@ -205,7 +210,7 @@ def run(main: Callable[[JobFolder], dict[str, Any]]) -> None:
             job.update_status(state="running", started_at=time.time())
             result = main(job)
             ended = time.time()  # before the next in the queue may begin
-        atomic.write_json(job.path / "result.json", result)
+        atomic.write_json(job.path / RESULT, result)
         job.update_status(state="done", ended_at=ended)
     except (Cancelled, KeyboardInterrupt):
         job.update_status(state="cancelled", ended_at=time.time(), reason="cancelled by the user")
@@ -216,7 +221,7 @@ def run(main: Callable[[JobFolder], dict[str, Any]]) -> None:
         sys.exit(1)
     except Exception as problem:  # a worker's border: the traceback belongs in its log
         traceback.print_exc()
-        reason = f"{type(problem).__name__}: {problem} (see log.txt in {job.path})"
+        reason = f"{type(problem).__name__}: {problem} (see {LOG} in {job.path})"
         job.update_status(state="failed", ended_at=time.time(), reason=reason)
         sys.exit(1)
 

@@ -79,9 +79,9 @@ def launch(
     job = JobFolder(paths.job(f"{stamp}-{kind}-{secrets.token_hex(3)}"))
     with atomic.told_as_storage(job.path):
         job.path.mkdir(parents=True)
-    atomic.write_json(job.path / "settings.json", settings)
+    atomic.write_json(job.path / job_folder.SETTINGS, settings)
     status = {"kind": kind, "title": title, "state": "queued", "launched_at": started}
-    atomic.write_json(job.path / "status.json", status)
+    atomic.write_json(job.path / job_folder.STATUS, status)
     _start(job, kind)
     return job
 
@@ -105,7 +105,7 @@ def relaunch(paths: project_paths.ProjectPaths, job_id: str) -> JobFolder:
 
 def _start(job: JobFolder, kind: str) -> None:
     _reap()
-    with (job.path / "log.txt").open("ab") as log:
+    with (job.path / job_folder.LOG).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", WORKERS[kind], str(job.path)],
             stdin=subprocess.DEVNULL,
@@ -116,7 +116,7 @@ def _start(job: JobFolder, kind: str) -> None:
             env=_environment(),
         )
     identity = {"pid": process.pid, "process_started": _start_time(process.pid)}
-    atomic.write_json(job.path / "process.json", identity)
+    atomic.write_json(job.path / job_folder.PROCESS, identity)
     _children[process.pid] = process
 
 
@@ -152,7 +152,7 @@ def _start_time(pid: int) -> str | None:
 
 def _alive(job: JobFolder) -> bool:
     try:
-        identity = atomic.read_json(job.path / "process.json")
+        identity = atomic.read_json(job.path / job_folder.PROCESS)
     except errors.NotFoundError:
         # The launcher has made the folder and is about to start the worker.
         return bool(time.time() - job.status()["launched_at"] < CANCEL_GRACE)
@@ -168,7 +168,7 @@ def status(paths: project_paths.ProjectPaths, job_id: str) -> JobStatus:
         NotFoundError: no such job; the message lists the latest ones.
     """
     job = JobFolder(paths.job(job_id))
-    if not (job.path / "status.json").exists():
+    if not (job.path / job_folder.STATUS).exists():
         known = ", ".join(path.name for path in _folders(paths)[:5]) or "none yet"
         raise errors.NotFoundError(f"No job {job_id!r} in this project; the latest are: {known}.")
     try:
@@ -180,7 +180,7 @@ def status(paths: project_paths.ProjectPaths, job_id: str) -> JobStatus:
     if state not in ENDED and not alive:
         state = "lost"
         reason = "its process ended without a word (killed, or the machine restarted)"
-    progress = job.path / "progress.json"
+    progress = job.path / job_folder.PROGRESS
     return JobStatus(
         id=job_id,
         kind=stored["kind"],
@@ -196,7 +196,7 @@ def status(paths: project_paths.ProjectPaths, job_id: str) -> JobStatus:
 
 def _folders(paths: project_paths.ProjectPaths) -> list[Path]:
     """Job folders, latest first."""
-    return sorted((p.parent for p in paths.jobs.glob("*/status.json")), reverse=True)
+    return sorted((p.parent for p in paths.jobs.glob(f"*/{job_folder.STATUS}")), reverse=True)
 
 
 def all_jobs(paths: project_paths.ProjectPaths) -> list[JobStatus]:
@@ -259,7 +259,7 @@ def cancel(paths: project_paths.ProjectPaths, job_id: str) -> JobStatus:
         if status(paths, job_id).ended:
             return status(paths, job_id)
         time.sleep(0.1)
-    identity = atomic.read_json(job.path / "process.json")
+    identity = atomic.read_json(job.path / job_folder.PROCESS)
     if _alive(job):  # the pid is still the process that we started
         with contextlib.suppress(ProcessLookupError):
             os.killpg(identity["pid"], signal.SIGKILL)
@@ -293,5 +293,5 @@ def finish(paths: project_paths.ProjectPaths, job_id: str) -> dict[str, Any]:
 
 def tail(paths: project_paths.ProjectPaths, job_id: str, lines: int = 50) -> str:
     """The last lines of a job's log."""
-    log = paths.job(job_id) / "log.txt"
+    log = paths.job(job_id) / job_folder.LOG
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""

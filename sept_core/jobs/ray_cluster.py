@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sept_core import errors
+from sept_core.compat import ray_options
 
 DEVICE = "ray"
 
@@ -53,14 +54,13 @@ def connect(address: str | None = None, *, logs: bool = False) -> Any:
     if ray.is_initialized():
         return ray
     given = address or os.environ.get("RAY_ADDRESS") or LOCAL
-    alone = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     package = str(Path(__file__).parents[2])
     try:
         ray.init(
             given,
             runtime_env={"env_vars": {"PYTHONPATH": package}},
             log_to_driver=logs,
-            **(alone if given == LOCAL else {}),
+            **(ray_options.ONLY_HERE if given == LOCAL else {}),
         )
     except ConnectionError as problem:
         raise errors.JobError(f"There is no Ray cluster at {given}: {problem}") from None

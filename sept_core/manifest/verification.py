@@ -13,7 +13,7 @@ import numpy as np
 
 from sept_core import errors
 from sept_core.imaging import images as image_files
-from sept_core.manifest import manifest
+from sept_core.manifest import image_reader, manifest, manifest_faults, manifest_tables
 
 CHUNK = 256
 """Images handed to the readers at once: enough to keep them busy, few enough to cancel."""
@@ -75,7 +75,7 @@ def verify(
     problems += _check_rows(opened)
     if not images:
         return VerifyReport(problems, {"rows": len(opened), "images": 0, "guard": 0})
-    with manifest.ImageReader(opened, roots) as reader:
+    with image_reader.ImageReader(opened, roots) as reader:
         found, checked = _check_images(reader, progress)
     return VerifyReport(problems + found, {"rows": len(opened)} | checked)
 
@@ -83,19 +83,19 @@ def verify(
 def _check_rows(opened: manifest.Manifest) -> list[Problem]:
     """What the tables alone give away."""
     problems = []
-    if manifest.content_hash(opened.rows) != opened.header.get("content_hash"):
+    if manifest_tables.content_hash(opened.rows) != opened.header.get("content_hash"):
         text = "The rows were edited: they do not have the content hash of the header."
         problems.append(Problem("edited", "", text))
-    for uid, fault in manifest.faults(opened.rows, opened.locations):
+    for uid, fault in manifest_faults.faults(opened.rows, opened.locations):
         problems.append(Problem("row", uid, f"The row of image {uid}: {fault}."))
-    for uid in manifest.held_out(opened.rows, opened.guard):
+    for uid in manifest_faults.held_out(opened.rows, opened.guard):
         text = f"Image {uid} is one of the target's held-out images."
         problems.append(Problem("leak", uid, text))
     return problems
 
 
 def _check_images(
-    reader: manifest.ImageReader, progress: Callable[[int, int], None] | None
+    reader: image_reader.ImageReader, progress: Callable[[int, int], None] | None
 ) -> tuple[list[Problem], dict[str, int]]:
     """Read every image that has a folder here; a missing folder is one problem, not many."""
     guard = _Guard(reader)
@@ -130,7 +130,7 @@ def _unrooted(source: str) -> str:
 class _Guard:
     """Compares images with the held-out ones, where the manifest says that this was done."""
 
-    def __init__(self, reader: manifest.ImageReader) -> None:
+    def __init__(self, reader: image_reader.ImageReader) -> None:
         opened = reader.manifest
         guard = opened.header["guard"]
         self._bands = reader.bands

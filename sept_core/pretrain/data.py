@@ -152,7 +152,7 @@ def load(
         device: where batches are wanted.
         progress: called with (done, total) while the cache is made.
         ranges: by which images of more than 8 bits are scaled; part of the cache's name.
-        bands: gives the bands to take of a uid, see `manifest.ImageReader.bands`.
+        bands: gives the bands to take of a uid, see `image_reader.ImageReader.bands`.
 
     Raises:
         ManifestError: an image of the manifest is missing or cannot be decoded.

@@ -17,7 +17,7 @@ import torch
 from sept_core import errors
 from sept_core.encoders import numerics
 from sept_core.jobs import job_folder
-from sept_core.manifest import manifest
+from sept_core.manifest import image_reader, manifest
 from sept_core.pretrain import data, loop, meter, worker
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
@@ -46,7 +46,7 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
     pretrain_settings.validate(settings, len(subset))
     device = numerics.choose_device("auto")
     roots = {name: Path(root) for name, root in asked["roots"].items()}
-    with manifest.ImageReader(subset, roots) as reader:
+    with image_reader.ImageReader(subset, roots) as reader:
         images, count, seconds_each = _sample(job, subset, reader, settings, device)
         try:
             per_step, timed = _time_steps(job, images, count, settings, device)
@@ -61,7 +61,7 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
 def _sample(
     job: job_folder.JobFolder,
     subset: manifest.Manifest,
-    reader: manifest.ImageReader,
+    reader: image_reader.ImageReader,
     settings: PretrainSettings,
     device: torch.device,
 ) -> tuple[data.ImageSet, int, float]:

@@ -114,7 +114,7 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
 def _meeting_place(run: Path, asked: dict[str, Any]) -> job_folder.JobFolder:
     members = job_folder.JobFolder(run / rendezvous.MEMBERS)
     members.path.mkdir(parents=True, exist_ok=True)
-    atomic.write_json(members.path / "settings.json", asked)
+    atomic.write_json(members.path / job_folder.SETTINGS, asked)
     return members
 
 
@@ -168,14 +168,14 @@ def _follow(job: job_folder.JobFolder, chosen: Launch, members: job_folder.JobFo
 
 def _forget(members: job_folder.JobFolder) -> None:
     """Remove what the last launch left."""
-    for name in ("cancel", "progress.json", rendezvous.TIED):
+    for name in ("cancel", job_folder.PROGRESS, rendezvous.TIED):
         (members.path / name).unlink(missing_ok=True)
-    atomic.write_json(members.path / "status.json", {"state": "running"})
+    atomic.write_json(members.path / job_folder.STATUS, {"state": "running"})
 
 
 def _relay(job: job_folder.JobFolder, members: job_folder.JobFolder, target: Target) -> None:
     """Tell the members' progress as the job's until they have ended."""
-    path, unit = members.path / "progress.json", None
+    path, unit = members.path / job_folder.PROGRESS, None
     while not target.ended():
         job.check_cancelled()
         if path.exists():

@@ -39,12 +39,8 @@ _AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
-    """ "auto" is bf16 where the device multiplies it natively, fp16 on older GPUs, else fp32."""
-    if precision != "auto":
-        return precision
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    return "bf16" if device.type == "cpu" and numerics.cpu_has_bf16() else "fp32"
+    """Return the precision that settings name; "auto" is the fastest one of the device."""
+    return numerics.fastest_type(device) if precision == "auto" else precision
 
 
 def learning_rate(settings: PretrainSettings, step: int, total: int) -> float:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sept_core.measures import spread
 from sept_core.storage import atomic
 
 PARTS = ("loading", "augment", "forward", "backward")
@@ -89,14 +90,10 @@ def feature_std(features: Tensor) -> float:
 
 @torch.no_grad()
 def effective_rank(features: Tensor) -> float:
-    """exp of the entropy of the singular values (Roy & Vetterli 2007), about the mean.
+    """Effective rank of the unit features about their mean, see `spread`.
 
-    Between 1, where all images differ along one line, and min(B − 1, D).
+    Between 1, where all images differ along one line or not at all, and min(B − 1, D).
     """
     unit = functional.normalize(features.float(), dim=1)
-    values = torch.linalg.svdvals(unit - unit.mean(0))
-    total = values.sum()
-    if not float(total) > 1e-6:
-        return 1.0
-    shares = (values / total).clamp(min=1e-12)
-    return float(torch.exp(-(shares * shares.log()).sum()))
+    values = torch.linalg.svdvals(unit - unit.mean(0)).double().cpu().numpy()
+    return spread.effective_rank(values) if values.sum() > 1e-6 else 1.0

@@ -6,7 +6,6 @@ validation and test splits are never read here.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +16,12 @@ from torch.nn import functional
 from sept_core import errors
 from sept_core.imaging import images
 from sept_core.imaging.pixel_values import ValueRanges
-from sept_core.ingest import sources
+from sept_core.ingest import sources, worklists
+from sept_core.measures import knn_vote
 from sept_core.pretrain import augment
 from sept_core.storage import hashing
 
 MOST_IMAGES = 2000
-NEIGHBOURS = 20
-TEMPERATURE = 0.07
 
 
 @dataclass(frozen=True)
@@ -42,9 +40,9 @@ def load(worklist: Path, size: int, seed: int, ranges: ValueRanges | None = None
     Raises:
         InputError: there are none, or of one class only.
     """
-    rows = sources.read_worklist(worklist).to_pylist()
+    rows = worklists.read(worklist).to_pylist()
     rows = [row for row in rows if row["label"] is not None and row["split"] == "train"]
-    rows.sort(key=lambda row: hashing.hashed_uniform(seed, _place(row)))
+    rows.sort(key=lambda row: hashing.hashed_uniform(seed, worklists.name_of(row)))
     names = sorted({row["label"] for row in rows})
     if len(names) < 2:
         raise errors.InputError(
@@ -52,28 +50,17 @@ def load(worklist: Path, size: int, seed: int, ranges: ValueRanges | None = None
             "a probe needs at least two: leave it out."
         )
     pixels, labels = [], []
-    with sources.ByteReader(sources.roots_of(rows)) as reader:
+    with sources.ByteReader(worklists.roots_of(rows)) as reader:
         for row in rows[:MOST_IMAGES]:
             try:
-                pixels.append(_read(reader, row, size, ranges))
+                image = worklists.read_image(reader, row, ranges).image
+                side = (size, size)
+                pixels.append(np.asarray(image.resize(side, Image.Resampling.BICUBIC)))
             except images.UnusableFile:
                 continue  # a probe, not a result: `evaluation` lists what it cannot read
             labels.append(names.index(row["label"]))
     stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
     return Probe(stacked, torch.tensor(labels))
-
-
-def _place(row: dict[str, Any]) -> str:
-    return f"{row['source']}/{row['rel_path']}/{row['member']}"
-
-
-def _read(
-    reader: sources.ByteReader, row: dict[str, Any], size: int, ranges: ValueRanges | None
-) -> np.ndarray:
-    place = (row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
-    bands = images.parse_bands(row["bands"])
-    image = images.decode(reader.read(*place), ranges=ranges, bands=bands).image
-    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
 
 
 @torch.inference_mode()
@@ -100,7 +87,5 @@ def accuracy(backbone: nn.Module, probe: Probe, size: int, device: torch.device)
 def leave_one_out(features: Tensor, labels: Tensor) -> float:
     """Accuracy of the weighted kNN vote among all other rows; features (n, D) of unit length."""
     similarity = (features @ features.T).fill_diagonal_(-torch.inf)
-    nearest = similarity.topk(min(NEIGHBOURS, len(labels) - 1), dim=1)
-    votes = functional.one_hot(labels[nearest.indices]).float()
-    scores = ((nearest.values / TEMPERATURE).exp()[:, :, None] * votes).sum(1)
-    return float((scores.argmax(1) == labels).float().mean())
+    predicted = knn_vote.predict(similarity, functional.one_hot(labels).float())
+    return float((predicted == labels).float().mean())

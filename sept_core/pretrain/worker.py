@@ -21,7 +21,7 @@ from torch import nn
 from sept_core import errors
 from sept_core.encoders import backbones, checkpoint, numerics
 from sept_core.jobs import job_folder
-from sept_core.manifest import manifest
+from sept_core.manifest import image_reader, manifest
 from sept_core.pretrain import augment, data, flops, initial, loop, meter, probe
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
@@ -60,7 +60,7 @@ def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
             Path(probe_worklist), settings.embed_size, settings.seed, subset.value_ranges
         )
     roots = {name: Path(root) for name, root in asked["roots"].items()}
-    with manifest.ImageReader(subset, roots) as reader:
+    with image_reader.ImageReader(subset, roots) as reader:
         found: list[data.ImageSet] = []
         group.first(lambda: found.append(_load_images(subset, reader, folder, settings, job)))
         # the others find them decoded
@@ -77,7 +77,7 @@ def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
 
 def _load_images(
     subset: manifest.Manifest,
-    reader: manifest.ImageReader,
+    reader: image_reader.ImageReader,
     folder: Path,
     settings: PretrainSettings,
     job: job_folder.JobFolder,
@@ -170,7 +170,7 @@ def _claim(folder: Path, settings: PretrainSettings, subset: manifest.Manifest) 
     wanted = {"pretrain": values, "manifest": subset.content_hash}
     if scaled := subset.value_ranges.ends():
         wanted["value_ranges"] = scaled
-    path = folder / "settings.json"
+    path = folder / project_paths.RUN_SETTINGS
     if not path.exists():
         atomic.write_json(path, wanted)
         return

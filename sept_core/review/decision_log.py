@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sept_core import errors
+from sept_core.compat.hash_type import RunningHash
 
 ACTIONS = ("veto", "keep", "pin", "negative", "undo")
 SCOPES = ("image", "group", "cluster", "radius", "target")
@@ -183,7 +184,7 @@ class Log:
     def __init__(self, events: Iterable[Event] = (), before: "Log | None" = None) -> None:
         own = _in_order(events)
         self.events: tuple[Event, ...] = (*(before.events if before else ()), *own)
-        self._digest: hashlib._Hash = before._digest.copy() if before else hashlib.sha256()
+        self._digest: RunningHash = before._digest.copy() if before else hashlib.sha256()
         for event in own:
             self._digest.update(_line(event))
         if before is None or any(event.action == "undo" for event in own):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sept_core.measures import spread
+
 MOST_ROWS = 10_000
 """Larger sets are sampled down to this many rows (seeded), which bounds the time."""
 
@@ -216,17 +218,14 @@ def nearest_other(subset: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def effective_rank(vectors: np.ndarray) -> float:
-    """Exp of the entropy of the centred singular values (Roy & Vetterli 2007); 0 without spread.
+    """Effective rank of vectors about their mean, see `spread`; 0 without spread.
 
     Args:
         vectors: (n, D) float.
     """
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     eigenvalues = np.linalg.eigvalsh(centred.T @ centred)
-    singular = np.sqrt(np.clip(eigenvalues, 0, None))
-    singular = singular[singular > 1e-6 * singular.max(initial=0)]
-    shares = singular / singular.sum()
-    return float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else 0.0
+    return spread.effective_rank(np.sqrt(np.clip(eigenvalues, 0, None)))
 
 
 def gini(counts: np.ndarray) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from sept_core import errors
 from sept_core.selection import evidence as ev
 from sept_core.selection import gate, settings
+from sept_core.storage import hashing
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class _Scaled:
 def _rows_of(wanted: np.ndarray, uids: np.ndarray) -> np.ndarray:
     """Rows of `uids` that hold the `wanted` ones."""
     order = np.argsort(uids, kind="stable")
-    place = np.minimum(np.searchsorted(uids[order], wanted), len(uids) - 1)
-    rows = order[place]
-    assert (uids[rows] == wanted).all(), "lists or scaling lack a target"
+    place = hashing.places_among(uids[order], wanted)
+    assert (place >= 0).all(), "lists or scaling lack a target"
+    rows: np.ndarray = order[place]
     return rows

@@ -14,6 +14,14 @@ HEADER = "header.json"
 
 """Written last into the folder of a derived artefact: all its parts are there."""
 
+CARD = "encoder.json"
+
+"""Beside the stores of an encoder: which one made them."""
+
+RUN_SETTINGS = "settings.json"
+
+"""Written first into a run folder: what was asked."""
+
 RUN_HEADER = "run.json"
 
 """Written last into a run folder: the run is complete."""
@@ -85,6 +93,14 @@ class ProjectPaths:
 
     def map(self, encoder_id: str) -> Path:
         return self.maps / encoder_id
+
+    def cards(self) -> list[Path]:
+        """The card of every encoder that has features here, in order of the ids."""
+        return sorted(self.root.glob(f"features/*/{CARD}"))
+
+    def run_settings(self) -> list[Path]:
+        """The settings of every run, in order of the names."""
+        return sorted(self.runs.glob(f"*/{RUN_SETTINGS}"))
 
     def selection(self, selection_id: str) -> Path:
         return self.selections / f"{selection_id}.parquet"

@@ -306,7 +306,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
 def few_open_files() -> Iterator[None]:
     before = len(list(Path("/proc/self/fd").iterdir()))
     yield
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 @pytest.mark.usefixtures("few_open_files")

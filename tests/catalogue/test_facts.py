@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_core.catalogue import adopted, connection, image_table, scans, source_table
+from sept_core.catalogue import (
+    adopted,
+    adopting,
+    connection,
+    image_table,
+    scans,
+    source_table,
+    work_table,
+)
 from sept_core.catalogue import settings as kept
 from sept_core.features import feature_store
 from sept_core.imaging import decoders
@@ -52,7 +60,7 @@ def adopt(
     feature_store.write_shard(
         folder / encoder, store.next_number, encoder, new, vectors, table, decoder
     )
-    image_table.adopt(db, feature_store.FeatureStore(folder / encoder), encoder)
+    adopting.adopt(db, feature_store.FeatureStore(folder / encoder), encoder)
 
 
 def state(db: connection.Connection, name: str) -> tuple[str, str | None, bool]:
@@ -64,7 +72,7 @@ def state(db: connection.Connection, name: str) -> tuple[str, str | None, bool]:
 
 
 def work(db: connection.Connection) -> list[str]:
-    return image_table.worklist(db, ["s1"])["rel_path"].to_pylist()
+    return work_table.worklist(db, ["s1"])["rel_path"].to_pylist()
 
 
 # Listing
@@ -147,7 +155,7 @@ def test_another_decoder_looks_again_at_what_was_rejected(
     assert work(db) == []
     monkeypatch.setattr(decoders, "version", lambda: "2 new")
     assert work(db) == ["a"], "and never at what its name excludes"
-    assert image_table.worklist(db, ["s1"])["uid"].to_pylist() == [None], "whatever is stored of it"
+    assert work_table.worklist(db, ["s1"])["uid"].to_pylist() == [None], "whatever is stored of it"
 
 
 def test_no_features_is_a_fact_of_image_and_encoder(tmp_path: Path) -> None:
@@ -211,7 +219,7 @@ def test_images_of_shards_known_before_are_taken_over_after_a_migration(tmp_path
     db.execute("DELETE FROM images; DELETE FROM featureless")
     db.execute("UPDATE files SET state = 'waiting', uid = ?", [UIDS["x"]])
     kept.put(db, adopted.UNSETTLED, True)
-    image_table.adopt(db, feature_store.FeatureStore(tmp_path / "e-1"), "e-1")
-    image_table.settle(db)
+    adopting.adopt(db, feature_store.FeatureStore(tmp_path / "e-1"), "e-1")
+    adopting.settle(db)
     assert state(db, "a")[0] == "ok" and image_table.featureless(db, "e-1").num_rows == 1
     assert kept.get(db, adopted.UNSETTLED) is None

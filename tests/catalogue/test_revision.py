@@ -4,7 +4,7 @@ from pathlib import Path
 
 from small_project import sept
 
-from sept_core.catalogue import image_table, revision, source_table
+from sept_core.catalogue import image_table, place_table, revision, source_table
 from sept_core.services.data import collections
 from sept_core.services.project import projects
 
@@ -38,12 +38,12 @@ def test_a_filter_follows_a_source_to_its_new_name(project: Path) -> None:
 def test_places_are_found_after_rows_are_numbered_anew(project: Path) -> None:
     with projects.opened(project) as opened:
         uids = image_table.eligible(opened.db).astype(str).tolist()
-        before = [image_table.places(opened.db, uid) for uid in uids]
+        before = [place_table.places(opened.db, uid) for uid in uids]
         assert all(before)
         opened.db.execute("CREATE TEMP TABLE kept AS SELECT * FROM files")
         opened.db.execute("DELETE FROM files")
         opened.db.execute("INSERT INTO files SELECT * FROM kept ORDER BY rel_path DESC")
-        assert [image_table.places(opened.db, uid) for uid in uids] == before
+        assert [place_table.places(opened.db, uid) for uid in uids] == before
 
 
 def test_two_projects_share_no_values(tmp_path: Path) -> None:

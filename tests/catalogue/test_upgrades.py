@@ -13,7 +13,7 @@ import pytest
 from small_project import sept
 
 from sept_core import errors
-from sept_core.catalogue import decision_table, image_table, migrations
+from sept_core.catalogue import decision_table, image_table, migrations, place_table
 from sept_core.services.curate import decisions, selections
 from sept_core.services.data import collections, image_server
 from sept_core.services.project import backups, project_check, projects
@@ -129,7 +129,7 @@ def test_an_image_that_one_encoder_removed_is_back_with_what_is_known_of_it(
     [black] = [row[-1] for row in expected["files"] if row[0] == "black.png"]
     with projects.opened(project) as opened:
         assert black.encode() in image_table.eligible(opened.db)
-        [place] = image_table.locations(opened.db, [black]).to_pylist()
+        [place] = place_table.locations(opened.db, [black]).to_pylist()
         assert (place["sha256"][:32], place["width"], place["height"]) == (black, 20, 20)
         by_encoder = {e["id"]: e["no_features"] for e in projects.encoders(opened)}
         assert sorted(by_encoder.values()) == [0, 1]

@@ -19,7 +19,7 @@ from sept_core.features import feature_store
 from sept_core.imaging import images
 from sept_core.imaging.pixel_values import ValueRange, ValueRanges
 from sept_core.index import graph
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import job_folder
 from sept_core.storage import atomic, hashing
 
@@ -121,7 +121,7 @@ def make_pool(folder: Path, count: int) -> tuple[Path, feature_store.FeatureStor
     (root / "broken.png").write_bytes(b"text")
     rows.insert(1, rows[0] | {"rel_path": "broken.png"})
     worklist = folder / "worklist.parquet"
-    sources.write_worklist(worklist, pa.Table.from_pylist(rows, schema=sources.WORKLIST_SCHEMA))
+    worklists.write(worklist, pa.Table.from_pylist(rows, schema=worklists.SCHEMA))
     uids = np.array([outcome["uid"] for outcome in outcomes], hashing.UID_DTYPE)
     table = pa.Table.from_pylist(outcomes, schema=feature_store.OUTCOME_SCHEMA)
     feature_store.write_shard(folder / "store", 0, encoder.id, uids, np.array(vectors), table)
@@ -167,7 +167,7 @@ def test_16_bit_images_are_compared_as_they_were_scaled(tmp_path: Path) -> None:
         Image.fromarray(values).save(tmp_path / f"{name}.png")
         row = {"source": "pool", "root": str(tmp_path), "rel_path": f"{name}.png", "member": ""}
         rows = [row | {"offset": -1, "size": -1}]
-        worklist = pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA)
+        worklist = pa.Table.from_pylist(rows, worklists.SCHEMA)
         found.append(
             calibration.copy_similarity(worklist, PixelEncoder(), lambda done, total: None, ranges)
         )
@@ -182,7 +182,7 @@ def test_copies_without_a_usable_vector_are_left_out(tmp_path: Path) -> None:
 
     picture(3).save(tmp_path / "one.png")
     row = {"source": "pool", "root": str(tmp_path), "rel_path": "one.png", "member": ""}
-    worklist = pa.Table.from_pylist([row | {"offset": -1, "size": -1}], sources.WORKLIST_SCHEMA)
+    worklist = pa.Table.from_pylist([row | {"offset": -1, "size": -1}], worklists.SCHEMA)
     found = calibration.copy_similarity(worklist, NoBrightness(), lambda done, total: None)
     assert "brighter" not in found and np.isfinite(np.concatenate([*found.values()])).all()
     assert len(found) == 6

@@ -24,6 +24,7 @@ from browser_app import (
 from playwright.sync_api import Page, expect
 from small_project import picture, png, sept
 
+from pages.shared import streamlit_compat
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, selections
 from sept_core.services.project import projects
@@ -204,7 +205,7 @@ def test_pages_of_other_sites_are_turned_away(project: Path) -> None:
             )
             for origin in others:
                 assert ask(address, stream, **handshake, Origin=origin)[0] == 403, origin
-                for path in ("/", "/_stcore/health", "/images/" + "0" * 32):
+                for path in ("/", streamlit_compat.HEALTH, "/images/" + "0" * 32):
                     status, _, body = ask(address, path, Origin=origin)
                     assert status == 403 and body == "Asked by another site.", (origin, path)
                 upload = ask(address, "/_stcore/upload_file/x/y", "PUT", "x", Origin=origin)

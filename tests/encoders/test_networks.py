@@ -15,6 +15,7 @@ from timm.data.config import resolve_model_data_config
 from timm.data.transforms_factory import create_transform
 
 from sept_core import errors
+from sept_core.compat import torch_cpu
 from sept_core.encoders import numerics, registry
 from sept_core.encoders.protocol import TextEncoder
 
@@ -216,10 +217,10 @@ def test_a_cached_file_needs_no_network(
 def test_auto_precision_follows_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
     for native, expected in ((False, "fp32"), (True, "bf16")):
-        monkeypatch.setattr(numerics, "cpu_has_bf16", lambda native=native: native)
+        monkeypatch.setattr(torch_cpu, "multiplies_bf16", lambda native=native: native)
         assert numerics.choose_precision("auto", cpu) == expected
     for native, expected in ((False, "autocast-fp16"), (True, "autocast-bf16")):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda native=native: native)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda native=native, **_: native)
         assert numerics.choose_precision("auto", gpu) == expected
     with pytest.raises(errors.EncoderError, match="fp8"):
         numerics.choose_precision("fp8", cpu)

@@ -15,7 +15,7 @@ from sept_core import errors
 from sept_core.encoders import backbones, checkpoint
 from sept_core.evaluation import results, target, worker
 from sept_core.imaging.pixel_values import ValueRange, ValueRanges
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import job_folder
 from sept_core.storage import atomic
 
@@ -57,7 +57,7 @@ def _row(root: Path, name: str, label: str | None, split: str) -> dict[str, Any]
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    sources.write_worklist(path, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
+    worklists.write(path, pa.Table.from_pylist(rows, worklists.SCHEMA))
 
 
 def _checkpoint(folder: Path, seed: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 from export_world import World, pool_features
 
 from sept_core.export import formats, run
-from sept_core.manifest import manifest
+from sept_core.manifest import manifest_tables
 
 TEXT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
 SECTIONS = dict(re.findall(r"^## ([\w, -]+).*?\n(.*?)(?=^## |\Z)", TEXT, re.M | re.S))
@@ -31,8 +31,8 @@ def test_every_format_has_its_section() -> None:
 
 
 def test_every_column_is_named() -> None:
-    assert all(f"`{name}`" in SECTIONS["native"] for name in manifest.SCHEMA.names)
-    assert all(f"`{name}`" in SECTIONS["native"] for name in manifest.UNHASHED)
+    assert all(f"`{name}`" in SECTIONS["native"] for name in manifest_tables.SCHEMA.names)
+    assert all(f"`{name}`" in SECTIONS["native"] for name in manifest_tables.UNHASHED)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of webdataset

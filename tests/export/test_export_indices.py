@@ -9,7 +9,7 @@ from export_world import World, header, pool_features
 
 from sept_core import errors
 from sept_core.export import run
-from sept_core.manifest import manifest
+from sept_core.manifest import manifest, manifest_tables
 from sept_core.storage import hashing
 
 
@@ -24,13 +24,13 @@ def test_datacomp_file_is_found_by_binary_search(world: World, tmp_path: Path) -
 def test_datacomp_takes_the_sources_own_uids(world: World, tmp_path: Path) -> None:
     rows = world.manifest.rows.slice(0, 2)
     theirs = [None, "ABCDEF0123456789" * 2]
-    column = manifest.SCHEMA.get_field_index("source_uid")
+    column = manifest_tables.SCHEMA.get_field_index("source_uid")
     rows = rows.set_column(column, "source_uid", pa.array(theirs, pa.string()))
     opened = manifest.write(
         tmp_path / "m",
         rows,
-        manifest.LOCATIONS.empty_table(),
-        manifest.GUARD.empty_table(),
+        manifest_tables.LOCATIONS.empty_table(),
+        manifest_tables.GUARD.empty_table(),
         header({"state": "none"}),
         world.roots,
     )
@@ -41,13 +41,13 @@ def test_datacomp_takes_the_sources_own_uids(world: World, tmp_path: Path) -> No
 
 def test_two_images_with_one_uid_are_named(world: World, tmp_path: Path) -> None:
     rows = world.manifest.rows.slice(0, 3)
-    column = manifest.SCHEMA.get_field_index("source_uid")
+    column = manifest_tables.SCHEMA.get_field_index("source_uid")
     theirs = pa.array(["ab" * 16, None, "AB" * 16], pa.string())
     opened = manifest.write(
         tmp_path / "m",
         rows.set_column(column, "source_uid", theirs),
-        manifest.LOCATIONS.empty_table(),
-        manifest.GUARD.empty_table(),
+        manifest_tables.LOCATIONS.empty_table(),
+        manifest_tables.GUARD.empty_table(),
         header({"state": "none"}),
         world.roots,
     )

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sept_core.export import run, tables
-from sept_core.manifest import manifest
+from sept_core.manifest import manifest, manifest_tables
 
 
 def _unescaped(cell: str) -> str:
@@ -84,8 +84,8 @@ def test_txt_of_plain_files_needs_no_folder(world: World, tmp_path: Path) -> Non
     plain = manifest.write(
         tmp_path / "plain",
         only,
-        manifest.LOCATIONS.empty_table(),
-        manifest.GUARD.empty_table(),
+        manifest_tables.LOCATIONS.empty_table(),
+        manifest_tables.GUARD.empty_table(),
         world.manifest.header | {"guard": {"state": "off"}},
         world.roots,
     )

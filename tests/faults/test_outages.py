@@ -21,7 +21,7 @@ from sept_core import errors
 from sept_core.features import feature_store, preparing, retrying, worker
 from sept_core.filesystem import roots, safe_paths
 from sept_core.imaging import decoders, images, outcomes
-from sept_core.ingest import sources
+from sept_core.ingest import sources, worklists
 from sept_core.jobs import job_folder
 from sept_core.storage import atomic, hashing
 
@@ -174,7 +174,7 @@ def worklist_of(path: Path, spec: sources.SourceSpec) -> Path:
         for entry in sources.scan(spec)
         if entry.problem is None
     ]
-    sources.write_worklist(path, pa.Table.from_pylist(rows, schema=sources.WORKLIST_SCHEMA))
+    worklists.write(path, pa.Table.from_pylist(rows, schema=worklists.SCHEMA))
     return path
 
 
@@ -261,15 +261,15 @@ def test_one_missing_root_does_not_keep_the_other_sources_away(
     tmp_path: Path, fake: FakeEncoder
 ) -> None:
     spec = sources.detect("pool", BY_KIND["folder"].write(tmp_path))
-    table = sources.read_worklist(worklist_of(tmp_path / "w", spec))
+    table = worklists.read(worklist_of(tmp_path / "w", spec))
     lost = [row | {"source": "t", "root": str(tmp_path / "gone")} for row in table.to_pylist()]
     both = pa.concat_tables([pa.Table.from_pylist(lost, schema=table.schema), table])
-    sources.write_worklist(tmp_path / "both", both)
+    worklists.write(tmp_path / "both", both)
     worker.main(make_job(tmp_path, tmp_path / "both"))
     rows = outcomes_of(pool_store(tmp_path))
     assert {row["status"] for row in rows if row["source"] == "t"} == {"unreadable"}
     assert sorted(r["status"] for r in rows if r["source"] == "s") == ["ok"] * 5 + ["rejected"]
-    sources.write_worklist(tmp_path / "lost", pa.Table.from_pylist(lost, schema=table.schema))
+    worklists.write(tmp_path / "lost", pa.Table.from_pylist(lost, schema=table.schema))
     with pytest.raises(errors.SourceError, match="gone"):
         worker.main(make_job(tmp_path, tmp_path / "lost", "other"))
 

@@ -16,7 +16,7 @@ from sept_core.encoders import backbones, checkpoint, registry
 from sept_core.features import feature_store, range_fitting, value_ranges, worker
 from sept_core.imaging import images, pixel_values
 from sept_core.imaging.pixel_values import ValueRange, ValueRanges
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import job_folder
 from sept_core.storage import atomic
 
@@ -37,12 +37,12 @@ def pool(folder: Path, contents: list[bytes], name: str = "pool") -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         rows.append(
-            dict.fromkeys(sources.WORKLIST_SCHEMA.names)
+            dict.fromkeys(worklists.SCHEMA.names)
             | {"source": name, "root": str(path.parent), "rel_path": path.name, "member": ""}
             | {"offset": -1, "size": -1}
         )
     path = folder / f"{name}.parquet"
-    sources.write_worklist(path, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
+    worklists.write(path, pa.Table.from_pylist(rows, worklists.SCHEMA))
     return path
 
 

@@ -11,7 +11,7 @@ from small_project import sept
 
 from sept_core import errors
 from sept_core.features import feature_store, remote
-from sept_core.storage import atomic, hashing
+from sept_core.storage import atomic, hashing, project_paths
 
 DIM, ROWS = 8, 5
 
@@ -86,7 +86,7 @@ def test_other_features_are_not_mixed(tmp_path: Path, url: str) -> None:
     shutil.rmtree(tmp_path / "e-1")
     with pytest.raises(errors.InputError, match=r"lacks \(first: pool/00001\.json\)"):
         remote.push(write_stores(tmp_path / "e-1", shards=1), url, quiet)
-    atomic.write_json(stores / remote.CARD, {"id": "e-2", "identity": {"model": "b"}})
+    atomic.write_json(stores / project_paths.CARD, {"id": "e-2", "identity": {"model": "b"}})
     with pytest.raises(errors.InputError, match="holds features of e-1, not of e-2"):
         remote.push(stores, url, quiet)
     with pytest.raises(errors.InputError, match="holds features of e-1, not of e-2"):

@@ -11,7 +11,7 @@ from source_worlds import contents, picture, problems, scanned, write, write_tar
 
 from sept_core import errors
 from sept_core.filesystem import roots, safe_paths
-from sept_core.ingest import sources
+from sept_core.ingest import sources, worklists
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_behind_a_login_only_into_allowed_roots(
     spec, entries = scanned(make(store), follow_links="yes")
     assert contents(spec, entries) == {}
     row = {"source": "pool", "root": str(spec.root), "follow_links": True}
-    with sources.ByteReader(sources.roots_of([row])) as reader:
+    with sources.ByteReader(worklists.roots_of([row])) as reader:
         for found in filter(Path.is_symlink, spec.root.rglob("*")):
             with pytest.raises(errors.SourceError, match="--follow-links"):
                 reader.read("pool", str(found.relative_to(spec.root)))
@@ -116,7 +116,7 @@ def check(spec: sources.SourceSpec, entries: list[sources.FileEntry], count: int
     assert len(usable) == count
     row = {"source": "pool", "root": str(spec.root)}
     follow = {"follow_links": roots.FOLLOW_LINKS in spec.options}
-    with sources.ByteReader(sources.roots_of([row | follow])) as reader:
+    with sources.ByteReader(worklists.roots_of([row | follow])) as reader:
         data = {reader.read("pool", e.rel_path, e.member, e.offset, e.size) for e in usable}
     assert data <= {picture(number) for number in (0, 1, 2, 9)}
 

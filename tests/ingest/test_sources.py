@@ -30,7 +30,7 @@ from source_worlds import (
 from sept_core import errors
 from sept_core.filesystem import safe_paths
 from sept_core.imaging import images
-from sept_core.ingest import sources
+from sept_core.ingest import sources, worklists
 
 # --- folders ---
 
@@ -755,14 +755,14 @@ def test_worklists(tmp_path: Path) -> None:
     table = pa.Table.from_pylist(
         [{**row, "label": None, "split": None, "uid": None, "bands": None, "more": 1}]
     )
-    sources.write_worklist(tmp_path / "w.parquet", table)
-    found = sources.read_worklist(tmp_path / "w.parquet")
-    assert found.schema == sources.WORKLIST_SCHEMA
+    worklists.write(tmp_path / "w.parquet", table)
+    found = worklists.read(tmp_path / "w.parquet")
+    assert found.schema == worklists.SCHEMA
     unset = dict.fromkeys(("label", "split", "uid", "follow_links", "bands"))
     assert found.to_pylist() == [row | unset]
     pq.write_table(table.drop_columns("more"), tmp_path / "old.parquet")  # without follow_links
-    assert sources.read_worklist(tmp_path / "old.parquet").equals(found)
+    assert worklists.read(tmp_path / "old.parquet").equals(found)
     with pytest.raises(errors.NotFoundError):
-        sources.read_worklist(tmp_path / "gone.parquet")
+        worklists.read(tmp_path / "gone.parquet")
     with pytest.raises(errors.IntegrityError):
-        sources.read_worklist(write(tmp_path / "x.parquet", b"PAR1"))
+        worklists.read(write(tmp_path / "x.parquet", b"PAR1"))

@@ -16,7 +16,7 @@ from PIL import Image
 from sept_core import errors
 from sept_core.encoders import backbones, checkpoint
 from sept_core.features import feature_store, worker
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import job_folder, ray_cluster
 from sept_core.storage import atomic
 
@@ -38,8 +38,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
          "offset": -1, "size": -1}
         for number in range(COUNT)
     ]  # fmt: skip
-    table = pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA)
-    sources.write_worklist(root / "pool.parquet", table)
+    table = pa.Table.from_pylist(rows, worklists.SCHEMA)
+    worklists.write(root / "pool.parquet", table)
     torch.manual_seed(0)
     spec = {"name": "resnet10-tiny", "stem": "standard"}
     card = {"backbone": spec, "image_size": 32, "mean": [0.5] * 3, "std": [0.25] * 3}

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from sept_core import errors
 from sept_core.imaging.pixel_values import ValueRange, ValueRanges
-from sept_core.manifest import manifest
+from sept_core.manifest import image_reader, manifest, manifest_tables
 from sept_core.storage import hashing
 
-NO_LOCATIONS = manifest.LOCATIONS.empty_table()
-NO_GUARD = manifest.GUARD.empty_table()
+NO_LOCATIONS = manifest_tables.LOCATIONS.empty_table()
+NO_GUARD = manifest_tables.GUARD.empty_table()
 RELAXED = settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -68,8 +68,12 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
 tables = st.lists(rows(), max_size=6, unique_by=lambda row: row["uid"])
 
 
+def _hash(rows: list[dict[str, Any]]) -> str:
+    return manifest_tables.content_hash(_table(rows))
+
+
 def _table(given_rows: list[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(given_rows, manifest.SCHEMA)
+    return pa.Table.from_pylist(given_rows, manifest_tables.SCHEMA)
 
 
 def _header(**changes: Any) -> dict[str, Any]:
@@ -78,7 +82,7 @@ def _header(**changes: Any) -> dict[str, Any]:
 
 def _row(data: bytes, rel_path: str = "a.jpg", **changes: Any) -> dict[str, Any]:
     sha256 = hashlib.sha256(data).hexdigest()
-    row = dict.fromkeys(manifest.SCHEMA.names) | {"uid": sha256[:32], "sha256": sha256}
+    row = dict.fromkeys(manifest_tables.SCHEMA.names) | {"uid": sha256[:32], "sha256": sha256}
     return row | {"source": "pool", "rel_path": rel_path, "phase": "core"} | changes
 
 
@@ -99,7 +103,7 @@ def test_what_is_written_is_read(
     assert opened.rows.to_pylist() == given_rows
     assert opened.header.items() >= header.items()
     assert opened.roots() == {"pool": Path("/data")}
-    assert opened.content_hash == manifest.content_hash(opened.rows)
+    assert opened.content_hash == manifest_tables.content_hash(opened.rows)
     assert len(opened) == len(given_rows)
 
 
@@ -108,18 +112,20 @@ def test_what_is_written_is_read(
 def test_content_hash_does_not_depend_on_order(given_rows: list[dict[str, Any]], chance) -> None:
     shuffled = list(given_rows)
     chance.shuffle(shuffled)
-    assert manifest.content_hash(_table(shuffled)) == manifest.content_hash(_table(given_rows))
+    assert manifest_tables.content_hash(_table(shuffled)) == manifest_tables.content_hash(
+        _table(given_rows)
+    )
 
 
 @RELAXED
-@given(rows(), st.sampled_from(manifest.SCHEMA.names))
+@given(rows(), st.sampled_from(manifest_tables.SCHEMA.names))
 def test_content_hash_depends_on_each_column_but_people_times_and_versions(
     row: dict[str, Any], name: str
 ) -> None:
     other = row[name] + 1 if isinstance(row[name], int | float) else f"{row[name]}!"
-    if row[name] is None and not pa.types.is_string(manifest.SCHEMA.field(name).type):
+    if row[name] is None and not pa.types.is_string(manifest_tables.SCHEMA.field(name).type):
         other = 1
-    same = manifest.content_hash(_table([row])) == manifest.content_hash(
+    same = manifest_tables.content_hash(_table([row])) == manifest_tables.content_hash(
         _table([row | {name: other}])
     )
     assert same == (name in ("decided_by", "decided_at", "index_id"))
@@ -132,16 +138,18 @@ def test_content_hash_is_the_documented_one() -> None:
         row["uid"], row["sha256"], "pool", None, "a.jpg", None, None, None, None, None, None, None,
         0.123456, 2, "core", None, "é", None, None, None,
     ]  # fmt: skip
-    lines = [json.dumps(manifest.HASHED, separators=(",", ":"))]
+    lines = [json.dumps(manifest_tables.HASHED, separators=(",", ":"))]
     lines.append(json.dumps(values, separators=(",", ":")))
     expected = hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
-    assert manifest.content_hash(_table([row])) == expected
+    assert manifest_tables.content_hash(_table([row])) == expected
 
 
 def test_digits_beyond_a_millionth_and_the_sign_of_zero_do_not_count() -> None:
     first = [_row(b"1", similarity=0.25, leak_distance=0.0)]
     second = [_row(b"1", similarity=0.25 + 1e-9, leak_distance=-0.0)]
-    assert manifest.content_hash(_table(first)) == manifest.content_hash(_table(second))
+    assert manifest_tables.content_hash(_table(first)) == manifest_tables.content_hash(
+        _table(second)
+    )
 
 
 def test_picks_come_back_in_selected_order(tmp_path: Path) -> None:
@@ -151,8 +159,8 @@ def test_picks_come_back_in_selected_order(tmp_path: Path) -> None:
     ]
     _write(tmp_path / "m", given_rows)
     picks = manifest.picks(manifest.read(tmp_path / "m"))
-    assert picks.column_names == list(manifest.PICKS)
-    assert picks.to_pylist() == [{n: row[n] for n in manifest.PICKS} for row in given_rows]
+    assert picks.column_names == list(manifest_tables.PICKS)
+    assert picks.to_pylist() == [{n: row[n] for n in manifest_tables.PICKS} for row in given_rows]
 
 
 def test_rows_may_come_with_other_types_and_column_order(tmp_path: Path) -> None:
@@ -160,7 +168,7 @@ def test_rows_may_come_with_other_types_and_column_order(tmp_path: Path) -> None
     loose = table.select(list(reversed(table.column_names)))
     loose = loose.set_column(loose.column_names.index("uid"), "uid", loose["uid"].cast(pa.binary()))
     written = manifest.write(tmp_path / "m", loose, NO_LOCATIONS, NO_GUARD, _header(), {})
-    assert written.rows.schema == manifest.SCHEMA
+    assert written.rows.schema == manifest_tables.SCHEMA
     assert written.rows.to_pylist() == [_row(b"1", n_targets=3) | {"shard": "", "key": ""}]
 
 
@@ -193,7 +201,7 @@ def test_locations_belong_to_rows(tmp_path: Path) -> None:
         _write(
             tmp_path / "m",
             [_row(b"1")],
-            locations=pa.Table.from_pylist([place], manifest.LOCATIONS),
+            locations=pa.Table.from_pylist([place], manifest_tables.LOCATIONS),
         )
 
 
@@ -212,7 +220,7 @@ def test_columns_and_header_must_be_complete(tmp_path: Path) -> None:
 
 def test_a_held_out_image_is_never_written(tmp_path: Path) -> None:
     row = _row(b"1")
-    guard = pa.Table.from_pylist([{"uid": row["uid"], "phash": 2**64 - 1}], manifest.GUARD)
+    guard = pa.Table.from_pylist([{"uid": row["uid"], "phash": 2**64 - 1}], manifest_tables.GUARD)
     on = _header(guard={"state": "on", "bits": 6})
     with pytest.raises(errors.LeakError, match="held-out"):
         _write(tmp_path / "m", [row], guard=guard, header=on)
@@ -288,7 +296,7 @@ def _pool_manifest(folder: Path) -> tuple[manifest.Manifest, list[bytes]]:
         {"uid": given_rows[0]["uid"], "source": "plain", "rel_path": "0.jpg"},
         {"uid": given_rows[0]["uid"], "source": "packed", "shard": "a.zip", "key": "in/0.jpg"},
     ]
-    locations = pa.Table.from_pylist(places, manifest.LOCATIONS)
+    locations = pa.Table.from_pylist(places, manifest_tables.LOCATIONS)
     return _write(folder / "m", given_rows, locations=locations, roots=roots), data
 
 
@@ -301,19 +309,19 @@ def test_images_are_read_by_uid_from_many_threads(tmp_path: Path) -> None:
         barrier.wait()
         return [reader.read(uid) for uid in uids]
 
-    with manifest.ImageReader(opened) as reader, ThreadPoolExecutor(4) as pool:
+    with image_reader.ImageReader(opened) as reader, ThreadPoolExecutor(4) as pool:
         assert list(pool.map(read_all, range(4))) == [data] * 4
 
 
 def test_reader_falls_back_to_another_place(tmp_path: Path) -> None:
     opened, data = _pool_manifest(tmp_path)
     uid = hashing.uid_of(data[0])
-    with manifest.ImageReader(opened) as reader:
+    with image_reader.ImageReader(opened) as reader:
         assert reader.fetch(uid) == (("plain", "0.jpg", ""), data[0])
     for damage in (b"other bytes", None):
         path = tmp_path / "plain" / "0.jpg"
         path.unlink() if damage is None else path.write_bytes(damage)
-        with manifest.ImageReader(opened) as reader:
+        with image_reader.ImageReader(opened) as reader:
             assert reader.fetch(uid) == (("packed", "a.zip", "in/0.jpg"), data[0])
 
 
@@ -321,7 +329,7 @@ def test_reader_never_gives_other_bytes(tmp_path: Path) -> None:
     opened, data = _pool_manifest(tmp_path)
     (tmp_path / "plain" / "3.jpg").write_bytes(b"changed")
     (tmp_path / "plain" / "4.jpg").unlink()
-    with manifest.ImageReader(opened) as reader:
+    with image_reader.ImageReader(opened) as reader:
         with pytest.raises(errors.IntegrityError, match=r"plain → 3\.jpg has changed"):
             reader.read(hashing.uid_of(data[3]))
         with pytest.raises(errors.NotFoundError, match=r"4\.jpg"):
@@ -332,7 +340,7 @@ def test_reader_never_gives_other_bytes(tmp_path: Path) -> None:
 
 def test_reader_says_which_source_has_no_folder(tmp_path: Path) -> None:
     opened, data = _pool_manifest(tmp_path)
-    with manifest.ImageReader(opened, {"packed": tmp_path / "packed"}) as reader:
+    with image_reader.ImageReader(opened, {"packed": tmp_path / "packed"}) as reader:
         assert reader.unrooted == ["plain"]
         assert reader.read(hashing.uid_of(data[0])) == data[0]
         with pytest.raises(errors.NotFoundError, match="plain"):
@@ -343,7 +351,7 @@ def test_an_image_of_features_only_has_no_bytes(tmp_path: Path) -> None:
     row = _row(b"1", rel_path="", sha256=None)
     opened = _write(tmp_path / "m", [row])
     with (
-        manifest.ImageReader(opened) as reader,
+        image_reader.ImageReader(opened) as reader,
         pytest.raises(errors.NotFoundError, match="features only"),
     ):
         reader.read(row["uid"])

@@ -12,7 +12,7 @@ from export_world import World, header, recompressed, rows_of
 from PIL import Image
 
 from sept_core import errors
-from sept_core.manifest import manifest, verification
+from sept_core.manifest import manifest, manifest_tables, verification
 from sept_core.storage import atomic, hashing
 
 
@@ -25,7 +25,7 @@ def _edit(world: World, change: dict[str, object], *, forge: bool) -> None:
     path = world.manifest.folder / "manifest.parquet"
     rows = world.manifest.rows.to_pylist()
     rows[0] |= change
-    pq.write_table(pa.Table.from_pylist(rows, manifest.SCHEMA), path)
+    pq.write_table(pa.Table.from_pylist(rows, manifest_tables.SCHEMA), path)
     if forge:
         plain = {k: v for k, v in world.manifest.header.items() if k != "fingerprint"}
         plain["sha256"] = plain["sha256"] | {"manifest": atomic.sha256_file(path)}
@@ -127,9 +127,9 @@ def _with_extra(world: World, folder: Path, data: bytes, guard: pa.Table, state:
     """A manifest of one image that is a leak, made while the guard was off."""
     (world.roots["photos"] / "extra.jpg").write_bytes(data)
     rows = rows_of([(data, "photos", "extra.jpg", "")])
-    locations = manifest.LOCATIONS.empty_table()
+    locations = manifest_tables.LOCATIONS.empty_table()
     off = header({"state": "off"})
-    manifest.write(folder, rows, locations, manifest.GUARD.empty_table(), off, world.roots)
+    manifest.write(folder, rows, locations, manifest_tables.GUARD.empty_table(), off, world.roots)
     pq.write_table(guard, folder / "guard.parquet")
     plain = atomic.read_json(folder / manifest.HEADER) | {"guard": {"state": state, "bits": 6}}
     plain["sha256"]["guard"] = atomic.sha256_file(folder / "guard.parquet")

@@ -41,15 +41,15 @@ def test_images_that_the_value_ranges_shape_are_asked_for_each_time(
 ) -> None:
     from PIL import Image
 
-    from sept_core.catalogue import image_table
+    from sept_core.catalogue import place_table
     from sept_core.filesystem import roots
     from sept_core.storage import hashing
 
     path = tmp_path / "deep.png"
     Image.new("I;16", (9, 9), 7500).save(path)
     uid = hashing.uid_of(path.read_bytes())
-    place = image_table.Place("s", "s1", roots.Root(tmp_path), "deep.png", "", -1, -1, "PNG", None)
-    monkeypatch.setattr(image_table, "places", lambda db, wanted: [place])
+    place = place_table.Place("s", "s1", roots.Root(tmp_path), "deep.png", "", -1, -1, "PNG", None)
+    monkeypatch.setattr(place_table, "places", lambda db, wanted: [place])
     for kind in ("images", "thumbnails", "thumbnails"):
         answer = client.get(f"/{kind}/{uid}?project={recent.key_of(project)}")
         assert answer.headers["content-type"] == "image/jpeg"

@@ -18,7 +18,7 @@ from PIL import Image
 
 from sept_core import errors
 from sept_core.encoders import checkpoint
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import job_folder
 from sept_core.manifest import manifest
 from sept_core.pretrain import loop, meter, probe, worker
@@ -129,7 +129,7 @@ def test_the_probe_reads_training_images_only(pool: Path) -> None:
 def test_a_probe_needs_two_classes(tmp_path: Path, pool: Path) -> None:
     path = tmp_path / "one.parquet"
     rows = [small_manifest.work(pool, number, "train") for number in (0, 2)]
-    sources.write_worklist(path, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
+    worklists.write(path, pa.Table.from_pylist(rows, worklists.SCHEMA))
     with pytest.raises(errors.InputError, match="1 classes"):
         probe.load(path, 12, seed=0)
 

@@ -55,9 +55,9 @@ def test_selection_is_the_targets_families_without_the_leak(
 
 
 def _locations(project: projects.Project, uids: list[str]) -> list[dict[str, str]]:
-    from sept_core.catalogue import image_table
+    from sept_core.catalogue import place_table
 
-    rows: list[dict[str, str]] = image_table.locations(project.db, uids).to_pylist()
+    rows: list[dict[str, str]] = place_table.locations(project.db, uids).to_pylist()
     return rows
 
 

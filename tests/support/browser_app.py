@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from pages.shared import streamlit_compat
+
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
@@ -58,7 +60,7 @@ def wait_until_up(server: subprocess.Popen[bytes], address: str) -> None:
     while time.monotonic() < deadline:
         assert server.poll() is None, "the app ended"
         try:
-            urllib.request.urlopen(address + "/_stcore/health", timeout=5).close()
+            urllib.request.urlopen(address + streamlit_compat.HEALTH, timeout=5).close()
             return
         except OSError:
             time.sleep(0.2)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from sept_core.encoders import registry
 from sept_core.features import feature_store, worker
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import job_folder
 from sept_core.storage import atomic
 
@@ -98,7 +98,7 @@ def worklist_of(
         }
         for name in names
     ]
-    sources.write_worklist(path, pa.Table.from_pylist(rows, schema=sources.WORKLIST_SCHEMA))
+    worklists.write(path, pa.Table.from_pylist(rows, schema=worklists.SCHEMA))
     return path
 
 

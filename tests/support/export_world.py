@@ -13,7 +13,7 @@ from PIL import Image
 
 from sept_core.features import feature_store
 from sept_core.imaging import images
-from sept_core.manifest import manifest
+from sept_core.manifest import manifest, manifest_tables
 from sept_core.storage import hashing
 
 HOSTILE = (
@@ -66,7 +66,7 @@ def rows_of(places: list[tuple[bytes, str, str, str]]) -> pa.Table:
     rows = []
     for number, (data, source, path, member) in enumerate(places):
         rows.append(
-            dict.fromkeys(manifest.SCHEMA.names)
+            dict.fromkeys(manifest_tables.SCHEMA.names)
             | {
                 "uid": hashing.uid_of(data),
                 "sha256": hashlib.sha256(data).hexdigest(),
@@ -87,7 +87,7 @@ def rows_of(places: list[tuple[bytes, str, str, str]]) -> pa.Table:
                 "index_id": "exact",
             }
         )
-    return pa.Table.from_pylist(rows, manifest.SCHEMA)
+    return pa.Table.from_pylist(rows, manifest_tables.SCHEMA)
 
 
 def pool_features(folder: Path, uids: list[str]) -> str:
@@ -138,8 +138,8 @@ def build(folder: Path) -> World:
     written = manifest.write(
         folder / "subset",
         rows_of(places),
-        pa.Table.from_pylist(locations, manifest.LOCATIONS),
-        pa.Table.from_pylist(guard, manifest.GUARD),
+        pa.Table.from_pylist(locations, manifest_tables.LOCATIONS),
+        pa.Table.from_pylist(guard, manifest_tables.GUARD),
         header({"state": "on", "bits": 6, "tau": 0.9}),
         roots,
     )

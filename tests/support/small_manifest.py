@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import job_folder
-from sept_core.manifest import manifest
+from sept_core.manifest import manifest, manifest_tables
 from sept_core.pretrain import settings as pretrain
 from sept_core.storage import atomic, hashing
 
@@ -43,25 +43,23 @@ def make(root: Path) -> Path:
         Image.fromarray(blocks).save(out, "PNG")
         name, uid = f"{number}.png", hashing.uid_of(out.getvalue())
         (root / name).write_bytes(out.getvalue())
-        row = dict.fromkeys(manifest.SCHEMA.names) | {"uid": uid, "source": "pool"}
+        row = dict.fromkeys(manifest_tables.SCHEMA.names) | {"uid": uid, "source": "pool"}
         rows.append(
             row | {"sha256": atomic.sha256_file(root / name), "rel_path": name, "phase": "core"}
         )
     header = dict.fromkeys(manifest.REQUIRED) | {"guard": {"state": "none"}}
     manifest.write(
         root / "manifest",
-        pa.Table.from_pylist(rows, manifest.SCHEMA),
-        manifest.LOCATIONS.empty_table(),
-        manifest.GUARD.empty_table(),
+        pa.Table.from_pylist(rows, manifest_tables.SCHEMA),
+        manifest_tables.LOCATIONS.empty_table(),
+        manifest_tables.GUARD.empty_table(),
         header,
         {"pool": root},
     )
     rows_of_work = [
         work(root, number, "train" if number < 16 else "test") for number in range(COUNT)
     ]
-    sources.write_worklist(
-        root / "target.parquet", pa.Table.from_pylist(rows_of_work, sources.WORKLIST_SCHEMA)
-    )
+    worklists.write(root / "target.parquet", pa.Table.from_pylist(rows_of_work, worklists.SCHEMA))
     return root
 
 

@@ -4,12 +4,11 @@ In: bytes of a recognised format. Out: a `RawImage`. Of an animation, the first 
 """
 
 import io
-import re
-import warnings
 
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
+from sept_core.compat import pillow, warning_filters
 from sept_core.imaging import high_bit_depth
 from sept_core.imaging.decoding import rejection
 from sept_core.imaging.decoding.raw import RawImage
@@ -17,7 +16,6 @@ from sept_core.imaging.image_formats import Format
 
 _ORIENTATION_TAG = 0x0112
 _MAY_ORIENT = {"exif", "xmp", "XML:com.adobe.xmp"}
-_QUIET_PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
 def read(data: bytes, known: Format) -> RawImage:
@@ -34,16 +32,17 @@ def opened(data: bytes, known: Format) -> ImageFile:
     Raises:
         RejectedImage: the header is broken, or declares too large an image.
     """
-    _keep_pillow_quiet()
+    # Warnings about odd metadata: a file is used or rejected, nothing between.
+    warning_filters.silence(r"PIL\.")
     try:
         image: ImageFile = Image.open(io.BytesIO(data), formats=(known.pillow,))
     except UnidentifiedImageError:
         raise rejection.RejectedImage(
             f"unreadable: the header of this {known.name} is broken"
         ) from None
-    except Image.DecompressionBombError as bomb:  # tells the size in its text only
-        pixels = re.search(r"\d+", str(bomb))
-        raise rejection.too_large(int(pixels[0]) if pixels else rejection.MAX_PIXELS) from None
+    except Image.DecompressionBombError as bomb:
+        pixels = pillow.declared_pixels(bomb)
+        raise rejection.too_large(pixels or rejection.MAX_PIXELS) from None
     rejection.check_size(*image.size)
     return image
 
@@ -79,13 +78,3 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # broken EXIF does not make an image broken
         return 1
-
-
-def _keep_pillow_quiet() -> None:
-    """Silence Pillow's warnings about odd metadata: a file is used or rejected, nothing between.
-
-    A filter put in once is lost whenever somebody resets the filters, and
-    `warnings.catch_warnings` around each decode is not safe between threads.
-    """
-    if warnings.filters[:1] != [_QUIET_PILLOW]:
-        warnings.filterwarnings("ignore", module=r"PIL\.")

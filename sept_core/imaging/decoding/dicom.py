@@ -6,20 +6,18 @@ own rescaling and window; without a window they keep their units, and the projec
 
 import io
 import logging
-import re
-import warnings
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from sept_core.compat import warning_filters
 from sept_core.imaging.decoding import dicom_codecs, extras, jpeg2000, jpeg_header, rejection
 from sept_core.imaging.decoding.raw import RawImage, picture
 from sept_core.imaging.high_bit_depth import Samples
 from sept_core.imaging.image_formats import Format
 
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-_QUIET = ("ignore", None, Warning, re.compile(r"pydicom\."), 0)
 
 
 def read(data: bytes, known: Format) -> RawImage:
@@ -47,8 +45,7 @@ def _pydicom(part: str) -> ModuleType:
 def _keep_quiet() -> None:
     """Silence remarks about odd files, as `by_pillow` does: a file is used or rejected."""
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
-    if _QUIET not in warnings.filters[:3]:
-        warnings.filterwarnings("ignore", module=r"pydicom\.")
+    warning_filters.silence(r"pydicom\.")
 
 
 def _frames(found: Any) -> int:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import image_table, revision
+from sept_core.catalogue import image_table, revision, split_table
 from sept_core.dedup import leakage
 from sept_core.features import feature_store
 from sept_core.services.data import preparation
@@ -78,9 +78,9 @@ def check(
         LeakError: there are held-out images, and they cannot be compared.
     """
     splits = target_layout.HELDOUT_SPLITS
-    rows = {t: image_table.labelled(project.db, t, splits) for t in target_ids}
-    waiting = sum(image_table.waiting(project.db, t, splits) for t in target_ids)
-    unreadable = [row for t in target_ids for row in image_table.unreadable(project.db, t, splits)]
+    rows = {t: split_table.labelled(project.db, t, splits) for t in target_ids}
+    waiting = sum(split_table.waiting(project.db, t, splits) for t in target_ids)
+    unreadable = [row for t in target_ids for row in split_table.unreadable(project.db, t, splits)]
     there = waiting or unreadable or any(table.num_rows for table in rows.values())
     if not wanted or not there:
         return Finding(
@@ -154,7 +154,7 @@ def _kept(path: Path, find: Callable[[], pa.Table]) -> pa.Table:
 
 def heldout_images(project: Project, encoder_id: str, target_id: str) -> leakage.Images:
     """The decodable held-out images of one target set, with features and hashes."""
-    rows = image_table.labelled(project.db, target_id, target_layout.HELDOUT_SPLITS)
+    rows = split_table.labelled(project.db, target_id, target_layout.HELDOUT_SPLITS)
     store = project.paths.target_features(encoder_id, target_id, heldout=True)
     return leakage.Images(
         np.sort(hashing.uid_array(rows["uid"])),

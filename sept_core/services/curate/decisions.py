@@ -49,7 +49,7 @@ def preview(
 
 def _check_known(project: Project, targets: Sequence[str], uids: Sequence[str], scope: str) -> None:
     if scope == "target":
-        ids = [source_table.find(project.db, "target", name).id for name in targets]
+        ids = ids_of(project, targets)
         known = {uid for ident in ids for uid in image_ids.of_source(project.db, ident)}
         unknown = [uid for uid in uids if uid not in known]
     else:
@@ -75,10 +75,31 @@ def decide(
         NotFoundError: a target set does not exist.
         InputError: action and scope do not fit each other, or there is no uid.
     """
+    name = who or signature(project)
+    return commit(project, ids_of(project, targets), action, uids, name, scope, reason)
+
+
+def ids_of(project: Project, targets: Sequence[str]) -> list[str]:
+    """The ids of target sets by their names.
+
+    Raises:
+        NotFoundError: one does not exist.
+    """
+    return [source_table.find(project.db, "target", name).id for name in targets]
+
+
+def commit(
+    project: Project,
+    target_ids: Sequence[str],
+    action: str,
+    uids: Sequence[str],
+    name: str,
+    scope: str = "image",
+    reason: str = "",
+) -> dict[str, Any]:
+    """As `decide`, for target sets by their ids, signed with a name."""
     if not uids:
         raise errors.InputError(f"Name at least one image to {action}.")
-    target_ids = [source_table.find(project.db, "target", name).id for name in targets]
-    name = who or signature(project)
     decision_log.Event(1, "", name, action, scope, reason, tuple(uids))  # refuses what does not fit
     position = decision_table.append(
         project.db, target_ids, who=name, action=action, scope=scope, reason=reason, uids=uids
@@ -100,9 +121,25 @@ def undo(
         InputError: there is nothing to undo.
     """
     name = who or signature(project)
+    undone = take_back(project, ids_of(project, targets), name, to=to, redo=redo)
+    if not undone:
+        raise errors.InputError(
+            f"There is nothing to {'redo' if redo else 'undo'} for {', '.join(targets)}."
+        )
+    return {"undone": undone, "position": decision_table.last_position(project.db)}
+
+
+def take_back(
+    project: Project,
+    target_ids: Sequence[str],
+    name: str,
+    *,
+    to: int | None = None,
+    redo: bool = False,
+) -> list[int]:
+    """As `undo`, for target sets by their ids; returns the positions that were undone, if any."""
     undone: list[int] = []
-    for target in targets:
-        target_id = source_table.find(project.db, "target", target).id
+    for target_id in target_ids:
         events = decision_table.log_of(project.db, [target_id]).events
         if to is not None:
             positions = decision_log.positions_after(events, to)
@@ -116,19 +153,18 @@ def undo(
                 project.db, [target_id], who=name, action="undo", undoes=positions
             )
             undone += positions
-    if not undone:
-        raise errors.InputError(
-            f"There is nothing to {'redo' if redo else 'undo'} for {', '.join(targets)}."
-        )
-    return {"undone": undone, "position": decision_table.last_position(project.db)}
+    return undone
 
 
 def history(project: Project, targets: Sequence[str]) -> list[dict[str, Any]]:
     """Every event of these target sets, oldest first, with whether it still stands."""
-    ids = [source_table.find(project.db, "target", name).id for name in targets]
-    events = decision_table.log_of(project.db, ids).events
-    standing = {event.position for event in decision_log.standing(events)}
-    return [asdict(event) | {"stands": event.position in standing} for event in events]
+    return events_of(decision_table.log_of(project.db, ids_of(project, targets)))
+
+
+def events_of(log: decision_log.Log) -> list[dict[str, Any]]:
+    """Every event of a log, oldest first, with whether it still stands."""
+    standing = {event.position for event in decision_log.standing(log.events)}
+    return [asdict(event) | {"stands": event.position in standing} for event in log.events]
 
 
 def signature(project: Project) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sept_core import targets
-from sept_core.catalogue import image_table
+from sept_core.catalogue import split_table
 from sept_core.export import formats
 from sept_core.services.project.project import Project
 
@@ -24,7 +24,7 @@ def labels(project: Project, record: Mapping[str, Any]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for target_id in reversed(record["target_ids"]):
-        rows = image_table.labelled(project.db, target_id, targets.SEARCH_SPLITS)
+        rows = split_table.labelled(project.db, target_id, targets.SEARCH_SPLITS)
         pairs = zip(rows["uid"].to_pylist(), rows["label"].to_pylist(), strict=True)
         found |= {uid: label for uid, label in pairs if label}
     return found

@@ -20,6 +20,7 @@ from sept_core.manifest import verification
 from sept_core.services.curate import manifests, selections
 from sept_core.services.project.project import Project
 from sept_core.storage import atomic
+from sept_core.wording import quantities
 
 ZIP_BYTES = 200_000_000
 """Larger exports are not offered for download: they lie on this machine's disk."""
@@ -123,8 +124,8 @@ def zipped(project: Project, export: Export) -> Path:
     """
     if export.bytes > ZIP_BYTES:
         raise errors.InputError(
-            f"{export.out.name} takes {export.bytes / 1e6:,.0f} MB, too much for a download; copy "
-            f"it from {export.out}."
+            f"{export.out.name} takes {quantities.size(export.bytes)}, too much for a download; "
+            f"copy it from {export.out}."
         )
     path = _ensured(project.paths.exports / "zips") / f"{export.out.name}-{export.job}.zip"
     if not path.exists():

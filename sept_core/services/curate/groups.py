@@ -8,13 +8,12 @@ from pathlib import Path
 
 from sept_core import errors
 from sept_core.archives.members import plain
-from sept_core.catalogue import image_table, settings
+from sept_core.catalogue import place_table, settings
 from sept_core.filesystem import safe_paths
-from sept_core.imaging import images
 from sept_core.ingest import sources
-from sept_core.services.data import collections
+from sept_core.services.data import collections, original_bytes
 from sept_core.services.project.project import Project
-from sept_core.storage import atomic, hashing, project_paths
+from sept_core.storage import atomic, project_paths
 
 PREFIX = "group:"
 
@@ -80,20 +79,17 @@ def add_to_target(project: Project, name: str, uids: Sequence[str]) -> int:
 
 
 def _copy(project: Project, uid: str, folder: Path) -> None:
-    for place in image_table.places(project.db, uid):
-        ending = safe_paths.suffix_of(plain(place.member or place.rel_path))
-        path = folder / f"{uid}{ending}"
-        if path.exists():
-            return
-        try:
-            with sources.ByteReader({place.source_id: place.root}) as reader:
-                data = reader.read(
-                    place.source_id, place.rel_path, place.member, place.offset, place.size
-                )
-        except images.UnusableFile:
-            continue  # another place may still hold it
-        if hashing.uid_of(data) == uid:
-            with atomic.write_then_rename(path) as temporary:
-                temporary.write_bytes(data)
-            return
-    raise errors.NotFoundError(f"No file of image {uid} can be read.")
+    places = place_table.places(project.db, uid)
+    if any(_file_of(place, uid, folder).exists() for place in places):
+        return
+    with sources.ByteReader({place.source_id: place.root for place in places}) as reader:
+        found = original_bytes.read(uid, places, lambda _: reader)
+    if found is None:
+        raise errors.NotFoundError(f"No file of image {uid} can be read.")
+    data, place = found
+    with atomic.write_then_rename(_file_of(place, uid, folder)) as temporary:
+        temporary.write_bytes(data)
+
+
+def _file_of(place: place_table.Place, uid: str, folder: Path) -> Path:
+    return folder / (uid + safe_paths.suffix_of(plain(place.member or place.rel_path)))

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from sept_core.catalogue import decision_table
 from sept_core.features import feature_store
 from sept_core.review import audit, decision_log, suggestions
 from sept_core.services.curate import selections
+from sept_core.services.curate.selections import Selection
 from sept_core.services.project.project import Project
 from sept_core.storage import hashing
 
@@ -29,15 +29,22 @@ def suggest(
         count: images wanted.
         position: of the log that counts as its end; None for all decisions.
     """
-    record = selections.find(project, selection_id)
-    picks = selections.picks(project, selection_id)
-    state = _state(project, record, position)
-    store = feature_store.FeatureStore(project.paths.pool_features(record["encoder_id"]))
+    chosen = selections.resolve(project, selection_id)
+    return {"selection": chosen.id, **asdict(doubtful(project, chosen, count, position))}
+
+
+def doubtful(
+    project: Project, chosen: Selection, count: int, position: int | None = None
+) -> suggestions.Suggestions:
+    """As `suggest`, for a selection that was found."""
+    picks = chosen.picks
+    state = _state(chosen, position)
+    store = feature_store.FeatureStore(project.paths.pool_features(chosen.encoder_id))
     uids = hashing.uid_array(picks["uid"])
     judged = np.array(list(state.decisions), hashing.UID_DTYPE)
     judged = judged[store.rows_of(judged) >= 0]
     owners = pc.rank(picks["target_uid"], tiebreaker="min").to_numpy()
-    found = suggestions.suggest_vetoes(
+    return suggestions.suggest_vetoes(
         uids,
         store.vectors_of(uids),
         picks["similarity"].to_numpy(),
@@ -47,31 +54,27 @@ def suggest(
         store.vectors_of(judged),
         count,
     )
-    return {"selection": record["selection"], **asdict(found)}
 
 
 def audit_plan(
     project: Project, selection_id: str, size: int = 100, seed: int = 0
 ) -> dict[str, Any]:
     """The sample to judge, and the precision of each budget as far as it has been judged."""
-    record = selections.find(project, selection_id)
-    ranked = selections.picks(project, selection_id)["uid"].to_pylist()
+    chosen = selections.resolve(project, selection_id)
+    ranked = chosen.picks["uid"].to_pylist()
     plan = audit.plan(ranked, size, seed)
-    state = _state(project, record)
+    state = chosen.log.state
     budgets = sorted({max(1, len(ranked) * part // 4) for part in (1, 2, 3, 4)})
     found = [audit.precision(plan, state, budget) for budget in budgets]
     return {
-        "selection": record["selection"],
+        "selection": chosen.id,
         "uids": list(plan.uids),
         "to_judge": [uid for uid in plan.uids if state.verdict(uid) is None],
         "precision": [asdict(value) for value in found if value is not None],
     }
 
 
-def _state(
-    project: Project, record: dict[str, Any], position: int | None = None
-) -> decision_log.ReviewState:
-    log = decision_table.log_of(project.db, record["target_ids"])
+def _state(chosen: Selection, position: int | None) -> decision_log.ReviewState:
     if position is None:
-        return log.state
-    return decision_log.replay(event for event in log.events if event.position <= position)
+        return chosen.log.state
+    return decision_log.replay(event for event in chosen.log.events if event.position <= position)

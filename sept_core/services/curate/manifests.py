@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core import errors
-from sept_core.catalogue import image_table, source_table
+from sept_core.catalogue import image_table, place_table, source_table
 from sept_core.dedup import leakage
 from sept_core.export import registry as export_registry
 from sept_core.export import run as export_run
@@ -22,13 +22,13 @@ from sept_core.features import feature_store
 from sept_core.filesystem.roots import FOLLOW_LINKS
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
-from sept_core.manifest import manifest
+from sept_core.manifest import manifest, manifest_tables
 from sept_core.review import decision_log
 from sept_core.selection import strategies
 from sept_core.services.curate import contamination_guard, export_needs, selections
 from sept_core.services.data import scaling
 from sept_core.services.project.project import Project
-from sept_core.storage import atomic, hashing
+from sept_core.storage import hashing
 
 
 def write_manifest(project: Project, selection_id: str, folder: Path) -> manifest.Manifest:
@@ -90,7 +90,7 @@ def _places(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[d
     """Every live place of the picks; a target set's source is named `target:NAME`."""
     own = strategies.takes_targets(record["settings"]["strategy"])
     role = "target" if own else "pool"
-    rows: list[dict[str, Any]] = image_table.locations(
+    rows: list[dict[str, Any]] = place_table.locations(
         project.db, picks["uid"].to_pylist(), role
     ).to_pylist()
     if own:
@@ -126,7 +126,7 @@ def _repeated(places: list[dict[str, Any]]) -> pa.Table:
         for row in places
         if count[row["uid"]] > 1
     ]
-    return pa.Table.from_pylist(rows, schema=manifest.LOCATIONS)
+    return pa.Table.from_pylist(rows, schema=manifest_tables.LOCATIONS)
 
 
 def _rows(
@@ -160,7 +160,7 @@ def _rows(
                 "index_id": record["index"]["id"],
             }
         )
-    return pa.Table.from_pylist(rows, schema=manifest.SCHEMA)
+    return pa.Table.from_pylist(rows, schema=manifest_tables.SCHEMA)
 
 
 def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[float | None]:
@@ -185,7 +185,7 @@ def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) ->
 def _header(
     project: Project, record: dict[str, Any], guard: contamination_guard.Finding
 ) -> dict[str, Any]:
-    card = atomic.read_json(project.paths.features(record["encoder_id"]) / "encoder.json")
+    card = feature_store.read_card(project.paths.features(record["encoder_id"]))
     pool = source_table.every(project.db, "pool")
     bands = {s.name: s.spec.options["bands"] for s in pool if "bands" in s.spec.options}
     ranges = scaling.current(project).to_json()

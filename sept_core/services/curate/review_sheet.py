@@ -5,8 +5,8 @@ ever for one selection, order and log position), marks, and the number up to whi
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,19 +16,22 @@ from sept_core import errors
 from sept_core.catalogue import (
     connection,
     decision_table,
-    image_table,
+    place_table,
     selection_table,
     settings,
     source_table,
+    split_table,
 )
 from sept_core.features import feature_store
 from sept_core.index import cosine
 from sept_core.review import audit
 from sept_core.services.curate import decisions, judging, selections
+from sept_core.services.curate.selections import Selection
 from sept_core.services.data import preparation
 from sept_core.services.explore import point_map
 from sept_core.services.project.project import Project
 from sept_core.storage import hashing
+from sept_core.storage.recent import Recent
 
 ORDERS = ("by-target", "by-doubt", "by-cluster", "audit")
 AUDITED = 100
@@ -82,12 +85,11 @@ def sheet(project: Project, selection_id: str, order: Order) -> dict[str, Any]:
     Raises:
         NotFoundError: there is no such selection or order.
     """
-    record = selections.find(project, selection_id)
-    picks = selections.picks(project, selection_id)
+    chosen = selections.resolve(project, selection_id)
     if order.name not in ORDERS:
         raise errors.NotFoundError(f"No order {order.name!r}; use one of {', '.join(ORDERS)}.")
-    rows, method = _ordered(project, record, picks, order)
-    picks = picks.take(pa.array(rows))
+    rows, method = _ordered(project, chosen, order)
+    picks = chosen.picks.take(pa.array(rows))
     owners = picks["target_uid"].to_pylist()
     targets = list(dict.fromkeys(uid for uid in owners if uid))
     places = {uid: row for row, uid in enumerate(targets)}
@@ -100,23 +102,22 @@ def sheet(project: Project, selection_id: str, order: Order) -> dict[str, Any]:
         "similarity": np.round(similarity, 4).tolist(),
         "phase": picks["phase"].to_pylist(),
         "method": method,
-        **_sections(project, record, picks, order, targets, places),
+        **_sections(project, chosen.encoder_id, picks, order, targets, places),
     }
 
 
-def _ordered(
-    project: Project, record: dict[str, Any], picks: pa.Table, order: Order
-) -> tuple[np.ndarray, str]:
+def _ordered(project: Project, chosen: Selection, order: Order) -> tuple[np.ndarray, str]:
     """Rows of the picks, and how they were ordered in a few words."""
+    picks = chosen.picks
     if order.name == "by-target":
         return _by_target(picks), "nearest to its target first"
     if order.name == "by-doubt":
         count = picks.num_rows
-        found = judging.suggest(project, record["id"], count, order.position)
+        found = judging.doubtful(project, chosen, count, order.position)
         rows = {uid: row for row, uid in enumerate(picks["uid"].to_pylist())}
-        return np.array([rows[uid] for uid in found["uids"]], np.int64), found["method"]
+        return np.array([rows[uid] for uid in found.uids], np.int64), found.method
     if order.name == "by-cluster":
-        clusters = _clusters(project, record, picks)
+        clusters = _clusters(project, chosen.encoder_id, picks)
         return np.lexsort((np.arange(picks.num_rows), clusters)), "by cluster of the map"
     uids = picks["uid"].to_pylist()
     places = {uid: row for row, uid in enumerate(uids)}
@@ -124,13 +125,13 @@ def _ordered(
     return np.array([places[uid] for uid in sample], np.int64), "a random sample to judge"
 
 
-def _clusters(project: Project, record: dict[str, Any], picks: pa.Table) -> np.ndarray:
+def _clusters(project: Project, encoder_id: str, picks: pa.Table) -> np.ndarray:
     """(n,) the cluster of each pick on the map, −1 where it is not on it.
 
     Raises:
         NotFoundError: the map has not been drawn.
     """
-    drawn = point_map.load(project, record["encoder_id"])
+    drawn = point_map.load(project, encoder_id)
     places = hashing.places_among(drawn.uids, hashing.uid_array(picks["uid"]))
     clusters: np.ndarray = np.append(drawn.clusters, -1)[places]  # no place is −1, the last entry
     return clusters
@@ -138,7 +139,7 @@ def _clusters(project: Project, record: dict[str, Any], picks: pa.Table) -> np.n
 
 def _sections(
     project: Project,
-    record: dict[str, Any],
+    encoder_id: str,
     picks: pa.Table,
     order: Order,
     targets: list[str],
@@ -149,7 +150,7 @@ def _sections(
         sections.append({"uid": None, "label": "pinned or filled"})
         own = [places.get(uid, len(targets)) for uid in picks["target_uid"].to_pylist()]
     elif order.name == "by-cluster":
-        clusters = _clusters(project, record, picks)
+        clusters = _clusters(project, encoder_id, picks)
         names, inverse, counts = np.unique(clusters, return_inverse=True, return_counts=True)
         sections = [
             {"uid": None, "label": f"cluster {name} · {count}" if name >= 0 else "no cluster"}
@@ -172,10 +173,10 @@ def _by_target(picks: pa.Table) -> np.ndarray:
 
 def marks(project: Project, selection_id: str) -> dict[str, str]:
     """The standing decision on each image of a selection that has one: uid to action."""
-    record = selections.find(project, selection_id)
-    state = decision_table.log_of(project.db, record["target_ids"]).state
-    known = _known(project, record["id"])
-    return {uid: d.action for uid, d in state.decisions.items() if uid in known}
+    chosen = selections.resolve(project, selection_id)
+    known = _known(project, chosen)
+    decided = chosen.log.state.decisions
+    return {uid: d.action for uid, d in decided.items() if uid in known}
 
 
 def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
@@ -189,34 +190,33 @@ def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
     Raises:
         NotFoundError: there is no such selection, or the image is not in it.
     """
-    record = selections.find(project, selection_id)
-    if uid not in _known(project, record["id"]):
+    chosen = selections.resolve(project, selection_id)
+    if uid not in _known(project, chosen):
         raise errors.NotFoundError(f"Image {uid!r} is not in this selection.")
-    groups = preparation.groups_by_uid(project, record["encoder_id"])
+    groups = preparation.groups_by_uid(project, chosen.encoder_id)
     told = ("at", "who", "action", "scope", "reason", "stands")
-    events = decisions.history(project, record["targets"])[::-1]
+    events = decisions.events_of(chosen.log)[::-1]
     return {
-        "targets": _nearest_targets(project, record, uid),
+        "targets": _nearest_targets(project, chosen, uid),
         "copies": [other.decode() for other in groups.fellows(uid.encode())[:MOST_SHOWN]],
         "places": [
             "/".join(filter(None, (place.source, place.rel_path, place.member)))
-            for place in image_table.places(project.db, uid)
+            for place in place_table.places(project.db, uid)
         ],
         "decisions": [{key: e[key] for key in told} for e in events if uid in e["uids"]],
     }
 
 
-def _nearest_targets(project: Project, record: dict[str, Any], uid: str) -> list[tuple[str, float]]:
-    pool = feature_store.kept(project.paths.pool_features(record["encoder_id"]))
+def _nearest_targets(project: Project, chosen: Selection, uid: str) -> list[tuple[str, float]]:
+    pool = feature_store.kept(project.paths.pool_features(chosen.encoder_id))
     query = np.array([uid], hashing.UID_DTYPE)
     if pool.rows_of(query)[0] < 0:
         return []
     found: dict[str, float] = {}
-    for target in record["target_ids"]:
-        store = feature_store.FeatureStore(
-            project.paths.target_features(record["encoder_id"], target)
-        )
-        searching = image_table.searching(project.db, target)
+    for target in chosen.target_ids:
+        folder = project.paths.target_features(chosen.encoder_id, target)
+        store = feature_store.FeatureStore(folder)
+        searching = split_table.searching(project.db, target)
         for block in store.blocks():
             mine = np.isin(block.uids, searching)
             values = cosine.cosines(block.vectors[mine], pool.vectors_of(query))[:, 0]
@@ -244,42 +244,41 @@ def apply(project: Project, selection_id: str, steps: Sequence[Step]) -> None:
 
     Raises:
         InputError: a step is about an image that is not in the selection, or no such action.
+        NotFoundError: a target set of the selection was removed.
     """
-    record = selections.find(project, selection_id)
-    known = _known(project, record["id"])
+    chosen = selections.resolve(project, selection_id)
+    selections.check_targets(project, chosen)
+    known, who = _known(project, chosen), decisions.signature(project)
     with connection.transaction(project.db):
         done = acknowledged(project)
         for step in steps:
             last = done.pop(step.client, 0)
             if step.number > last:
-                _apply_step(project, record["targets"], step, known)
+                _apply_step(project, chosen.target_ids, step, known, who)
             # Who wrote last stands last, so that the oldest are the ones forgotten.
             done[step.client] = max(last, step.number)
         recent = list(done)[-CLIENTS_REMEMBERED:]
         settings.put(project.db, "acknowledged", {client: done[client] for client in recent})
 
 
-_picked: dict[str, frozenset[str]] = {}
+_picked = Recent[tuple[Path, str], frozenset[str]](4)
 
 
-def _known(project: Project, selection_id: str) -> frozenset[str]:
+def _known(project: Project, chosen: Selection) -> frozenset[str]:
     """The images of a selection, kept for the next batch of steps: an id names its picks."""
-    key = f"{project.paths.root}/{selection_id}"
-    if key not in _picked:
-        while len(_picked) >= 4:
-            _picked.pop(next(iter(_picked)))
-        _picked[key] = frozenset(selections.picks(project, selection_id)["uid"].to_pylist())
-    return _picked[key]
+    key = (project.paths.root, chosen.id)
+    return _picked.get(key, lambda: frozenset(chosen.picks["uid"].to_pylist()))
 
 
-def _apply_step(project: Project, targets: list[str], step: Step, known: frozenset[str]) -> None:
+def _apply_step(
+    project: Project, target_ids: list[str], step: Step, known: frozenset[str], who: str
+) -> None:
     if step.action == "undo":
-        with suppress(errors.InputError):  # nothing left to undo is what the reviewer sees, too
-            decisions.undo(project, targets)
+        decisions.take_back(project, target_ids, who)  # nothing left is what the reviewer sees, too
         return
     if step.action not in ACTIONS or not known.issuperset(step.uids):
         raise errors.InputError(
             f"{step.action!r} on {len(step.uids)} images does not fit this selection; "
             "reload the page."
         )
-    decisions.decide(project, targets, step.action, step.uids)
+    decisions.commit(project, target_ids, step.action, step.uids, who)

@@ -6,6 +6,7 @@ and a record in the catalogue that says what they were made from.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,13 @@ import pyarrow.parquet as pq
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import decision_table, image_table, selection_table, source_table
+from sept_core.catalogue import (
+    decision_table,
+    image_table,
+    selection_table,
+    source_table,
+    split_table,
+)
 from sept_core.features import feature_store
 from sept_core.index import graph, ivf
 from sept_core.review import decision_log
@@ -26,6 +33,7 @@ from sept_core.services.data import preparation
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.storage import atomic, hashing
+from sept_core.storage.recent import Recent
 
 NEGATIVE_BETA = 0.5
 NEGATIVE_PERCENTILE = 99.0
@@ -130,13 +138,73 @@ def find(project: Project, selection_id: str) -> dict[str, Any]:
     return describe(project, selection_table.find(project.db, selection_id))
 
 
+@dataclass(frozen=True)
+class Selection:
+    """One selection, found once and passed on.
+
+    Attributes:
+        record: as the catalogue holds it.
+        picks: in selected order.
+        log: the decisions of its target sets, as they are now.
+    """
+
+    record: dict[str, Any]
+    picks: pa.Table
+    log: decision_log.Log
+
+    @property
+    def id(self) -> str:
+        return str(self.record["id"])
+
+    @property
+    def encoder_id(self) -> str:
+        return str(self.record["encoder_id"])
+
+    @property
+    def target_ids(self) -> list[str]:
+        return list(self.record["target_ids"])
+
+
+def resolve(project: Project, selection_id: str) -> Selection:
+    """Find a selection by its id or the beginning of it.
+
+    The picks are kept for the next time: an id names its picks.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    record = selection_table.find(project.db, selection_id)
+    key = (project.paths.root, str(record["id"]))
+    found = _picked.get(key, lambda: _picks_of(project, record))
+    return Selection(record, found, decision_table.log_of(project.db, record["target_ids"]))
+
+
+_picked = Recent[tuple[Path, str], pa.Table](4)
+
+
+def check_targets(project: Project, chosen: Selection) -> None:
+    """Refuse to decide for target sets that are no longer there.
+
+    Raises:
+        NotFoundError: one of the selection's was removed.
+    """
+    names = {source.id for source in source_table.every(project.db, "target")}
+    if removed := [ident for ident in chosen.target_ids if ident not in names]:
+        raise errors.NotFoundError(
+            f"The target set {removed[0]} of selection {chosen.id} was removed; add it again."
+        )
+
+
 def picks(project: Project, selection_id: str) -> pa.Table:
     """The picks in selected order, made again if their file was deleted.
 
     Raises:
         NotFoundError: there is no such selection.
     """
-    record = selection_table.find(project.db, selection_id)
+    return _picks_of(project, selection_table.find(project.db, selection_id))
+
+
+def _picks_of(project: Project, record: dict[str, Any]) -> pa.Table:
     path = project.paths.selection(record["id"])
     if not path.exists():
         again = select(project, request_of(project, record))
@@ -220,7 +288,7 @@ def standing(project: Project, request: Request) -> list[str]:
 
 def _searching(project: Project, target_id: str) -> str:
     """Names the images of a target set that are searched with, and their labels."""
-    rows = image_table.labelled(project.db, target_id, target_layout.SEARCH_SPLITS)
+    rows = split_table.labelled(project.db, target_id, target_layout.SEARCH_SPLITS)
     return hashing.fingerprint(rows.select(["uid", "label"]).to_pylist())
 
 
@@ -266,7 +334,7 @@ def _evidence(
     indexed = preparation.is_fresh(project, encoder_id, "index", pool)
     stores = [feature_store.FeatureStore(paths.target_features(encoder_id, t)) for t in target_ids]
     rows = [
-        image_table.labelled(db, t, target_layout.SEARCH_SPLITS).to_pylist() for t in target_ids
+        split_table.labelled(db, t, target_layout.SEARCH_SPLITS).to_pylist() for t in target_ids
     ]
     return PoolEvidence(
         pool=pool,

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import image_table
+from sept_core.catalogue import image_table, place_table, split_table
 from sept_core.features import feature_store
 from sept_core.selection import strategies
 from sept_core.services.curate import contamination_guard, selections
@@ -108,7 +108,7 @@ def _heldout(project: Project, record: dict[str, Any], encoder_id: str) -> np.nd
     for target in record["target_ids"]:
         folder = project.paths.target_features(encoder_id, target, heldout=True)
         store = feature_store.FeatureStore(folder)
-        mine = np.flatnonzero(np.isin(store.uids, image_table.held_out(project.db, target)))
+        mine = np.flatnonzero(np.isin(store.uids, split_table.held_out(project.db, target)))
         parts += [store.gather(mine)] if len(mine) else []
     return np.concatenate(parts) if parts else None
 
@@ -123,7 +123,7 @@ def _facts(project: Project, record: dict[str, Any], picks: pa.Table, labels: Pa
     return diagnostics.Facts(
         owners=np.array(owners, hashing.UID_DTYPE),
         targets=np.concatenate(
-            [image_table.searching(project.db, t) for t in record["target_ids"]]
+            [split_table.searching(project.db, t) for t in record["target_ids"]]
         ),
         budget=record["settings"]["budget"],
         leaks=int(np.isin(hashing.uid_array(picks["uid"]), guard.leaked).sum()),
@@ -143,10 +143,10 @@ def _relevant(project: Project, record: dict[str, Any], picks: pa.Table, path: P
         ) from None
     wanted: set[str] = set()
     for target in record["target_ids"]:
-        rows = image_table.labelled(project.db, target, target_layout.SEARCH_SPLITS).to_pylist()
+        rows = split_table.labelled(project.db, target, target_layout.SEARCH_SPLITS).to_pylist()
         wanted |= {row["label"] for row in rows if row["label"]}
     hits = []
-    for row in image_table.locations(project.db, picks["uid"].to_pylist()).to_pylist():
+    for row in place_table.locations(project.db, picks["uid"].to_pylist()).to_pylist():
         name = row["member"] or row["rel_path"]
         for key in (row["source_uid"], name, Path(name).stem):
             if key in known:

@@ -3,7 +3,7 @@
 In: an open project. Out: up-to-date `files` and `images` in its catalogue.
 """
 
-from sept_core.catalogue import image_table
+from sept_core.catalogue import adopting
 from sept_core.features import feature_store
 from sept_core.services.data import scaling
 from sept_core.services.project.project import Project
@@ -16,12 +16,12 @@ def adopt_all(project: Project) -> int:
     Imported features say nothing about files, only which images have no usable vector.
     """
     adopted, ranges = 0, scaling.current(project)
-    for card in sorted(project.paths.root.glob("features/*/encoder.json")):
+    for card in project.paths.cards():
         of_files = atomic.read_json(card)["kind"] != "imported"
         folders = {path.parent for path in card.parent.glob("**/[0-9]*.json")}
         for folder in sorted(folders):
             name = folder.relative_to(project.paths.root).as_posix()
             store = feature_store.FeatureStore(folder)
-            adopted += image_table.adopt(project.db, store, name, ranges, of_files=of_files)
-    image_table.settle(project.db)
+            adopted += adopting.adopt(project.db, store, name, ranges, of_files=of_files)
+    adopting.settle(project.db)
     return adopted

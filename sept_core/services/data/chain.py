@@ -14,7 +14,7 @@ from sept_core.services.project.project import Project
 from sept_core.services.train import runs
 from sept_core.storage import project_paths
 
-KINDS = ("embed", "graph", "index", "calibrate", "duplicates", "map")
+KINDS = ("embed", *preparation.KINDS, "map")
 """Job kinds that belong to one chain; one runs at a time."""
 
 

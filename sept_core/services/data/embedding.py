@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import image_table, settings, source_table
+from sept_core.catalogue import settings, source_table, work_table
 from sept_core.encoders import families, registry
 from sept_core.encoders.families import Facts
 from sept_core.features import feature_store
 from sept_core.features.retrying import DELAYS
 from sept_core.imaging import decoders, pixel_values
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.services.data import collections, scaling
@@ -92,8 +92,8 @@ def start(
     scaling.change(project, value_range, chosen.encoder)
     fit = folder / "fit.parquet"
     pool_ids = [record.id for record in source_table.every(project.db, "pool")]
-    sources.write_worklist(
-        fit, image_table.fitting_sample(project.db, pool_ids, registry.FIT_IMAGES, chosen.seed)
+    worklists.write(
+        fit, work_table.fitting_sample(project.db, pool_ids, registry.FIT_IMAGES, chosen.seed)
     )
     request = asdict(chosen) | {
         "encoders_folder": str(project.paths.encoders),
@@ -160,18 +160,18 @@ def _parts(project: Project, folder: Path, roles: Sequence[str]) -> list[dict[st
     wanted: list[tuple[str, pa.Table]] = []
     pool_ids = [record.id for record in source_table.every(db, "pool")]
     if "pool" in roles and pool_ids:
-        wanted.append(("pool", image_table.worklist(db, pool_ids)))
+        wanted.append(("pool", work_table.worklist(db, pool_ids)))
     split_sets = {"search": target_layout.SEARCH_SPLITS, "heldout": target_layout.HELDOUT_SPLITS}
     for target in source_table.every(db, "target") if "target" in roles else ():
         for part, splits in split_sets.items():
             wanted.append(
-                (f"targets/{target.id}/{part}", image_table.worklist(db, [target.id], splits))
+                (f"targets/{target.id}/{part}", work_table.worklist(db, [target.id], splits))
             )
     parts = []
     for collection, rows in wanted:
         if rows.num_rows:
             path = folder / f"{collection.replace('/', '-')}.parquet"
-            sources.write_worklist(path, rows)
+            worklists.write(path, rows)
             parts.append({"worklist": str(path), "collection": collection})
     return parts
 
@@ -270,11 +270,11 @@ def try_speed(project: Project, encoder: str, precision: str = "auto") -> JobFol
         InputError: the pool is empty.
     """
     pool_ids = [record.id for record in source_table.every(project.db, "pool")]
-    sample = image_table.fitting_sample(project.db, pool_ids, TRIAL_IMAGES, seed=2)
+    sample = work_table.fitting_sample(project.db, pool_ids, TRIAL_IMAGES, seed=2)
     if not sample.num_rows:
         raise errors.InputError("The pool holds no images to try; add a source first.")
     worklist = project.paths.jobs / "worklists" / f"speed-{hashing.fingerprint(encoder)}.parquet"
-    sources.write_worklist(worklist, sample)
+    worklists.write(worklist, sample)
     request = {
         "encoder": encoder,
         "encoders_folder": str(project.paths.encoders),

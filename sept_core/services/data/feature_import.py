@@ -12,7 +12,7 @@ import numpy as np
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import image_table, settings, source_table
+from sept_core.catalogue import adopting, place_table, settings, source_table, split_table
 from sept_core.features import feature_store, importer
 from sept_core.ingest import sources
 from sept_core.services.project.project import Project
@@ -34,7 +34,7 @@ def import_pool(project: Project, name: str, path: Path) -> dict[str, Any]:
     imported = importer.read(path)
     readable = [s for s in source_table.every(project.db, "pool") if s.spec.kind != FEATURES_KIND]
     if readable:
-        uids = importer.match_uids(imported.keys, image_table.keys(project.db, "pool"))
+        uids = importer.match_uids(imported.keys, place_table.keys(project.db, "pool"))
         if not (uids != b"").any():
             raise errors.InputError(
                 f"None of the {len(imported)} keys in {path} names a known pool image; embed the "
@@ -46,7 +46,7 @@ def import_pool(project: Project, name: str, path: Path) -> dict[str, Any]:
         source_id = _features_source(project, name, path)
         keys = [str(key) for key in imported.keys]
         known = [uid.decode() for uid in uids.tolist()]
-        image_table.add_features_only(project.db, source_id, keys, known)
+        adopting.add_features_only(project.db, source_id, keys, known)
     stored = _store(project, name, imported, uids, source_id, "pool")
     return stored | {"unmatched": imported.keys[uids == b""].tolist()}
 
@@ -60,13 +60,13 @@ def import_target(project: Project, name: str, path: Path, target: str) -> dict[
     """
     record = source_table.find(project.db, "target", target)
     imported = importer.read(path)
-    uids = importer.match_uids(imported.keys, image_table.keys(project.db, "target", record.id))
+    uids = importer.match_uids(imported.keys, place_table.keys(project.db, "target", record.id))
     if not (uids != b"").any():
         raise errors.InputError(f"None of the keys in {path} names an image of {target}.")
     parts = {"search": target_layout.SEARCH_SPLITS, "heldout": target_layout.HELDOUT_SPLITS}
     results: dict[str, Any] = {"unmatched": imported.keys[uids == b""].tolist()}
     for part, splits in parts.items():
-        inside = image_table.labelled(project.db, record.id, splits)["uid"].to_pylist()
+        inside = split_table.labelled(project.db, record.id, splits)["uid"].to_pylist()
         own = np.where(np.isin(uids, np.array(inside, hashing.UID_DTYPE)), uids, b"")
         collection = f"targets/{record.id}/{part}"
         if (own != b"").any():

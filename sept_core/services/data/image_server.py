@@ -13,12 +13,11 @@ import pyarrow as pa
 from pyarrow import csv
 
 from sept_core import errors
-from sept_core.catalogue import image_table
-from sept_core.filesystem import roots
+from sept_core.catalogue import place_table
 from sept_core.imaging import decoders, images
 from sept_core.imaging.pixel_values import ValueRanges
 from sept_core.ingest import sources
-from sept_core.services.data import scaling
+from sept_core.services.data import original_bytes, scaling
 from sept_core.services.project import projects
 from sept_core.storage import atomic, hashing
 
@@ -82,28 +81,20 @@ class ImageServer:
         with projects.using(self._folder) as project:
             return scaling.current(project)
 
-    def _read(self, uid: str) -> tuple[bytes, image_table.Place]:
+    def _read(self, uid: str) -> tuple[bytes, place_table.Place]:
         """The bytes from the first place that can be read, and that place."""
         if _is_uid(uid):
             with projects.using(self._folder) as project:
-                places = image_table.places(project.db, uid)
-            for place in places:
-                try:
-                    reader = self._reader(place.source_id, place.root)
-                    data = reader.read(
-                        place.source_id, place.rel_path, place.member, place.offset, place.size
-                    )
-                except (images.UnusableFile, errors.SourceError):
-                    continue  # moved or damaged since: another place may still hold it
-                if hashing.uid_of(data) == uid:
-                    return data, place
+                places = place_table.places(project.db, uid)
+            if found := original_bytes.read(uid, places, self._reader):
+                return found
         raise errors.NotFoundError(f"There is no image {uid!r} to show.")
 
-    def _reader(self, source_id: str, root: roots.Root) -> sources.ByteReader:
+    def _reader(self, place: place_table.Place) -> sources.ByteReader:
         with self._lock:
-            if source_id not in self._readers:
-                self._readers[source_id] = sources.ByteReader({source_id: root})
-            return self._readers[source_id]
+            if place.source_id not in self._readers:
+                self._readers[place.source_id] = sources.ByteReader({place.source_id: place.root})
+            return self._readers[place.source_id]
 
     def close(self) -> None:
         """Close what was opened; serving again opens it anew."""
@@ -181,7 +172,7 @@ def _may_need_range(uid: str, data: bytes) -> bool:
         raise _not_shown(uid, problem) from None
 
 
-def _reduced(place: image_table.Place, data: bytes, size: int, ranges: ValueRanges) -> Picture:
+def _reduced(place: place_table.Place, data: bytes, size: int, ranges: ValueRanges) -> Picture:
     try:
         decoded = images.decode(data, size, ranges, images.parse_bands(place.bands))
     except images.UnusableFile as problem:

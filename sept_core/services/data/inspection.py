@@ -11,7 +11,7 @@ import numpy as np
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import image_table, source_table
+from sept_core.catalogue import image_table, source_table, split_table
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import contamination_guard, selections
 from sept_core.services.curate.selections import Request
@@ -90,7 +90,7 @@ def labels(project: Project, target: str) -> dict[str, dict[str, int]]:
     listed = source_table.splits(project.db, record.id)
     counted: dict[str, Counter[str]] = {}
     for split in (split for split in target_layout.SPLITS if split in listed):
-        rows = image_table.labelled(project.db, record.id, (split,))["label"].to_pylist()
+        rows = split_table.labelled(project.db, record.id, (split,))["label"].to_pylist()
         counted[split] = Counter(label or "" for label in rows)
     return {split: dict(sorted(found.items())) for split, found in counted.items()}
 
@@ -98,7 +98,7 @@ def labels(project: Project, target: str) -> dict[str, dict[str, int]]:
 def examples(project: Project, target: str, split: str, label: str | None) -> list[tuple[str, str]]:
     """Uids in a split with their labels: some of one label, or a few of each for None."""
     record = source_table.find(project.db, "target", target)
-    rows = image_table.labelled(project.db, record.id, (split,)).to_pylist()
+    rows = split_table.labelled(project.db, record.id, (split,)).to_pylist()
     most, taken = (FEW if label is None else EXAMPLES), Counter[str]()
     found = []
     for uid, own in sorted(((row["uid"], row["label"] or "") for row in rows), key=_by_label):

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from sept_core import errors
-from sept_core.catalogue import image_table, source_table
+from sept_core.catalogue import image_table, source_table, work_table
 from sept_core.features import feature_store
 from sept_core.index import formats
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.services.data import scaling
@@ -48,6 +48,7 @@ STEPS = (
     Preparation("calibrate", "Calibrating the duplicate threshold"),
     Preparation("duplicates", "Finding near-duplicates"),
 )
+KINDS = (*(step.kind for step in STEPS), INDEX.kind)
 
 
 def next_job(
@@ -113,11 +114,11 @@ def _settings(
 
 
 def _calibration_inputs(project: Project, encoder_id: str) -> dict[str, Any]:
-    record = atomic.read_json(project.paths.features(encoder_id) / "encoder.json")
+    record = feature_store.read_card(project.paths.features(encoder_id))
     sample = project.paths.index(encoder_id, "calibrate") / "sample.parquet"
     pool_ids = [source.id for source in source_table.every(project.db, "pool")]
-    sources.write_worklist(
-        sample, image_table.fitting_sample(project.db, pool_ids, CALIBRATION_SAMPLE, seed=1)
+    worklists.write(
+        sample, work_table.fitting_sample(project.db, pool_ids, CALIBRATION_SAMPLE, seed=1)
     )
     return {
         "worklist": str(sample),
@@ -153,8 +154,8 @@ class GroupsByUid(Mapping[bytes, int]):
         self._groups = groups
 
     def __getitem__(self, uid: bytes) -> int:
-        place = int(np.searchsorted(self._uids, np.bytes_(uid)))
-        if place == len(self._uids) or self._uids[place] != uid:
+        place = int(hashing.places_among(self._uids, np.asarray(uid)))
+        if place < 0:
             raise KeyError(uid)
         return int(self._groups[place])
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sept_core import errors
-from sept_core.catalogue import image_table, revision, settings
+from sept_core.catalogue import adopting, revision, settings
 from sept_core.encoders import fits, registry
 from sept_core.features import feature_store, value_ranges
 from sept_core.imaging import pixel_values
@@ -69,7 +69,7 @@ def remove_features(project: Project, spec: str) -> None:
         trash = Path(tempfile.mkdtemp(dir=project.paths.root, prefix=".removed."))
         folder.rename(trash / folder.name)
         shutil.rmtree(trash)
-        image_table.forget_adopted(project.db, folder.relative_to(project.paths.root).as_posix())
+        adopting.forget_adopted(project.db, folder.relative_to(project.paths.root).as_posix())
     if settings.get(project.db, "encoder") in {folder.name for folder in found}:
         settings.remove(project.db, "encoder")
     revision.renew(project.db)
@@ -133,7 +133,7 @@ def _uses(project: Project, spec: str | None = None) -> Iterator[_EncoderUse]:
 
 
 def _cards(project: Project) -> list[tuple[Path, dict[str, Any]]]:
-    cards = sorted(project.paths.root.glob("features/*/encoder.json"))
+    cards = project.paths.cards()
     return [(card, atomic.read_json(card)) for card in cards]
 
 

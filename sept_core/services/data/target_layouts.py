@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from sept_core import targets
-from sept_core.catalogue import image_table, scans, settings, source_table
+from sept_core.catalogue import scans, settings, source_table, split_table
 from sept_core.catalogue.connection import Connection
 from sept_core.catalogue.source_table import SourceRecord
 from sept_core.ingest import sources
@@ -127,7 +127,7 @@ def shown(db: Connection, record: SourceRecord) -> Shown:
         settings.put(db, _key(record.id), kept)
     taken = [Taken(**one) for one in kept["taken"]]
     warnings = cautions.of(splits, taken, kept["mentions"])
-    if both := image_table.in_both(db, record.id):
+    if both := split_table.in_both(db, record.id):
         told = "1 image lies" if both == 1 else f"{both:,} images lie"
         warnings.append(f"{told} in the searching and in a held-out split: counted as held-out.")
     settled = "layout" in record.spec.options

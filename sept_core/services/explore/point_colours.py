@@ -10,13 +10,20 @@ from typing import Any
 import numpy as np
 
 from sept_core import errors
-from sept_core.catalogue import decision_table, image_table, selection_table, source_table
+from sept_core.catalogue import (
+    decision_table,
+    image_table,
+    selection_table,
+    source_table,
+    split_table,
+)
 from sept_core.features import feature_store
 from sept_core.retrieval import neighbour_lists
 from sept_core.services.curate import selections
 from sept_core.services.explore.point_map import Map
 from sept_core.services.project.project import Project
 from sept_core.storage import hashing
+from sept_core.storage.recent import Recent
 
 CATEGORICAL = (
     "#0f8a80", "#c79a3b", "#b5577a", "#5470c6", "#73a04b", "#8e6bbf", "#d0734a", "#3aa0c8",
@@ -38,8 +45,6 @@ QUALITY = ("brightness", "contrast", "sharpness", "entropy")
 KEPT = 12
 """Colourings in memory; a million points take a megabyte each."""
 
-_made: dict[str, "Colouring"] = {}
-
 
 @dataclass(frozen=True)
 class Colouring:
@@ -54,6 +59,9 @@ class Colouring:
     classes: np.ndarray
     palette: list[str]
     legend: list[dict[str, Any]]
+
+
+_made = Recent[str, Colouring](KEPT)
 
 
 def choices(project: Project, drawn: Map) -> dict[str, str]:
@@ -78,7 +86,7 @@ def stamp(project: Project, encoder_id: str, drawn: Map, by: str) -> str:
         known.append(source_table.find(project.db, "target", name).id)
     if kind == "similarity":
         known += [store.content_id() for store in _stores(project, encoder_id, name)]
-        known.append(image_table.searching(project.db, known[0]).astype(str).tolist())
+        known.append(split_table.searching(project.db, known[0]).astype(str).tolist())
     elif kind == "decision":
         known.append(decision_table.last_position(project.db))
     elif kind in ("source", "quality"):
@@ -94,13 +102,7 @@ def colour(project: Project, encoder_id: str, drawn: Map, by: str) -> Colouring:
         NotFoundError: there is nothing by that name to colour by.
     """
     key = stamp(project, encoder_id, drawn, by)
-    found = _made.get(key)
-    if found is None:
-        found = _colour(project, encoder_id, drawn, by)
-        while len(_made) >= KEPT:
-            _made.pop(next(iter(_made)), None)
-        _made[key] = found
-    return found
+    return _made.get(key, lambda: _colour(project, encoder_id, drawn, by))
 
 
 def _colour(project: Project, encoder_id: str, drawn: Map, by: str) -> Colouring:
@@ -163,7 +165,7 @@ def _similarity(project: Project, encoder_id: str, drawn: Map, target: str) -> n
     pool, theirs = _stores(project, encoder_id, target)
     known = pool.rows_of(drawn.uids) >= 0
     ident = source_table.find(project.db, "target", target).id
-    rows = np.flatnonzero(np.isin(theirs.uids, image_table.searching(project.db, ident)))
+    rows = np.flatnonzero(np.isin(theirs.uids, split_table.searching(project.db, ident)))
     vectors, uids = theirs.gather(rows), theirs.uids[rows]
     found = neighbour_lists.nearest_targets(pool, drawn.uids[known], vectors, uids)
     values = np.full(len(drawn.uids), np.nan)

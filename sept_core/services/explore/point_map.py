@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from sept_core import errors
-from sept_core.catalogue import image_table, source_table
+from sept_core.catalogue import source_table, split_table
 from sept_core.features import feature_store
 from sept_core.index import graph
 from sept_core.projection.map_cells import Cells
@@ -101,7 +101,7 @@ def _searching(
     project: Project, target_id: str, uids: list[str], places: np.ndarray
 ) -> tuple[list[str], np.ndarray]:
     """Those of some target images that are not held out or unassigned by now."""
-    mine = np.isin(np.array(uids, hashing.UID_DTYPE), image_table.searching(project.db, target_id))
+    mine = np.isin(np.array(uids, hashing.UID_DTYPE), split_table.searching(project.db, target_id))
     return np.array(uids, object)[mine].tolist(), places[mine]
 
 

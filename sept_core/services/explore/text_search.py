@@ -14,7 +14,7 @@ from sept_core.encoders import registry
 from sept_core.features import feature_store
 from sept_core.retrieval import neighbour_lists
 from sept_core.services.project.project import Project
-from sept_core.storage import atomic, hashing
+from sept_core.storage import hashing
 
 
 def understands_words(project: Project, encoder_id: str) -> bool:
@@ -62,5 +62,5 @@ def _load(spec: str, folder: Path, precision: str) -> Any:
 
 
 def _card(project: Project, encoder_id: str) -> dict[str, str]:
-    card: dict[str, str] = atomic.read_json(project.paths.features(encoder_id) / "encoder.json")
+    card: dict[str, str] = feature_store.read_card(project.paths.features(encoder_id))
     return card

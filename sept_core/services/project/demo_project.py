@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sept_core.catalogue import image_table, settings, source_table
+from sept_core.catalogue import place_table, settings, source_table
 from sept_core.demo.layout import TARGETS, Layout
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
@@ -154,6 +154,6 @@ def _by_name(project: Project, uids: Iterable[str], path: Path, column: str) -> 
     """A column of a csv for each image that it names by the name of one of its files."""
     with path.open(newline="") as file:
         known = {row["key"]: row[column] for row in csv.DictReader(file)}
-    places = image_table.locations(project.db, uids).to_pylist()
+    places = place_table.locations(project.db, uids).to_pylist()
     named = [(row["uid"], Path(row["member"] or row["rel_path"]).stem) for row in places]
     return {uid: known[name] for uid, name in named if name in known}

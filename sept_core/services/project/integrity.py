@@ -87,7 +87,7 @@ def stores(root: Path) -> Iterator[Finding]:
     for folder in sorted(path for path in root.glob("features/*") if path.is_dir()):
         again = "Repair moves the shard away; embedding again makes its features anew."
         try:
-            card = atomic.read_json(folder / "encoder.json")
+            card = feature_store.read_card(folder)
             if card["kind"] == "imported":
                 again = "Repair moves the shard away; import the features again."
         except (errors.SeptError, KeyError, TypeError) as problem:

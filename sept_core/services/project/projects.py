@@ -77,7 +77,7 @@ def encoders(project: Project) -> list[dict[str, Any]]:
     `fit` says how the sample that it was fitted on is degenerate, or is None.
     """
     found = []
-    for path in sorted(project.paths.root.glob("features/*/encoder.json")):
+    for path in project.paths.cards():
         record = atomic.read_json(path) | {"id": path.parent.name}
         store = feature_store.FeatureStore(project.paths.pool_features(record["id"]))
         sample = fits.behind(project.paths.encoders, record["identity"])
@@ -189,7 +189,7 @@ def status(project: Project) -> dict[str, Any]:
             job.kind == "export" and job.state == "done" for job in launcher.all_jobs(project.paths)
         ),
         "evaluations": len(list(project.paths.runs.glob("evaluations/*/summary.json"))),
-        "runs": [path.parent.name for path in sorted(project.paths.runs.glob("*/settings.json"))],
+        "runs": [path.parent.name for path in project.paths.run_settings()],
         "jobs": [
             {"id": job.id, "kind": job.kind, "title": job.title, "state": job.state}
             for job in launcher.all_jobs(project.paths)

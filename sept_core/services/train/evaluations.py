@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import image_table, source_table
+from sept_core.catalogue import source_table, split_table
 from sept_core.evaluation import labels as label_budgets
+from sept_core.evaluation import readout_names
 from sept_core.filesystem.roots import FOLLOW_LINKS
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.services.data import scaling
@@ -25,8 +26,7 @@ from sept_core.services.train import pretraining, runs
 from sept_core.storage import atomic, hashing, project_paths
 
 RANDOM_INIT = "random-init"
-READOUTS = {"knn": "20-NN", "linear": "Linear probe", "finetune": "Fine-tuning"}
-"""The readouts of `evaluation.worker` as people write them."""
+READOUTS = readout_names.TITLES
 SHOTS = (1, 5, 10, 20, 50, 100)
 
 
@@ -164,7 +164,7 @@ def checked_task(project: Project, target: str, labels: Sequence[str]) -> list[d
 
 def _rows(project: Project, record: source_table.SourceRecord) -> list[dict[str, Any]]:
     """The images of a target set's splits; unassigned ones are not read."""
-    found = image_table.labelled(project.db, record.id, target_layout.SPLITS)
+    found = split_table.labelled(project.db, record.id, target_layout.SPLITS)
     rows: list[dict[str, Any]] = found.to_pylist()
     return rows
 
@@ -206,7 +206,7 @@ def prepare(
     out = project.paths.runs / pretraining.RESERVED / name
     _refuse_twice(project.paths, out)
     worklist = out / "target.parquet"
-    sources.write_worklist(worklist, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
+    worklists.write(worklist, pa.Table.from_pylist(rows, worklists.SCHEMA))
     atomic.write_json(out / "request.json", request)
     return asked | {"target_worklist": str(worklist), "out": str(out)}
 

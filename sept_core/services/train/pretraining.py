@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core import errors
-from sept_core.catalogue import image_table, source_table
-from sept_core.ingest import sources
+from sept_core.catalogue import place_table, source_table, split_table
+from sept_core.ingest import worklists
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.manifest import manifest
@@ -32,6 +32,9 @@ from sept_core.selection import strategies
 from sept_core.services.curate import manifests, selections
 from sept_core.services.project.project import Project
 from sept_core.storage import atomic, hashing, project_paths
+
+PROBE = "probe.parquet"
+"""A run's worklist of target images that its features are looked at with."""
 
 REPORTING = ("log_every", "checkpoint_every", "probe_every", "threads")
 """Settings that change what a run tells and how fast it goes, not what it learns."""
@@ -57,7 +60,7 @@ def of_selection(project: Project, selection_id: str) -> Subset:
     uids = selections.picks(project, selection_id)["uid"]
     own = strategies.takes_targets(selections.find(project, selection_id)["settings"]["strategy"])
     role = "target" if own else "pool"
-    return Subset(selection_id, len(uids), _side(image_table.locations(project.db, uids, role)))
+    return Subset(selection_id, len(uids), _side(place_table.locations(project.db, uids, role)))
 
 
 def of_manifest(path: Path) -> Subset:
@@ -134,7 +137,7 @@ def start_selection(
     chosen = _checked(of_selection(project, selection_id), method, backbone, changes, where)
     with _new_run(project.paths, run) as folder:
         subset = manifests.write_manifest(project, selection_id, folder / "manifest")
-        probe = _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
+        probe = _probe_worklist(project, subset.header["targets"], folder / PROBE)
         request = _request(subset, chosen, where)
         request |= {"run": str(folder), "probe_worklist": probe}
         return launcher.launch(project.paths, "pretrain", request, _title(run))
@@ -171,9 +174,9 @@ def prepare_runs(
             slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
             folder = project.paths.run(free_name(project.paths, slug))
             shutil.copytree(staging, folder / "manifest")
-            _probe_worklist(project, subset.header["targets"], folder / "probe.parquet")
+            _probe_worklist(project, subset.header["targets"], folder / PROBE)
             held = {"pretrain": dataclasses.asdict(chosen), "manifest": subset.content_hash}
-            atomic.write_json(folder / "settings.json", held)
+            atomic.write_json(folder / project_paths.RUN_SETTINGS, held)
         requests.append(_request_of(folder, where))
     shutil.rmtree(staging)
     return requests
@@ -182,7 +185,7 @@ def prepare_runs(
 def _known_runs(paths: project_paths.ProjectPaths) -> dict[str, Path]:
     """Run folders that hold their manifest, by what they train; see `_shared_key`."""
     found = {}
-    for path in sorted(paths.runs.glob("*/settings.json")):
+    for path in paths.run_settings():
         if (path.parent / "manifest").exists():
             held = atomic.read_json(path)
             settings = pretrain_settings.from_dict(held["pretrain"])
@@ -192,8 +195,10 @@ def _known_runs(paths: project_paths.ProjectPaths) -> dict[str, Path]:
 
 def _request_of(folder: Path, where: Launch) -> dict[str, Any]:
     """What the worker is asked to go on with, or to find done, in a run folder."""
-    chosen = pretrain_settings.from_dict(atomic.read_json(folder / "settings.json")["pretrain"])
-    probe = folder / "probe.parquet"
+    chosen = pretrain_settings.from_dict(
+        atomic.read_json(folder / project_paths.RUN_SETTINGS)["pretrain"]
+    )
+    probe = folder / PROBE
     return _request(manifest.read(folder / "manifest"), chosen, where) | {
         "run": str(folder), "probe_worklist": str(probe) if probe.exists() else None,
     }  # fmt: skip
@@ -315,14 +320,14 @@ def _probe_worklist(project: Project, targets: Sequence[str], path: Path) -> str
     rows = [
         row
         for name in targets
-        for row in image_table.labelled(
+        for row in split_table.labelled(
             project.db, source_table.find(project.db, "target", name).id, ("train",)
         ).to_pylist()
         if row["label"] is not None
     ]
     if len({row["label"] for row in rows}) < 2:
         return None
-    sources.write_worklist(path, pa.Table.from_pylist(rows, sources.WORKLIST_SCHEMA))
+    worklists.write(path, pa.Table.from_pylist(rows, worklists.SCHEMA))
     return str(path)
 
 

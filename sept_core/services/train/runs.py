@@ -71,7 +71,7 @@ def every(paths: project_paths.ProjectPaths) -> list[Run]:
             folder = _folder(paths, asked)
             if folder.exists() and folder.name not in found:
                 found[folder.name] = _run(folder, asked["pretrain"], job)
-    for path in sorted(paths.runs.glob("*/settings.json")):
+    for path in paths.run_settings():
         if path.parent.name not in found:
             found[path.parent.name] = _run(path.parent, atomic.read_json(path)["pretrain"], None)
     return list(found.values())

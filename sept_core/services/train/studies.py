@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sept_core import errors
-from sept_core.catalogue import image_table
+from sept_core.catalogue import split_table
 from sept_core.encoders import families
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
@@ -195,7 +195,7 @@ def _oracle(project: Project, target: str) -> str:
 
     Only evaluation asks for it; nothing that selects reads the pool's labels.
     """
-    found = image_table.labelled_like(project.db, target)
+    found = split_table.labelled_like(project.db, target)
     if not found:
         raise errors.InputError(
             f"No pool image carries a label of {target}'s, so there is no oracle; save a group of "

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sept_core.storage.recent import Recent
 from sept_core.tables.formats import columnar, fields
 from sept_core.tables.formats.rows import NO_IMAGE, Opener, Payloads
 
@@ -89,24 +90,15 @@ class RowGroups:
         self._store = columnar.ParquetStore(file, buffer=0)
         rows = [self._store.file.metadata.row_group(n).num_rows for n in range(self._store.groups)]
         self._starts = list(accumulate(rows, initial=0))
-        self._kept: dict[int, Images] = {}
-        self._lock = threading.Lock()
+        self._kept = Recent[int, Images](_KEPT)
 
     def read(self, row: int, index: int | None) -> bytes | str:
         """As `Images.read`."""
         if not 0 <= row < self._starts[-1]:
             raise LookupError("no such row in the table")
         group = bisect.bisect_right(self._starts, row) - 1
-        with self._lock:
-            images = self._group(group)
+        images = self._kept.get(group, lambda: self._open(group))
         return images.read(row - self._starts[group], index)
-
-    def _group(self, group: int) -> Images:
-        if group not in self._kept:
-            for old in list(self._kept)[: 1 - _KEPT]:
-                del self._kept[old]
-            self._kept[group] = self._open(group)
-        return self._kept[group]
 
     def _open(self, group: int) -> Images:
         if self._store.leaf(group, self._field).total_uncompressed_size > MAX_GROUP_BYTES:

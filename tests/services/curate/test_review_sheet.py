@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sept_core import errors
-from sept_core.catalogue import image_table
+from sept_core.catalogue import place_table, selection_table, source_table
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, review_sheet, selections
 from sept_core.services.curate.review_sheet import Order, Step
@@ -105,7 +105,7 @@ def test_why_an_image_is_here_names_targets_files_and_its_decisions(project: Pat
         assert told["targets"] == sorted(told["targets"], key=lambda pair: (-pair[1], pair[0]))
         found = [(d["who"], d["action"], d["reason"], d["stands"]) for d in told["decisions"]]
         assert found == [("bob", "veto", "", False), ("ada", "keep", "right", True)]
-        names = {f"{row['source']}/{row['rel_path']}" for row in image_table.locations(
+        names = {f"{row['source']}/{row['rel_path']}" for row in place_table.locations(
             opened.db, [first["uid"]]).to_pylist()}  # fmt: skip
         assert set(told["places"]) == names and names
         with pytest.raises(errors.NotFoundError, match="not in this selection"):
@@ -119,3 +119,35 @@ def test_choices_come_by_target_set_latest_first(project: Path) -> None:
         assert [record["id"] for record in review_sheet.choices(opened)["toys"]] == [ident]
         with pytest.raises(errors.NotFoundError, match="by-target"):
             review_sheet.sheet(opened, ident, Order("by-name"))
+
+
+def test_a_selection_is_found_once_for_a_batch(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[str] = []
+    find = selection_table.find
+    monkeypatch.setattr(
+        selection_table, "find", lambda db, ident: found.append(ident) or find(db, ident)
+    )
+    with projects.opened(project) as opened:
+        ident = selection(opened)
+        uids = selections.picks(opened, ident)["uid"].to_pylist()[:5]
+        found.clear()
+        steps = [Step("tab", number, "veto", (uid,)) for number, uid in enumerate(uids, 1)]
+        review_sheet.apply(opened, ident, steps)
+        assert found == [ident]
+        chosen = selections.resolve(opened, ident[:-1])
+        assert chosen.id == ident
+        assert chosen.picks.equals(selections.picks(opened, ident))
+        assert list(chosen.log.state.decisions) == uids
+        assert [event.who for event in chosen.log.events] == [decisions.signature(opened)] * 5
+
+
+def test_nothing_is_decided_for_a_target_set_that_was_removed(project: Path) -> None:
+    with projects.opened(project) as opened:
+        ident = selection(opened)
+        first = selections.picks(opened, ident)["uid"][0].as_py()
+        source_table.remove(opened.db, "target", "toys")
+        with pytest.raises(errors.NotFoundError, match="was removed"):
+            review_sheet.apply(opened, ident, [Step("tab", 1, "veto", (first,))])
+        assert review_sheet.position(opened) == 0

@@ -11,11 +11,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from sept_core import errors
-from sept_core.catalogue import image_table
+from sept_core.catalogue import adopting, work_table
 from sept_core.cli import app
 from sept_core.features import feature_store, worker
 from sept_core.imaging import images
-from sept_core.ingest import sources
+from sept_core.ingest import worklists
 from sept_core.services.data import collections, image_server
 from sept_core.services.project import projects
 
@@ -38,10 +38,10 @@ def embedded(tmp_path: Path, project: projects.Project, monkeypatch: pytest.Monk
     """As the embedding job does, with an encoder of a few numbers."""
     install_fake(monkeypatch)
     path = tmp_path / "worklist.parquet"
-    sources.write_worklist(path, image_table.worklist(project.db, ["s1"]))
+    worklists.write(path, work_table.worklist(project.db, ["s1"]))
     worker.main(make_job(tmp_path, path))
     store = feature_store.FeatureStore(tmp_path / "features" / "fake-12345678" / "pool")
-    image_table.adopt(project.db, store, "pool")
+    adopting.adopt(project.db, store, "pool")
 
 
 def colour_of(data: bytes) -> list[int]:
@@ -56,7 +56,7 @@ def test_what_was_chosen_is_what_is_seen(
     projects.init(tmp_path / "project")
     with projects.opened(tmp_path / "project") as project:
         collections.add(project, "pool", "land", pool, {"bands": bands} if bands else {})
-        rows = image_table.worklist(project.db, ["s1"]).to_pylist()
+        rows = work_table.worklist(project.db, ["s1"]).to_pylist()
         assert {row["bands"] for row in rows} == {bands}
         embedded(tmp_path, project, monkeypatch)
         [partly] = collections.partly_taken(project).to_pylist()
@@ -65,7 +65,7 @@ def test_what_was_chosen_is_what_is_seen(
             "source": "land", "format": "TIFF", "pixels": "uint8 x 5", "taken": f"bands {taken}",
             "images": 4,
         }  # fmt: skip
-        uid = next(row for row in image_table.worklist(project.db, ["s1"]).to_pylist()
+        uid = next(row for row in work_table.worklist(project.db, ["s1"]).to_pylist()
                    if row["rel_path"] == "0.tif")["uid"]  # fmt: skip
         server = image_server.ImageServer(project.paths.root)
         for picture in (server.thumbnail(uid), server.image(uid)):
@@ -80,7 +80,7 @@ def test_bands_of_embedded_images_cannot_change_in_silence(
     with projects.opened(tmp_path / "project") as project:
         collections.add(project, "pool", "land", pool)
         collections.add(project, "pool", "land", pool, {"bands": "3,2,1"})  # nothing is read yet
-        rows = image_table.worklist(project.db, ["s1"]).to_pylist()
+        rows = work_table.worklist(project.db, ["s1"]).to_pylist()
         assert {row["bands"] for row in rows} == {"3,2,1"}
         embedded(tmp_path, project, monkeypatch)
         collections.add(project, "pool", "land", pool)  # lists it again
@@ -94,7 +94,7 @@ def test_suffixes_are_narrowed(tmp_path: Path, pool: Path) -> None:
     projects.init(tmp_path / "project")
     with projects.opened(tmp_path / "project") as project:
         collections.add(project, "pool", "land", pool, {"only_suffix": ".tif"})
-        rows = image_table.worklist(project.db, ["s1"]).to_pylist()
+        rows = work_table.worklist(project.db, ["s1"]).to_pylist()
         assert [row["rel_path"] for row in rows] == [f"{number}.tif" for number in range(4)]
 
 
@@ -104,6 +104,6 @@ def test_the_command_line_takes_both(tmp_path: Path, pool: Path) -> None:
     done = CliRunner().invoke(app.app, [*words, "--bands", "4,3,2", "--only-suffix", ".tif"])
     assert done.exit_code == 0, done.output
     with projects.opened(tmp_path / "project") as project:
-        rows = image_table.worklist(project.db, ["s1"]).to_pylist()
+        rows = work_table.worklist(project.db, ["s1"]).to_pylist()
     assert {row["bands"] for row in rows} == {"4,3,2"} and len(rows) == 4
     assert images.parse_bands("4,3,2") == (4, 3, 2)

@@ -9,7 +9,7 @@ from PIL import Image
 from small_project import png
 
 from sept_core import errors
-from sept_core.catalogue import image_table
+from sept_core.catalogue import image_table, place_table
 from sept_core.services.data import image_server
 from sept_core.services.project import projects
 from sept_core.storage import hashing
@@ -70,11 +70,11 @@ def test_changed_bytes_are_not_passed_off_as_the_image(
 ) -> None:
     with projects.opened(project) as opened:
         uid = some_uid(opened)
-        places = image_table.places(opened.db, uid)
+        places = place_table.places(opened.db, uid)
         (tmp_path / places[0].rel_path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / places[0].rel_path).write_bytes(noise(0))
-        moved = [image_table.Place(**(vars(place) | {"root": tmp_path})) for place in places]
-        monkeypatch.setattr(image_table, "places", lambda db, uid: moved)
+        moved = [place_table.Place(**(vars(place) | {"root": tmp_path})) for place in places]
+        monkeypatch.setattr(place_table, "places", lambda db, uid: moved)
         with pytest.raises(errors.NotFoundError):
             image_server.ImageServer(project).image(uid)
 

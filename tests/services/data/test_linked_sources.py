@@ -7,7 +7,7 @@ from small_project import picture, png, sept
 
 from sept_core.export import run
 from sept_core.filesystem import safe_paths
-from sept_core.manifest import manifest
+from sept_core.manifest import image_reader, manifest
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import manifests, selections
 from sept_core.services.data import collections, image_server
@@ -45,7 +45,7 @@ def test_linked_images_take_part_in_everything(project: Path, tmp_path: Path) ->
         written = manifests.write_manifest(opened, record["id"], tmp_path / "manifest")
     assert set(written.rows["uid"].to_pylist()) == uids and written.followed() == ["curated"]
     run.export(written, "native", tmp_path / "copy")
-    with manifest.ImageReader(manifest.read(tmp_path / "copy")) as reader:
+    with image_reader.ImageReader(manifest.read(tmp_path / "copy")) as reader:
         assert {hashing.uid_of(reader.read(uid)) for uid in uids} == uids
 
     result = run.export(written, "flat", tmp_path / "links", link="symlink")

@@ -11,7 +11,7 @@ import pytest
 from small_project import picture, png, sept
 
 from sept_core import errors
-from sept_core.catalogue import image_table, scans, source_table
+from sept_core.catalogue import scans, source_table, split_table
 from sept_core.features import feature_store
 from sept_core.ingest import sources
 from sept_core.selection.settings import SelectionSettings
@@ -188,22 +188,22 @@ def test_images_held_out_since_are_not_searched_with(
         scene = selections.open_scene(opened, replace(request, guard=False))
         ident = source_table.find(opened.db, "target", "set").id
         assert len(scene.evidence.target_uids) == 13, "both.png is known in one split"
-        assert set(scene.evidence.target_uids) == set(image_table.searching(opened.db, ident))
+        assert set(scene.evidence.target_uids) == set(split_table.searching(opened.db, ident))
         with pytest.raises(errors.LeakError, match="9 held-out images"):
             selections.select(opened, request)
     assert sept("embed", project).returncode == 0
     with projects.opened(project) as opened:
         assert entry(opened)["waiting"] == 0 and entry(opened)["splits"]["unassigned"] == 6
         assert entry(opened)["warnings"][-1].startswith("1 image lies in the searching and")
-        assert len(image_table.searching(opened.db, ident)) == 12
-        assert both in image_table.held_out(opened.db, ident)
-        assert both not in image_table.searching(opened.db, ident)
+        assert len(split_table.searching(opened.db, ident)) == 12
+        assert both in split_table.held_out(opened.db, ident)
+        assert both not in split_table.searching(opened.db, ident)
         right = selections.select(opened, request)
         assert right["guard"]["state"] == "on" and right["guard"]["leaks"] >= 1
         assert leak not in selections.picks(opened, right["id"])["uid"].to_pylist()
         store = opened.paths.target_features(right["encoder_id"], ident, heldout=True)
         assert set(feature_store.FeatureStore(store).uids) == set(
-            image_table.held_out(opened.db, ident)
+            split_table.held_out(opened.db, ident)
         )
 
 

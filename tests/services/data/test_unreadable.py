@@ -13,7 +13,7 @@ from PIL import Image
 from small_project import picture, png, sept
 
 from sept_core import errors
-from sept_core.catalogue import image_table
+from sept_core.catalogue import image_table, split_table
 from sept_core.features import feature_store
 from sept_core.jobs import launcher
 from sept_core.manifest import verification
@@ -170,7 +170,7 @@ def test_a_held_out_image_without_features_is_guarded_by_its_bytes(
     encoder_id, target = projects.find_encoder(opened, None), target_id(opened)
     [leak] = [
         row["uid"]
-        for row in image_table.labelled(opened.db, target, ["test"]).to_pylist()
+        for row in split_table.labelled(opened.db, target, ["test"]).to_pylist()
         if row["rel_path"].endswith("leak.png")
     ]
     before = contamination_guard.check(opened, encoder_id, (target,), wanted=True)

@@ -1,0 +1,16 @@
+"""A type for the objects of `hashlib`, which are public while their class has a private name."""
+
+from typing import Protocol, Self
+
+
+class RunningHash(Protocol):
+    """What `hashlib.sha256()` returns: a hash that more bytes can be added to."""
+
+    def update(self, data: bytes, /) -> None:
+        """Add bytes."""
+
+    def copy(self) -> Self:
+        """Return a hash of the same bytes that goes on independently."""
+
+    def hexdigest(self) -> str:
+        """Return the hash of all bytes so far as hex digits."""

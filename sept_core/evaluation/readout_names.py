@@ -1,0 +1,19 @@
+"""The readouts of an evaluation and how people write them; reading this imports no torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ReadoutName:
+    """How a readout is called: in menus and tables, and within a sentence."""
+
+    title: str
+    said: str
+
+
+READOUTS = {
+    "knn": ReadoutName("20-NN", "20-NN"),
+    "linear": ReadoutName("Linear probe", "linear probe"),
+    "finetune": ReadoutName("Fine-tuning", "fine-tuned"),
+}
+TITLES = {name: readout.title for name, readout in READOUTS.items()}

@@ -1,0 +1,107 @@
+"""The bytes of a manifest's images, only ever those that were selected.
+
+In: a manifest, and the folders of its sources on this machine. Out: bytes by uid.
+"""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from sept_core import errors
+from sept_core.filesystem.roots import Root
+from sept_core.imaging import images
+from sept_core.ingest import sources
+from sept_core.manifest import manifest_tables
+from sept_core.manifest.manifest import Manifest
+from sept_core.manifest.manifest_tables import Location
+from sept_core.storage import hashing
+
+
+class ImageReader:
+    """Reads a manifest's images by uid and gives out only bytes that match the uid.
+
+    Safe to share between threads. An image that lies in several places is taken from
+    the first that still has it.
+    """
+
+    def __init__(self, manifest: Manifest, roots: Mapping[str, Path] | None = None) -> None:
+        """Use `roots`, or the manifest's `roots.json`; folders that are gone are left out."""
+        self.manifest = manifest
+        given = manifest.roots() if roots is None else roots
+        self.roots = {name: Path(root) for name, root in given.items() if Path(root).exists()}
+        self.unrooted = sorted(set(manifest.sources()) - set(self.roots))
+        followed = manifest.followed()
+        homes = {name: Root(path, name in followed) for name, path in self.roots.items()}
+        self._bytes = sources.ByteReader(homes)
+        self._bands = manifest.bands()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bytes.close()
+
+    def read(self, uid: str) -> bytes:
+        """The bytes of one image.
+
+        Raises:
+            NotFoundError: no place of the image can be read.
+            IntegrityError: its bytes are there, but not those that were selected.
+        """
+        return self.fetch(uid)[1]
+
+    def fetch(self, uid: str) -> tuple[Location, bytes]:
+        """As `read`, with the place where the bytes were found."""
+        failures: list[str] = []
+        changed: Location | None = None
+        for place in self.places(uid):
+            try:
+                data = self._bytes.read(*place)
+            except (images.UnusableFile, errors.SeptError) as problem:
+                failures.append(f"{_name(place)}: {problem}")
+                continue
+            if hashing.uid_of(data) == uid:
+                return place, data
+            changed = changed or place
+        if changed:
+            raise errors.IntegrityError(
+                f"{_name(changed)} has changed since image {uid} was selected; "
+                "bring the old file back or make the selection again."
+            )
+        why = "; ".join(failures) or "it has features only"
+        raise errors.NotFoundError(f"Image {uid} cannot be read ({why}).")
+
+    def bands(self, uid: str) -> images.Bands:
+        """The bands to take of an image, as when it was embedded; see `images.decode`."""
+        if not self._bands:
+            return None
+        places = self.places(uid)
+        return self._bands.get(places[0][0]) if places else None
+
+    def places(self, uid: str) -> tuple[Location, ...]:
+        """All places of an image, the one in its own row first; none for features only."""
+        if uid not in self._places:
+            raise errors.NotFoundError(f"The manifest holds no image {uid}.")
+        return self._places[uid]
+
+    def rooted(self, uid: str) -> bool:
+        """Whether at least one place of the image is in a source that has a folder here."""
+        return any(source in self.roots for source, _, _ in self.places(uid))
+
+    @functools.cached_property
+    def _places(self) -> dict[str, tuple[Location, ...]]:
+        columns = ["sha256", *manifest_tables.LOCATIONS.names]
+        places: dict[str, tuple[Location, ...]] = {
+            row["uid"]: () if row.pop("sha256") is None else (manifest_tables.location(**row),)
+            for row in self.manifest.rows.select(columns).to_pylist()
+        }
+        for row in self.manifest.locations.to_pylist():
+            known = places.get(row["uid"], ())
+            if (place := manifest_tables.location(**row)) not in known:
+                places[row["uid"]] = (*known, place)
+        return places
+
+
+def _name(place: Location) -> str:
+    return " → ".join(part for part in place if part)

@@ -1,0 +1,1 @@
+"""Measures that several stages compute, each in one place."""

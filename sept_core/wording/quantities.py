@@ -1,0 +1,31 @@
+"""Sizes, durations and times as people read them, on pages and in a terminal.
+
+In: bytes, seconds, seconds since 1970. Out: a few words.
+"""
+
+import time
+
+_UNITS = ("B", "kB", "MB", "GB")
+
+
+def size(count: float) -> str:
+    """Return `12 kB`, `3.4 MB` or `1,200 TB`, by powers of 1000."""
+    for unit in _UNITS:
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.0f} TB" if count >= 999.5 else f"{count:.3g} TB"
+
+
+def duration(seconds: float) -> str:
+    """Return `2 h 05 min`, `2 min 05 s` or `5 s`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def moment(at: float) -> str:
+    """Return a time of this machine's clock as `31 Dec 23:59`."""
+    return time.strftime("%d %b %H:%M", time.localtime(at))
