@@ -97,7 +97,9 @@ def _ways(delimiters: str, lines: Sequence[str]) -> Iterator[Dialect]:
     text = "".join(lines)
     escapes = [None, "\\"] if '\\"' in text or "\\'" in text else [None]
     quotes = ['"', "'"] if "'" in text else ['"']
-    delimiters = "".join(filter(text.__contains__, delimiters)) or delimiters[:1]
+    # Those that the sample holds, and one that it does not: names in a single column hold commas.
+    absent = [delimiter for delimiter in delimiters if delimiter not in text]
+    delimiters = "".join(filter(text.__contains__, delimiters)) + "".join(absent[:1])
     for quote in quotes:
         for escape in escapes:
             for delimiter in delimiters:
@@ -119,11 +121,13 @@ def _fit(way: Dialect, lines: Sequence[str], is_whole: bool, look: Look) -> tupl
         return (0,)
     width, count = Counter(map(len, rows)).most_common(1)[0]
     probed = [row for row in rows if len(row) == width][:_PROBED_ROWS]
-    files = sum(any(look(cell) is Match.FILE for cell in row[:_PROBED_CELLS]) for row in probed)
+    matches = [{look(cell) for cell in row[:_PROBED_CELLS]} for row in probed]
+    files = sum(Match.FILE in found for found in matches)
+    stems = sum(Match.STEM in found for found in matches)
     share = count / len(records)
     is_table = width > 1 and share > 0.5
     stray = sum(_is_stray(cell) for row in probed for cell in row[:_PROBED_CELLS])
-    return files, is_table, share if is_table else 0.0, _clean(way, probed), -stray, width
+    return files, stems, is_table, share if is_table else 0.0, _clean(way, probed), -stray, width
 
 
 def _is_stray(cell: str) -> bool:

@@ -204,8 +204,9 @@ def test_damaged_ranges_are_found_and_moved_away(folder: Path, embed: Embed) -> 
     path = folder / "encoders" / pixel_values.FILE
     for damage in (b"{", b'{"uint16": {"low": 1}}'):
         path.write_bytes(damage)
-        with pytest.raises(errors.IntegrityError, match=path.name), projects.opened(folder):
-            pass
+        damaged = pytest.raises(errors.IntegrityError, match=path.name)
+        with projects.opened(folder) as project, damaged:
+            scaling.current(project)
         found = [one for one in project_check.check(folder) if one.where == str(path)]
         assert len(found) == 1
         project_check.repair(folder, found)
