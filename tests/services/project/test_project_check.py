@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from small_project import sept
+from small_project import sept, sept_process
 
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, manifests, selections
