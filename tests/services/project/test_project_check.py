@@ -177,7 +177,7 @@ def test_a_damaged_catalogue_is_told_and_the_backup_brings_decisions_back(
     for place in (0.001, 0.2, 0.5, 0.9):
         catalogue.write_bytes(whole)
         flip(catalogue, place)
-        told = sept("check", project, "--json")
+        told = sept_process("check", project, "--json")
         # A flipped bit lies in a block that is read, or in one that holds nothing.
         findings = json.loads(told.stdout)["findings"]
         assert told.returncode == (1 if findings else 0)
