@@ -4,6 +4,7 @@ In: a random generator. Out: harmed files, in place. Half of the files that hold
 their values and sealed again with the right checksum, as somebody would who means harm.
 """
 
+import copy
 import functools
 import gzip
 import hashlib
@@ -152,9 +153,9 @@ def _change(value: Any, draw: random.Random) -> None:
     elif draw.random() < 0.15:
         del value[key]
     elif draw.random() < 0.15 and isinstance(value, list):
-        value.append(below)
+        value.append(copy.deepcopy(below))
     else:
-        value[key] = draw.choice(VALUES)
+        value[key] = copy.deepcopy(draw.choice(VALUES))
 
 
 def sealed(document: Any) -> Any:
