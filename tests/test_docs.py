@@ -20,6 +20,15 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_links_lead_to_headings(path: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]*)\)", path.read_text()):
+        linked = path.parent / target if target else path
+        headings = re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
+        found = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert anchor in found, f"{path.name} links to {target}#{anchor}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_no_path_of_one_machine(path: Path) -> None:
     assert not re.search(r"/(work|home|root)/", path.read_text())
 

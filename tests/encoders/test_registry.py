@@ -38,15 +38,15 @@ def test_a_wrong_spec_gets_one_clear_sentence(spec: str, message: str, tmp_path:
 
 
 def test_every_recommended_encoder_is_described_without_weights(tmp_path: Path) -> None:
+    kinds = {"classic": "hand-made", "open_clip": "image-text"}
     for spec in families.RECOMMENDED:
         known = registry.describe(spec)
         assert known.dim > 0
         assert known.image_size > 0
-        assert registry.needs_fit(spec, tmp_path) == ("classic" in spec)
-        if spec == "classic":
-            assert known.kind == "hand-made"
-        else:
-            assert known.kind == ("image-text" if "clip" in spec else "self-supervised")
+        name = spec.partition(":")[0]
+        assert registry.needs_fit(spec, tmp_path) == bool(families.FAMILIES[name].fit)
+        if name in ("bundled+classic", "classic", "bundled", "timm", "open_clip"):
+            assert known.kind == kinds.get(name, "self-supervised")
 
 
 def test_description_of_a_known_model() -> None:

@@ -17,12 +17,6 @@ SNIPPETS = {
     for name, text in SECTIONS.items()
     if (match := re.search(r"```python\n(.*?)```", text, re.S))
 }
-FILES = {
-    "csv": "subset.csv",
-    "jsonl": "subset.jsonl",
-    "txt": "subset.txt",
-    "datacomp": "subset.npy",
-}
 
 
 def test_every_format_has_its_section() -> None:
@@ -50,7 +44,7 @@ def test_snippet_runs(
         options = {"labels": dict.fromkeys(world.manifest.rows["target_uid"].to_pylist(), "a")}
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    run.export(world.manifest, name, Path(FILES.get(name, "subset")), options=options)
+    run.export(world.manifest, name, Path(f"subset{formats.FORMATS[name].suffix}"), options=options)
     scope: dict[str, object] = {}
     exec(compile(SNIPPETS[name], f"docs/formats.md: {name}", "exec"), scope)
     if name == "native":

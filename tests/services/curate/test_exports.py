@@ -119,10 +119,10 @@ def test_the_command_exports_rows_and_takes_options(project: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("name", formats.FORMATS)
 def test_a_proposal_has_the_suffix_of_its_format(project: Path, name: str) -> None:
-    endings = {"csv": ".csv", "jsonl": ".jsonl", "txt": ".txt", "datacomp": ".npy"}
+    endings = {"flat": "", "csv": ".csv", "jsonl": ".jsonl", "txt": ".txt", "datacomp": ".npy"}
     with projects.opened(project) as opened:
         path = exports.propose(opened, selected(opened, "random"), name)
-        assert path.suffix == endings.get(name, "")
+        assert path.suffix == endings.get(name, formats.FORMATS[name].suffix)
         path.parent.mkdir(parents=True)
         path.touch()
         assert exports.propose(opened, selected(opened, "random"), name) == path.with_stem(
