@@ -8,7 +8,7 @@ BENCH ?= bench-projects
 FORMATS ?= .venv-formats
 NEIGHBOURS := datasets webdataset fiftyone lightly_train datacomp ssl_data_curation
 
-.PHONY: demo test test-formats setup setup-dev lint bench bench-large clean
+.PHONY: demo test test-long test-formats setup setup-dev lint bench bench-large clean
 
 setup: $(VENV)/.installed
 setup-dev: $(VENV)/.installed-dev
@@ -37,6 +37,11 @@ lint: setup-dev
 
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+# The long form of what `test` does in short: mutated inputs, and kills at random moments (hours).
+test-long: setup-dev
+	$(BIN)/python -m benchmarks.hostile --minutes 10
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.crash --trials 100
 
 # Exports read back by the libraries that they are for, each in an environment of its own, which
 # this downloads (about 1.5 GB). LightlyTrain borrows torch and what goes with it from .venv.
