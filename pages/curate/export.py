@@ -114,7 +114,7 @@ def _planned(record: dict[str, Any], export_format: str, link: str) -> dict[str,
 
 def _guard(guard: dict[str, Any]) -> str:
     if guard["state"] == "on":
-        return f"no leaks ({guard['heldout_images']:,} held out)"
+        return f"no leaks in {guard['heldout_images']:,}"
     return {"off": "off", "none": "none held out"}[guard["state"]]
 
 

@@ -155,8 +155,8 @@ def _table(rows: list[dict[str, Any]], reference: str) -> None:
             "Images seen": row["images_seen"],
             "Accuracy, %": 100 * row["mean"],
             "95% interval": _interval(row["low"], row["high"], "{:.1f}"),
-            f"Difference to {reference}, points": _points(row["difference"]),
-            "95% interval of the difference": _interval(
+            f"vs {reference}, points": _points(row["difference"]),
+            "Difference, 95% interval": _interval(
                 row["difference_low"], row["difference_high"], "{:+.1f}"
             ),
             "Distinguishable": {True: "yes", False: "no", None: "–"}[row["distinguishable"]],
@@ -172,7 +172,7 @@ def _table(rows: list[dict[str, Any]], reference: str) -> None:
             "Steps": form(format="localized", help="Optimiser steps of pre-training."),
             "Images seen": form(format="localized", help="In pre-training: steps × batch size."),
             "Accuracy, %": form(format="%.1f", help="Mean over the seeds."),
-            f"Difference to {reference}, points": form(
+            f"vs {reference}, points": form(
                 format="%+.1f", help="Paired difference on the same seeds and test images."
             ),
         },

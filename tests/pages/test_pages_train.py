@@ -199,10 +199,10 @@ def test_results_compare_with_the_chosen_arm(open_app: Any, trained: Path) -> No
     assert sound(app) and "20-NN, all labels:" in texts(app.markdown)
     table = app.dataframe[0].value
     assert table["Arm"].tolist() == ["random-init", "tiny"] * 2
-    assert table["95% interval of the difference"].tolist()[0] == "–"
+    assert table["Difference, 95% interval"].tolist()[0] == "–"
     by_label(app.selectbox, "Reference arm").set_value("tiny").run()
     assert app.query_params["reference"] == "tiny"
-    assert app.dataframe[0].value["95% interval of the difference"].tolist()[1] == "–"
+    assert app.dataframe[0].value["Difference, 95% interval"].tolist()[1] == "–"
     assert len(app.get("plotly_chart")) == 1
     by_label(app.button, "Delete evaluation").click().run()
     assert sound(app) and not evaluation_archive.every(projects.paths_of(trained))
