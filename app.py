@@ -1,4 +1,4 @@
-"""The app: its frame, its menu, and the routes that serve images. Start it with `sept app DIR`."""
+"""The app: frame, menu, and the routes that serve images. Start it with `sept app DIR`."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from pages.shared import access, page_list, routes, streamlit_compat
 
 
 def main() -> None:
-    """Draw the frame and run the page that the URL names."""
+    """Draw the frame and run the page of the URL."""
     st.set_page_config(page_title="SEPT", page_icon="assets/icon.svg", layout="wide")
     access.require()
     st.navigation(page_list.menu(), position="sidebar").run()

@@ -20,7 +20,7 @@ from benchmarks import browser
 OUT = browser.ROOT / "docs" / "screenshots"
 PAGES = {
     "overview": ("", "h1"),
-    "pool": ("pool", "button:has-text('Measure its speed')"),
+    "pool": ("pool", "button:has-text('Measure speed')"),
     "targets": ("targets", ".sept-gallery a"),
     "map": ("map", ".sept-map[data-ready]"),
     "retrieve": ("retrieve", ".sept-gallery a"),

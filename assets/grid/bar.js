@@ -1,4 +1,4 @@
-/* The line above the grid. */
+/* The status line above the grid. */
 
 import { button, element } from "../shared/elements.js";
 import { saving } from "./saving.js";

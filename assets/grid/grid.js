@@ -1,4 +1,4 @@
-/* The grid's state and what keys, clicks and the server's answers do to it. */
+/* The grid's state, and its changes by keys, clicks and responses of the server. */
 
 import { element } from "../shared/elements.js";
 import { FailureNotice } from "../shared/failure_notice.js";
@@ -15,8 +15,8 @@ import { counted } from "./saving.js";
 import { Selection } from "./selection.js";
 import { Zoom } from "./zoom.js";
 
-const SEND_DELAY = 60; // ms; gathers fast key presses
-const PATIENCE = 6000; // ms without an acknowledgement until the reviewer is told
+const SEND_DELAY = 60; // ms; batches fast key presses
+const PATIENCE = 6000; // ms without an acknowledgement before the status says so
 
 export class Grid {
   constructor(root) {
@@ -24,8 +24,8 @@ export class Grid {
     this.marks = new Marks();
     this.selection = new Selection();
     this.fresh = new Set();
-    this.history = []; // of this life: what z puts back at once
-    // Kept, since the browser would have to compute its layout if asked at every key.
+    this.history = []; // since this load: the marks that z restores immediately
+    // Cached: asking the browser at every key would force it to compute the layout.
     this.top = this.height = 0;
     this.sheet = null;
     this.sheets = new Latest(
@@ -68,7 +68,7 @@ export class Grid {
     this.leaving = (event) => { if (this.outbox.pending.length) event.preventDefault(); };
   }
 
-  /** Take over what a rerun of the page brings. */
+  /** Apply the data of a rerun of the page. */
   update(data, post) {
     this.post = post;
     this.resizing.observe(this.view);
@@ -96,7 +96,7 @@ export class Grid {
       this.late = false;
       this.marks.adopt(entries);
     } else if (this.marks.size === 0) {
-      this.marks.adopt(entries); // a reload with steps still to send
+      this.marks.adopt(entries); // a reload with pending steps
       for (const [, , action, uids] of this.outbox.pending) {
         if (action !== "undo") for (const uid of uids) this.marks.set(uid, action);
       }
@@ -108,7 +108,7 @@ export class Grid {
     window.removeEventListener("beforeunload", this.leaving);
   }
 
-  /* ---- the sheet: the images in their order ---- */
+  /* ---- the sheet: the images in order ---- */
 
   load(url) {
     this.sheet = null;
@@ -125,7 +125,7 @@ export class Grid {
 
   fail(reason) {
     this.bar.say("");
-    this.rows.clear(); // of the sheet before
+    this.rows.clear(); // of the previous sheet
     this.failure.show(reason);
   }
 
@@ -163,14 +163,14 @@ export class Grid {
     };
   }
 
-  /** Show everything that may have changed without a new sheet. */
+  /** Redraw everything that can change without a new sheet. */
   refresh() {
     if (!this.sheet) return;
     this.draw();
     this.repaint(0, this.sheet.uids.length);
   }
 
-  /** Show anew the tiles from one item to another, and what says which is current. */
+  /** Redraw the tiles from one item to another, and the mark of the current one. */
   repaint(from, to) {
     this.rows.paint(from, to);
     this.view.setAttribute("aria-activedescendant", "tile-" + this.selection.cursor);
@@ -193,7 +193,7 @@ export class Grid {
     event.stopPropagation();
   }
 
-  /** Do what a key asks for; returns whether it asks for anything. */
+  /** Run the command of a key; returns whether it has one. */
   obey({ decide, run, go, extend }) {
     if (decide) this.decide(decide);
     else if (run) this.run(run);
@@ -269,7 +269,7 @@ export class Grid {
     }, PATIENCE);
     this.late = false;
     this.error = null;
-    // `at` makes a repeated outbox a change, so that the server sees it again.
+    // `at` makes a repeated outbox a new value, so that Streamlit sends it again.
     const { selection, pending } = this.outbox;
     this.post("outbox", { selection, steps: pending, at: Date.now() });
     this.tell();

@@ -1,12 +1,12 @@
-/* Every key with what it does. */
+/* The help dialog and the line of keys. */
 
 import { element, listed } from "../shared/elements.js";
 import { HELP, SHORT_HELP } from "./keys.js";
 
-const PROMISE = "A decision shows at once and is on disk when the bar says Saved. It belongs to "
-  + "the target sets: other strategies, budgets and encoders keep it.";
+const PROMISE = "A decision appears immediately and is on disk once the status shows Saved. It "
+  + "belongs to the target sets and also applies to other strategies, budgets and encoders.";
 
-/** A dialog; it closes with Esc, as dialogs do, and with a click beside it. */
+/** A dialog that closes with Esc or a click outside it. */
 export function helpDialog() {
   const dialog = element("dialog", "panel help");
   const text = element("div");
@@ -16,7 +16,7 @@ export function helpDialog() {
   return dialog;
 }
 
-/** The line below the grid. */
+/** The line of keys below the grid. */
 export function keyLine() {
   const line = element("div", "keys");
   for (const [key, does] of SHORT_HELP) {

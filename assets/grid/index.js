@@ -1,10 +1,10 @@
-/* The review grid: a virtual list of images, judged by keyboard.
+/* The review grid: a virtual list of images, reviewed by keyboard.
 
    In (data): selection, sheet (URL), query (names the project in URLs), marks, acknowledged, fresh,
    error. Out (state): "asked", the uid to decide on with a scope; "outbox", {selection, steps:
    [[client, number, action, uids], …]}, every step that is not acknowledged yet. A step stays
-   pending, and in the tab's storage through a reload, until the server says that it is on disk;
-   only with nothing pending are the server's marks taken over. */
+   pending, and in the tab's storage through a reload, until the server confirms that it is on disk;
+   the server's marks replace the grid's only when nothing is pending. */
 
 import { mounting } from "../shared/mounting.js";
 import { styleSheets } from "../shared/styles.js";

@@ -1,9 +1,9 @@
-/* Keys and what they ask for. */
+/* Keys and their commands. */
 
 export const DECISIONS = { x: "veto", k: "keep", p: "pin" };
 const OTHERS = { z: "undo", a: "visible", s: "scope", "?": "help", " ": "zoom" };
 
-/** What a key press asks for: {decide: action}, {run: name}, {go: key, extend}; null with Ctrl,
+/** The command of a key press: {decide: action}, {run: name}, {go: key, extend}; null with Ctrl,
     Alt or Cmd, which belong to the browser. */
 export function asked({ key, ctrlKey, metaKey, altKey, shiftKey }) {
   if (ctrlKey || metaKey || altKey) return null;
@@ -19,14 +19,14 @@ export const SHORT_HELP = [
 ];
 
 export const HELP = {
-  "← ↑ ↓ →": "go to another image; Page up, Page down, Home and End go further",
-  x: "veto: never in a selection for these target sets",
-  k: "keep: judged and right",
-  p: "pin: always in, counts towards the budget",
-  z: "undo the latest decision, whoever made it",
-  "shift + arrow or click": "choose a range; x, k and p then act on all of it",
-  a: "choose all that is visible",
-  space: "full size, and why the image is here; keys go on working",
-  s: "decide on its near-duplicates, its cluster or all images like it",
-  "?": "this list",
+  "← ↑ ↓ →": "move to another image; Page Up, Page Down, Home and End move further",
+  x: "veto: exclude from every selection for these target sets",
+  k: "keep: mark as relevant",
+  p: "pin: always include; counts towards the budget",
+  z: "undo the latest decision, including those of others",
+  "shift + arrow or click": "select a range; x, k and p apply to all of it",
+  a: "select all visible images",
+  space: "show the full image and the reason for its selection; keys still work",
+  s: "decide for its near-duplicates, its cluster or all similar images",
+  "?": "show this help",
 };

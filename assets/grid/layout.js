@@ -1,10 +1,10 @@
-/* Where tiles lie: rows of equal squares; if divided, the first column is for sections. */
+/* The positions of tiles: rows of equal squares; if divided, the first column is for sections. */
 
 const LEAST_SIDE = 132; // of a tile, CSS pixels; tiles grow to fill the width
 export const GAP = 8;
 
 export class Layout {
-  /** `section` has the section of each item, in order; `width` is what tiles may fill. */
+  /** `section` has the section of each item, in order; `width` is the width for tiles. */
   constructor(section, divided, width) {
     const columns = Math.max(2, Math.floor(width / (LEAST_SIDE + GAP)));
     this.rowHeight = Math.floor(width / columns);
@@ -34,7 +34,7 @@ export class Layout {
     return row * this.rowHeight + GAP;
   }
 
-  /** The first row in view and the one after the last, with some more above and below. */
+  /** The first row in view and the one after the last, with a margin above and below. */
   rowsIn(top, height, margin = 0) {
     const first = Math.floor(top / this.rowHeight) - margin;
     const last = Math.ceil((top + height) / this.rowHeight) + margin;
@@ -48,7 +48,7 @@ export class Layout {
     return [this.rows[first].first, end.first + end.count - 1];
   }
 
-  /** Where to scroll so that an item is in view; `top` if it is. */
+  /** The scroll position that shows an item; `top` if it is in view. */
   scrollFor(item, top, height) {
     const above = this.rowOf[item] * this.rowHeight;
     const below = above + this.rowHeight + GAP - height;
@@ -56,7 +56,7 @@ export class Layout {
     return Math.max(below, top);
   }
 
-  /** The item that a key leads to from another one; undefined for other keys. */
+  /** The item that a key moves to from another one; undefined for other keys. */
   neighbour(item, key, height) {
     const row = this.rowOf[item];
     const page = Math.max(1, Math.floor(height / this.rowHeight));
@@ -66,7 +66,7 @@ export class Layout {
     return key in items ? this.clamp(items[key]) : undefined;
   }
 
-  /** The item of a row in the column of another one. */
+  /** The item of a row in the column of another item. */
   below(item, number) {
     const row = this.rows[Math.min(Math.max(number, 0), this.rows.length - 1)];
     const across = item - this.rows[this.rowOf[item]].first;

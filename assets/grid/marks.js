@@ -1,4 +1,4 @@
-/* The decision on each image, and how many of each kind the sheet has: a key press counts none. */
+/* The decision on each image and the counts of the sheet, kept up to date so that no key counts. */
 
 export class Marks {
   constructor() {
@@ -21,7 +21,7 @@ export class Marks {
     for (const [uid, action] of entries) this.set(uid, action);
   }
 
-  /** Mark an image, or take its mark away. */
+  /** Mark an image, or remove its mark. */
   set(uid, action) {
     const before = this.actions.get(uid);
     if (action) this.actions.set(uid, action);
@@ -31,7 +31,7 @@ export class Marks {
     if (action) this.counts[kind(action)] += 1;
   }
 
-  /** Count in another sheet. */
+  /** Count the marks of another sheet. */
   countIn(uids) {
     this.members = new Set(uids);
     this.adopt([...this.actions]);

@@ -1,4 +1,4 @@
-/* Steps that wait for the server; they survive a reload of the tab if the browser has storage. */
+/* Steps that wait for the server; they survive a reload of the tab if it has storage. */
 
 import { unique } from "../shared/identity.js";
 import * as tabStorage from "../shared/storage.js";
@@ -8,11 +8,11 @@ export class Outbox {
     this.selection = selection;
     this.storage = storage;
     this.key = "sept-pending:" + selection;
-    this.client = unique(); // new for every life, so that no two tabs share numbers
+    this.client = unique(); // new for every load, so that no two tabs share numbers
     this.number = 0;
     const stored = storage.recall(this.key, []);
     this.pending = Array.isArray(stored) ? stored : [];
-    this.kept = true; // whether a reload would bring back what is pending
+    this.kept = true; // whether pending steps would survive a reload
   }
 
   add(action, uids) {
@@ -21,7 +21,7 @@ export class Outbox {
     this.store();
   }
 
-  /** Drop what is on disk: `acknowledged` has the last number of each client. */
+  /** Drop the steps on disk: `acknowledged` has the last number of each client. */
   acknowledge(acknowledged) {
     const before = this.pending.length;
     this.pending = this.pending.filter(([client, number]) => number > (acknowledged[client] || 0));

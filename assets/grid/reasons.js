@@ -1,6 +1,6 @@
-/* Why an image is in the selection and what was decided on it, in words. */
+/* Texts on the reason for an image's selection and the decisions on it. */
 
-/** Names and values for a list. */
+/** Names and values for a definition list. */
 export function described({ mark, rank, similarity, phase, uid }) {
   return {
     Decision: mark,
@@ -11,13 +11,13 @@ export function described({ mark, rank, similarity, phase, uid }) {
   };
 }
 
-/** One decision in a line. */
+/** One decision as a line of text. */
 export function told({ at, who, action, scope, reason, stands }) {
   const parts = [
     `${action} by ${who}, ${new Date(at).toLocaleString()}`,
     scope === "image" ? "" : `scope ${scope}`,
     reason,
-    stands ? "" : "taken back",
+    stands ? "" : "undone",
   ];
   return parts.filter(Boolean).join(" · ");
 }

@@ -1,4 +1,4 @@
-/* The rows of tiles that are in view, as elements. */
+/* The elements of the rows of tiles in view. */
 
 import { element, picture } from "../shared/elements.js";
 
@@ -6,8 +6,7 @@ const MARGIN_ROWS = 3; // drawn above and below what is visible
 const BADGES = { veto: "✕", negative: "✕", keep: "✓", pin: "★" };
 
 export class Rows {
-  /** `look` tells of an item what its tile shows: {mark, current, chosen, several,
-      fresh}. */
+  /** `look` returns the state of an item's tile: {mark, current, chosen, several, fresh}. */
   constructor(look) {
     this.look = look;
     this.root = element("div", "canvas");
@@ -16,7 +15,7 @@ export class Rows {
     this.tiles = new Map(); // item → its tile, of the drawn rows
   }
 
-  /** Begin anew with a layout of a sheet. */
+  /** Start over with a layout of a sheet. */
   arrange(layout, sheet) {
     this.layout = layout;
     this.sheet = sheet;
@@ -73,7 +72,7 @@ export class Rows {
     return tile;
   }
 
-  /** What the images beside it have in common: their target image, or a cluster's name. */
+  /** The common property of the images next to it: a target image, or a cluster's name. */
   sectionCell(row) {
     const cell = element("div", "target");
     if (!row.head) return cell;
@@ -87,7 +86,7 @@ export class Rows {
     return picture("/thumbnails/" + uid + this.query, name);
   }
 
-  /** Show anew the drawn tiles from one item to another. */
+  /** Redraw the tiles in view from one item to another. */
   paint(from, to) {
     for (const [item, tile] of this.tiles) {
       if (item >= from && item <= to) this.paintTile(item, tile);

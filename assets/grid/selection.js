@@ -1,4 +1,4 @@
-/* The current item and the range that decisions act on. */
+/* The current item and the range that decisions apply to. */
 
 export class Selection {
   constructor() {
@@ -23,7 +23,7 @@ export class Selection {
     return this.anchor === this.cursor;
   }
 
-  /** Go to an item, extending the range or not; returns the first and last item that changed. */
+  /** Move to an item, extending the range or not; returns the first and last changed item. */
   move(item, extend) {
     const before = this.range;
     this.cursor = item;

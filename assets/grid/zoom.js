@@ -1,4 +1,4 @@
-/* One image in full with the reason why it is here; keys go on working. */
+/* The full image with the reason for its selection; the grid's keys still work. */
 
 import { element, listed, picture } from "../shared/elements.js";
 import { Latest } from "../shared/latest.js";
@@ -24,31 +24,31 @@ export class Zoom {
     this.shown = known;
     this.query = facts.query;
     const image = element("figure", "image");
-    image.append(picture("/images/" + facts.uid + facts.query, "The image"));
+    image.append(picture("/images/" + facts.uid + facts.query, "Full image"));
     const why = element("div", "why");
-    why.append(element("h3", "", "Why is this here?"));
+    why.append(element("h3", "", "Reason for selection"));
     if (facts.target) why.append(this.target(facts.target));
     why.append(listed(described(facts)), this.more);
     this.more.replaceChildren(this.failure.root);
     this.failure.hide();
     this.dialog.replaceChildren(image, why);
-    this.details.load(facts.why); // again for the same image: its decisions have changed
+    this.details.load(facts.why); // also for the same image: its decisions have changed
   }
 
   target(uid) {
     const target = element("figure", "target");
-    target.append(picture("/images/" + uid + this.query, "Its target image"));
-    target.append(element("figcaption", "", "the target image that brought it"));
+    target.append(picture("/images/" + uid + this.query, "Target image"));
+    target.append(element("figcaption", "", "owning target image"));
     return target;
   }
 
-  /** What the server knows besides: other targets, copies, decisions, files. */
+  /** Add the server's details: other targets, near-duplicates, decisions, files. */
   showMore({ targets, copies, decisions, places }) {
     this.failure.hide();
     const similarities = targets.map(([, value]) => value.toFixed(3));
     this.more.append(
       ...this.pictures("Nearest target images", targets.map(([uid]) => uid), similarities),
-      ...this.pictures("Its near-duplicates in the pool", copies));
+      ...this.pictures("Near-duplicates in the pool", copies));
     if (decisions.length) this.more.append(element("h4", "", "Decisions"));
     for (const decision of decisions) {
       this.more.append(element("p", decision.stands ? "" : "past", told(decision)));

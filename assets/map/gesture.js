@@ -1,11 +1,11 @@
-/* One press of the pointer until its release: a click, a shift of the map, or an area drawn. */
+/* One press of the pointer until its release: a click, a pan, or a drawn area. */
 
 import { box } from "./picking.js";
 
-const SLACK = 4; // page pixels that a click may wander
+const SLACK = 4; // page pixels that a click may move
 
 export class Gesture {
-  /** `pixel` is where it began, from the map's upper left corner. */
+  /** `pixel` is the start of the press, from the map's upper left corner. */
   constructor(tool, pixel, viewport) {
     this.tool = tool;
     this.viewport = viewport;
@@ -15,7 +15,7 @@ export class Gesture {
     this.moved = false;
   }
 
-  /** Follow the pointer; returns whether anything has to be drawn. */
+  /** Follow the pointer; returns whether the map must be redrawn. */
   follow(pixel) {
     const right = pixel[0] - this.start[0];
     const down = pixel[1] - this.start[1];
@@ -31,13 +31,13 @@ export class Gesture {
     return this.moved && this.tool === "pan";
   }
 
-  /** The corners of the area that was drawn, or null. */
+  /** The corners of the drawn area, or null. */
   get area() {
     return this.moved && this.path && this.path.length > 2 ? this.path : null;
   }
 }
 
-/** The tool of a press: the middle button and the shift key move the map whatever is chosen. */
+/** The tool of a press: the middle button and the shift key always pan. */
 export function toolOf(event, chosen) {
   return event.button === 1 || event.shiftKey ? "pan" : chosen;
 }

@@ -1,11 +1,11 @@
-/* Where more points are than can be drawn, how many there are shows as a grey ground. */
+/* The density of the points as a grey background, for maps with more points than are drawn. */
 
 import { element } from "../shared/elements.js";
 import { CELLS, density, opacities } from "./points.js";
 
 const GREY = [120, 140, 136];
 
-/** A square picture of how dense the points lie. */
+/** A square picture of the density of the points. */
 export function groundOf(points) {
   const image = new ImageData(CELLS, CELLS);
   opacities(density(points)).forEach((opacity, cell) => {
@@ -17,7 +17,7 @@ export function groundOf(points) {
   return ground;
 }
 
-/** Draw the ground, if there is one, where the map is in view. */
+/** Draw the background, if there is one, in the viewport. */
 export function drawGround(canvas, ground, viewport) {
   const to = canvas.getContext("2d");
   to.clearRect(0, 0, canvas.width, canvas.height);

@@ -2,9 +2,9 @@
 
    In (data): points, colours and targets (URLs), palette (hex), glyphs (a colour for each target
    set), marks (places to ring), area (corners in 0..1, or []), nearest (URL), query (names the
-   project in URLs). Out (state): "area", the corners of what was drawn last, [] to clear all;
-   "clicked", a uid. Points come in a random order: every beginning of them is a fair sample. While
-   the map moves a small one is drawn, at rest as many of those in view as can be. */
+   project in URLs). Out (state): "area", the corners of the last drawn area, [] to clear all;
+   "clicked", a uid. Points are in random order, so that every prefix is a fair sample. A small
+   prefix is drawn while the map moves, as many points in view as possible at rest. */
 
 import { mounting } from "../shared/mounting.js";
 import { styleSheets } from "../shared/styles.js";

@@ -1,4 +1,4 @@
-/* Tools of the map, and keys and what they ask for. */
+/* Tools of the map, and keys and their commands. */
 
 export const TOOLS = { lasso: "Lasso (L)", box: "Box (B)", pan: "Move (M)" };
 const KEYS = { l: { pick: "lasso" }, b: { pick: "box" }, m: { pick: "pan" } };
@@ -7,8 +7,8 @@ const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, 1], arrowd
 const ZOOM = 1.4;
 const ZOOMS = { "+": ZOOM, "=": ZOOM, "-": 1 / ZOOM };
 
-/** What a key press asks for: {pick: tool}, {zoom: factor}, {shift: [right, up]}, {run: name}; null
-    for keys that belong to the browser. */
+/** The command of a key press: {pick: tool}, {zoom: factor}, {shift: [right, up]}, {run: name};
+    null for keys that belong to the browser. */
 export function asked({ key, ctrlKey, metaKey, altKey }) {
   if (ctrlKey || metaKey || altKey) return null;
   const name = key.toLowerCase();
@@ -20,7 +20,7 @@ export function asked({ key, ctrlKey, metaKey, altKey }) {
   return null;
 }
 
-/** The factor by which a turn of the wheel zooms; Firefox counts lines. */
+/** The zoom factor of a turn of the wheel; Firefox counts lines. */
 export function wheelZoom({ deltaY, deltaMode }) {
   return Math.exp(-deltaY * (deltaMode === 1 ? 30 : 1) * 0.0015);
 }

@@ -1,4 +1,4 @@
-/* The map's state and what the pointer, keys and the server's answers do to it. */
+/* The map's state, and its changes by the pointer, keys and responses of the server. */
 
 import { element } from "../shared/elements.js";
 import { FailureNotice } from "../shared/failure_notice.js";
@@ -15,10 +15,10 @@ import { DRAWN, drawn, look, told } from "./points.js";
 import { Toolbar } from "./toolbar.js";
 import { Viewport } from "./viewport.js";
 
-const CLICK_DELAY = 220; // ms in which a second click makes a double click of it
-const SETTLE_DELAY = 160; // ms without a turn of the wheel until all points are drawn
-const REACH = 14; // page pixels around a point that count as on it
-const LABEL = "Map of the pool; L lasso, B box, M move, arrows, plus and minus, 0 whole map";
+const CLICK_DELAY = 220; // ms within which a second click makes a double click
+const SETTLE_DELAY = 160; // ms after the last turn of the wheel until all points are drawn
+const REACH = 14; // page pixels around a point that belong to it
+const LABEL = "Map of the pool. Keys: L lasso, B box, M move, arrows, plus and minus, 0 whole map";
 
 export class PointMap {
   constructor(root) {
@@ -82,16 +82,16 @@ export class PointMap {
     this.toolbar.show(tool);
   }
 
-  /* ---- what is drawn from ---- */
+  /* ---- data ---- */
 
   start() {
     this.painter = painterOf(this.canvas);
     if (this.painter) return;
     this.root.dataset.failed = "webgl";
-    this.told.textContent = "This browser has no WebGL: choose the plain map above.";
+    this.told.textContent = "This browser has no WebGL; choose the plain renderer above.";
   }
 
-  /** The browser has lost what was uploaded and can draw again. */
+  /** Upload everything again after the browser has lost and restored WebGL. */
   restart() {
     this.start();
     this.loading.points.forget();
@@ -105,7 +105,7 @@ export class PointMap {
     clearTimeout(this.clicking);
   }
 
-  /** Take over what a rerun of the page brings. */
+  /** Apply the data of a rerun of the page. */
   update(data, post) {
     this.data = data;
     this.post = post;
@@ -115,7 +115,7 @@ export class PointMap {
     this.drawAbove();
   }
 
-  /** Load what is not loaded, and again what failed. */
+  /** Load missing data, and retry failed loads. */
   load() {
     const { targets, points, colours } = this.data;
     this.failure.hide();
@@ -164,12 +164,13 @@ export class PointMap {
     this.draw();
   }
 
-  /** In the next frame; points only where they have changed, since there may be many. */
+  /** Redraw in the next frame, points included. */
   draw() {
     this.stale = true;
     this.drawAbove();
   }
 
+  /** Redraw in the next frame, without the points unless they are stale: there may be many. */
   drawAbove() {
     if (this.drawing) return;
     this.drawing = requestAnimationFrame(() => {
@@ -224,7 +225,7 @@ export class PointMap {
     else this.turn(wish);
   }
 
-  /** Change the view as a key asks. */
+  /** Zoom, shift or reset the view. */
   turn({ zoom, shift }) {
     if (zoom) this.viewport.zoomBy(zoom);
     else if (shift) this.viewport.shift(...shift);
@@ -232,7 +233,7 @@ export class PointMap {
     this.draw();
   }
 
-  /** Where an event is in page pixels from the map's upper left corner. */
+  /** The position of an event in page pixels from the map's upper left corner. */
   pixel(event) {
     const corner = this.overlay.getBoundingClientRect();
     return [event.clientX - corner.left, event.clientY - corner.top];
@@ -264,12 +265,12 @@ export class PointMap {
 
   letGo() {
     this.gesture = null;
-    this.stale ||= this.moving; // what was left out while it moved
+    this.stale ||= this.moving; // draw the points skipped while it moved
     this.moving = false;
     this.drawAbove();
   }
 
-  /** Waits whether a double click comes of it, which shows the whole map and is no click. */
+  /** Handle a click unless a second one follows: a double click shows the whole map instead. */
   click(event) {
     clearTimeout(this.clicking);
     const at = this.viewport.toMap(this.pixel(event));
@@ -320,7 +321,7 @@ export class PointMap {
     try {
       return (await fetching.json(`${this.data.nearest}&x=${x}&y=${y}&within=${within}`)).uid;
     } catch (problem) {
-      if (problem instanceof fetching.Failure) return null; // a hint that does not come is no loss
+      if (problem instanceof fetching.Failure) return null; // a missing hint is harmless
       throw problem;
     }
   }

@@ -1,9 +1,9 @@
-/* What lies above the points: target images, rings around marked images, the area. */
+/* The layer above the points: target images, rings around marked images, the area. */
 
-const OUTLINE = "#101413"; // of glyphs, whose own colours are all light
+const OUTLINE = "#101413"; // of glyphs, which have light colours
 const AREA_FILL = "rgb(15 138 128 / .12)";
 
-/** Draw all of it on a 2D context.
+/** Draw the layer on a 2D context.
 
     `targets`: {places} of each set; `glyphs`: their colours; `marks`: places; `area`: corners;
     `colours`: {ground, text, primary}. */
@@ -11,12 +11,12 @@ export function drawOverlay(to, viewport, { targets, glyphs, marks, area, colour
   to.clearRect(0, 0, viewport.width, viewport.height);
   drawTargets(to, viewport, targets, glyphs);
   const scale = crowd(marks.length) * viewport.ratio;
-  rings(to, viewport, marks, scale, 5, colours.ground); // sets the ring off from what is under it
+  rings(to, viewport, marks, scale, 5, colours.ground); // separates the ring from the points below
   rings(to, viewport, marks, scale, 2, colours.text);
   if (area.length > 1) drawArea(to, viewport, area, colours.primary);
 }
 
-/** How much smaller signs are drawn where there are many of them: 1 up to 150, then less. */
+/** The scale of glyphs and rings by their number: 1 up to 150, then less. */
 export function crowd(count) {
   return Math.max(0.4, Math.min(1, Math.sqrt(150 / Math.max(1, count))));
 }

@@ -1,4 +1,4 @@
-/* Points in WebGL: places and colour classes are uploaded once, each frame draws some of them. */
+/* Points in WebGL: places and colour classes are uploaded once; each frame draws a part of them. */
 
 const VERTEX = `
 attribute vec2 place; attribute float kind;
@@ -22,7 +22,7 @@ void main() {
 const PLACE = 0; // attributes
 const KIND = 1;
 
-/** The painter of a canvas, or null where the browser has no WebGL. */
+/** The painter of a canvas, or null if the browser has no WebGL. */
 export function painterOf(canvas) {
   const gl = canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true });
   return gl && new Painter(gl);
@@ -37,7 +37,7 @@ class Painter {
     this.places = gl.createBuffer();
     this.kinds = gl.createBuffer();
     this.rows = gl.createBuffer();
-    gl.getExtension("OES_element_index_uint"); // all that have WebGL have it
+    gl.getExtension("OES_element_index_uint"); // every browser with WebGL has it
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
     for (const [name, value] of [
       [gl.TEXTURE_MIN_FILTER, gl.NEAREST], [gl.TEXTURE_MAG_FILTER, gl.NEAREST],
@@ -47,7 +47,7 @@ class Painter {
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
   }
 
-  /** Take places, uint16 pairs. */
+  /** Upload places, uint16 pairs. */
   takePoints(points) {
     const { gl } = this;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.places);
@@ -56,7 +56,7 @@ class Painter {
     gl.enableVertexAttribArray(PLACE);
   }
 
-  /** Take the colour class of each point, one byte, and the classes' colours. */
+  /** Upload the colour class of each point, one byte, and the classes' colours. */
   takeKinds(kinds, palette) {
     const { gl } = this;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.kinds);
@@ -68,7 +68,7 @@ class Painter {
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, texels);
   }
 
-  /** Draw `count` points, of `rows` or from the beginning; `size` is in canvas pixels. */
+  /** Draw `count` points, those of `rows` or the first ones; `size` is in canvas pixels. */
   draw(viewport, { count, rows }, size, alpha) {
     const { gl } = this;
     const { scale, shift } = viewport.clip;

@@ -1,23 +1,23 @@
-/* The image under the pointer, once the pointer rests. */
+/* The image under the pointer, shown once the pointer rests. */
 
 import { element } from "../shared/elements.js";
 
-const DELAY = 90; // ms the pointer must rest before an image is asked for
+const DELAY = 90; // ms that the pointer must rest before an image is requested
 const SIDE = 136; // page pixels of the image and its border
 
 export class Peek {
   constructor() {
     this.root = element("div", "peek");
-    this.turn = 0; // of the pointer: an image asked for in an earlier one comes too late
+    this.turn = 0; // of the pointer: an image requested in an earlier turn is dropped
   }
 
-  /** Show in a moment what `find` brings, the URL of an image or null, beside a page pixel. */
+  /** Show the image of `find` (a URL or null) next to a page pixel, after a delay. */
   soon(pixel, room, find) {
     clearTimeout(this.waiting);
     const turn = ++this.turn;
     this.waiting = setTimeout(async () => {
       const url = await find();
-      if (turn !== this.turn) return; // the pointer has gone on
+      if (turn !== this.turn) return; // the pointer has moved on
       if (url) this.show(url, pixel, room);
       else this.hide();
     }, DELAY);

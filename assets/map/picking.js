@@ -1,6 +1,6 @@
-/* Which target a place belongs to, and the corners of an area. */
+/* The target at a place, and the corners of an area. */
 
-const MOST_CORNERS = 80; // of an area that is sent
+const MOST_CORNERS = 80; // of an area sent to the server
 
 /** The uid of the target whose place is within reach, the first of several, or null. */
 export function targetAt(targets, [x, y], reach) {
@@ -16,7 +16,7 @@ export function box([x1, y1], [x2, y2]) {
   return [[x1, y1], [x2, y1], [x2, y2], [x1, y2]];
 }
 
-/** Evenly fewer corners, rounded, as they are sent. */
+/** At most `most` evenly chosen corners, rounded, for sending. */
 export function thinned(corners, most = MOST_CORNERS) {
   const step = Math.max(1, Math.ceil(corners.length / most));
   return corners.filter((_, i) => i % step === 0).map(

@@ -1,20 +1,20 @@
-/* The pool's points: which are drawn, how large, and how dense they lie.
+/* The pool's points: the part that is drawn, its size, and the density.
 
-   Points are uint16 pairs x, y (65535 is 1) in a random order: every beginning is a fair sample. */
+   Points are uint16 pairs x, y (65535 is 1) in random order: every prefix is a fair sample. */
 
 const WHOLE = 65535;
 const MOVING = 60000; // points drawn while the map moves
 export const DRAWN = 250000; // points in view drawn at rest, above the density
 export const CELLS = 512; // along a side of the density
 
-/** What to draw of the first `all` points: {count, inView, rows}; without `rows`, a beginning. */
+/** The part of the first `all` points to draw: {count, inView, rows}; without `rows`, a prefix. */
 export function drawn(points, all, bounds, moving, most = DRAWN) {
   if (moving) return { count: Math.min(all, MOVING), inView: all, rows: null };
   if (all <= most) return { count: all, inView: all, rows: null };
   return within(points, all, bounds, most);
 }
 
-/** The first rows of the points inside bounds, at most `most`, and how many points that are. */
+/** The first rows of points inside bounds, at most `most`, and the number of all inside. */
 function within(points, all, bounds, most) {
   const [left, right, low, high] =
     [bounds.left, bounds.right, bounds.low, bounds.high].map((end) => end * WHOLE);
@@ -37,13 +37,13 @@ export function look(inView, zoom) {
   return { size: size * Math.min(2.5, Math.sqrt(zoom)), alpha: inView > 100000 ? 0.6 : 0.85 };
 }
 
-/** How many images the map shows, in words. */
+/** The text on the number of images shown. */
 export function told(count, inView, all) {
   const images = `${inView.toLocaleString("en")} images${inView < all ? " in view" : ""}`;
   return count < inView ? `${count.toLocaleString("en")} of ${images} drawn` : images;
 }
 
-/** How many points lie in each cell, row by row from the top. */
+/** The number of points in each cell, row by row from the top. */
 export function density(points, cells = CELLS) {
   const counts = new Uint32Array(cells * cells);
   const side = (WHOLE + 1) / cells;

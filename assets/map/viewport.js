@@ -1,7 +1,7 @@
-/* Which part of the map is in view, and where its places lie on the screen.
+/* The part of the map in view, and the conversion between places and pixels.
 
-   Places are in 0..1, y upwards. Screen places are in pixels of the canvas or, where it says so, of
-   the page; y downwards. */
+   Places are in 0..1, y upwards. Pixels are of the canvas or, where stated, of the page; y
+   downwards. */
 
 const LEAST_ZOOM = 0.5;
 const MOST_ZOOM = 200;
@@ -17,19 +17,19 @@ export class Viewport {
     this.zoom = 1;
   }
 
-  /** Take the size of the element in pixels of the page, and how many canvas pixels one has. */
+  /** Set the size of the element in page pixels, and the canvas pixels per page pixel. */
   resize(width, height, ratio) {
     this.width = Math.max(1, Math.round(width * ratio));
     this.height = Math.max(1, Math.round(height * ratio));
     this.ratio = this.width / Math.max(1, width);
   }
 
-  /** Canvas pixels for one unit of the map. */
+  /** Canvas pixels per unit of the map. */
   get unit() {
     return Math.min(this.width, this.height) * this.zoom;
   }
 
-  /** Page pixels for one unit of the map. */
+  /** Page pixels per unit of the map. */
   get pageUnit() {
     return this.unit / this.ratio;
   }
@@ -40,7 +40,7 @@ export class Viewport {
     return [this.width / 2 + (x - this.x) * unit, this.height / 2 - (y - this.y) * unit];
   }
 
-  /** Place at a page pixel, counted from the map's upper left corner. */
+  /** Place at a page pixel from the map's upper left corner. */
   toMap([left, top]) {
     const { unit, ratio } = this;
     return [
@@ -49,7 +49,7 @@ export class Viewport {
     ];
   }
 
-  /** Move by page pixels, from another centre if one is given. */
+  /** Pan by page pixels, from another centre if one is given. */
   shift(right, up, { x, y } = this) {
     this.x = x + right / this.pageUnit;
     this.y = y + up / this.pageUnit;
@@ -59,7 +59,7 @@ export class Viewport {
     this.zoom = Math.min(MOST_ZOOM, Math.max(LEAST_ZOOM, this.zoom * factor));
   }
 
-  /** Zoom so that what lies at a page pixel stays there. */
+  /** Zoom around a page pixel, whose place stays fixed. */
   zoomAt(pixel, factor) {
     const before = this.toMap(pixel);
     this.zoomBy(factor);

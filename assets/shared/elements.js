@@ -1,4 +1,4 @@
-/* Elements of the page. Text goes in through `textContent` only. */
+/* Elements of the page. Text is set with `textContent` only. */
 
 export function element(tag, name, text) {
   const made = document.createElement(tag);
@@ -14,7 +14,7 @@ export function button(name, label, onclick) {
   return made;
 }
 
-/** An image that says so where there is none. */
+/** An image; a text replaces it if it cannot be loaded. */
 export function picture(url, name) {
   const made = element("img");
   made.loading = "lazy";
@@ -26,7 +26,7 @@ export function picture(url, name) {
   return made;
 }
 
-/** A list of names and what belongs to them. */
+/** A definition list of names and values. */
 export function listed(entries) {
   const list = element("dl");
   for (const [name, value] of Object.entries(entries)) {

@@ -1,4 +1,4 @@
-/* A notice over a pane: what could not be loaded and why, and a button to try again. */
+/* A notice over a pane: what could not be loaded, the reason, and a Retry button. */
 
 import { button, element } from "./elements.js";
 

@@ -1,6 +1,6 @@
-/* Requests to the app whose failures carry a sentence for the person who waits. */
+/* Requests to the app; a failure carries a sentence for the user. */
 
-/** A request that brought nothing; its message is that sentence. */
+/** A failed request; its message is that sentence. */
 export class Failure extends Error {}
 
 /** The JSON behind a URL. Throws `Failure`. */
@@ -19,8 +19,8 @@ export function text(url, ask = fetch) {
 }
 
 async function read(url, ask, take) {
-  const answer = await attempt(() => ask(url), "The app does not answer.");
-  if (answer.ok) return attempt(() => take(answer), "The answer was cut off.");
+  const answer = await attempt(() => ask(url), "The app does not respond.");
+  if (answer.ok) return attempt(() => take(answer), "The response was incomplete.");
   throw new Failure(await reason(answer));
 }
 
@@ -32,9 +32,9 @@ async function attempt(step, message) {
   }
 }
 
-/** The sentence of an answer that is an error; pages of proxies are not shown. */
+/** The sentence of an error response; pages of proxies are not shown. */
 async function reason(answer) {
   const plain = (answer.headers.get("content-type") || "").startsWith("text/plain");
   const sentence = plain ? await answer.text().catch(() => "") : "";
-  return sentence || `The app answered with status ${answer.status}.`;
+  return sentence || `The app responded with status ${answer.status}.`;
 }

@@ -1,9 +1,9 @@
-/* What a URL names, loaded once; an answer that comes after the next URL is dropped. */
+/* The value of the latest URL, loaded once; a response after the next URL is dropped. */
 
 import { Failure } from "./fetching.js";
 
 export class Latest {
-  /** `read` returns a promise of the value of a URL; a `Failure` of it goes to `onFailed`. */
+  /** `read` returns a promise of the value of a URL; its `Failure` goes to `onFailed`. */
   constructor(read, onLoaded, onFailed) {
     this.read = read;
     this.onLoaded = onLoaded;
@@ -12,13 +12,13 @@ export class Latest {
     this.forget();
   }
 
-  /** Load a URL unless it is loaded or on its way; one that failed is tried again. */
+  /** Load a URL unless it is loaded or loading; retry it if it failed. */
   async want(url) {
     if (this.url === url && !this.failed) return;
     await this.load(url);
   }
 
-  /** Load again what failed. */
+  /** Retry a failed load. */
   async retry() {
     if (this.failed) await this.load(this.url);
   }

@@ -1,6 +1,6 @@
-/* One view for each element that Streamlit draws a component into, through all reruns. */
+/* One view for each element that Streamlit draws a component into, across all reruns. */
 
-/** The function that Streamlit calls at every rerun of a component.
+/** Return the function that Streamlit calls at every rerun of a component.
 
     `make` builds a view in a component's element; a view has `update(data, setStateValue)` and
     `detach()`, which Streamlit calls when the element goes away. */

@@ -1,9 +1,9 @@
-/* Values of this tab that survive a reload, if the browser lets them.
+/* Values of this tab that survive a reload, if the browser allows it.
 
-   `sessionStorage` may be full, or forbidden by the browser's settings: then reading its name
-   throws. Nothing here does. */
+   `sessionStorage` may be full, or forbidden by the browser's settings, so that reading its name
+   throws. These functions never throw. */
 
-/** The value kept under a key, or `otherwise`. */
+/** The value stored under a key, or `otherwise`. */
 export function recall(key, otherwise, storage = sessionStore) {
   try {
     return JSON.parse(storage().getItem(key)) ?? otherwise;
@@ -12,7 +12,7 @@ export function recall(key, otherwise, storage = sessionStore) {
   }
 }
 
-/** Keep a value under a key; returns whether it will survive a reload. */
+/** Store a value under a key; returns whether it will survive a reload. */
 export function keep(key, value, storage = sessionStore) {
   try {
     storage().setItem(key, JSON.stringify(value));

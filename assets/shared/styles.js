@@ -1,4 +1,4 @@
-/* Style sheets, each loaded once and shared by all that wear it. */
+/* Style sheets, each loaded once and shared by its components. */
 
 import { text } from "./fetching.js";
 

@@ -1,4 +1,4 @@
-"""Export: write a selection in the format that a trainer reads, check it, take it along."""
+"""Export: write a selection in a trainer's format, verify it, download it."""
 
 from typing import Any
 
@@ -12,20 +12,20 @@ from sept_core.storage import project_paths
 from sept_core.wording import quantities
 
 LINKS = {
-    "copy": "Copy the files",
+    "copy": "Copy files",
     "hardlink": "Hard links (same disk, no extra space)",
     "symlink": "Symbolic links (break when the pool moves)",
 }
 
 
 def draw() -> None:
-    """The whole page."""
+    """Draw the page."""
     st.title("Export", anchor=False)
     with state.project() as project:
         records = {record["selection"]: record for record in selections.every(project)}
     if not records:
         st.info("There is no selection to export yet.", icon=":material/info:")
-        page_list.link("Retrieve", "Make one")
+        page_list.link("Retrieve", "Create a selection")
         return
     left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
     with left:
@@ -52,10 +52,10 @@ def _labels(records: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def _new(record: dict[str, Any], export_format: str, link: str) -> None:
-    """What would be written, where, and the button that starts it."""
+    """Draw the plan of an export, its destination, and the button that starts it."""
     if record["older_than_decisions"]:
         st.warning(
-            "Decisions were made since this selection; make it again on the Review page first.",
+            "Decisions were made after this selection; update it on the Review page first.",
             icon=":material/history:",
         )
     planned = _planned(record, export_format, link)
@@ -63,8 +63,8 @@ def _new(record: dict[str, Any], export_format: str, link: str) -> None:
         proposed = exports.propose(project, record["selection"], export_format)
     counts, size, guard = st.columns(3)
     counts.metric("Images", f"{planned['count']:,}")
-    size.metric("To be written", quantities.size(planned["bytes"]))
-    guard.metric("Guard", _guard(planned["guard"]))
+    size.metric("Export size", quantities.size(planned["bytes"]))
+    guard.metric("Contamination guard", _guard(planned["guard"]))
     for note in planned["notes"]:
         st.caption(note)
     options = _options(export_format)
@@ -72,8 +72,8 @@ def _new(record: dict[str, Any], export_format: str, link: str) -> None:
     out = where.text_input("Destination (must not exist)", str(proposed), key=f"out {proposed}")
     if planned["bytes"] > planned["free"]:
         st.error(
-            f"The disk has only {quantities.size(planned['free'])} left; choose links or another "
-            "disk.",
+            f"The disk has only {quantities.size(planned['free'])} free; choose links or another "
+            "destination.",
             icon=":material/hard_drive:",
         )
     if start.button("Export", type="primary", icon=":material/output:", width="stretch"):
@@ -90,7 +90,7 @@ def _new(record: dict[str, Any], export_format: str, link: str) -> None:
 
 
 def _options(export_format: str) -> list[str]:
-    """Draw the format's own settings; return those that were filled in, as `NAME=VALUE`."""
+    """Draw the format's own settings; return those that are filled in, as `NAME=VALUE`."""
     typed = {
         name: st.text_input(
             name.replace("_", " ").capitalize(), key=f"{export_format} {name}", help=option.about
@@ -101,11 +101,11 @@ def _options(export_format: str) -> list[str]:
 
 
 def _planned(record: dict[str, Any], export_format: str, link: str) -> dict[str, Any]:
-    """Kept while selection, decisions and choices stay the same."""
+    """Return the plan, cached until the selection, its decisions or the choices change."""
     key = [record["selection"], record["older_than_decisions"], export_format, link]
     held: Any = state.kept("export plan")
     if held is None or held[0] != key:
-        with st.spinner("Looking at what will be written…"), state.project() as project:
+        with st.spinner("Planning the export…"), state.project() as project:
             held = (key, exports.plan(project, record["selection"], export_format, link))
         state.keep("export plan", held)
     planned: dict[str, Any] = held[1]
@@ -114,8 +114,8 @@ def _planned(record: dict[str, Any], export_format: str, link: str) -> dict[str,
 
 def _guard(guard: dict[str, Any]) -> str:
     if guard["state"] == "on":
-        return f"no leak in {guard['heldout_images']:,}"
-    return {"off": "off", "none": "nothing held out"}[guard["state"]]
+        return f"no leaks in {guard['heldout_images']:,}"
+    return {"off": "off", "none": "none held out"}[guard["state"]]
 
 
 def _finished() -> None:
@@ -123,7 +123,7 @@ def _finished() -> None:
         finished = exports.every(project)
     st.subheader("Finished exports", anchor=False)
     if not finished:
-        st.caption("None yet.")
+        st.caption("No exports yet.")
     for export in finished:
         made = quantities.moment(export.ended_at)
         facts = f"{export.images:,} images · {quantities.size(export.bytes)} · {made}"
@@ -147,7 +147,7 @@ def _one(export: exports.Export) -> None:
 
 
 def _verify(export: exports.Export) -> None:
-    bar = st.progress(0.0, "Reading every image again…")
+    bar = st.progress(0.0, "Verifying images…")
     with state.project() as project:
         report = exports.check(
             project, export, lambda done, total: bar.progress(done / max(1, total))
@@ -155,7 +155,7 @@ def _verify(export: exports.Export) -> None:
     bar.empty()
     if not report.problems:
         st.success(
-            f"{report.checked['images']:,} images are there and unchanged, no row was edited, "
+            f"{report.checked['images']:,} images are present and unchanged, no row was edited, "
             f"{report.checked['guard']:,} were compared with the held-out images.",
             icon=":material/verified:",
         )
@@ -168,7 +168,7 @@ def _verify(export: exports.Export) -> None:
 
 
 def _download(export: exports.Export, place: Any) -> None:
-    """Packed when asked for: a page with many exports stays quick."""
+    """Pack on request only, so that a page with many exports stays fast."""
     if place.button("Pack as zip", key=f"pack {export.job}", icon=":material/folder_zip:"):
         state.keep("packed", export.job)
     if state.kept("packed") != export.job:

@@ -1,4 +1,4 @@
-"""Retrieve: rank the pool for a target set, see what a budget takes, store the selection."""
+"""Retrieve: rank the pool for a target set, choose a budget, save the selection."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +20,7 @@ EXAMPLES = 24
 
 
 def draw() -> None:
-    """The whole page."""
+    """Draw the page."""
     st.title("Retrieve", anchor=False)
     with state.project() as project:
         targets = collections.names(project, "target")
@@ -47,12 +47,12 @@ def _empty(has_targets: bool) -> None:
         st.info("The images have not been embedded yet.", icon=":material/info:")
         page_list.link("Pool", "Embed the pool")
     else:
-        st.info("There is no target set yet: a few images of what you care about.")
+        st.info("There is no target set yet. Add a few images of your task.")
         page_list.link("Targets", "Add a target set")
 
 
 def _request(targets: list[str], encoders: list[str]) -> Request | None:
-    """What the user asks for, without its budget."""
+    """Draw the request; return it without its budget, or None without a target set."""
     left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
     with left:
         chosen = state.chosen_many("target", targets, "Target sets")
@@ -61,7 +61,7 @@ def _request(targets: list[str], encoders: list[str]) -> Request | None:
     with right:
         encoder = state.chosen("encoder", encoders[::-1], "Encoder")
     st.caption(STRATEGIES[strategy].description)
-    with st.expander("Floor, duplicates, guard, filter", icon=":material/tune:"):
+    with st.expander("Similarity floor, near-duplicates, guard, filter", icon=":material/tune:"):
         settings, guard = _settings(strategy)
         filter_text, group = _narrowed()
     if not chosen:
@@ -74,21 +74,23 @@ def _settings(strategy: str) -> tuple[SelectionSettings, bool]:
     first, second, third = st.columns(3)
     floor = first.slider(
         "Similarity floor (percentile of random pairs)", 0, 100, 0,
-        help="0 is no floor. 99 takes only images more similar to a target than 99% of pairs of "
-        "a target and a random pool image.",
+        help="0: no floor. 99: only images more similar to a target than 99% of pairs of a target "
+        "and a random pool image.",
     )  # fmt: skip
-    cap = second.number_input(
-        "Images from one group of near-duplicates", 1, 100, defaults.duplicate_cap
-    )
+    cap = second.number_input("Images per near-duplicate group", 1, 100, defaults.duplicate_cap)
     seed = third.number_input("Seed", 0, 2**31, defaults.seed)
     scaling = first.toggle(
-        "Local scaling", defaults.local_scaling, help="Discounts images that are near everything."
+        "Local scaling",
+        defaults.local_scaling,
+        help="Discounts images that are similar to everything.",
     )
     fill = second.toggle(
-        "Fill an open budget", defaults.fill, help="From the targets' clusters, then at random."
+        "Fill remaining budget", defaults.fill, help="From the targets' clusters, then at random."
     )
     guard = third.toggle(
-        "Contamination guard", value=True, help="Leaves out copies of held-out target images."
+        "Contamination guard",
+        value=True,
+        help="Excludes near-duplicates of held-out target images.",
     )
     settings = replace(
         defaults, seed=int(seed), floor_percentile=float(floor) if floor else None,
@@ -98,7 +100,7 @@ def _settings(strategy: str) -> tuple[SelectionSettings, bool]:
 
 
 def _narrowed() -> tuple[str, str]:
-    """A metadata filter and a named group, both of which the pool is narrowed to."""
+    """Draw and return the metadata filter and the named group that restrict the pool."""
     with state.project() as project:
         fields = ", ".join(preview.filter_fields(project))
         saved = groups.names(project)
@@ -108,19 +110,19 @@ def _narrowed() -> tuple[str, str]:
         help=f"Fields: {fields}. Operators: = != < <= > >= and ~ (contains).",
     )  # fmt: skip
     group = right.selectbox(
-        "Named group", ["", *saved], format_func=lambda name: name or "all of the pool",
-        help="Groups are made on the Map page.",
+        "Named group", ["", *saved], format_func=lambda name: name or "whole pool",
+        help="Create groups on the Map page.",
     )  # fmt: skip
     return filter_text, group
 
 
 def _prepare(request: Request) -> None:
-    """Make neighbour graph, threshold and duplicate groups, one job after the other."""
+    """Compute neighbour graph, threshold and duplicate groups, one job after the other."""
     st.info(
-        "Selections need the pool's near-duplicates and thresholds, made once per encoder.",
+        "Selections need the pool's near-duplicates and thresholds, computed once per encoder.",
         icon=":material/build:",
     )
-    if state.kept("preparing") or st.button("Prepare the pool", type="primary"):
+    if state.kept("preparing") or st.button("Prepare pool", type="primary"):
         state.keep("preparing", True)
         with state.project() as project:
             encoder = projects.find_encoder(project, request.encoder)
@@ -140,11 +142,11 @@ def _explorer(request: Request) -> None:
         st.warning(found.shortfall or "No image is eligible.", icon=":material/filter_alt_off:")
         st.plotly_chart(figures.funnel(found.funnel, 0), key="funnel", theme="streamlit")
         return
-    _budget(request, found, is_prefix, _whatever_the_budget(request, found))
+    _budget(request, found, is_prefix, _independent_of_budget(request, found))
 
 
 def _explored(request: Request) -> preview.Exploration:
-    """Kept until the request, the pool or the decisions change."""
+    """Return the ranking, cached until the request, the pool or the decisions change."""
     with state.project() as project:
         stamp = preview.stamp(project, request)
         held: Any = state.kept("exploration")
@@ -158,25 +160,27 @@ def _explored(request: Request) -> preview.Exploration:
 
 @dataclass(frozen=True)
 class Steady:
-    """What the budget does not change, made once for a request."""
+    """Figures and text that are independent of the budget, computed once per request."""
 
     decay: Any
     floor: Any
     copies: Any
-    told_of_copies: str
+    threshold_note: str
 
 
-def _whatever_the_budget(request: Request, found: preview.Exploration) -> Steady:
+def _independent_of_budget(request: Request, found: preview.Exploration) -> Steady:
     with state.project() as project:
         encoder_id = projects.find_encoder(project, request.encoder)
         known = preparation.calibration(project, encoder_id)
-    told = f"From a cosine of {known['tau']:.3f} on, images count as copies: "
+    note = f"Images with a cosine of at least {known['tau']:.3f} count as near-duplicates: "
     if known["copies"]:
-        told += f"{known['recall']:.0%} of {known['copies']:,} altered copies reach it, and "
+        note += (
+            f"{known['recall']:.0%} of {known['copies']:,} synthetic near-duplicates reach it, and "
+        )
     if known["background_images"]:
-        told += f"{known['false_partners']:.1%} of all images have a false partner there."
+        note += f"{known['false_partners']:.1%} of all images have a false match."
     else:
-        told += "no image of the pool has a neighbour that is not a copy of it."
+        note += "no pool image has a neighbour other than its near-duplicates."
     floor = request.settings.floor_percentile
     cut = None if floor is None else float(found.percentiles[int(floor)])
     drawn = [np.array(known["histogram"][name]) for name in ("edges", "background", "copies")]
@@ -184,30 +188,32 @@ def _whatever_the_budget(request: Request, found: preview.Exploration) -> Steady
         decay=figures.similarity_by_rank(found.quartiles, found.budgets, found.flattens_at),
         floor=figures.floor_ruler(found.edges, found.background, found.neighbours, cut),
         copies=figures.copies(*drawn, known["tau"]),
-        told_of_copies=told,
+        threshold_note=note,
     )
 
 
 @st.fragment
 def _budget(request: Request, found: preview.Exploration, is_prefix: bool, steady: Steady) -> None:
-    """The part that follows the budget: nothing is ranked again while it moves."""
+    """Draw the part that depends on the budget; changing it does not rank the pool again."""
     with notices.shown():
         most = found.picks.num_rows
         budget = most
-        slider, button = st.columns([7, 1], vertical_alignment="bottom")
+        slider, button = st.columns([6, 1.4], vertical_alignment="bottom")
         if is_prefix and most > 1:
             start = min(most, found.flattens_at or 1000)
             budget = slider.slider(
                 "Budget (images)", 1, most, start, key="budget",
-                help="Instant, because a smaller budget is the beginning of a larger one.",
+                help="Updates immediately: a smaller budget is a prefix of a larger one.",
             )  # fmt: skip
-        if button.button("Select", type="primary", icon=":material/check:", width="stretch"):
+        if button.button(
+            "Save selection", type="primary", icon=":material/check:", width="stretch"
+        ):
             _select(replace(request, settings=replace(request.settings, budget=budget)))
         picks = found.at(budget)
-        _told(found, picks.num_rows)
+        _summary(found, picks.num_rows)
         left, right = st.columns(2)
         with left:
-            st.subheader("What falls out", anchor=False)
+            st.subheader("Selection funnel", anchor=False)
             _figure(figures.funnel(found.funnel, picks.num_rows), "funnel")
         with right:
             st.subheader("Similarity by budget", anchor=False)
@@ -215,9 +221,9 @@ def _budget(request: Request, found: preview.Exploration, is_prefix: bool, stead
         with left:
             st.subheader("Similarity floor", anchor=False)
             _figure(steady.floor, "floor")
-            st.subheader("Duplicate threshold", anchor=False)
+            st.subheader("Near-duplicate threshold", anchor=False)
             _figure(steady.copies, "copies")
-            st.caption(steady.told_of_copies)
+            st.caption(steady.threshold_note)
         with right:
             _target_shares(found, picks)
         st.subheader("First images", anchor=False)
@@ -234,7 +240,7 @@ def _caption(row: dict[str, Any]) -> str:
     return row["phase"] if similarity is None else f"{similarity:.2f} · rank {row['target_rank']}"
 
 
-def _told(found: preview.Exploration, count: int) -> None:
+def _summary(found: preview.Exploration, count: int) -> None:
     several = "image" if count == 1 else "images"
     searching = len(found.target_uids)
     targets = "target image" if searching == 1 else "target images"
@@ -246,8 +252,8 @@ def _told(found: preview.Exploration, count: int) -> None:
     guard = found.guard
     if guard["state"] == "on":
         sentences.append(
-            f"The guard compared {guard['heldout_images']:,} held-out images and left out "
-            f"{guard['leaks']:,} copies."
+            f"The contamination guard compared {guard['heldout_images']:,} held-out images and "
+            f"excluded {guard['leaks']:,} near-duplicates."
         )
         if guard["heldout_without_features"]:
             sentences.append(
@@ -255,11 +261,13 @@ def _told(found: preview.Exploration, count: int) -> None:
                 "encoder and were compared by bytes and perceptual hash only."
             )
     elif guard["state"] == "off":
-        sentences.append("The guard is off: copies of test images may be selected.")
+        sentences.append(
+            "The contamination guard is off: near-duplicates of test images may be selected."
+        )
     else:
         sentences.append(
-            ":orange[:material/warning:] There are no held-out images, so the guard has nothing to "
-            "guard (guard: none)."
+            ":orange[:material/warning:] There are no held-out images; the contamination guard is "
+            "inactive (guard: none)."
         )
     if found.hint:
         sentences.append(found.hint)
@@ -267,13 +275,13 @@ def _told(found: preview.Exploration, count: int) -> None:
 
 
 def _target_shares(found: preview.Exploration, picks: Any) -> None:
-    st.subheader("Share of each target", anchor=False)
+    st.subheader("Images per target", anchor=False)
     shares = preview.shares_of_targets(picks, found.target_uids)
     without = [uid for uid, count in shares.items() if not count]
     _figure(figures.shares(list(shares.values())), "shares")
     if without:
-        st.caption(f"{len(without):,} target images brought in nothing.")
-        with st.popover("Show them"):
+        st.caption(f"{len(without):,} target images contributed no images.")
+        with st.popover("Show"):
             gallery.draw(without, height=320)
 
 
@@ -289,21 +297,21 @@ def _selections() -> None:
     with state.project() as project:
         records = selections.every(project)
     if not records:
-        st.caption("None is stored yet.")
+        st.caption("No saved selections yet.")
         return
     if made := state.kept("made"):
-        st.success(f"Stored as {made}.", icon=":material/check:")
-        page_list.link("Review", "Review it", query_params={"selection": str(made)})
+        st.success(f"Saved as {made}.", icon=":material/check:")
+        page_list.link("Review", "Review selection", query_params={"selection": str(made)})
     chosen = st.dataframe(
         [_row(record) for record in records], hide_index=True, key="selections",
         on_select="rerun", selection_mode="multi-row",
     )  # fmt: skip
     picked = [records[row]["selection"] for row in chosen["selection"]["rows"]]
     if not picked:
-        st.caption("Tick two to compare them, or any to delete.")
+        st.caption("Select two rows to compare them, or any to delete them.")
         return
-    compare, delete, _ = st.columns([1, 1, 4])
-    if delete.button(f"Delete {len(picked)}…", icon=":material/delete:"):
+    compare, delete, _ = st.columns([1, 1.6, 3.4])
+    if delete.button(f"Delete {len(picked)} selections…", icon=":material/delete:"):
         _confirm_delete(picked)
     if compare.button("Compare", disabled=len(picked) != 2, icon=":material/compare:"):
         state.keep("compared", picked)
@@ -316,7 +324,7 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
         word
         for word, is_so in (
             ("pool changed", record["older_than_pool"]),
-            ("decisions since", record["older_than_decisions"]),
+            ("newer decisions", record["older_than_decisions"]),
         )
         if is_so
     ]
@@ -326,14 +334,14 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
         "Strategy": record["settings"]["strategy"],
         "Images": record["count"],
         "Guard": record["guard"]["state"],
-        "Made": quantities.moment(record["created_at"]),
+        "Created": quantities.moment(record["created_at"]),
         "State": ", ".join(stale) or "up to date",
     }
 
 
 @st.dialog("Delete selections")
 def _confirm_delete(picked: list[str]) -> None:
-    st.write(f"{len(picked)} selections will be forgotten. Decisions and exports stay.")
+    st.write(f"This deletes {len(picked)} selections. Decisions and exports are kept.")
     if st.button(f"Delete {len(picked)} selections", type="primary"):
         with state.WRITING, state.project() as project:
             for ident in picked:

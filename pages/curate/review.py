@@ -1,4 +1,4 @@
-"""Review: look through a selection and keep, veto or pin by keyboard."""
+"""Review: go through a selection and keep, veto or pin images by keyboard."""
 
 from typing import Any
 
@@ -20,18 +20,18 @@ SCOPES = {
     "image": "This image",
     "group": "Its near-duplicates",
     "cluster": "Its cluster on the map",
-    "radius": "All pool images as similar as…",
+    "radius": "Pool images above a similarity",
 }
 
 
 def draw() -> None:
-    """The whole page."""
+    """Draw the page."""
     st.title("Review", anchor=False)
     with state.project() as project:
         choices = review_sheet.choices(project)
     if not choices:
         st.info("There is no selection to review yet.", icon=":material/info:")
-        page_list.link("Retrieve", "Make one")
+        page_list.link("Retrieve", "Create a selection")
         return
     left, middle, right = st.columns([2, 3, 2], vertical_alignment="bottom")
     with left:
@@ -54,7 +54,7 @@ def _label(records: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 @st.fragment
 def _reviewer(selection: str, order: str) -> None:
-    """The grid and what follows from its decisions; the rest of the page stays as it is."""
+    """Draw the grid and all that depends on its decisions, apart from the rest of the page."""
     with notices.shown(), state.project() as project:
         record = selections.find(project, selection)
         _toolbar(record, order)
@@ -82,7 +82,7 @@ def _reviewer(selection: str, order: str) -> None:
 
 
 def _save() -> None:
-    """Commit what the browser sent, before anything is drawn."""
+    """Commit the steps from the browser before anything is drawn."""
     sent = grid.sent(GRID)
     if sent is None:
         return
@@ -99,13 +99,13 @@ def _asked() -> None:
     state.keep("scope of", grid.asked(GRID))
 
 
-@st.dialog("Decide with a scope", width="large")
+@st.dialog("Decide for a scope", width="large")
 def _scope(record: dict[str, Any], uid: str) -> None:
-    """One decision on everything that belongs to an image, counted before it is made."""
+    """Draw the dialog for one decision on all images in a scope, with their number."""
     scope = st.radio("Scope", list(SCOPES), format_func=SCOPES.get, horizontal=True)
     least = None
     if scope == "radius":
-        least = st.slider("Least cosine similarity to this image", 0.0, 1.0, 0.6, 0.01)
+        least = st.slider("Minimum cosine similarity to this image", 0.0, 1.0, 0.6, 0.01)
     targets, encoder = record["targets"], record["encoder_id"]
     with notices.shown(), state.project() as project:
         uids = decisions.preview(
@@ -123,13 +123,13 @@ def _scope(record: dict[str, Any], uid: str) -> None:
 
 
 def _audit(selection: str) -> None:
-    """The precision so far; keeps and vetoes on the sample are the judgement."""
+    """Draw the precision so far; keeps and vetoes on the sample are the judgements."""
     with state.project() as project:
         found = judging.audit_plan(project, selection)
     left = len(found["to_judge"])
     st.markdown(
-        f"**{len(found['uids']) - left:,}** of {len(found['uids']):,} judged: keep what is right, "
-        "veto what is wrong."
+        f"**{len(found['uids']) - left:,}** of {len(found['uids']):,} judged. Keep relevant "
+        "images, veto irrelevant ones."
     )
     if found["precision"]:
         st.dataframe(
@@ -147,7 +147,7 @@ def _audit(selection: str) -> None:
 
 
 def _history(targets: list[str]) -> None:
-    """Drawn while it is open only: every decision draws the grid's surroundings again."""
+    """Draw the history, only while it is open: every decision reruns this fragment."""
     menu = st.expander(
         "History of decisions", icon=":material/history:", key="history_open", on_change="rerun"
     )
@@ -157,12 +157,12 @@ def _history(targets: list[str]) -> None:
         with state.project() as project:
             events = decisions.history(project, targets)[::-1]
             who, logged_in = decisions.signature(project), project.who is not None
-        name = st.text_input("Your name, as decisions are signed", who, disabled=logged_in)
+        name = st.text_input("Your name, used to sign decisions", who, disabled=logged_in)
         if name != who:
             with state.WRITING, state.project() as project:
                 decisions.sign_as(project, name)
         if not events:
-            st.caption("None yet.")
+            st.caption("No decisions yet.")
             return
         rows = st.dataframe(
             [
@@ -174,7 +174,7 @@ def _history(targets: list[str]) -> None:
                     "Scope": event["scope"],
                     "Images": len(event["uids"]),
                     "Reason": event["reason"],
-                    "Stands": event["stands"],
+                    "In effect": event["stands"],
                 }
                 for event in events
             ],
@@ -184,7 +184,7 @@ def _history(targets: list[str]) -> None:
 
 
 def _undo(targets: list[str], events: list[dict[str, Any]], rows: list[int]) -> None:
-    back, again, told = st.columns([2, 1, 5], vertical_alignment="center")
+    back, forward, hint = st.columns([2, 1, 5], vertical_alignment="center")
     if rows:
         to = events[rows[0]]["position"]
         later = sum(e["stands"] and e["action"] != "undo" for e in events if e["position"] > to)
@@ -194,15 +194,15 @@ def _undo(targets: list[str], events: list[dict[str, Any]], rows: list[int]) -> 
                 decisions.undo(project, targets, to=to)
             st.rerun()
     else:
-        told.caption("Tick a decision to undo all that came after it.")
-    if again.button("Redo", width="stretch", help="Take the latest undo back."):
+        hint.caption("Select a decision to undo all later ones.")
+    if forward.button("Redo", width="stretch", help="Revert the latest undo."):
         with state.WRITING, state.project() as project:
             decisions.undo(project, targets, redo=True)
         st.rerun()
 
 
 def _doubt_position(selection: str) -> int:
-    """The state of the log that this tab's order by doubt was made from."""
+    """Return the position of the decision log from which this tab's order was computed."""
     name = f"doubt:{selection}"
     if state.kept(name) is None:
         with state.project() as project:
@@ -212,40 +212,40 @@ def _doubt_position(selection: str) -> int:
 
 def _toolbar(record: dict[str, Any], order: str) -> None:
     selection = record["selection"]
-    told, rank, again = st.columns([6, 1.2, 1.6], vertical_alignment="center")
+    state_at, rank, update = st.columns([6, 1.2, 1.8], vertical_alignment="center")
     churn = state.kept(f"churn:{selection}")
     if record["older_than_decisions"]:
-        told.caption("Decisions were made since this selection: make it again to fill the gaps.")
+        state_at.caption("Decisions were made after this selection; update it to replace vetoes.")
     elif churn:
-        told.caption(f"Made again: {churn}")
+        state_at.caption(f"Updated: {churn}")
     else:
-        told.caption("This selection obeys every decision so far.")
+        state_at.caption("This selection reflects all decisions.")
     if went := state.kept(f"went:{selection}"):
         assert isinstance(went, list)
-        with st.popover(f"Show the {len(went):,} that went"):
+        with st.popover(f"Show {len(went):,} removed images"):
             gallery.draw(went, height=300)
     if order == "by-doubt" and rank.button("Rank again", width="stretch"):
         state.keep(f"doubt:{selection}", None)
-    if again.button(
-        "Make again",
+    if update.button(
+        "Update selection",
         type="primary",
         width="stretch",
         icon=":material/refresh:",
         disabled=not record["older_than_decisions"],
-        help="Leave vetoed images out, take pinned ones in, and fill up to the budget.",
+        help="Excludes vetoed images, includes pinned ones, and refills to the budget.",
     ):
-        _make_again(selection)
+        _update(selection)
 
 
-def _make_again(selection: str) -> None:
-    with st.spinner("Selecting again…"), state.project() as project:
+def _update(selection: str) -> None:
+    with st.spinner("Updating the selection…"), state.project() as project:
         made = selections.again(project, selection)
     came, went = made["churn"]["came"], made["churn"]["went"]
     state.keep(f"came:{made['selection']}", list(came))
     state.keep(f"went:{made['selection']}", list(went))
     state.keep(
         f"churn:{made['selection']}",
-        f"{len(came):,} images came (marked new), {len(went):,} went.",
+        f"{len(came):,} images added (marked new), {len(went):,} removed.",
     )
     state.choose("selection", made["selection"])
     st.rerun()

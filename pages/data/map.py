@@ -1,4 +1,4 @@
-"""Map: the pool on a plane, targets on it; draw an area, look into it, act on all of it."""
+"""Map: the pool and the targets in two dimensions; select an area, inspect it, act on it."""
 
 import json
 from collections.abc import Callable
@@ -19,23 +19,23 @@ from sept_core.storage import hashing
 MAP = "map"
 PAGE_SIZE = 48
 NEIGHBOURS = 16
-"""As many as the neighbour graph holds, so that a click searches nothing."""
+"""As many as the neighbour graph holds, so that a click needs no search."""
 
 FOUND = 48
 MARKED = 500
-"""Images that get a ring; more are better seen as an area."""
+"""The most images that get a ring."""
 
 LOOKS = ("near", "area", "words", "filter", "group")
-"""What is looked into, in the URL: one of a clicked image, an area, words, metadata, a group."""
+"""URL parameters of the inspected images: a clicked image, an area, words, metadata, a group."""
 
 
 def draw() -> None:
-    """The whole page."""
+    """Draw the page."""
     st.title("Map", anchor=False)
     with state.project() as project:
         encoders = [record["id"] for record in projects.encoders(project)]
     if not encoders:
-        st.info("The map shows the pool once it is embedded.", icon=":material/info:")
+        st.info("The map is available once the pool is embedded.", icon=":material/info:")
         page_list.link("Pool", "Embed the pool")
         return
     encoder = encoders[-1]
@@ -56,9 +56,11 @@ def draw() -> None:
 
 
 def _offer(encoder: str, drawn: bool) -> None:
-    told = "The pool has changed since this map." if drawn else "The map has not been drawn yet."
-    st.info(told, icon=":material/info:")
-    if st.button("Draw it again" if drawn else "Draw the map", type="primary"):
+    sentence = "The map has not been drawn."
+    if drawn:
+        sentence = "The pool has changed since the map was drawn."
+    st.info(sentence, icon=":material/info:")
+    if st.button("Redraw map" if drawn else "Draw map", type="primary"):
         with state.project() as project:
             map_job.start(project, encoder)
         st.rerun()
@@ -66,7 +68,7 @@ def _offer(encoder: str, drawn: bool) -> None:
 
 @st.fragment
 def _map(encoder: str) -> None:
-    """The map and what is looked into; the rest of the page stays as it is."""
+    """Draw the map and the inspected images, apart from the rest of the page."""
     with notices.shown():
         with state.project() as project:
             shown = point_map.load(project, encoder)
@@ -89,12 +91,12 @@ def _map(encoder: str) -> None:
             )
         if wordy:
             with parts[3]:
-                _ask("words", lambda: state.written("words", "Words", "a red flower"))
+                _ask("words", lambda: state.written("words", "Text query", "a red flower"))
         with parts[-1]:
-            names = {"webgl": "Fast", "plain": "Plain"}
-            kind = state.chosen("kind", list(names), "Kind", names)
+            names = {"webgl": "Fast (WebGL)", "plain": "Plain"}
+            kind = state.chosen("kind", list(names), "Renderer", names)
         found = None
-        with notices.shown():  # the map is drawn whatever becomes of what is looked for
+        with notices.shown():  # the map is drawn even if the search fails
             found = _look(encoder, shown)
         with state.project() as project:
             colouring = point_colours.colour(project, encoder, shown, by)
@@ -109,7 +111,7 @@ def _map(encoder: str) -> None:
 
 
 def _ask(name: str, widget: Callable[[], str]) -> None:
-    """A widget whose new value is looked into in place of what was."""
+    """Draw a widget; a new value becomes the inspected one."""
     before = state.named(name) or ""
     value = widget()
     if value and value != before:
@@ -117,7 +119,7 @@ def _ask(name: str, widget: Callable[[], str]) -> None:
 
 
 def _look_into(name: str = "", value: str = "") -> None:
-    """Look into one thing and no other; into nothing without a name."""
+    """Inspect one choice only; none without a name."""
     for other in LOOKS:
         state.choose(other, value if other == name else "")
     state.keep("map page", 0)
@@ -125,10 +127,10 @@ def _look_into(name: str = "", value: str = "") -> None:
 
 @dataclass(frozen=True)
 class Look:
-    """What is looked into: images, the sentence that says which, a caption for each if any."""
+    """The inspected images, a sentence that describes them, and their captions if any."""
 
     uids: np.ndarray  # (n,) S32
-    told: str
+    sentence: str
     captions: list[str] | None = None
     group: str = ""
     marked: bool = True
@@ -140,30 +142,32 @@ def _look(encoder: str, shown: point_map.Map) -> Look | None:
     with state.project() as project:
         if near:
             rows = point_map.neighbours(project, encoder, near, NEIGHBOURS)
-            told = f"This image and its **{len(rows):,}** neighbours in the pool"
+            sentence = f"This image and its **{len(rows):,}** neighbours in the pool"
             captions = ["this image", *(f"{similarity:.2f}" for _, similarity in rows)]
-            return _listed([near, *(uid for uid, _ in rows)], told, captions)
+            return _listed([near, *(uid for uid, _ in rows)], sentence, captions)
         if corners:
             inside = shown.uids[shown.cells.inside(corners)]
             return Look(inside, f"**{len(inside):,}** images in the area", marked=False)
         if words:
-            with st.spinner("Comparing the words with the pool…"):
+            with st.spinner("Searching the pool…"):
                 rows = text_search.find(project, encoder, words, FOUND)
-            told = f"The **{len(rows):,}** images most similar to the words"
+            sentence = f"The **{len(rows):,}** images most similar to the text"
             captions = [f"{similarity:.2f}" for _, similarity in rows]
-            return _listed([uid for uid, _ in rows], told, captions)
+            return _listed([uid for uid, _ in rows], sentence, captions)
         if text:
             uids = preview.passing(project, text)
-            return Look(uids, f"**{len(uids):,}** images pass `{text.replace('`', '')}`")
+            return Look(uids, f"**{len(uids):,}** images match `{text.replace('`', '')}`")
         if group:
             members = groups.members(project, group)
-            told = f"**{len(members):,}** images in {gallery.text(group)}"
-            return _listed(members, told, group=group)
+            sentence = f"**{len(members):,}** images in {gallery.text(group)}"
+            return _listed(members, sentence, group=group)
     return None
 
 
-def _listed(uids: list[str], told: str, captions: list[str] | None = None, group: str = "") -> Look:
-    return Look(np.array(uids, hashing.UID_DTYPE), told, captions, group)
+def _listed(
+    uids: list[str], sentence: str, captions: list[str] | None = None, group: str = ""
+) -> Look:
+    return Look(np.array(uids, hashing.UID_DTYPE), sentence, captions, group)
 
 
 def _fast(
@@ -215,11 +219,11 @@ def _plain(shown: point_map.Map, colouring: point_colours.Colouring) -> None:
             (x1, y1), (x2, y2) = corners
             corners = [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
         rounded = [(round(x, 4), round(y, 4)) for x, y in corners]
-        if rounded != state.kept("plain area"):  # sent again at every run
+        if rounded != state.kept("plain area"):  # Streamlit sends it at every run
             state.keep("plain area", rounded)
             _keep_area(rounded)
             st.rerun(scope="fragment")
-    if _area() and st.button("Clear the area", icon=":material/close:"):
+    if _area() and st.button("Clear area", icon=":material/close:"):
         _look_into()
         st.rerun(scope="fragment")
 
@@ -237,7 +241,7 @@ def _keep_area(corners: list[tuple[float, float]]) -> None:
 
 
 def _area() -> list[tuple[float, float]]:
-    """The area of the URL; what cannot be read there is no area."""
+    """Return the corners of the area in the URL; empty if it has none or an invalid one."""
     try:
         corners = json.loads(state.named("area") or "[]")
         return [(float(x), float(y)) for x, y in corners]
@@ -246,28 +250,28 @@ def _area() -> list[tuple[float, float]]:
 
 
 def _below(encoder: str, shown: point_map.Map, found: Look | None) -> None:
-    """What was drawn, clicked, asked for or recalled, and what to do with it."""
+    """Draw the inspected images and the actions on them."""
     gathered.told()
     if found is None:
-        st.caption("Draw around images to look into them; click one to see its neighbours.")
+        st.caption("Draw around images to inspect them; click one to see its neighbours.")
         return
     uids = found.uids
-    st.markdown(found.told)
+    st.markdown(found.sentence)
     if not len(uids):
         return
     gathered.draw(encoder, list(shown.targets), uids, found.group)
     last = (len(uids) - 1) // PAGE_SIZE
-    kept = state.kept("map page")
-    page = min(kept if isinstance(kept, int) else 0, last)
+    shown_page = state.kept("map page")
+    page = min(shown_page if isinstance(shown_page, int) else 0, last)
     part = slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
     gallery.draw(uids[part].astype(str).tolist(), found.captions[part] if found.captions else None)
     if last:
-        back, count, on, _ = st.columns([1, 2, 1, 6], vertical_alignment="center")
-        if back.button("Back", disabled=page == 0, width="stretch"):
+        previous, count, following, _ = st.columns([1.4, 2, 1.4, 5.2], vertical_alignment="center")
+        if previous.button("Previous", disabled=page == 0, width="stretch"):
             state.keep("map page", page - 1)
             st.rerun(scope="fragment")
         count.caption(f"Page {page + 1:,} of {last + 1:,}")
-        if on.button("On", disabled=page == last, width="stretch"):
+        if following.button("Next", disabled=page == last, width="stretch"):
             state.keep("map page", page + 1)
             st.rerun(scope="fragment")
 

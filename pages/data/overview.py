@@ -1,4 +1,4 @@
-"""Overview: where the project stands, what to do next, and the other projects."""
+"""Overview: the state of the project, its next step, and the other projects."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from sept_core.wording import quantities
 
 
 def draw() -> None:
-    """The whole page."""
+    """Draw the page."""
     if state.project_key() is not None:
         with notices.shown():
             _project()
@@ -23,7 +23,7 @@ def draw() -> None:
     else:
         st.title("SEPT", anchor=False)
         st.write("Choose the part of an unlabelled image pool that is worth pre-training on.")
-    project_menu.draw()  # a project that cannot be opened does not keep one from the others
+    project_menu.draw()  # also when the project in the URL cannot be opened
 
 
 def _project() -> None:
@@ -41,32 +41,32 @@ def _project() -> None:
             project_menu.draw()
     menu = st.expander("Backup and check", icon=":material/shield:", key="kept", on_change="rerun")
     if menu.open:
-        from pages.shared import safety  # brings pydantic, which the first paint does without
+        from pages.shared import safety  # imports pydantic, which the first paint does not need
 
         with menu:
             safety.draw()
-    with state.project() as project:  # last, since it looks at every file
+    with state.project() as project:  # last, because it visits every file
         used = atomic.folder_size(project.paths.root)
     size.caption(f"{status['project']} · {quantities.size(used)}")
 
 
 def _go_on() -> None:
-    """Take the next step of what goes on by itself: the demo, or what follows an embedding."""
+    """Start the next automatic step: of the demo, or of the preparation after an embedding."""
     with state.project() as project:
         if not projects.is_unfinished_demo(project):
             with state.WRITING:
                 chain.advance(project)
             return
         from sept_core.services.project import (
-            demo_project,  # brings faiss, only while the demo is made
+            demo_project,  # imports faiss, only while the demo is created
         )
 
-        with st.spinner("Taking the demo's next step…"), state.WRITING:
+        with st.spinner("Continuing the demo…"), state.WRITING:
             demo_project.go_on(project)
 
 
 def _head(status: dict[str, Any]) -> DeltaGenerator:
-    """The title and what may be done to the project; the place for its size."""
+    """Draw the title and the project's actions; return the placeholder for its size."""
     title, rename, delete = st.columns([7, 1.3, 1.3], vertical_alignment="center")
     title.title(notices.plain(status["title"]), anchor=False)
     size = st.empty()
@@ -74,16 +74,16 @@ def _head(status: dict[str, Any]) -> DeltaGenerator:
     if rename.button("Rename", icon=":material/edit:", width="stretch"):
         project_menu.rename(status["title"])
     if delete.button("Delete…", icon=":material/delete:", width="stretch"):
-        told = f"{status['decisions']:,} decisions and {len(status['selections']):,} selections"
+        contents = f"{status['decisions']:,} decisions and {len(status['selections']):,} selections"
         with state.project() as project:
-            project_menu.delete(project.paths.root, status["title"], told)
+            project_menu.delete(project.paths.root, status["title"], contents)
     return size
 
 
 def _next(status: dict[str, Any]) -> None:
     name, sentence = guidance.next_step(status)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Next:** {sentence}" if name in PAGES else sentence)
+        st.markdown(f"**Next step:** {sentence}" if name in PAGES else sentence)
         if name in PAGES:
             page_list.link(name, f"Go to {name}")
 
@@ -91,11 +91,11 @@ def _next(status: dict[str, Any]) -> None:
 def _steps(status: dict[str, Any]) -> None:
     st.subheader("Steps", anchor=False)
     for step in guidance.steps(status):
-        link, told = st.columns([2, 8], vertical_alignment="center")
+        link, progress = st.columns([2, 8], vertical_alignment="center")
         icon = "check_circle" if step.done else "radio_button_unchecked"
         with link:
             page_list.link(step.name, step.name, icon, width="stretch")
-        told.caption(step.told)
+        progress.caption(step.told)
 
 
 with notices.shown():

@@ -1,4 +1,4 @@
-"""Pool: add sources, embed them, look at quality, copies and rejected files."""
+"""Pool: add sources, embed them, inspect quality, near-duplicates and rejected files."""
 
 from typing import Any
 
@@ -26,14 +26,14 @@ from sept_core.services.project import projects
 from sept_core.services.train import own_encoder
 from sept_core.wording import quantities
 
-OTHER = "another…"
+OTHER = "Other encoder"
 PARTLY_SHOWN = 5
-LOOKS = ("Quality", "Copies", "Rejected files")
+LOOKS = ("Quality", "Near-duplicates", "Rejected files")
 KINDS = (*chain.KINDS, "speed")
 
 
 def draw() -> None:
-    """The whole page."""
+    """Draw the page."""
     st.title("Pool", anchor=False)
     with state.WRITING, state.project() as project:
         projects.adopt(project)
@@ -41,19 +41,19 @@ def draw() -> None:
         status = projects.status(project)
         fields = collections.metadata_fields(project)
         partly = collections.partly_taken(project).to_pylist()
-    if told := state.kept("told"):
-        st.success(told, icon=":material/check:")
+    if sentence := state.kept("told"):
+        st.success(sentence, icon=":material/check:")
         state.keep("told", None)
     if status["sources"]:
         collection_list.draw("pool", status["sources"])
     else:
         st.info("The pool is empty. Add a folder or archive of images.", icon=":material/info:")
     if fields:
-        st.caption(f"Columns that came with the images: {', '.join(fields)}.")
+        st.caption(f"Metadata columns: {', '.join(fields)}.")
     for row in partly[:PARTLY_SHOWN]:
         st.caption(
-            f"{row['source']}: of {row['images']:,} {row['format']} images ({row['pixels']}), "
-            f"{row['taken']} was taken. `sept pool add --bands` chooses other bands of TIFF images."
+            f"{row['source']}: only {row['taken']} was read from {row['images']:,} {row['format']} "
+            f"images ({row['pixels']}). Use `sept pool add --bands` for other bands of TIFF images."
         )
     with st.expander("Add a source", expanded=not status["sources"], icon=":material/add:"):
         adding.draw("pool", "source", _added)
@@ -75,7 +75,7 @@ def _embed(status: dict[str, Any]) -> None:
     with state.project() as project:
         busy = job_panel.active(project, KINDS)
     if waiting and not busy:
-        st.info(f"{waiting:,} files wait to be embedded.", icon=":material/hourglass_empty:")
+        st.info(f"{waiting:,} files are waiting to be embedded.", icon=":material/hourglass_empty:")
     chosen, about = st.columns([3, 2], gap="large")
     with chosen:
         spec = _encoder()
@@ -83,7 +83,7 @@ def _embed(status: dict[str, Any]) -> None:
         value_range, rebuild = _scaling(status)
         with st.container(horizontal=True):
             start = st.button("Embed", type="primary", disabled=busy, icon=":material/play_arrow:")
-            trial = st.button("Measure its speed", disabled=busy, icon=":material/speed:")
+            trial = st.button("Measure speed", disabled=busy, icon=":material/speed:")
     with about:
         _about(spec, status)
     if start:
@@ -101,14 +101,14 @@ def _embed(status: dict[str, Any]) -> None:
 
 
 def _older_decoder(record: dict[str, Any], *, busy: bool) -> None:
-    """Offer to renew what another version of the decoders read."""
+    """Offer to renew the features that another version of the decoders produced."""
     if not record["older_decoder"]:
         return
-    told, button = st.columns([8, 2], vertical_alignment="center")
+    notice, button = st.columns([8, 2], vertical_alignment="center")
     versions = ", ".join(name for name in record["decoders"] if name != decoders.version())
-    told.info(
+    notice.info(
         f"{record['older_decoder']:,} features of {record['id']} were made with another decoder "
-        f"({versions or 'of target sets'}; now {decoders.version()}). They go on working.",
+        f"({versions or 'of target sets'}; now {decoders.version()}). They remain usable.",
         icon=":material/update:",
     )
     if button.button("Renew features", key=f"renew {record['id']}", disabled=busy):
@@ -123,15 +123,15 @@ def _encoder() -> str:
     if spec != OTHER:
         return spec
     return st.text_input(
-        "Its name",
+        "Encoder name",
         "classic",
         key="embed other",
-        help=f"One of {', '.join(families.SPECS)}.",
+        help=f"One of: {', '.join(families.SPECS)}.",
     )
 
 
 def _scaling(status: dict[str, Any]) -> tuple[list[str], bool]:
-    """Show how images of more than 8 bits are scaled; return the ranges to set, and `rebuild`."""
+    """Show how images of more than 8 bits are scaled; return the ranges to set and `rebuild`."""
     for found in status["value_ranges"]:
         st.caption(found["summary"])
         for warning in found["warnings"]:
@@ -139,38 +139,38 @@ def _scaling(status: dict[str, Any]) -> tuple[list[str], bool]:
     given = st.text_input(
         "Value range",
         key="embed value range",
-        placeholder="fitted on the pool",
-        help="What 16-bit and float images are scaled from: 0:4095 for all of them, "
-        "uint16=0:4095 for one kind, several separated by blanks; auto fits it again.",
+        placeholder="fitted to the pool",
+        help="The range that 16-bit and float images are scaled from: 0:4095 for all of them, "
+        "uint16=0:4095 for one pixel kind, several separated by spaces; auto fits it again.",
     )
     rebuild = bool(status["encoders"]) and st.checkbox(
         "Rebuild this encoder's features",
         key="embed rebuild",
-        help="Delete them and embed all images again.",
+        help="Delete the existing features and embed all images again.",
     )
     return given.split(), rebuild
 
 
 def _fit_note(spec: str, status: dict[str, Any]) -> None:
-    """Say how the sample of the chosen encoder's fit is degenerate, and what to do."""
+    """Warn if the chosen encoder was fitted to a degenerate sample."""
     notes = [e["fit"] for e in status["encoders"] if e["spec"] == spec]
     if notes and notes[-1]:
         st.warning(
-            f"{spec} was {notes[-1]}. Similarities say less; once the pool has more or other "
-            "images, rebuild this encoder's features.",
+            f"{spec} was {notes[-1]}. Its similarities are less informative; rebuild its features "
+            "once the pool has more or different images.",
             icon=":material/tune:",
         )
 
 
 def _own_encoder() -> None:
-    """The paper's first step: train on a random part of the pool, then embed it all."""
+    """Draw the form for the paper's first step: train on a random sample, then embed the pool."""
     with st.expander("Train an encoder on this pool", icon=":material/model_training:"):
         st.caption(
-            "A network is trained without labels on a random part of the pool; then the whole pool "
-            "is embedded with it."
+            "Trains a network without labels on a random sample of the pool, then embeds the whole "
+            "pool with it."
         )
         images_at, method_at, backbone_at, epochs_at = st.columns(4)
-        images = images_at.number_input("Random images", 100, None, 20_000, step=1000)
+        images = images_at.number_input("Sample size (images)", 100, None, 20_000, step=1000)
         method = method_at.selectbox(
             "Method", list(methods.TITLES),
             format_func=methods.TITLES.__getitem__,
@@ -198,13 +198,13 @@ def _about(spec: str, status: dict[str, Any]) -> None:
         rate = embedding.measured_speed(project, spec)
     facts = {
         "Kind": known.kind,
-        "Feature": f"{known.dim:,} numbers",
-        "Reads": f"{known.image_size} × {known.image_size} pixels",
+        "Feature": f"{known.dim:,} dimensions",
+        "Input": f"{known.image_size} × {known.image_size} px",
         "Download": _download(known.download),
-        "Licence": known.licence or "not known",
-        "Speed here": _speed(rate, status["pool"]["files"]),
+        "Licence": known.licence or "unknown",
+        "Speed on this machine": _speed(rate, status["pool"]["files"]),
     }
-    st.markdown("\n".join(f"- {name}: **{told}**" for name, told in facts.items()))
+    st.markdown("\n".join(f"- {name}: **{value}**" for name, value in facts.items()))
 
 
 def _download(needed: Download | None) -> str:
@@ -221,8 +221,8 @@ def _speed(rate: float | None, count: int) -> str:
 
 
 def _inspect(status: dict[str, Any]) -> None:
-    """Only the tab that is open is worked out."""
-    st.subheader("A closer look", anchor=False)
+    """Draw the inspection tabs; only the open one is computed."""
+    st.subheader("Inspect", anchor=False)
     tabs = st.tabs(LOOKS, key="look", on_change="rerun", bind="query-params")
     for tab, look in zip(tabs, (_quality, _copies, _rejected), strict=True):
         if tab.open:
@@ -232,16 +232,16 @@ def _inspect(status: dict[str, Any]) -> None:
                 elif status["pool"]["images"]:
                     look()
                 else:
-                    st.caption("Known once images are embedded.")
+                    st.caption("Available once images are embedded.")
 
 
 def _quality() -> None:
     with state.project() as project:
         spreads = inspection.quality(project)
     if not spreads:
-        st.caption("These images came as features only; nothing is known of their pixels.")
+        st.caption("These images were imported as features; there are no pixel statistics.")
         return
-    name = state.chosen("figure", list(spreads), "Figure")
+    name = state.chosen("figure", list(spreads), "Statistic")
     found = spreads[name]
     st.plotly_chart(figures.spread(found.counts, found.edges, name), theme="streamlit")
     low, high = st.columns(2)
@@ -256,13 +256,13 @@ def _quality() -> None:
 def _copies() -> None:
     with state.project() as project:
         found = inspection.copies(project)
-    st.markdown(f"**{found['exact']:,}** files repeat the bytes of another and count once.")
+    st.markdown(f"**{found['exact']:,}** files are byte-identical to another and count once.")
     if found["groups"] is None:
-        st.caption("Near-copies are looked for after embedding.")
+        st.caption("Near-duplicates are detected after embedding.")
         return
-    st.markdown(f"**{found['grouped']:,}** images fall into {found['groups']:,} duplicate groups.")
+    st.markdown(f"**{found['grouped']:,}** images form {found['groups']:,} duplicate groups.")
     for members in found["largest"]:
-        st.caption(f"{len(members):,} near-copies of one another")
+        st.caption(f"Group of {len(members):,} near-duplicates")
         gallery.draw(members, height=130)
 
 
@@ -271,25 +271,25 @@ def _rejected(status: dict[str, Any]) -> None:
     with state.project() as project:
         rejected, featureless = collections.rejected(project), collections.featureless(project)
     if not rejected.num_rows:
-        st.caption("No file was rejected.")
+        st.caption("No files were rejected.")
     _reasons(rejected, "rejected.csv")
     for record in status["encoders"]:
         if record["no_features"]:
             st.markdown(
                 f"**{record['no_features']:,}** images have no features under {record['id']}; "
-                "other encoders may have."
+                "other encoders may support them."
             )
     _reasons(featureless, "without-features.csv")
 
 
 def _reasons(rows: pa.Table, name: str) -> None:
-    """A table of files with reasons, to see and to keep; nothing when it is empty."""
+    """Draw a table of files with reasons and its download; nothing if it is empty."""
     if not rows.num_rows:
         return
     titles = retry_button.TITLES | {"encoder": "Encoder", "uid": "Image"}
     st.dataframe(rows, hide_index=True, column_config=titles)
     st.download_button(
-        "Download as csv",
+        "Download CSV",
         image_server.as_csv(rows),
         name,
         "text/csv",

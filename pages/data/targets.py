@@ -1,4 +1,4 @@
-"""Targets: add target sets, see their labels, where the pool has a gap, and leaks."""
+"""Targets: add target sets, inspect their labels, gaps in the pool, and leaks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,22 +22,22 @@ from sept_core.services.project import projects
 from sept_core.targets.reading import AmbiguousError
 
 LOOKS = ("Images", "Gaps in the pool", "Leaks")
-ALL_LABELS = "all labels"
+ALL_LABELS = "All labels"
 PAIRS_SHOWN = 24
 HOW = {
-    "bytes": "The same bytes",
-    "phash": "Nearly the same pixels: {:.0f} of 64 bits of the perceptual hash differ",
-    "cosine": "Nearly the same feature: cosine distance {:.3f}",
-    "group": "A near-copy of a pool image that leaks",
+    "bytes": "Identical bytes",
+    "phash": "Near-identical pixels: {:.0f} of 64 bits of the perceptual hash differ",
+    "cosine": "Near-identical feature: cosine distance {:.3f}",
+    "group": "Near-duplicate of a leaked pool image",
 }
-"""How a leak was found, with its distance."""
+"""Sentence for each way of detecting a leak, with its distance."""
 
 
 def draw() -> None:
-    """The whole page."""
+    """Draw the page."""
     st.title("Targets", anchor=False)
-    if told := state.kept("told"):
-        st.success(told, icon=":material/check:")
+    if sentence := state.kept("told"):
+        st.success(sentence, icon=":material/check:")
         state.keep("told", None)
     with state.WRITING, state.project() as project:
         projects.adopt(project)
@@ -47,14 +47,14 @@ def draw() -> None:
         collection_list.draw("target", status["targets"])
     else:
         st.info(
-            "A target set is a few images of the task that you care about, best with a test split: "
-            "train/CLASS/x.jpg and test/CLASS/x.jpg.",
+            "Add a target set: a few images of your task, ideally with a test split "
+            "(train/CLASS/x.jpg and test/CLASS/x.jpg).",
             icon=":material/target:",
         )
     with st.expander("Add a target set", expanded=not sets, icon=":material/add:"):
         adding.draw("target", "target set", _added)
     if sets:
-        st.subheader("A closer look", anchor=False)
+        st.subheader("Inspect", anchor=False)
         name = state.chosen("target", list(sets), "Target set")
         _one(name, sets[name])
 
@@ -70,8 +70,8 @@ def _one(name: str, entry: dict[str, Any]) -> None:
     with st.expander("Splits and classes", expanded=opened, icon=icon), notices.shown():
         _reading(name, entry)
     if entry["waiting"]:
-        st.info(f"{entry['waiting']:,} images wait to be embedded.", icon=":material/info:")
-        page_list.link("Pool", "Embed them")
+        st.info(f"{entry['waiting']:,} images are waiting to be embedded.", icon=":material/info:")
+        page_list.link("Pool", "Embed images")
     retry_button.draw("target")
     if entry["rejected"]:
         _rejected(name)
@@ -90,14 +90,14 @@ def _reading(name: str, entry: dict[str, Any]) -> None:
     if isinstance(problem, AmbiguousError):
         with st.container(border=True):
             given_up = layout_view.ask(
-                name, problem.reading, "Read anew", lambda options: _adopt(name, options)
+                name, problem.reading, "Reread layout", lambda options: _adopt(name, options)
             )
         if given_up:
             state.keep(f"{name} to be read anew", None)
             st.rerun()
     elif entry["outdated"]:
-        st.caption("Images that change between searching and held-out are embedded again.")
-        if st.button("Read anew", icon=":material/refresh:", key=f"adopt {name}"):
+        st.caption("Images that move between the search and held-out splits are embedded again.")
+        if st.button("Reread layout", icon=":material/refresh:", key=f"adopt {name}"):
             _adopt(name, {})
     elif entry["splits"] and set(entry["splits"]).isdisjoint(targets.HELDOUT_SPLITS):
         _hold_out(name)
@@ -157,7 +157,7 @@ def _labels(name: str) -> None:
             found = inspection.examples(
                 project, name, split, None if label == ALL_LABELS else label
             )
-        gallery.draw([uid for uid, _ in found], [told for _, told in found])
+        gallery.draw([uid for uid, _ in found], [caption for _, caption in found])
 
 
 def _gaps(name: str) -> None:
@@ -166,19 +166,22 @@ def _gaps(name: str) -> None:
     st.plotly_chart(figures.reach(found.edges, found.nearest, found.background), theme="streamlit")
     if found.at_random is None:
         st.markdown(
-            f"The pool has under {inspection.FEWEST} images, too few to tell a gap from chance."
+            f"The pool has fewer than {inspection.FEWEST} images, too few to distinguish a gap "
+            "from chance."
         )
     elif found.at_random:
         st.markdown(
-            f"For **{found.at_random:.0%}** of the searching images the nearest pool image is no "
-            "nearer than 1 in 100 random pool images: there the pool has a gap."
+            f"For **{found.at_random:.0%}** of the search images, the nearest pool image is no "
+            "closer than 1 in 100 random pool images: the pool has a gap there."
         )
     else:
         st.markdown(
-            "Every searching image has a pool image nearer than 99 in 100 random ones: the pool "
-            "has no clear gap for this target set."
+            "Every search image has a pool image closer than 99 in 100 random ones: the pool has "
+            "no clear gap for this target set."
         )
-    st.caption("The images that the pool serves worst, with the similarity of their nearest one")
+    st.caption(
+        "Target images worst covered by the pool, with the similarity of the nearest pool image"
+    )
     uids, similarities = zip(*found.weakest, strict=True)
     gallery.draw(uids, [f"{value:.2f}" for value in similarities])
 
@@ -187,22 +190,22 @@ def _leaks(name: str) -> None:
     with state.project() as project, st.spinner("Comparing with the held-out images…"):
         found = inspection.leaks(project, name)
     if found["state"] == "none":
-        st.info("This target set has no held-out images, so there is nothing to guard.")
+        st.info("This target set has no held-out images; the contamination guard is inactive.")
         return
     pairs = found["pairs"]
     st.markdown(
-        f"**{len(pairs):,}** pool images are copies of the {found['heldout_images']:,} held-out "
-        "images. The guard keeps them out of every selection."
+        f"**{len(pairs):,}** pool images are near-duplicates of the {found['heldout_images']:,} "
+        "held-out images. The contamination guard excludes them from every selection."
     )
     if pairs:
-        st.caption("Each pool image, and the held-out image that it repeats")
+        st.caption("Each leaked pool image and its held-out near-duplicate")
     with st.container(horizontal=True):
         for pair in pairs[:PAIRS_SHOWN]:
             with st.container(border=True, width=252):
                 gallery.draw([pair["uid"], pair["heldout_uid"]], ["pool", "held out"])
                 st.caption(HOW[pair["how"]].format(pair["distance"]))
     if len(pairs) > PAIRS_SHOWN:
-        st.caption(f"{PAIRS_SHOWN} of {len(pairs):,} pairs.")
+        st.caption(f"{PAIRS_SHOWN} of {len(pairs):,} pairs shown.")
 
 
 with notices.shown():

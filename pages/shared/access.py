@@ -1,7 +1,8 @@
-"""The door of an app that others can reach: a login before anything, tokens in image URLs.
+"""Access control of an app that listens beyond this machine: login, and tokens in image URLs.
 
-With a password the door is in front of the whole server: without its cookie there is no page, no
-socket and no image. With OIDC, Streamlit knows who somebody is, and `require` lets them in.
+In: requests and the login settings of the environment. Out: requests that may pass, and tokens.
+With a password, the login protects the whole server: without its cookie there is no page, no
+socket and no image. With OIDC, Streamlit identifies the user and `require` admits known ones.
 """
 
 import html
@@ -23,7 +24,7 @@ from sept_core.storage import app_files
 COOKIE = "sept_login"
 COOKIE_SECONDS = 12 * 3600
 TOKEN_SECONDS = 3600
-"""A token in a URL ends after one to two of these."""
+"""A token in a URL expires after one to two of these periods."""
 
 MOST_BODY = 4096
 
@@ -41,18 +42,18 @@ def check_address() -> None:
     """Refuse to listen beyond this machine without a login.
 
     Raises:
-        InputError: the server does, and there is none.
+        InputError: the server listens beyond this machine, and no login is configured.
     """
     address = st.get_option("server.address") or "0.0.0.0"
     if not LOGIN.needed and not auth.is_this_machine(address):
         raise errors.InputError(
             f"Listening on {address} needs a login; start the app with sept app DIR --address "
-            f"{address}, which asks for one."
+            f"{address}, which sets one up."
         )
 
 
 def require() -> None:
-    """With OIDC, end the run here unless somebody known is logged in."""
+    """With OIDC, stop the run here unless a known user is logged in."""
     if LOGIN.mode != "oidc":
         return
     if not st.user.is_logged_in:
@@ -67,33 +68,33 @@ def require() -> None:
 
 
 def who() -> str | None:
-    """The e-mail address of who is logged in, which signs decisions; None without OIDC."""
+    """Return the e-mail address of the user, which signs decisions; None without OIDC."""
     return str(st.user.email) if LOGIN.mode == "oidc" else None
 
 
 def token(project: str) -> str:
-    """What a URL of one of our routes carries beside the project; empty without a login."""
+    """Return the token parameter for a URL of the app's routes; empty without a login."""
     signed = signature(project)
     return f"&token={signed}" if signed else ""
 
 
 def signature(subject: str) -> str:
-    """A token for `subject`; empty without a login."""
+    """Return a token for `subject`; empty without a login."""
     if not LOGIN.needed:
         return ""
     return SIGNER.token(subject, auth.window_end(time.time(), TOKEN_SECONDS))
 
 
 def may_fetch(given: str, subject: str) -> bool:
-    """Whether the token that a request carries holds for what it asks for."""
+    """Return whether the token of a request is valid for its subject."""
     return not LOGIN.needed or SIGNER.holds(given, subject, time.time())
 
 
 class OwnPages:
-    """ASGI middleware: turns away what pages of other sites ask of the app.
+    """ASGI middleware that refuses cross-origin requests.
 
-    Streamlit would turn them away, too, but asks a service on the network for this machine's
-    address before it does.
+    Streamlit would refuse them too, but first asks a service on the network for this machine's
+    address.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -104,24 +105,24 @@ class OwnPages:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": "another site"})
+            await send({"type": "websocket.close", "code": 1008, "reason": "cross-origin"})
         else:
-            await PlainTextResponse("Asked by another site.", 403)(scope, receive, send)
+            await PlainTextResponse("Cross-origin request refused.", 403)(scope, receive, send)
 
 
 def _is_own_page(scope: Scope) -> bool:
-    """Whether a request comes from a page of this app, or from no page at all."""
+    """Return whether a request comes from a page of this app, or from outside a browser page."""
     origin = Headers(scope=scope).get("origin")
-    if origin is None or scope["path"] == "/login":  # a form under our referrer policy says "null"
+    if origin is None or scope["path"] == "/login":  # the referrer policy makes its origin "null"
         return True
     try:
         return urlsplit(origin).hostname in HOSTS
-    except ValueError:  # no address at all
+    except ValueError:  # not a valid address
         return False
 
 
 class Door:
-    """ASGI middleware: with a password, lets nothing through but the login and those inside."""
+    """ASGI middleware that, with a password, passes only the login and logged-in requests."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -158,16 +159,16 @@ async def _login(request: Request) -> Response:
         return PlainTextResponse("Send the password by POST.", 405)
     now = time.time()
     if not _TURNSTILE.is_open(now):
-        return _page("Too many wrong passwords; wait a minute.", 429)
+        return _page("Too many wrong passwords; wait a minute and try again.", 429)
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > MOST_BODY:
-            return _page("That is no password.", 413)
+            return _page("The password is too long.", 413)
     given = parse_qs(body.decode("utf-8", "replace")).get("password", [""])[0]
     if LOGIN.password is None or not await run_in_threadpool(LOGIN.password.matches, given):
         _TURNSTILE.failed(now)
-        return _page("That is not the password.", 401)
+        return _page("Wrong password.", 401)
     answer = RedirectResponse("/", 303)
     answer.set_cookie(
         COOKIE,

@@ -1,4 +1,4 @@
-"""Adding a source or a target set: from a path of this machine, or from the browser."""
+"""Forms that add a source or a target set, from a path on this machine or by upload."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,26 +21,31 @@ def draw(role: str, what: str, on_added: Callable[[str], None]) -> None:
 
     Args:
         role: `pool` or `target`.
-        what: it is called in sentences.
-        on_added: called with a sentence on what was listed.
+        what: its name in sentences: `source` or `target set`.
+        on_added: called with a sentence that sums up the listing.
     """
     if isinstance(problem := state.kept(_pending(role)), AmbiguousError):
         _choose(role, what, problem, on_added)
         return
-    by_path, by_upload = st.tabs(["A folder or archive of this machine", "Upload"])
+    by_path, by_upload = st.tabs(["Folder or archive on this machine", "Upload"])
     with by_path, notices.shown():
         path = folder_browser.pick(role, "Path")
-        st.caption("A folder, zip, tar, WebDataset shards, list of paths, table or img2dataset.")
+        st.caption(
+            "A folder, zip, tar, WebDataset shards, list of paths, table or img2dataset output."
+        )
         name = st.text_input("Name", key=f"{role} path name", placeholder=NAMES)
         if st.button(f"Add {what}", key=f"{role} add path", type="primary"):
             _add(role, name, folder_browser.chosen(path), on_added)
     with by_upload, notices.shown():
         given_files = st.file_uploader(
-            "Images, or one zip or tar", UPLOADED, accept_multiple_files=True, key=f"{role} files"
+            "Images, or a zip or tar file",
+            UPLOADED,
+            accept_multiple_files=True,
+            key=f"{role} files",
         )
         name = st.text_input("Name", key=f"{role} upload name", placeholder=NAMES)
         if st.button(f"Add {what}", key=f"{role} add upload", type="primary"):
-            with state.project() as project, st.spinner("Storing…"):
+            with state.project() as project, st.spinner("Storing files…"):
                 given = [(file.name, file) for file in given_files]
                 path_of = uploads.store(project, name, given)
             _add(role, name, path_of, on_added)
@@ -66,7 +71,7 @@ def _add(
 
 
 def _choose(role: str, what: str, problem: AmbiguousError, on_added: Callable[[str], None]) -> None:
-    """Ask how a target set is read before it is added."""
+    """Let the user choose the layout of an ambiguous target set before it is added."""
 
     def add(options: dict[str, str]) -> None:
         with notices.shown():
@@ -84,11 +89,11 @@ def _pending(role: str) -> str:
 
 
 def told(report: collections.ScanReport) -> str:
-    """What a listing found: `12 new files, 3 changed, 1 gone`."""
+    """Return the counts of a listing: `12 new files, 3 changed, 1 gone`."""
     parts = [f"{report.new:,} new files"]
     for word in ("changed", "returned", "gone"):
         count = getattr(report, word)
         parts += [f"{count:,} {word}"] if count else []
-    parts += [f"{report.unreadable:,} cannot be read now"] if report.unreadable else []
-    parts += [f"{report.problems:,} listed as rejected"] if report.problems else []
+    parts += [f"{report.unreadable:,} unreadable"] if report.unreadable else []
+    parts += [f"{report.problems:,} rejected"] if report.problems else []
     return ", ".join(parts)

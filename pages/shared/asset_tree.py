@@ -1,4 +1,4 @@
-"""The scripts and styles of `assets/`, served under a hash of them all.
+"""The scripts and styles of `assets/`, served under a hash of the whole tree.
 
 In: the folder. Out: the address of the tree and the contents behind it. The modules import one
 another by relative paths, so an address names the whole tree. An edit gives a new address.
@@ -17,10 +17,10 @@ ENTRY = "index.js"
 """The module that exports every component."""
 
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
-"""Everything else in the folder is not served."""
+"""Media types of the files that are served; all others are not."""
 
 SUBJECT = "assets"
-"""Subject of the token in an address; no project key lacks a hyphen."""
+"""Subject of the token in an address; every project key has a hyphen, so none equals it."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Asset:
 
 @dataclass(frozen=True)
 class AssetTree:
-    """All files that are served, by their path below `assets/`, and the hash of them."""
+    """All served files by their path below `assets/`, and their common hash."""
 
     digest: str
     files: dict[str, Asset]
@@ -44,18 +44,18 @@ _Stamps = tuple[Path, *tuple[tuple[str, int, int], ...]]
 
 _LOCK = threading.Lock()
 _READ: dict[_Stamps, AssetTree] = {}
-"""The trees that were read last; pages that were drawn before an edit still load theirs."""
+"""The most recent trees; pages drawn before an edit still load the older one."""
 
-_KEPT = 2
+_CACHED = 2
 
 
 def current() -> AssetTree:
-    """Return the tree as it is on disk now; files are only read again when one has changed."""
+    """Return the tree as it is on disk; files are read again only after a change."""
     stamps = _stamps()
     with _LOCK:
         if stamps not in _READ:
             _READ[stamps] = _read(stamps)
-            if len(_READ) > _KEPT:
+            if len(_READ) > _CACHED:
                 del _READ[next(iter(_READ))]
         return _READ[stamps]
 
@@ -101,16 +101,16 @@ def find(version: str, path: str) -> Asset:
     """Return a file of the tree.
 
     Raises:
-        NotFoundError: no such tree is known any more, or it has no such file.
+        NotFoundError: the tree is no longer cached, or it has no such file.
     """
     tree = _known(version.partition(".")[0])
     if tree is None or path not in tree.files:
-        raise errors.NotFoundError(f"No script or style {path!r} here; reload the page.")
+        raise errors.NotFoundError(f"There is no script or style {path!r}; reload the page.")
     return tree.files[path]
 
 
 def _known(digest: str) -> AssetTree | None:
-    """Return the tree of a hash; the folder is only looked at if none in memory has it."""
+    """Return the tree of a hash, reading the folder only if no cached tree has it."""
     with _LOCK:
         read = list(_READ.values())
     for tree in read:

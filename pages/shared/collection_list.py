@@ -1,4 +1,4 @@
-"""The sources or target sets of a project: counts, scan again, rename, note, remove."""
+"""List of the sources or target sets of a project: counts, rescan, rename, note, remove."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sept_core.services.data import collections
 
 COUNTS = {
     "images": "images",
-    "waiting": "to be read",
+    "waiting": "to embed",
     "unreadable": "unreadable",
     "rejected": "rejected",
     "gone": "gone",
@@ -17,19 +17,19 @@ COUNTS = {
 
 
 def draw(role: str, entries: list[dict[str, Any]]) -> None:
-    """Draw one line each, with its menu.
+    """Draw one line for each entry, with its menu.
 
     Args:
         role: `pool` or `target`.
-        entries: as `projects.status` gives them.
+        entries: as in `projects.status`.
     """
     for entry in entries:
-        told, menu = st.columns([9, 1], vertical_alignment="center")
+        text, menu = st.columns([9, 1], vertical_alignment="center")
         counts = [f"{entry[k]:,} {word}" for k, word in COUNTS.items() if entry[k] or k == "images"]
         note = f"  \n{notices.plain(entry['note'])}" if entry["note"] else ""
-        told.markdown(f"**{entry['name']}** · {' · '.join(counts)}{note}")
-        told.caption(f"{entry['kind']} · {entry['path']}")
-        with told:
+        text.markdown(f"**{entry['name']}** · {' · '.join(counts)}{note}")
+        text.caption(f"{entry['kind']} · {entry['path']}")
+        with text:
             layout_view.warnings(entry)
         edit = menu.popover("Edit", key=f"menu {role} {entry['name']}", width="stretch")
         with edit, notices.shown():
@@ -38,7 +38,7 @@ def draw(role: str, entries: list[dict[str, Any]]) -> None:
 
 def _menu(role: str, entry: dict[str, Any]) -> None:
     name = entry["name"]
-    if st.button("List files again", key=f"scan {role} {name}", icon=":material/refresh:"):
+    if st.button("Rescan files", key=f"scan {role} {name}", icon=":material/refresh:"):
         with st.spinner("Listing files…"), state.WRITING, state.project() as project:
             report = collections.scan(project, role, name)
         state.keep("told", f"{name}: {adding.told(report)}.")
@@ -55,11 +55,11 @@ def _menu(role: str, entry: dict[str, Any]) -> None:
         _confirm(role, name, sum(entry[k] for k in ("ok", *COUNTS) if k != "images"))
 
 
-@st.dialog("Remove from the project")
+@st.dialog("Remove from project")
 def _confirm(role: str, name: str, count: int) -> None:
     st.write(
-        f"{count:,} files of **{name}** will be forgotten. Nothing on disk is touched; adding the "
-        "same path again brings them back."
+        f"This removes {count:,} files of **{name}** from the project. Files on disk are "
+        "unchanged; add the same path again to restore the entries."
     )
     if st.button(f"Remove {count:,} files", type="primary"):
         with notices.shown(), state.WRITING, state.project() as project:

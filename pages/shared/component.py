@@ -1,7 +1,7 @@
 """Components drawn in the browser by the modules in `assets/`.
 
-The script that Streamlit gets is the same line for every component, so that a browser tab has one
-instance of it. It loads the tree once, and the modules of all components can share state.
+In: the name of a component. Out: a function that draws it. Every component has the same one-line
+script, so that a browser tab loads the tree once and the modules of all components share state.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _SCRIPT = (
     "export default async (component) => (await import("
     "address ??= location.origin + component.data.modules))[component.name](component);\n"
 )
-"""Keeps the first address: after an edit, new modules would not know the elements of the old."""
+"""Keeps the first address: after an edit, new modules could not handle the old elements."""
 
 
 def declare(name: str) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""Rows of imported features that could not be used: a table with the reasons, and a csv of it."""
+"""Rejected rows of imported features: a table with the reasons, and its CSV download."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from sept_core.services.data import file_outcomes
 
 
 def draw() -> None:
-    """Draw the rows with their reasons; nothing if every row was used."""
+    """Draw the rejected rows with their reasons; nothing if there are none."""
     with state.project() as project:
         rows = file_outcomes.feature_rows(project)
     if not rows.num_rows:
@@ -16,7 +16,7 @@ def draw() -> None:
     titles = {name: name.capitalize() for name in rows.column_names}
     st.dataframe(rows, hide_index=True, column_config=titles)
     st.download_button(
-        "Download rejected rows as csv",
+        "Download rejected rows (CSV)",
         file_outcomes.as_csv(rows),
         "rejected-feature-rows.csv",
         "text/csv",

@@ -1,4 +1,4 @@
-"""A path of this machine, typed or looked up in the folders that the app may use."""
+"""A path on this machine, typed or browsed for in the folders that the app may use."""
 
 from pathlib import Path
 
@@ -12,17 +12,17 @@ from sept_core.storage import project_paths
 
 WIDTH = 420
 TALL = 8
-"""More entries than this scroll."""
+"""Longer lists scroll."""
 
 
 def pick(key: str, label: str, *, archives: bool = True, start: Path | None = None) -> str:
-    """Draw the field and its browser; what stands in the field.
+    """Draw the field and its browser; return the text in the field.
 
     Args:
         key: of this field.
-        label: above it.
-        archives: whether files that can be a source are offered beside folders.
-        start: the path that the field begins with.
+        label: above the field.
+        archives: whether to list files that can be a source as well as folders.
+        start: the initial path.
     """
     if state.kept(_typed(key)) is None and start is not None:
         state.keep(_typed(key), str(start))
@@ -37,20 +37,20 @@ def pick(key: str, label: str, *, archives: bool = True, start: Path | None = No
 
 
 def chosen(text: str) -> Path:
-    """The path that was picked, if the app may use it.
+    """Return the path in the field, if the app may use it.
 
     Raises:
         InputError: it is empty or outside the allowed folders, links followed.
     """
     if not text.strip():
-        raise errors.InputError("Choose a folder first: type its path, or browse.")
+        raise errors.InputError("No folder is chosen; type its path or browse for it.")
     folder = project_paths.expanded(text.strip()).absolute()
     uploads.check_allowed(folder, _roots())
     return folder
 
 
 def home() -> Path:
-    """Where to begin: beside the project, or else at home, if the app may use that."""
+    """Return the initial folder: the project's parent, else the home folder, if allowed."""
     project, roots = _project(), _roots()
     wanted = project.parent if project else Path.home()
     return wanted if wanted.resolve() in roots or not roots else roots[0]
@@ -61,7 +61,7 @@ def _roots() -> list[Path]:
 
 
 def _project() -> Path | None:
-    """This tab's project, or the one that was opened last."""
+    """Return the folder of this tab's project, else of the one opened last."""
     return state.folder() or next((entry.folder for entry in recent.every()), None)
 
 
@@ -103,7 +103,7 @@ def _folder(key: str, place: Path, archives: bool) -> None:
 
 
 def _button(key: str, label: str, place: Path | None, icon: str = "folder") -> None:
-    """Goes to a folder; None is the list of roots."""
+    """Draw a button that goes to a folder; None is the list of roots."""
     st.button(
         notices.plain(label),
         key=f"{key} to {label}",

@@ -1,4 +1,4 @@
-"""A wrapping row of thumbnails, each a link to the whole image."""
+"""A wrapping row of thumbnails, each linked to the full image."""
 
 import html
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import streamlit as st
 from pages.shared import state
 
 SHOWN = 60
-"""More than this is for the review grid, which is virtual."""
+"""The most images drawn; the review grid, which is virtual, shows more."""
 
 _STYLE = """<style>
 .sept-gallery {display: flex; flex-wrap: wrap; gap: 8px; overflow-y: auto}
@@ -26,33 +26,33 @@ _STYLE = """<style>
 def draw(
     uids: Sequence[str], captions: Sequence[str] | None = None, *, height: int | None = None
 ) -> None:
-    """Draw the images of some uids, at most `SHOWN`, and say how many are left out.
+    """Draw the images of some uids, at most `SHOWN`, and the total if there are more.
 
     Args:
         uids: 32 hex digits each.
-        captions: one for each, of a few words.
-        height: in pixels, beyond which the row scrolls.
+        captions: a few words for each image.
+        height: in pixels; a higher row scrolls.
     """
-    told = captions or [""] * len(uids)
+    texts = captions or [""] * len(uids)
     figures = "".join(
-        _figure(uid, caption) for uid, caption in zip(uids[:SHOWN], told[:SHOWN], strict=True)
+        _figure(uid, caption) for uid, caption in zip(uids[:SHOWN], texts[:SHOWN], strict=True)
     )
     limit = f' style="max-height: {height}px"' if height else ""
     st.html(f'{_STYLE}<div class="sept-gallery"{limit}>{figures}</div>')
     if len(uids) > SHOWN:
-        st.caption(f"{SHOWN} of {len(uids):,} images.")
+        st.caption(f"{SHOWN} of {len(uids):,} images shown.")
 
 
 def text(value: str) -> str:
-    """A value that may stand in a page: markup in names stays a name."""
+    """Return a value escaped for HTML, so that markup in names stays text."""
     return html.escape(value, quote=True)
 
 
 def _figure(uid: str, caption: str) -> str:
-    told = text(caption)
+    title = text(caption)
     image, thumbnail = state.url(f"/images/{uid}"), state.url(f"/thumbnails/{uid}")
-    label = f"<span>{told}</span>" if told else ""
+    label = f"<span>{title}</span>" if title else ""
     return (
-        f'<a href="{html.escape(image)}" target="_blank" rel="noopener noreferrer" title="{told}">'
-        f'<img src="{html.escape(thumbnail)}" alt="{told or "image"}" loading="lazy">{label}</a>'
+        f'<a href="{html.escape(image)}" target="_blank" rel="noopener noreferrer" title="{title}">'
+        f'<img src="{html.escape(thumbnail)}" alt="{title or "image"}" loading="lazy">{label}</a>'
     )

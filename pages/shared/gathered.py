@@ -1,4 +1,4 @@
-"""What can be done with images that were gathered: decide, use as targets, select, name."""
+"""Actions on gathered images: decide, add to a target set, select, save as a group."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,48 +10,48 @@ from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, groups, selections
 from sept_core.services.project.project import Project
 
-_TOLD = "told of the gathered"
+_NOTICE = "told of the gathered"
 PAST = {"veto": "vetoed", "pin": "pinned", "keep": "kept"}
 
 
 def draw(encoder: str, targets: Sequence[str], uids: np.ndarray, group: str = "") -> None:
-    """Draw a menu of actions, each with the count that it would touch.
+    """Draw the actions, each with the number of images that it affects.
 
     Args:
-        encoder: id of the encoder that a selection would use.
-        targets: names of the target sets that decisions and selections may belong to.
+        encoder: id of the encoder for selections.
+        targets: names of the target sets for decisions and selections.
         uids: (n,) S32 of the gathered images, at least one.
-        group: the named group that they are, if they are one.
+        group: the named group of these images, if any.
     """
     decide, target, select, save = st.columns(4)
     with decide.popover("Decide…", icon=":material/gavel:", width="stretch"):
         _decide(targets, uids)
-    with target.popover("Use as target images…", icon=":material/target:", width="stretch"):
+    with target.popover("Add to target set…", icon=":material/target:", width="stretch"):
         _add_to_target(uids)
-    with select.popover("Select these…", icon=":material/check:", width="stretch"):
+    with select.popover("Create selection…", icon=":material/check:", width="stretch"):
         _select(encoder, targets, uids)
     with save.popover("Save as group…", icon=":material/bookmark:", width="stretch"):
         _save(uids, group)
 
 
 def told() -> None:
-    """Say once what the last action did."""
-    if sentence := state.kept(_TOLD):
+    """Show the outcome of the last action, once."""
+    if sentence := state.kept(_NOTICE):
         st.success(sentence, icon=":material/check:")
-        state.keep(_TOLD, None)
+        state.keep(_NOTICE, None)
 
 
-def _words(uids: np.ndarray) -> list[str]:
-    words: list[str] = uids.astype(str).tolist()
-    return words
+def _texts(uids: np.ndarray) -> list[str]:
+    texts: list[str] = uids.astype(str).tolist()
+    return texts
 
 
 def _act(label: str, work: Callable[[Project], str]) -> None:
-    """A button whose work gives the sentence that is shown once it is done."""
+    """Draw a button; `work` returns the sentence that is shown afterwards."""
     if st.button(label, type="primary", key=f"do {label}"):
         with notices.shown():
             with state.WRITING, state.project() as project:
-                state.keep(_TOLD, work(project))
+                state.keep(_NOTICE, work(project))
             st.rerun()
 
 
@@ -59,14 +59,12 @@ def _decide(targets: Sequence[str], uids: np.ndarray) -> None:
     if not targets:
         st.caption("Decisions belong to a target set; add one first.")
         return
-    name = st.selectbox("For the target set", targets)
+    name = st.selectbox("Target set", targets)
     reason = st.text_input("Reason", key="gathered reason")
 
     def decide(project: Project, action: str) -> str:
-        made = decisions.decide(project, [name], action, _words(uids), reason=reason)
-        return (
-            f"{len(uids):,} images are {PAST[action]} for {name}." if made else "Nothing changed."
-        )
+        made = decisions.decide(project, [name], action, _texts(uids), reason=reason)
+        return f"{len(uids):,} images {PAST[action]} for {name}." if made else "Nothing changed."
 
     for action in PAST:
         _act(
@@ -76,11 +74,13 @@ def _decide(targets: Sequence[str], uids: np.ndarray) -> None:
 
 
 def _add_to_target(uids: np.ndarray) -> None:
-    name = st.text_input("Target set", key="gathered target set", help="A new one or your own.")
+    name = st.text_input(
+        "Target set", key="gathered target set", help="A new name, or a target set created here."
+    )
 
     def add(project: Project) -> str:
-        new = groups.add_to_target(project, name, _words(uids))
-        return f"{new:,} images are new in {name}; embed them on the Pool page."
+        new = groups.add_to_target(project, name, _texts(uids))
+        return f"Added {new:,} images to {name}; embed them on the Pool page."
 
     _act(f"Add {len(uids):,} target images", add)
 
@@ -90,32 +90,34 @@ def _select(encoder: str, targets: Sequence[str], uids: np.ndarray) -> None:
         st.caption("A selection belongs to a target set; add one first.")
         return
     target = st.selectbox("Target set", targets, key="gathered target")
-    name = st.text_input("Name of the group", "area", key="gathered group")
+    name = st.text_input("Group name", "area", key="gathered group")
 
     def select(project: Project) -> str:
-        groups.save(project, name, _words(uids))
+        groups.save(project, name, _texts(uids))
         settings = SelectionSettings(strategy="whole-pool")
         made = selections.select(
             project, selections.Request((target,), settings, encoder, group=name)
         )
-        return f"{made['count']:,} images are selected as {made['selection']}; see Review."
+        return f"Saved {made['count']:,} images as {made['selection']}; open it in Review."
 
     _act(f"Select {len(uids):,} images", select)
     st.caption("Vetoes, the guard and the duplicate cap still apply.")
 
 
 def _save(uids: np.ndarray, group: str) -> None:
-    name = st.text_input("Group", group, key="gathered name", help="A known name is replaced.")
+    name = st.text_input(
+        "Group name", group, key="gathered name", help="An existing group of this name is replaced."
+    )
 
     def save(project: Project) -> str:
-        groups.save(project, name, _words(uids))
-        return f"{len(uids):,} images are kept as {name}."
+        groups.save(project, name, _texts(uids))
+        return f"Saved {len(uids):,} images as group {name}."
 
     def forget(project: Project) -> str:
         groups.remove(project, group)
         state.choose("group", "")
-        return f"The group {group} is forgotten; its images stay."
+        return f"Deleted group {group}; its images are unchanged."
 
     _act(f"Save {len(uids):,} images", save)
     if group:
-        _act(f"Forget {group}", forget)
+        _act(f"Delete group {group}", forget)

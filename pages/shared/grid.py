@@ -1,7 +1,7 @@
 """The review grid: a virtual list of images in the browser, and the decisions that it sends.
 
-The browser keeps every step until it is acknowledged and sends all of these each time
-(docs/architecture.md, lossless review); here they become `reviewing.Step`s.
+The browser keeps every step until it is acknowledged, and sends all pending steps each time
+(docs/architecture.md, lossless review); this module turns them into `review_sheet.Step`s.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _render = component.declare("sept_grid")
 
 @dataclass(frozen=True)
 class Sent:
-    """What the browser sent last: steps on one selection, some of them perhaps seen before."""
+    """The browser's last message: steps on one selection, some possibly applied already."""
 
     selection: str
     steps: list[review_sheet.Step]
@@ -30,21 +30,21 @@ def draw(
     Args:
         key: of this grid.
         data: `selection`, `sheet` (its URL), `marks` (uid to action), `acknowledged` (client to
-            number), `fresh` (uids that a new selection brought), `error` (why saving failed).
-        on_sent: called before the next run when steps came in; see `sent`.
-        on_asked: called before the next run when a scope was asked for; see `asked`.
+            number), `fresh` (uids new in an updated selection), `error` (why saving failed).
+        on_sent: called before the next run when steps arrived; see `sent`.
+        on_asked: called before the next run when a scope was requested; see `asked`.
     """
     _render(key=key, data=data, on_outbox_change=on_sent, on_asked_change=on_asked)
 
 
 def asked(key: str) -> str | None:
-    """The image that was last to be decided on with a scope."""
+    """Return the uid of the image for which a scope was last requested, or None."""
     value: Any = state.component_value(key, "asked")
     return str(value).partition(" ")[0] if value else None
 
 
 def sent(key: str) -> Sent | None:
-    """The browser's outbox, or None while it has sent nothing."""
+    """Return the browser's outbox, or None while it has sent nothing."""
     outbox: Any = state.component_value(key, "outbox")
     if not outbox:
         return None

@@ -1,4 +1,4 @@
-"""What runs in the background, with rate, time left, cancel and resume; any page may draw it."""
+"""Background jobs with rate, time left, cancel and resume; any page may draw the panel."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,24 +12,24 @@ from sept_core.wording import quantities
 
 POLL_SECONDS = 1.0
 SHOWN_ENDED = 3
-"""Interrupted jobs stay listed until as many newer ones of their kinds have ended."""
+"""Interrupted jobs stay listed until this many newer jobs of their kinds have ended."""
 
 STATES = {
-    "queued": ":material/schedule: waiting for its turn",
+    "queued": ":material/schedule: queued",
     "running": ":material/progress_activity: running",
     "failed": ":material/error: failed",
     "cancelled": ":material/cancel: cancelled",
-    "lost": ":material/help: lost",
+    "lost": ":material/help: exited unexpectedly",
 }
 
 
 def draw(kinds: Sequence[str], on_end: Callable[[JobStatus], None] | None = None) -> None:
-    """Draw the jobs of some kinds; nothing at all when there is none to show.
+    """Draw the jobs of some kinds; nothing if there are none to show.
 
     Args:
         kinds: of `jobs.WORKERS`.
-        on_end: called once in this tab for each job that ended while it was watched, before the
-            whole page runs again.
+        on_end: called once in this tab for each job that ended while it was shown, before the
+            whole page is rerun.
     """
     with state.project() as project:
         busy = active(project, kinds)
@@ -37,7 +37,7 @@ def draw(kinds: Sequence[str], on_end: Callable[[JobStatus], None] | None = None
 
 
 def active(project: Project, kinds: Sequence[str]) -> bool:
-    """Whether a job of some kinds runs or waits for its turn."""
+    """Return whether a job of some kinds is running or queued."""
     return any(not job.ended for job in launcher.all_jobs(project.paths) if job.kind in kinds)
 
 
@@ -46,7 +46,7 @@ def _panel(kinds: tuple[str, ...], on_end: Callable[[JobStatus], None] | None) -
         with state.project() as project:
             known = [job for job in launcher.all_jobs(project.paths) if job.kind in kinds]
         _notice_ends(kinds, known, on_end)
-        for job in sorted(known, key=lambda job: job.place):  # as their turns come
+        for job in sorted(known, key=lambda job: job.place):  # in the order of the queue
             if not job.ended:
                 _running(job)
         for job in known[:SHOWN_ENDED]:
@@ -57,7 +57,7 @@ def _panel(kinds: tuple[str, ...], on_end: Callable[[JobStatus], None] | None) -
 def _notice_ends(
     kinds: tuple[str, ...], known: list[JobStatus], on_end: Callable[[JobStatus], None] | None
 ) -> None:
-    """Run the page again as soon as a watched job has ended."""
+    """Rerun the page as soon as a watched job has ended."""
     name = "watched:" + ",".join(kinds)
     watched = state.kept(name) or []
     state.keep(name, [job.id for job in known if not job.ended])
@@ -71,10 +71,10 @@ def _notice_ends(
 
 
 def _running(job: JobStatus) -> None:
-    told, earlier, button = st.columns([8, 1, 1], vertical_alignment="bottom")
+    text, earlier, button = st.columns([8, 1, 1], vertical_alignment="bottom")
     progress = job.progress
     share = min(1.0, progress["done"] / progress["total"]) if progress and progress["total"] else 0
-    told.progress(share, f"**{job.title}** · {detail(job)}")
+    text.progress(share, f"**{job.title}** · {detail(job)}")
     if job.state == "queued" and earlier.button("Run next", key=f"next:{job.id}", width="stretch"):
         with state.project() as project:
             launcher.move_to(project.paths, job.id, 1)
@@ -83,13 +83,13 @@ def _running(job: JobStatus) -> None:
         with state.project() as project, st.spinner("Cancelling…"):
             launcher.cancel(project.paths, job.id)
     with st.expander("Log", key=f"log:{job.id}"), state.project() as project:
-        st.code(launcher.tail(project.paths, job.id, 30) or "Nothing yet.", language=None)
+        st.code(launcher.tail(project.paths, job.id, 30) or "The log is empty.", language=None)
 
 
 def _interrupted(job: JobStatus) -> None:
-    told, button = st.columns([8, 1], vertical_alignment="center")
+    text, button = st.columns([8, 1], vertical_alignment="center")
     reason = notices.plain(job.reason)
-    told.warning(f"**{notices.plain(job.title)}** · {STATES[job.state]}: {reason}")
+    text.warning(f"**{notices.plain(job.title)}** · {STATES[job.state]}: {reason}")
     if button.button("Resume", key=f"resume:{job.id}", width="stretch"):
         with state.project() as project:
             launcher.relaunch(project.paths, job.id)
@@ -97,7 +97,7 @@ def _interrupted(job: JobStatus) -> None:
 
 
 def detail(job: JobStatus) -> str:
-    """`1,200 of 50,000 images, 340/s, 2 min 05 s left`."""
+    """Return a job's progress: `1,200 of 50,000 images, 340/s, 2 min 05 s left`."""
     progress = job.progress
     if progress is None:
         return STATES[job.state]

@@ -1,4 +1,4 @@
-"""How a target set is read: splits × classes, what was taken for what, the choice of a layout."""
+"""The layout of a target set: splits × classes, the folders of each split, and its choice."""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +11,10 @@ from sept_core import targets
 from sept_core.targets.reading import Reading
 
 FEW, TALLEST = 6, 245
-"""A table of classes of more than a few rows scrolls; its height in pixels."""
+"""Rows of a class table before it scrolls, and its height in pixels when it does."""
 
 SHOWN = 8
-"""Names of what was taken for a split that are shown."""
+"""The most folders listed with their split."""
 
 
 def table(splits: Mapping[str, Mapping[str, int]], key: str) -> None:
@@ -31,19 +31,19 @@ def table(splits: Mapping[str, Mapping[str, int]], key: str) -> None:
 
 
 def taken(found: Sequence[tuple[str, str, int]]) -> None:
-    """Draw what was taken for which split: `train2017 → train (118,287)`."""
-    told = [
-        f"{notices.plain(what) or 'beside the folders'} → **{split}** ({files:,})"
+    """Draw the folders and their splits: `train2017 → train (118,287)`."""
+    lines = [
+        f"{notices.plain(what) or 'top-level files'} → **{split}** ({files:,})"
         for what, split, files in found
         if what or split != "train"
     ]
-    if told:
-        more = f" · {len(told) - SHOWN:,} more" if len(told) > SHOWN else ""
-        st.caption("Taken for splits: " + " · ".join(told[:SHOWN]) + more)
+    if lines:
+        more = f" · {len(lines) - SHOWN:,} more" if len(lines) > SHOWN else ""
+        st.caption("Recognised splits: " + " · ".join(lines[:SHOWN]) + more)
 
 
 def summary(splits: Mapping[str, Mapping[str, int]]) -> str:
-    """`12 images to search with, 9 held out, 1 unassigned`."""
+    """Return the counts: `12 images to search with, 9 held out, 1 unassigned`."""
     counts = {split: sum(found.values()) for split, found in splits.items()}
     held = sum(counts.get(split, 0) for split in targets.HELDOUT_SPLITS)
     search = sum(counts.get(split, 0) for split in targets.SEARCH_SPLITS)
@@ -59,21 +59,21 @@ def summary(splits: Mapping[str, Mapping[str, int]]) -> str:
 def ask(
     name: str, reading: Reading, button: str, on_chosen: Callable[[dict[str, str]], None]
 ) -> bool:
-    """Draw the readings of an ambiguous target set, and let one be chosen.
+    """Draw the possible layouts of an ambiguous target set, and the choice of one.
 
     Args:
         name: of the target set.
-        reading: the likeliest, with the others.
-        button: what choosing does.
-        on_chosen: called with the options of the chosen reading.
+        reading: the likeliest layout, with the others.
+        button: label of the button that confirms the choice.
+        on_chosen: called with the options of the chosen layout.
 
     Returns:
-        Whether the user gave up.
+        Whether the user cancelled.
     """
     readings = (reading, *reading.others)
     st.warning(
         f"**{notices.plain(name)}** can be read in several ways. {notices.plain(reading.why)} "
-        "Choose which images may be searched with.",
+        "Choose which images to search with.",
         icon=":material/help:",
     )
     for start in range(0, len(readings), 2):
@@ -86,10 +86,10 @@ def ask(
                 table(one.splits, f"reading {name} {number}")
                 taken([(t.what, t.split, t.files) for t in one.taken])
     chosen = st.radio(
-        "Reading",
+        "Layout",
         range(len(readings)),
         index=None,
-        format_func=lambda place: f"{place + 1}: {_told(readings[place])}",
+        format_func=lambda place: f"{place + 1}: {_option(readings[place])}",
         key=f"reading of {name}",
     )
     with st.container(horizontal=True):
@@ -100,27 +100,27 @@ def ask(
     return cancel
 
 
-def _told(reading: Reading) -> str:
+def _option(reading: Reading) -> str:
     return f"{notices.plain(reading.options.title)} ({summary(reading.splits)})"
 
 
 def shown(entry: Mapping[str, Any]) -> None:
-    """Draw how a target set of the project is read.
+    """Draw the current layout of a target set.
 
     Args:
-        entry: as `projects.status` gives it.
+        entry: as in `projects.status`.
     """
     words = shlex.join(entry["read_by"])
-    st.caption(notices.plain(words) if words else "As an earlier version read it.")
+    st.caption(notices.plain(words) if words else "Read by an earlier version.")
     table(entry["classes"], f"classes {entry['name']}")
     taken([(one["what"], one["split"], one["files"]) for one in entry["taken"]])
 
 
 def warnings(entry: Mapping[str, Any]) -> None:
-    """Draw what a person should know of a target set for as long as it is used."""
-    told = [
+    """Draw the permanent warnings about a target set."""
+    lines = [
         f":orange[:material/warning:] {notices.plain(sentence)}"
         for sentence in entry.get("warnings", ())
     ]
-    if told:
-        st.markdown("  \n".join(told))
+    if lines:
+        st.markdown("  \n".join(lines))

@@ -1,6 +1,6 @@
-"""The map component: WebGL points, an area drawn on them, and a click; and the map's legend.
+"""The map component (WebGL points, a drawn area, a click) and the map's legend.
 
-assets/map/index.js says what it shows and sends.
+assets/map/index.js documents the data that it takes and sends.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +13,10 @@ from pages.shared import component, gallery, state
 _render = component.declare("sept_map")
 
 GLYPHS = (("▲", "#ffffff"), ("■", "#ffd84a"), ("◆", "#ff9ec4"), ("●", "#9ad8ff"))
-"""Shape, as assets/map/overlay.js draws it, and colour of each target set in turn."""
+"""Shape (as in assets/map/overlay.js) and colour of the target sets, in their order."""
 
 LEGEND = 18
-"""The largest classes that are named; there may be more than one can tell apart."""
+"""The most classes in the legend; the largest are listed."""
 
 _STYLE = """<style>
 .sept-legend {display: flex; flex-wrap: wrap; gap: 4px 14px; font-size: 12px}
@@ -43,23 +43,23 @@ def draw(
 
 
 def area(key: str) -> list[tuple[float, float]]:
-    """The corners that were drawn last, in 0..1; empty when it was cleared."""
+    """Return the corners of the last area, in 0..1; empty after clearing."""
     sent: Any = state.component_value(key, "area") or {"corners": []}
     return [(float(x), float(y)) for x, y in sent["corners"]]
 
 
 def clicked(key: str) -> str | None:
-    """The uid that was clicked last."""
+    """Return the uid of the last clicked image, or None."""
     sent = state.component_value(key, "clicked")
     return str(sent).partition(" ")[0] if sent else None
 
 
 def legend(classes: list[dict[str, Any]], targets: Sequence[str]) -> None:
-    """Say what colours and glyphs mean.
+    """Draw the legend of colours and glyphs.
 
     Args:
-        classes: `label`, `colour` and `count` each, as in `mapcolours.Colouring`.
-        targets: names of the target sets whose glyphs are on the map, in their order.
+        classes: `label`, `colour` and `count` each, as in `point_colours.Colouring`.
+        targets: names of the target sets on the map, in the order of their glyphs.
     """
     shown = classes
     if len(classes) > LEGEND:
@@ -70,7 +70,7 @@ def legend(classes: list[dict[str, Any]], targets: Sequence[str]) -> None:
         for entry in shown
     ]
     if more := len(classes) - len(shown):
-        parts.append(f"<small>and {more:,} smaller</small>")
+        parts.append(f"<small>and {more:,} smaller classes</small>")
     parts += [_glyph(index, name) for index, name in enumerate(targets)]
     spans = "".join(f"<span>{part}</span>" for part in parts)
     st.html(f'{_STYLE}<div class="sept-legend">{spans}</div>')

@@ -1,6 +1,7 @@
-"""The border of a page: what goes wrong becomes a sentence in the page, never a traceback.
+"""Errors and foreign text on a page: an error becomes a sentence, never a traceback.
 
-And foreign text in it: names of files and what people typed stay text, whatever they contain.
+In: errors, and text from outside (file names, user input). Out: notices, and Markdown that shows
+such text literally.
 """
 
 import contextlib
@@ -18,21 +19,21 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\uf
 
 @contextlib.contextmanager
 def shown() -> Iterator[None]:
-    """Show errors meant for the user in place of what could not be drawn."""
+    """Show errors that are meant for the user in place of the part that failed."""
     try:
         yield
     except errors.SeptError as problem:
         st.error(plain(problem), icon=":material/error:")
-    except OSError as problem:  # a disk or a folder that is not as it should be
-        told = f"{problem.filename or 'The project'}: {problem.strerror or problem}."
-        st.error(plain(told), icon=":material/error:")
+    except OSError as problem:  # a disk or folder that cannot be used
+        sentence = f"{problem.filename or 'The project'}: {problem.strerror or problem}."
+        st.error(plain(sentence), icon=":material/error:")
 
 
 def plain(foreign: object) -> str:
-    """A text that Markdown leaves as it is: no link, image, formula or colour comes of it.
+    """Return a text escaped for Markdown, so that it makes no link, image, formula or colour.
 
-    Line breaks and marks that turn the direction of writing become a visible sign; an invisible
-    one keeps addresses from becoming links.
+    Line breaks and marks that change the writing direction become a visible sign; an invisible
+    character keeps addresses from becoming links.
     """
     visible = _CONTROL.sub("\N{SYMBOL FOR SUBSTITUTE}", str(foreign))
     return _MARKDOWN.sub(r"\\\1", _ADDRESS.sub("\N{WORD JOINER}", visible))

@@ -1,7 +1,7 @@
 """The pages of the app, and links between them.
 
-In: nothing. Out: `PAGES`, of which the menu, the steps on Overview and every link are made. A new
-page is one file and one record here.
+In: nothing. Out: `PAGES`, from which the menu, the steps on Overview and every link are derived. A
+new page is one file and one record here.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class Page:
     """One page of the app.
 
     Attributes:
-        file: Where its script lies, from the folder of `app.py`.
-        icon: A name of Material Symbols.
+        file: Its script, relative to the folder of `app.py`.
+        icon: A name from Material Symbols.
         section: Its heading in the menu.
     """
 
@@ -38,7 +38,7 @@ PAGES: dict[str, Page] = {
     "Pre-train": Page("pages/train/pretrain.py", "model_training", "Train"),
     "Evaluate": Page("pages/train/evaluate.py", "monitoring", "Train"),
 }
-"""By title, in the order of the menu; `FRONT` is the first page that is shown."""
+"""Pages by title, in the order of the menu; `FRONT` is the start page."""
 
 
 def menu() -> dict[str, list[Any]]:
@@ -57,9 +57,9 @@ def link(title: str, label: str, icon: str = "", **options: Any) -> None:
 
     Args:
         title: A key of `PAGES`.
-        label: What the link says.
-        icon: A name of Material Symbols; the page's own by default.
-        options: As for `st.page_link`.
+        label: Text of the link.
+        icon: A name from Material Symbols; the page's own by default.
+        options: Passed to `st.page_link`.
     """
     page = PAGES[title]
     st.page_link(page.file, label=label, icon=f":material/{icon or page.icon}:", **options)

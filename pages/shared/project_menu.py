@@ -1,4 +1,4 @@
-"""Choosing, making, renaming and deleting projects, and the demo."""
+"""Forms that open, create, rename and delete projects, and create the demo."""
 
 from pathlib import Path
 
@@ -11,26 +11,26 @@ from sept_core.wording import quantities
 
 
 def draw() -> None:
-    """The projects known here, and the ways to another one."""
+    """Draw the known projects, and the forms that open or create another one."""
     for entry in recent.every():
         _known(entry)
-    new, other, demo = st.tabs(["New project", "Open a folder", "Demo"])
+    new, other, demo = st.tabs(["New project", "Open project", "Demo"])
     with new, notices.shown():
         _new()
     with other, notices.shown():
         path = folder_browser.pick("other project", "Project folder", archives=False)
-        if st.button("Open the project", type="primary", icon=":material/folder_open:"):
+        if st.button("Open project", type="primary", icon=":material/folder_open:"):
             _open(folder_browser.chosen(path))
     with demo, notices.shown():
         _demo()
 
 
 def _known(entry: recent.Known) -> None:
-    told, button = st.columns([8, 1], vertical_alignment="center")
+    text, button = st.columns([8, 1], vertical_alignment="center")
     title, folder = notices.plain(entry.title), notices.plain(entry.folder)
-    told.markdown(f"**{title}**  \n:small[:gray[{folder}]]")
+    text.markdown(f"**{title}**  \n:small[:gray[{folder}]]")
     if entry.key == state.project_key():
-        button.caption("open")
+        button.caption("current")
     elif button.button("Open", key=f"open {entry.key}", width="stretch"):
         _open(entry.folder)
 
@@ -38,9 +38,9 @@ def _known(entry: recent.Known) -> None:
 def _new() -> None:
     name = st.text_input("Name", placeholder="letters, digits, - _ .", key="new project name")
     parent = folder_browser.pick(
-        "new project", "Inside", archives=False, start=folder_browser.home()
+        "new project", "Parent folder", archives=False, start=folder_browser.home()
     )
-    if st.button("Make the project", type="primary", icon=":material/add:"):
+    if st.button("Create project", type="primary", icon=":material/add:"):
         folder = folder_browser.chosen(parent) / project_paths.check_name(name, "Project")
         projects.init(folder)
         _open(folder)
@@ -49,13 +49,16 @@ def _new() -> None:
 def _demo() -> None:
     st.write(
         "About 4,300 drawn pictures of 26 families with two target sets, embedded, mapped and "
-        "curated: two to three minutes on two cores, offline. It goes on while a page is open."
+        "curated. Takes two to three minutes on two cores, offline, and continues while a page is "
+        "open."
     )
     name = st.text_input("Name", "sept-demo", key="demo name")
-    parent = folder_browser.pick("demo", "Inside", archives=False, start=folder_browser.home())
-    if st.button("Load the demo", type="primary", icon=":material/auto_awesome:"):
+    parent = folder_browser.pick(
+        "demo", "Parent folder", archives=False, start=folder_browser.home()
+    )
+    if st.button("Create demo", type="primary", icon=":material/auto_awesome:"):
         from sept_core.services.project import (
-            demo_project,  # brings faiss, which the first paint does without
+            demo_project,  # imports faiss, which the first paint does not need
         )
 
         folder = folder_browser.chosen(parent) / project_paths.check_name(name, "Project")
@@ -68,9 +71,9 @@ def _open(folder: Path) -> None:
     st.rerun()
 
 
-@st.dialog("Rename the project")
+@st.dialog("Rename project")
 def rename(title: str) -> None:
-    """Ask for another title."""
+    """Draw the dialog that renames the project."""
     wanted = st.text_input("Title", title)
     if st.button("Rename", type="primary"):
         with notices.shown():
@@ -80,20 +83,20 @@ def rename(title: str) -> None:
             st.rerun()
 
 
-@st.dialog("Delete the project")
+@st.dialog("Delete project")
 def delete(folder: Path, title: str, told: str) -> None:
-    """Ask for the title before everything in the folder is deleted.
+    """Draw the dialog that deletes a project once its title is typed.
 
     Args:
         folder: of the project.
-        title: to be typed.
-        told: what will be lost, with counts.
+        title: that the user must type.
+        told: what is lost, with counts.
     """
-    with st.spinner("Adding up its files…"):
+    with st.spinner("Measuring the folder…"):
         size = quantities.size(atomic.folder_size(folder))
-    st.write(f"`{folder}` will be deleted: {size} with {told}. Images outside this folder stay.")
+    st.write(f"This deletes `{folder}`: {size} with {told}. Images outside it are unchanged.")
     typed = st.text_input(f"Type **{notices.plain(title)}** to confirm")
-    if st.button("Delete for good", type="primary", disabled=typed != title):
+    if st.button("Delete project", type="primary", disabled=typed != title):
         with notices.shown():
             projects.check_idle(folder)
             state.close_folder(folder)

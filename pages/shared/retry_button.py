@@ -1,4 +1,4 @@
-"""What cannot be read now, with its reasons and the button that tries again."""
+"""Unreadable files with their reasons, and the button that retries them."""
 
 import streamlit as st
 
@@ -9,18 +9,18 @@ TITLES = {"source": "Source", "rel_path": "File", "member": "Member", "reason": 
 
 
 def draw(role: str) -> None:
-    """Draw the unreadable files of a role; nothing at all when there are none."""
+    """Draw the unreadable files of a role; nothing if there are none."""
     with state.project() as project:
         rows = collections.unreadable(project, role)
         busy = job_panel.active(project, chain.KINDS)
     if not rows.num_rows:
         return
     st.warning(
-        f"{rows.num_rows:,} files cannot be read now. They are tried again with the next "
-        "embedding; bring them back and retry.",
+        f"{rows.num_rows:,} files are unreadable. Restore access to them and retry; the next "
+        "embedding retries them too.",
         icon=":material/sync_problem:",
     )
-    with st.expander("Files that cannot be read now", icon=":material/list:"):
+    with st.expander("Unreadable files", icon=":material/list:"):
         st.dataframe(rows, hide_index=True, column_config=TITLES)
     if st.button("Retry", key=f"retry {role}", disabled=busy, icon=":material/refresh:"):
         with notices.shown():

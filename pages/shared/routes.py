@@ -1,4 +1,4 @@
-"""What the app serves beside its pages: images, review sheets, its own scripts, and headers.
+"""Routes that the app serves besides its pages: images, review sheets, scripts; and headers.
 
 GET only, by uid, selection id or a name in a known list, never by path.
 """
@@ -26,7 +26,7 @@ HEADERS = {
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
-    # Streamlit compiles expressions and styles in the page, hence the two `unsafe-`.
+    # Streamlit compiles expressions and styles in the page and needs both `unsafe-` sources.
     "content-security-policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
@@ -35,13 +35,13 @@ HEADERS = {
     ),
 }
 FOREVER = "private, max-age=31536000, immutable"
-"""A uid names bytes and a sheet's URL names its revision: neither ever changes."""
+"""For answers that never change: a uid names bytes, a sheet's URL names its revision."""
 
 NEVER = "no-store"
 
 
 class SecurityHeaders:
-    """Adds `HEADERS` to every HTTP answer."""
+    """ASGI middleware that adds `HEADERS` to every HTTP response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -58,9 +58,9 @@ class SecurityHeaders:
 
 
 async def _answer(make: Callable[[], Response], cache: str = FOREVER) -> Response:
-    """Run in a thread what reads files; what is not there is a 404 with its sentence.
+    """Return the response of `make`, run in a thread; an error becomes a 404 with its sentence.
 
-    `cache` is how browsers may keep the answer, unless `make` says so itself.
+    `cache` is the response's cache-control, unless `make` sets one itself.
     """
     try:
         response = await run_in_threadpool(make)
@@ -71,12 +71,12 @@ async def _answer(make: Callable[[], Response], cache: str = FOREVER) -> Respons
 
 
 def _key(request: Request) -> str:
-    """Which project; only those that were opened on this machine have a key."""
+    """Return the project key of a request; only projects opened on this machine have one."""
     return request.query_params.get("project", "")
 
 
 async def image(request: Request) -> Response:
-    """The image of a uid."""
+    """Serve the image of a uid."""
 
     def make() -> Response:
         return _picture(state.opened(_key(request)).server.image(request.path_params["uid"]))
@@ -85,7 +85,7 @@ async def image(request: Request) -> Response:
 
 
 async def thumbnail(request: Request) -> Response:
-    """A small JPEG of a uid."""
+    """Serve a small JPEG of a uid."""
 
     def make() -> Response:
         return _picture(state.opened(_key(request)).server.thumbnail(request.path_params["uid"]))
@@ -94,17 +94,17 @@ async def thumbnail(request: Request) -> Response:
 
 
 def _picture(found: "image_server.Picture") -> Response:
-    """An image's bytes; those that the project's value ranges shape are asked for each time."""
+    """Return an image's bytes; images that depend on value ranges are not cached."""
     headers = None if found.lasting else {"cache-control": NEVER}
     return Response(found.data, media_type=found.media_type, headers=headers)
 
 
 async def sheet(request: Request) -> Response:
-    """The images of a selection in an order, for the review grid."""
+    """Serve the images of a selection in an order, for the review grid."""
 
     def make() -> Response:
         from sept_core.services.curate import (
-            review_sheet,  # brings faiss, which the first page does without
+            review_sheet,  # imports faiss, which the first page does not need
         )
 
         path = request.path_params
@@ -116,11 +116,11 @@ async def sheet(request: Request) -> Response:
 
 
 async def why(request: Request) -> Response:
-    """What stands beside one image of a selection in full size."""
+    """Serve the details shown next to the full-size image of a selection."""
 
     def make() -> Response:
         from sept_core.services.curate import (
-            review_sheet,  # brings faiss, which the first page does without
+            review_sheet,  # imports faiss, which the first page does not need
         )
 
         path = request.path_params
@@ -131,9 +131,9 @@ async def why(request: Request) -> Response:
 
 
 def _map(request: Request) -> "point_map.Map":
-    """The map that a request names."""
+    """Return the map of a request."""
     from sept_core.services.explore import (
-        point_map,  # brings faiss, which the first page does without
+        point_map,  # imports faiss, which the first page does not need
     )
 
     with state.project(_key(request)) as project:
@@ -141,13 +141,13 @@ def _map(request: Request) -> "point_map.Map":
 
 
 async def map_points(request: Request) -> Response:
-    """x and y of every point of a map, 4 bytes each."""
+    """Serve x and y of every point of a map, 4 bytes for each point."""
 
     return await _answer(lambda: _raw(_map(request).points()))
 
 
 async def map_colours(request: Request) -> Response:
-    """The colour class of every point of a map, 1 byte each."""
+    """Serve the colour class of every point of a map, 1 byte for each point."""
 
     def make() -> Response:
         from sept_core.services.explore import point_colours, point_map
@@ -162,26 +162,28 @@ async def map_colours(request: Request) -> Response:
 
 
 async def map_targets(request: Request) -> Response:
-    """Uids and places of each target set's images on a map."""
+    """Serve uids and places of each target set's images on a map."""
 
     return await _answer(lambda: JSONResponse(_map(request).target_places()))
 
 
 async def map_nearest(request: Request) -> Response:
-    """The uid of the image nearest to a place on a map, or null."""
+    """Serve the uid of the image nearest to a place on a map, or null."""
 
     def make() -> Response:
         try:
             x, y, within = (float(request.query_params[name]) for name in ("x", "y", "within"))
         except (KeyError, ValueError):
-            raise errors.NotFoundError("Give x, y and within as numbers.") from None
+            raise errors.NotFoundError(
+                "The request lacks x, y or within, or one is not a number."
+            ) from None
         return JSONResponse({"uid": _map(request).nearest(x, y, within)})
 
     return await _answer(make)
 
 
 def _raw(data: bytes) -> Response:
-    """Said to be encoded already: to pack a million points costs more than it saves."""
+    """Return bytes marked as encoded: compressing a million points costs more than it saves."""
     return Response(data, media_type="application/octet-stream", headers=IDENTITY)
 
 
@@ -189,7 +191,7 @@ IDENTITY = {"content-encoding": "identity"}
 
 
 async def asset(request: Request) -> Response:
-    """A script or style of the app, under the hash of all of them."""
+    """Serve a script or style of the app, under the hash of the whole tree."""
     version, path = request.path_params["version"], request.path_params["path"]
     if not asset_tree.may_fetch(version):
         return _expired()
@@ -205,7 +207,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def _signed(endpoint: Endpoint) -> Endpoint:
-    """Answers only requests that carry a token where a login is on."""
+    """Return an endpoint that requires a valid token if there is a login."""
 
     async def answer(request: Request) -> Response:
         if access.may_fetch(request.query_params.get("token", ""), _key(request)):
@@ -216,7 +218,7 @@ def _signed(endpoint: Endpoint) -> Endpoint:
 
 
 def _expired() -> Response:
-    text = "This address is over; load the page again."
+    text = "This address has expired; reload the page."
     return PlainTextResponse(text, 403, {"cache-control": NEVER})
 
 

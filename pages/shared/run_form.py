@@ -1,6 +1,6 @@
-"""The settings of a new pre-training run; empty fields show what will be used.
+"""The settings of a new pre-training run; empty fields show the values that will be used.
 
-In: a subset and what was typed so far. Out: only what differs from the defaults.
+In: a subset and the fields filled in so far. Out: only the changes to the defaults.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ BACKBONES = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for."""
+    """The requested run."""
 
     name: str
     method: str
@@ -39,7 +39,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Field:
-    """One setting; `choices` makes it a menu, and `augment.` leads to the views' settings."""
+    """One setting; `choices` makes it a menu, and the prefix `augment.` marks a view setting."""
 
     name: str
     label: str
@@ -48,53 +48,58 @@ class Field:
 
 
 MAIN = (
-    Field("epochs", "Epochs", "Passes over the subset; give these or steps."),
-    Field("steps", "Steps", "Optimiser steps; give these or epochs."),
-    Field("batch_size", "Batch", "Images in one step."),
-    Field("image_size", "Image size, px", "Side of the views that the network is trained on."),
-    Field("lr", "Learning rate", "At its highest, after the warm-up; then half a cosine down."),
-    Field("seed", "Seed", "Of weights, order and views; one seed gives one run."),
+    Field("epochs", "Epochs", "Passes over the subset; set either epochs or steps."),
+    Field("steps", "Steps", "Optimiser steps; set either steps or epochs."),
+    Field("batch_size", "Batch size", "Images per step."),
+    Field("image_size", "Image size, px", "Side length of the training views."),
+    Field("lr", "Learning rate", "Peak value after the warm-up; followed by half-cosine decay."),
+    Field(
+        "seed", "Seed", "Random seed of weights, order and views; the same seed gives the same run."
+    ),
 )
 MORE = (
-    Field("stem", "Stem", "Small: no stride or pooling at the entry, for small images.",
+    Field("stem", "Stem", "small: no stride or pooling in the first layers, for small images.",
           pretrain_settings.STEMS),
-    Field("init", "Start from", "Empty: from scratch. A checkpoint's folder, timm (published "
-          "weights of the backbone) or timm@/path/FILE."),
-    Field("cache_size", "Kept size, px", "Side at which images are kept for training."),
-    Field("embed_size", "Embedding size, px", "Side at which the finished backbone embeds."),
-    Field("optimizer", "Optimiser", "What updates the weights.", pretrain_settings.OPTIMIZERS),
-    Field("weight_decay", "Weight decay", "Pull of the weights towards zero."),
-    Field("warmup", "Warm-up", "Share of the steps in which the learning rate climbs."),
-    Field("accumulate", "Micro-batches", "A batch is computed in so many parts to save memory."),
-    Field("temperature", "Temperature", "Of the contrastive loss."),
-    Field("queue", "Queue", "Keys of earlier batches that serve as negatives."),
-    Field("ema", "Momentum", "How much the slow network keeps of itself at each step."),
-    Field("decoupled", "Decoupled loss", "Leaves the positive pair out of the denominator.",
+    Field("init", "Initial weights", "A checkpoint folder, timm (published weights of the "
+          "backbone) or timm@/path/FILE; leave empty to train from scratch."),
+    Field("cache_size", "Cache size, px", "Side length of the images cached for training."),
+    Field("embed_size", "Evaluation size, px", "Side length at which the backbone embeds."),
+    Field("optimizer", "Optimiser", "Algorithm that updates the weights.",
+          pretrain_settings.OPTIMIZERS),
+    Field("weight_decay", "Weight decay", "Shrinkage of the weights towards zero."),
+    Field("warmup", "Warm-up", "Share of the steps during which the learning rate rises."),
+    Field("accumulate", "Micro-batches", "Number of parts a batch is computed in, to save memory."),
+    Field("temperature", "Temperature", "Temperature of the contrastive loss."),
+    Field("queue", "Queue length", "Number of keys from earlier batches used as negatives."),
+    Field("ema", "Momentum", "Share of its weights that the momentum encoder keeps at each step."),
+    Field("decoupled", "Decoupled loss", "Excludes the positive pair from the denominator.",
           (True, False)),
-    Field("augment.crop_min", "Smallest crop", "Share of the image's area that a view shows."),
-    Field("augment.jitter", "Colour jitter", "Lower it where colour tells the classes apart."),
-    Field("augment.grayscale", "Grayscale", "Share of the views without colour."),
-    Field("augment.flip", "Mirrored", "Share of the views that are mirrored."),
-    Field("augment.blur", "Blurred", "Share of the views that are blurred."),
-    Field("precision", "Precision", "Auto takes bf16 where the machine is fast at it.",
+    Field("augment.crop_min", "Minimum crop scale", "Smallest share of the image in a view."),
+    Field("augment.jitter", "Colour jitter", "Lower it if colour distinguishes the classes."),
+    Field("augment.grayscale", "Grayscale probability", "Probability that a view is grayscale."),
+    Field("augment.flip", "Horizontal flip", "Probability that a view is flipped."),
+    Field("augment.blur", "Blur probability", "Probability that a view is blurred."),
+    Field("precision", "Precision", "auto selects bf16 where the machine computes it fast.",
           pretrain_settings.PRECISIONS),
-    Field("threads", "CPU threads", "Empty: one a physical core."),
-    Field("probe_every", "Steps between probes", "Of the kNN probe on the training images."),
-    Field("checkpoint_every", "Steps between checkpoints", "What a killed run loses at most."),
+    Field("threads", "CPU threads", "Leave empty for one per physical core."),
+    Field("probe_every", "Probe interval, steps",
+          "Steps between kNN probes on the target's training images."),
+    Field("checkpoint_every", "Checkpoint interval, steps",
+          "A killed run loses at most this many steps."),
 )  # fmt: skip
 
 
 def draw(subset: pretraining.Subset, suggested: str) -> Wanted:
-    """Draw the form and give what was chosen.
+    """Draw the form and return the requested run.
 
     Args:
-        subset: what the defaults depend on.
-        suggested: the run's name where none is typed.
+        subset: that the defaults depend on.
+        suggested: the run's name if none is typed.
     """
     name_at, method_at, backbone_at = st.columns(3)
     name = name_at.text_input(
         "Run name", key=NAME, persist_state="session", placeholder=suggested,
-        help="Letters, digits, dots, dashes; empty takes the one shown.",
+        help="Letters, digits, dots, dashes; leave empty to use the suggestion.",
     ).strip()  # fmt: skip
     base = PretrainSettings()
     method = method_at.selectbox(
@@ -105,7 +110,7 @@ def draw(subset: pretraining.Subset, suggested: str) -> Wanted:
     backbone = backbone_at.selectbox(
         "Backbone", BACKBONES, key="set:backbone", persist_state="session",
         index=BACKBONES.index(base.backbone), accept_new_options=True,
-        help="Any timm model by name; resnet10-narrow and -tiny are made for CPUs.",
+        help="Any timm model by name; resnet10-narrow and -tiny are designed for CPUs.",
     )  # fmt: skip
     unread = methods.unread(method)
     more = [field for field in MORE if field.name not in unread]
@@ -124,33 +129,33 @@ def draw(subset: pretraining.Subset, suggested: str) -> Wanted:
 
 
 def draw_launch() -> Launch:
-    """Who starts how many processes."""
+    """Draw the launch settings: launcher, processes and machines."""
     on_at, processes_at, nodes_at, options_at = st.columns([1, 1, 1, 2])
     on = on_at.selectbox(
-        "Runs on", list(launch.PLACES), key="launch:on", persist_state="session",
+        "Launcher", list(launch.PLACES), key="launch:on", persist_state="session",
         format_func=launch.PLACES.__getitem__,
         help="Slurm and Ray need the project's folder at the same path on every machine.",
     )  # fmt: skip
     processes = processes_at.number_input(
         "Processes", 1, value=1, key="launch:processes", persist_state="session",
-        help="They share each batch, on each machine; one for each GPU is usual.",
+        help="Processes per machine, usually one per GPU; all processes share each batch.",
     )  # fmt: skip
     if on == launch.HERE.on:
         return Launch(processes=processes)
     nodes = nodes_at.number_input(
         "Machines", 1, value=1, key="launch:nodes", persist_state="session",
-        help="Each runs so many processes.",
+        help="Number of machines, each running the given number of processes.",
     )  # fmt: skip
     options = options_at.text_input(
         "Options", key="launch:options", persist_state="session",
         placeholder="slurm_partition=gpu timeout_min=600" if on == "slurm" else "address=auto",
-        help="NAME=VALUE, with spaces between them; docs/clusters.md lists them.",
+        help="NAME=VALUE, separated by spaces; docs/clusters.md lists them.",
     )  # fmt: skip
     return Launch(on, processes, nodes, launch.read_options(options.split()))
 
 
 def _changes(fields: list[Field]) -> dict[str, Any]:
-    """What was typed, by setting, as `pretrain.settings.choose` takes it."""
+    """Return the filled-in values by setting, in the form for `pretrain.settings.choose`."""
     changes: dict[str, Any] = {}
     for field in fields:
         value = state.kept(f"set:{field.name}")
@@ -161,7 +166,7 @@ def _changes(fields: list[Field]) -> dict[str, Any]:
 
 
 def _value(shown: PretrainSettings, field: Field, subset: pretraining.Subset) -> Any:
-    """What will be used unless something is typed."""
+    """Return the value that is used while the field is empty."""
     if field.name == "steps":
         return shown.total_steps(subset.images)
     value: Any = shown

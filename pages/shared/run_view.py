@@ -1,4 +1,4 @@
-"""One pre-training run on a page: its curves while it lives, what it leaves when it is done."""
+"""One pre-training run on a page: curves while it is active, its checkpoint when it is done."""
 
 import dataclasses
 from typing import Any
@@ -19,7 +19,7 @@ POLL_SECONDS = 2.0
 
 
 def table(known: list[Run]) -> None:
-    """All runs, one a row, kept up to date while one of them lives."""
+    """Draw a table of all runs, refreshed while one of them is active."""
     active = any(run.active for run in known)
     st.fragment(_table, run_every=POLL_SECONDS if active else None)()
 
@@ -34,7 +34,7 @@ def _table() -> None:
             "Method": TITLES[run.settings.method],
             "Backbone": run.settings.backbone,
             "Steps": f"{run.steps:,} of {run.total:,}" if run.total else "–",
-            "Batch": run.settings.batch_size,
+            "Batch size": run.settings.batch_size,
             "Image size, px": run.settings.image_size,
             "Seed": run.settings.seed,
             "Loss": run.last.get("loss"),
@@ -59,7 +59,7 @@ def _percent(share: float | None) -> float | None:
 
 
 def draw(name: str) -> None:
-    """The chosen run."""
+    """Draw the chosen run."""
     with state.project() as project:
         run = runs.find(project.paths, name)
     st.fragment(_progress, run_every=POLL_SECONDS if run.active else None)(name)
@@ -72,17 +72,17 @@ def draw(name: str) -> None:
 
 
 def _progress(name: str) -> None:
-    """Figures and curves; the only part that is drawn again while the run lives."""
+    """Draw metrics and curves, the only part that is refreshed while the run is active."""
     with notices.shown(), state.project() as project:
         run = runs.find(project.paths, name)
         _alarm(run)
         last = run.last
         values = {
             "Steps": f"{run.steps:,} of {run.total:,}" if run.total else "–",
-            "Loss": _told(last.get("loss"), ".3f"),
-            "kNN probe": _told(last.get("probe_knn"), ".1%"),
-            "Effective rank": _told(last.get("effective_rank"), ".1f"),
-            "Images a second": _told(last.get("images_per_second"), ",.0f"),
+            "Loss": _text(last.get("loss"), ".3f"),
+            "kNN probe": _text(last.get("probe_knn"), ".1%"),
+            "Effective rank": _text(last.get("effective_rank"), ".1f"),
+            "Images per second": _text(last.get("images_per_second"), ",.0f"),
         }
         for column, (label, value) in zip(st.columns(len(values)), values.items(), strict=True):
             column.metric(label, value)
@@ -98,10 +98,10 @@ def _progress(name: str) -> None:
                 key="run_curves",
             )
         elif run.active:
-            st.caption("The curves begin with the first steps.")
+            st.caption("Curves appear after the first steps.")
 
 
-def _told(value: float | None, form: str) -> str:
+def _text(value: float | None, form: str) -> str:
     return "–" if value is None else format(value, form)
 
 
@@ -109,47 +109,50 @@ def _alarm(run: Run) -> None:
     job = run.job
     if run.active and run.near_collapse:
         st.warning(
-            "The features are close to collapse: all images begin to look alike to the network. "
-            "The run stops by itself if that goes on after the warm-up.",
+            "The features are close to collapse: the network maps all images to similar features. "
+            "The run stops automatically if this continues after the warm-up.",
             icon=":material/warning:",
         )
     elif job is not None and job.state == "failed" and not run.done:
         st.error(
-            notices.plain(job.reason or "It failed without a reason."), icon=":material/error:"
+            notices.plain(job.reason or "The run failed without a recorded reason; see its log."),
+            icon=":material/error:",
         )
 
 
 def _checkpoint(run: Run) -> None:
-    """Downloads, how to load them, and the pool embedded with them."""
+    """Draw the downloads, a snippet that loads them, and the button that embeds the pool."""
     with state.project() as project:
         paths = project.paths
         folder = runs.finished(paths, run.name)
         snippet = runs.snippet(paths, run.name)
-    whole, weights, card, embed, _ = st.columns([1.5, 1.5, 1, 2.2, 0.8])
+    whole, weights, card, embed, _ = st.columns([1.7, 1.6, 1.4, 2.2, 0.1])
     with whole:
-        _download("Checkpoint", lambda: runs.archive(paths, run.name), f"{run.name}.zip",
+        _download("Download checkpoint", lambda: runs.archive(paths, run.name), f"{run.name}.zip",
                   "Weights, card and load.py in one zip.")  # fmt: skip
     with weights:
-        _download("Weights", (folder / runs.CHECKPOINT[0]).read_bytes,
+        _download("Download weights", (folder / runs.CHECKPOINT[0]).read_bytes,
                   f"{run.name}.safetensors", "A plain state dict as safetensors.")  # fmt: skip
     with card:
-        _download("Card", (folder / runs.CHECKPOINT[1]).read_bytes, f"{run.name}.json",
-                  "Settings, preprocessing and where the images came from.")  # fmt: skip
+        _download("Download card", (folder / runs.CHECKPOINT[1]).read_bytes, f"{run.name}.json",
+                  "Settings, preprocessing and the origin of the images.")  # fmt: skip
     if embed.button(
-        "Embed the pool with this", icon=":material/blur_on:", width="stretch",
-        help="Makes this checkpoint the encoder that retrieval works with from then on.",
+        "Embed pool with this run", icon=":material/blur_on:", width="stretch",
+        help="Retrieval then uses this checkpoint as its encoder.",
     ):  # fmt: skip
         with state.WRITING, state.project() as project:
             embedding.start(project, runs.embedding(project.paths, run.name))
     job_panel.draw(("embed",), _take_over)
-    with st.expander("Load it without SEPT", key="snippet"):
-        st.caption("Unpack the checkpoint and run its load.py; torch, timm and safetensors do.")
+    with st.expander("Load without SEPT", key="snippet"):
+        st.caption(
+            "Unpack the checkpoint and run its load.py; it needs torch, timm and safetensors."
+        )
         st.code(snippet, language="python")
 
 
-def _download(label: str, data: Any, file: str, told: str) -> None:
+def _download(label: str, data: Any, file: str, hint: str) -> None:
     st.download_button(
-        label, data, file, "application/octet-stream", icon=":material/download:", help=told,
+        label, data, file, "application/octet-stream", icon=":material/download:", help=hint,
         on_click="ignore", width="stretch",
     )  # fmt: skip
 
@@ -168,15 +171,17 @@ def _settings(run: Run) -> None:
         st.dataframe(rows, hide_index=True)
     if run.job is not None and not run.active:
         with st.expander("Log", key="run_log"), state.project() as project:
-            st.code(launcher.tail(project.paths, run.job.id, 100) or "Nothing.", language=None)
+            st.code(
+                launcher.tail(project.paths, run.job.id, 100) or "The log is empty.", language=None
+            )
 
 
 def _delete(run: Run) -> None:
     with state.project() as project:
         size = quantities.size(runs.size(project.paths, run.name))
     st.write(
-        f"**{run.name}** takes {size} on disk. Its checkpoint and curves go for good; "
-        "evaluations of it keep their results, the pool's features stay."
+        f"**{run.name}** takes {size} on disk. This deletes its checkpoint and curves; results of "
+        "its evaluations and the pool's features are kept."
     )
     if st.button("Delete run", type="primary", icon=":material/delete:"):
         with state.project() as project:

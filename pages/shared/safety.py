@@ -1,7 +1,7 @@
 """Backup, restore and check of the open project.
 
-A new project of a backup is made on the command line only: it names folders of its own, which here
-have to be inside those that the app may use.
+Creating a new project from a backup works on the command line only: the backup names folders,
+which in the app must be inside the allowed ones.
 """
 
 from pathlib import Path
@@ -17,11 +17,11 @@ SHOWN = 30
 
 
 def draw() -> None:
-    """What people did on the left, what lies in the folder on the right, findings below both."""
-    kept, whole = st.columns(2, gap="large")
-    with kept, notices.shown():
+    """Draw the backup on the left, the check on the right, and its findings below."""
+    left, right = st.columns(2, gap="large")
+    with left, notices.shown():
         _backup()
-    with whole, notices.shown():
+    with right, notices.shown():
         _check()
     with state.project() as project:
         root = project.paths.root
@@ -34,21 +34,23 @@ def _backup() -> None:
     st.markdown("**Backup**")
     st.caption(
         "Decisions, sources, groups and the settings of every selection, in one small file. Images "
-        "and features are not in it; they can be had again."
+        "and features are not included; they can be restored from the sources."
     )
     with state.project() as project:
         name = f"{project.paths.root.name}-backup.json.gz"
     st.download_button(
-        "Save a backup", _data, name, "application/gzip", icon=":material/download:",
+        "Save backup", _data, name, "application/gzip", icon=":material/download:",
         on_click="ignore",
     )  # fmt: skip
-    given = st.file_uploader("Add decisions of a backup that this project lacks", "gz")
-    if given is not None and st.button("Add them", icon=":material/settings_backup_restore:"):
+    given = st.file_uploader("Backup with decisions missing from this project", "gz")
+    if given is not None and st.button(
+        "Restore decisions", icon=":material/settings_backup_restore:"
+    ):
         content = backups.unpack(given, given.name)
         with state.WRITING, state.project() as project:
             added = backups.complete(project, content)
         number = added["decisions"]
-        st.success(f"Decisions added: {number:,}." if number else "This project has them all.")
+        st.success(f"Decisions restored: {number:,}." if number else "No decisions are missing.")
 
 
 def _data() -> bytes:
@@ -59,39 +61,39 @@ def _data() -> bytes:
 def _check() -> None:
     st.markdown("**Check**")
     st.caption(
-        "Reads every checksum, row and file and tells what is damaged, missing or moved. Nothing "
-        "is changed. A million images take minutes."
+        "Verifies every checksum, row and file and lists what is damaged, missing or moved. "
+        "Nothing is changed. Takes minutes for a million images."
     )
-    if st.button("Check the project", icon=":material/health_and_safety:"):
+    if st.button("Check project", icon=":material/health_and_safety:"):
         place = st.empty()
-        with place.status("Checking") as told, state.project() as project:
+        with place.status("Checking") as status, state.project() as project:
             found = project_check.check_open(
-                project, lambda what: told.update(label=f"Checking {what}")
+                project, lambda what: status.update(label=f"Checking {what}")
             )
         place.empty()
         state.keep(FOUND, (project.paths.root, found))
 
 
 def _findings(root: Path, found: list[Finding]) -> None:
-    """What the last check in this tab found, and the repair of what can be."""
+    """Draw the findings of the last check in this tab, and the button that repairs them."""
     if not found:
-        st.success("The project is whole.", icon=":material/check_circle:")
+        st.success("No problems found.", icon=":material/check_circle:")
         return
     for finding in found[:SHOWN]:
         with st.container(border=True):
-            told = notices.plain(f"{finding.problem} {finding.remedy}")
+            text = notices.plain(f"{finding.problem} {finding.remedy}")
             where = finding.where.removeprefix(f"{root}/")
-            st.markdown(f"**{finding.kind.capitalize()}** · {told}")
+            st.markdown(f"**{finding.kind.capitalize()}** · {text}")
             st.caption(notices.plain(where))
     if len(found) > SHOWN:
-        st.caption(f"and {len(found) - SHOWN:,} more; sept check lists all.")
+        st.caption(f"and {len(found) - SHOWN:,} more; run sept check to list all.")
     if any(finding.aside for finding in found) and st.button(
-        "Move away what can be made again",
+        "Quarantine rebuildable files",
         icon=":material/build:",
-        help="Into the project's folder damaged/; nothing is deleted.",
+        help="Moves them to the project's damaged/ folder; nothing is deleted.",
     ):
         with st.spinner("Checking again…"), state.WRITING, state.project() as project:
-            now = project_check.check_open(project)  # others may have mended it since
+            now = project_check.check_open(project)  # another process may have repaired it since
             moved = project_check.repair(root, now)
         state.keep(FOUND, None)
-        st.success(notices.plain(f"{len(moved):,} moved to {root / 'damaged'}."))
+        st.success(notices.plain(f"Moved {len(moved):,} items to {root / 'damaged'}."))

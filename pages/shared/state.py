@@ -1,4 +1,4 @@
-"""What outlives a rerun: the open projects of this process, and choices kept in the URL.
+"""State that outlives a rerun: the open projects of this process, and choices in the URL.
 
 The only module that touches `st.session_state` and `st.cache_resource`.
 """
@@ -22,16 +22,16 @@ WRITING = threading.RLock()
 """One writer at a time: two tabs must not claim one position of the decision log."""
 
 _OPENING = threading.RLock()
-"""Apart from `WRITING`, so that images are served while a long listing is written."""
+"""Separate from `WRITING`, so that images are served while a long listing is written."""
 
 
 STAY_OPEN_SECONDS = 1.0
-"""After an action the catalogue stays open this long for the next one; commands wait less."""
+"""How long the catalogue stays open after an action, for the next one; commands wait less."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A project that this process serves, and what serves its images."""
+    """A project that this process serves, and the server of its images."""
 
     folder: Path
     server: image_server.ImageServer
@@ -50,10 +50,10 @@ def _open(folder: str) -> Opened:
 
 
 def opened(key: str) -> Opened:
-    """The project of a key.
+    """Return the project of a key.
 
     Raises:
-        NotFoundError: no project is known by that key, or its folder is gone.
+        NotFoundError: there is no project with that key, or its folder is missing.
         BusyError: another process held it for too long.
     """
     with _OPENING:
@@ -61,7 +61,7 @@ def opened(key: str) -> Opened:
 
 
 def _folder_of(key: str) -> Path:
-    """Only what was opened before, or what the app was started with, can be named."""
+    """Return the folder of a key: a project opened before, or the one the app was started with."""
     started_with = _started_with()
     if started_with is not None and recent.key_of(started_with) == key:
         return started_with
@@ -74,10 +74,10 @@ def _started_with() -> Path | None:
 
 
 def open_folder(folder: Path) -> None:
-    """Make a project this tab's own; it is in the URL from the next run on.
+    """Make a project this tab's current one; it is in the URL from the next run on.
 
     Raises:
-        NotFoundError: the folder is no project.
+        NotFoundError: the folder is not a project.
         BusyError: another process holds it.
     """
     with _OPENING:
@@ -86,7 +86,7 @@ def open_folder(folder: Path) -> None:
 
 
 def close_folder(folder: Path) -> None:
-    """Let go of a project, so that it can be deleted."""
+    """Close a project, so that it can be deleted."""
     with _OPENING:
         _open.clear(str(folder.absolute()))
     if _started_with() == folder.absolute():
@@ -101,7 +101,7 @@ def _use(key: str) -> None:
 
 
 def project_key() -> str | None:
-    """This tab's project: from the URL, else as before, else what the app was started with."""
+    """Return this tab's project key: from the URL, the session, or the start of the app."""
     named = st.query_params.get("project") or st.session_state.get("project")
     if named is None and (folder := _started_with()) is not None:
         named = recent.key_of(folder)
@@ -112,7 +112,7 @@ def project_key() -> str | None:
 
 
 def folder() -> Path | None:
-    """Where this tab's project lies, whether or not it can be opened."""
+    """Return the folder of this tab's project, even if it cannot be opened; None without one."""
     key = project_key()
     with contextlib.suppress(errors.NotFoundError):
         return None if key is None else _folder_of(key)
@@ -121,32 +121,32 @@ def folder() -> Path | None:
 
 @contextlib.contextmanager
 def project(key: str | None = None) -> Iterator[projects.Project]:
-    """A project on a database cursor of the caller's own, so that runs do not mix.
+    """Yield a project on the caller's own database cursor, so that runs do not mix.
 
     Args:
-        key: of the project; None is this tab's.
+        key: of the project; None selects this tab's.
 
     Raises:
-        NotFoundError: none is open, or there is none by that key.
+        NotFoundError: no project is open, or none has that key.
         BusyError: another process holds it.
     """
     wanted = project_key() if key is None else key
     if wanted is None:
-        raise errors.NotFoundError("No project is open; choose one on the Overview page.")
-    # Routes, which name the project, decide nothing and have nobody's session.
+        raise errors.NotFoundError("No project is open; open one on the Overview page.")
+    # Routes, which name the project, make no decisions and have no user session.
     with projects.using(opened(wanted).folder, access.who() if key is None else None) as found:
         yield found
 
 
 def url(path: str) -> str:
-    """The address of one of the app's own routes (`/thumbnails/UID`), for this tab's project."""
+    """Return the URL of one of the app's routes (`/thumbnails/UID`) for this tab's project."""
     return path + query()
 
 
 def query() -> str:
-    """The part of such an address that names the project, and lets it be fetched.
+    """Return the query of such a URL: project, decoding rules and token.
 
-    It also names the decoding rules: browsers keep what an address gave, and rules change pixels.
+    The decoding rules are included because browsers cache images and the rules change pixels.
     """
     key = project_key()
     return f"?project={key}&rules={decoders.RULES}{access.token(str(key))}"
@@ -155,18 +155,18 @@ def query() -> str:
 def chosen(
     name: str, options: Sequence[str], label: str, titles: Mapping[str, str] | None = None
 ) -> str:
-    """A select box whose value lives in the URL; what is no option there is passed over.
+    """Draw a select box whose value is kept in the URL; an invalid value there is ignored.
 
     Args:
-        name: in the URL.
+        name: of the URL parameter.
         options: the values, the default first.
         label: above the box.
-        titles: how values are shown.
+        titles: displayed texts by value.
     """
     wanted = st.query_params.get(name)
     key = _follow(name, wanted, wanted if wanted in options else options[0])
     if st.session_state[key] not in options:
-        st.session_state[key] = options[0]  # what was chosen is gone
+        st.session_state[key] = options[0]  # the chosen option no longer exists
     shown = titles or {}
     value = st.selectbox(label, options, key=key, format_func=lambda key: shown.get(key, key))
     if value != wanted:
@@ -176,7 +176,7 @@ def chosen(
 
 
 def chosen_many(name: str, options: Sequence[str], label: str) -> list[str]:
-    """Several choices whose values live in the URL, the first option where none is named."""
+    """Draw a multiselect whose values are kept in the URL; the first option is the default."""
     named = st.query_params.get_all(name)
     wanted = [value for value in named if value in options]
     key = _follow(f"{name} list", named, wanted or list(options[:1]))
@@ -190,7 +190,7 @@ def chosen_many(name: str, options: Sequence[str], label: str) -> list[str]:
 
 
 def written(name: str, label: str, placeholder: str, help: str | None = None) -> str:
-    """A line of text whose value lives in the URL."""
+    """Draw a text field whose value is kept in the URL."""
     wanted = st.query_params.get(name, "")
     key = _follow(name, wanted, wanted)
     value: str = st.text_input(label, key=key, placeholder=placeholder, help=help).strip()
@@ -201,10 +201,10 @@ def written(name: str, label: str, placeholder: str, help: str | None = None) ->
 
 
 def _follow(name: str, in_url: object, value: object) -> str:
-    """The key of the widget for a part of the URL; where the URL was changed, so is the widget.
+    """Return the key of the widget for a URL parameter; a changed URL updates the widget.
 
-    A default that follows the URL would make another widget of it, and the next choice of the
-    person, made in the old one, would be lost.
+    A default that follows the URL would create a new widget, and the user's next choice, made in
+    the old one, would be lost.
     """
     key = f"chosen:{name}"
     if key not in st.session_state or st.session_state.get(f"url:{name}") != in_url:
@@ -213,13 +213,13 @@ def _follow(name: str, in_url: object, value: object) -> str:
 
 
 def named(name: str) -> str | None:
-    """A value of the URL, or None."""
+    """Return a value of the URL, or None."""
     value = st.query_params.get(name)
     return value or None
 
 
 def choose(name: str, value: str) -> None:
-    """Set what `chosen` gives from the next run on; an empty value leaves the URL."""
+    """Set the value that `chosen` returns from the next run on; an empty value removes it."""
     if value:
         st.query_params[name] = value
     else:
@@ -227,16 +227,16 @@ def choose(name: str, value: str) -> None:
 
 
 def component_value(key: str, name: str) -> object:
-    """What a component last sent under `name`; None before that."""
+    """Return the value that a component last sent under `name`, or None."""
     sent = st.session_state.get(key) or {}
     return sent.get(name)
 
 
 def keep(name: str, value: object) -> None:
-    """Remember a value until this browser tab reloads."""
+    """Store a value until this browser tab reloads."""
     st.session_state[name] = value
 
 
 def kept(name: str) -> object:
-    """What `keep` remembered, or None."""
+    """Return the value that `keep` stored, or None."""
     return st.session_state.get(name)

@@ -1,18 +1,18 @@
-"""What the app uses of Streamlit though Streamlit promises nothing of it.
+"""Internals of Streamlit that the app uses, without a promise that they stay.
 
-`tests/compat/test_streamlit_compat.py` fails when a new version changes it. The same for other
-libraries is in `sept_core/compat/`.
+`tests/compat/test_streamlit_compat.py` fails when a new version changes them. Those of other
+libraries are in `sept_core/compat/`.
 """
 
 HEALTH = "/_stcore/health"
-"""The address at which Streamlit says that it is up; it tells nothing else."""
+"""The path of Streamlit's health check, which reveals nothing else."""
 
 
 def use_menu_only() -> None:
-    """Keep Streamlit from looking for its own kind of pages in the folder `pages`.
+    """Keep Streamlit from treating the folder `pages` as its own kind of pages.
 
-    It does so until the first `st.navigation`; the first deep link to a fresh server would then
-    say "Page not found".
+    It does so until the first `st.navigation`, and the first deep link to a fresh server would
+    show "Page not found".
     """
     from streamlit.runtime.pages_manager import PagesManager
 

@@ -1,4 +1,4 @@
-"""Evaluate: does one way of starting beat another on the target, and by how much for sure?"""
+"""Evaluate: compare runs and baselines on a target set, with confidence intervals."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ JOBS = ("evaluate", "study")
 
 
 def draw() -> None:
-    """The whole page."""
+    """Draw the page."""
     st.title("Evaluate", anchor=False)
     with state.project() as project:
         found = evaluation_archive.every(project.paths)
@@ -39,7 +39,7 @@ def draw() -> None:
 
 
 def _show(job: launcher.JobStatus) -> None:
-    """Turn to what an evaluation found as soon as it ends."""
+    """Show the results of an evaluation as soon as it ends."""
     if job.state == "done":
         with state.project() as project:
             state.choose("evaluation", evaluations.evaluations_of(project.paths, job.id)[0])
@@ -47,12 +47,12 @@ def _show(job: launcher.JobStatus) -> None:
 
 
 def _new(form: Callable[[str, Task], None]) -> None:
-    """Choose a labelled target set, then what to compare on it."""
+    """Draw the choice of a labelled target set and the form of a comparison on it."""
     with state.project() as project:
         targets = evaluations.targets(project)
     if not targets:
-        st.info("There is no target set to evaluate on yet.", icon=":material/info:")
-        page_list.link("Targets", "Add one in Targets")
+        st.info("There is no target set to evaluate on.", icon=":material/info:")
+        page_list.link("Targets", "Add a target set")
         return
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     with left:
@@ -65,31 +65,31 @@ def _new(form: Callable[[str, Task], None]) -> None:
         return
     right.caption(
         f"{task.classes:,} classes · {task.train:,} training images · {task.test:,} test images, "
-        "which nothing but evaluation and the guard ever reads."
+        "read only by evaluation, the contamination guard and the held-out diagnostics."
     )
     form(target, task)
     job_panel.draw(JOBS, _show)
 
 
 def _form(target: str, task: Task) -> None:
-    """Finished runs and other checkpoints as arms."""
+    """Draw the choice of finished runs and other checkpoints as arms."""
     with state.project() as project:
         finished = [run.name for run in runs.every(project.paths) if run.done]
     if not finished:
-        st.info("There is no finished run to evaluate yet.", icon=":material/info:")
-        page_list.link("Pre-train", "Start one in Pre-train")
+        st.info("There is no finished run to evaluate.", icon=":material/info:")
+        page_list.link("Pre-train", "Start a run in Pre-train")
     arms, folders = st.columns([3, 2])
     chosen = arms.multiselect(
         "Runs", finished, default=finished[:4], key="arms", persist_state="session",
-        help="Each is an arm; random initialisation is always one, as the baseline.",
+        help="Each run is an arm. Random initialisation is always included as the baseline.",
     )  # fmt: skip
     others = folders.multiselect(
         "Other checkpoints", [], key="folders", accept_new_options=True, persist_state="session",
         placeholder="/path/to/checkpoint",
-        help="Folders that a pre-training run left, of this machine or another.",
+        help="Checkpoint folders of pre-training runs, from this machine or another.",
     )  # fmt: skip
     request = Request(target, tuple(chosen), tuple(others), *study_form.measures(task))
-    st.markdown(_told(request))
+    st.markdown(_summary(request))
     alone = not request.runs and not request.folders
     if st.button("Evaluate", type="primary", icon=":material/play_arrow:", disabled=alone):
         with notices.shown():
@@ -98,7 +98,7 @@ def _form(target: str, task: Task) -> None:
             st.rerun()
 
 
-def _told(request: Request) -> str:
+def _summary(request: Request) -> str:
     count, whole = request.scores(), request.fine_tunings()
     parts = {
         "arm": 1 + len(request.runs) + len(request.folders),
@@ -106,15 +106,15 @@ def _told(request: Request) -> str:
         "label count": len(request.labels),
         "seed": request.seeds,
     }
-    told = " × ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in parts.items())
-    text = f"**{count:,} scores**: {told}"
-    return f"{text}, {whole:,} of them fine-tunings." if whole else f"{text}."
+    product = " × ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in parts.items())
+    text = f"**{count:,} scores**: {product}"
+    return f"{text}, including {whole:,} fine-tunings." if whole else f"{text}."
 
 
 def _results(found: list[Evaluation]) -> None:
     if not found:
         st.info(
-            "There is no finished evaluation yet. Start one under one of the other headings.",
+            "No finished evaluations yet. Start one on another tab.",
             icon=":material/info:",
         )
         return
@@ -124,7 +124,7 @@ def _results(found: list[Evaluation]) -> None:
         chosen = state.chosen("evaluation", list(titles), "Evaluation", titles)
     evaluation = next(known for known in found if known.id == chosen)
     with right:
-        reference = state.chosen("reference", evaluation.arms, "Compared with")
+        reference = state.chosen("reference", evaluation.arms, "Reference arm")
     rows = evaluation_archive.table(evaluation, reference)
     st.markdown(
         "\n".join(f"- {said}" for said in evaluation_archive.sentences(evaluation, reference))
@@ -155,8 +155,10 @@ def _table(rows: list[dict[str, Any]], reference: str) -> None:
             "Images seen": row["images_seen"],
             "Accuracy, %": 100 * row["mean"],
             "95% interval": _interval(row["low"], row["high"], "{:.1f}"),
-            f"To {reference}, points": _points(row["difference"]),
-            "Its 95% interval": _interval(row["difference_low"], row["difference_high"], "{:+.1f}"),
+            f"vs {reference}, points": _points(row["difference"]),
+            "Difference, 95% interval": _interval(
+                row["difference_low"], row["difference_high"], "{:+.1f}"
+            ),
             "Distinguishable": {True: "yes", False: "no", None: "–"}[row["distinguishable"]],
         }
         for row in rows
@@ -168,9 +170,9 @@ def _table(rows: list[dict[str, Any]], reference: str) -> None:
         placeholder="–",
         column_config={
             "Steps": form(format="localized", help="Optimiser steps of pre-training."),
-            "Images seen": form(format="localized", help="In pre-training: steps × batch."),
+            "Images seen": form(format="localized", help="In pre-training: steps × batch size."),
             "Accuracy, %": form(format="%.1f", help="Mean over the seeds."),
-            f"To {reference}, points": form(
+            f"vs {reference}, points": form(
                 format="%+.1f", help="Paired difference on the same seeds and test images."
             ),
         },
@@ -190,24 +192,24 @@ def _interval(low: float | None, high: float | None, form: str) -> str:
 def _unreadable(evaluation: Evaluation) -> None:
     names = evaluation.summary["target"]["unreadable"]
     if names:
-        with st.expander(f"{len(names):,} images could not be read; no arm was shown them"):
+        with st.expander(f"{len(names):,} unreadable images, excluded for every arm"):
             st.code("\n".join(names), language=None)
 
 
 def _files(evaluation: Evaluation, rows: list[dict[str, Any]]) -> None:
     table, whole, page, delete, _ = st.columns([1.3, 1.3, 1.5, 1.5, 1.5])
     table.download_button(
-        "Table, csv", evaluation_archive.as_csv(rows), f"{evaluation.id}.csv", "text/csv",
+        "Download CSV", evaluation_archive.as_csv(rows), f"{evaluation.id}.csv", "text/csv",
         icon=":material/download:", on_click="ignore", width="stretch",
     )  # fmt: skip
     whole.download_button(
-        "All, JSON", evaluation_archive.as_json(evaluation), f"{evaluation.id}.json",
+        "Download JSON", evaluation_archive.as_json(evaluation), f"{evaluation.id}.json",
         "application/json", icon=":material/download:", on_click="ignore", width="stretch",
     )  # fmt: skip
     page.download_button(
-        "Report, HTML", lambda: report.page(evaluation), f"{evaluation.id}.html", "text/html",
+        "Download report", lambda: report.page(evaluation), f"{evaluation.id}.html", "text/html",
         icon=":material/download:", on_click="ignore", width="stretch",
-        help="Plots, tables, costs and sentences in one file that needs no network.",
+        help="HTML: plots, tables, costs and findings in one file that works offline.",
     )  # fmt: skip
     with delete.popover("Delete…", icon=":material/delete:", width="stretch"):
         _delete(evaluation)
@@ -217,7 +219,7 @@ def _delete(evaluation: Evaluation) -> None:
     with state.project() as project:
         size = quantities.size(evaluation_archive.size(project.paths, evaluation.id))
     count = len(evaluation.summary["means"])
-    st.write(f"Its {count:,} results ({size} on disk) go for good. Its runs stay.")
+    st.write(f"This deletes {count:,} results ({size} on disk). The runs are kept.")
     if st.button("Delete evaluation", type="primary", icon=":material/delete:"):
         with state.project() as project:
             evaluation_archive.delete(project.paths, evaluation.id)

@@ -1,4 +1,4 @@
-"""Pre-train: choose a subset and settings, see what it will cost, start runs and watch them."""
+"""Pre-train: choose a subset and settings, estimate the cost, start runs and monitor them."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ VIEWS = ("New run", "Runs")
 
 
 def draw() -> None:
-    """The whole page."""
+    """Draw the page."""
     st.title("Pre-train", anchor=False)
     with state.project() as project:
         known = runs.every(project.paths)
@@ -40,7 +40,7 @@ def draw() -> None:
 def _new_run() -> None:
     chosen, where = st.columns(2, vertical_alignment="bottom")
     with chosen, state.project() as project:
-        titles = _selections(project) | {MANIFEST: "An exported manifest…"}
+        titles = _selections(project) | {MANIFEST: "Exported manifest"}
         subset_id = state.chosen("selection", list(titles), "Subset", titles)
     with where:
         path = _path(subset_id, len(titles) == 1)
@@ -53,7 +53,7 @@ def _new_run() -> None:
 
 
 def _selections(project: Project) -> dict[str, str]:
-    """What each selection is called, the latest first."""
+    """Return the title of each selection by id, the latest first."""
     return {
         record["id"]: f"{names} · {record['settings']['strategy']} · {record['count']:,} images · "
         f"{quantities.moment(record['created_at'])} · "
@@ -67,26 +67,26 @@ def _path(subset_id: str, alone: bool) -> str:
     if subset_id != MANIFEST:
         return ""
     if alone:
-        page_list.link("Retrieve", "There is no selection yet; make one in Retrieve")
+        page_list.link("Retrieve", "No selection yet: create one in Retrieve")
     return st.text_input(
         "Manifest",
         key="manifest_path",
         persist_state="session",
         placeholder="/path/to/manifest",
-        help="The folder of a manifest on this machine, from this project or another.",
+        help="Folder of a manifest on this machine, from this project or another.",
     ).strip()
 
 
 def _older(subset_id: str) -> None:
-    """Say so where the selection does not obey the latest decisions."""
+    """Warn if the selection does not reflect the latest decisions."""
     if subset_id == MANIFEST:
         return
     with state.project() as project:
         older = selections.find(project, subset_id)["older_than_decisions"]
     if older:
         st.warning(
-            "Decisions were made since this selection; make it again in Review, so that vetoed "
-            "images stay out.",
+            "Decisions were made after this selection; update it in Review to exclude vetoed "
+            "images.",
             icon=":material/warning:",
         )
         page_list.link("Review", "Go to Review", query_params={"selection": subset_id})
@@ -100,7 +100,7 @@ def _subset(subset_id: str, path: str) -> pretraining.Subset:
 
 
 def _form(subset: pretraining.Subset, subset_id: str, path: str) -> None:
-    """Settings, what they amount to, and the two buttons."""
+    """Draw the settings, a summary of the run, and the two buttons."""
     wanted = run_form.draw(subset, _suggested(subset))
     chosen = pretraining.plan(subset, wanted.method, wanted.backbone, wanted.changes)
     problem = _problem(subset, chosen, wanted)
@@ -111,7 +111,7 @@ def _form(subset: pretraining.Subset, subset_id: str, path: str) -> None:
         st.markdown(
             f"**{subset.images:,} images · {chosen.total_steps(subset.images):,} steps of "
             f"{chosen.batch_size:,} images ({epochs:,.4g} epochs) · views of "
-            f"{chosen.image_size} px**, by {TITLES[chosen.method]}."
+            f"{chosen.image_size} px**, trained with {TITLES[chosen.method]}."
         )
     start, estimate, _ = st.columns([1, 1, 4])
     started = start.button(
@@ -120,8 +120,8 @@ def _form(subset: pretraining.Subset, subset_id: str, path: str) -> None:
     )  # fmt: skip
     dry = estimate.button(
         "Estimate", icon=":material/timer:", width="stretch", disabled=problem is not None,
-        help="Takes a few real steps on this subset to tell time and memory. "
-        "It waits for running jobs, since they would spoil its timing.",
+        help="Runs a few training steps on this subset to measure time and memory. "
+        "It waits for running jobs, which would distort the timing.",
     )  # fmt: skip
     if started:
         _start(subset_id, path, wanted)
@@ -171,19 +171,19 @@ def _estimate(subset_id: str, path: str, wanted: run_form.Wanted) -> None:
 
 def _estimated(found: dict[str, Any]) -> None:
     figures = {
-        "Time a step": _seconds(found["seconds_per_step"]),
-        "Images a second": f"{found['images_per_second']:,.0f}",
-        "Whole run": quantities.duration(found["seconds"]),
+        "Time per step": _seconds(found["seconds_per_step"]),
+        "Images per second": f"{found['images_per_second']:,.0f}",
+        "Total time": quantities.duration(found["seconds"]),
         "Memory": quantities.size(found["memory_bytes"]),
     }
     if found["gpu_memory_bytes"] is not None:
         figures["GPU memory"] = quantities.size(found["gpu_memory_bytes"])
     for column, (label, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
         column.metric(label, value)
-    kept = "kept in memory" if found["packed"] else "decoded again for every step"
+    cached = "cached in memory" if found["packed"] else "decoded again at every step"
     st.caption(
-        f"Seen over {found['steps_timed']} steps on {found['device']}; the images are {kept}. "
-        "kNN probes are not counted."
+        f"Measured over {found['steps_timed']} steps on {found['device']}; images are {cached}. "
+        "kNN probes are not included."
     )
 
 
@@ -193,13 +193,13 @@ def _seconds(seconds: float) -> str:
 
 def _runs(known: list[runs.Run]) -> None:
     if not known:
-        st.info("There is no run yet. Start one under New run.", icon=":material/info:")
+        st.info("No runs yet. Start one on the New run tab.", icon=":material/info:")
         return
     with state.project() as project:
         waiting = runs.queue(project.paths)
     if len(waiting) > 1:
         order = " → ".join(job.title for job in waiting)
-        st.caption(f"Queue, in order: {order}. It goes on with the app closed.")
+        st.caption(f"Queue: {order}. It continues when the app is closed.")
     job_panel.draw(("pretrain",))
     run_view.table(known)
     name = state.chosen("run", [run.name for run in known], "Run")

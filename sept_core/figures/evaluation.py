@@ -8,16 +8,16 @@ from typing import Any
 import plotly.graph_objects as go
 
 COLOURS = ("#8a938f", "#0e9384", "#d97a1e", "#4f7fd1", "#a565c4", "#c94f7c", "#8a9a2b", "#a0714f")
-"""Told apart with colour-blind eyes too, on light and on dark; the first is for the baseline."""
+"""Distinguishable for colour-blind readers in both themes; the first is for the baseline."""
 ROW_HEIGHT, LEAST_HEIGHT = 26, 220
 
 
 def intervals(rows: list[dict[str, Any]], titles: dict[str, str]) -> go.Figure:
-    """Dots with error bars, grouped by readout and label count.
+    """Draw dots with error bars, grouped by readout and label count.
 
     Args:
         rows: see the module.
-        titles: how readouts are written.
+        titles: displayed name of each readout.
     """
     figure = go.Figure()
     arms = list(dict.fromkeys(row["arm"] for row in rows))

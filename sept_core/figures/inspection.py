@@ -1,6 +1,6 @@
-"""Figures of the Pool and Targets pages: how a figure is spread, how near the pool comes.
+"""Figures of the Pool and Targets pages: distributions of statistics and of similarities.
 
-In: counts and edges. Out: Plotly figures without a theme, which the page's own replaces.
+In: counts and edges. Out: Plotly figures without a theme; the page applies its own.
 """
 
 import numpy as np
@@ -10,14 +10,14 @@ TEAL, SAND = "#0f8a80", "#c79a3b"
 
 
 def spread(counts: np.ndarray, edges: np.ndarray, title: str) -> go.Figure:
-    """One histogram, from (B,) counts and (B + 1,) edges."""
+    """Draw one histogram, from (B,) counts and (B + 1,) edges."""
     figure = go.Figure(_bars(counts, edges, "images", TEAL))
     figure.update_layout(xaxis_title=title, yaxis_title="images", showlegend=False)
     return _calm(figure)
 
 
 def reach(edges: np.ndarray, nearest: np.ndarray, background: np.ndarray) -> go.Figure:
-    """Each target's nearest pool image against random pairs, as shares of their sums."""
+    """Draw targets' nearest pool images against random pairs, each as shares of its sum."""
     figure = go.Figure(
         [
             _bars(background / max(1, background.sum()), edges, "random pool images", SAND),

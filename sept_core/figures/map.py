@@ -1,4 +1,4 @@
-"""The plain map: a density under a sample of points, for browsers without WebGL and to take along.
+"""The plain map: a density under a sample of points, for browsers without WebGL.
 
 In: places in 0..1, colour classes, targets. Out: a Plotly figure whose size does not grow with
 the pool.
@@ -22,14 +22,14 @@ def density_map(
     targets: Mapping[str, tuple[str, np.ndarray]],
     area: Sequence[tuple[float, float]] = (),
 ) -> go.Figure:
-    """All points as a density, the first of them as dots, the targets as glyphs.
+    """Draw all points as a density, the first ones as dots, the targets as glyphs.
 
     Args:
-        places: (N, 2), in an order whose beginning is a fair sample.
+        places: (N, 2), in random order, so that every prefix is a fair sample.
         classes: (N,) rows of the palette.
         palette: hex colours.
         targets: name to colour and (n, 2) places.
-        area: corners of the area that was chosen.
+        area: corners of the selected area.
     """
     shown = places[:SAMPLE]
     colours = np.asarray(palette, object)[classes[:SAMPLE]]

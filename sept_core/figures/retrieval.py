@@ -1,6 +1,6 @@
-"""Figures of the Retrieve page: funnel, similarity by rank, the floor's ruler, targets' shares.
+"""Figures of the Retrieve page: funnel, similarity by rank, similarity floor, targets' shares.
 
-In: arrays and counts. Out: Plotly figures without a theme, which the page's own replaces.
+In: arrays and counts. Out: Plotly figures without a theme; the page applies its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,20 +9,20 @@ import numpy as np
 import plotly.graph_objects as go
 
 TEAL, SAND, ROSE = "#0f8a80", "#c79a3b", "#b5577a"
-"""Told apart in both themes and by the colour-blind."""
+"""Distinguishable in both themes and for colour-blind readers."""
 
 _GATES = {
-    "pool": "In the pool",
+    "pool": "Pool",
     "decodable": "Decodable",
     "with_features": "With features",
-    "in_filter": "Pass the filter",
-    "not_leaked": "No copy of a held-out image",
+    "in_filter": "Match the filter",
+    "not_leaked": "Not a held-out duplicate",
     "not_vetoed": "Not vetoed",
 }
 
 
 def funnel(counts: Mapping[str, int], selected: int) -> go.Figure:
-    """How many images pass each gate, and how many are selected."""
+    """Draw the number of images after each rule, and the number selected."""
     featureless = counts.get("no_features", 0)
     passed = dict(counts)
     if featureless:
@@ -44,19 +44,19 @@ def funnel(counts: Mapping[str, int], selected: int) -> go.Figure:
 def similarity_by_rank(
     quartiles: np.ndarray, budgets: np.ndarray, flattens_at: int | None
 ) -> go.Figure:
-    """The quartiles of similarity over the targets, against the budget that a depth fills.
+    """Draw the quartiles of similarity over the targets against the budget filled by each depth.
 
     Args:
         quartiles: (K, 3).
         budgets: (K,).
-        flattens_at: marked, if known.
+        flattens_at: budget to mark, if known.
     """
     low, middle, high = quartiles.T
     figure = go.Figure(
         [
             go.Scatter(x=budgets, y=high, line_width=0, showlegend=False, hoverinfo="skip"),
             go.Scatter(
-                x=budgets, y=low, line_width=0, fill="tonexty", name="middle half of the targets",
+                x=budgets, y=low, line_width=0, fill="tonexty", name="interquartile range",
                 fillcolor="rgba(15,138,128,0.18)", hoverinfo="skip",
             ),
             go.Scatter(x=budgets, y=middle, line_color=TEAL, name="median target"),
@@ -75,7 +75,7 @@ def similarity_by_rank(
 def floor_ruler(
     edges: np.ndarray, background: np.ndarray, neighbours: np.ndarray, floor: float | None
 ) -> go.Figure:
-    """Similarity of targets to their neighbours and to random pool images, and the floor.
+    """Draw the similarities of targets to neighbours and to random images, and the floor.
 
     Args:
         edges: (B + 1,).
@@ -103,7 +103,7 @@ def floor_ruler(
 
 
 def shares(counts: Sequence[int]) -> go.Figure:
-    """Images brought in by each target, most first."""
+    """Draw the number of images contributed by each target, in descending order."""
     bars = go.Bar(
         x=list(range(1, len(counts) + 1)),
         y=list(counts),
@@ -116,12 +116,12 @@ def shares(counts: Sequence[int]) -> go.Figure:
 
 
 def copies(edges: np.ndarray, background: np.ndarray, copied: np.ndarray, tau: float) -> go.Figure:
-    """How alike unrelated images and true copies are, and the threshold between them.
+    """Draw the similarities of unrelated images and of true copies, and the threshold.
 
     Args:
         edges: (B + 1,).
         background: (B,) counts of each image's nearest neighbour.
-        copied: (B,) counts of images against their own copies.
+        copied: (B,) counts of images against their synthetic near-duplicates.
         tau: the threshold.
     """
     middle, width = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
@@ -130,7 +130,7 @@ def copies(edges: np.ndarray, background: np.ndarray, copied: np.ndarray, tau: f
             go.Bar(x=middle, y=background / max(1, background.sum()), width=width,
                    name="nearest other image", marker_color=SAND, opacity=0.65),
             go.Bar(x=middle, y=copied / max(1, copied.sum()), width=width,
-                   name="jittered copies", marker_color=TEAL, opacity=0.65),
+                   name="synthetic near-duplicates", marker_color=TEAL, opacity=0.65),
         ]
     )  # fmt: skip
     figure.add_vline(tau, line_color=ROSE, line_width=2)

@@ -1,7 +1,7 @@
-"""The curves of a run: loss, learning rate, kNN probe, spread of the features.
+"""The curves of a run: loss, learning rate, kNN probe, standard deviation of the features.
 
-In: lines of `metrics.jsonl`. Out: one Plotly figure whose layout never changes while a run
-lives, so that a browser only takes new data.
+In: lines of `metrics.jsonl`. Out: one Plotly figure whose layout stays the same while a run is
+active, so that the browser only updates the data.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 
 @dataclass(frozen=True)
 class Panel:
-    """One metric against steps; `form` is how its values are written."""
+    """One metric against steps; `form` is the number format of its values."""
 
     key: str
     title: str
@@ -25,7 +25,7 @@ class Panel:
 PANELS = (
     Panel("loss", "Loss", "", "#0e9384"),
     Panel("probe_knn", "kNN probe", ".0%", "#d97a1e", from_zero=True),
-    Panel("feature_std", "Spread of the features", ".2f", "#4f7fd1", from_zero=True),
+    Panel("feature_std", "Feature standard deviation", ".2f", "#4f7fd1", from_zero=True),
     Panel("lr", "Learning rate", "", "#8a938f"),
 )
 HEIGHT = 240
@@ -34,13 +34,13 @@ HEIGHT = 240
 def curves(
     lines: list[dict[str, Any]], total: int, *, probed: bool, collapsed_below: float
 ) -> go.Figure:
-    """Each metric in a panel of its own, side by side.
+    """Draw each metric in its own panel, side by side.
 
     Args:
         lines: of `metrics.jsonl`; a line may hold any of the metrics.
         total: steps of the whole run, the end of the axis.
         probed: whether there is a kNN probe to show.
-        collapsed_below: spread at which the run is stopped, drawn as a line.
+        collapsed_below: standard deviation at which the run is stopped, drawn as a line.
     """
     panels = [panel for panel in PANELS if probed or panel.key != "probe_knn"]
     figure = make_subplots(
@@ -76,11 +76,11 @@ def curves(
 
 
 def _trace(lines: list[dict[str, Any]], panel: Panel) -> go.Scatter:
-    told = [line for line in lines if panel.key in line]
-    few = panel.key == "probe_knn" or len(told) < 3
+    found = [line for line in lines if panel.key in line]
+    few = panel.key == "probe_knn" or len(found) < 3
     return go.Scatter(
-        x=[line["step"] for line in told],
-        y=[line[panel.key] for line in told],
+        x=[line["step"] for line in found],
+        y=[line[panel.key] for line in found],
         mode="lines+markers" if few else "lines",
         line={"color": panel.colour, "width": 2},
         name=panel.title,

@@ -1,1 +1,1 @@
-"""How numbers are written for people, each kind in one way."""
+"""Numbers formatted for people, each kind in one way."""

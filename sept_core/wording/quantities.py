@@ -1,4 +1,4 @@
-"""Sizes, durations and times as people read them, on pages and in a terminal.
+"""Sizes, durations and times formatted for people, on pages and in a terminal.
 
 In: bytes, seconds, seconds since 1970. Out: a few words.
 """

@@ -26,7 +26,7 @@ test("each section begins a row; its first row has the head", () => {
   assert.deepEqual(shape(divided), [[0, 2, true], [2, 1, false], [3, 1, true], [4, 2, true]]);
 });
 
-test("what is in view", () => {
+test("rows and items in view", () => {
   const layout = plain(30);
   assert.deepEqual(layout.rowsIn(0, 420), [0, 3]);
   assert.deepEqual(layout.rowsIn(150, 420), [1, 5]);
@@ -52,7 +52,7 @@ test("keys go through rows and columns and stop at the ends", () => {
   assert.equal(divided.neighbour(1, "ArrowDown", 280), 2, "a short row keeps its last image");
 });
 
-test("each key asks for one thing, and none with Ctrl, Alt or Cmd", () => {
+test("each key has one command, and none with Ctrl, Alt or Cmd", () => {
   const press = (key, held = {}) => asked({ key, ...held });
   assert.deepEqual(press("X"), { decide: "veto" });
   assert.deepEqual(press(" "), { run: "zoom" });
@@ -61,7 +61,7 @@ test("each key asks for one thing, and none with Ctrl, Alt or Cmd", () => {
   assert.deepEqual(press("constructor"), { go: "constructor", extend: false });
 });
 
-test("a range grows from its anchor, and says which tiles change", () => {
+test("a range grows from its anchor and returns the changed tiles", () => {
   const selection = new Selection();
   assert.deepEqual(selection.move(4, false), [0, 4]);
   assert.deepEqual(selection.move(2, true), [2, 4]);
@@ -89,5 +89,5 @@ test("reasons in words", () => {
   assert.deepEqual(described(facts), words);
   assert.equal(described({ ...facts, similarity: 0.5 }).Similarity, "0.500");
   const undone = { at: 0, who: "ada", action: "veto", scope: "group", reason: "", stands: false };
-  assert.match(told(undone), /^veto by ada, .* · scope group · taken back$/);
+  assert.match(told(undone), /^veto by ada, .* · scope group · undone$/);
 });

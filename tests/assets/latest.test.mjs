@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Failure } from "../../assets/shared/fetching.js";
 import { Latest } from "../../assets/shared/latest.js";
 
-/** A loader whose answers are given by hand, and what came of them. */
+/** A loader whose responses are controlled by the test, and its outcomes. */
 function byHand() {
   const open = [];
   const said = [];
@@ -24,7 +24,7 @@ test("a URL is loaded once", async () => {
   assert.deepEqual([open.length, said], [1, ["loaded 1"]]);
 });
 
-test("an answer that comes after the next URL is dropped, and so is its failure", async () => {
+test("a response that arrives after the next URL is dropped, and so is its failure", async () => {
   const { latest, open, said } = byHand();
   const all = ["a", "b", "c"].map((url) => latest.want(url));
   open[2].resolve(3);
@@ -34,7 +34,7 @@ test("an answer that comes after the next URL is dropped, and so is its failure"
   assert.deepEqual([said, latest.failed], [["loaded 3"], false]);
 });
 
-test("what failed is loaded again when asked for, by name or by retrying", async () => {
+test("a failed URL is loaded again when wanted or retried", async () => {
   const { latest, open, said } = byHand();
   await latest.retry(); // nothing failed yet
   for (const again of [() => latest.want("a"), () => latest.want("a"), () => latest.retry()]) {
@@ -49,7 +49,7 @@ test("what failed is loaded again when asked for, by name or by retrying", async
   assert.deepEqual(said, [...Array(3).fill("failed no answer"), "loaded 1"]);
 });
 
-test("what was forgotten is loaded again", async () => {
+test("a forgotten URL is loaded again", async () => {
   const { latest, open } = byHand();
   latest.want("a");
   latest.forget();
@@ -57,7 +57,7 @@ test("what was forgotten is loaded again", async () => {
   assert.equal(open.length, 2);
 });
 
-test("errors of ours are not taken for a failed request", async () => {
+test("our own errors are not treated as failed requests", async () => {
   const latest = new Latest(async () => { throw new TypeError("ours"); }, () => {}, assert.fail);
   await assert.rejects(latest.want("a"), TypeError);
 });

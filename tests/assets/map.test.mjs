@@ -17,7 +17,7 @@ function viewport() {
 const near = (found, expected) =>
   found.forEach((value, i) => assert.ok(Math.abs(value - expected[i]) < 1e-9, `${found}`));
 
-test("places and pixels lead to each other", () => {
+test("places and pixels convert into each other", () => {
   const view = viewport();
   near(view.toScreen([0.5, 0.5]), [400, 200]);
   near(view.toScreen([1, 1]), [600, 0]);
@@ -30,7 +30,7 @@ test("places and pixels lead to each other", () => {
   near([0.3 * scale[0] + shift[0], 0.8 * scale[1] + shift[1]], [x / 400 - 1, 1 - y / 200]);
 });
 
-test("what lies under the pointer stays there while zooming, within limits", () => {
+test("zooming keeps the place under the pointer, within limits", () => {
   const view = viewport();
   const before = view.toMap([33, 44]);
   view.zoomAt([33, 44], 5);
@@ -51,7 +51,7 @@ test("a hidden element has a canvas of one pixel", () => {
   view.toMap([0, 0]).forEach((value) => assert.ok(Number.isFinite(value)));
 });
 
-test("a click may wander a little; a drag draws, boxes or shifts", () => {
+test("a click may move a little; a drag draws, boxes or pans", () => {
   const click = new Gesture("lasso", [10, 10], viewport());
   assert.equal(click.follow([13, 12]), false);
   assert.deepEqual([click.moved, click.area], [false, null]);
@@ -72,7 +72,7 @@ test("a click may wander a little; a drag draws, boxes or shifts", () => {
   assert.deepEqual([pan.pans, pan.area], [true, null]);
 });
 
-test("the middle button and the shift key shift whatever the tool", () => {
+test("the middle button and the shift key pan with every tool", () => {
   assert.equal(toolOf({ button: 0, shiftKey: false }, "box"), "box");
   assert.equal(toolOf({ button: 1, shiftKey: false }, "box"), "pan");
   assert.equal(toolOf({ button: 0, shiftKey: true }, "lasso"), "pan");
@@ -92,17 +92,17 @@ const points = new Uint16Array([0, 0, 65535, 65535, 32768, 32768, 100, 100]);
 const all = { left: -1, right: 2, low: -1, high: 2 };
 const corner = { left: 0, right: 0.1, low: 0, high: 0.1 };
 
-test("few points are drawn whole, many only where they are in view", () => {
+test("few points are all drawn, many only if they are in view", () => {
   assert.deepEqual(drawn(points, 4, corner, false), { count: 4, inView: 4, rows: null });
   const part = drawn(points, 4, corner, false, 3);
   assert.deepEqual([part.count, part.inView, [...part.rows]], [2, 2, [0, 3]]);
   const cut = drawn(points, 4, all, false, 3);
   assert.deepEqual([cut.count, cut.inView, [...cut.rows]], [3, 4, [0, 1, 2]]);
-  assert.equal(drawn(points, 4, corner, true, 3).rows, null, "a beginning while moving");
+  assert.equal(drawn(points, 4, corner, true, 3).rows, null, "a prefix while moving");
   assert.equal(drawn(points, 1_000_000, all, true).count, 60_000);
 });
 
-test("the map says how many it shows", () => {
+test("the map shows the number of its images", () => {
   assert.equal(told(161, 161, 161), "161 images");
   assert.equal(told(2000, 2000, 300000), "2,000 images in view");
   assert.equal(told(250000, 300000, 1000000), "250,000 of 300,000 images in view drawn");
@@ -131,6 +131,6 @@ test("an area is sent with at most 80 rounded corners", () => {
   assert.deepEqual(thinned([]), []);
 });
 
-test("signs shrink where there are many", () => {
+test("glyphs shrink when there are many", () => {
   assert.deepEqual([crowd(0), crowd(150), crowd(600), crowd(100000)], [1, 1, 0.5, 0.4]);
 });

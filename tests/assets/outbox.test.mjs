@@ -5,7 +5,7 @@ import { Outbox } from "../../assets/grid/outbox.js";
 import { saving } from "../../assets/grid/saving.js";
 import * as storage from "../../assets/shared/storage.js";
 
-/** The storage of a tab; `write` may throw as a full one does. */
+/** The storage of a tab; `write` may throw, as if it were full. */
 function tab(write = (map, key, value) => map.set(key, value)) {
   const map = new Map();
   const store = () => ({
@@ -44,7 +44,7 @@ test("pending steps survive a reload under their old client; new ones have anoth
   assert.deepEqual(new Outbox("s2", kept).pending, [], "each selection has its own");
 });
 
-test("a full storage loses no step and is told", () => {
+test("a full storage loses no step and is reported", () => {
   const full = tab(() => { throw new DOMException("full", "QuotaExceededError"); });
   const outbox = new Outbox("s1", full);
   assert.ok(outbox.kept);
@@ -60,7 +60,7 @@ test("a forbidden storage is like an empty one", () => {
   assert.equal(storage.keep("k", [1], forbidden), false);
 });
 
-test("what is no list of steps is left alone", () => {
+test("a stored value that is not a list of steps is ignored", () => {
   for (const odd of ["{", "null", "7", '{"a": 1}']) {
     const kept = tab();
     kept.map.set("sept-pending:s1", odd);
@@ -68,12 +68,12 @@ test("what is no list of steps is left alone", () => {
   }
 });
 
-test("the bar says what is saved, and when the tab has to stay open", () => {
+test("the bar shows what is saved, and when the tab must stay open", () => {
   const state = (progress) =>
     saving({ waiting: 2, late: false, error: null, kept: true, ...progress });
   assert.deepEqual(state({ waiting: 0 }), { state: "saved", sentence: "Saved", canSend: false });
   assert.deepEqual(state({}), { state: "saving", sentence: "Saving 2…", canSend: false });
-  assert.match(state({ late: true }).sentence, /^2 not saved yet, no answer/);
+  assert.match(state({ late: true }).sentence, /^2 not saved yet: the app does not respond/);
   assert.doesNotMatch(state({ late: true }).sentence, /Keep this tab open/);
   assert.match(state({ late: true, kept: false }).sentence, /Keep this tab open/);
   const failed = state({ late: true, error: "The disk is full." });

@@ -1,4 +1,4 @@
-"""A browser for a module, and a page that notices requests to strangers and script errors."""
+"""A browser per module, and a page that fails on requests to other hosts and script errors."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that records requests to other hosts and errors of its scripts."""
+    """Yield a page that records requests to other hosts and script errors."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     opened = context.new_page()
     strangers: list[str] = []

@@ -14,7 +14,7 @@ pytestmark = needs_chromium
 
 
 class Pointer:
-    """The mouse over the map, in parts of its square (y upwards), as Python counts places."""
+    """The mouse over the map, positioned in fractions of its square (y upwards)."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -48,7 +48,7 @@ def recolour(page: Page, name: str) -> None:
 
 @pytest.fixture
 def place(page: Page) -> list[tuple[float, float]]:
-    """Where the points are, read from what the server sends; empty until it has."""
+    """Return the positions of the points, read from the server's response; empty until then."""
     places: list[tuple[float, float]] = []
 
     def note(body: bytes) -> None:
@@ -76,7 +76,7 @@ def test_an_area_survives_recolouring_and_reload(
         recolour(page, "Source")
         expect(everything).to_be_visible(timeout=PATIENCE)
         assert len(place) == 161, "positions are fetched once"
-        page.mouse.dblclick(*mouse.at(*place[0]))  # the whole map, and no click on an image
+        page.mouse.dblclick(*mouse.at(*place[0]))  # shows the whole map and does not click an image
         recolour(page, "Sharpness")
         expect(everything).to_be_visible(timeout=PATIENCE)
         page.reload()
@@ -104,7 +104,7 @@ def test_targets_lie_above_the_pool(project: Path, page: Page) -> None:
         expect(peek).to_have_attribute("src", shown, timeout=PATIENCE)
 
 
-def test_a_map_that_could_not_be_loaded_is_loaded_again(project: Path, page: Page) -> None:
+def test_a_failed_map_is_loaded_again(project: Path, page: Page) -> None:
     assert sept("map", project).returncode == 0
     gone = "There is no map."
     page.route(
@@ -129,6 +129,6 @@ def test_all_images_of_an_area_are_vetoed_at_once(project: Path, page: Page) -> 
         ready(page)
         page.get_by_role("button", name="Decide…").click()
         page.get_by_role("button", name="Veto 161 images").click()
-        expect(page.get_by_text("161 images are vetoed for toys.")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("161 images vetoed for toys.")).to_be_visible(timeout=PATIENCE)
     history = json.loads(sept("history", project, "--target", "toys", "--json").stdout)["events"]
     assert [(event["action"], len(event["uids"])) for event in history] == [("veto", 161)]

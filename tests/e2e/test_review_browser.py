@@ -1,4 +1,4 @@
-"""Review in a real browser: keys, saving, reload; and nothing leaves the machine."""
+"""Review in a real browser: keys, saving, reload; and no requests to other machines."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_veto_by_keyboard_survives_reload_and_restart(project: Path, page: Page)
         for key in ("x", "k", "x", "z", "p"):
             page.keyboard.press(key)
         expected = ["veto", "keep", "", "pin"]
-        assert marks(page)[:4] == expected, "marked before the server has answered"
+        assert marks(page)[:4] == expected, "marked before the server has responded"
         wait_until_saved(page)
         page.reload()
         page.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
@@ -45,7 +45,7 @@ def test_veto_by_keyboard_survives_reload_and_restart(project: Path, page: Page)
     ]  # fmt: skip
 
 
-def test_fast_keys_lose_nothing_and_making_again_fills_up(project: Path, page: Page) -> None:
+def test_fast_keys_lose_nothing_and_an_update_refills(project: Path, page: Page) -> None:
     ident = select(project)
     with running(project) as address:
         open_grid(page, f"{address}/review?selection={ident}")
@@ -59,8 +59,8 @@ def test_fast_keys_lose_nothing_and_making_again_fills_up(project: Path, page: P
         expect(page.locator("dialog.zoom")).to_contain_text("Similarity")
         page.keyboard.press("Space")
         expect(page.locator("dialog.zoom")).not_to_be_visible()
-        page.get_by_role("button", name="Make again").click()
-        expect(page.get_by_text("10 images came")).to_be_visible(timeout=PATIENCE)
+        page.get_by_role("button", name="Update selection").click()
+        expect(page.get_by_text("10 images added")).to_be_visible(timeout=PATIENCE)
         expect(page.locator(".tile .new", has_text="new").first).to_be_visible(timeout=PATIENCE)
         assert "veto" not in marks(page)
 
@@ -95,7 +95,7 @@ def test_two_tabs_deciding_at_once_lose_nothing(project: Path, page: Page) -> No
     assert actions == ["keep"] * 10 + ["pin"] + ["veto"] * 10
 
 
-def test_a_decision_while_the_app_is_gone_is_told_and_saved_later(
+def test_a_decision_while_the_app_is_down_is_shown_and_saved_later(
     project: Path, page: Page
 ) -> None:
     ident = select(project)
@@ -134,7 +134,7 @@ def test_full_size_says_why_and_help_lists_the_keys(project: Path, page: Page) -
         expect(page.locator("dialog.help")).to_contain_text("near-duplicates")
         page.keyboard.press("Escape")
         expect(page.locator("dialog.help")).not_to_be_visible()
-        page.keyboard.press("v")  # the grid has the focus again, and v is no key
+        page.keyboard.press("v")  # the grid has the focus again, and v has no command
         page.keyboard.press("x")
         assert marks(page)[0] == "veto"
 
@@ -152,7 +152,7 @@ def test_a_failed_sheet_is_loaded_again_and_a_forbidden_storage_survived(
         page.goto(f"{address}/review?selection={ident}")
         failure = page.locator(".sept-grid .failure")
         expect(failure).to_have_text(
-            "The images could not be loaded. The app does not answer.Retry", timeout=PATIENCE
+            "The images could not be loaded. The app does not respond.Retry", timeout=PATIENCE
         )
         page.unroute("**/sheets/**")
         failure.get_by_role("button", name="Retry").click()

@@ -1,4 +1,4 @@
-"""What docs/security.md promises about the app, in a real browser."""
+"""The promises of docs/security.md about the app, in a real browser."""
 
 import http.client
 import json
@@ -41,7 +41,7 @@ ODD_NAMES = (
 
 
 def ask(address: str, path: str, method: str = "GET", body: str = "", **headers: str) -> Any:
-    """Status, headers and body of one request without following anything."""
+    """Return status, headers and body of one request, without following redirects."""
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     try:
@@ -61,11 +61,11 @@ def test_a_password_stands_before_everything(page: Page, project: Path) -> None:
                      f"/images/{uid}", "/static/index.html", "/media/x"):  # fmt: skip
             assert ask(address, path)[0] == 401, path
         page.goto(address)
-        page.get_by_label("Password of this app").fill("wrong wrong wrong")
-        page.get_by_role("button", name="Enter").click()
-        expect(page.get_by_role("alert")).to_have_text("That is not the password.")
-        page.get_by_label("Password of this app").fill(PASSWORD)
-        page.get_by_role("button", name="Enter").click()
+        page.get_by_label("Password").fill("wrong wrong wrong")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("alert")).to_have_text("Wrong password.")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("heading", name=project.name)).to_be_visible(timeout=PATIENCE)
         cookies = {str(cookie["name"]): cookie for cookie in page.context.cookies()}
         assert cookies["sept_login"]["httpOnly"]
@@ -73,13 +73,13 @@ def test_a_password_stands_before_everything(page: Page, project: Path) -> None:
         key = re.search(r"project=([\w-]+)", page.url)
         assert key
         query = f"/thumbnails/{uid}?project={key[1]}"
-        assert ask(address, query, **inside)[0] == 403, "an image wants a token, too"
+        assert ask(address, query, **inside)[0] == 403, "an image also needs a token"
         assert ask(address, f"{query}&token=1-abc", **inside)[0] == 403
         forged = {"cookie": "sept_login=99999999999-" + "0" * 43}
         assert ask(address, "/", **forged)[0] == 401
         for _ in range(6):
             answer = ask(address, "/login", "POST", "password=guess")
-        assert answer[0] == 429, "guessing has to wait"
+        assert answer[0] == 429, "guesses are throttled"
         assert ask(address, "/login", "POST", "password=" + "x" * 9000)[0] in (413, 429)
 
 
@@ -174,7 +174,7 @@ def test_routes_take_uids_and_nothing_else(project: Path) -> None:
                 status, headers, body = ask(address, f"/{route}/{word}?project=project")
                 assert status in (400, 403, 404) and "root:" not in body, word
         status, headers, _ = ask(address, "/", host="evil.example")
-        assert status == 400, "another name may be a rebound one"
+        assert status == 400, "another host name may be rebound"
         _, headers, _ = ask(address, "/")
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
@@ -207,7 +207,7 @@ def test_pages_of_other_sites_are_turned_away(project: Path) -> None:
                 assert ask(address, stream, **handshake, Origin=origin)[0] == 403, origin
                 for path in ("/", streamlit_compat.HEALTH, "/images/" + "0" * 32):
                     status, _, body = ask(address, path, Origin=origin)
-                    assert status == 403 and body == "Asked by another site.", (origin, path)
+                    assert status == 403 and body == "Cross-origin request refused.", (origin, path)
                 upload = ask(address, "/_stcore/upload_file/x/y", "PUT", "x", Origin=origin)
                 assert upload[0] == 403, origin
             assert ask(address, "/")[1]["cross-origin-resource-policy"] == "same-origin"

@@ -1,4 +1,4 @@
-"""The whole job by mouse and keyboard alone: from two folders of images to a trained network."""
+"""The whole workflow by mouse and keyboard: from two folders of images to a trained network."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ def go(page: Page, name: str) -> None:
 
 
 def fill(page: Page, label: str, value: str) -> None:
-    """Type into the visible field and let the page take it in."""
+    """Type into the visible field and wait until the page has the value."""
     field = page.get_by_label(label, exact=True).and_(page.locator("input:visible")).first
     field.fill(value)
     field.press("Enter")
@@ -34,15 +34,15 @@ def add(page: Page, what: str, name: str, path: Path) -> None:
     expect(page.get_by_text("new files")).to_be_visible(timeout=PATIENCE)
 
 
-def make_project(page: Page, folder: Path) -> None:
+def create_project(page: Page, folder: Path) -> None:
     fill(page, "Name", folder.name)
-    fill(page, "Inside", str(folder.parent))
-    page.get_by_role("button", name="Make the project").click()
+    fill(page, "Parent folder", str(folder.parent))
+    page.get_by_role("button", name="Create project").click()
     expect(page.get_by_role("heading", name=folder.name)).to_be_visible(timeout=PATIENCE)
 
 
 def embed(page: Page) -> None:
-    """Start, reload in the middle, and wait until everything that follows is done too."""
+    """Start the embedding, reload in the middle, and wait for all steps that follow."""
     go(page, "Pool")
     page.get_by_role("button", name="Embed", exact=True).click()
     expect(page.get_by_text("Embedding with bundled+classic").first).to_be_visible(timeout=PATIENCE)
@@ -74,7 +74,7 @@ def test_from_folders_to_a_trained_network(
     folder = tmp_path / "job"
     with running() as address:
         page.goto(address)
-        make_project(page, folder)
+        create_project(page, folder)
         go(page, "Pool")
         add(page, "source", "shapes", small_data / "pool")
         go(page, "Targets")
@@ -82,8 +82,8 @@ def test_from_folders_to_a_trained_network(
         embed(page)
         lasso(page)
         go(page, "Retrieve")
-        page.get_by_role("button", name="Select", exact=True).click()
-        page.get_by_role("link", name="Review it").click()
+        page.get_by_role("button", name="Save selection").click()
+        page.get_by_role("link", name="Review selection").click()
         page.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
         page.locator(".view").focus()
         for _ in range(20):
@@ -95,8 +95,8 @@ def test_from_folders_to_a_trained_network(
     with running(folder) as address:  # the app is started again in the middle of the review
         open_grid(page, address + "/" + url.split("/", 3)[3])
         expect(page.get_by_text("19 vetoed")).to_be_visible(timeout=PATIENCE)
-        page.get_by_role("button", name="Make again").click()
-        expect(page.get_by_text("images came")).to_be_visible(timeout=PATIENCE)
+        page.get_by_role("button", name="Update selection").click()
+        expect(page.get_by_text("images added")).to_be_visible(timeout=PATIENCE)
         export_and_verify(page)
         pretrain(page)
     state = json.loads(sept("status", folder, "--json").stdout)
@@ -113,8 +113,8 @@ def export_and_verify(page: Page) -> None:
     expect(page.get_by_role("progressbar")).to_have_count(0, timeout=PATIENCE)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=PATIENCE)
     made.click()
-    verified = page.get_by_text("are there and unchanged")
-    for _ in range(4):  # the page runs once more when the export has ended, under load late
+    verified = page.get_by_text("are present and unchanged")
+    for _ in range(4):  # the page reruns when the export has ended, late under load
         page.get_by_role("button", name="Verify").click()
         with contextlib.suppress(AssertionError):
             expect(verified).to_be_visible(timeout=PATIENCE / 4)
@@ -125,7 +125,7 @@ def export_and_verify(page: Page) -> None:
 def pretrain(page: Page) -> None:
     """Start a few steps and see them finished."""
     go(page, "Pre-train")
-    for label, value in (("Steps", "4"), ("Batch", "8"), ("Image size, px", "32")):
+    for label, value in (("Steps", "4"), ("Batch size", "8"), ("Image size, px", "32")):
         fill(page, label, value)
     expect(page.get_by_text("4 steps of 8 images")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("button", name="Start").click()

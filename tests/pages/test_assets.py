@@ -1,4 +1,4 @@
-"""The app's scripts: how they are served, and their own tests, which node runs."""
+"""The app's scripts: their routes, and their unit tests, which node runs."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ def client() -> Iterator[TestClient]:
 
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Assets that the test may edit."""
+    """Return a copy of the assets that the test may edit."""
     folder = tmp_path / "assets"
     shutil.copytree(ASSETS, folder, ignore=shutil.ignore_patterns("bundled"))
     monkeypatch.setattr(app_files, "assets", lambda: folder)
@@ -37,7 +37,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _imported(name: str, text: str) -> set[str]:
-    """Files of the tree that a module imports, by their path below `assets/`."""
+    """Return the files that a module imports, by their path below `assets/`."""
     folder = (ASSETS / name).parent
     return {str((folder / path).resolve().relative_to(ASSETS)) for path in IMPORT.findall(text)}
 
@@ -74,7 +74,7 @@ def test_nothing_but_scripts_and_styles_is_served(client: TestClient, path: str)
     assert "immutable" not in answer.headers.get("cache-control", "")
 
 
-def test_only_get_and_only_the_tree_that_there_is(client: TestClient) -> None:
+def test_only_get_and_only_known_trees(client: TestClient) -> None:
     assert client.post(asset_tree.address()).status_code == 405
     for version in ("0" * 32, "", "-", asset_tree.current().digest[:-1]):
         answer = client.get(f"/assets/{version}/{asset_tree.ENTRY}")
@@ -93,9 +93,11 @@ def test_an_edit_gives_another_address_and_the_new_text(client: TestClient, copy
     assert after != before
     old, edited = (at.replace(asset_tree.ENTRY, "grid/keys.js") for at in (before, after))
     assert client.get(edited).text.endswith("// edited\n")
-    assert client.get(old).text == (ASSETS / "grid" / "keys.js").read_text(), "still what it named"
+    assert client.get(old).text == (ASSETS / "grid" / "keys.js").read_text(), (
+        "an old address keeps its content"
+    )
     (copy / "shared" / "more.css").write_text("")
-    assert asset_tree.address() not in (before, after), "an added file counts, too"
+    assert asset_tree.address() not in (before, after), "an added file also changes the address"
     assert client.get(old).status_code == 404, "two trees are kept"
 
 
@@ -107,7 +109,7 @@ def test_with_a_login_an_address_carries_a_token_in_its_path(
     address = asset_tree.address()
     assert client.get(address).status_code == 200
     module = address.replace(asset_tree.ENTRY, "grid/index.js")
-    assert client.get(module).status_code == 200, "what relative imports ask for"
+    assert client.get(module).status_code == 200, "the address of a relative import"
     digest, _, token = address.split("/")[2].partition(".")
     project = access.signature("demo-1a2b3c")
     for version in (digest, f"{digest}.", f"{digest}.1-abc", f"{digest}.{project}", f".{token}x"):
@@ -117,7 +119,7 @@ def test_with_a_login_an_address_carries_a_token_in_its_path(
 
 
 def test_modules_without_a_page_touch_none() -> None:
-    """Those that node tests import hold the logic; elements are made elsewhere."""
+    """Modules under node tests hold logic only and create no elements."""
     tests = "".join(path.read_text() for path in (ROOT / "tests" / "assets").glob("*.mjs"))
     names = {Path(path).relative_to("../../assets").as_posix() for path in IMPORT.findall(tests)
              if path.startswith("../../assets")}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Pages through the app, as a person reaches them, and what the first one must not import."""
+"""Pages opened through the app as a user does, and the imports of the first page."""
 
 import json
 import os
@@ -30,14 +30,14 @@ def texts(elements: Any) -> str:
     return " ".join(element.value for element in elements)
 
 
-def test_overview_says_where_the_project_stands(app: AppTest) -> None:
+def test_overview_shows_the_state_of_the_project(app: AppTest) -> None:
     app.run()
     assert not app.exception and not app.error
     assert "161 images in 1 source · 1 rejected files" in texts(app.caption)
     assert "Select a subset" in texts(app.markdown)
 
 
-def test_review_without_a_selection_says_what_to_do(app: AppTest) -> None:
+def test_review_without_a_selection_shows_the_next_step(app: AppTest) -> None:
     app.run().switch_page(REVIEW).run()
     assert not app.exception and "no selection to review" in texts(app.info)
 
@@ -48,25 +48,25 @@ def test_review_keeps_the_choice_in_the_url(app: AppTest, project: Path) -> None
     assert not app.exception and not app.error
     assert app.query_params["selection"] == ident
     assert app.query_params["order"] == "by-target"
-    again = next(button for button in app.button if button.label == "Make again")
-    assert again.disabled
+    update = next(button for button in app.button if button.label == "Update selection")
+    assert update.disabled
 
 
-def test_the_project_is_checked_and_mended_in_the_app(app: AppTest, project: Path) -> None:
+def test_the_project_is_checked_and_repaired_in_the_app(app: AppTest, project: Path) -> None:
     app.session_state["kept"] = True  # the expander
     app.run()
-    button(app, "Check the project").click().run()
-    assert [shown.value for shown in app.success] == ["The project is whole."]
+    button(app, "Check project").click().run()
+    assert [shown.value for shown in app.success] == ["No problems found."]
     (vectors, *_) = project.glob("features/*/pool/00000.npy")
     vectors.write_bytes(vectors.read_bytes()[:-1] + b"x")
-    button(app, "Check the project").click().run()
+    button(app, "Check project").click().run()
     assert "00000\\.npy is not what was written" in texts(app.markdown) and not app.success
-    button(app, "Move away what can be made again").click().run()
+    button(app, "Quarantine rebuildable files").click().run()
     assert not vectors.exists() and [*project.glob("damaged/*/features/*/pool/00000.npy")]
     assert not app.exception and not app.error
 
 
-def test_a_backup_brings_lost_decisions_back(app: AppTest, project: Path) -> None:
+def test_a_backup_restores_lost_decisions(app: AppTest, project: Path) -> None:
     with projects.opened(project) as opened:
         (uid,) = opened.db.execute("SELECT min(uid) FROM images").fetchone() or ("",)
         decisions.decide(opened, ["toys"], "veto", [uid])
@@ -75,10 +75,10 @@ def test_a_backup_brings_lost_decisions_back(app: AppTest, project: Path) -> Non
     app.session_state["kept"] = True
     app.run()
     app.file_uploader[0].upload("saved.json.gz", saved, "application/gzip").run()
-    button(app, "Add them").click().run()
-    assert [shown.value for shown in app.success] == ["Decisions added: 1."]
+    button(app, "Restore decisions").click().run()
+    assert [shown.value for shown in app.success] == ["Decisions restored: 1."]
     app.file_uploader[0].upload("saved.json.gz", saved[:-20], "application/gzip").run()
-    button(app, "Add them").click().run()
+    button(app, "Restore decisions").click().run()
     assert "is no complete backup" in texts(app.error)
 
 
@@ -108,7 +108,7 @@ print([name for name in heavy if name in sys.modules])
 
 
 class Visitor(dict[str, Any]):
-    """What `st.user` says of somebody."""
+    """Fields of `st.user`."""
 
     def __getattr__(self, name: str) -> Any:
         if name not in self:
@@ -125,7 +125,7 @@ class Visitor(dict[str, Any]):
         (Visitor(is_logged_in=True, email="ada@example.org", email_verified=True), True),
     ],
 )
-def test_by_oidc_only_known_people_enter(
+def test_oidc_admits_known_users_only(
     app: AppTest, monkeypatch: pytest.MonkeyPatch, visitor: Visitor, enters: bool
 ) -> None:
     login = auth.Login("oidc", ("ada@example.org",))

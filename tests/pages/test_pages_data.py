@@ -1,4 +1,4 @@
-"""Overview, Pool and Targets through the app: projects, sources, embedding, looks."""
+"""Overview, Pool and Targets through the app: projects, sources, embedding, inspection."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ POOL, TARGETS = "pages/data/pool.py", "pages/data/targets.py"
 
 @pytest.fixture
 def open_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
-    """Opens a page on a project, or on none, allowed to look into the test's folder only."""
+    """Return a function that opens a page; only the test's folder is allowed."""
     import streamlit as st
 
     monkeypatch.setenv("SEPT_ROOTS", str(tmp_path))
@@ -42,7 +42,7 @@ def open_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
 
 @pytest.fixture
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The kinds of jobs that the app would have started."""
+    """Return the kinds of jobs that the app would have started."""
     kinds: list[str] = []
     monkeypatch.setattr(launcher, "_start", lambda job, kind: kinds.append(kind))
     return kinds
@@ -60,16 +60,16 @@ def fill(app: AppTest, key: str, value: str) -> None:
     app.text_input(key=key).set_value(value)
 
 
-def test_without_a_project_there_is_the_choice(open_app: Callable[..., AppTest]) -> None:
+def test_without_a_project_one_can_be_chosen(open_app: Callable[..., AppTest]) -> None:
     app = open_app(None)
     assert not app.exception and not app.error
-    assert {tab.label for tab in app.tabs} == {"New project", "Open a folder", "Demo"}
+    assert {tab.label for tab in app.tabs} == {"New project", "Open project", "Demo"}
     app.switch_page(POOL).run()
     assert "No project is open" in texts(app.error)
 
 
 @pytest.mark.parametrize("query", [{}, {"project": "gone-123456"}])
-def test_what_cannot_be_opened_leaves_the_choice(
+def test_a_project_that_cannot_be_opened_leaves_the_choice(
     open_app: Callable[..., AppTest], tmp_path: Path, query: dict[str, str]
 ) -> None:
     app = open_app(tmp_path / "nowhere", **query)
@@ -77,11 +77,11 @@ def test_what_cannot_be_opened_leaves_the_choice(
     assert "Demo" in {tab.label for tab in app.tabs}
 
 
-def test_a_project_is_made(open_app: Callable[..., AppTest], tmp_path: Path) -> None:
+def test_a_project_is_created(open_app: Callable[..., AppTest], tmp_path: Path) -> None:
     app = open_app(None)
     fill(app, "new project name", "fresh")
     fill(app, "path:new project", str(tmp_path))
-    press(app, "Make the project")
+    press(app, "Create project")
     folder = tmp_path / "fresh"
     assert not app.exception and not app.error
     assert app.title[0].value == "fresh" and "Add a source" in texts(app.markdown)
@@ -89,7 +89,7 @@ def test_a_project_is_made(open_app: Callable[..., AppTest], tmp_path: Path) -> 
 
 
 def _rename_and_delete() -> None:
-    """A page that keeps both dialogs open, as a click in the browser does."""
+    """Draw a page that keeps a dialog open, as a click in the browser does."""
     import os
     from pathlib import Path
 
@@ -123,25 +123,25 @@ def test_a_project_is_renamed_and_deleted(
     app.text_input[0].set_value("Birds of the north").run()
     paths = projects.paths_of(project)
     job = launcher.launch(paths, "map", {}, "Drawing the map")
-    press(app, "Delete for good")
+    press(app, "Delete project")
     assert "still runs Drawing the map" in texts(app.error) and project.exists()
     job.update_status(state="cancelled")
-    press(app, "Delete for good")
+    press(app, "Delete project")
     assert not app.exception and not project.exists()
     assert recent.every() == []
 
 
 @pytest.mark.parametrize("parent", ["/etc", "", "link"])
-def test_projects_are_made_in_allowed_folders_only(
+def test_projects_are_created_in_allowed_folders_only(
     open_app: Callable[..., AppTest], tmp_path: Path, parent: str
 ) -> None:
     (tmp_path / "link").symlink_to("/etc")
     app = open_app(None)
     fill(app, "new project name", "fresh")
     fill(app, "path:new project", str(tmp_path / parent) if parent == "link" else parent)
-    press(app, "Make the project")
+    press(app, "Create project")
     assert not app.exception
-    assert "outside the folders" in texts(app.error) or "Choose a folder" in texts(app.error)
+    assert "outside the folders" in texts(app.error) or "No folder is chosen" in texts(app.error)
 
 
 def test_switching_keeps_each_tab_with_its_project(
@@ -159,19 +159,19 @@ def test_switching_keeps_each_tab_with_its_project(
     assert first.run().title[0].value == "project"
 
 
-def test_the_demo_begins_and_goes_on(
+def test_the_demo_starts_and_continues(
     open_app: Callable[..., AppTest], tmp_path: Path, launched: list[str]
 ) -> None:
     app = open_app(None)
     fill(app, "path:demo", str(tmp_path))
-    press(app, "Load the demo")
+    press(app, "Create demo")
     assert not app.exception and not app.error
     assert app.title[0].value.replace("\\", "") == "sept-demo" and launched == ["demo"]
     app.run()
     assert launched == ["demo"], "one step at a time"
 
 
-def test_a_source_is_added_listed_again_and_asked_about(
+def test_a_source_is_added_rescanned_and_removed_after_a_question(
     open_app: Callable[..., AppTest], project: Path, tmp_path: Path
 ) -> None:
     source = tmp_path / "more"
@@ -205,8 +205,8 @@ def test_embedding_and_a_trial_are_launched(
 ) -> None:
     app = open_app(project, POOL)
     assert "Kind: **self-supervised**" in texts(app.markdown)
-    assert "Speed here: **not measured yet**" in texts(app.markdown)
-    press(app, "Measure its speed")
+    assert "Speed on this machine: **not measured yet**" in texts(app.markdown)
+    press(app, "Measure speed")
     assert launched == ["speed"]
     assert next(b for b in app.button if b.label == "Embed").disabled, "one at a time"
 
@@ -224,12 +224,12 @@ def test_the_value_range_is_shown_and_set(
     assert "uint16 images are scaled from 0 to 4,095 (set by the user)." in texts(app.caption)
 
 
-def test_the_looks_of_the_pool(open_app: Callable[..., AppTest], project: Path) -> None:
+def test_the_pool_is_inspected(open_app: Callable[..., AppTest], project: Path) -> None:
     app = open_app(project, POOL)
     assert "Lowest brightness" in texts(app.caption)
-    app.session_state["look"] = "Copies"
+    app.session_state["look"] = "Near-duplicates"
     app.run()
-    assert "**1** files repeat the bytes of another" in texts(app.markdown)
+    assert "**1** files are byte-identical to another" in texts(app.markdown)
     app.session_state["look"] = "Rejected files"
     app.run()
     assert "broken.jpg" in app.dataframe[-1].value["rel_path"].tolist()
@@ -253,11 +253,11 @@ def test_rejected_feature_rows_are_listed_with_a_csv(
     assert rows[["key", "reason"]].values.tolist() == [
         ["red/01.png", "vector with NaN or infinity"]
     ]
-    assert "Download rejected rows as csv" in [b.label for b in app.get("download_button")]
+    assert "Download rejected rows (CSV)" in [b.label for b in app.get("download_button")]
     assert not app.exception and not app.error
 
 
-def test_the_looks_of_a_target_set(open_app: Callable[..., AppTest], project: Path) -> None:
+def test_a_target_set_is_inspected(open_app: Callable[..., AppTest], project: Path) -> None:
     app = open_app(project, TARGETS)
     assert app.dataframe[0].value["train"].tolist() == [6, 6, 12], "as listed"
     assert app.dataframe[1].value["train"].tolist() == [6, 6], "as embedded"
@@ -266,7 +266,7 @@ def test_the_looks_of_a_target_set(open_app: Callable[..., AppTest], project: Pa
     assert "gap" in texts(app.markdown)
     app.session_state["see"] = "Leaks"
     app.run()
-    assert "**1** pool images are copies of the 9 held-out" in texts(app.markdown)
+    assert "**1** pool images are near-duplicates of the 9 held-out" in texts(app.markdown)
     assert not app.exception and not app.error
 
 
@@ -307,7 +307,7 @@ def test_an_ambiguous_target_set_is_added_as_chosen(
     assert not app.warning and app.button(key="target add path")
 
 
-def test_unreadable_files_are_shown_and_tried_again(
+def test_unreadable_files_are_shown_and_retried(
     open_app: Callable[..., AppTest], project: Path, launched: list[str]
 ) -> None:
     for page, where in ((POOL, "path LIKE '%pool%'"), (TARGETS, "path LIKE '%target%'")):
@@ -318,7 +318,7 @@ def test_unreadable_files_are_shown_and_tried_again(
                 "AND rel_path LIKE '%red/%'"
             )
         app = open_app(project, page)
-        assert not app.exception and "files cannot be read now" in texts(app.warning)
+        assert not app.exception and "files are unreadable" in texts(app.warning)
         press(app, "Retry")
         assert not app.exception and not app.error
         for status in launcher.all_jobs(projects.paths_of(project)):

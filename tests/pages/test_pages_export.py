@@ -1,4 +1,4 @@
-"""The Export page through the app, and what stands behind it."""
+"""The Export page through the app, and the services behind it."""
 
 from pathlib import Path
 from zipfile import ZipFile
@@ -16,12 +16,12 @@ ROOT = Path(__file__).parents[2]
 PAGE = "pages/curate/export.py"
 
 
-def test_without_a_selection_it_says_what_to_do(app: AppTest) -> None:
+def test_without_a_selection_it_shows_the_next_step(app: AppTest) -> None:
     app.run().switch_page(PAGE).run()
     assert not app.exception and "no selection to export" in app.info[0].value
 
 
-def test_it_tells_what_will_be_written_and_refuses_what_exists(app: AppTest, project: Path) -> None:
+def test_it_shows_the_plan_and_refuses_an_existing_destination(app: AppTest, project: Path) -> None:
     assert sept("select", project, "--target", "toys", "--budget", 9).returncode == 0
     app.run().switch_page(PAGE).run()
     assert not app.exception and not app.error

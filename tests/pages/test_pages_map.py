@@ -23,7 +23,7 @@ def said(app: AppTest) -> str:
 def test_without_a_map_it_offers_to_draw_one(app: AppTest) -> None:
     app.run().switch_page(PAGE).run()
     assert not app.exception and "not been drawn" in app.info[0].value
-    assert any(button.label == "Draw the map" for button in app.button)
+    assert any(button.label == "Draw map" for button in app.button)
 
 
 def test_an_area_of_the_url_is_gathered_and_kept_as_a_group(app: AppTest, project: Path) -> None:
@@ -33,20 +33,20 @@ def test_an_area_of_the_url_is_gathered_and_kept_as_a_group(app: AppTest, projec
     app.switch_page(PAGE).run()
     assert not app.exception and not app.error
     assert "**161** images in the area" in said(app)
-    next(f for f in app.text_input if f.label == "Group").set_value("all").run()
+    next(f for f in app.text_input if f.key == "gathered name").set_value("all").run()
     next(b for b in app.button if b.label == "Save 161 images").click().run()
     assert not app.exception and not app.error
     assert "all" in next(s for s in app.selectbox if s.label == "Named group").options
 
 
-def test_a_metadata_filter_is_looked_into_and_a_wrong_one_is_told(
+def test_a_metadata_filter_is_inspected_and_an_invalid_one_is_an_error(
     app: AppTest, project: Path
 ) -> None:
     assert sept("map", project).returncode == 0
     app.run().switch_page(PAGE).run()
     field = next(f for f in app.text_input if f.label == "Metadata filter")
     field.set_value("path ~ red").run()
-    assert not app.exception and "images pass `path ~ red`" in said(app)
+    assert not app.exception and "images match `path ~ red`" in said(app)
     assert app.query_params["filter"] == "path ~ red"
     next(f for f in app.text_input if f.label == "Metadata filter").set_value("colour = 1").run()
     assert not app.exception and "colour" in app.error[0].value
@@ -63,19 +63,19 @@ def test_every_choice_counts_and_is_in_the_url(app: AppTest, project: Path) -> N
     assert next(s for s in app.selectbox if s.label == "Colour").value == "source"
 
 
-def test_words_are_asked_for_only_where_the_encoder_knows_them(
+def test_a_text_query_needs_an_encoder_of_words(
     app: AppTest, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert sept("map", project).returncode == 0
     app.run().switch_page(PAGE).run()
-    assert not [field for field in app.text_input if field.label == "Words"]
+    assert not [field for field in app.text_input if field.label == "Text query"]
     uid = "0" * 31 + "7"
     monkeypatch.setattr(text_search, "understands_words", lambda *_: True)
     monkeypatch.setattr(text_search, "find", lambda *_: [(uid, 0.31)])
     app.run()
-    next(f for f in app.text_input if f.label == "Words").set_value("a red circle").run()
+    next(f for f in app.text_input if f.label == "Text query").set_value("a red circle").run()
     assert not app.exception and not app.error
-    assert "**1** images most similar to the words" in said(app)
+    assert "**1** images most similar to the text" in said(app)
     assert app.query_params["words"] == "a red circle"
     assert any(uid in element.proto.body for element in app.get("html"))
     app.query_params["near"] = "f" * 32

@@ -1,4 +1,4 @@
-"""The Retrieve page through the app: what it shows follows the request, and Select stores it."""
+"""The Retrieve page through the app: it shows the request's result, and a button saves it."""
 
 import json
 import re
@@ -19,14 +19,14 @@ def said(app: AppTest) -> str:
     return " ".join(element.value for element in app.markdown)
 
 
-def test_budget_slides_and_select_stores_the_slice(app: AppTest, project: Path) -> None:
+def test_the_budget_slider_sets_the_saved_selection(app: AppTest, project: Path) -> None:
     app.run().switch_page(PAGE).run()
     assert not app.exception and not app.error
     slider = next(s for s in app.slider if s.label == "Budget (images)")
     slider.set_value(17).run()
     assert "**17** images for 12 target images" in said(app)
-    assert re.search(r"left out [12] copies", said(app)), "whatever the last digits"
-    next(b for b in app.button if b.label == "Select").click().run()
+    assert re.search(r"excluded [12] near-duplicates", said(app)), "regardless of rounding"
+    next(b for b in app.button if b.label == "Save selection").click().run()
     assert not app.exception and not app.error
     table = app.dataframe[-1].value
     assert table["Images"].tolist() == [17] and table["State"].tolist() == ["up to date"]
@@ -39,7 +39,7 @@ def test_an_unknown_filter_field_is_a_sentence(app: AppTest) -> None:
     assert "No image has a field 'yeer'" in " ".join(error.value for error in app.error)
 
 
-def test_a_slice_is_what_the_budget_selects(project: Path) -> None:
+def test_a_slice_equals_the_selection_of_its_budget(project: Path) -> None:
     with projects.opened(project) as opened:
         for strategy in ("instance-search", "hub-corrected", "random", "clusters", "coverage"):
             request = selections.Request(("toys",), SelectionSettings(strategy, budget=13))

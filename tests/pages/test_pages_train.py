@@ -1,4 +1,4 @@
-"""Pre-train and Evaluate through the app; jobs are launched but worked off here, or not at all."""
+"""Pre-train and Evaluate through the app; launched jobs are run by the tests, or not at all."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ PRETRAIN, EVALUATE = "pages/train/pretrain.py", "pages/train/evaluate.py"
 
 @pytest.fixture
 def open_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Opens a page on a project, with a query."""
+    """Return a function that opens a page on a project, with a query."""
     import streamlit as st
 
     small_runs.hold(monkeypatch)
@@ -43,7 +43,7 @@ def select(folder: Path) -> str:
 
 
 def texts(elements: Any) -> str:
-    """What stands there, without the signs that keep Markdown from reading names."""
+    """Return the texts without their Markdown escapes."""
     return " ".join(element.value for element in elements).replace("\\", "")
 
 
@@ -61,13 +61,13 @@ def test_without_a_selection_the_page_leads_to_one(open_app: Any, project: Path)
     assert not [button for button in app.button if button.label == "Start"]
 
 
-def test_a_wrong_manifest_is_a_sentence(open_app: Any, project: Path) -> None:
+def test_an_invalid_manifest_is_an_error(open_app: Any, project: Path) -> None:
     app = open_app(project, PRETRAIN)
     by_label(app.text_input, "Manifest").set_value("/nowhere").run()
     assert not app.exception and "holds no complete manifest" in texts(app.error)
 
 
-def test_empty_fields_show_what_will_be_used(open_app: Any, project: Path) -> None:
+def test_empty_fields_show_the_values_that_are_used(open_app: Any, project: Path) -> None:
     select(project)
     app = open_app(project, PRETRAIN)
     assert sound(app) and "16 images · 400 steps of 8 images (200 epochs)" in texts(app.markdown)
@@ -80,21 +80,21 @@ def test_empty_fields_show_what_will_be_used(open_app: Any, project: Path) -> No
     assert by_label(app.selectbox, "Decoupled loss").value is None
 
 
-def test_settings_that_cannot_work_cannot_start(open_app: Any, project: Path) -> None:
+def test_invalid_settings_disable_start(open_app: Any, project: Path) -> None:
     select(project)
     app = open_app(project, PRETRAIN)
-    by_label(app.number_input, "Batch").set_value(64).run()
+    by_label(app.number_input, "Batch size").set_value(64).run()
     assert "batch_size 64 is more than the 16 images" in texts(app.error)
     assert by_label(app.button, "Start").disabled
 
 
-def test_a_run_on_slurm_says_what_it_needs(open_app: Any, project: Path) -> None:
+def test_a_run_on_slurm_needs_valid_options(open_app: Any, project: Path) -> None:
     select(project)
     app = open_app(project, PRETRAIN)
     by_label(app.number_input, "Processes").set_value(3).run()
     assert "must be a multiple of 3" in texts(app.error)
     by_label(app.number_input, "Processes").set_value(2)
-    by_label(app.selectbox, "Runs on").set_value("slurm").run()
+    by_label(app.selectbox, "Launcher").set_value("slurm").run()
     by_label(app.text_input, "Options").set_value("slurm_partition").run()
     assert "write slurm_partition=VALUE" in texts(app.error)
     by_label(app.text_input, "Options").set_value("slurm_partition=gpu timeout_min=60").run()
@@ -112,7 +112,7 @@ def test_start_launches_a_run_and_shows_it(open_app: Any, project: Path) -> None
     app = open_app(project, PRETRAIN)
     by_label(app.text_input, "Run name").set_value("mine")
     by_label(app.number_input, "Steps").set_value(30)
-    by_label(app.number_input, "Smallest crop").set_value(0.5).run()
+    by_label(app.number_input, "Minimum crop scale").set_value(0.5).run()
     by_label(app.button, "Start").click().run()
     assert sound(app) and app.query_params["run"] == "mine"
     (run,) = runs.every(projects.paths_of(project))
@@ -120,7 +120,7 @@ def test_start_launches_a_run_and_shows_it(open_app: Any, project: Path) -> None
     assert app.dataframe[0].value["State"].tolist() == ["queued"]
 
 
-def test_the_estimate_appears_once_it_is_there(open_app: Any, project: Path) -> None:
+def test_the_estimate_appears_once_it_is_finished(open_app: Any, project: Path) -> None:
     select(project)
     app = open_app(project, PRETRAIN)
     by_label(app.selectbox, "Backbone").set_value("resnet10-narrow")
@@ -130,7 +130,7 @@ def test_the_estimate_appears_once_it_is_there(open_app: Any, project: Path) -> 
     (folder,) = projects.paths_of(project).jobs.glob("*-dryrun-*")
     small_runs.work_off(small_runs.JobFolder(folder), estimate.main)
     app.run()
-    assert {metric.label for metric in app.metric} >= {"Time a step", "Whole run", "Memory"}
+    assert {metric.label for metric in app.metric} >= {"Time per step", "Total time", "Memory"}
     by_label(app.number_input, "Steps").set_value(30).run()
     assert not app.metric, "an estimate belongs to its settings"
 
@@ -140,9 +140,9 @@ def test_a_finished_run_shows_curves_and_downloads(open_app: Any, trained: Path)
     assert sound(app)
     assert {metric.label: metric.value for metric in app.metric}["Steps"] == "6 of 6"
     charts = app.get("plotly_chart")
-    assert "Spread of the features" in charts[0].proto.spec
+    assert "Feature standard deviation" in charts[0].proto.spec
     labels = [button.proto.label for button in app.get("download_button")]
-    assert labels == ["Checkpoint", "Weights", "Card"]
+    assert labels == ["Download checkpoint", "Download weights", "Download card"]
     assert "load_state_dict" in texts(app.code)
 
 
@@ -156,7 +156,7 @@ def test_a_run_is_deleted_after_asking(open_app: Any, trained: Path) -> None:
 
 def test_the_pool_is_embedded_with_a_checkpoint(open_app: Any, trained: Path) -> None:
     app = open_app(trained, PRETRAIN)
-    by_label(app.button, "Embed the pool with this").click().run()
+    by_label(app.button, "Embed pool with this run").click().run()
     assert sound(app)
     settings = max(trained.glob("jobs/*-embed-*/settings.json"))
     asked = json.loads(settings.read_text())
@@ -184,7 +184,7 @@ def test_a_study_is_planned_and_launched(open_app: Any, trained: Path) -> None:
     assert sound(app)
     by_label(app.multiselect, "Baselines").set_value(["random", "target-images-only"]).run()
     by_label(app.multiselect, "Budgets (images)").set_value(["12"]).run()
-    for label, value in (("Steps", 3), ("Batch", 4), ("Image size, px", 16)):
+    for label, value in (("Steps", 3), ("Batch size", 4), ("Image size, px", 16)):
         by_label(app.number_input, label).set_value(value).run()
     by_label(app.button, "Train and compare").click().run()
     assert sound(app) and not app.error
@@ -199,10 +199,10 @@ def test_results_compare_with_the_chosen_arm(open_app: Any, trained: Path) -> No
     assert sound(app) and "20-NN, all labels:" in texts(app.markdown)
     table = app.dataframe[0].value
     assert table["Arm"].tolist() == ["random-init", "tiny"] * 2
-    assert table["Its 95% interval"].tolist()[0] == "–"
-    by_label(app.selectbox, "Compared with").set_value("tiny").run()
+    assert table["Difference, 95% interval"].tolist()[0] == "–"
+    by_label(app.selectbox, "Reference arm").set_value("tiny").run()
     assert app.query_params["reference"] == "tiny"
-    assert app.dataframe[0].value["Its 95% interval"].tolist()[1] == "–"
+    assert app.dataframe[0].value["Difference, 95% interval"].tolist()[1] == "–"
     assert len(app.get("plotly_chart")) == 1
     by_label(app.button, "Delete evaluation").click().run()
     assert sound(app) and not evaluation_archive.every(projects.paths_of(trained))

@@ -1,4 +1,4 @@
-"""Image routes and headers, asked as a browser or an attacker asks."""
+"""Image routes and headers, requested as by a browser and by an attacker."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def client(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClien
     st.cache_resource.clear()
 
 
-def test_known_images_are_served_for_ever(client: TestClient, project: Path) -> None:
+def test_known_images_are_cached_forever(client: TestClient, project: Path) -> None:
     from sept_core.catalogue import image_table
 
     with state.project() as opened:
@@ -36,7 +36,7 @@ def test_known_images_are_served_for_ever(client: TestClient, project: Path) -> 
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
-def test_images_that_the_value_ranges_shape_are_asked_for_each_time(
+def test_images_that_depend_on_value_ranges_are_not_cached(
     client: TestClient, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from PIL import Image
