@@ -113,8 +113,8 @@ def told_as_storage() -> Iterator[None]:
         yield
     except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as problem:
         raise errors.StorageError(
-            f"The catalogue cannot be written ({problem}); make room on its disk and try again. "
-            "Nothing of this step was kept, all before it was."
+            f"The catalogue cannot be written ({problem}); free space on its disk and try again. "
+            "This step was rolled back; all earlier steps are saved."
         ) from problem
 
 

@@ -55,7 +55,7 @@ def parse(text: str) -> list[Condition]:
         match = _CONDITION.match(text, place)
         if match is None or (match["joint"] and not text[match.end() :].strip()):
             raise errors.InputError(
-                f"The filter cannot be read at {text[place:].strip()!r}; write conditions such "
+                f"The filter cannot be parsed at {text[place:].strip()!r}; write conditions such "
                 'as: width >= 256 and source = web and caption ~ "red fox".'
             )
         field, value = match["field"].strip('"'), match["value"]
@@ -104,7 +104,8 @@ def _one(condition: Condition, column: str) -> tuple[str, str | float]:
         return f"{column} {condition.operator} ?", condition.value
     if number is None:
         raise errors.InputError(
-            f"{condition.field} is a number, and {condition.value!r} is not; give a number."
+            f"The field {condition.field} is numeric, but {condition.value!r} is not a number; "
+            "give a number."
         )
     if own:  # a column that holds numbers and words: words never match a number
         column = f"TRY_CAST({column} AS DOUBLE)"

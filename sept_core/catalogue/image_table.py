@@ -89,7 +89,7 @@ def _refuse_unknown_fields(db: Connection, role: str, conditions: list[filters.C
     for field in own:
         if field not in known:
             fields = ", ".join([*filters.COLUMNS, *known])
-            raise errors.InputError(f"No image has a field {field!r} to filter by; use: {fields}.")
+            raise errors.InputError(f"No image has a field {field!r}; filter by one of: {fields}.")
 
 
 def metadata_fields(db: Connection, role: str = "pool") -> list[str]:

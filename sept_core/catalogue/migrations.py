@@ -154,8 +154,8 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> None:
     [(applied,)] = connection.execute("SELECT count(*) FROM migrations").fetchall()
     if applied > len(MIGRATIONS):
         raise errors.IntegrityError(
-            f"This project was written by a newer SEPT (schema {applied}, this one knows "
-            f"{len(MIGRATIONS)}); update SEPT to open it."
+            f"This project was written by a newer version of SEPT (schema {applied}; this version "
+            f"supports up to {len(MIGRATIONS)}); update SEPT to open it."
         )
     for step, (name, change) in enumerate(MIGRATIONS[applied:], start=applied + 1):
         connection.execute("BEGIN")

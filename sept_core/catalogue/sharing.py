@@ -202,7 +202,7 @@ def _busy(path: Path) -> str:
         if {"pid", "command", "since"} <= set(holder)
         else "another process"
     )
-    return f"{path.parent} is in use by {who}; wait for it to finish, or end it, and try again."
+    return f"{path.parent} is in use by {who}; wait for it to finish or stop it, then try again."
 
 
 _shared: dict[Path, Shared] = {}

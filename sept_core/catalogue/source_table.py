@@ -69,7 +69,9 @@ def add(db: Connection, role: str, spec: SourceSpec, note: str = "") -> SourceRe
 
 def _check_free(db: Connection, role: str, name: str) -> None:
     if any(record.name == name for record in every(db, role)):
-        raise errors.InputError(f"There is already a {ROLES[role]} named {name!r}; take another.")
+        raise errors.InputError(
+            f"There is already a {ROLES[role]} named {name!r}; choose another name."
+        )
 
 
 def every(db: Connection, role: str) -> list[SourceRecord]:
@@ -128,7 +130,8 @@ def move(db: Connection, role: str, name: str, spec: SourceSpec) -> None:
     record = find(db, role, name)
     if spec.kind != record.spec.kind:
         raise errors.InputError(
-            f"{spec.path} is a {spec.kind}, {name!r} was a {record.spec.kind}; name what was moved."
+            f"{spec.path} is a {spec.kind}, but {name!r} was a {record.spec.kind}; give the path "
+            "that the source was moved to."
         )
     db.execute(
         "UPDATE sources SET path = ?, root = ? WHERE id = ?",

@@ -163,7 +163,7 @@ def copy_similarity(
             try:
                 image = worklists.read_image(reader, row, ranges).image
             except images.UnusableFile as problem:
-                log.info("%s is left out: %s", row["rel_path"], problem)
+                log.info("skipped %s: %s", row["rel_path"], problem)
                 continue
             copies = jitters(image)
             for name, similarity in zip(
@@ -225,7 +225,8 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
     store, links = FeatureStore(Path(settings.store)), graph.load(Path(settings.graph))
     if links.content_id != store.content_id():
         raise errors.IntegrityError(
-            "the neighbour graph is older than the pool; build the neighbour graph again."
+            "The neighbour graph is out of date: the pool has changed since it was built. Build "
+            "the neighbour graph again."
         )
     background = background_similarity(links, *_hashes(store, links.uids))
     by_jitter = _measure_copies(job, settings, store.encoder_id)
@@ -264,8 +265,8 @@ def _measure_copies(
     )
     if encoder.id != encoder_id:
         raise errors.IntegrityError(
-            f"the pool's features are of {encoder_id}, but the encoder is now {encoder.id}; "
-            "embed the pool again."
+            f"The pool's features were computed with {encoder_id}, but the encoder is now "
+            f"{encoder.id}; embed the pool again."
         )
     worklist = worklists.read(Path(settings.worklist))
     return copy_similarity(

@@ -127,7 +127,9 @@ def find_leaks(
             encoders differ.
     """
     if not len(heldout.uids):
-        raise errors.LeakError("there are no held-out images to guard; switch the guard off.")
+        raise errors.LeakError(
+            "There are no held-out images to guard; switch the contamination guard off."
+        )
     seen = heldout.with_features()
     vectors = _vectors(seen)
     held_uids, held_hashes = _known_hashes(heldout)
@@ -182,8 +184,8 @@ def _blocks(pool: Images, heldout: Images) -> Iterator[tuple[np.ndarray, np.ndar
     """Uids and float16 vectors of the pool, a block at a time."""
     if pool.store.encoder_id != heldout.store.encoder_id:
         raise errors.LeakError(
-            f"the pool's features are of {pool.store.encoder_id} but the held-out images' of "
-            f"{heldout.store.encoder_id}; embed both with one encoder."
+            f"The pool's features were computed with {pool.store.encoder_id}, those of the "
+            f"held-out images with {heldout.store.encoder_id}; embed both with the same encoder."
         )
     rows = pool.store.rows_of(pool.uids)
     for low in range(0, len(rows), BLOCK):
@@ -194,8 +196,8 @@ def _gather(images: Images, rows: np.ndarray) -> np.ndarray:
     missing = int((rows < 0).sum())
     if missing:
         raise errors.LeakError(
-            f"{missing} images are not embedded in {images.store.folder}, so the guard cannot "
-            "compare them; embed again with this encoder."
+            f"{missing} images have no features in {images.store.folder}, so the contamination "
+            "guard cannot compare them; embed them with this encoder."
         )
     return images.store.gather(rows)
 

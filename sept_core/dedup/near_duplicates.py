@@ -103,7 +103,8 @@ def find(
     """
     if links.content_id != store.content_id():
         raise errors.IntegrityError(
-            "the neighbour graph is older than the pool; build the neighbour graph again."
+            "The neighbour graph is out of date: the pool has changed since it was built. Build "
+            "the neighbour graph again."
         )
     pool = _Pool(store, hashes, tau, bits)
     seen = pool.positions(links.uids)
@@ -136,7 +137,9 @@ def near_hashes(
         InputError: `bits` is out of range.
     """
     if not 0 <= bits <= MAX_BITS:
-        raise errors.InputError(f"bits must be 0 to {MAX_BITS}, not {bits}.")
+        raise errors.InputError(
+            f"The number of hash bits must be between 0 and {MAX_BITS}, not {bits}."
+        )
     _, same, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     telling = np.flatnonzero((counts[same] <= CROWD) & (np.bitwise_count(hashes) >= MIN_SET_BITS))
     masks = _band_masks(bits)

@@ -35,8 +35,8 @@ def build(spec: Mapping[str, Any]) -> nn.Module:
     unknown = set(spec) - {"name", "stem", "arguments"}
     if unknown or stem not in ("standard", "small"):
         raise errors.EncoderError(
-            f"Backbone {dict(spec)} is not understood: beside name and arguments it may hold "
-            "stem, standard or small."
+            f"Backbone {dict(spec)} is invalid: besides name and arguments, it may only have a "
+            "stem, which is standard or small."
         )
     if name in OWN:
         return _own_resnet(OWN[name])
@@ -62,8 +62,8 @@ def _from_timm(name: str, arguments: dict[str, Any]) -> nn.Module:
 def _with_small_stem(network: nn.Module, name: str) -> nn.Module:
     if not isinstance(network, resnet.ResNet) or not isinstance(network.conv1, nn.Conv2d):
         raise errors.EncoderError(
-            f"Backbone {name!r} has no 7×7 stem to make small; use stem standard, "
-            "or a ResNet such as resnet18."
+            f"Backbone {name!r} has no 7×7 stem to replace; use the standard stem, or a ResNet "
+            "such as resnet18."
         )
     return _replace_stem(network, stride=1)
 

@@ -65,14 +65,15 @@ def read_card(folder: Path) -> dict[str, Any]:
     """
     if not (folder / CARD).is_file():
         raise errors.EncoderError(
-            f"{folder} is no complete checkpoint ({CARD} is missing); "
-            "name the folder that `sept pretrain` reported."
+            f"{folder} is not a complete checkpoint ({CARD} is missing); give the folder that "
+            "`sept pretrain` reported."
         )
     card: dict[str, Any] = atomic.read_json(folder / CARD)
     version = card.get("format") if isinstance(card, dict) else None
     if version != FORMAT:
         raise errors.EncoderError(
-            f"{folder / CARD} has format {version}, this version reads {FORMAT}."
+            f"{folder / CARD} has format {version}, but this version of SEPT reads format "
+            f"{FORMAT}; update SEPT."
         )
     _check_card(card, folder)
     return card
@@ -91,8 +92,8 @@ def load_backbone(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     except (OSError, RuntimeError, safetensors.SafetensorError) as problem:
         reason = str(problem).splitlines()[0]
         raise errors.EncoderError(
-            f"{folder / WEIGHTS} does not fit the backbone {card['backbone']} of its card "
-            f"({reason}); train it again or copy the folder again."
+            f"{folder / WEIGHTS} does not match the backbone {card['backbone']} in its card "
+            f"({reason}); copy the folder again or retrain the backbone."
         ) from None
     return backbone, card
 
@@ -123,7 +124,7 @@ def describe(spec: Spec) -> Facts:
         kind=card["kind"],
         dim=int(backbone.num_features),  # type: ignore[arg-type]
         image_size=card["image_size"],
-        licence="yours, as far as the images it was trained on allow",
+        licence="your own, subject to the licences of the training images",
         parameters=sum(parameter.numel() for parameter in backbone.parameters()),
     )
 
@@ -154,11 +155,14 @@ def _check_card(card: dict[str, Any], folder: Path) -> None:
     missing = [key for key in REQUIRED if key not in card]
     if missing:
         raise errors.EncoderError(
-            f"The card of {folder} lacks {', '.join(missing)}; "
-            "it was not written by `sept pretrain`."
+            f"The card of {folder} lacks {', '.join(missing)}; give a folder that `sept pretrain` "
+            "wrote."
         )
     if not isinstance(card["backbone"], dict) or not isinstance(card["backbone"].get("name"), str):
-        raise errors.EncoderError(f"The card of {folder} names no backbone.")
+        raise errors.EncoderError(
+            f"The card of {folder} does not name a backbone; give a folder that `sept pretrain` "
+            "wrote."
+        )
 
 
 _SNIPPET = '''"""Loads this checkpoint; needs only torch, timm and safetensors.

@@ -101,7 +101,7 @@ def load(spec: Spec, folder: Path, device: str, precision: str) -> ClassicEncode
     fit_folder = fits.newest(folder, spec.family)
     if fit_folder is None:
         raise errors.EncoderError(
-            f"Encoder classic is not fitted yet in {folder}; embed the pool with it first."
+            f"The encoder classic has not been fitted in {folder}; embed the pool with it first."
         )
     header = atomic.read_json(fit_folder / fits.HEADER)
     weights = fit_folder / fits.WEIGHTS

@@ -101,7 +101,7 @@ FAMILIES: dict[str, Family] = {
     "bundled+classic": Family(
         usage=("bundled+classic",),
         module="joined",
-        about="the next two, joined: measures best",
+        about="`bundled` and `classic` combined; best accuracy without a download",
         needs="nothing",
         fit="classic",
         recommended={"bundled+classic": Facts("self-supervised", 704, 64, _RESEARCH)},

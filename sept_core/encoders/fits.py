@@ -59,7 +59,7 @@ class Sample:
             for name, (all_, some) in self.directions.items()
             if all_ > some
         )
-        return f"{possible - carrying} of {possible} directions carry no variance ({parts})"
+        return f"{possible - carrying} of {possible} directions have no variance ({parts})"
 
 
 def folders(folder: Path, name: str) -> list[Path]:

@@ -47,9 +47,9 @@ def find(repo: str, names: Sequence[str], *, spec: str, folder: Path) -> Path:
             reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
     target = folder.absolute() / f"{repo.replace('/', '--')}{Path(names[0]).suffix}"
     raise errors.EncoderError(
-        f"The weights of {spec} are not on this machine and cannot be downloaded ({reason}): "
-        f"fetch {names[0]} from https://huggingface.co/{repo} elsewhere, put it at {target} "
-        f"and use the encoder {spec}@{target}"
+        f"The weights of {spec} are not on this machine and cannot be downloaded ({reason}); "
+        f"download {names[0]} from https://huggingface.co/{repo} on another machine, save it as "
+        f"{target} and use the encoder {spec}@{target}"
     )
 
 

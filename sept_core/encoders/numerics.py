@@ -34,7 +34,8 @@ def choose_device(device: str) -> torch.device:
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError):
         raise errors.EncoderError(
-            f"Device {device!r} cannot be used here; take auto, cpu or, with a GPU, cuda."
+            f"Device {device!r} is not available on this machine; use auto, cpu or, with a GPU, "
+            "cuda."
         ) from None
     return chosen
 
@@ -51,7 +52,7 @@ def choose_precision(precision: str, device: torch.device) -> str:
         return f"autocast-{fastest}" if device.type == "cuda" else fastest
     if precision not in PRECISIONS:
         raise errors.EncoderError(
-            f"Precision {precision!r} is unknown; take auto or one of {', '.join(PRECISIONS)}."
+            f"Precision {precision!r} is unknown; use auto or one of {', '.join(PRECISIONS)}."
         )
     return precision
 

@@ -47,8 +47,8 @@ class OpenClipEncoder(network.NetworkEncoder):
         except Exception as problem:  # whatever hub and tokenizer libraries raise
             reason = str(problem).splitlines()[0]
             raise errors.EncoderError(
-                f"The tokenizer of {self._model} cannot be had ({reason}); "
-                "images can be embedded, texts not."
+                f"The tokenizer of {self._model} cannot be loaded ({reason}); only images can be "
+                "embedded, not texts."
             ) from None
 
     def trainable(self) -> nn.Module:
@@ -110,7 +110,7 @@ def _parts(spec: Spec) -> tuple[str, str | None, Path | None]:
         return model, None, project_paths.expanded(tail)
     if not tail and spec.path is None:
         raise errors.EncoderError(
-            f"Encoder {spec.text} lacks its weights; write open_clip:{model}/TAG or "
+            f"Encoder {spec.text} does not name its weights; write open_clip:{model}/TAG or "
             f"open_clip:{model}@/path/FILE."
         )
     return model, tail or None, spec.path
@@ -135,7 +135,7 @@ def _model_config(model: str) -> dict[str, Any]:
     config: dict[str, Any] | None = open_clip.get_model_config(model)
     if config is None:
         raise errors.EncoderError(
-            f"open_clip has no model {model!r}; `open_clip.list_models()` lists the names, "
+            f"open_clip has no model {model!r}; `open_clip.list_models()` lists the names, such "
             "as ViT-B-32."
         )
     return config
@@ -150,8 +150,8 @@ def _config(model: str, tag: str | None) -> dict[str, Any]:
     if not config:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
         raise errors.EncoderError(
-            f"open_clip has no weights {tag!r} for {model}; its tags: {tags}; "
-            f"a file of your own goes as open_clip:{model}@/path/weights.safetensors."
+            f"open_clip has no weights {tag!r} for {model}; its tags are {tags}. To use your own "
+            f"file, write open_clip:{model}@/path/weights.safetensors."
         )
     return config
 
@@ -183,7 +183,8 @@ def _build(model: str, weights: Path, config: dict[str, Any]) -> nn.Module:
     except (RuntimeError, pickle.UnpicklingError, safetensors.SafetensorError, KeyError) as problem:
         reason = " ".join(str(problem).split())[:200]
         raise errors.EncoderError(
-            f"{weights} does not hold plain weights of open_clip model {model} ({reason})."
+            f"{weights} does not contain weights of the open_clip model {model} ({reason}); give "
+            "a file of that model."
         ) from None
     return clip
 

@@ -113,7 +113,7 @@ def fit(
     name = FAMILIES[parse(spec).family].fit
     if not name:
         fitted = ", ".join(name for name, family in FAMILIES.items() if family.fit)
-        raise errors.EncoderError(f"{spec!r} comes with its weights; only {fitted} can be fitted.")
+        raise errors.EncoderError(f"{spec!r} is already trained; only {fitted} can be fitted.")
     _module(f"{name}_fit").fit(images, folder, seed, progress)
 
 

@@ -119,8 +119,8 @@ def _published(spec: Spec, folder: Path) -> Path:
     config = timm.get_pretrained_cfg(model)
     if config is None or not config.hf_hub_id:
         raise errors.EncoderError(
-            f"timm publishes no weights for {model!r} on the Hugging Face hub; "
-            f"give a file of your own as timm:{model}@/path/weights.safetensors."
+            f"timm publishes no weights for {model!r} on the Hugging Face hub; give your own file "
+            f"as timm:{model}@/path/weights.safetensors."
         )
     names = (config.hf_hub_filename,) if config.hf_hub_filename else NAMES
     return hub.find(config.hf_hub_id, names, spec=spec.text, folder=folder)
@@ -149,8 +149,8 @@ def _with_local_weights(model: str, path: Path) -> Any:
     except (RuntimeError, KeyError, AttributeError) as problem:
         reason = " ".join(str(problem).split())[:200]
         raise errors.EncoderError(
-            f"{path} does not hold the weights of timm model {model!r} ({reason}); "
-            "name the model it was made for."
+            f"{path} does not contain weights of the timm model {model!r} ({reason}); give the "
+            "model that the file belongs to."
         ) from None
 
 
@@ -170,10 +170,12 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
     except (RuntimeError, pickle.UnpicklingError, safetensors.SafetensorError, EOFError) as problem:
         reason = str(problem).split(". ")[0]
         raise errors.EncoderError(
-            f"{path} cannot be read as plain weights ({reason}); save it as safetensors."
+            f"{path} cannot be read as weights ({reason}); save it as safetensors."
         ) from None
     except (AttributeError, TypeError):  # timm asks for keys before it looks what it has
         state = {}
     if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise errors.EncoderError(f"{path} holds no named tensors; save the model's state_dict.")
+        raise errors.EncoderError(
+            f"{path} does not contain named tensors; save the model's state_dict."
+        )
     return state

@@ -38,8 +38,8 @@ class DeviceEngines:
         if any(card["identity"] != self.card["identity"] for card in cards):
             self.close()
             raise errors.EncoderError(
-                f"{choice.spec} is not the same encoder on all of {', '.join(devices)}; "
-                "use devices of one kind, or give the precision."
+                f"{choice.spec} gives different encoders on {', '.join(devices)}; use devices of "
+                "the same kind, or set the precision."
             )
 
     def batches(self, worklist: Path, slices: list[np.ndarray]) -> engine.Results:
@@ -71,7 +71,9 @@ class DeviceEngines:
             except queue.Empty:
                 if not self._processes[i].is_alive():
                     code = self._processes[i].exitcode
-                    message = errors.JobError(f"An embedding process died (exit code {code}).")
+                    message = errors.JobError(
+                        f"An embedding process exited unexpectedly (exit code {code}); embed again."
+                    )
                     break
         if isinstance(message, Exception):
             self._finished = False

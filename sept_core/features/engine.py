@@ -144,7 +144,7 @@ class LocalEngine:
                 return self._encoder.encode(batch).numpy().astype(np.float16)
         except torch.OutOfMemoryError:
             raise errors.EncoderError(
-                f"{self._encoder.spec} ran out of GPU memory with {len(batch)} images a batch; "
+                f"{self._encoder.spec} ran out of GPU memory with {len(batch)} images per batch; "
                 "embed again with a smaller batch size."
             ) from None
 

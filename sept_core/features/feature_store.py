@@ -129,7 +129,8 @@ class Shard:
             raise errors.IntegrityError(f"{path} cannot be read ({problem}). {MEND}") from None
         if array.dtype != dtype or array.shape != shape:
             raise errors.IntegrityError(
-                f"{path} holds {array.dtype} {array.shape}, its header says {dtype} {shape}. {MEND}"
+                f"{path} contains {array.dtype} {array.shape}, but its header says {dtype} "
+                f"{shape}. {MEND}"
             )
         return array
 
@@ -159,7 +160,8 @@ class FeatureStore:
         encoders = {shard.header["encoder_id"] for shard in self.shards}
         if len(encoders) > 1:
             raise errors.IntegrityError(
-                f"{folder} mixes features of {sorted(encoders)}; remove it and embed again."
+                f"{folder} mixes features of several encoders ({sorted(encoders)}); delete it and "
+                "embed again."
             )
         self.encoder_id: str | None = encoders.pop() if encoders else None
 
@@ -242,7 +244,8 @@ class FeatureStore:
             missing = np.asarray(uids, hashing.UID_DTYPE)[rows < 0]
             raise errors.NotFoundError(
                 f"{len(missing)} images have no features in {self.folder} (first: "
-                f"{missing[0].decode()}); they are not embedded yet, or the encoder gave them none."
+                f"{missing[0].decode()}); they are not embedded yet, or the encoder returned no "
+                "features for them."
             )
         return self.gather(rows)
 
@@ -279,7 +282,7 @@ def _header(path: Path) -> dict[str, Any]:
         and type(header.get("no_features", 0)) is int
     )
     if not (known and header.get("format") == FORMAT):
-        raise errors.IntegrityError(f"{path} is no header of a shard of format {FORMAT}. {MEND}")
+        raise errors.IntegrityError(f"{path} is not a shard header of format {FORMAT}. {MEND}")
     return dict(header)
 
 
@@ -338,7 +341,7 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
         if atomic.read_json(path)["identity"] == card["identity"]:
             return
         raise errors.IntegrityError(
-            f"{folder} holds features of another encoder than {card['id']}; remove it and "
+            f"{folder} contains features of a different encoder than {card['id']}; delete it and "
             "embed again."
         )
     atomic.write_json(path, card)
@@ -371,7 +374,7 @@ def write_shard(
     norm_error = float(np.abs(norms - 1).max()) if len(norms) else 0.0
     if not norm_error < NORM_TOLERANCE:  # NaN fails this too
         raise errors.IntegrityError(
-            f"encoder {encoder_id} gave a vector of length {1 + norm_error:.3f} instead of 1."
+            f"Encoder {encoder_id} returned a vector of length {1 + norm_error:.3f} instead of 1."
         )
     base = folder / f"{number:05d}"
     array_files.write(base.with_suffix(".npy"), stored)

@@ -103,8 +103,9 @@ def read(path: Path, array: str | None = None) -> ImportedFeatures:
     if npy := _files(path, ".npy"):
         return _read_parts("npy", [(file, _keys_beside(file)) for file in npy], None)
     raise errors.InputError(
-        f"{path} holds no features that SEPT knows: give a .npy with a .parquet or .csv of keys "
-        "beside it, a clip-retrieval folder (img_emb, metadata) or DataComp .npz files."
+        f"{path} contains no features in a known layout; give a .npy file with a .parquet or .csv "
+        "file of keys next to it, a clip-retrieval folder (img_emb, metadata) or DataComp .npz "
+        "files."
     )
 
 
@@ -166,8 +167,8 @@ def write_store(
     store = feature_store.FeatureStore(folder)
     if store.encoder_id not in (None, encoder_id):
         raise errors.IntegrityError(
-            f"{folder} holds features of {store.encoder_id}, not of {encoder_id}; import "
-            "them under that name or into another project."
+            f"{folder} contains features of {store.encoder_id}, not of {encoder_id}; import under "
+            "that name or into another project."
         )
     known = np.sort(store.uids)
     stored, duplicates = 0, 0
@@ -252,14 +253,15 @@ def _read_parts(layout: str, pairs: list[tuple[Path, Path]], array: str | None) 
         if len(part_keys) != rows:
             raise errors.InputError(
                 f"{vectors_path} has {rows} vectors but {keys_path} has {len(part_keys)} keys; "
-                "they must belong row to row."
+                "they must have the same number of rows."
             )
         parts.append((vectors_path, array, rows))
         keys.append(part_keys)
         dims.add(dim)
     if len(dims) != 1:
         raise errors.InputError(
-            f"The features have several dimensions ({sorted(dims)}); import one encoder at a time."
+            f"The features have different dimensions ({sorted(dims)}); import one encoder at a "
+            "time."
         )
     return ImportedFeatures(np.concatenate(keys), layout, dims.pop(), tuple(parts))
 
@@ -278,7 +280,7 @@ def _clip_retrieval_pairs(folder: Path) -> list[tuple[Path, Path]]:
             metadata = folder / "metadata" / f"metadata_{number[1]}.parquet"
             found[int(number[1])] = (path, metadata)
     if not found:
-        raise errors.InputError(f"{folder / 'img_emb'} holds no img_emb_NUMBER.npy.")
+        raise errors.InputError(f"{folder / 'img_emb'} contains no img_emb_NUMBER.npy files.")
     return [found[number] for number in sorted(found)]
 
 
@@ -287,8 +289,8 @@ def _keys_beside(vectors: Path) -> Path:
         if (keys := vectors.with_suffix(suffix)).exists():
             return keys
     raise errors.InputError(
-        f"{vectors} has no keys: put {vectors.stem}.parquet or {vectors.stem}.csv beside it, "
-        "with the images' names in the order of the vectors."
+        f"{vectors} has no file of keys; put {vectors.stem}.parquet or {vectors.stem}.csv next to "
+        "it, with the images' names in the order of the vectors."
     )
 
 
@@ -318,7 +320,7 @@ def _read_keys(path: Path) -> np.ndarray:
         else:
             table = pq.read_table(path, columns=[_key_column(path, pq.read_schema(path).names)])
     except (OSError, ValueError, csv.Error, pa.ArrowException) as problem:
-        raise errors.InputError(f"The keys {path} cannot be read ({problem}).") from None
+        raise errors.InputError(f"The file of keys {path} cannot be read ({problem}).") from None
     column = table[_key_column(path, table.column_names)].cast(pa.string())
     if column.null_count:
         raise errors.InputError(f"{path} has {column.null_count} rows without a key.")
@@ -349,7 +351,8 @@ def _shape(path: Path, array: str | None) -> tuple[int, int]:
         raise errors.InputError(f"{path} cannot be read ({problem}).") from None
     if len(shape) != 2 or shape[1] == 0 or dtype.kind != "f":
         raise errors.InputError(
-            f"{path} holds {dtype} of shape {shape}; features are floats of shape (images, dim)."
+            f"{path} contains {dtype} of shape {shape}; features must be floats of shape (images, "
+            "dim)."
         )
     return shape[0], shape[1]
 

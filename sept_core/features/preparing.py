@@ -135,6 +135,6 @@ def refuse_missing(found: dict[str, Root]) -> None:
         return
     for source, root in found.items():
         raise errors.SourceError(
-            f"The root {root.path} of source {source!r} is not there; mount it, or remove the "
+            f"The root {root.path} of source {source!r} does not exist; mount it, or remove the "
             "source."
         )

@@ -39,8 +39,8 @@ class Place:
 
         if "@" in self.url.partition("://")[2].partition("/")[0]:
             raise errors.InputError(
-                "The URL names a password or key, which would be written down with it; leave it to "
-                "the environment (docs/clusters.md)."
+                "The URL contains a password or key, which would be stored with it; put "
+                "credentials into the environment instead (docs/clusters.md)."
             )
         try:
             system, root = fsspec.core.url_to_fs(self.url)
@@ -49,7 +49,7 @@ class Place:
                 f"{self.url} cannot be reached: {problem} (for s3://: pip install 'sept[cloud]')."
             ) from None
         except ValueError as problem:
-            raise errors.InputError(f"{self.url} is no place to copy to: {problem}.") from None
+            raise errors.InputError(f"{self.url} is not a URL to copy to: {problem}.") from None
         return system, root.rstrip("/")
 
     @contextlib.contextmanager
@@ -69,7 +69,9 @@ class Place:
             found = system.find(root) if system.exists(root) else []
         names = [path.removeprefix(root).lstrip("/") for path in found]
         if strange := [name for name in names if ".." in PurePosixPath(name).parts]:
-            raise errors.IntegrityError(f"{self.url} holds {strange[0]!r}, which leads out of it.")
+            raise errors.IntegrityError(
+                f"{self.url} contains {strange[0]!r}, whose path leads outside it."
+            )
         return {name for name in names if PurePosixPath(name).match(HEADERS)}
 
     def read(self, name: str) -> bytes | None:
@@ -99,11 +101,12 @@ class Place:
                     system.get_file(f"{root}/{name}", str(temporary))
                 except FileNotFoundError:
                     raise errors.IntegrityError(
-                        f"{self.url} lacks {name}; push the features again."
+                        f"{name} is missing from {self.url}; push the features again."
                     ) from None
             if atomic.sha256_file(temporary) != sha256:
                 raise errors.IntegrityError(
-                    f"{self.url}/{name} is not what its header says; push the features again."
+                    f"{self.url}/{name} does not match the checksum in its header; push the "
+                    "features again."
                 )
 
 
@@ -126,8 +129,8 @@ def push(folder: Path, url: str, told: Told) -> int:
     _check_encoder(place.read(project_paths.CARD), folder / project_paths.CARD, url)
     if others := place.headers() - here.keys():
         raise errors.InputError(
-            f"{url} holds features that this project lacks (first: {min(others)}); push to an "
-            "empty place."
+            f"{url} contains features that this project does not have (first: {min(others)}); "
+            "push to an empty URL."
         )
     place.put(folder / project_paths.CARD, project_paths.CARD)
     copied = 0
@@ -194,8 +197,8 @@ def _check_encoder(theirs: bytes | None, card: Path, url: str) -> None:
         return
     if json.loads(theirs)["identity"] != atomic.read_json(card)["identity"]:
         raise errors.InputError(
-            f"{url} holds features of {json.loads(theirs)['id']}, not of "
-            f"{atomic.read_json(card)['id']}; take another place."
+            f"{url} contains features of {json.loads(theirs)['id']}, not of "
+            f"{atomic.read_json(card)['id']}; use another URL."
         )
 
 
@@ -203,7 +206,7 @@ def _fetch(place: Place, name: str, folder: Path) -> bool:
     """Copy a shard unless it is here; whether it was copied."""
     content = place.read(name)
     if content is None:
-        raise errors.IntegrityError(f"{place.url} lacks {name}; push the features again.")
+        raise errors.IntegrityError(f"{name} is missing from {place.url}; push the features again.")
     header = json.loads(content)
     path = folder / name
     if path.exists() and atomic.read_json(path) == header:
@@ -239,16 +242,16 @@ class Reference:
         found = FeatureStore(folder).only(self.numbers)
         if found.content_id() != self.content_id:
             raise errors.IntegrityError(
-                f"{self.url or folder} is not what the features in {self.folder} are now; "
-                "push them again."
+                f"{self.url or folder} does not match the current features in {self.folder}; push "
+                "them again."
             )
         return found
 
     def _fetched(self) -> Path:
         if self.url is None:
             raise errors.NotFoundError(
-                f"{self.folder} is not on this machine; put the project on a file system that "
-                "all machines share, or its features into object storage (sept features push)."
+                f"{self.folder} is not on this machine; put the project on a file system that all "
+                "machines share, or copy its features to object storage (sept features push)."
             )
         folder = _cache() / hashing.fingerprint(self.url)
         place = Place(self.url)

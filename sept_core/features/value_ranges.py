@@ -125,7 +125,7 @@ def refuse_outdated(store: feature_store.FeatureStore, ranges: ValueRanges) -> N
     """
     for use, now in outdated(store, ranges):
         raise errors.InputError(
-            f"{store.folder} holds {use.range.kind} images scaled from {use.range.text}, and now "
-            f"they would be scaled from {now.text}. Embed all of them again with --rebuild, or "
-            f"keep the first range with --value-range {use.range.option}."
+            f"{store.folder} contains features of {use.range.kind} images scaled from "
+            f"{use.range.text}, but they would now be scaled from {now.text}. Embed all of them "
+            f"again with --rebuild, or keep the first range with --value-range {use.range.option}."
         )

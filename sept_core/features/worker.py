@@ -199,8 +199,8 @@ def _renewal(settings: Settings, card: dict[str, Any]) -> renewing.Renewal | Non
         return None
     if settings.renew != card["id"]:
         raise errors.EncoderError(
-            f"{settings.encoder} is {card['id']} now and cannot renew the features of "
-            f"{settings.renew}; embed again without renewing."
+            f"{settings.encoder} is now {card['id']} and cannot renew the features of "
+            f"{settings.renew}; embed again without --renew."
         )
     root = Path(settings.features_root)
     return renewing.Renewal(root / card["id"], root.with_name(feature_store.RENEWAL) / card["id"])
@@ -244,7 +244,7 @@ def _fit(
     """Fit the encoder on the first decodable images of the sample."""
     if settings.fit_worklist is None:
         raise errors.EncoderError(
-            f"{settings.encoder} has to be fitted on a sample of the pool first; embed the pool."
+            f"{settings.encoder} must be fitted on a sample of the pool; embed the pool first."
         )
 
     def progress(done: int, total: int) -> None:
@@ -271,7 +271,7 @@ def decodable(worklist: Path, fitter: range_fitting.Fitter) -> Iterator[Image.Im
                     decoded = worklists.decode(data, row, fitter.ranges)
                 yield decoded.image
             except images.UnreadableFile as problem:
-                log.warning("%s is left out of the sample: %s", row["rel_path"], problem.reason)
+                log.warning("%s was left out of the sample: %s", row["rel_path"], problem.reason)
             except (images.RejectedImage, errors.SourceError):
                 continue
 

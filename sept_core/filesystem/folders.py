@@ -152,7 +152,9 @@ def _without_braces(pattern: str) -> list[str]:
     if limits := re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", match[1]):
         first, last = int(limits[1]), int(limits[2])
         if last - first >= _MAX_BRACES:
-            raise errors.SourceError(f"{pattern} names over {_MAX_BRACES} files; use * instead.")
+            raise errors.SourceError(
+                f"{pattern} expands to more than {_MAX_BRACES} files; use * instead."
+            )
         choices = [f"{n:0{len(limits[1])}d}" for n in range(first, last + 1)]
     head, tail = pattern[: match.start()], _without_braces(pattern[match.end() :])
     return [f"{head}{choice}{rest}" for choice in choices for rest in tail]

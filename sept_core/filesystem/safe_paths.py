@@ -96,7 +96,7 @@ def open_inside(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> int:
         OSError: there is no such regular file, or it may not be read; with the system's number.
     """
     if not is_inside(rel_path):
-        raise errors.SourceError(f"{rel_path!r} leads out of {root}; it is never read.")
+        raise errors.SourceError(f"{rel_path!r} leads outside {root}; use paths below it.")
     parts = original(rel_path).split("/")
     try:
         return _open_without_links(root, parts)
@@ -108,8 +108,8 @@ def open_inside(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> int:
     home = next((folder for folder in (base, *beyond) if is_below(folder, real)), None)
     if home is None:
         raise errors.LinkError(
-            f"{'/'.join(parts)!r} is a link that leads out of {root}; add the source with "
-            "--follow-links, or name the folder that it leads to in SEPT_ROOTS."
+            f"{'/'.join(parts)!r} is a link that leads outside {root}; add the source with "
+            "--follow-links, or add the target folder to SEPT_ROOTS."
         )
     return _open_without_links(home, real[len(home) :].lstrip("/").split("/"))
 

@@ -162,8 +162,8 @@ def parse_bands(text: str | None) -> Bands:
     numbers = tuple(int(part) for part in parts if part.isdecimal() and len(part) < 6)
     if len(numbers) != len(parts) or len(parts) not in (1, 3) or min(numbers) < 1:
         raise errors.SourceError(
-            f"{text!r} is not a choice of bands; write one number or three, such as 4,3,2, "
-            "counted from 1."
+            f"{text!r} is not a valid choice of bands; give one or three numbers, counted from 1, "
+            "such as 4,3,2."
         )
     return numbers
 

@@ -70,7 +70,7 @@ class ValueRange:
         finite = all(math.isfinite(v) and abs(v) < MISSING_FROM for v in numbers)
         if not finite or self.low >= self.high:
             raise errors.InputError(
-                f"{self.low:g}:{self.high:g} is not a value range; give the lower number first."
+                f"{self.low:g}:{self.high:g} is not a valid range; give the lower value first."
             )
         if self.kind != ANY and not _KIND.fullmatch(self.kind):
             raise errors.InputError(
@@ -146,7 +146,7 @@ def from_json(value: Any) -> ValueRanges:
         kinds = sorted(value.keys())
         found = [ValueRange(kind=kind, **_fields(value[kind])) for kind in kinds]
     except (AttributeError, TypeError, ValueError, KeyError, OverflowError):
-        raise errors.InputError("The value ranges are not in the form that SEPT writes.") from None
+        raise errors.InputError("The value ranges are not in SEPT's JSON format.") from None
     return ValueRanges(tuple(found))
 
 

@@ -78,7 +78,10 @@ def _read(mapped: np.ndarray, low: int, out: np.ndarray) -> None:
         view = out.view(np.uint8).reshape(-1).data
         while len(view):
             got = file.readinto(view)
-            assert got, f"{mapped.filename} is shorter than its header says"
+            assert got, (
+                f"{mapped.filename} is truncated: it is shorter than its header says. Run sept "
+                "check --repair"
+            )
             view = view[got:]
 
 

@@ -92,15 +92,16 @@ def _checked(
 ) -> np.ndarray:
     """The queries as stored, once all that was given fits together."""
     if k < 1:
-        raise errors.InputError(f"a neighbour list must hold at least 1 image, not {k}.")
+        raise errors.InputError(f"k must be at least 1, not {k}.")
     if allowed is not None and allowed.shape != (len(store),):
         raise errors.InputError(
-            f"the mask of allowed images has shape {allowed.shape}, the pool has {len(store)}."
+            f"The mask of allowed images has shape {allowed.shape}, but the pool has {len(store)} "
+            "images."
         )
     stored = cosine.as_stored(queries)
     if len(store) and stored.shape[1] != store.dim:
         raise errors.InputError(
-            f"the queries have {stored.shape[1]} numbers each and the vectors in {store.folder} "
+            f"The queries have {stored.shape[1]} dimensions, but the vectors in {store.folder} "
             f"have {store.dim}; use features of the same encoder."
         )
     return stored

@@ -68,7 +68,8 @@ class Graph:
         place = hashing.places_among(ordered, uids)
         if (place < 0).any():
             raise errors.IntegrityError(
-                "the neighbour graph is older than the pool; build the neighbour graph again."
+                "The neighbour graph is out of date: the pool has changed since it was built. "
+                "Build the neighbour graph again."
             )
         positions: np.ndarray = order[place]
         return positions
@@ -84,7 +85,8 @@ def load(folder: Path) -> Graph:
     header = atomic.read_json(folder / project_paths.HEADER)
     if header["format"] != formats.GRAPH:
         raise errors.IntegrityError(
-            f"{folder} has graph format {header['format']}; build it again."
+            f"{folder} has the unsupported graph format {header['format']}; build the neighbour "
+            "graph again."
         )
     uids, neighbours, similarity = (
         np.load(folder / f"{name}.npy", mmap_mode="r")
@@ -102,7 +104,7 @@ def build(store: FeatureStore, settings: Settings, progress: Callable[[int], Non
         InputError: the store is empty.
     """
     if not len(store):
-        raise errors.InputError(f"{store.folder} holds no features to link; run embed first.")
+        raise errors.InputError(f"{store.folder} contains no features; embed the pool first.")
     index = _index(store, settings)
     neighbours = np.empty((len(store), settings.k), np.int32)
     similarity = np.empty((len(store), settings.k), np.float32)

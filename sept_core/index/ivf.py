@@ -101,8 +101,8 @@ class Index:
     def _check(self, store: FeatureStore) -> None:
         if self.header["content_id"] != store.content_id():
             raise errors.IntegrityError(
-                f"the index does not belong to the features in {store.folder} as they are now; "
-                "build the index again."
+                f"The index is out of date: the features in {store.folder} have changed. Build "
+                "the index again."
             )
 
 
@@ -116,7 +116,7 @@ def load(folder: Path) -> Index:
     header = atomic.read_json(folder / project_paths.HEADER)
     if header["format"] != formats.IVF:
         raise errors.IntegrityError(
-            f"{folder} has index format {header['format']}; build it again."
+            f"{folder} has the unsupported index format {header['format']}; build the index again."
         )
     codes = faiss.read_index(str(folder / "index.faiss"), faiss.IO_FLAG_MMAP_IFC)
     return Index(codes, header)
@@ -131,7 +131,7 @@ def build(store: FeatureStore, settings: Settings, progress: Callable[[int], Non
         InputError: the store is empty, or the memory is too small for its lists.
     """
     if not len(store):
-        raise errors.InputError(f"{store.folder} holds no features to index; run embed first.")
+        raise errors.InputError(f"{store.folder} contains no features; embed the pool first.")
     nlist = settings.nlist or max(1, round(4 * len(store) ** 0.5))
     nlist = min(nlist, max(1, len(store) // TRAINING_POINTS))
     sample = hashing.hashed_order(settings.seed, store.uids)[: max(TRAINING_POINTS * nlist, FEW)]
@@ -185,8 +185,8 @@ def _coded_directions(sample: np.ndarray, vectors: int, settings: Settings) -> n
     if affordable < least:
         needed = vectors * _bytes_each(least // 2) / 2**20
         raise errors.InputError(
-            f"An index of {vectors:,} images takes {needed:,.0f} MiB at least, "
-            f"not {settings.memory}; allow it more memory."
+            f"An index of {vectors:,} images needs at least {needed:,.0f} MiB of memory, but the "
+            f"limit is {settings.memory} MiB; raise the limit."
         )
     count = min(max(wanted + wanted % 2, least), affordable, len(values))
     return np.ascontiguousarray(directions[:, ::-1][:, :count].T)

@@ -53,7 +53,9 @@ def suffixes(text: str) -> tuple[str, ...]:
     names = [part.strip().lower() for part in text.split(",") if part.strip()]
     found = tuple(dict.fromkeys(name if name.startswith(".") else f".{name}" for name in names))
     if not 0 < len(found) <= _MOST_SUFFIXES:
-        raise errors.SourceError(f"{text!r} names no suffixes; write them as .jpg,.png.")
+        raise errors.SourceError(
+            f"{text!r} is not a list of suffixes; write for example .jpg,.png."
+        )
     return found
 
 

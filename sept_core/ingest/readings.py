@@ -71,7 +71,9 @@ def locate(
     if kind == "tables":
         return _locate_shards(path, options, beyond)
     if not (path.is_file() and tables.is_table(path.name)):
-        raise errors.SourceError(f"{path} cannot be read as {kind}; leave the kind to SEPT.")
+        raise errors.SourceError(
+            f"{path} cannot be read as {kind}; omit the kind to have it detected."
+        )
     given = _given(options)
     opener = tables.opener_of(path)
     try:
@@ -132,7 +134,7 @@ def _locate_shards(
     home = path if path.is_dir() else Path(folders.without_pattern(str(path)))
     given = _given(options)
     root = _common(home, given)
-    failure = errors.SourceError(f"{path} holds no tables.")
+    failure = errors.SourceError(f"{path} contains no tables; give a folder that contains some.")
     for file in files_of(path, root, beyond):
         if file.problem or not is_shard(file.rel_path, path):
             continue
@@ -169,13 +171,13 @@ def describe(spec: entries.SourceSpec) -> list[str]:
     reading = of_source(spec, opener, spec.path)
     choice, found = reading.choice, list(reading.table.notes)
     if not choice.is_usual:
-        found.append(f"{choice.holds} are in the column {choice.column!r}")
+        found.append(f"column of {choice.holds}: {choice.column!r}")
     if choice.others:
-        found.append(f"other columns of bytes are not read: {', '.join(choice.others)}")
+        found.append(f"ignored columns of bytes: {', '.join(choice.others)}")
     if "prefix" in spec.options:
-        found.append(f"{spec.options['prefix']} is cut off names that begin with it")
+        found.append(f"the prefix {spec.options['prefix']} is removed from names")
     if "root" in spec.options and choice.holds == "paths":
-        found.append(f"files are looked for in {spec.root}")
+        found.append(f"folder of the files: {spec.root}")
     return found
 
 

@@ -81,7 +81,9 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
     """
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
-        raise errors.SourceError(f"Unknown option {unknown[0]!r}; valid are {', '.join(OPTIONS)}.")
+        raise errors.SourceError(
+            f"Unknown option {unknown[0]!r}; valid options are {', '.join(OPTIONS)}."
+        )
     if "only_suffix" in options:
         candidates.suffixes(options["only_suffix"])
     if "bands" in options:
@@ -90,7 +92,7 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
     beyond = roots.Root(absolute, roots.FOLLOW_LINKS in options).beyond()
     kind = options.get("kind") or _kind(absolute, beyond)
     if kind not in KINDS:
-        raise errors.SourceError(f"Unknown kind {kind!r}; valid are {', '.join(KINDS)}.")
+        raise errors.SourceError(f"Unknown kind {kind!r}; valid kinds are {', '.join(KINDS)}.")
     if kind in table_sources.KINDS and kind != "imagefolder":
         root, found = readings.locate(absolute, kind, options, beyond)
         return SourceSpec(name, absolute, kind, root, found)
@@ -106,7 +108,10 @@ def scan(spec: SourceSpec) -> Iterator[FileEntry]:
         SourceError: the source is gone, or its table cannot be read.
     """
     if not spec.root.is_dir():
-        raise errors.SourceError(f"{spec.root} of source {spec.name} is not there; mount it?")
+        raise errors.SourceError(
+            f"The folder {spec.root} of source {spec.name} does not exist; mount it or move the "
+            "source."
+        )
     try:
         with ByteReader({spec.name: spec.root}) as reader:
             entries = KINDS[spec.kind](spec)
@@ -158,7 +163,7 @@ class ByteReader:
         home = self._homes.get(source)
         if home is None:
             known = ", ".join(sorted(self._homes)) or "none"
-            raise errors.SourceError(f"Unknown source {source!r}; known are: {known}.")
+            raise errors.SourceError(f"Unknown source {source!r}; known sources are: {known}.")
         try:
             if not member:
                 return _read_file(home, rel_path)
@@ -261,8 +266,9 @@ def _kind(path: Path, beyond: tuple[str, ...]) -> str:
     if reason:
         raise errors.SourceError(f"{path} cannot be read: {reason}.")
     raise errors.SourceError(
-        f"{path} is neither a folder nor a zip, a tar (plain or packed by gzip, bzip2, xz, zstd or "
-        f"lz4), nor a list or table ({', '.join(sorted(tables.SUFFIXES))})."
+        f"{path} is not a supported source; give a folder, a zip, a tar (plain or compressed with "
+        "gzip, bzip2, xz, zstd or lz4), or a list or table "
+        f"({', '.join(sorted(tables.SUFFIXES))})."
     )
 
 
@@ -321,7 +327,9 @@ def _root(path: Path, kind: str) -> Path:
     """The folder that a source's files lie below, after checking that kind and path agree."""
     is_folder = path.is_dir()
     if not is_folder and (kind in _FOLDERS or not _may_be_archive(path)):
-        raise errors.SourceError(f"{path} cannot be read as {kind}; leave the kind to SEPT.")
+        raise errors.SourceError(
+            f"{path} cannot be read as {kind}; omit the kind to have it detected."
+        )
     return path if is_folder else Path(folders.without_pattern(str(path)))
 
 

@@ -91,7 +91,7 @@ def lay_out(store: FeatureStore, settings: Settings) -> Layout:
         InputError: the store is empty.
     """
     if not len(store):
-        raise errors.InputError(f"{store.folder} holds no features to map; run embed first.")
+        raise errors.InputError(f"{store.folder} contains no features; embed the pool first.")
     uids = scoring.background_sample(store, settings.seed, settings.sample)
     vectors = store.vectors_of(uids).astype(np.float32)
     start = _principal_plane(vectors)
@@ -116,12 +116,12 @@ def _too_plain(start: np.ndarray) -> str | None:
     """Why principal components (n, 2) are the map: UMAP needs some images and a start with area."""
     extent = np.ptp(start, axis=0) > 1e-4  # it was scaled to 10; less is rounding errors
     if not extent.any():
-        return "All images have the same features, so that the map is a single point."
+        return "All images have the same features, so the map is a single point."
     if not extent.all():
-        return "The images differ in one direction only, so that the map is a line."
+        return "The features differ in one direction only, so the map is a line."
     if len(start) < FEWEST:
         return (
-            f"With fewer than {FEWEST} images the map shows their two principal components "
+            f"With fewer than {FEWEST} images, the map shows the first two principal components "
             "instead of UMAP."
         )
     return None
@@ -234,8 +234,8 @@ def _place_targets(pool: FeatureStore, layout: Layout, target_stores: dict[str, 
         store = FeatureStore(Path(folder))
         if store.encoder_id not in (None, pool.encoder_id):
             raise errors.IntegrityError(
-                f"the features of target {name!r} are of {store.encoder_id}, the pool's of "
-                f"{pool.encoder_id}; embed both with one encoder."
+                f"The features of target set {name!r} were computed with {store.encoder_id}, "
+                f"those of the pool with {pool.encoder_id}; embed both with the same encoder."
             )
         places = _place_all(store, layout, lambda done: None)
         names = pa.array([name] * len(store), pa.string())

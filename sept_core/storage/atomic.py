@@ -58,8 +58,8 @@ def told_as_storage(path: Path) -> Iterator[None]:
         if problem.errno not in NO_MORE:
             raise
         raise errors.StorageError(
-            f"{path} cannot be written ({os.strerror(problem.errno)}); make room or give "
-            "permission there and try again. What was there before is as it was."
+            f"{path} cannot be written ({os.strerror(problem.errno)}); free space or grant write "
+            "permission, then try again. Existing files are unchanged."
         ) from problem
 
 
@@ -91,7 +91,7 @@ def read_json(path: Path) -> Any:
         raise errors.NotFoundError(f"{path} does not exist.") from None
     except (ValueError, RecursionError) as problem:
         raise errors.IntegrityError(
-            f"{path} is damaged ({problem}); sept check tells what can be mended."
+            f"{path} is damaged ({problem}); run sept check to see what can be repaired."
         ) from None
 
 

@@ -129,7 +129,7 @@ def check_name(name: str, what: str) -> str:
     """
     if not NAME_PATTERN.fullmatch(name):
         raise errors.InputError(
-            f"{what} name {name!r} cannot be used; take 1 to 64 letters, digits, "
-            "dots, dashes or underscores, beginning with a letter or digit."
+            f"{what} name {name!r} is invalid; use 1 to 64 letters, digits, dots, dashes or "
+            "underscores, beginning with a letter or digit."
         )
     return name

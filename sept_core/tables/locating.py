@@ -67,8 +67,8 @@ def locate(names: Iterable[str], table: Path, given: Path | None) -> Location:
         prefix = "" if is_found else _prefix(relative, home)
     if sample and foreign == heads and not prefix:
         raise errors.SourceError(
-            f"{table.name} names files of a folder that is not there, or of another machine "
-            f"({shown(sample[0])}); give the folder that holds them with --root FOLDER."
+            f"{table.name} refers to files in a folder that does not exist on this machine "
+            f"({shown(sample[0])}); give the folder that contains them with --root FOLDER."
         )
     is_found = is_found or bool(prefix)
     if given is not None:

@@ -30,17 +30,17 @@ def of(
 def _no_heldout(splits: Mapping[str, Mapping[str, int]], mentions: Sequence[str]) -> str:
     if not splits or any(split in splits for split in targets.HELDOUT_SPLITS):
         return ""
-    stated = f" {_some(mentions)} may state one (--split-file)." if mentions else ""
+    stated = f" {_some(mentions)} may define one (--split-file)." if mentions else ""
     return (
-        "No held-out split: the contamination guard has nothing to guard (guard: none) and nothing "
-        f"can be measured on this set.{stated}"
+        "No held-out split: the contamination guard cannot check anything (guard: none) and this "
+        f"set cannot be used for evaluation.{stated}"
     )
 
 
 def _no_search(splits: Mapping[str, Mapping[str, int]]) -> str:
     if not splits or any(split in splits for split in targets.SEARCH_SPLITS):
         return ""
-    return "No image to search with: all are held out or unassigned."
+    return "No images to search with: all are held out or unassigned."
 
 
 def _like_splits(splits: Mapping[str, Mapping[str, int]]) -> str:
@@ -75,7 +75,7 @@ def _unassigned(splits: Mapping[str, Mapping[str, int]], taken: Sequence[Taken])
         if one.split == targets.UNASSIGNED
     ]
     files = "1 file is" if count == 1 else f"{count:,} files are"
-    return f"{files} unassigned, neither searched with nor held out: {_some(places)}."
+    return f"{files} unassigned (neither searched with nor held out): {_some(places)}."
 
 
 def _counted(values: Sequence[str], one: str, many: str) -> str:

@@ -73,7 +73,7 @@ class Folders:
         if nested := self._nested(level):
             path, split = next(iter(nested.items()))
             held = Layout(layout.folders, assigned={**layout.assigned, **nested})
-            why = f"{path!r} lies in a split and is named like {split}."
+            why = f"{path!r} is inside a split but is named like {split}."
             return Found((held, *layouts), certain=True, why=why)
         if rivals:
             return Found(layouts, certain=True, why="Two levels of folders are named like splits.")
@@ -88,7 +88,10 @@ class Folders:
         parts = whole.folders.split("/")
         parts[level.depth - 1] = _literal(folds[0])
         one = Layout("/".join(parts), assigned=whole.assigned)
-        why = f"{folds[0]!r} to {folds[-1]!r} may divide the same images; take one of them."
+        why = (
+            f"{folds[0]!r} to {folds[-1]!r} may be different divisions of the same images; choose "
+            "one of them."
+        )
         return Found((one, whole), certain=True, why=why)
 
     def _nested(self, level: Level) -> dict[str, str]:
@@ -120,7 +123,10 @@ class Folders:
         whole = Layout("/".join((*wrappers, CLASSES)))
         splits = dict.fromkeys(found[:-1], "train") | {found[-1]: "test"}
         held = Layout("/".join((*wrappers[1:], SPLITS, CLASSES)), assigned=splits)
-        why = f"{found[0]!r} to {found[-1]!r} look like folds; nothing says which is held out."
+        why = (
+            f"{found[0]!r} to {found[-1]!r} look like cross-validation folds; choose which one is "
+            "held out."
+        )
         return Found((whole, held), why=why)
 
     def _splits_at(self, level: Level) -> Layout:
@@ -192,7 +198,10 @@ class Folders:
             if split in targets.HELDOUT_SPLITS:
                 above = [self._wrapper(level) for level in range(depth)]
                 held = Layout("/".join((*above, SPLITS, CLASSES)), assigned={here[0]: str(split)})
-                why = f"Only {split} is stated ({here[0]!r}), which leaves nothing to search with."
+                why = (
+                    f"Only the split {split} was found ({here[0]!r}), which leaves no images to "
+                    "search with."
+                )
                 return Found((whole, held), why=why)
         return None
 

@@ -21,8 +21,8 @@ FILE_NAMES = "names"
 SPLITS, CLASSES = "splits", "classes"
 
 HELP = (
-    "splits/classes, classes/splits, classes, flat (folders state nothing), names (file names "
-    "state the splits) or classes/names; other parts are folders that state nothing: "
+    "splits/classes, classes/splits, classes, flat (folders have no meaning), names (file names "
+    "contain the splits) or classes/names; other parts are folders without meaning: "
     "*/splits/classes, images/splits."
 )
 
@@ -31,7 +31,7 @@ _ROLES = {
     (CLASSES, SPLITS): "a folder for each class, splits inside",
     (SPLITS,): "a folder for each split",
     (CLASSES,): "a folder for each class",
-    (): "folders state nothing",
+    (): "folders without meaning",
 }
 
 
@@ -67,7 +67,7 @@ class Layout:
         once = all(parts.count(role) <= 1 for role in (SPLITS, CLASSES, FILE_NAMES))
         twice = FILE_NAMES in parts and (SPLITS in parts or parts[-1] != FILE_NAMES)
         if not all(parts) or not once or twice or (FLAT in parts and len(parts) > 1):
-            raise errors.InputError(f"Layout {self.folders!r} cannot be read; give {HELP}")
+            raise errors.InputError(f"Layout {self.folders!r} is invalid; give {HELP}")
         for name, split in self.assigned.items():
             check_split(split, f"{name}={split}")
 

@@ -99,7 +99,7 @@ def doubt(level: Level) -> str:
     if level.pure and not level.complete:
         held = sorted(set(level.splits.values()) - {"train"})
         return (
-            f"Only {' and '.join(held)} is stated ({named}), which leaves nothing to search with."
+            f"Only {' and '.join(held)} was found ({named}), which leaves no images to search with."
         )
     below = {name for found in level.parents.values() for name in found}
     others = sorted(name or "numbered archives" for name in below - level.splits.keys())

@@ -137,7 +137,9 @@ def _assigned(text: str) -> dict[str, str]:
     for line in filter(None, text.split("\n")):
         name, equals, split = line.rpartition("=")
         if not equals or not name:
-            raise errors.InputError(f"{line!r} gives no folder a split; write extra=train.")
+            raise errors.InputError(
+                f"{line!r} does not assign a split to a folder; write for example extra=train."
+            )
         found[name.strip("/")] = split
     return found
 
@@ -154,5 +156,5 @@ def _check_column(name: str, entries: Sequence[FileEntry]) -> None:
     if name and entries and not any(name in entry.metadata for entry in entries):
         known = sorted({column for entry in entries for column in entry.metadata})
         raise errors.InputError(
-            f"There is no column {name!r}; there are: {', '.join(known) or 'none'}."
+            f"There is no column {name!r}; available columns: {', '.join(known) or 'none'}."
         )

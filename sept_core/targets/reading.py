@@ -63,7 +63,7 @@ class AmbiguousError(errors.SourceError):
         self.spec = spec
         self.reading = reading
         super().__init__(
-            f"{spec.name} can be read in several ways ({reading.why.rstrip('.')}); choose a layout."
+            f"The layout of {spec.name} is ambiguous ({reading.why.rstrip('.')}); choose a layout."
         )
 
 
@@ -99,7 +99,9 @@ def read(
         first = replace(first, why=why, others=tuple(others))
     elif mentions and not asked.settled and not asked.rules.given and not _holds_out(first):
         unread = quoted(mentions)
-        first = replace(first, why=f"{unread} may state what is held out, and nothing else does.")
+        first = replace(
+            first, why=f"{unread} may define the held-out images, and nothing else does."
+        )
     return first, placed[0][0]
 
 
@@ -109,8 +111,9 @@ def _check_column(reading: Reading, entries: Sequence[FileEntry]) -> None:
     if column and entries and set(reading.splits) == {targets.UNASSIGNED}:
         values = sorted(columns.distinct_values(entries).get(column, ()))
         raise errors.InputError(
-            f"No value of column {column!r} states a split ({quoted(values) or 'too many'}); give "
-            "each value its split, for instance with --split-folder 0=train."
+            f"No value of column {column!r} is a known split name "
+            f"({quoted(values) or 'too many'}); assign a split to each value, for example with "
+            "--split-folder 0=train."
         )
 
 
@@ -169,7 +172,7 @@ def _candidates(
     certain = found.certain or any(own.split_column for own in layouts[:1])
     listed = [] if certain else [candidates[0].with_lists(own) for own in beside.lists(entries)]
     if listed:
-        why = why or f"{listed[0].rules.title} may state the splits."
+        why = why or f"{listed[0].rules.title} may define the splits."
     return [*candidates, *listed], why
 
 
@@ -184,15 +187,18 @@ def _layouts(
     by_column = "split_column" not in asked.given and not asked.rules.lists
     if by_column and (stated := columns.split_columns(entries)):
         rivals = [whole] if found.certain else []
-        why = f"{_listed(stated)} and other places state different splits."
+        why = f"{_listed(stated)} and other places define different splits."
         return [*(replace(whole, split_column=name) for name in stated), *rivals], why
     if found.certain:
         return list(found.layouts), found.why
     if named := _by_file_names(entries, whole):
-        return [*found.layouts, named], found.why or "The names of the files may state the splits."
+        return [*found.layouts, named], found.why or "The file names may contain the splits."
     if by_column and (coded := columns.coded_columns(entries)):
         held = [_by_code(entries, name, whole) for name in coded]
-        return [*found.layouts, *held], found.why or f"{_listed(coded)} may state splits or folds."
+        return [
+            *found.layouts,
+            *held,
+        ], found.why or f"{_listed(coded)} may contain splits or folds."
     return list(found.layouts), found.why
 
 

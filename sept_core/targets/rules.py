@@ -80,11 +80,14 @@ def read_fractions(text: str) -> dict[str, float]:
             value = -1.0
         if split not in targets.HELDOUT_SPLITS or not 0 < value < 1:
             raise errors.InputError(
-                f"Fraction {part!r} cannot be read; give test=0.2, or val=0.1 and test=0.2."
+                f"Fraction {part!r} is invalid; write for example test=0.2, or val=0.1 and "
+                "test=0.2."
             )
         found[split] = value
     if sum(found.values()) >= 1:
-        raise errors.InputError(f"The fractions {text!r} leave nothing to search with.")
+        raise errors.InputError(
+            f"The fractions {text!r} leave no images to search with; give smaller ones."
+        )
     return found
 
 
@@ -128,7 +131,7 @@ def _grouped(entries: Iterable[FileEntry], group: str) -> dict[str, list[FileEnt
     if group and not matched:
         raise errors.InputError(
             f"No column is named {group!r} and no path matches it; give a column or a regular "
-            "expression that names what belongs together."
+            "expression that identifies the images that belong together."
         )
     return found
 
@@ -178,7 +181,8 @@ def _by_lists(entries: list[FileEntry], lists: Lists, opener: Opener) -> list[Fi
     found = split_lists.match(lists, [e for e in entries if e.problem is None], opener)
     if not found:
         raise errors.InputError(
-            f"{lists[0][1]} names no image of this target set; give paths below its folder."
+            f"{lists[0][1]} does not list any image of this target set; give paths below its "
+            "folder."
         )
     return [
         e if e.problem else replace(e, split=found.get((e.rel_path, e.member), targets.UNASSIGNED))

@@ -49,7 +49,7 @@ def match(lists: Lists, entries: Sequence[FileEntry], opener: Opener) -> dict[Pl
                 if found.setdefault(place, own) != own:
                     both = f"{found[place]} and {own}"
                     raise errors.InputError(
-                        f"The lists of splits put {'/'.join(key)} into {both}; correct them."
+                        f"The split lists assign {'/'.join(key)} to both {both}; correct them."
                     )
     return found
 
@@ -114,8 +114,8 @@ def _plain(data: bytes, name: str, split: str) -> Iterator[tuple[Key, str]]:
         own = split or names.split_of(words[-1])
         if own is None:
             raise errors.InputError(
-                f"Line {number} of {name} states no split; write the split behind the path, or "
-                f"name the split of the whole list: test={name}."
+                f"Line {number} of {name} has no split; write the split after the path, or give "
+                f"one split for the whole list: test={name}."
             )
         whole = safe_paths.suffix_of(text) in safe_paths.IMAGE_SUFFIXES
         yield key_of(text if whole else words[0]), own
@@ -129,7 +129,7 @@ def _rows(data: bytes, name: str, split: str) -> Iterator[tuple[Key, str]]:
     by_path = tables.column_of_paths(header)
     if by_path is None or not (split or column):
         raise errors.InputError(
-            f"{name} needs a column of paths and one of splits; its columns are "
+            f"{name} must have a column of paths and a column of splits; its columns are "
             f"{', '.join(rows[0] if rows else []) or 'none'}."
         )
     for row in rows:

@@ -95,7 +95,7 @@ def _named(table: Table, path: str, wanted: str, option: str) -> Choice:
     column = next((column for column in table.columns if column.name == wanted), None)
     if column is None:
         names = ", ".join(column.name for column in table.columns[:_SHOWN_COLUMNS])
-        raise errors.SourceError(f"{path} has no column {wanted!r}; its columns: {names}.")
+        raise errors.SourceError(f"{path} has no column {wanted!r}; its columns are {names}.")
     is_held = option == "image_column" and column.kind in ("bytes", "packed")
     return Choice(wanted, "images" if is_held else "paths")
 
@@ -180,8 +180,8 @@ def _may_be(column: Column) -> bool:
 
 def _several(path: str, what: str, names: Sequence[str], option: str) -> errors.SourceError:
     return errors.SourceError(
-        f"{path} has several columns of {what}: {', '.join(names[:_SHOWN_COLUMNS])}; "
-        f"name one with {option} NAME."
+        f"{path} has several columns of {what}: {', '.join(names[:_SHOWN_COLUMNS])}; choose one "
+        f"with {option} NAME."
     )
 
 
@@ -190,13 +190,13 @@ def _refusal(table: Table, path: str) -> errors.SourceError:
     for column in table.columns:
         if column.samples and all(looks.is_address(str(value)) for value in column.samples):
             return errors.SourceError(
-                f"{path} has addresses in its column {column.name!r}, not files "
+                f"{path} has URLs in its column {column.name!r}, not files "
                 f"({shown(column.samples[0])}); download them first, for example with img2dataset."
             )
     columns = table.columns[:_SHOWN_COLUMNS]
     found = ", ".join(f"{c.name} ({shown(c.samples[0])})" if c.samples else c.name for c in columns)
     return errors.SourceError(
-        f"{path} has no column known to hold paths or images; name one with --path-column NAME or "
-        f"--image-column NAME, and the folder of the files with --root FOLDER if it is another. "
-        f"Its columns: {found or 'none'}."
+        f"{path} has no recognised column of paths or images; choose one with --path-column "
+        "NAME or --image-column NAME, and give the folder of the files with --root FOLDER if it "
+        f"is a different one. Its columns: {found or 'none'}."
     )

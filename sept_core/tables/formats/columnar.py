@@ -115,7 +115,7 @@ class ArrowStore:
     def __init__(self, file: BinaryIO) -> None:
         start = file.read(8)
         if start.startswith(b"FEA1"):
-            raise pa.ArrowInvalid("it is Feather version 1; write it as parquet")
+            raise pa.ArrowInvalid("it is Feather version 1; convert it to parquet")
         self._is_stream = not start.startswith(b"ARROW1")
         self._file = file
         self.schema = self._open(None).schema
@@ -256,8 +256,7 @@ class ColumnarTable:
                 except DAMAGE as problem:
                     _reraise(problem)
                     raise errors.SourceError(
-                        f"The rows of {self._path} cannot be read ({problem}); "
-                        "write the table again."
+                        f"The rows of {self._path} cannot be read ({problem}); recreate the table."
                     ) from problem
                 yield batch
 

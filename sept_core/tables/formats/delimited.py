@@ -271,7 +271,7 @@ def _notes(dialect: dialects.Dialect) -> list[str]:
     if dialect.delimiter in names and len(dialect.names) > 1:
         notes.append(f"separated by {names[dialect.delimiter]}")
     if not dialect.has_header:
-        notes.append("no header line: columns are named by what they hold")
+        notes.append("no header line: columns are named by their content")
     return notes
 
 

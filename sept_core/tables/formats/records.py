@@ -156,7 +156,9 @@ def _document(text: Text) -> list[Any]:
         whole.append(line)
         size += len(line)
         if size > _MAX_DOCUMENT:
-            raise errors.SourceError(f"{text.path} is too large to read whole; write it as jsonl.")
+            raise errors.SourceError(
+                f"{text.path} is too large to read as one document; convert it to jsonl."
+            )
     try:
         document = json.loads("".join(whole))
     except (ValueError, RecursionError) as problem:
@@ -164,7 +166,7 @@ def _document(text: Text) -> list[Any]:
     found = _list_in(document)
     if found is None:
         raise errors.SourceError(
-            f"{text.path} holds no list of records; write one object a line, as jsonl."
+            f"{text.path} contains no list of records; write one object per line (jsonl)."
         )
     return [{"path": item} if isinstance(item, str) else item for item in found]
 

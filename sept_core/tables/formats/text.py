@@ -66,7 +66,7 @@ class Text:
                 yield from iter(functools.partial(decoded.readline, _MAX_LINE), "")
             except (*DAMAGE, UnicodeError) as problem:
                 raise errors.SourceError(
-                    f"{self.path} cannot be read to its end ({problem}); write it again."
+                    f"{self.path} cannot be read to its end ({problem}); recreate or copy it again."
                 ) from problem
 
     def sample(self, most: int) -> tuple[list[str], bool]:
