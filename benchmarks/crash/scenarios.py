@@ -82,7 +82,7 @@ def sums(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
 
 
 def worked_on(kind: str) -> Any:
-    """Whether a job of that kind has told how far it is."""
+    """Return whether a job of that kind has told how far it is."""
 
     def working(project: Path) -> bool:
         return any(project.glob(f"jobs/*-{kind}-*/progress.json"))

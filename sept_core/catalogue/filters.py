@@ -48,7 +48,7 @@ def parse(text: str) -> list[Condition]:
     """Read a filter; the empty text is no condition.
 
     Raises:
-        InputError: it does not follow the form; the message shows where.
+        InputError: the filter is malformed; the message shows where.
     """
     conditions, place = [], 0
     while place < len(text) and text[place:].strip():
@@ -67,19 +67,19 @@ def parse(text: str) -> list[Condition]:
 
 
 def column(field: str) -> tuple[str, list[str]]:
-    """What a field is in the join, as an SQL expression with `?` marks, and the values for them."""
+    """Return a field of the join as an SQL expression with `?` marks, and the values for them."""
     if field in COLUMNS:
         return COLUMNS[field], []
     return "json_extract_string(f.metadata, ?)", ['$."' + field.replace('"', "") + '"']
 
 
 def fields(conditions: list[Condition]) -> list[str]:
-    """The fields that the conditions name, each once."""
+    """Return the fields that the conditions name, each once."""
     return list(dict.fromkeys(condition.field for condition in conditions))
 
 
 def to_sql(conditions: list[Condition]) -> tuple[str, list[str | float]]:
-    """The conditions as an SQL expression with `?` marks, and the values for them.
+    """Return the conditions as an SQL expression with `?` marks, and the values for them.
 
     It is over a table whose columns c0, c1, … are those of `fields`.
 

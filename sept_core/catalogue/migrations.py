@@ -95,15 +95,16 @@ UPDATE settings SET value = to_json(uuid()::TEXT) WHERE key = 'files_revision';
 """
 
 _READ = re.compile(r"unreadable: |truncated: the archive ends inside this image|could not be ")
-"""How reasons begin that only the worker wrote, of bytes that it may not have had."""
+"""Beginnings of reasons that only the worker wrote, about bytes that it may not have been able to
+read."""
 
 
 def _tell_facts_apart(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give files that were rejected by accident back, and images that one encoder removed.
+    """Restore files that were rejected by accident, and images that one encoder removed.
 
-    What was out of reach is unreadable for now; it is listed again before it is read, since
-    nobody knows what is there by now. An image without features waits until the shard that names
-    it is adopted once more: it holds the image's size and hash.
+    Files that were out of reach are unreadable for now; they are listed again before they are read,
+    since they may have changed. An image without features waits until the shard that names it is
+    adopted once more: it holds the image's size and hash.
     """
     connection.execute(_FACTS)
     rows = connection.execute(

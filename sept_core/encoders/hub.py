@@ -54,7 +54,7 @@ def find(repo: str, names: Sequence[str], *, spec: str, folder: Path) -> Path:
 
 
 def _unreachable() -> str | None:
-    """Why the hub cannot be asked at all, or None."""
+    """Return why the hub cannot be asked at all, or None."""
     if huggingface_hub.constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
     try:

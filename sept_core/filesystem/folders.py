@@ -131,7 +131,7 @@ def expand(pattern: str) -> list[str]:
 
 
 def is_pattern(path: str) -> bool:
-    """Whether a path names files by `*`, `?`, `[…]` or `{…}`."""
+    """Return whether a path names files by `*`, `?`, `[…]` or `{…}`."""
     return "{" in path or glob.has_magic(path)
 
 

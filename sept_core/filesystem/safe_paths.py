@@ -49,7 +49,7 @@ def original(text: str) -> str:
 
 
 def name_problem(path: str) -> str | None:
-    """Why a file of this name is not opened as an image, or None; nothing is read.
+    """Return why a file of this name is not opened as an image, or None; nothing is read.
 
     Only what is no image by convention is left closed (labels, tables, videos, archives). Whether
     a file of any other name is an image, decoding decides.
@@ -63,7 +63,7 @@ def name_problem(path: str) -> str | None:
 
 
 def size_problem(size: int) -> str | None:
-    """Why a file of so many bytes is never read, or None."""
+    """Return why a file of so many bytes is never read, or None."""
     return f"too large to read safely ({size} bytes)" if size > MAX_BYTES else None
 
 
@@ -73,7 +73,7 @@ def suffix_of(path: str) -> str:
 
 
 def is_inside(path: str) -> bool:
-    """Whether a relative path names something below its root, by its text alone."""
+    """Return whether a relative path names something below its root, by its text alone."""
     parts = path.split("/")
     return all(parts) and ".." not in parts and "." not in parts
 
@@ -115,7 +115,7 @@ def open_inside(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> int:
 
 
 def is_below(folder: str, real: str) -> bool:
-    """Whether a path without links is a folder or lies below it."""
+    """Return whether a path without links is a folder or lies below it."""
     return real == folder or real.startswith(os.path.join(folder, ""))  # noqa: PTH118
 
 

@@ -182,7 +182,7 @@ def describe(spec: entries.SourceSpec) -> list[str]:
 
 
 def holds_tables(folder: Path, beyond: tuple[str, ...] = ()) -> bool:
-    """Whether a folder is a data set in tables: some, and beside them notes, but no images."""
+    """Return whether a folder is a data set in tables: some, and beside them notes, but no images."""
     has_tables = False
     for file in islice(folders.walk(folder, beyond), _MOST_WALKED):
         name = file.rel_path.rpartition("/")[2]
@@ -209,6 +209,6 @@ def files_of(path: Path, root: Path, beyond: tuple[str, ...] = ()) -> Iterator[f
 
 
 def is_shard(rel_path: str, path: Path) -> bool:
-    """Whether a file is one of the tables of a path; other lists in a folder are notes."""
+    """Return whether a file is one of the tables of a path; other lists in a folder are notes."""
     suffix = safe_paths.suffix_of(rel_path)
     return suffix in tables.SHARD_SUFFIXES or (not path.is_dir() and tables.is_table(rel_path))

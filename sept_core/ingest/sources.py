@@ -298,7 +298,7 @@ def _kind_of_folder(path: Path, beyond: tuple[str, ...]) -> str:
 
 
 def _holds_shards(folder: Path) -> bool:
-    """Whether a folder begins with archives and neither images nor folders."""
+    """Return whether a folder begins with archives and neither images nor folders."""
     try:
         with os.scandir(folder) as items:
             first = {item.name: _is_folder(item) for item in itertools.islice(items, 100)}
@@ -309,7 +309,7 @@ def _holds_shards(folder: Path) -> bool:
 
 
 def _is_folder(item: os.DirEntry[str]) -> bool:
-    """Whether it is a folder or a link to one; a dangling link or a loop is not."""
+    """Return whether it is a folder or a link to one; a dangling link or a loop is not."""
     is_link = item.is_symlink()
     return os.path.isdir(item) if is_link else item.is_dir(follow_symlinks=False)  # noqa: PTH112
 

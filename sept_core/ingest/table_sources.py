@@ -74,7 +74,7 @@ KINDS = {"list": table, "table": table, "tables": shards, "imagefolder": imagefo
 
 
 def is_metadata_table(found: folders.Found) -> bool:
-    """Whether a file is the side-car of an imagefolder."""
+    """Return whether a file is the side-car of an imagefolder."""
     return found.problem is None and found.rel_path.rpartition("/")[2] in METADATA_TABLES
 
 

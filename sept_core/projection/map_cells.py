@@ -76,7 +76,7 @@ class Cells:
 
 
 def _crossed(places: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Whether a ray to the right of each place crosses the polygon's edges oddly often."""
+    """Return whether a ray to the right of each place crosses the polygon's edges oddly often."""
     x, y = places.T.astype(np.float64)
     odd = np.zeros(len(places), bool)
     for (x1, y1), (x2, y2) in zip(start, end, strict=True):

@@ -153,7 +153,7 @@ def _above(names: Sequence[str], table: Path) -> Path | None:
 def _are_found(
     names: Sequence[str], places: Sequence[Path], how_many: Callable[[Iterable[bool]], bool]
 ) -> bool:
-    """Whether any or all of some names lead to files, wherever those are."""
+    """Return whether any or all of some names lead to files, wherever those are."""
     match = references.Referrer(Path("/"), places).match
     return how_many(match(name) is not Match.NONE for name in names)
 

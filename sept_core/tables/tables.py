@@ -79,13 +79,13 @@ def suffix_of(path: str) -> str:
 
 @functools.lru_cache(1024)
 def is_table(path: str) -> bool:
-    """Whether a file of this name is read as a table."""
+    """Return whether a file of this name is read as a table."""
     suffix = suffix_of(path)
     return suffix in SUFFIXES and (suffix not in SHARD_SUFFIXES or path.lower().endswith(suffix))
 
 
 def is_list(path: str) -> bool:
-    """Whether a file of this name is read as a list of paths."""
+    """Return whether a file of this name is read as a list of paths."""
     return suffix_of(path) in _LISTS
 
 

@@ -132,7 +132,7 @@ def _name(entry: FileEntry) -> str:
 
 
 def _may_be_list(name: str, stems: set[str]) -> bool:
-    """Whether a file may list images; YOLO's labels have a file for each of them."""
+    """Return whether a file may list images; YOLO's labels have a file for each of them."""
     stem, suffix = Path(name).stem, safe_paths.suffix_of(name)
     if suffix not in _SUFFIXES or stem in stems:
         return False

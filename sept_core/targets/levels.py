@@ -36,12 +36,12 @@ class Level:
 
     @cached_property
     def complete(self) -> bool:
-        """Whether it has images to search with and others to hold out."""
+        """Return whether it has images to search with and others to hold out."""
         return is_complete(self.splits.values())
 
     @cached_property
     def pure(self) -> bool:
-        """Whether all names beside its splits are those of strays."""
+        """Return whether all names beside its splits are those of strays."""
         return not any(name not in self.splits and not names.is_stray(name) for name in self._names)
 
     @cached_property
@@ -51,7 +51,7 @@ class Level:
 
     @cached_property
     def repeated(self) -> bool:
-        """Whether several folders are divided alike."""
+        """Return whether several folders are divided alike."""
         divided = [
             is_complete(self.splits[name] for name in below if name in self.splits)
             for below in self.parents.values()
@@ -63,7 +63,7 @@ class Level:
         return {name for below in self.parents.values() for name in below}
 
     def is_certain(self, first: int) -> bool:
-        """Whether nobody would read it otherwise; `first` is the first level with a choice."""
+        """Return whether nobody would read it otherwise; `first` is the first level with a choice."""
         if not self.complete or self.short:
             return False
         if self.depth == first:
@@ -75,13 +75,13 @@ class Level:
 
 
 def is_complete(splits: Iterable[str]) -> bool:
-    """Whether there is something to search with and something held out."""
+    """Return whether there is something to search with and something held out."""
     found = set(splits)
     return "train" in found and not found.isdisjoint(targets.HELDOUT_SPLITS)
 
 
 def contradicts(certain: Level, other: Level) -> bool:
-    """Whether another level would be taken for splits if the certain one were not there."""
+    """Return whether another level would be taken for splits if the certain one were not there."""
     if other.depth < certain.depth:
         return other.pure or other.complete
     return other.complete and other.pure and other.covered > ENOUGH

@@ -112,12 +112,12 @@ def loose_split_of(name: str) -> str | None:
 
 
 def mentions_split(name: str) -> bool:
-    """Whether a split's word is among a name's words: `cat_train`."""
+    """Return whether a split's word is among a name's words: `cat_train`."""
     return not _WORDS.keys().isdisjoint(words(name))
 
 
 def mentions_heldout(name: str) -> bool:
-    """Whether the word of a held-out split is among a name's words: `train_test_split`."""
+    """Return whether the word of a held-out split is among a name's words: `train_test_split`."""
     return any(_WORDS.get(word, "train") != "train" for word in words(name))
 
 
@@ -161,14 +161,14 @@ def short_splits_of(siblings: Iterable[str]) -> dict[str, str]:
 
 
 def are_folds(siblings: Iterable[str]) -> bool:
-    """Whether some names are those of two or more folds of a cross-validation."""
+    """Return whether some names are those of two or more folds of a cross-validation."""
     found = [_FOLD.fullmatch(name) is not None for name in siblings]
     return len(found) > 1 and all(found)
 
 
 @functools.lru_cache(1 << 16)
 def is_stray(name: str) -> bool:
-    """Whether a folder of this name usually holds neither a split nor a class."""
+    """Return whether a folder of this name usually holds neither a split nor a class."""
     if column(name) in _STRAY:
         return True
     parts = {word for word in words(name) if not word.isdecimal()}
@@ -176,7 +176,7 @@ def is_stray(name: str) -> bool:
 
 
 def is_images(name: str) -> bool:
-    """Whether a folder of this name only says that images are in it."""
+    """Return whether a folder of this name only says that images are in it."""
     return name.lower() in _IMAGES
 
 

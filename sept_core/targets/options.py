@@ -111,7 +111,7 @@ class Options:
         return f"{stated}, splits by {self.rules.title}"
 
     def agrees(self, stored: "Options", name: str) -> bool:
-        """Whether one option says what the stored options say, which may say more."""
+        """Return whether one option says what the stored options say, which may say more."""
         if name == "split_folder":
             return self.layout.assigned.items() <= stored.layout.assigned.items()
         if name == "split_file":

@@ -52,7 +52,7 @@ class Reading:
 
     @property
     def ambiguous(self) -> bool:
-        """Whether somebody must choose."""
+        """Return whether somebody must choose."""
         return bool(self.why)
 
 

@@ -34,7 +34,7 @@ class Rules:
 
     @property
     def given(self) -> bool:
-        """Whether the user gave any."""
+        """Return whether the user gave any."""
         return bool(self.fractions or self.lists)
 
     @property

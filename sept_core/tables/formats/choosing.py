@@ -171,7 +171,7 @@ def _looks_like_paths(column: Column) -> bool:
 
 
 def _may_be(column: Column) -> bool:
-    """Whether nothing speaks against a column that is called as those of paths are."""
+    """Return whether nothing speaks against a column that is called as those of paths are."""
     values = list(map(str, column.samples))
     if column.name.strip().lower() not in _OPTIONAL or column.kind == "bytes":
         return not values or not all(map(looks.is_address, values))

@@ -42,11 +42,11 @@ class Store(Protocol):
     groups: int
 
     def is_full(self, group: int, images: Field) -> bool:
-        """Whether each row of a group surely has one image, told without reading any."""
+        """Return whether each row of a group surely has one image, told without reading any."""
         ...
 
     def is_filled(self, images: Field) -> bool:
-        """Whether some rows surely have bytes, told without reading any."""
+        """Return whether some rows surely have bytes, told without reading any."""
         ...
 
     def batches(

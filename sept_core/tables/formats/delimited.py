@@ -302,5 +302,5 @@ def _finite(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _is_nameless(name: str, column: pa.ChunkedArray) -> bool:
-    """Whether a column has neither a name nor content: a delimiter ends each line."""
+    """Return whether a column has neither a name nor content: a delimiter ends each line."""
     return name.startswith("column ") and column.null_count == len(column)

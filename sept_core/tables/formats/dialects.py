@@ -127,12 +127,12 @@ def _fit(way: Dialect, lines: Sequence[str], is_whole: bool, look: Look) -> tupl
 
 
 def _is_stray(cell: str) -> bool:
-    """Whether quotes are left in a cell that the right dialect would have taken off."""
+    """Return whether quotes are left in a cell that the right dialect would have taken off."""
     return '"' in cell or cell[:1] == cell[1:][-1:] == "'"
 
 
 def _clean(way: Dialect, rows: list[list[str]]) -> bool:
-    """Whether a column looks like paths without anything else in them, or has a known name."""
+    """Return whether a column looks like paths without anything else in them, or has a known name."""
     others = {*USUAL_DELIMITERS, '"'} - {way.delimiter}
     if any(map(looks.is_known, rows[0])):
         return True
@@ -192,7 +192,7 @@ def _commented_header(way: Dialect, comments: Sequence[str], width: int) -> list
 
 
 def _is_header(first: list[str], body: list[list[str]], look: Look) -> bool:
-    """Whether the first row holds names; a row of data must never be lost to it."""
+    """Return whether the first row holds names; a row of data must never be lost to it."""
     if any(map(looks.is_data, first)):
         return False
     if any(map(looks.is_known, first)):
