@@ -81,7 +81,7 @@ def affects(part: dict[str, Any], version: str) -> bool:
 
 
 def inside(events: list[dict[str, str]], version: Version) -> bool:
-    """Return whether a version lies between an introduction and its end; OSV lists events in order."""
+    """Return whether a version lies between introduction and end; OSV lists events in order."""
     hit = False
     for event in events:
         (kind, bound), *_ = event.items()

@@ -90,7 +90,7 @@ def _walk(file: BinaryIO) -> Iterator[tuple[Member, Lead | None]]:
 
 
 class _Headers:
-    """The file that `tarfile` reads headers from; a header that claims to be huge counts as damage."""
+    """The file that `tarfile` reads headers from; a header that claims to be huge is damage."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.seek, self.tell, self._stream = stream.seek, stream.tell, stream

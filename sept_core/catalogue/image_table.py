@@ -20,7 +20,7 @@ from sept_core.storage import hashing
 
 
 def featureless(db: Connection, encoder_id: str, role: str = "pool") -> pa.Table:
-    """Return the live images of a role without features under an encoder: uid and reason, by uid."""
+    """Return uid and reason of a role's live images without features under an encoder, by uid."""
     query = """SELECT uid, reason FROM featureless WHERE encoder_id = $encoder
                AND uid IN (SELECT f.uid FROM files f JOIN sources s ON s.id = f.source_id
                            WHERE NOT f.gone AND f.state = 'ok' AND s.role = $role)

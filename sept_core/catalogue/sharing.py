@@ -135,7 +135,7 @@ class Shared:
         self._changed.notify_all()
 
     def _acquired(self, name: str, deadline: float) -> int | None:
-        """Return the descriptor of a lock file once acquired; None if the file system has no locks."""
+        """Acquire a lock file and return its descriptor; None if the disk has no locks."""
         descriptor = os.open(_lock_file(self._path, name), os.O_RDWR | os.O_CREAT, 0o644)
         while True:
             try:

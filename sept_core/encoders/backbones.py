@@ -20,7 +20,7 @@ million parameters (docs/method.md §7), and 0.3 million at a third of the time.
 
 
 def build(spec: Mapping[str, Any]) -> nn.Module:
-    """A headless backbone with freshly drawn weights (from torch's global generator).
+    """Build a headless backbone with random weights (from torch's global generator).
 
     Args:
         spec: `name`: one of `OWN` or a timm model. `stem`: "standard" (default), or
@@ -107,7 +107,9 @@ backbone.maxpool = torch.nn.Identity()"""
 
 
 def source(spec: Mapping[str, Any]) -> str:
-    """Python that binds `backbone` to what `build(spec)` builds, given timm and torch alone."""
+    """Return Python code that sets `backbone` to the network of `build(spec)`, using only timm and
+    torch.
+    """
     if widths := OWN.get(spec["name"]):
         return _OWN_SOURCE.format(widths=widths, half=widths[0] // 2, first=widths[0])
     arguments = "".join(f", {key}={value!r}" for key, value in spec.get("arguments", {}).items())

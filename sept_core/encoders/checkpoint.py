@@ -1,4 +1,4 @@
-"""Our own checkpoints: what `pretrain` leaves, and the encoder `checkpoint:PATH` made of it.
+"""SEPT's own checkpoints: the output of `pretrain`, and the encoder `checkpoint:PATH` made from it.
 
 In and out: a folder with `backbone.safetensors` (a plain state dict), `load.py` (how to load
 it without SEPT) and, written last, `card.json`:
@@ -29,18 +29,18 @@ FORMAT = 1
 WEIGHTS, CARD, SNIPPET = "backbone.safetensors", "card.json", "load.py"
 
 SMALL = 64
-"""Up to this size in pixels an image is squashed to a square, not cropped: small pool images
-are square already, and every pixel of them counts."""
+"""Up to this size in pixels an image is squashed to a square, not cropped: small pool images are
+square already, and cropping would lose pixels that matter."""
 
 REQUIRED = ("backbone", "image_size", "mean", "std", "method", "kind")
 
 
 def save(folder: Path, backbone: nn.Module, card: dict[str, Any]) -> None:
-    """Write a checkpoint; it exists once its card does.
+    """Write a checkpoint; it is complete once its card exists.
 
     Args:
         folder: Made if it is not there.
-        backbone: What `backbones.build(card["backbone"])` gives, trained.
+        backbone: The trained network of `backbones.build(card["backbone"])`.
         card: As in the module's docstring; `format` is filled in.
 
     Raises:
@@ -58,7 +58,7 @@ def save(folder: Path, backbone: nn.Module, card: dict[str, Any]) -> None:
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The card of a checkpoint.
+    """Return the card of a checkpoint.
 
     Raises:
         EncoderError: there is no complete checkpoint, or it is of another format.
@@ -80,7 +80,7 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def load_backbone(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The trained backbone, on the CPU, and its card.
+    """Return the trained backbone, on the CPU, and its card.
 
     Raises:
         EncoderError: the checkpoint is incomplete or its weights do not fit its card.

@@ -41,7 +41,7 @@ class OpenClipEncoder(network.NetworkEncoder):
 
     @cached_property
     def _tokenizer(self) -> Any:
-        """Made when first asked for: some models' tokenizers come from the hub, too."""
+        """Loaded on first use: some models' tokenizers come from the hub, too."""
         try:
             return open_clip.get_tokenizer(self._model)
         except Exception as problem:  # whatever hub and tokenizer libraries raise
@@ -104,7 +104,9 @@ def describe(spec: Spec) -> Facts:
 
 
 def _parts(spec: Spec) -> tuple[str, str | None, Path | None]:
-    """Model, tag and file; after the model's name comes a tag, or a path if it looks like one."""
+    """Split a spec into model, tag and file; the model's name is followed by a tag, or by a path if
+    it looks like one.
+    """
     model, _, tail = spec.model.partition("/")
     if tail.endswith((".safetensors", ".pt", ".pth", ".bin")):
         return model, None, project_paths.expanded(tail)
@@ -142,7 +144,7 @@ def _model_config(model: str) -> dict[str, Any]:
 
 
 def _config(model: str, tag: str | None) -> dict[str, Any]:
-    """What open_clip knows of a tag's weights; empty for a file of one's own."""
+    """Return open_clip's configuration of a tag's weights; empty for a user's own file."""
     _model_config(model)
     if tag is None:
         return {}
@@ -190,7 +192,7 @@ def _build(model: str, weights: Path, config: dict[str, Any]) -> nn.Module:
 
 
 def _count_parameters(architecture: dict[str, Any]) -> int | None:
-    """Without memory for them; None where the text tower is known to the hub alone."""
+    """Count parameters without allocating them; None if only the hub describes the text tower."""
     if "hf_model_name" in architecture["text_cfg"]:
         return None
     custom_text = architecture.pop("custom_text", False)

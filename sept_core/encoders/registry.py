@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from sept_core.encoders.protocol import Encoder
 
 FIT_IMAGES = 5000
-"""How many images `fit` wants; a small pool may give fewer. Enough for projections of some hundred
-directions each."""
+"""Number of images that `fit` uses; a small pool may have fewer. Enough for projections of a few
+hundred directions each."""
 
 
 def load(spec: str, *, folder: Path, device: str = "auto", precision: str = "auto") -> "Encoder":
-    """Build an encoder, ready to encode.
+    """Build an encoder that is ready to use.
 
     Args:
         spec: One of the forms in `families.SPECS`.

@@ -80,7 +80,7 @@ def describe(spec: Spec) -> Facts:
 
 
 def kind_of(model: str) -> Kind:
-    """How a timm model was trained, by timm's naming (`architecture.training_tag`)."""
+    """Return how a timm model was trained, by timm's naming (`architecture.training_tag`)."""
     if SELF_SUPERVISED.search(model) and "_ft_" not in model:
         return "self-supervised"
     return "image-text" if IMAGE_TEXT.search(model) else "supervised"
@@ -127,13 +127,14 @@ def _published(spec: Spec, folder: Path) -> Path:
 
 
 def _with_published(model: str, weights: Path) -> Any:
-    """timm adapts its own files (heads, renamed keys) as it sees fit."""
+    """Build the model with published weights; timm adapts its own files (heads, renamed keys)."""
     overlay = {"file": str(weights), "custom_load": False}
     return timm.create_model(model, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0)
 
 
 def _with_local_weights(model: str, path: Path) -> Any:
-    """As `_with_published`, but nothing may be missing or left over except a classifier.
+    """Build the model from a local file; no weights may be missing or left over except a
+    classifier.
 
     timm loads a headless model leniently, and would leave random weights where a file of
     another model has none; hence the state is handed over without its head, to load strictly.

@@ -53,7 +53,7 @@ class DeviceEngines:
         self._finished = True
 
     def close(self) -> None:
-        """Let idle processes end by themselves; stop those still at work."""
+        """Let idle processes exit; stop those that are still working."""
         for process, inbox in zip(self._processes, self._inboxes, strict=True):
             if self._finished:
                 inbox.put(None)
@@ -63,7 +63,7 @@ class DeviceEngines:
             process.join()
 
     def _take(self, i: int) -> Any:
-        """The next thing that process i sends; its error is raised here."""
+        """Return the next message from process i; raise its error here."""
         while True:
             try:
                 message = self._outboxes[i].get(timeout=1)
@@ -85,7 +85,7 @@ class DeviceEngines:
 def _serve(
     choice: engine.EncoderChoice, device: str, threads: int, inbox: Any, outbox: Any
 ) -> None:
-    """The life of one device's process: send the card, then the batches of every task."""
+    """Run one device's process: send the card, then the batches of every task."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         local = engine.LocalEngine(choice, device, threads)
@@ -98,7 +98,7 @@ def _serve(
 
 
 def _end_with_parent() -> None:
-    """A killed parent cannot stop its processes, so they watch it."""
+    """End this process when its parent is killed, since a killed parent cannot stop it."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

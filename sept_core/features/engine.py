@@ -29,7 +29,7 @@ GPU_QUEUE = 2
 
 @dataclass(frozen=True)
 class Batch:
-    """What became of a slice of a worklist.
+    """Outcomes and vectors of a slice of a worklist.
 
     Attributes:
         outcomes: one dict a row, in worklist order, with the fields of OUTCOME_SCHEMA.
@@ -50,7 +50,7 @@ Results = Generator[Batch, None, None]
 
 @dataclass(frozen=True)
 class EncoderChoice:
-    """Which encoder to load, see `registry.load`, and by which value ranges pixels are scaled."""
+    """The encoder to load, see `registry.load`, and the value ranges that pixels are scaled by."""
 
     spec: str
     folder: Path
@@ -121,7 +121,7 @@ class LocalEngine:
                 pool.shutdown(cancel_futures=True)
 
     def close(self) -> None:
-        """Nothing to give back; the counterpart of `DeviceEngines.close`."""
+        """Do nothing; the counterpart of `DeviceEngines.close`."""
 
     def _embed(self, reader: sources.ByteReader, rows: list[dict[str, Any]]) -> Batch:
         prepared = preparing.prepare(reader, self._encoder, rows, self._ranges)

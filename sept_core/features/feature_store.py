@@ -2,7 +2,7 @@
 
 In: uids, vectors and the outcome of every file that was read. Out: `NNNNN.npy` (vectors),
 `NNNNN.uids.npy`, `NNNNN.parquet` (outcomes) and, written last, `NNNNN.json` (the header).
-A shard without its header does not exist; a header that does not fit raises.
+A shard without its header does not exist; a header that does not match its files raises an error.
 """
 
 import copy
@@ -31,7 +31,7 @@ HEADER_TYPES: dict[str, type] = {
     "outcomes": int,
     "max_norm_error": float,
 }
-"""What a shard's header has beside format and checksums."""
+"""Fields of a shard's header besides format and checksums."""
 
 PARTS = {"vectors": ".npy", "uids": ".uids.npy", "outcomes": ".parquet"}
 """The files of a shard, by the name of their checksum in its header."""
@@ -43,15 +43,17 @@ NORM_TOLERANCE = 0.01
 """A vector is of unit length when its norm is this close to 1 (float16 leaves about 0.001)."""
 
 RENEWAL = "renewal"
-"""Beside `features/`, in the project: where images are embedded anew; see `features.renewing`."""
+"""Folder next to `features/` in the project, where images are embedded again; see
+`features.renewing`."""
 
 READY = "ready.json"
-"""Written last into a store there: it holds all that the older shards are replaced by."""
+"""Written last into a store there: the store then contains everything that replaces the older
+shards."""
 
 MEND = "Run sept check --repair, then embed again."
 
 LOCATION = ("source", "rel_path", "member")
-"""The columns that name one place of an image: where the bytes of an outcome came from."""
+"""The columns that name one place of an image: the origin of an outcome's bytes."""
 
 OUTCOME_SCHEMA = pa.schema(
     [
@@ -72,8 +74,8 @@ OUTCOME_SCHEMA = pa.schema(
         ("entropy", pa.float32()),
     ]
 )
-"""One row for every file that was handled; what only a decoded image has is null otherwise. A file
-that could be read at a later try of the same job has a row in a later shard, which counts."""
+"""One row for every file that was handled; columns of decoded images are null for all others. A
+file that could be read at a later try of the same job has a row in a later shard, which counts."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +101,16 @@ class Shard:
 
     @property
     def decoder(self) -> str:
-        """The version of what decoded its images; `outcomes.UNKNOWN_DECODER` for older shards."""
+        """The decoder version of its images; `outcomes.UNKNOWN_DECODER` for older shards."""
         return str(self.header.get("decoder", outcomes.UNKNOWN_DECODER))
 
     @property
     def featureless(self) -> int:
-        """Images that the encoder gave no features; 0 where an older version did not count them."""
+        """Number of images without features; 0 if an older version did not count them."""
         return int(self.header.get("no_features", 0))
 
     def outcomes(self, *, refused: bool = False) -> pa.Table:
-        """One row for every file handled, whatever became of it (OUTCOME_SCHEMA).
+        """Return one row for every file handled, whatever its outcome (OUTCOME_SCHEMA).
 
         Args:
             refused: only the rows that are not `ok`.
@@ -147,8 +149,8 @@ class Block:
 class FeatureStore:
     """All shards of one collection under one encoder, read in shard order.
 
-    Rows are numbered 0..N-1 through the shards; row numbers stay inside the stage that
-    reads them, uids are what leaves it.
+    Rows are numbered 0..N-1 across the shards; row numbers stay inside the stage that reads them,
+    which passes on uids only.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -166,7 +168,7 @@ class FeatureStore:
         self.encoder_id: str | None = encoders.pop() if encoders else None
 
     def part(self, shards: slice) -> "FeatureStore":
-        """Some of the shards as a store of their own; its rows are numbered from 0."""
+        """Return some of the shards as a separate store; its rows are numbered from 0."""
         return self._of(self.shards[shards])
 
     def only(self, numbers: Collection[int]) -> "FeatureStore":
@@ -198,7 +200,9 @@ class FeatureStore:
         return self.shards[-1].number + 1 if self.shards else 0
 
     def content_id(self) -> str:
-        """Names the stored vectors and uids: changes when a shard is added or differs."""
+        """Return an id of the stored vectors and uids, which changes when a shard is added or
+        differs.
+        """
         keys = ("vectors_sha256", "uids_sha256")
         return hashing.fingerprint([[shard.header[key] for key in keys] for shard in self.shards])
 
@@ -264,7 +268,7 @@ _kept = Recent[Path, FeatureStore](KEPT)
 
 
 def kept(folder: Path) -> FeatureStore:
-    """The store of a folder, with its order by uid, kept by this process until it changes."""
+    """Return the store of a folder, with its order by uid, cached until it changes."""
     store, known = FeatureStore(folder), _kept.find(folder)
     if known is not None and known.content_id() == store.content_id():
         return known
@@ -287,7 +291,7 @@ def _header(path: Path) -> dict[str, Any]:
 
 
 def _in_present_words(found: pa.Table) -> pa.Table:
-    """Outcomes of a version that knew `ok` and `rejected` only."""
+    """Translate outcomes of a version that knew only `ok` and `rejected`."""
     if "status" not in found.column_names:
         return found
     pairs = zip(found["status"].to_pylist(), found["reason"].to_pylist(), strict=True)
@@ -300,7 +304,7 @@ def _featureless(table: pa.Table) -> int:
 
 
 def first_seen(uids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which of `uids` no vector is stored for yet, the first of equal ones.
+    """Find the `uids` without a stored vector, the first of equal ones.
 
     Args:
         uids: (n,) S32.
@@ -316,10 +320,10 @@ def first_seen(uids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """What `write_card` wrote.
+    """Return the card that `write_card` wrote.
 
     Raises:
-        NotFoundError: no encoder has features there.
+        NotFoundError: there are no features of any encoder.
         IntegrityError: it cannot be read.
     """
     card: dict[str, Any] = atomic.read_json(folder / project_paths.CARD)
@@ -327,7 +331,7 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def write_card(folder: Path, card: dict[str, Any]) -> None:
-    """Say beside an encoder's stores, in `encoder.json`, which encoder made them.
+    """Record in `encoder.json`, next to an encoder's stores, which encoder made them.
 
     Args:
         folder: holds all the stores of one encoder.
@@ -362,7 +366,7 @@ def write_shard(
     Args:
         uids: (n,) S32, unique within the whole store.
         vectors: (n, D) float, L2-normalised; stored as float16.
-        table: one row for every file handled, whatever became of it (OUTCOME_SCHEMA).
+        table: one row for every file handled, whatever its outcome (OUTCOME_SCHEMA).
         decoder: version of what decoded the images; None where nothing was decoded here.
         value_ranges: see `value_ranges.record`; left out of the header where it is empty.
 

@@ -30,15 +30,15 @@ from sept_core.storage import hashing, project_paths
 SHARD_ROWS = 16384
 
 KEY_COLUMNS = ("uid", "key", "image_path", "rel_path", "path", "filepath", "file_name", "filename")
-"""Where keys are looked for, in this order; a table of one column needs no name."""
+"""Names of key columns, in order of preference; the only column of a table may have any name."""
 
 DATACOMP_ARRAYS = ("l14_img", "b32_img")
-"""DataComp's two encoders; the first that a file has is taken unless one is named."""
+"""Arrays of DataComp's two encoders; the first in a file is used unless one is named."""
 
 
 @dataclass(frozen=True)
 class ImportedFeatures:
-    """What a set of feature files holds; the vectors stay on disk.
+    """Contents of a set of feature files; the vectors stay on disk.
 
     Attributes:
         keys: (N,) str objects, the files' own names for the images, in row order.
@@ -67,7 +67,7 @@ class ImportedFeatures:
 
 @dataclass(frozen=True)
 class ImportCounts:
-    """What became of the rows of an import.
+    """Counts of the rows of an import.
 
     Attributes:
         stored: vectors written.
@@ -83,14 +83,14 @@ class ImportCounts:
 
 
 def read(path: Path, array: str | None = None) -> ImportedFeatures:
-    """Find out what layout `path` has and which key belongs to which row.
+    """Detect the layout of `path` and the key of each row.
 
     Args:
         path: a `.npy` or `.npz` file, or a folder of one of the layouts.
         array: which of DataComp's arrays to take.
 
     Raises:
-        InputError: the layout is not known, or keys and vectors do not fit together.
+        InputError: the layout is unknown, or keys and vectors do not match.
     """
     if not path.exists():
         raise errors.InputError(f"{path} does not exist.")
@@ -110,7 +110,7 @@ def read(path: Path, array: str | None = None) -> ImportedFeatures:
 
 
 def match_uids(keys: np.ndarray, known: pa.Table) -> np.ndarray:
-    """The uid of the image that each key names.
+    """Return the uid of the image that each key names.
 
     A key is a source's own id, or a path: of the same tree as `rel_path`, below any folder
     that all the keys share (exporters like to write absolute paths).
@@ -136,7 +136,7 @@ def features_only_uids(keys: np.ndarray, source: str) -> np.ndarray:
 
 
 def encoder_card(name: str, dim: int) -> dict[str, Any]:
-    """What `features.write_card` records of an imported encoder; its `id` names the store."""
+    """Return an imported encoder's card for `features.write_card`; its `id` names the store."""
     project_paths.check_name(name, "encoder")
     identity = {"imported": name, "dim": dim}
     return {
@@ -154,8 +154,8 @@ def write_store(
 ) -> ImportCounts:
     """Normalise the vectors and add them to the store in `folder`.
 
-    The outcomes give each handled key as `rel_path` of `source`. An import that was
-    interrupted can be repeated: what is stored already counts as duplicate.
+    The outcomes give each handled key as `rel_path` of `source`. An interrupted import can be
+    repeated: rows that are already stored count as duplicates.
 
     Args:
         uids: (N,) S32, one a row; rows with an empty uid are left out.
@@ -227,7 +227,7 @@ def _outcomes(
 
 
 def _shared_folder(keys: np.ndarray, known: dict[str, str]) -> str:
-    """The leading folder, common to all keys, without which most of them are known paths."""
+    """Return the common leading folder of all keys without which most of them are known paths."""
     if not len(keys):
         return ""
     pairs = zip(min(keys), max(keys), strict=False)  # what these two share, all share

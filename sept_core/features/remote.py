@@ -20,11 +20,11 @@ from sept_core.features.feature_store import FeatureStore
 from sept_core.storage import atomic, hashing, project_paths
 
 RECORD = "mirror.json"
-"""In a store's folder: the URL where all of it was at the last push."""
+"""File in a store's folder with the URL that the store was last pushed to."""
 HEADERS = "[0-9]*.json"
 
 Told = Callable[[int, int], None]
-"""Called with the shards that are there and all of them."""
+"""Called with the number of shards present and their total."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Place:
 
     @contextlib.contextmanager
     def _reached(self) -> Iterator[tuple[Any, str]]:
-        """What fails on the way is told in one sentence; every system raises errors of its own."""
+        """Turn any storage error into one sentence; every backend raises its own errors."""
         try:
             yield self._opened
         except errors.SeptError:
@@ -75,7 +75,7 @@ class Place:
         return {name for name in names if PurePosixPath(name).match(HEADERS)}
 
     def read(self, name: str) -> bytes | None:
-        """A small file; None where there is none."""
+        """Return a small file; None if there is none."""
         with self._reached() as (system, root):
             try:
                 content: bytes = system.cat_file(f"{root}/{name}")
@@ -111,7 +111,7 @@ class Place:
 
 
 def push(folder: Path, url: str, told: Told) -> int:
-    """Copy all stores of an encoder to a place; what is there already is left alone.
+    """Copy all stores of an encoder to a place; files that exist there are skipped.
 
     Args:
         folder: the encoder's, with its stores below it.
@@ -148,7 +148,7 @@ def push(folder: Path, url: str, told: Told) -> int:
 
 
 def encoder_of(url: str) -> str:
-    """The id of the encoder whose stores are at a place.
+    """Return the id of the encoder whose stores are at a place.
 
     Raises:
         InputError: the place cannot be reached.
@@ -165,7 +165,7 @@ def _card(place: Place) -> bytes:
 
 
 def pull(url: str, folder: Path, told: Told) -> int:
-    """Copy all stores of an encoder from a place; shards that are here already are left alone.
+    """Copy all stores of an encoder from a place; shards that exist here are skipped.
 
     Args:
         url: where `push` copied them to.
@@ -203,7 +203,7 @@ def _check_encoder(theirs: bytes | None, card: Path, url: str) -> None:
 
 
 def _fetch(place: Place, name: str, folder: Path) -> bool:
-    """Copy a shard unless it is here; whether it was copied."""
+    """Copy a shard unless it is here; return whether it was copied."""
     content = place.read(name)
     if content is None:
         raise errors.IntegrityError(f"{name} is missing from {place.url}; push the features again.")
@@ -222,7 +222,7 @@ def _fetch(place: Place, name: str, folder: Path) -> bool:
 
 @dataclass(frozen=True)
 class Reference:
-    """Some shards of a store, for a machine that may not see its folder."""
+    """Some shards of a store, for a machine that may not have access to its folder."""
 
     folder: str
     url: str | None
@@ -230,7 +230,7 @@ class Reference:
     numbers: tuple[int, ...]
 
     def open(self) -> FeatureStore:
-        """These shards as a store: where they lie, or fetched from the mirror.
+        """Open these shards as a store: in place, or fetched from the mirror.
 
         Raises:
             NotFoundError: they do not lie here, and the store has no mirror.
@@ -261,7 +261,7 @@ class Reference:
 
 
 def references(store: FeatureStore, parts: Iterable[slice]) -> list[Reference]:
-    """One for each part, a run of the store's shards."""
+    """Return one reference for each part, a run of the store's shards."""
     record = store.folder / RECORD
     url = atomic.read_json(record)["url"] if record.exists() else None
     found = [(store.part(part), store.shards[part]) for part in parts]
@@ -272,6 +272,6 @@ def references(store: FeatureStore, parts: Iterable[slice]) -> list[Reference]:
 
 
 def _cache() -> Path:
-    """Where fetched shards are kept; it can be deleted at any time."""
+    """Return the folder of fetched shards; it can be deleted at any time."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "sept" / "features"

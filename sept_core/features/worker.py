@@ -77,7 +77,7 @@ CPU_BATCH, GPU_BATCH = 128, 256
 
 @dataclass(frozen=True)
 class Settings:
-    """What `main` reads from the job.
+    """Settings that `main` reads from the job.
 
     Attributes:
         parts: one dict a worklist: `worklist` (parquet path) and `collection` (`pool`,
@@ -218,7 +218,7 @@ def _refuse_missing(parts: list[dict[str, str]]) -> None:
 
 
 def _fitter(settings: Settings, job: job_folder.JobFolder) -> range_fitting.Fitter:
-    """The value ranges that are known, and what others are fitted on."""
+    """Return a fitter with the known value ranges and the sample that others are fitted on."""
     known = pixel_values.from_json(settings.value_ranges)
     sample = Path(settings.fit_worklist) if settings.fit_worklist else None
     return range_fitting.Fitter(Path(settings.encoders_folder), known, sample, job)
@@ -227,7 +227,7 @@ def _fitter(settings: Settings, job: job_folder.JobFolder) -> range_fitting.Fitt
 def _fit_if_needed(
     settings: Settings, fitter: range_fitting.Fitter, job: job_folder.JobFolder
 ) -> str | None:
-    """Fit an encoder that has no weights yet; say how its sample is degenerate, if it is."""
+    """Fit an encoder without weights; return how its sample is degenerate, or None."""
     folder = Path(settings.encoders_folder)
     if registry.needs_fit(settings.encoder, folder):
         _fit(settings, folder, fitter, job)
@@ -256,9 +256,9 @@ def _fit(
 
 
 def decodable(worklist: Path, fitter: range_fitting.Fitter) -> Iterator[Image.Image]:
-    """The images of a worklist in its order, without files that give none.
+    """Yield the images of a worklist in its order, skipping files that cannot be decoded.
 
-    The value range of a pixel kind that is met is fitted first.
+    The value range of a new pixel kind is fitted first.
     """
     table = worklists.read(worklist)
     with sources.ByteReader(worklists.roots_in(table)) as reader:
@@ -277,7 +277,7 @@ def decodable(worklist: Path, fitter: range_fitting.Fitter) -> Iterator[Image.Im
 
 
 def choose_devices(settings: Settings) -> list[str]:
-    """What the encoder runs on: one process for each name."""
+    """Return the devices to run on: one process for each name."""
     if settings.devices:
         return settings.devices
     if settings.device == "auto" and torch.cuda.is_available():

@@ -182,7 +182,7 @@ def describe(spec: entries.SourceSpec) -> list[str]:
 
 
 def holds_tables(folder: Path, beyond: tuple[str, ...] = ()) -> bool:
-    """Return whether a folder is a data set in tables: some, and beside them notes, but no images."""
+    """Return whether a folder is a data set in tables: tables and notes, but no images."""
     has_tables = False
     for file in islice(folders.walk(folder, beyond), _MOST_WALKED):
         name = file.rel_path.rpartition("/")[2]

@@ -63,7 +63,7 @@ class Level:
         return {name for below in self.parents.values() for name in below}
 
     def is_certain(self, first: int) -> bool:
-        """Return whether nobody would read it otherwise; `first` is the first level with a choice."""
+        """Return whether its reading is unambiguous; `first` is the first level with a choice."""
         if not self.complete or self.short:
             return False
         if self.depth == first:

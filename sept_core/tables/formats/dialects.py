@@ -132,7 +132,7 @@ def _is_stray(cell: str) -> bool:
 
 
 def _clean(way: Dialect, rows: list[list[str]]) -> bool:
-    """Return whether a column looks like paths without anything else in them, or has a known name."""
+    """Return whether a column looks like paths and nothing else, or has a known name."""
     others = {*USUAL_DELIMITERS, '"'} - {way.delimiter}
     if any(map(looks.is_known, rows[0])):
         return True
