@@ -40,7 +40,7 @@ class Collector:
         return len(self._plan.left)
 
     def embed(self, embedder: range_fitting.FittingEngine, told: Told) -> None:
-        """Read the remaining rows once; record unreadable files as such and keep them for `retry`."""
+        """Read the remaining rows once; record unreadable files and keep them for `retry`."""
         unread = self._pass(embedder, self._plan.left, told, keep_unread=True)
         self.unread = np.union1d(self.unread, unread)
 

@@ -1,7 +1,7 @@
 """Fit the value range of a pixel kind when embedding first meets it.
 
-In: the ranges that are known, a sample of the pool. Out: `pixel_values.FILE` in the project's
-`encoders/`, and an engine that embeds with it.
+In: the known ranges, a sample of the pool. Out: `pixel_values.FILE` in the project's `encoders/`,
+and an engine that embeds with it.
 
 A pool of 8-bit images pays nothing: nothing is read until an image without a range is met. What is
 fitted then depends on the files and their order alone, so that a job that was killed goes on to the

@@ -2,7 +2,7 @@
 
 In: bytes from any source, hostile ones included. Out: a `DecodedImage`, thumbnails, and (from
 `image_figures`) hash and quality figures; or `RejectedImage`, whose reason is listed with the file.
-What reads which format is in `decoding`.
+The readers of the formats are in `decoding`.
 """
 
 import functools
@@ -63,7 +63,7 @@ class DecodedImage:
         mode: the pixel type in the file, such as `CMYK`; behind `; ` what was taken of more, such
             as `bands 1, 2, 3`.
         kind: of an image of more than 8 bits a channel its pixel kind (see `pixel_values`), or ''.
-        loss: what the range of its kind takes from such an image, see `pixel_values.Scaled`.
+        loss: what such an image loses by the range of its kind, see `pixel_values.Scaled`.
     """
 
     image: Image.Image
@@ -169,7 +169,7 @@ def parse_bands(text: str | None) -> Bands:
 
 
 def may_need_range(data: bytes) -> bool:
-    """Return whether pixels may depend on the project's value ranges, by a cheap look."""
+    """Return whether pixels may depend on the project's value ranges, by a cheap check."""
     return reading.may_be_deep(data)
 
 

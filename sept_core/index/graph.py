@@ -1,6 +1,6 @@
 """The neighbour graph of a pool: each image's nearest other images in the same pool.
 
-A worker (`python -m sept_core.index.graph JOB_FOLDER`) and what reads its result.
+A worker (`python -m sept_core.index.graph JOB_FOLDER`) and the reader of its result.
 In: a feature store. Out: `uids.npy`, `neighbours.npy`, `similarity.npy` and, written last,
 `header.json` with the store it belongs to and its recall. Local scaling, duplicate search
 and coverage read it.
@@ -27,7 +27,7 @@ QUERY_ROWS = 2048
 
 @dataclass(frozen=True)
 class Settings:
-    """What the graph job reads: folders, neighbours an image, the largest pool done exactly."""
+    """Settings of the job: folders, neighbours per image, the largest pool searched exactly."""
 
     store: str
     out: str
@@ -59,7 +59,7 @@ class Graph:
         return order, self.uids[order]
 
     def positions(self, uids: np.ndarray) -> np.ndarray:
-        """Position in `self.uids` (int64, any shape) of each uid.
+        """Return the position in `self.uids` (int64, any shape) of each uid.
 
         Raises:
             IntegrityError: a uid is not in the graph.
@@ -98,7 +98,7 @@ def load(folder: Path) -> Graph:
 
 
 def build(store: FeatureStore, settings: Settings, progress: Callable[[int], None]) -> Graph:
-    """Search every image's neighbours: exactly, or through an index when there are too many.
+    """Search every image's neighbours: exactly, or through an index for large pools.
 
     Raises:
         InputError: the store is empty.
@@ -117,7 +117,7 @@ def build(store: FeatureStore, settings: Settings, progress: Callable[[int], Non
 
 
 def _index(store: FeatureStore, settings: Settings) -> ivf.Index | None:
-    """What to search this store by; None where exact search is quick enough."""
+    """Return the index to search this store with; None if exact search is fast enough."""
     if len(store) <= settings.exact_limit:
         return None
     tuning = ivf.Settings(
@@ -164,7 +164,7 @@ def _link_remotely(store: str, index: Path | None, rows: slice, k: int) -> lists
 
 
 def _others(found: lists.Lists, rows: np.ndarray) -> lists.Lists:
-    """Each list without its own image, or without its last when many equals crowd that out."""
+    """Remove each list's own image, or its last one if many equal images displaced it."""
     own = found.rows == rows[:, None]
     own[~own.any(axis=1), -1] = True
     shape = len(rows), found.rows.shape[1] - 1

@@ -1,6 +1,6 @@
 """The approximate index for pools too large to scan: FAISS IVF over product codes, re-ranked.
 
-A worker (`python -m sept_core.index.ivf JOB_FOLDER`) and what reads its result.
+A worker (`python -m sept_core.index.ivf JOB_FOLDER`) and the reader of its result.
 In: a feature store. Out: `index.faiss` and, written last, `header.json` with the store it belongs
 to, the tuned settings and the recall measured against exact search. Candidates go through three
 stages: 4-bit codes of the principal directions, in the inverted lists that are visited (Jégou et
@@ -37,7 +37,8 @@ CODED_SHARE = 0.75
 """Share of the squared length that the coded directions hold, if the memory allows it."""
 LEAST_CODED = 16
 FEW = 1000
-"""Vectors that are not worth coding, nor enough to learn codes from."""
+"""With at most this many vectors, coding is not worthwhile, and there are too few to learn codes
+from."""
 
 FIRST_REACH = 12
 """Coded candidates for each neighbour wanted; doubled where the codes lose too many."""
@@ -48,7 +49,7 @@ RERANKED = 2**16
 
 @dataclass(frozen=True)
 class Settings:
-    """What the index job reads.
+    """Settings of the index job.
 
     `store` and `out` are folders. `queries` are feature stores of target sets to tune and measure
     on, which are harder to find neighbours for than pool images; where they hold no vectors, pool
@@ -158,7 +159,7 @@ def build(store: FeatureStore, settings: Settings, progress: Callable[[int], Non
 
 
 def _trained(sample: np.ndarray, vectors: int, nlist: int, settings: Settings) -> Any:
-    """The three stages but for the last, without vectors yet."""
+    """Train the first two of the three stages, without adding vectors."""
     dim = sample.shape[1]
     coded = _coded_directions(sample, vectors, settings)
     turn = faiss.LinearTransform(dim, len(coded), False)
@@ -193,12 +194,12 @@ def _coded_directions(sample: np.ndarray, vectors: int, settings: Settings) -> n
 
 
 def _bytes_each(code: int) -> int:
-    """Of an image in the inverted lists: its code and its row."""
+    """Return the bytes of an image in the inverted lists: its code and its row."""
     return code + 8
 
 
 def _coarse(codes: Any) -> Any:
-    """The inverted file inside."""
+    """Return the inverted file inside the index."""
     return faiss.extract_index_ivf(codes.base_index)
 
 
@@ -210,7 +211,7 @@ def save(index: Index, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _Effort:
-    """What a search costs and finds."""
+    """Cost and recall of a search."""
 
     nprobe: int
     reach: int
@@ -219,7 +220,8 @@ class _Effort:
 def _tune(
     codes: Any, nlist: int, store: FeatureStore, settings: Settings
 ) -> tuple[_Effort, float, int]:
-    """The least effort with the recall wanted, its recall on other queries, how many.
+    """Return the least effort with the wanted recall, its recall on other queries, and their
+    number.
 
     Codes may lose half of what may be lost, lists that are not visited the rest. Tuning and
     measuring on the same queries would flatter the index.

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceSpec:
-    """A source as `sources.detect` understood it.
+    """A source as detected by `sources.detect`.
 
     Attributes:
         name: what the user calls it.
         path: what the user gave: a folder, a file, or a pattern of shards.
         kind: folder, zip, tar, webdataset, list, table, tables, img2dataset or imagefolder.
         root: absolute; every `rel_path` lies below it.
-        options: what the user set beside it (see `sources.detect`).
+        options: options that the user set (see `sources.detect`).
     """
 
     name: str
@@ -36,7 +36,7 @@ class SourceSpec:
 
     @functools.cached_property
     def beyond(self) -> tuple[str, ...]:
-        """The folders that links in the source may lead to besides its root."""
+        """Return the folders that links in the source may lead to besides its root."""
         return roots.Root(self.root, roots.FOLLOW_LINKS in self.options).beyond()
 
 

@@ -1,7 +1,7 @@
-"""Sources: where images come from, told apart, listed and read.
+"""Sources: the places of images, detected, listed and read.
 
-In: a path that the user gives. Out: a `SourceSpec`, the listing of its files (see `listing` for
-each kind), and their bytes for any number of threads.
+In: a path from the user. Out: a `SourceSpec`, the listing of its files (see `listing` for each
+kind), and their bytes for any number of threads.
 """
 
 import functools
@@ -63,7 +63,7 @@ KINDS: dict[str, Callable[[SourceSpec], Iterator[FileEntry]]] = {
 
 
 def detect(name: str, path: Path, **options: str) -> SourceSpec:
-    """Tell what kind of source a path is.
+    """Detect the kind of source at a path.
 
     Args:
         name: what the user calls it.
@@ -133,12 +133,12 @@ def _look(reader: "ByteReader", name: str, entry: FileEntry) -> bytes | None:
 
 
 def describe(spec: SourceSpec) -> list[str]:
-    """How a list or table is read, in short sentences that a user can check; else nothing."""
+    """Describe how a list or table is read, in short phrases that a user can check; else none."""
     return readings.describe(spec)
 
 
 class ByteReader:
-    """Reads the bytes of listed files, from any thread; closes what it opened on leaving `with`.
+    """Reads the bytes of listed files, from any thread; closes all open files on leaving `with`.
 
     Args:
         homes: source name to the folder that its `rel_path`s lie below, on this machine.
@@ -153,7 +153,7 @@ class ByteReader:
     def read(
         self, source: str, rel_path: str, member: str = "", offset: int = -1, size: int = -1
     ) -> bytes:
-        """The bytes of one image; offset and size, where known, save looking it up in a tar.
+        """Return the bytes of one image; a known offset and size save looking it up in a tar.
 
         Raises:
             SourceError: the source is unknown, or the path leads out of its root.
@@ -180,7 +180,7 @@ class ByteReader:
             raise
 
     def _forget(self, root: Path, rel_path: str) -> None:
-        """Open a container anew next time: it may come back as another file."""
+        """Reopen a container next time: it may have been replaced."""
         self._archives.forget((root, rel_path).__eq__)
         self._tables.forget((root, rel_path).__eq__)
 
@@ -201,7 +201,7 @@ class ByteReader:
         return table.read(member)
 
     def close(self) -> None:
-        """Close every archive and table; reading again opens them anew."""
+        """Close every archive and table; reading again reopens them."""
         self._archives.clear()
         self._tables.clear()
 
@@ -248,7 +248,7 @@ def _read_file(home: _Home, rel_path: str) -> bytes:
 
 
 def _kind(path: Path, beyond: tuple[str, ...]) -> str:
-    """The kind of source that a path looks like."""
+    """Guess the kind of source from a path."""
     if path.is_dir():
         return _kind_of_folder(path, beyond)
     if not path.exists():
@@ -273,7 +273,9 @@ def _kind(path: Path, beyond: tuple[str, ...]) -> str:
 
 
 def _kind_of_folder(path: Path, beyond: tuple[str, ...]) -> str:
-    """By what lies at its top: metadata tables, then shards, else it is a plain folder."""
+    """Guess the kind of a folder by its top level: metadata tables, then shards, else a plain
+    folder.
+    """
     try:
         with os.scandir(path) as items:
             top = {item.name: _is_folder(item) for item in items}

@@ -71,7 +71,7 @@ def read(data: bytes, header: TiffHeader, bands: Sequence[int] | None) -> RawIma
 
 
 def _kind(header: TiffHeader) -> str:
-    """The pixels in words, such as `13 channels of uint16`."""
+    """Describe the pixels in words, such as `13 channels of uint16`."""
     channels = f"{header.samples} channels of " if header.samples > 1 else ""
     packing = _PACKINGS.get(header.compression, str(header.compression))
     is_odd = header.is_plain and header.compression != 1
@@ -143,7 +143,9 @@ def _check_nested(kind: str, segment: bytes, pixels: int) -> None:
 
 
 def _choose(header: TiffHeader, bands: Sequence[int] | None) -> tuple[list[int], str]:
-    """Numbers from 0 of the channels to take, and the remark that names them if others are left."""
+    """Return the numbers from 0 of the channels to read, and a remark that lists them if others
+    remain.
+    """
     if header.photometric in (tiff_header.PALETTE, tiff_header.CMYK):
         return list(range(min(header.samples, 4))), ""
     if bands:

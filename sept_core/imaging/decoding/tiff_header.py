@@ -1,4 +1,4 @@
-"""The header of a TIFF file: what its first picture is, before anything decodes it.
+"""The header of a TIFF file: facts about its first picture, read before decoding.
 
 In: the bytes of a TIFF or BigTIFF file. Out: a `TiffHeader`, read from its tags alone.
 """

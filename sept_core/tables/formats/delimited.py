@@ -35,7 +35,7 @@ _BLOCK_CHARACTERS = 1 << 24
 """Rows, and about how many characters, that are in memory at a time: a row may hold an image."""
 
 _MAX_ROW_LINES = 10_000
-"""Lines of one row; a quote that nothing closes is told by them at the latest."""
+"""Most lines of one row, which limits how far an unclosed quote extends."""
 
 _MISSING = (
     "",
@@ -52,7 +52,7 @@ _MISSING = (
     "NULL",
     "None",
 )
-"""What stands for a missing number."""
+"""Texts that stand for a missing number."""
 
 
 _Record = tuple[list[str], str | None]
@@ -63,7 +63,7 @@ class DelimitedTable:
     """A csv table, see `rows.Table`."""
 
     def __init__(self, text: Text, suffix: str, look: Look) -> None:
-        """Tell its dialect and its columns by its first lines.
+        """Detect its dialect and its columns by its first lines.
 
         Raises:
             SourceError: it cannot be read.
@@ -121,7 +121,7 @@ class DelimitedTable:
     def _walk(self, column: str | None) -> Iterator[tuple[Numbered, str | None]]:
         """Every row, and the text in one column that is not among its values.
 
-        The table is held as text until its end, where it shows which columns hold numbers.
+        The table is held as text until its end, when it is known which columns contain numbers.
         """
         numbers, columns, broken = self._load()
         asked = columns.pop(column, None) if column else None
@@ -193,7 +193,7 @@ class DelimitedTable:
         return found if all(len(row) == width for row in found) else None
 
     def _one_by_one(self, fed: "_Lines", end: int) -> Iterator[_Record]:
-        """Rows that may be broken or have several lines, as far as a line."""
+        """Yield rows that may be broken or have several lines, up to a line."""
         width, options = len(self._dialect.names), self._dialect.options()
         reader = csv.reader(fed, **options)
         while fed.start() < end:
@@ -208,7 +208,7 @@ class DelimitedTable:
                 reader = csv.reader(fed, **options)
 
     def _mended(self, fed: "_Lines", width: int) -> Iterator[_Record]:
-        """The first line of a broken row by itself; what follows it is read again."""
+        """Return the first line of a broken row by itself; the following lines are read again."""
         fed.give_back(1)
         line = fed.taken[0]
         cells = next(csv.reader([line], **self._dialect.options(strict=False)), [])
@@ -247,7 +247,7 @@ class _Lines:
         return line
 
     def start(self) -> int:
-        """Begin a row; returns how many lines lie before it."""
+        """Begin a row; return the number of lines before it."""
         self.number += len(self.taken)
         self.taken = []
         return self.number
