@@ -1,7 +1,7 @@
 """Lists of splits: files that name the images of a split, one a line, or with a column of splits.
 
-In: lists and a listing. Out: the split of each image that a list names. Lists leave out folders
-and suffixes, or have more of them than the listing: paths match if one is the end of the other.
+In: lists and a listing. Out: the split of each image that a list names. Lists may omit folders and
+suffixes, or have more of them than the listing: paths match if one is the end of the other.
 """
 
 import io
@@ -24,19 +24,19 @@ Lists = tuple[tuple[str, str], ...]
 """Names of lists, each with the split of all its lines; an empty split is stated line by line."""
 
 Opener = Callable[[str], bytes]
-"""Gives the content of a list, by its name."""
+"""Returns the content of a list, by its name."""
 
 
 def match(lists: Lists, entries: Sequence[FileEntry], opener: Opener) -> dict[Place, str]:
-    """The splits of those images that the lists name.
+    """Return the splits of the images that the lists name.
 
     Args:
         lists: see `Lists`.
-        entries: usable ones, unassigned where the layout leaves them out.
+        entries: usable ones, unassigned where the layout omits them.
         opener: reads a list.
 
     Raises:
-        InputError: a list cannot be read, or two lines disagree about an image.
+        InputError: a list cannot be read, or two lines contradict each other.
     """
     by_path = _by_path(entries)
     depths = sorted({len(key) for key in by_path}, reverse=True)
@@ -55,13 +55,13 @@ def match(lists: Lists, entries: Sequence[FileEntry], opener: Opener) -> dict[Pl
 
 
 def _images_first(named: list[FileEntry]) -> list[FileEntry]:
-    """Without masks and other strays, if an image has the same name."""
+    """Drop masks and other strays if an image has the same name."""
     kept = [entry for entry in named if entry.split != targets.UNASSIGNED]
     return kept or named
 
 
 def key_of(path: str) -> Key:
-    """The parts of a path as they are compared."""
+    """Return the parts of a path for comparison."""
     parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
     if parts:
         stem, suffix = os.path.splitext(parts[-1])  # noqa: PTH122 (a million times)
@@ -78,7 +78,7 @@ def _by_path(entries: Sequence[FileEntry]) -> dict[Key, list[FileEntry]]:
 
 
 def _tails(by_path: dict[Key, list[FileEntry]]) -> dict[Key, list[FileEntry]]:
-    """The images below each end of a path."""
+    """Return the images for each end of a path."""
     found: dict[Key, list[FileEntry]] = {}
     for key, entries in by_path.items():
         for start in range(1, len(key)):
@@ -92,7 +92,7 @@ def _named(
     depths: Sequence[int],
     tails: dict[Key, list[FileEntry]],
 ) -> list[FileEntry]:
-    """The images that a line names: by the longest end of it that is a path, else by their ends."""
+    """Return the images of a line: by its longest end that is a path, else by their ends."""
     for depth in depths:
         if depth <= len(key) and key[len(key) - depth :] in by_path:
             return by_path[key[len(key) - depth :]]
