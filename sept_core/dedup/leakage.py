@@ -60,7 +60,7 @@ class Images:
     featureless: np.ndarray = field(default_factory=lambda: np.empty(0, hashing.UID_DTYPE))
 
     def with_features(self) -> "Images":
-        """Return the uids without the featureless images."""
+        """Return these images without the featureless ones."""
         return replace(self, uids=self.uids[~np.isin(self.uids, self.featureless)])
 
 

@@ -86,7 +86,7 @@ def _sample_patches(
 
 
 def _draw(image: torch.Tensor, count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw some of the `count` patches of an image, with their turns, by the image's content."""
+    """Draw patches of an image by its content: their numbers below `count`, and their turns."""
     named = hashing.uid_of(f"{seed}:".encode() + image.numpy().tobytes())
     generator = torch.Generator().manual_seed(int(named[:15], 16))
     chosen = torch.randint(count, (filters.PATCHES_PER_IMAGE,), generator=generator)

@@ -41,7 +41,7 @@ class OpenClipEncoder(network.NetworkEncoder):
 
     @cached_property
     def _tokenizer(self) -> Any:
-        """Loaded on first use: some models' tokenizers come from the hub, too."""
+        """The tokenizer, loaded on first use: some models' tokenizers come from the hub, too."""
         try:
             return open_clip.get_tokenizer(self._model)
         except Exception as problem:  # whatever hub and tokenizer libraries raise

@@ -109,7 +109,7 @@ def _settled(shard: feature_store.Shard) -> np.ndarray:
 
 
 def _told(shard: feature_store.Shard, uids: np.ndarray) -> pa.Table:
-    """Return a shard's outcomes of some of its images, without their places."""
+    """Return a shard's outcomes of some embedded images, without their places."""
     found = shard.outcomes().filter(pc.equal(shard.outcomes()["status"], outcomes.OK))
     rows = np.isin(hashing.uid_array(found["uid"]), uids)
     found = found.filter(pa.array(rows))
@@ -122,9 +122,7 @@ def _told(shard: feature_store.Shard, uids: np.ndarray) -> pa.Table:
 
 
 def _identity(shard: feature_store.Shard) -> list[str]:
-    """Return an identity of a shard's outcomes and files that is independent of its location: two
-    decoders may give the same outcomes.
-    """
+    """Return what identifies a shard's outcomes, wherever it is: two decoders may give the same."""
     return [shard.header["outcomes_sha256"], shard.decoder]
 
 

@@ -98,7 +98,7 @@ class _Suffixes:
     def decided(
         self, waiting: list[FileEntry], before: FileEntry | None, after: FileEntry | None
     ) -> Iterator[FileEntry]:
-        """Return the waiting entries, with side-cars of adjacent images marked."""
+        """Yield the waiting entries, with side-cars of adjacent images marked."""
         images = [image for image in (before, after) if image is not None]
         for entry in waiting:
             has_image = _may_be_side_car(entry) and any(_belongs(entry, i) for i in images)

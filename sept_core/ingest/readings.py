@@ -132,9 +132,7 @@ def _has(folder: Path, table: tables.Table, path: Path, options: Mapping[str, st
 def _locate_shards(
     path: Path, options: Mapping[str, str], beyond: tuple[str, ...]
 ) -> tuple[Path, dict[str, str]]:
-    """Locate the files by the first readable shard; if there is none, raise the error of the first
-    one.
-    """
+    """Locate the files by the first readable shard, whose root and options are used for all."""
     home = path if path.is_dir() else Path(folders.without_pattern(str(path)))
     given = _given(options)
     root = _common(home, given)

@@ -80,7 +80,9 @@ class Folders:
         return self._divided_folds(level) or Found((layout,), certain=True)
 
     def _divided_folds(self, level: Level) -> Found | None:
-        """Return the folds that each divide the same images."""
+        """Return the layout with the first of several folds that each divide the same images, if
+        any.
+        """
         folds = sorted(self._names_at(level.depth - 1)) if level.depth else []
         if not names.are_folds(folds):
             return None
@@ -190,7 +192,7 @@ class Folders:
         return Layout("/".join(wrappers) if {*wrappers} - {"*"} else FLAT)
 
     def _wrapper(self, depth: int) -> str:
-        """Return whether a level wraps everything except strays."""
+        """Return the layout's part for a level that wraps everything except strays."""
         here = self._names_at(depth)
         return "*" if len(here) == 1 else _literal(min(n for n in here if not names.is_stray(n)))
 
