@@ -37,7 +37,7 @@ _HEAD = 512
 Reader = zips.ZipReader | tars.TarReader
 
 Opener = Callable[[], BinaryIO]
-"""Opens the archive's file anew."""
+"""Opens the archive's file again."""
 
 
 def is_archive(path: str) -> bool:

@@ -24,7 +24,7 @@ class Member:
     """One file in an archive.
 
     Attributes:
-        name: as written by `paths.stored`; of several members with one name the second is
+        name: as written by `safe_paths.stored`; of several members with one name the second is
             `NAME\\#2`. Empty for damage of the archive itself.
         offset: of its bytes in the unpacked tar, −1 in a zip and for a sparse member.
         size: in bytes, unpacked.

@@ -68,7 +68,7 @@ def listed(file: BinaryIO) -> Iterator[Member]:
 
 
 def _walk(file: BinaryIO) -> Iterator[tuple[Member, Lead | None]]:
-    """Every member of every tar in a file, and where it leads if it is a link."""
+    """Yield every member of every tar in a file, and its target if it is a link."""
     packed = streams.unpacked(file)
     end = None if packed else os.fstat(file.fileno()).st_size
     file.seek(0)
@@ -143,7 +143,8 @@ def _link(info: tarfile.TarInfo, part: int) -> Member:
 
 
 def _pieces(info: tarfile.TarInfo) -> tuple[tuple[int, int, int], ...]:
-    """Where the bytes of a sparse member are; the rest of it is zeros. Empty for all others.
+    """Return the pieces of a sparse member that have bytes; the rest is zeros. Empty for other
+    members.
 
     Raises:
         ReadError: a piece lies outside of the member.
@@ -163,7 +164,7 @@ def _lead(info: tarfile.TarInfo) -> Lead:
 
 
 def _linked(file: BinaryIO) -> Iterator[Member]:
-    """Each link as the file that it leads to; walks through the tar once more.
+    """Yield each link as the file that it leads to; walks through the tar again.
 
     A hard link means the last file of that name before it; a soft one may lead to what follows.
     """
@@ -196,7 +197,7 @@ def _as_file(link: Member, found: Member | None) -> Member:
 
 
 def _end(place: Place, leads: dict[Place, Place]) -> Place:
-    """Where a chain of links ends."""
+    """Return the end of a chain of links."""
     for _ in range(_MOST_LINKS):
         if place not in leads:
             break

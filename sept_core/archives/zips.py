@@ -42,7 +42,7 @@ def listed(file: BinaryIO) -> Iterator[Member]:
 
 
 def _entries(file: BinaryIO) -> Iterator[tuple[int, zipfile.ZipFile, zipfile.ZipInfo]]:
-    """Every file of every zip in a file, the last zip first: its directory is found first."""
+    """Yield every file of every zip in a file, the last zip first: its directory is found first."""
     archive, part = zipfile.ZipFile(file), 0
     end = os.fstat(file.fileno()).st_size
     while True:

@@ -135,7 +135,7 @@ def _adopt_images(db: Connection, shard: feature_store.Shard) -> None:
 
 
 def forget_adopted(db: Connection, folder: str) -> None:
-    """Have the shards below a folder of the project adopted again once they are written anew."""
+    """Forget the adopted shards below a folder, so that rewritten ones are adopted again."""
     db.execute("DELETE FROM adopted WHERE starts_with(outcomes_sha256, ?)", [f"{folder}/"])
 
 

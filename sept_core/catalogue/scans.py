@@ -130,14 +130,14 @@ def merge_scan(
 
 
 def _compared(db: Connection, key: dict[str, str]) -> ScanReport:
-    """The scan beside the files as they were before it; none is gone yet."""
+    """Compare the scan with the files before it, none of which is marked gone yet."""
     new, changed, returned, total, unreadable, problems = one(db, _COMPARE, key)
     unchanged = total - new - changed - returned
     return ScanReport(total, new, changed, returned, unchanged, 0, unreadable, problems)
 
 
 def _with_state(scan: pa.Table) -> pa.Table:
-    """The scan with the `state` of each file that is new or that listing alone decides on."""
+    """Return the scan with the `state` of each file that is new or decided by listing alone."""
     problems = scan["problem"]
     passing = [p for p in pc.unique(problems.drop_null()).to_pylist() if outcomes.can_pass(p)]
     unreadable = pc.is_in(problems, pa.array(passing, pa.string()))

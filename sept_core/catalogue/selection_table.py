@@ -19,7 +19,7 @@ def put(db: Connection, selection_id: str, record: dict[str, Any]) -> None:
 
 
 def every(db: Connection) -> list[dict[str, Any]]:
-    """All records, oldest first, each with its `id` and `created_at`."""
+    """Return all records, oldest first, each with its `id` and `created_at`."""
     return _records(db, "TRUE", [])
 
 

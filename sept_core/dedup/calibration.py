@@ -5,10 +5,10 @@ encoder, the pool's features and neighbour graph. Out: `header.json` with τ, it
 both distributions for the plot.
 
 A cosine does not carry over between encoders, so τ is measured (docs/method.md §3). It is never so
-low that more than 1% of the pool's images have a false partner, which is a neighbour that
-is no copy. Above that it is as high as the recall allows: the share of known copies (crops,
-recompressions, brightness, sizes) whose cosine to their original reaches τ. τ_leak follows
-the same rule with a higher recall, since a missed leak costs more than a lost pool image.
+low that more than 1% of the pool's images have a false partner, which is a neighbour that is not a
+copy. Above that it is as high as the recall allows: the share of known copies (crops,
+recompressions, brightness, sizes) whose cosine to their original reaches τ. τ_leak follows the same
+rule with a higher recall, since a missed leak costs more than a lost pool image.
 
 In a pool whose images are all copies of one another, or a single image, there is no lower bound for
 τ: it is then set so that half of the copies reach it, or to 1 if no copies could be measured.

@@ -1,9 +1,9 @@
 """The encoder `bundled`: a small self-supervised network that ships with SEPT.
 
-In: `assets/bundled/`, a checkpoint of ours (see `checkpoint`) with a `reduction.safetensors` beside
-it; its CARD.md states its training data and its accuracy. Out: unit vectors. Features are averaged
-over the image and its mirror image, centred, turned into principal directions and damped by their
-eigenvalues.
+In: `assets/bundled/`, a checkpoint of ours (see `checkpoint`) with a `reduction.safetensors` next
+to it; its CARD.md states its training data and its accuracy. Out: unit vectors. Features are
+averaged over the image and its mirror image, centred, turned into principal directions and damped
+by their eigenvalues.
 """
 
 from pathlib import Path

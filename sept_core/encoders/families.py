@@ -45,7 +45,7 @@ class Download:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of an encoder without its weights.
+    """Facts about an encoder that are known without its weights.
 
     Attributes:
         kind: How it was trained.

@@ -34,7 +34,7 @@ DINOv2, DINOv3 and its distillations, MAE, FCMAE, I-JEPA, and masked image model
 IMAGE_TEXT = re.compile(
     r"clip(?!.*_ft_)|siglip|\.(openai|laion\w*|datacomp\w*|dfn\w*|metaclip\w*|merged2b)$"
 )
-"""Image towers trained with captions; beside them, everything else is supervised."""
+"""Image towers trained with captions; all other models are supervised."""
 
 
 def load(spec: Spec, folder: Path, device: str, precision: str) -> network.NetworkEncoder:

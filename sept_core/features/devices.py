@@ -58,7 +58,7 @@ class DeviceEngines:
             if self._finished:
                 inbox.put(None)
             else:
-                inbox.cancel_join_thread()  # nobody will read the rest
+                inbox.cancel_join_thread()  # the rest will not be read
                 process.terminate()
             process.join()
 

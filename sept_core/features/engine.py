@@ -81,9 +81,9 @@ class Engine(Protocol):
 class LocalEngine:
     """One encoder in this process; every thread takes a whole batch from bytes to vectors.
 
-    Decoding (Pillow) and encoding (torch) both let go of Python's lock, so threads use all
-    cores. Each keeps torch to one core: several OpenMP teams on the same cores collapse.
-    For a GPU the threads read ahead while `GPU_QUEUE` of them have their batch on the device.
+    Decoding (Pillow) and encoding (torch) both release Python's lock, so threads use all cores.
+    Each keeps torch to one core: several OpenMP teams on the same cores collapse. For a GPU the
+    threads read ahead while `GPU_QUEUE` of them have their batch on the device.
     """
 
     def __init__(self, choice: EncoderChoice, device: str, threads: int) -> None:
@@ -138,7 +138,7 @@ class LocalEngine:
             return np.empty((0, self._encoder.dim), np.float16)
         batch = torch.stack(inputs)
         if self._on_gpu:
-            batch = batch.pin_memory()  # lets the copy to the device run beside its work
+            batch = batch.pin_memory()  # lets the copy overlap with the device's work
         try:
             with self._turn:
                 return self._encoder.encode(batch).numpy().astype(np.float16)

@@ -1,8 +1,8 @@
 """Features computed elsewhere: read, checked, tied to images, stored like our own.
 
 In: `X.npy` with `X.parquet` or `X.csv` of keys; a clip-retrieval folder (`img_emb/`,
-`metadata/`); DataComp `.npz` files, each with the `.parquet` beside it that holds `uid`.
-Row n of the vectors belongs to row n of the keys. Out: a feature store.
+`metadata/`); DataComp `.npz` files, each with a `.parquet` of the same name that holds `uid`. Row n
+of the vectors belongs to row n of the keys. Out: a feature store.
 
 An imported encoder is known by the name that the user gives it and its dimension: pool
 and target features imported under one name are compared with each other.
@@ -131,7 +131,7 @@ def match_uids(keys: np.ndarray, known: pa.Table) -> np.ndarray:
 
 
 def features_only_uids(keys: np.ndarray, source: str) -> np.ndarray:
-    """(N,) S32 for images that nobody can read: the hash of source and key (docs/method.md §2)."""
+    """Return (N,) S32 for images without files: the hash of source and key (docs/method.md §2)."""
     return np.array([hashing.uid_of(f"{source}:{key}".encode()) for key in keys], hashing.UID_DTYPE)
 
 

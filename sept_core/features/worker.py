@@ -21,9 +21,9 @@ however many threads or devices it had, because nothing is decided by timing:
   does another job whose worklist lists the same rest;
 - files that cannot be read (a dropped mount, a permission) get the outcome `unreadable` in the
   first pass. Once all of that is written they are tried again, after each delay, all that are
-  left cut anew in worklist order; those that can be read now get their outcome in shards behind
-  the first pass. A job that was killed and resumed finishes the first pass at the same places,
-  then tries whatever has no outcome but `unreadable`: nothing is lost and nothing stored twice.
+  left cut again in worklist order; those that can be read now get their outcome in shards behind
+  the first pass. A job that was killed and resumed finishes the first pass at the same places, then
+  tries whatever has no outcome but `unreadable`: nothing is lost and nothing stored twice.
 
 A row whose uid is known is skipped when the store has its vector, or says that the encoder gave
 none and the decoder is the same. A row without uid is a new or a changed file: each job that lists

@@ -38,7 +38,7 @@ _FAILURES = {
 
 
 class Found(NamedTuple):
-    """One file: `rel_path` as written by `paths.stored`, size in bytes, or the problem."""
+    """One file: `rel_path` as written by `safe_paths.stored`, size in bytes, or the problem."""
 
     rel_path: str
     size: int
@@ -89,7 +89,7 @@ class NamedFiles:
         self._real_folder = functools.lru_cache(4096)(os.path.realpath)
 
     def look(self, rel_path: str) -> Found:
-        """Look up one file by its path as written by `paths.stored`."""
+        """Look up one file by its path as written by `safe_paths.stored`."""
         folder, name = os.path.split(os.path.join(self._base, safe_paths.original(rel_path)))
         try:
             real_folder = self._real_folder(folder)

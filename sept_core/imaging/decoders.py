@@ -22,7 +22,7 @@ EXTRAS = {
 """Extra of SEPT (`pip install 'sept[heic]'`) → the packages that it brings."""
 
 PLUGINS = ("pyjpegls", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "python-gdcm")
-"""Packages that unpack further DICOM frames, if somebody installs them."""
+"""Optional packages that unpack further DICOM frames."""
 
 
 def version() -> str:

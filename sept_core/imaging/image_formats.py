@@ -128,7 +128,7 @@ _SHARED_BRANDS = (b"mif1", b"msf1", b"miaf")
 
 
 def recognise(data: bytes) -> Format | None:
-    """Return the format that the bytes begin as, or None where they are no image known here.
+    """Return the format that the bytes begin as, or None if they are not a known image format.
 
     The first kilobyte decides, except for Targa, whose mark stands at the end of the file.
     """
@@ -143,7 +143,7 @@ def recognise(data: bytes) -> Format | None:
 
 
 def extension(data: bytes) -> str:
-    """Return the file name suffix that fits the bytes; `.img` where they are no image."""
+    """Return the file name suffix that fits the bytes; `.img` if they are not an image."""
     found = recognise(data)
     return found.suffixes[0] if found else ".img"
 

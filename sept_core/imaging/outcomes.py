@@ -64,7 +64,7 @@ def can_pass(reason: str) -> bool:
     """Return whether a listed reason is about the place of a file, which is then unreadable for
     now.
 
-    Every version wrote what the system said; those before `unreadable` was a status of its own
+    Every version wrote the system's message; those before `unreadable` was a separate status
     wrapped it in other texts, or gave its number.
     """
     if reason in _PASSING or reason.startswith("unreadable folder: "):

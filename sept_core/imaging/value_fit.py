@@ -53,7 +53,7 @@ class Sample:
         kind: see `pixel_values`.
         low, high: the percentiles of its values.
         values: its distinct values where they are few (`FEW_VALUES`), else empty.
-        pixels: how many values were looked at.
+        pixels: how many values were examined.
     """
 
     kind: str

@@ -22,7 +22,7 @@ from sept_core.jobs import job_folder, ray_cluster
 from sept_core.storage import array_files, atomic, hashing, project_paths
 
 QUERY_ROWS = 2048
-"""Images whose neighbours are searched at once, between two signs of progress."""
+"""Images whose neighbours are searched at a time, between two progress reports."""
 
 
 @dataclass(frozen=True)

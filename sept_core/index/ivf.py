@@ -44,7 +44,7 @@ FIRST_REACH = 12
 """Coded candidates for each neighbour wanted; doubled where the codes lose too many."""
 
 RERANKED = 2**16
-"""Vectors fetched at once for their exact cosines."""
+"""Vectors fetched at a time for their exact cosines."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def over_parts(
 
     Args:
         store: what to walk.
-        function: takes a part as a store of its own, then the values; a module's own function.
+        function: takes a part as a separate store, then the values; a module-level function.
         values: what else it takes for the given rows of the store.
 
     Raises:

@@ -3,9 +3,9 @@
 In: the entries of a listing, in its order. Out: the same entries, some of them with a problem.
 
 Files are known by their bytes, so a file of any suffix may be an image. Two rules keep a data set's
-other files closed: files of an unusual suffix that bear the name of an image beside them are
-side-cars (`x.pose` beside `x.png`) if the first few of that suffix are no images, and the user may
-name the suffixes that count.
+other files closed: files of an unusual suffix with the name of an adjacent image are side-cars
+(`x.pose` next to `x.png`) if the first few of that suffix are not images, and the user may name the
+suffixes of images.
 """
 
 from collections import Counter

@@ -46,7 +46,7 @@ class FileEntry:
 
     Attributes:
         rel_path: posix path below the root, of the file or of what contains it, as written by
-            `paths.stored`. A row that names no usable file has its table here.
+            `safe_paths.stored`. A row that names no usable file has its table here.
         member: name in the archive (`members.plain` gives it with slashes only), row number in a
             table (`ROW:COLUMN` where the name of the column of images does not go without saying,
             `ROW:COLUMN:INDEX` where a row holds a list of them), else empty.

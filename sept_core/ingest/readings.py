@@ -66,7 +66,7 @@ def locate(
     """Return the root of a list, table or folder of tables, and the options with the detected ones.
 
     Raises:
-        SourceError: the path is no such source, or has no column to read it by.
+        SourceError: the path is not such a source, or has no column to read it by.
     """
     if kind == "tables":
         return _locate_shards(path, options, beyond)

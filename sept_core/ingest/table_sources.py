@@ -86,7 +86,7 @@ class _Rows:
         rel_path: of the table; rows that lead to no file are listed under it.
         mtime_ns: of the table.
         taken: places that are listed already, of all tables of the source.
-        refuse: why a name is not looked at, or None.
+        refuse: returns why a name is refused, or None.
     """
 
     reading: readings.Reading

@@ -42,8 +42,8 @@ class Cells:
         """Rows (int64, ascending) of the points inside a polygon, by the even-odd rule.
 
         Args:
-            polygon: its corners; the last is joined to the first. Fewer than three, or corners
-                that are no numbers, hold nothing.
+            polygon: its corners; the last is joined to the first. Fewer than three, or corners that
+                are not numbers, contain nothing.
         """
         corners = np.asarray(polygon, np.float64).reshape(-1, 2).clip(-REACH, REACH)
         if len(corners) < 3 or np.isnan(corners).any():

@@ -24,7 +24,7 @@ NO_MORE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, e
 
 @contextlib.contextmanager
 def write_then_rename(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success fsync it and move it into place.
+    """Yield a temporary path next to `path`; on success fsync it and move it into place.
 
     A reader sees either the old file or the complete new one.
     """

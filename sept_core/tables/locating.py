@@ -78,7 +78,9 @@ def locate(names: Iterable[str], table: Path, given: Path | None) -> Location:
 
 
 def below(folder: Path) -> Iterator[Path]:
-    """The folders in a folder, and those in them: a table often lies beside that of its images."""
+    """Return the folders in a folder, and those in them: a table is often next to its images'
+    folder.
+    """
     level = [folder]
     for _ in range(_LEVELS):
         level = [inner for outer in level for inner in _inner(outer)][:_MOST_BELOW]

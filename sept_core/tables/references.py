@@ -96,7 +96,7 @@ class Referrer:
         return Match.FILE if same else Match.STEM
 
     def _search(self, name: str, literal: folders.Found | None) -> Reference:
-        """Every other way to read a name, the likeliest first."""
+        """Try every other way to read a name, the likeliest first."""
         if literal is not None and not self._has_ways and _USUAL.fullmatch(name):
             return self._alike_or_missing(literal, [literal.rel_path], name)
         if looks.is_address(name):
@@ -153,7 +153,7 @@ class Referrer:
         """The one file of the same path in another Unicode form, or with an image's suffix.
 
         Args:
-            rel_path: as written by `paths.stored`.
+            rel_path: as written by `safe_paths.stored`.
             by_case: the path may differ in upper and lower case instead.
         """
         if rel_path.isascii() and not by_case and _has_suffix(rel_path):

@@ -98,7 +98,7 @@ def open_table(opener: Opener, path: str, look: Look = lambda value: Match.NONE)
     """Open a table and detect its dialect and columns.
 
     Args:
-        opener: opens its file anew.
+        opener: opens its file again.
         path: its name, which determines the format.
         look: checks whether a value names a file.
 

@@ -70,7 +70,7 @@ def _unassigned(splits: Mapping[str, Mapping[str, int]], taken: Sequence[Taken])
     if not count:
         return ""
     places = [
-        f"{one.what or 'beside the folders'} ({one.files:,})"
+        f"{one.what or 'next to the folders'} ({one.files:,})"
         for one in taken
         if one.split == targets.UNASSIGNED
     ]

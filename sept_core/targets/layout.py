@@ -91,7 +91,7 @@ class Layout:
         path = folders_of(entry)
         fits = len(path) >= self._least and all(map(_fits, path, self.levels))
         split, stated_by = self._split(entry, path, fits)
-        stated = fits and split != targets.UNASSIGNED  # a stray's folders are no classes
+        stated = fits and split != targets.UNASSIGNED  # a stray's folders are not classes
         return Placed(split, self._label(entry, path, stated), stated_by)
 
     def _split(self, entry: FileEntry, path: tuple[str, ...], fits: bool) -> tuple[str, str]:

@@ -36,7 +36,7 @@ class Reading:
 
     Attributes:
         options: under which a listing is read this way again.
-        splits: images by split and label; an empty label stands for none.
+        splits: images by split and label; an empty label means none.
         taken: the sources of each split, the largest first.
         mentions: files that are not read and, by their names, may define splits.
         why: the reason for the ambiguity, as a sentence; empty if there is none.

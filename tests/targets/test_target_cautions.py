@@ -20,4 +20,6 @@ def test_every_caution() -> None:
     assert alone == "1 class is in one split only: train (train)."
     taken = (Taken("docs", "unassigned", 2), Taken("", "unassigned", 1))
     (stray,) = cautions.of({"train": {"": 1}, "test": {"": 1}, "unassigned": {"": 3}}, taken, ())
-    assert stray.endswith("(neither searched with nor held out): docs (2), beside the folders (1).")
+    assert stray.endswith(
+        "(neither searched with nor held out): docs (2), next to the folders (1)."
+    )

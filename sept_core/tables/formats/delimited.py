@@ -72,7 +72,7 @@ class DelimitedTable:
         self._text = text
         length = sum(map(len, sample)) // max(1, len(sample))
         self._block = max(1, min(_BATCH, _BLOCK_CHARACTERS // max(1, length)))
-        # Who reads packed images later does not look at files: so those are told without.
+        # Readers of packed images do not look up files, so packed columns are detected without.
         self._dialect = dialects.sniff(sample, is_whole, suffix, lambda _: Match.NONE)
         self.columns = self._sampled(sample)
         if not any(column.kind == "packed" for column in self.columns):
@@ -166,7 +166,7 @@ class DelimitedTable:
         )
 
     def _records(self, lines: Iterator[str] | None = None) -> Iterator[_Record]:
-        """Every row below the header, broken ones with their line; blank lines are no rows."""
+        """Yield every row below the header, broken ones with their line; skip blank lines."""
         dialect = self._dialect
         for line, text in dialect.titles:
             yield [], f"broken row in line {line}: {shown(text.strip())}"
@@ -278,7 +278,7 @@ def _notes(dialect: dialects.Dialect) -> list[str]:
 def _array(values: Sequence[str]) -> pa.Array:
     try:
         return pa.array(values, pa.large_string())
-    except UnicodeError:  # bytes that are no text, escaped as halves of surrogate pairs
+    except UnicodeError:  # undecodable bytes, escaped as lone surrogates
         clean = [value.encode("utf-8", "backslashreplace").decode() for value in values]
         return pa.array(clean, pa.large_string())
 

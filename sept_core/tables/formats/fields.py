@@ -103,7 +103,7 @@ class Field:
 def of_schema(schema: pa.Schema) -> list[Field]:
     """The fields that hold images or plain values, in the order of the schema.
 
-    Several columns of one name cannot be told apart and are left out.
+    Columns with the same name are ambiguous and are left out.
     """
     classes, times = _class_names(schema), Counter(schema.names)
     return [

@@ -1,4 +1,4 @@
-"""Lists: text with a path on each line, alone or beside a label or a number.
+"""Lists: text with a path on each line, alone or with a label or a number.
 
 In: a file of text. Out: its lines as rows of `path` and the other parts.
 """

@@ -15,7 +15,7 @@ Scalar = str | int | float | bool | None
 Row = dict[str, Scalar]
 
 Opener = Callable[[], BinaryIO]
-"""Opens the table's file anew, at its beginning."""
+"""Opens the table's file again, at its beginning."""
 
 
 class Match(enum.IntEnum):
@@ -90,7 +90,7 @@ class Column:
 
 
 class Table(Protocol):
-    """A table of any format, opened anew for each walk.
+    """A table of any format, reopened for each pass.
 
     Attributes:
         columns: in the table's order; those that hold neither images nor plain values are not
