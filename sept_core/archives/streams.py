@@ -40,14 +40,14 @@ class Unpacked:
         self._stream = stream
         self._most = MOST_UNPACKED * packed_size + SLACK
         self._place = 0
-        self._last = self._again = b""
+        self._last = self._pending = b""
         self._failure: Exception | None = None
 
     def tell(self) -> int:
         return self._place
 
     def read(self, size: int) -> bytes:
-        data, self._again = self._again[:size], self._again[size:]
+        data, self._pending = self._pending[:size], self._pending[size:]
         if len(data) < size:
             data += self._pull(size - len(data))
         self._last = data
@@ -78,7 +78,7 @@ class Unpacked:
         back = self._place - place
         if back > 0:
             assert back <= len(self._last), "a packed stream does not go back"
-            self._again = self._last[-back:] + self._again
+            self._pending = self._last[-back:] + self._pending
             self._place, self._last = place, b""
         while self._place < place and self.read(min(_CHUNK, place - self._place)):
             pass

@@ -42,12 +42,12 @@ def adopt(
         of_files: False where the files were not read: only what is known of images is adopted.
     """
     known = adopted.keys(db)
-    again = adopted.is_unsettled(db)
+    unsettled = adopted.is_unsettled(db)
     count = 0
     for shard in store.shards:
         sha256 = shard.header["outcomes_sha256"]
         key = adopted.key(name, shard.number, sha256)
-        if again and (key in known or sha256 in known):
+        if unsettled and (key in known or sha256 in known):
             with transaction(db), registered(db, "outcomes", shard.outcomes()):
                 _adopt_images(db, shard)
         if key in known:

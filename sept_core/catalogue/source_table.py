@@ -232,7 +232,7 @@ def classes(db: Connection, source_id: str) -> dict[str, dict[str, int]]:
 
 
 def listed(db: Connection, source_id: str) -> list[FileEntry]:
-    """Yield the files of a source as last listed, by place; those with a split count as usable."""
+    """Return the files of a source as last listed, by place; those with a split count as usable."""
     rows = db.execute(
         """SELECT rel_path, member, byte_offset, size, mtime_ns, source_uid, label, split, metadata,
                   CASE WHEN split IS NULL THEN coalesce(reason, 'not read') END

@@ -218,7 +218,7 @@ def _near_hashes(
     pool_hashes: np.ndarray,
     bits: int,
 ) -> Iterator[Copy]:
-    """Return pool images whose hash is within `bits` bits of a held-out one, with the nearest of
+    """Yield pool images whose hash is within `bits` bits of a held-out one, with the nearest of
     these.
     """
     index = faiss.IndexBinaryFlat(64)
@@ -257,7 +257,7 @@ def _fellows(
     groups: Mapping[bytes, int],
     pool_uids: np.ndarray,
 ) -> Iterator[Copy]:
-    """Return the other members of the duplicate groups that contain a leak."""
+    """Yield the other members of the duplicate groups that contain a leak."""
     original = {groups[uid]: found[uid][0] for uid in sorted(found, reverse=True) if uid in groups}
     checked = set(pool_uids.tolist())
     for uid, group in groups.items():

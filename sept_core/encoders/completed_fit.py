@@ -95,7 +95,7 @@ def _draw(image: torch.Tensor, count: int, seed: int) -> tuple[torch.Tensor, tor
 
 
 def _distinct(points: torch.Tensor, weights: torch.Tensor, turns: torch.Tensor) -> _Patches:
-    """Count equal patches once: a flat image has as many distinct ones as colours."""
+    """Merge equal patches: a flat image has as many distinct ones as colours."""
     axis = torch.rand(
         points.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64
     )

@@ -129,9 +129,9 @@ class LocalEngine:
         vectors = self._encode([item.inputs for item in encoded if item.inputs is not None])
         usable = _usable(encoded, vectors)
         uids = [item.outcome["uid"] for item in encoded if item.inputs is not None]
-        told = [item.outcome for item in prepared]
+        found = [item.outcome for item in prepared]
         scaled = tuple((item.kind, item.loss) for item in prepared if item.kind)
-        return Batch(told, np.array(uids, hashing.UID_DTYPE), vectors[usable], scaled)
+        return Batch(found, np.array(uids, hashing.UID_DTYPE), vectors[usable], scaled)
 
     def _encode(self, inputs: list[torch.Tensor]) -> np.ndarray:
         if not inputs:

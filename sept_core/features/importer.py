@@ -191,8 +191,8 @@ def write_store(
         number += 1
         stored += len(keep)
         duplicates += len(ok) - len(keep)
-        told = zip(keys.tolist(), reasons, strict=True)
-        refused += [(str(key), reason) for key, reason in told if reason]
+        rows = zip(keys.tolist(), reasons, strict=True)
+        refused += [(str(key), reason) for key, reason in rows if reason]
     return ImportCounts(stored, duplicates, len(refused), refused)
 
 

@@ -110,8 +110,8 @@ def _own(
     own = [shard.outcomes() for shard in store.shards if shard.number >= first]
     if not own:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    told = pa.concat_tables(table.select([*_KEYS, "status"]) for table in own)
-    found = keys.append_column("row", pa.array(rows)).join(told, _KEYS, join_type="inner")
+    recorded = pa.concat_tables(table.select([*_KEYS, "status"]) for table in own)
+    found = keys.append_column("row", pa.array(rows)).join(recorded, _KEYS, join_type="inner")
     read = pc.not_equal(found["status"], outcomes.UNREADABLE)
     handled = np.unique(found["row"].to_numpy())
     return handled, np.setdiff1d(handled, found["row"].filter(read).to_numpy())

@@ -73,7 +73,7 @@ class Renewal:
             return
         if not (beside / feature_store.READY).exists():
             shards = older(feature_store.FeatureStore(store))
-            _keep_the_rest(shards, beside)
+            _copy_unrenewed(shards, beside)
             atomic.write_json(beside / feature_store.READY, [_identity(shard) for shard in shards])
         replaced = atomic.read_json(beside / feature_store.READY)
         for shard in feature_store.FeatureStore(store).shards:
@@ -84,7 +84,7 @@ class Renewal:
         shutil.rmtree(beside)
 
 
-def _keep_the_rest(shards: list[feature_store.Shard], beside: Path) -> None:
+def _copy_unrenewed(shards: list[feature_store.Shard], beside: Path) -> None:
     """Copy the images of older shards that could not be embedded again, unchanged.
 
     They name no files, since newer outcomes of those exist.
@@ -95,7 +95,7 @@ def _keep_the_rest(shards: list[feature_store.Shard], beside: Path) -> None:
     for shard in shards:
         rest = ~np.isin(shard.uids, settled)
         if rest.any():
-            table = _told(shard, shard.uids[rest])
+            table = _outcomes_of(shard, shard.uids[rest])
             kept = None if shard.decoder == outcomes.UNKNOWN_DECODER else shard.decoder
             _write(beside, number, shard, rest, table, kept)
             number += 1
@@ -108,7 +108,7 @@ def _settled(shard: feature_store.Shard) -> np.ndarray:
     return hashing.uid_array(read["uid"].drop_null())
 
 
-def _told(shard: feature_store.Shard, uids: np.ndarray) -> pa.Table:
+def _outcomes_of(shard: feature_store.Shard, uids: np.ndarray) -> pa.Table:
     """Return a shard's outcomes of some embedded images, without their places."""
     found = shard.outcomes().filter(pc.equal(shard.outcomes()["status"], outcomes.OK))
     rows = np.isin(hashing.uid_array(found["uid"]), uids)

@@ -160,11 +160,11 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
         def unread() -> int:
             return sum(len(collector.unread) for collector in collectors)
 
-        def again(step: Callable[[int], None]) -> None:
+        def retry_unread(step: Callable[[int], None]) -> None:
             for collector in collectors:
                 collector.retry(embedder, step)
 
-        retrying.run(job, settings.retry_delays, unread, again)
+        retrying.run(job, settings.retry_delays, unread, retry_unread)
     if renewal is not None:
         for part in parts:
             renewal.replace(part["collection"])

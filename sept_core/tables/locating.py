@@ -78,7 +78,7 @@ def locate(names: Iterable[str], table: Path, given: Path | None) -> Location:
 
 
 def below(folder: Path) -> Iterator[Path]:
-    """Return the folders in a folder, and those in them: a table is often next to its images'
+    """Yield the folders in a folder, and those in them: a table is often next to its images'
     folder.
     """
     level = [folder]

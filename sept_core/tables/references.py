@@ -100,8 +100,8 @@ class Referrer:
         if literal is not None and not self._has_ways and _USUAL.fullmatch(name):
             return self._alike_or_missing(literal, [literal.rel_path], name)
         if looks.is_address(name):
-            told = "an address, not a file; download it first, for example with img2dataset"
-            return Reference(None, f"{told}: {shown(name)}")
+            problem = "an address, not a file; download it first, for example with img2dataset"
+            return Reference(None, f"{problem}: {shown(name)}")
         if len(name) >= _LONGEST:
             return Reference(None, f"no path: {shown(name)}")
         tried = self._readings(name)
@@ -136,17 +136,17 @@ class Referrer:
             if other := self._alike(inside, by_case=False):
                 return Reference(self._look(other), None)
         if expected is None:
-            told = "leads out of the source"
+            problem = "leads out of the source"
             if tried:
-                told = (
+                problem = (
                     "missing file: a Windows path; give the folder that holds it with --root FOLDER"
                 )
-            return Reference(None, f"{told}: {shown(name)}")
+            return Reference(None, f"{problem}: {shown(name)}")
         if expected.problem == "missing file":
             others = (self._alike(inside, by_case=True) for inside in tried)
             if other := next(filter(None, others), None):
-                told = f"missing file; {shown(other)} is written in other upper and lower case"
-                return Reference(expected._replace(problem=told), None)
+                problem = f"missing file; {shown(other)} is written in other upper and lower case"
+                return Reference(expected._replace(problem=problem), None)
         return Reference(expected, None)
 
     def _alike(self, rel_path: str, by_case: bool) -> str | None:

@@ -103,6 +103,6 @@ def doubt(level: Level) -> str:
         )
     below = {name for found in level.parents.values() for name in found}
     others = sorted(name or "numbered archives" for name in below - level.splits.keys())
-    beside = f"  next to {quoted(others)}" if others else ""
+    neighbours = f" next to {quoted(others)}" if others else ""
     what = "a split or a class" if len(level.splits) == 1 else "splits or classes"
-    return f"{named}{beside} may be {what}."
+    return f"{named}{neighbours} may be {what}."

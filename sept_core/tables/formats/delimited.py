@@ -208,7 +208,7 @@ class DelimitedTable:
                 reader = csv.reader(fed, **options)
 
     def _mended(self, fed: "_Lines", width: int) -> Iterator[_Record]:
-        """Return the first line of a broken row by itself; the following lines are read again."""
+        """Yield the first line of a broken row by itself; the following lines are read again."""
         fed.give_back(1)
         line = fed.taken[0]
         cells = next(csv.reader([line], **self._dialect.options(strict=False)), [])
@@ -218,8 +218,8 @@ class DelimitedTable:
         if len(cells) == width:
             yield [cell.rstrip("\r\n") for cell in cells], None
         elif not line.startswith("#"):
-            told = f"{len(cells)} columns instead of {width}: {shown(line.rstrip())}"
-            yield [], f"broken row in line {fed.number + 1} with {told}"
+            problem = f"{len(cells)} columns instead of {width}: {shown(line.rstrip())}"
+            yield [], f"broken row in line {fed.number + 1} with {problem}"
 
 
 class _Lines:
