@@ -78,7 +78,7 @@ class Beside:
         return sorted(found, key=lambda name: (name.count("/"), len(name), name))
 
     def lists(self, entries: Sequence[FileEntry]) -> Iterator[Lists]:
-        """Yield the lists and tables that hold out some of these images, each sufficient by itself."""
+        """Yield lists and tables that hold out some of these images, each sufficient by itself."""
         stems = {stem_of(entry) for entry in entries}
         found = [name for name in self._files if _may_be_list(name, stems)][:_MOST_LISTS]
         by_split: dict[str, str] = {}
