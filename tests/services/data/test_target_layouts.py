@@ -213,7 +213,7 @@ def test_on_the_command_line(empty: Path, tmp_path: Path) -> None:
     assert asked.returncode == 1
     assert "Reading 1: a folder for each class, no splits" in asked.stdout
     assert "Reading 2: a folder for each split, classes inside" in asked.stdout
-    assert asked.stderr.startswith("error: set can be read in several ways ('train' next to 'bus'")
+    assert asked.stderr.startswith("error: The layout of set is ambiguous ('train' next to 'bus'")
     command = next(line for line in asked.stdout.splitlines() if line.strip().startswith("sept"))
     assert "'" in command, "a path with a blank is quoted"
 
