@@ -73,7 +73,7 @@ def package(part: dict[str, Any]) -> str:
 
 
 def affects(part: dict[str, Any], version: str) -> bool:
-    """Whether a version is listed, or inside a range; commits are not versions."""
+    """Return whether a version is listed, or inside a range; commits are not versions."""
     ranges = [r["events"] for r in part.get("ranges", []) if r["type"] == "ECOSYSTEM"]
     return version in part.get("versions", []) or any(
         inside(events, Version(version)) for events in ranges
@@ -81,7 +81,7 @@ def affects(part: dict[str, Any], version: str) -> bool:
 
 
 def inside(events: list[dict[str, str]], version: Version) -> bool:
-    """Whether a version lies between an introduction and its end; OSV lists events in order."""
+    """Return whether a version lies between introduction and end; OSV lists events in order."""
     hit = False
     for event in events:
         (kind, bound), *_ = event.items()

@@ -1,11 +1,11 @@
-"""How fast is the app in a browser? (issue 3)
+"""Measure the speed of the app in a browser (issue 3).
 
     python -m benchmarks.app PROJECT
 
-PROJECT is embedded, prepared and mapped; best the 50,000-image pool. A copy of it is measured,
-with a selection of the whole pool made in it. Every figure is the median of ROUNDS, taken in
-headless Chromium with software WebGL; `first paint` counts from the launch of the server's
-process to the page's content in a browser that is already open. The blank app is one `st.write`.
+PROJECT must be embedded, prepared and mapped, preferably with the 50,000-image pool. A copy of it
+is measured, with a selection of the whole pool. Every figure is the median of ROUNDS, taken in
+headless Chromium with software WebGL; `first paint` counts from the launch of the server's process
+to the page's content in a browser that is already open. The blank app is one `st.write`.
 """
 
 import argparse
@@ -78,7 +78,7 @@ GALLERY = """() => {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("project", type=Path)
-    parser.add_argument("--target", default=None, help="a target set; default: the first")
+    parser.add_argument("--target", default=None, help="target set (default: the first)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         project = Path(name) / "project"
@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def whole_pool(project: Path, target: str | None = None) -> dict:
-    """The record of a selection of all that may be selected; for the first target set or one."""
+    """Return the record of a selection of all eligible images, for a given or the first target."""
     state = sept("status", project)
     words = ("--target", target or state["targets"][0]["name"], "--strategy", "random")
     return sept("select", project, *words, "--budget", str(state["pool"]["images"]))
@@ -110,7 +110,7 @@ def sept(command: str, project: Path, *words: str) -> dict:
 
 
 def tell(measure: str, values: list[float], unit: str) -> float:
-    """Print one row of the table; returns the median."""
+    """Print one row of the table; return the median."""
     median = statistics.median(values)
     shown = ", ".join(f"{value:.3g}" for value in values)
     print(f"| {measure} | {median:.3g} {unit} | {shown} |", flush=True)
@@ -118,7 +118,7 @@ def tell(measure: str, values: list[float], unit: str) -> float:
 
 
 def measure_start(chromium: Browser, project: Path, folder: Path) -> None:
-    """A fresh server each time, in turn with a blank app."""
+    """Measure the start of a fresh server each time, alternating with a blank app."""
     blank = folder / "blank.py"
     blank.write_text("import streamlit as st\nst.write('blank')\n")
     starts: dict[str, list[float]] = {"app": [], "blank": [], "app up": [], "blank up": []}
@@ -142,7 +142,7 @@ def measure_start(chromium: Browser, project: Path, folder: Path) -> None:
 
 
 def measure_map(chromium: Browser, server: browser.Server) -> None:
-    """The map of the whole pool; a gallery counts once its first thumbnails are decoded."""
+    """Measure the map of the whole pool; a gallery counts once its first thumbnails are decoded."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
 
     def painted() -> float:
@@ -164,7 +164,7 @@ def measure_map(chromium: Browser, server: browser.Server) -> None:
 
 
 def lasso(page: Page, share: float, found: list[int]) -> float:
-    """Seconds from the end of a drawn area to the thumbnails of its images."""
+    """Return the seconds from the end of a drawn area to the thumbnails of its images."""
     count = page.get_by_text("images in the area")
     page.keyboard.press("Escape")
     count.wait_for(state="detached", timeout=browser.PATIENCE)
@@ -187,7 +187,7 @@ def lasso(page: Page, share: float, found: list[int]) -> float:
 
 
 def filtered(page: Page) -> float:
-    """Seconds from a metadata filter's Enter to the thumbnails of what passes it."""
+    """Return the seconds from a metadata filter's Enter to the thumbnails of its images."""
     field = page.get_by_role("textbox", name="Metadata filter")
     field.fill("")
     field.press("Enter")
@@ -202,7 +202,7 @@ def filtered(page: Page) -> float:
 
 
 def measure_grid(chromium: Browser, server: browser.Server, selection: str) -> None:
-    """The review grid over the whole selection."""
+    """Measure the review grid over the whole selection."""
     page = chromium.new_page(viewport={"width": 1280, "height": 800})
     address = f"{server.address}/review?selection={selection}"
 
@@ -234,7 +234,9 @@ def measure_grid(chromium: Browser, server: browser.Server, selection: str) -> N
 
 
 def measure_slider(chromium: Browser, server: browser.Server) -> None:
-    """The first ranking of the pool, then the budget moved by a key until the page says so."""
+    """Measure the first ranking of the pool, then a key press on the budget until the page shows
+    it.
+    """
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     started = time.perf_counter()
     page.goto(f"{server.address}/retrieve")
@@ -248,7 +250,7 @@ def measure_slider(chromium: Browser, server: browser.Server) -> None:
 
 
 def measure_bare_slider(chromium: Browser, folder: Path) -> None:
-    """What Streamlit takes for a slider and one line of text."""
+    """Measure Streamlit's own time for a slider and one line of text."""
     script = folder / "slider.py"
     script.write_text(
         "import streamlit as st\n"
@@ -264,7 +266,7 @@ def measure_bare_slider(chromium: Browser, folder: Path) -> None:
 
 
 def moved(page: Page) -> float:
-    """Milliseconds from a key press on the budget's slider to the new count."""
+    """Return the milliseconds from a key press on the budget's slider to the new count."""
     before = page.evaluate(BUDGET)
     page.get_by_role("slider", name="Budget (images)").focus()
     started = time.perf_counter()
@@ -278,7 +280,7 @@ def repeat(measure: Callable[[], float]) -> list[float]:
 
 
 def marked(page: Page) -> float:
-    """Milliseconds from a key press to the frame that shows its mark."""
+    """Return the milliseconds from a key press to the frame that shows its mark."""
     page.locator(".sept-grid .view").focus()
     page.keyboard.press("Home")
     current = page.locator('.tile[data-row="0"]').get_attribute("data-mark")
@@ -289,7 +291,9 @@ def marked(page: Page) -> float:
 
 
 def many_keys(page: Page) -> tuple[int, float]:
-    """Type `KEYS` vetoes as fast as the browser takes them; how many are not saved, and when."""
+    """Type `KEYS` vetoes as fast as the browser accepts them; return the unsaved count and the
+    time.
+    """
     page.locator(".sept-grid .view").focus()
     page.keyboard.press("Home")
     started = time.perf_counter()

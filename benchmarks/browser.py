@@ -1,4 +1,4 @@
-"""The app in a real browser, for what measures it and what takes its picture."""
+"""The app in a real browser, for benchmarks and screenshots."""
 
 import os
 import socket
@@ -33,14 +33,14 @@ class Server:
     launched: float  # time.perf_counter()
 
     def memory(self) -> int:
-        """Resident bytes of the server now."""
+        """Return the server's resident bytes."""
         fields = Path(f"/proc/{self.pid}/statm").read_text().split()
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
 def serving(script: Path, project: Path | None = None) -> Iterator[Server]:
-    """Start `script`, wait until it answers, and stop it in the end."""
+    """Start `script`, wait until it answers, and stop it at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -69,12 +69,12 @@ def _wait(process: subprocess.Popen[bytes], address: str) -> None:
             return
         except OSError:
             time.sleep(0.02)
-    raise RuntimeError("the app ended before it answered")
+    raise RuntimeError("the app exited before it answered")
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium without a window."""
+    """Start Debian's Chromium without a window."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:

@@ -2,9 +2,9 @@
 
     SEPT_DATA=… python -m benchmarks.bundle RUN_FOLDER
 
-RUN_FOLDER is what `sept pretrain` left of a run on the whole development pool. Fits the reduction
+RUN_FOLDER is the folder of a `sept pretrain` run on the whole development pool. Fits the reduction
 on the pool's images without labels and writes `assets/bundled/`; its CARD.md is written by hand,
-from what `python -m benchmarks.encoders bundled` and `bundled+classic` then print.
+from the output of `python -m benchmarks.encoders bundled` and `bundled+classic`.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def raw_features(network: torch.nn.Module, card: dict) -> torch.Tensor:
-    """(n, F) of all pool images."""
+    """Return (n, F) features of all pool images."""
     torch.set_num_threads(1)
     empty = {"mean": torch.zeros(1), "projection": torch.zeros(1, 1)}
     encoder = bundled.BundledEncoder(network, card, empty, "", "cpu", "fp32")

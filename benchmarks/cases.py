@@ -1,9 +1,9 @@
-"""Run the product on small inputs that failed before, and tell what becomes of each.
+"""Run SEPT on small inputs that failed before, and report the outcome of each.
 
 Usage: python -m benchmarks.cases FOLDER [CASE …]
 
-FOLDER holds a folder a case, each with a `make.py` that writes its input to the folder that it is
-given. The outcome of each case is judged here; the output is a table in Markdown.
+FOLDER contains one folder per case, each with a `make.py` that writes its input to a given folder.
+The outcome of each case is judged here; the output is a table in Markdown.
 """
 
 import json
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one part of a case came to."""
+    """The outcome of one part of a case."""
 
     what: str
     is_right: bool
@@ -64,7 +64,7 @@ def project(data: Path, **sources: Path) -> Path:
 
 
 def splits(path: Path, name: str) -> dict[str, int]:
-    """Files by split of a target set."""
+    """Count a target set's files by split."""
     (entry,) = [t for t in sept("status", path, "--json").json()["targets"] if t["name"] == name]
     found: dict[str, int] = entry["splits"]
     return found
@@ -235,7 +235,7 @@ CASES: dict[str, Callable[[Path], Iterator[Outcome]]] = {
 
 
 def main() -> None:
-    """Print a row for each outcome, then how many are not as wanted."""
+    """Print a row for each outcome, then the number of wrong ones."""
     folder, wrong = Path(sys.argv[1]), 0
     print("| case | what | as wanted | found |\n| --- | --- | --- | --- |")
     for name in sys.argv[2:] or CASES:

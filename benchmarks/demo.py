@@ -1,4 +1,4 @@
-"""What does the demo cost, and do its families lie apart? Makes it and measures both.
+"""Measure the cost of the demo, and how well its encoder separates its families.
 
     python -m benchmarks.demo
     python -m benchmarks.demo --project DIR    (a finished demo: precision only)
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def print_costs(folder: Path) -> None:
-    """Make the demo as `sept demo` does, a row for each step."""
+    """Make the demo as `sept demo` does, and print a row for each step."""
     print(f"| step | wall s | CPU s | ({os.cpu_count()} CPUs)")
     started = time.monotonic(), cpu_seconds()
     demo_project.begin(folder)
@@ -62,13 +62,13 @@ def print_costs(folder: Path) -> None:
 
 
 def reap(pid: int) -> None:
-    """Wait for a worker to be gone, which is when the kernel counts its time as ours."""
+    """Wait for a worker to exit, after which the kernel adds its time to ours."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)
 
 
 def cpu_seconds() -> float:
-    """Of this process and all children that ended."""
+    """Return the CPU seconds of this process and all finished children."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
 

@@ -1,12 +1,12 @@
-"""Does embedding cost more than its parts? Issue 2 allows 1.15 times their CPU-seconds.
+"""Compare the cost of embedding with its parts; issue 2 allows 1.15 times their CPU-seconds.
 
     OMP_WAIT_POLICY=passive python -m benchmarks.embedding classic   # the demo's pictures
     OMP_WAIT_POLICY=passive python -m benchmarks.embedding classic $SEPT_DATA/pool --limit 10000
     OMP_WAIT_POLICY=passive python -m benchmarks.embedding open_clip:ViT-B-32 $SEPT_DATA/photos.zip
 
-With `--loop` the worker is set beside the loop that people write: a torch `DataLoader` with a
-worker for each core, Pillow at full size, the encoder's own preprocessing, fp32, batches of the
-same size; images/s of both, in turn. Otherwise its parts are.
+With `--loop` the worker is compared with the usual loop: a torch `DataLoader` with a worker for
+each core, Pillow at full size, the encoder's own preprocessing, fp32, batches of the same size;
+images/s of both, in turn. Without it, the worker is compared with its parts.
 
 The parts (read, hash, decode, preprocess, encode) are measured one after the other, over
 the same images in the same batches and with the same loaded encoder as the worker then uses.
@@ -77,7 +77,7 @@ def main() -> None:
 def compare_with_loop(
     encoder: protocol.Encoder, rows: Rows, batch_size: int, rounds: int, folder: Path
 ) -> None:
-    """Images a second of the usual loop and of the worker, in turn."""
+    """Print images per second of the usual loop and of the worker, in turn."""
     run_worker(encoder.spec, rows, None, batch_size, folder)  # warms caches and kernels
     ratios = []
     for _ in range(rounds):
@@ -89,7 +89,7 @@ def compare_with_loop(
 
 
 class Files(torch.utils.data.Dataset):
-    """What people write: open, decode, resize, one image at a time."""
+    """The usual data set: open, decode, resize, one image at a time."""
 
     def __init__(self, encoder: protocol.Encoder, rows: Rows) -> None:
         self.encoder, self.rows = encoder, rows
@@ -105,7 +105,7 @@ class Files(torch.utils.data.Dataset):
 
 
 def usual_loop(encoder: protocol.Encoder, rows: Rows, batch_size: int) -> float:
-    """Its images a second."""
+    """Return the images per second of the usual loop."""
     batches = torch.utils.data.DataLoader(
         Files(encoder, rows), batch_size=batch_size, num_workers=joblib.cpu_count()
     )
@@ -117,7 +117,7 @@ def usual_loop(encoder: protocol.Encoder, rows: Rows, batch_size: int) -> float:
 
 
 def drawn(folder: Path) -> Path:
-    """Pictures like those of the demo, where no pool is given."""
+    """Draw pictures like those of the demo, used if no pool is given."""
     folder.mkdir()
     for number in range(DRAWN):
         family = sorted(dataset.FAMILIES)[number % len(dataset.FAMILIES)]
@@ -151,7 +151,7 @@ def compare(
 def parts_alone(
     encoder: protocol.Encoder, rows: Rows, batch_size: int, threads: int
 ) -> Counter[str]:
-    """CPU-seconds of each stage, batch by batch in some threads."""
+    """Return the CPU-seconds of each stage, batch by batch in some threads."""
     batches = [rows[low : low + batch_size] for low in range(0, len(rows), batch_size)]
     roots = {row["source"]: Path(row["root"]) for row in rows}
     with (
@@ -184,7 +184,7 @@ def _parts_of_batch(
 def run_worker(
     spec: str, rows: Rows, fit_on: Rows | None, batch_size: int, folder: Path
 ) -> dict[str, Any]:
-    """One embedding job in this process, into a store of its own."""
+    """Run one embedding job in this process, into a new store."""
     job = Path(tempfile.mkdtemp(dir=folder))
     settings = {
         "encoder": spec,
@@ -222,7 +222,7 @@ def write_worklist(path: Path, rows: Rows) -> str:
 
 
 def with_weights(spec: str, folder: Path) -> str:
-    """A spec that loads: random weights are drawn where a model is named without any."""
+    """Return a loadable spec; a model named without weights gets random ones."""
     family, _, model = spec.partition(":")
     if family not in ("open_clip", "timm") or "/" in model or "@" in model:
         return spec

@@ -1,4 +1,4 @@
-"""How good and how costly is an encoder? Scores it on the hidden classes of the pool.
+"""Score an encoder on the hidden classes of the pool, and measure its cost.
 
     SEPT_DATA=… python -m benchmarks.encoders classic
     SEPT_DATA=… python -m benchmarks.encoders timm:MODEL@/path/FILE --limit 10000
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def read_pool(data: Path, limit: int | None) -> tuple[list[str], list[bytes]]:
-    """Names as `SHARD/KEY` and bytes of the pool images, in the order of the shards."""
+    """Return the pool images' names (`SHARD/KEY`) and bytes, in the order of the shards."""
     names, pictures = [], []
     for shard in sorted((data / "pool").glob("*.tar")):
         with tarfile.open(shard) as archive:
@@ -96,7 +96,7 @@ def decode(content: bytes) -> Image.Image:
 
 
 def decoding_seconds(pictures: list[bytes]) -> float:
-    """CPU-seconds of decoding alone, measured on a part."""
+    """Return the CPU-seconds of decoding alone, measured on a part."""
     part = pictures[:: max(1, len(pictures) // 2000)]
     started = time.process_time()
     for content in part:

@@ -4,10 +4,10 @@
 
 PROJECT is embedded and prepared; a copy of it is used, with a selection of the whole pool. Every
 session is a browser context of its own on the review grid. It presses keys that decide (veto, keep,
-pin), about one a second, and waits for each until the grid says that it is saved. In the end every
-key has to be an event in the log, no page may have shown an error, and the server must have given
-back what it took. Then a soak: sessions come, decide and go, `--cycles` times five, and the
-server's memory, threads and open files are told along the way.
+pin), about one a second, and waits for each until the grid says that it is saved. At the end every
+key must be an event in the log, no page may have shown an error, and the server must have released
+its resources. Then a soak test: sessions open, decide and close, `--cycles` times five, and the
+server's memory, threads and open files are printed along the way.
 """
 
 import argparse
@@ -48,7 +48,7 @@ PRESSED = """(grid, key) => new Promise((done, fail) => {
 
 @dataclass
 class Told:
-    """What the sessions saw."""
+    """Observations of the sessions."""
 
     seconds: list[float] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -81,13 +81,13 @@ def main() -> None:
 
 
 def last_position(project: Path) -> int:
-    """Decisions in the log."""
+    """Return the number of decisions in the log."""
     with projects.opened(project) as opened:
         return decision_table.last_position(opened.db)
 
 
 async def everything(server: browser.Server, url: str, options: argparse.Namespace) -> Told:
-    """The load, then the soak."""
+    """Run the load test, then the soak test."""
     told = Told()
     async with async_playwright() as playwright:
         opened = await playwright.chromium.launch(
@@ -107,7 +107,7 @@ async def everything(server: browser.Server, url: str, options: argparse.Namespa
 async def load(
     opened: Browser, url: str, told: Told, server: int, options: argparse.Namespace
 ) -> None:
-    """All grids are opened; once the last is ready, all decide until the time is over."""
+    """Open all grids; once the last is ready, let all decide until the time is over."""
     numbers = range(options.sessions)
     started, busy = time.monotonic(), processor_seconds(server)
     pages = await asyncio.gather(*(open_grid(opened, url, told, number) for number in numbers))
@@ -128,7 +128,7 @@ async def load(
 
 
 async def visit(opened: Browser, url: str, told: Told, number: int) -> None:
-    """One person of the soak: comes, decides three times, goes."""
+    """Run one session of the soak test: open, decide three times, close."""
     page = await open_grid(opened, url, told, number)
     if page:
         await review(page, told, number, until=0, least=3)
@@ -136,7 +136,7 @@ async def visit(opened: Browser, url: str, told: Told, number: int) -> None:
 
 
 async def open_grid(opened: Browser, url: str, told: Told, number: int) -> Page | None:
-    """A browser context of its own on the review grid, ready for keys."""
+    """Open the review grid in a new browser context, ready for keys."""
     context = await opened.new_context(viewport={"width": 1100, "height": 700})
     page = await context.new_page()
     page.on("pageerror", lambda problem: told.problems.append(f"script: {problem}"))
@@ -168,7 +168,7 @@ async def review(page: Page, told: Told, number: int, until: float, least: int =
 
 
 async def decide(page: Page, draw: random.Random) -> float:
-    """Seconds from a key to its acknowledgement, on an image of one's own choice."""
+    """Return the seconds from a key to its acknowledgement, on a random image."""
     for _ in range(draw.randint(1, 3)):
         await page.keyboard.press("ArrowRight")
     milliseconds = await page.locator(".sept-grid").evaluate(PRESSED, draw.choice(KEYS))
@@ -176,7 +176,7 @@ async def decide(page: Page, draw: random.Random) -> float:
 
 
 def report(title: str, seconds: list[float]) -> None:
-    """Percentiles in milliseconds."""
+    """Print percentiles in milliseconds."""
     cuts = statistics.quantiles(seconds, n=100)
     told = ", ".join(f"p{p} {1000 * cuts[p - 1]:.0f} ms" for p in (50, 90, 95, 99))
     print(f"{title}: {len(seconds):,} decisions, key to committed {told}, most "

@@ -1,4 +1,4 @@
-"""The machine a figure was measured on, in one line."""
+"""Describe the machine that a figure was measured on, in one line."""
 
 import platform
 from pathlib import Path
@@ -8,7 +8,7 @@ import joblib
 
 
 def describe() -> str:
-    """Processor, usable cores, memory, GPU and the versions that decide speed."""
+    """Return processor, usable cores, memory, GPU and the versions that determine speed."""
     import torch  # 300 MiB, which would count as memory of what is measured
 
     told = [

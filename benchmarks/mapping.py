@@ -1,11 +1,11 @@
-"""What does laying out a sample cost the map? Quality and time by the sample's size.
+"""Measure the map's quality and time by the size of the laid-out sample.
 
     python -m benchmarks.mapping PROJECT --samples 5000 20000 50000
 
 PROJECT is embedded. Each map is made by the map's own worker; the last sample should be the whole
-pool: the full fit that the others are set beside. Printed for each, on the same images: the
-trustworthiness, the share of an image's nearest neighbours by features that are among its
-nearest on the map, and the share of its nearest on the full fit's map that are among them here.
+pool: the full fit that the others are compared with. Printed for each, on the same images: the
+trustworthiness, the share of an image's nearest neighbours by features that are among its nearest
+on the map, and the share of its nearest on the full fit's map that are among them here.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def nearest(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def shared(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean share of the neighbours that both name."""
+    """Return the mean share of common neighbours."""
     pairs = zip(one, other, strict=True)
     return float(np.mean([len(np.intersect1d(a, b)) for a, b in pairs])) / NEIGHBOURS
 

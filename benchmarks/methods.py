@@ -1,4 +1,4 @@
-"""Does each method learn? 20-NN accuracy of the pool's hidden classes over training.
+"""Measure what each method learns: 20-NN accuracy on the pool's hidden classes during training.
 
     SEPT_DATA=… OMP_WAIT_POLICY=passive python -m benchmarks.methods OUT.json simclr moco byol …
     SEPT_DATA=… python -m benchmarks.methods OUT.json --published --steps 300
@@ -8,9 +8,9 @@ Trains `resnet10-narrow` on the whole pool at 32 px with each method's defaults 
 the score of the random weights (step 0), then of the network so far, `encoders.knn_accuracy` over
 the features of all images at 48 px, reduced as the bundled encoder does it (192 principal
 directions, damped). Labels are read here, for scoring only. OUT.json keeps the
-curves; a method that is in it is not run again. `--published` is lightly's CIFAR-10 benchmark
-setting (ResNet-18 with the small stem, SimCLR, batch 128, SGD 0.06, temperature 0.5) on the
-target's 2,000 training images, scored on its 1,000 test images.
+curves; methods that are already in it are not run again. `--published` is lightly's CIFAR-10
+benchmark setting (ResNet-18 with the small stem, SimCLR, batch 128, SGD 0.06, temperature 0.5) on
+the target's 2,000 training images, scored on its 1,000 test images.
 """
 
 import argparse
@@ -148,7 +148,7 @@ def reduced(rows: torch.Tensor) -> torch.Tensor:
 
 
 def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
-    """One line a method, as a picture."""
+    """Draw one line per method."""
     import plotly.graph_objects as go
 
     from benchmarks import browser

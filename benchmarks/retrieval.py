@@ -1,13 +1,13 @@
-"""Does retrieval cost more than a bare FAISS loop, and does its memory grow with the pool?
+"""Compare retrieval with a bare FAISS loop, and its memory between pool sizes.
 
     python -m benchmarks.retrieval                      # synthetic pools of two sizes
     python -m benchmarks.retrieval --store FOLDER       # and a pool's own feature store
 
-Every measurement is a process of its own: bare loop and retrieval take turns, the time is
-that of the search alone (files in the page cache, libraries warm), the memory is the peak
-resident size of the whole process. The bare loop loads each float16 shard, converts it and
-calls FAISS for the same K; it merges nothing, re-ranks nothing and resolves no ties.
-Printed: medians over the repeats, their ratio, and the peaks.
+Every measurement runs in a separate process: bare loop and retrieval alternate, the time is that of
+the search alone (files in the page cache, libraries warm), the memory is the peak resident size of
+the whole process. The bare loop loads each float16 shard, converts it and calls FAISS for the same
+K; it merges nothing, re-ranks nothing and resolves no ties. Printed: medians over the repeats,
+their ratio, and the peaks.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Does everything stay fast at a million images? Makes projects of any size, and measures them.
+"""Make projects of up to a million images, and measure their speed.
 
     SEPT_DATA=… python -m benchmarks.scale make FOLDER --images 1000000 --features PROJECT
     python -m benchmarks.scale measure FOLDER [FOLDER …]
@@ -48,7 +48,7 @@ from sept_core.storage import atomic, hashing
 
 DIM, SHARD, SEED = 384, 50_000, 0
 LIKENESS = 0.9
-"""Cosine of an image's vector and its copies', about."""
+"""Approximate cosine of an image's vector and its copies'."""
 TARGETS = ("pets", "food")
 SIZES = (10_000, 100_000, 1_000_000)
 QUERIES, K, ROUNDS = 1000, 50, 3
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def everything(folder: Path) -> None:
-    """Embed the real pool, make a project of each size that is not there yet, measure them."""
+    """Embed the real pool, make the missing projects of each size, measure them."""
     real = folder / "real"
     if not (real / "catalogue.duckdb").exists():
         data = Path(os.environ["SEPT_DATA"])
@@ -221,7 +221,7 @@ def measure(folders: list[Path]) -> None:
 
 
 class Column:
-    """What is measured of one project."""
+    """The measurements of one project."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -314,7 +314,7 @@ class Column:
         return found
 
     def exporting(self, project: projects.Project, selection: str) -> str:
-        """Against copying the files that come out."""
+        """Compare an export with copying its files."""
         with tempfile.TemporaryDirectory() as name:
             out = Path(name) / "manifest"
             started = time.perf_counter()

@@ -2,7 +2,7 @@
 
     python -m benchmarks.screenshots DEMO_PROJECT
 
-The project is a copy of the demo's, so that what the pages do to it is not kept. Pictures go to
+A copy of the demo project is used, so that changes by the pages are discarded. Pictures go to
 docs/screenshots/ as WebP, 1280 pixels wide.
 """
 
@@ -29,7 +29,7 @@ PAGES = {
     "pretrain": ("pretrain", "button:has-text('Estimate')"),
     "evaluate": ("evaluate", "h1"),
 }
-"""Path of each page, and what is there once it is drawn."""
+"""Path of each page, and an element that exists once it is drawn."""
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
-"""Every strategy at several budgets on one project: purity, KID, redundancy and the funnel.
+"""Compare all strategies at several budgets on one project: purity, KID, redundancy and the funnel.
 
     python -m benchmarks.strategies PROJECT --labels $SEPT_DATA/pool-labels.csv
 
-Hidden labels score the results; nothing that selects reads them. Prints a table in Markdown;
-KID is ×10³ against held-out targets, beside random images and the floor of half against half.
+Hidden labels score the results; no strategy reads them. Prints a table in Markdown; KID is ×10³
+against held-out targets, next to random images and the floor of half against half.
 """
 
 import argparse
@@ -72,7 +72,7 @@ class Bench:
         self.random_kid: dict[int, float] = {}
 
     def measure(self, settings: SelectionSettings) -> list[str]:
-        """One row, from "precision" on."""
+        """Return one row, from "precision" on."""
         started = time.monotonic()
         chosen = run.select(settings, self.scene.evidence, self.scene.entry)
         seconds = time.monotonic() - started

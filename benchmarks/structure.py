@@ -1,4 +1,4 @@
-"""Count the rooms of `sept_core`: packages, modules, imports between them, circles between files.
+"""Count the packages and modules of `sept_core`, imports between them, and circles between files.
 
 Usage: python -m benchmarks.structure [CHECKOUT …]; several checkouts are compared side by side.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 PACKAGE = "sept_core"
 PLACE = re.compile(rf"({PACKAGE}(?:\.\w+)+):\w+")
-"""How a table names what is imported later, such as a command."""
+"""Pattern of the names in a table that are imported later, such as commands."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.tables
 
-In: families of encoders, strategies, formats, methods, pages. Out: in each document, what stands
-between `<!-- table: NAME -->` and `<!-- end of table -->`. A test holds that they are up to date.
+In: families of encoders, strategies, formats, methods, pages. Out: in each document, the text
+between `<!-- table: NAME -->` and `<!-- end of table -->`. A test checks that they are up to date.
 """
 
 import re

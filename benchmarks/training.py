@@ -1,4 +1,4 @@
-"""How much does a training step cost beside its network alone? (issue 4)
+"""Compare the cost of a training step with its network alone (issue 4).
 
     python -m benchmarks.training $SEPT_DATA/pool
 

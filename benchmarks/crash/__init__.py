@@ -1,1 +1,1 @@
-"""Kills at random moments: does anything that was acknowledged get lost? See `__main__`."""
+"""Kills at random moments, to check that nothing acknowledged is lost. See `__main__`."""

@@ -1,12 +1,12 @@
-"""Kill every kind of work at random moments, many times, and count what is lost.
+"""Kill every kind of work at random moments, many times, and count the losses.
 
     OMP_NUM_THREADS=1 python -m benchmarks.crash --trials 100
     python -m benchmarks.crash deciding exporting --trials 300 --seed 7
 
 Each trial copies a small project, starts the work as a user would, kills all of its processes with
-SIGKILL at a random moment (seeded, uniform over the time that it takes undisturbed), looks at what
-is left (`trials.run`), finishes the work, and compares the result with that of an undisturbed run.
-Prints a line for each scenario and exits with 1 if anything was lost.
+SIGKILL at a random moment (seeded, uniform over the undisturbed duration), checks the remains
+(`trials.trial`), finishes the work, and compares the result with that of an undisturbed run. Prints
+a line for each scenario and exits with 1 if anything was lost.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def try_scenario(folder: Path, name: str, count: int, seed: int) -> int:
-    """Losses in so many trials."""
+    """Count the losses in a number of trials."""
     started = time.monotonic()
     draw = random.Random(f"{seed} {name}")
     stage = trials.Stage(scenarios.SCENARIOS[name], folder)

@@ -1,4 +1,4 @@
-"""What a scenario does in a process of its own, told on stdout line by line.
+"""Actions that a scenario runs in a separate process, reported on stdout line by line.
 
 python -m benchmarks.crash.acts decide PROJECT
 """

@@ -1,4 +1,4 @@
-"""What is killed: adding, embedding, deciding, exporting, pre-training, migrating.
+"""Scenarios to kill: adding, embedding, deciding, exporting, pre-training, migrating.
 
 In: nothing but a seed: pictures are drawn. Out: `SCENARIOS`, by name.
 """
@@ -36,14 +36,14 @@ def draw_pictures(folder: Path, count: int, seed: int) -> None:
 
 
 def with_pictures(project: Path) -> None:
-    """An empty project, and pictures beside it that nothing knows yet."""
+    """Make an empty project, and pictures next to it that are not added yet."""
     draw_pictures(project.parent / "pool", PICTURES, 1)
     draw_pictures(project.parent / "target", TARGETS, 2)
     sept("init", project)
 
 
 def added(project: Path) -> None:
-    """The pictures are listed; their encoder waits beside the project."""
+    """Make a project with listed pictures, and the encoder's checkpoint next to it."""
     with_pictures(project)
     scale.tiny_encoder(project.parent)
     sept("pool", "add", project, "pool", project.parent / "pool")
@@ -51,7 +51,7 @@ def added(project: Path) -> None:
 
 
 def embedded(project: Path) -> None:
-    """All is embedded, and one selection is made."""
+    """Make a project with everything embedded and one selection."""
     added(project)
     sept(*embed(project)[3:])
     sept("prepare", project)
@@ -68,12 +68,12 @@ def a_command(*words: object) -> list[str]:
 
 
 def act(name: str, project: Path) -> list[str]:
-    """The command that runs a function of `acts` in a process of its own."""
+    """Return the command that runs a function of `acts` in a separate process."""
     return [sys.executable, "-m", "benchmarks.crash.acts", name, str(project)]
 
 
 def sums(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by its path, hidden ones too."""
+    """Return the SHA-256 of every file below a folder, by its path, hidden ones included."""
     found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in but)
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -82,7 +82,7 @@ def sums(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
 
 
 def worked_on(kind: str) -> Any:
-    """Whether a job of that kind has told how far it is."""
+    """Return whether a job of that kind has reported progress."""
 
     def working(project: Path) -> bool:
         return any(project.glob(f"jobs/*-{kind}-*/progress.json"))
@@ -91,7 +91,7 @@ def worked_on(kind: str) -> Any:
 
 
 def resume_or(kind: str, project: Path, command: list[str]) -> None:
-    """Resume the job that was lost; if there is none, start again. Either way to the end."""
+    """Resume the lost job, or start again if there is none, and run it to the end."""
     paths = project_paths.ProjectPaths(project)
     known = [job for job in launcher.all_jobs(paths) if job.kind == kind]
     if not known:

@@ -1,6 +1,6 @@
-"""One trial: start, kill, look, finish, compare.
+"""One trial: start, kill, inspect, finish, compare.
 
-In: a scenario. Out: what was lost, in sentences; an empty list is the promise kept.
+In: a scenario. Out: the losses, in sentences; an empty list means that nothing was lost.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from sept_core.services.project import project_check
 from sept_core.storage import atomic, project_paths
 
 HARMLESS = {"leftover", "job"}
-"""Findings of `sept check` that a kill may leave: parts nobody reads, jobs told as lost."""
+"""Findings of `sept check` that a kill may leave: unused parts, jobs reported as lost."""
 
 FEWEST_SECONDS = 0.02
 
@@ -31,12 +31,12 @@ class Scenario:
     """One kind of work.
 
     Attributes:
-        prepare: makes the project, in a folder that is not there yet.
-        command: what is started and killed, given the project.
-        finish: what a person does after the crash, until it has succeeded.
+        prepare: makes the project, in a new folder.
+        command: the command to start and kill, given the project.
+        finish: what a user does after the crash, until it has succeeded.
         result: what must be the same as without a kill.
-        broken: promises that the killed process had made (it wrote to the file given) and that
-            are broken.
+        broken: broken promises of the killed process, from the output that it wrote to the given
+            file.
         working: whether the part worth killing has begun; start-up is the same for all.
     """
 
@@ -50,7 +50,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether the kill came while it worked, and what was lost."""
+    """The outcome of a trial: whether the kill came during the work, and the losses."""
 
     killed: bool
     losses: list[str]
@@ -76,7 +76,7 @@ class Stage:
         self.expected = scenario.result(project)
 
     def trial(self, moment: float) -> Outcome:
-        """Kill it once after that share of the time it takes; 0 to 1."""
+        """Kill it once after this share of its duration, 0 to 1."""
         project = self._copy()
         process = self._start(project)
         self._wait_until_working(project, process)
@@ -120,7 +120,7 @@ class Stage:
             time.sleep(0.002)
 
     def _left_behind(self, project: Path) -> list[str]:
-        """What is wrong right after the kill, beyond what may be."""
+        """List the faults right after the kill, except the permitted ones."""
         running = [j for j in launcher.all_jobs(project_paths.ProjectPaths(project)) if not j.ended]
         if running:
             return [f"job {job.id} is told to be {job.state}" for job in running]
@@ -132,9 +132,9 @@ class Stage:
 
 
 def kill_all(project: Path, process: subprocess.Popen[bytes]) -> None:
-    """End a command and the workers that it launched, at once and for good, as a power cut does.
+    """Kill a command and the workers that it launched, as a power cut would.
 
-    The command goes first: what it launches after that does not exist.
+    The command is killed first, so that it cannot launch more workers.
     """
     _kill_group(process.pid)
     process.wait()
@@ -151,7 +151,7 @@ def _kill_group(pid: int) -> None:
 
 
 def sept(*words: object) -> str:
-    """Run a command to its end; what it printed."""
+    """Run a command to its end; return its output."""
     command = [sys.executable, "-m", "sept_core", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

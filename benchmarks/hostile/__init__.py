@@ -1,1 +1,1 @@
-"""Input that wants to do harm: a corpus of it, every reader, and a fuzzer over both."""
+"""Hostile input: a corpus, every reader, and a fuzzer for both."""

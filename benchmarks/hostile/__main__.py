@@ -3,9 +3,9 @@
     python -m benchmarks.hostile --minutes 10 --seed 0
 
 Each round takes a case, changes its file (bits, bytes, cuts, copies, words that formats know), and
-gives it to its reader, under a watch of a minute; or it makes the listing of a target set from a
-truth and has it read; or it puts a source through an outage. Prints inputs a reader, and every
-crash or wrong reading, with what makes it again; exits with 1 if there was one.
+gives it to its reader, with a time limit of a minute; or it generates the listing of a target set
+with known splits and reads it; or it simulates an outage of a source. Prints the inputs per reader,
+and every crash or wrong reading with the seed to reproduce it; exits with 1 if there was one.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from benchmarks.hostile import (
 
 WATCH = 60
 SLOW = ("weights", "pool")
-"""Readers that take seconds; their inputs are tests only."""
+"""Readers that take seconds; their inputs are used in tests only."""
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def one(case: corpus.Case, draw: random.Random) -> str | None:
-    """What went wrong with one mutated input, or None."""
+    """Return what went wrong with one mutated input, or None."""
     with tempfile.TemporaryDirectory() as name:
         inside = Path(name) / "inside"
         inside.mkdir()
@@ -99,7 +99,7 @@ def one(case: corpus.Case, draw: random.Random) -> str | None:
 
 
 def one_outage(draw: random.Random) -> str | None:
-    """What went wrong with one source whose files were out of reach for a while, or None."""
+    """Return what went wrong with a source whose files were out of reach for a while, or None."""
     with tempfile.TemporaryDirectory() as name:
         try:
             return outages.trial(Path(name), draw)

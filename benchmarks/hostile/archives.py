@@ -1,7 +1,7 @@
-"""Archives of every making: joined, packed, mixed, long-named, sparse, linked, encrypted.
+"""Archives of all kinds: joined, packed, mixed, long-named, sparse, linked, encrypted.
 
 In: a random generator. Out: `Drawn`, an archive with the files that went in; `lost` names each of
-them that is neither read as it was nor listed with a reason. And named cases for the corpus.
+them that is neither read unchanged nor listed with a reason. Also named cases for the corpus.
 """
 
 import bz2
@@ -254,7 +254,7 @@ def _gzipped(files: dict[str, bytes]) -> bytes:
 
 
 def lost(made: Drawn, folder: Path) -> list[str]:
-    """The files that went in and are neither read as they were nor listed with a reason."""
+    """Return the files that went in and are neither read unchanged nor listed with a reason."""
     path = file_of(made.name, made.content)(folder)
     with path.open("rb") as file:
         listed = list(archives.listed(file, path.name))

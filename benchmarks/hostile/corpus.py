@@ -1,6 +1,6 @@
-"""Some 300 bad inputs, each of a few bytes, made when they are asked for.
+"""About 300 bad inputs, each of a few bytes, generated on demand.
 
-In: a folder to write into. Out: `Case`s: what reader gets the file, and what must become of it.
+In: a folder to write into. Out: `Case`s, each with its reader and the required outcome.
 """
 
 import base64
@@ -39,9 +39,9 @@ class Case:
     Attributes:
         name: what is bad about it.
         reader: of `readers.READERS`.
-        write: makes it in an empty folder and gives the path that the reader is given.
+        write: makes it in an empty folder and returns the path for the reader.
         verdict: `refused` (one sentence), `listed` (nothing of it is taken, each file has a
-            reason), `read` (harmless: it must be taken), `either` (no crash is all that counts).
+            reason), `read` (harmless: it must be read), `either` (it only must not crash).
     """
 
     name: str

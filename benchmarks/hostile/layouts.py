@@ -1,7 +1,7 @@
-"""Layouts of target sets made from a truth: splits × classes × spelling × wrapper × order × strays.
+"""Generated layouts of target sets: splits × classes × spelling × wrapper × order × strays.
 
-In: a random generator. Out: a listing, with the split and class that each image has in truth; and
-whether a reading of it is right, or asks. A wrong reading that does not ask is a defect.
+In: a random generator. Out: a listing, with the true split and class of each image; and whether a
+reading of it is right, or asks the user. A wrong reading that does not ask is a defect.
 """
 
 import random
@@ -69,7 +69,7 @@ def made(draw: random.Random) -> Case:
 
 
 def judge(case: Case) -> str | None:
-    """What is wrong with how a case is read, or None."""
+    """Return what is wrong with the reading of a case, or None."""
     found, listing = reading.read(case.spec, case.entries)
     if found.ambiguous:
         return None
@@ -87,7 +87,7 @@ def _settled(spec: SourceSpec, found: reading.Reading) -> SourceSpec:
 
 
 def _spelled(draw: random.Random, divided: bool) -> list[tuple[str, str]]:
-    """Some splits, `train` among them, each as somebody writes it."""
+    """Return some splits, `train` among them, in a random spelling each."""
     if not divided:
         return [("train", "train")]
     held = draw.choice((["test"], ["val"], ["val", "test"], []))

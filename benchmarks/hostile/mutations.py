@@ -1,7 +1,7 @@
 """Valid files of every kind, and changes to the files of a folder.
 
-In: a random generator. Out: harmed files, in place. Half of the files that hold JSON are changed in
-their values and sealed again with the right checksum, as somebody would who means harm.
+In: a random generator. Out: damaged files, in place. In half of the JSON files, values are changed
+and the checksum is updated, as an attacker would do.
 """
 
 import copy
@@ -38,7 +38,7 @@ VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 2**63, 2**70, 1e308, 0.5, "", "../../x", "/etc/passwd", "a\0b", "\ud800",
     "s1", "x" * 70_000, [], {}, [[]], [None], {"a": 1}, ["../x"], "veto", "undo", "s999999999",
 )  # fmt: skip
-"""What a value of JSON is replaced by."""
+"""Replacements for JSON values."""
 
 
 def valid() -> Iterator[Case]:

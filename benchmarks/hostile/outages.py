@@ -1,4 +1,4 @@
-"""Outages: what keeps whole files from being read for a while, and sources of every kind to try.
+"""Outages: temporary causes of unreadable files, and sources of every kind to try them on.
 
 In: a folder to write into. Out: `Kind`s of sources with some pictures in them and one file that is
 none, and `outage`s that can be begun and ended. The property: during an outage every file ends
@@ -42,7 +42,7 @@ NUMBERS = tuple(
     )
     if hasattr(errno, name)
 )
-"""What the system says of files that it cannot give now."""
+"""System errors for files that are temporarily unreadable."""
 
 
 def picture(number: int) -> bytes:
@@ -202,7 +202,7 @@ def unread() -> Iterator[None]:
 
 
 def trial(folder: Path, draw: random.Random) -> str | None:
-    """What is wrong with how one source was taken in one outage and after it, or None."""
+    """Return what is wrong with a source's outcomes during and after an outage, or None."""
     kind = draw.choice(KINDS)
     spec = sources.detect("pool", kind.write(folder))
     entries = [entry for entry in sources.scan(spec) if entry.problem is None]

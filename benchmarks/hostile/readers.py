@@ -1,4 +1,4 @@
-"""Every reader of foreign files, as a function of a path that tells what it made of it.
+"""Every reader of foreign files, as a function of a path that returns what it read.
 
 In: a path from the corpus. Out: `Taken`: what could be read, what was listed with a reason; or one
 of SEPT's own errors. Anything else that is raised is a defect.
@@ -29,7 +29,7 @@ from sept_core.services.project import backups, projects
 
 @dataclass(frozen=True)
 class Taken:
-    """How many things were taken, and the reasons why others were not."""
+    """The number of items read, and the reasons why others were not."""
 
     good: int
     reasons: list[str]
@@ -168,7 +168,7 @@ READERS: dict[str, Callable[[Path], Taken]] = {
 
 
 def take(reader: str, path: Path) -> Taken | None:
-    """What a reader made of a path; None where it refused it in a sentence.
+    """Return a reader's result for a path; None if it refused the path in a sentence.
 
     Raises:
         Exception: a reader crashed.
@@ -182,7 +182,7 @@ def take(reader: str, path: Path) -> Taken | None:
 
 
 def judge(case: Case, path: Path) -> str | None:
-    """What is wrong with how a case was taken, or None.
+    """Return what is wrong with the outcome of a case, or None.
 
     Raises:
         Exception: a reader crashed.
@@ -206,5 +206,5 @@ def judge(case: Case, path: Path) -> str | None:
 
 
 def seen(folder: Path) -> set[str]:
-    """Every path below a folder: what a reader must not add to, outside its own."""
+    """Return every path below a folder, to check that a reader adds none outside its own."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}

@@ -1,4 +1,4 @@
-"""Tables of images as people's tools write them: every dialect, encoding and way to write a path.
+"""Tables of images as various tools write them: all dialects, encodings and spellings of paths.
 
 In: a random generator and an empty folder. Out: a folder of small images with a table that names
 them, and what a reader must list: the file of each row, and its other values.
@@ -60,7 +60,7 @@ WORDS = (
 """Captions; all can be written in cp1252."""
 
 BROKEN = (["x", "y"], ["z", "", "w"])
-"""Cells that, repeated as often as a row has columns, are no row."""
+"""Cells that do not form a row when repeated once per column."""
 PATH_NAMES = ("path", "file_name", "Image_Path", "where", "id")
 
 PLAIN_FOLDERS = ("imgs", "my images", "été", "train/cat")
@@ -69,15 +69,15 @@ FOLDERS = (*PLAIN_FOLDERS, "a,b")
 
 @dataclass(frozen=True)
 class Made:
-    """A table and what it says.
+    """A table and its true content.
 
     Attributes:
         path: of the table.
         files: of each row, the path of its file below the table's folder.
-        values: of each row, what stands beside the path.
+        values: of each row, the values besides the path.
         has_names: whether the table names its columns.
         broken: how many further rows cannot be read.
-        told: how it was made.
+        told: a description of how it was written.
     """
 
     path: Path

@@ -1,8 +1,8 @@
 """Archives: the members of zip and tar files, listed once and read one at a time.
 
 In: an opened archive, hostile ones included. Out: one `Member` for every file in it, those that
-are never read with the reason; and readers that give a member's bytes to any thread. What an
-archive is, its bytes say: names only tell which files are worth a look.
+are never read with the reason; and readers that give a member's bytes to any thread. The format is
+recognised by the bytes; names only select the files to look at.
 """
 
 import os
@@ -37,16 +37,16 @@ _HEAD = 512
 Reader = zips.ZipReader | tars.TarReader
 
 Opener = Callable[[], BinaryIO]
-"""Opens the archive's file anew."""
+"""Opens the archive's file again."""
 
 
 def is_archive(path: str) -> bool:
-    """Whether a file of this name is read as an archive."""
+    """Return whether a file of this name is read as an archive."""
     return path.lower().endswith(SUFFIXES)
 
 
 def kind(file: BinaryIO) -> str | None:
-    """`zip` or `tar` as the bytes say, whatever the file is called; None for anything else."""
+    """Return `zip` or `tar` by the file's bytes, not its name; None for anything else."""
     if packed := streams.unpacked(file):
         return "tar" if _starts_tar(packed) else None
     module = _module(file)
@@ -54,14 +54,14 @@ def kind(file: BinaryIO) -> str | None:
 
 
 def unread(path: str) -> str | None:
-    """Why a file that its name says is an archive is not read, or None."""
+    """Return why a file with an archive's name is not read, or None."""
     if not path.lower().endswith(_UNREAD):
         return None
     return _not_supported(path[path.rfind(".") + 1 :].lower())
 
 
 def unsupported(file: BinaryIO) -> str | None:
-    """Why an archive of this format is not read, as its bytes say, or None."""
+    """Return why an archive of this format, recognised by its bytes, is not read, or None."""
     head = os.pread(file.fileno(), _HEAD, 0)
     found = (name for magic, name in UNSUPPORTED.items() if head.startswith(magic))
     name = next(found, None)
@@ -69,7 +69,7 @@ def unsupported(file: BinaryIO) -> str | None:
 
 
 def listed(file: BinaryIO, path: str) -> Iterator[Member]:
-    """Every file in the archive, in the archive's order; what ends it early is a problem."""
+    """Yield every file in the archive, in its order; damage that ends it early is a problem."""
     module = _module(file)
     if module is None and (reason := unsupported(file)):
         yield members.refused(reason)
@@ -82,7 +82,7 @@ def listed(file: BinaryIO, path: str) -> Iterator[Member]:
 
 
 def open_reader(opener: Opener) -> Reader:
-    """The reader of an archive's members; dropping it closes it.
+    """Return a reader of the archive's members; the archive is closed when the reader is dropped.
 
     Raises:
         RejectedImage: the archive cannot be opened.

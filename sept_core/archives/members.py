@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from sept_core.filesystem import safe_paths
 
 SIDECARS = frozenset((".json", ".txt", ".cls"))
-"""What is written beside an image; read while listing: a packed tar is unpacked only once."""
+"""Suffixes of side-cars, which are read while listing, so that a packed tar is unpacked only once.
+"""
 
 MAX_SIDECAR_BYTES = 1 << 20
 _ENDS = tuple(suffix for known in SIDECARS for suffix in (known, known.upper()))
 
 REPEATED = "\\#"
-"""What precedes the number of a further member of the same name; no stored name holds it."""
+"""Separates a repeated member's name from its number; it occurs in no stored name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Member:
     """One file in an archive.
 
     Attributes:
-        name: as written by `paths.stored`; of several members with one name the second is
+        name: as written by `safe_paths.stored`; of several members with one name the second is
             `NAME\\#2`. Empty for damage of the archive itself.
         offset: of its bytes in the unpacked tar, −1 in a zip and for a sparse member.
         size: in bytes, unpacked.
@@ -43,12 +44,12 @@ class Member:
 
 
 def refused(problem: str) -> Member:
-    """Stands for what cannot be listed of an archive."""
+    """Return a member that stands for the unlistable part of an archive."""
     return Member("", offset=-1, size=-1, problem=problem)
 
 
 def numbered(listed: Iterable[Member]) -> Iterator[Member]:
-    """The members, each with a name of its own."""
+    """Yield the members with unique names."""
     times: dict[str, int] = {}
     for member in listed:
         count = times[member.name] = times.get(member.name, 0) + 1
@@ -59,19 +60,19 @@ def numbered(listed: Iterable[Member]) -> Iterator[Member]:
 
 
 def plain(name: str) -> str:
-    """A member's name as the archive has it, back-slashes (as Windows writes them) as slashes."""
+    """Return a member's name as in the archive, with Windows backslashes as slashes."""
     if "\\" not in name:
         return name
     return name.partition(REPEATED)[0].replace("\\x5c", "/")
 
 
 def is_sidecar(name: str, size: int) -> bool:
-    """Whether a member is read while listing."""
+    """Return whether a member is read while listing."""
     return name.endswith(_ENDS) and size <= MAX_SIDECAR_BYTES
 
 
 def problem(name: str, size: int) -> str | None:
-    """Why a member of this name (as in the archive) and size is never read, or None."""
+    """Return why a member of this name (as in the archive) and size is never read, or None."""
     slashed = name.replace("\\", "/")
     if slashed.startswith("/") or slashed[1:2] == ":" or ".." in slashed.split("/"):
         return "unsafe name in an archive; unpack it and add the folder"

@@ -1,14 +1,14 @@
-"""Samples: which side-cars belong to which image, and what they say of it.
+"""Samples: the side-cars that belong to each image, and the values they give it.
 
 In: names of images and of side-cars, which are small files of text or JSON. Out: the values that
 belong to each image, and the side-cars that belong to none.
 
-WebDataset's rule is that files which share a name up to its first dot make one sample. Many who
-write tars put dots into their keys (`scan_1.5.jpg`, `v0.2_17.json`), so the rule alone would mix
-their samples. Therefore a side-car belongs to the images whose name continues its own
-(`scan_1.5.json` to `scan_1.5.jpg`, `x.json` to `x.jpg` and `x.mask.png`); else to those of the
-longest shorter name that an image has (`x.meta.json` to `x.jpg`); and an image that is alone in
-WebDataset's sample has all side-cars of the sample.
+In WebDataset, files that share a name up to its first dot form one sample. Many tars have dots in
+their keys (`scan_1.5.jpg`, `v0.2_17.json`), so the rule alone would mix their samples. Therefore a
+side-car belongs to the images whose name continues its own (`scan_1.5.json` to `scan_1.5.jpg`,
+`x.json` to `x.jpg` and `x.mask.png`); else to those of the longest shorter name that an image has
+(`x.meta.json` to `x.jpg`); and an image that is alone in WebDataset's sample has all side-cars of
+the sample.
 """
 
 import json
@@ -32,11 +32,11 @@ Named = tuple[Hashable, str]
 
 @dataclass(frozen=True)
 class Gathered:
-    """What side-cars say.
+    """Values from side-cars.
 
     Attributes:
         values: of each image that has a side-car, by its position.
-        problems: of each side-car that says nothing of any image, by its position.
+        problems: of each side-car that gives no image a value, by its position.
     """
 
     values: dict[int, tables.Row]
@@ -46,7 +46,7 @@ class Gathered:
 def gather(
     images: Sequence[Named], side_cars: Sequence[Named], read: Callable[[int], bytes | None]
 ) -> Gathered:
-    """Give each image the values of its side-cars; the more special ones win.
+    """Give each image the values of its side-cars; the more specific ones win.
 
     Args:
         images: of any number of samples.
@@ -73,7 +73,7 @@ def _merged(rows: Iterable[tables.Row]) -> tables.Row:
 
 
 def values(name: str, text: bytes) -> tables.Row | None:
-    """The values of one side-car; None for a `.json` that is not an object."""
+    """Return the values of one side-car; None for a `.json` that is not an object."""
     suffix = safe_paths.suffix_of(name)
     if suffix != ".json":
         plain = text.decode("utf-8-sig", "replace").strip()

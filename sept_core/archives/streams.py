@@ -1,7 +1,7 @@
 """Streams: compressed files, unpacked once from their beginning.
 
-In: an opened file. Out: its bytes unpacked, whatever packed them; the format is told by the first
-bytes, never by the name.
+In: an opened file. Out: its unpacked bytes, for any supported compression; the format is recognised
+by the first bytes, never by the name.
 """
 
 import bz2
@@ -20,34 +20,34 @@ import pyarrow as pa
 from sept_core.imaging import outcomes
 
 DAMAGE = (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
-"""What reading damaged packed bytes raises; see `outcomes.of_machine`."""
+"""Exceptions raised on reading damaged packed bytes; see `outcomes.of_machine`."""
 
 MOST_UNPACKED, SLACK = 200, 1 << 30
-"""A stream may unpack to so many times its packed size, and so many bytes more."""
+"""A stream may unpack to this many times its packed size, plus this many bytes."""
 
 _CHUNK = 1 << 16
 
 
 class Unpacked:
-    """What a file unpacks to, read onwards; `seek` goes back within the last read only.
+    """The unpacked content of a file, read forwards; `seek` can go back only within the last read.
 
     Raises:
-        ValueError: on reading, where a file of this size has unpacked to so much that it can only
-            be a bomb.
+        ValueError: on reading, if the file has unpacked to so much that it must be a decompression
+            bomb.
     """
 
     def __init__(self, stream: BinaryIO, packed_size: int) -> None:
         self._stream = stream
         self._most = MOST_UNPACKED * packed_size + SLACK
         self._place = 0
-        self._last = self._again = b""
+        self._last = self._pending = b""
         self._failure: Exception | None = None
 
     def tell(self) -> int:
         return self._place
 
     def read(self, size: int) -> bytes:
-        data, self._again = self._again[:size], self._again[size:]
+        data, self._pending = self._pending[:size], self._pending[size:]
         if len(data) < size:
             data += self._pull(size - len(data))
         self._last = data
@@ -60,7 +60,7 @@ class Unpacked:
         return data
 
     def _pull(self, size: int) -> bytes:
-        """What comes next; damage counts only once all that lies before it has been read."""
+        """Return the next bytes; damage is raised only after everything before it has been read."""
         if self._failure:
             raise self._failure
         pieces: list[bytes] = []
@@ -78,7 +78,7 @@ class Unpacked:
         back = self._place - place
         if back > 0:
             assert back <= len(self._last), "a packed stream does not go back"
-            self._again = self._last[-back:] + self._again
+            self._pending = self._last[-back:] + self._pending
             self._place, self._last = place, b""
         while self._place < place and self.read(min(_CHUNK, place - self._place)):
             pass
@@ -86,10 +86,10 @@ class Unpacked:
 
 
 class Spool:
-    """What a stream unpacks to, read at any place by any thread.
+    """The unpacked content of a stream, readable at any position by any thread.
 
-    It goes to an unnamed temporary file, up to the last byte that somebody has asked for: one pass
-    in all, whatever the order of the threads.
+    The content is written to an unnamed temporary file, up to the last byte requested so far: one
+    pass in total, in whatever order the threads read.
     """
 
     def __init__(self, stream: Unpacked) -> None:
@@ -119,7 +119,7 @@ class Spool:
 
 
 def unpacked(file: BinaryIO) -> Unpacked | None:
-    """The unpacked content of a file, from its beginning; None for a file that is not packed."""
+    """Return the unpacked content of a file, from its beginning; None if the file is not packed."""
     unpack = _format(file)
     if unpack is None:
         return None
@@ -129,7 +129,7 @@ def unpacked(file: BinaryIO) -> Unpacked | None:
 
 
 def is_packed(file: BinaryIO) -> bool:
-    """Whether `unpacked` knows how the file is packed."""
+    """Return whether the file is packed in a format that `unpacked` supports."""
     return _format(file) is not None
 
 
@@ -173,7 +173,7 @@ class _Streams(io.RawIOBase):
 
 
 class _Gzip:
-    """A gzip stream with what the decompressors of bz2 and lzma offer."""
+    """A gzip stream with the interface of the bz2 and lzma decompressors."""
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(wbits=31)

@@ -21,7 +21,7 @@ from sept_core.filesystem import safe_paths
 from sept_core.imaging import images, outcomes
 
 DAMAGE = (*streams.DAMAGE, tarfile.TarError, IndexError, OverflowError, RecursionError)
-"""What listing and reading a damaged tar raises; see `outcomes.of_machine`."""
+"""Exceptions raised on listing and reading a damaged tar; see `outcomes.of_machine`."""
 
 _MOST_HEADER = 1 << 20
 _MOST_LINKS = 40
@@ -39,7 +39,7 @@ class Lead(NamedTuple):
 
 
 def is_tar(head: bytes) -> bool:
-    """Whether a file that begins so is a plain tar."""
+    """Return whether a file that begins with these bytes is a plain tar."""
     try:
         tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
     except tarfile.HeaderError:
@@ -48,7 +48,7 @@ def is_tar(head: bytes) -> bool:
 
 
 def listed(file: BinaryIO) -> Iterator[Member]:
-    """Every file in the tar, in its order; links to files of the same tar come last.
+    """Yield every file in the tar, in its order; links to files of the same tar come last.
 
     Raises:
         one of `DAMAGE`: at the first place that is not a tar.
@@ -68,7 +68,7 @@ def listed(file: BinaryIO) -> Iterator[Member]:
 
 
 def _walk(file: BinaryIO) -> Iterator[tuple[Member, Lead | None]]:
-    """Every member of every tar in a file, and where it leads if it is a link."""
+    """Yield every member of every tar in a file, and its target if it is a link."""
     packed = streams.unpacked(file)
     end = None if packed else os.fstat(file.fileno()).st_size
     file.seek(0)
@@ -90,7 +90,7 @@ def _walk(file: BinaryIO) -> Iterator[tuple[Member, Lead | None]]:
 
 
 class _Headers:
-    """What `tarfile` reads headers from; a header that claims to be huge is damage."""
+    """The file that `tarfile` reads headers from; a header that claims to be huge is damage."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.seek, self.tell, self._stream = stream.seek, stream.tell, stream
@@ -103,10 +103,10 @@ class _Headers:
         return self._last
 
     def at_next_tar(self) -> bool:
-        """Go past zeros to another tar behind the one that has ended; False at the end.
+        """Skip zeros to the next tar after the one that has ended; return False at the end.
 
         Raises:
-            ReadError: something else follows (which tarfile takes for the end).
+            ReadError: something else follows (which tarfile treats as the end).
         """
         zeros = 0
         while self._last and not self._last.strip(b"\0"):
@@ -143,7 +143,8 @@ def _link(info: tarfile.TarInfo, part: int) -> Member:
 
 
 def _pieces(info: tarfile.TarInfo) -> tuple[tuple[int, int, int], ...]:
-    """Where the bytes of a sparse member are; the rest of it is zeros. Empty for all others.
+    """Return the pieces of a sparse member that have bytes; the rest is zeros. Empty for other
+    members.
 
     Raises:
         ReadError: a piece lies outside of the member.
@@ -163,7 +164,7 @@ def _lead(info: tarfile.TarInfo) -> Lead:
 
 
 def _linked(file: BinaryIO) -> Iterator[Member]:
-    """Each link as the file that it leads to; walks through the tar once more.
+    """Yield each link as the file that it leads to; walks through the tar again.
 
     A hard link means the last file of that name before it; a soft one may lead to what follows.
     """
@@ -196,7 +197,7 @@ def _as_file(link: Member, found: Member | None) -> Member:
 
 
 def _end(place: Place, leads: dict[Place, Place]) -> Place:
-    """Where a chain of links ends."""
+    """Return the end of a chain of links."""
     for _ in range(_MOST_LINKS):
         if place not in leads:
             break
@@ -217,7 +218,7 @@ class TarReader:
         self._members: dict[str, Member] | None = None
 
     def read(self, member: str, offset: int = -1, size: int = -1) -> bytes:
-        """The bytes of a member.
+        """Return the bytes of a member.
 
         Raises:
             RejectedImage: there is no such member, or the tar ends before it does.
@@ -267,7 +268,9 @@ class TarReader:
 
 
 def _sound(file: BinaryIO) -> Iterator[Member]:
-    """The members up to damage, those with a problem too: they count where a name is repeated."""
+    """Yield the members up to the damage, including those with a problem: they count where a name
+    is repeated.
+    """
     try:
         yield from listed(file)
     except DAMAGE as problem:

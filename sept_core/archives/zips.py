@@ -21,7 +21,7 @@ from sept_core.imaging import images, outcomes
 
 DAMAGE = (*streams.DAMAGE, zipfile.BadZipFile, zipfile.LargeZipFile, IndexError, OverflowError,
           NotImplementedError, RuntimeError)  # fmt: skip
-"""What listing and reading a damaged zip raises; see `outcomes.of_machine`."""
+"""Exceptions raised on listing and reading a damaged zip; see `outcomes.of_machine`."""
 
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _OTHER_METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 93: "zstd", 95: "xz", 98: "ppmd",
@@ -31,7 +31,7 @@ _LONGEST_END = 22 + 0xFFFF
 
 
 def listed(file: BinaryIO) -> Iterator[Member]:
-    """Every file in the zip, in its directory's order.
+    """Yield every file in the zip, in its directory's order.
 
     Raises:
         one of `DAMAGE`: its directory cannot be read, or something follows it.
@@ -42,7 +42,7 @@ def listed(file: BinaryIO) -> Iterator[Member]:
 
 
 def _entries(file: BinaryIO) -> Iterator[tuple[int, zipfile.ZipFile, zipfile.ZipInfo]]:
-    """Every file of every zip in a file, the last zip first: its directory is found first."""
+    """Yield every file of every zip in a file, the last zip first: its directory is found first."""
     archive, part = zipfile.ZipFile(file), 0
     end = os.fstat(file.fileno()).st_size
     while True:
@@ -111,7 +111,7 @@ def _problem(info: zipfile.ZipInfo) -> str | None:
 
 
 def _refuse_what_follows(file: BinaryIO) -> None:
-    """Refuse bytes behind the end, which `zipfile` reads past: another archive, perhaps.
+    """Refuse bytes after the end, which `zipfile` ignores: they may be another archive.
 
     Raises:
         BadZipFile: there are some, and not only zeros.
@@ -127,7 +127,7 @@ def _refuse_what_follows(file: BinaryIO) -> None:
 
 
 class ZipReader:
-    """Reads members of a zip; `zipfile` keeps threads apart by itself."""
+    """Reads members of a zip; `zipfile` is thread-safe by itself."""
 
     def __init__(self, opener: Callable[[], BinaryIO]) -> None:
         file = opener()
@@ -137,7 +137,7 @@ class ZipReader:
         self._entries = {m.name: entry for m, entry in zip(names, entries, strict=True)}
 
     def read(self, member: str, offset: int = -1, size: int = -1) -> bytes:
-        """The unpacked bytes; never more than the zip's directory and `MAX_BYTES` allow.
+        """Return the unpacked bytes; never more than the zip's directory and `MAX_BYTES` allow.
 
         Raises:
             RejectedImage: there is no such member, or it is damaged or encrypted.

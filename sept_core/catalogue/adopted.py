@@ -1,7 +1,7 @@
 """Names of the feature shards that the catalogue has adopted.
 
-In: a store's name, a shard's number and checksum. Out: keys to compare with those stored. What
-adopting a shard changes is the matter of `image_table`.
+In: a store's name, a shard's number and checksum. Out: keys to compare with those stored.
+`adopting` does the adopting.
 """
 
 from sept_core.catalogue import settings

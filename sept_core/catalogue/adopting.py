@@ -1,6 +1,6 @@
-"""Taking over what workers found out about files and images.
+"""Adoption of the workers' findings about files and images.
 
-In: outcome tables that embedding left beside its shards, and images of which only features are
+In: outcome tables that embedding wrote next to its shards, and images of which only features are
 known. Out: the tables `files`, `images` and `featureless`, brought up to date.
 """
 
@@ -28,26 +28,26 @@ def adopt(
     *,
     of_files: bool = True,
 ) -> int:
-    """Take over the outcomes of shards not seen before; returns how many shards that were.
+    """Adopt the outcomes of shards not seen before; return the number of those shards.
 
     Each shard is one transaction, so that a crash between shards loses nothing. After a migration
-    the images of shards that were seen before are taken over once more: see `settle`.
+    the images of shards that were seen before are adopted again: see `settle`.
 
     Args:
         db: the catalogue.
         store: the shards.
-        name: of the store within the project. Two stores may say the same of the same files,
-            and the later one is news where those files were listed again in between.
+        name: of the store within the project. Two stores may have the same outcomes for the same
+            files; the later one still counts as new if those files were listed again in between.
         ranges: in force; hash and figures of images that were scaled by them are renewed.
-        of_files: False where nobody read the files: only what is known of images is taken over.
+        of_files: False where the files were not read: only what is known of images is adopted.
     """
     known = adopted.keys(db)
-    again = adopted.is_unsettled(db)
+    unsettled = adopted.is_unsettled(db)
     count = 0
     for shard in store.shards:
         sha256 = shard.header["outcomes_sha256"]
         key = adopted.key(name, shard.number, sha256)
-        if again and (key in known or sha256 in known):
+        if unsettled and (key in known or sha256 in known):
             with transaction(db), registered(db, "outcomes", shard.outcomes()):
                 _adopt_images(db, shard)
         if key in known:
@@ -70,7 +70,7 @@ def adopt(
 
 
 def settle(db: Connection) -> None:
-    """End what a migration began, once every store has been adopted.
+    """Complete a migration once every store has been adopted.
 
     Files that waited for their image to be known again are `ok`.
     """
@@ -88,9 +88,9 @@ def settle(db: Connection) -> None:
 def _adopt_files(db: Connection, decoder: str) -> None:
     """Bring the files named in `outcomes` up to date.
 
-    That bytes decode is a fact of the bytes: no later outcome of the same bytes takes it back,
-    and a file that cannot be read now says nothing about them. Nor does any outcome of a file
-    that listing excludes by now.
+    Whether bytes decode is a property of the bytes: no later outcome of the same bytes revokes it,
+    and a file that cannot be read now says nothing about them. Nor does any outcome of a file that
+    listing excludes by now.
     """
     db.execute(
         """UPDATE files f SET
@@ -109,7 +109,7 @@ def _adopt_files(db: Connection, decoder: str) -> None:
 
 
 def _adopt_images(db: Connection, shard: feature_store.Shard) -> None:
-    """Take over the images of `outcomes`, and which of them have no features under the encoder."""
+    """Adopt the images of `outcomes`, and note which of them have no features under the encoder."""
     db.execute(
         f"""INSERT INTO images
             SELECT {IMAGE_COLUMNS}, FALSE FROM outcomes o
@@ -135,12 +135,12 @@ def _adopt_images(db: Connection, shard: feature_store.Shard) -> None:
 
 
 def forget_adopted(db: Connection, folder: str) -> None:
-    """Have the shards below a folder of the project adopted again once they are written anew."""
+    """Forget the adopted shards below a folder, so that rewritten ones are adopted again."""
     db.execute("DELETE FROM adopted WHERE starts_with(outcomes_sha256, ?)", [f"{folder}/"])
 
 
 def _renew_figures(db: Connection, outcomes: pa.Table) -> None:
-    """Take over what depends on pixels, of images that were known from another value range.
+    """Renew the pixel-dependent figures of images that were known from another value range.
 
     Photographs of 8 bits stay as they are: theirs differ a little by the scale of decoding.
     """

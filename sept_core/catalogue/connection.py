@@ -1,7 +1,7 @@
-"""Opening the catalogue: one owner at a time, named when it is somebody else.
+"""Opening the catalogue: one process at a time; the error names the process that holds it.
 
-DuckDB lets no second process open a file that one holds for writing, so whoever opens it
-keeps it briefly (a command) or for its life (the app).
+DuckDB does not let a second process open a file that another one holds for writing; see `sharing`
+for how processes take turns.
 """
 
 import contextlib
@@ -66,10 +66,10 @@ def _prepare(connection: Connection) -> None:
 
 
 def read_everything(connection: Connection) -> None:
-    """Read each row of each table, which finds every block whose checksum is wrong.
+    """Read each row of each table to find blocks with a wrong checksum.
 
     Raises:
-        IntegrityError: one is; the message names the table.
+        IntegrityError: a checksum is wrong; the message names the table.
     """
     names = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
     for (name,) in names:
@@ -84,7 +84,9 @@ _begun: ContextVar[Connection | None] = ContextVar("begun", default=None)
 
 @contextlib.contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """All statements inside commit together or not at all; one inside another joins it."""
+    """Commit all statements inside together or not at all; a nested transaction joins the outer
+    one.
+    """
     if _begun.get() is connection:
         yield
         return
@@ -104,7 +106,7 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def told_as_storage() -> Iterator[None]:
-    """Turn what DuckDB says of a disk that takes no more into a sentence.
+    """Turn DuckDB's error about a full or read-only disk into a `StorageError`.
 
     Raises:
         StorageError: the catalogue could not be written; it is as it was before.
@@ -113,8 +115,8 @@ def told_as_storage() -> Iterator[None]:
         yield
     except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as problem:
         raise errors.StorageError(
-            f"The catalogue cannot be written ({problem}); make room on its disk and try again. "
-            "Nothing of this step was kept, all before it was."
+            f"The catalogue cannot be written ({problem}); free space on its disk and try again. "
+            "This step was rolled back; all earlier steps are saved."
         ) from problem
 
 

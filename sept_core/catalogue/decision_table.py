@@ -12,7 +12,7 @@ from sept_core.review import decision_log
 from sept_core.storage.recent import Recent
 
 KEPT = 16
-"""Logs of target sets that a process remembers."""
+"""Number of target sets whose logs a process keeps in memory."""
 
 _kept = Recent[tuple[str, tuple[str, ...]], decision_log.Log](KEPT)
 
@@ -41,7 +41,7 @@ def append(
     uids: Sequence[str] = (),
     undoes: Sequence[int] | None = None,
 ) -> int:
-    """Commit one decision for each target set it belongs to; returns the last position.
+    """Commit one decision for each target set it belongs to; return the last position.
 
     `uids` is the expanded list that the preview showed, so that a replay never depends on
     clusters or thresholds made later.
@@ -65,7 +65,7 @@ def last_position(db: Connection) -> int:
 
 
 def log(db: Connection) -> list[dict[str, Any]]:
-    """Every event of every target set as it is stored, oldest first."""
+    """Return every event of every target set as it is stored, oldest first."""
     rows = db.execute("SELECT * FROM decisions ORDER BY position").fetchall()
     return [dict(zip(FIELDS, row, strict=True)) for row in rows]
 
@@ -79,7 +79,7 @@ def restore(db: Connection, entries: Sequence[dict[str, Any]]) -> None:
 
 
 def log_of(db: Connection, target_ids: Sequence[str]) -> decision_log.Log:
-    """The log of these target sets; what this process has read of it is not read again."""
+    """Return the log of these target sets; events that this process has read are not read again."""
     key = (_file(db), tuple(sorted(target_ids)))
     known = _kept.find(key)
     if known is None or not _is_in(db, known):
@@ -96,7 +96,7 @@ def _file(db: Connection) -> str:
 
 
 def _is_in(db: Connection, log: decision_log.Log) -> bool:
-    """Whether the catalogue still holds what was read: a file may be another by now."""
+    """Return whether the catalogue still holds the events read: its file may have been replaced."""
     if not log.events:
         return True
     last = log.events[-1]

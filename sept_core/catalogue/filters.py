@@ -48,14 +48,14 @@ def parse(text: str) -> list[Condition]:
     """Read a filter; the empty text is no condition.
 
     Raises:
-        InputError: it does not follow the form; the message shows where.
+        InputError: the filter is malformed; the message shows where.
     """
     conditions, place = [], 0
     while place < len(text) and text[place:].strip():
         match = _CONDITION.match(text, place)
         if match is None or (match["joint"] and not text[match.end() :].strip()):
             raise errors.InputError(
-                f"The filter cannot be read at {text[place:].strip()!r}; write conditions such "
+                f"The filter cannot be parsed at {text[place:].strip()!r}; write conditions such "
                 'as: width >= 256 and source = web and caption ~ "red fox".'
             )
         field, value = match["field"].strip('"'), match["value"]
@@ -67,19 +67,19 @@ def parse(text: str) -> list[Condition]:
 
 
 def column(field: str) -> tuple[str, list[str]]:
-    """What a field is in the join, as an SQL expression with `?` marks, and the values for them."""
+    """Return a field of the join as an SQL expression with `?` marks, and the values for them."""
     if field in COLUMNS:
         return COLUMNS[field], []
     return "json_extract_string(f.metadata, ?)", ['$."' + field.replace('"', "") + '"']
 
 
 def fields(conditions: list[Condition]) -> list[str]:
-    """The fields that the conditions name, each once."""
+    """Return the fields that the conditions name, each once."""
     return list(dict.fromkeys(condition.field for condition in conditions))
 
 
 def to_sql(conditions: list[Condition]) -> tuple[str, list[str | float]]:
-    """The conditions as an SQL expression with `?` marks, and the values for them.
+    """Return the conditions as an SQL expression with `?` marks, and the values for them.
 
     It is over a table whose columns c0, c1, … are those of `fields`.
 
@@ -104,7 +104,8 @@ def _one(condition: Condition, column: str) -> tuple[str, str | float]:
         return f"{column} {condition.operator} ?", condition.value
     if number is None:
         raise errors.InputError(
-            f"{condition.field} is a number, and {condition.value!r} is not; give a number."
+            f"The field {condition.field} is numeric, but {condition.value!r} is not a number; "
+            "give a number."
         )
     if own:  # a column that holds numbers and words: words never match a number
         column = f"TRY_CAST({column} AS DOUBLE)"

@@ -1,7 +1,7 @@
 """Ids of images: which of them the catalogue knows.
 
-In: uids, or a source. Out: uids. Commands that decide on images need no more of them, and nothing
-heavy is imported here.
+In: uids, or a source. Out: uids. Commands that decide on images need nothing else, so nothing heavy
+is imported here.
 """
 
 from collections.abc import Iterable

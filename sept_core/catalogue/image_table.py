@@ -1,4 +1,4 @@
-"""Images of the catalogue: who may take part, and what is known of their pixels.
+"""Images of the catalogue: which are eligible, and what is known of their pixels.
 
 In: a role of sources. Out: uids, counts, quality figures and hashes.
 """
@@ -20,7 +20,7 @@ from sept_core.storage import hashing
 
 
 def featureless(db: Connection, encoder_id: str, role: str = "pool") -> pa.Table:
-    """The live images of a role that an encoder gave no features: uid and reason, by uid."""
+    """Return uid and reason of a role's live images without features under an encoder, by uid."""
     query = """SELECT uid, reason FROM featureless WHERE encoder_id = $encoder
                AND uid IN (SELECT f.uid FROM files f JOIN sources s ON s.id = f.source_id
                            WHERE NOT f.gone AND f.state = 'ok' AND s.role = $role)
@@ -31,7 +31,7 @@ def featureless(db: Connection, encoder_id: str, role: str = "pool") -> pa.Table
 
 
 def featureless_places(db: Connection, role: str) -> pa.Table:
-    """Every live place of the images that an encoder gave no features.
+    """Return every live place of the images without features under an encoder.
 
     Columns: encoder, source, rel_path, member, reason, uid; by encoder and place.
     """
@@ -48,7 +48,8 @@ def featureless_places(db: Connection, role: str) -> pa.Table:
 def eligible(db: Connection, role: str = "pool", filter_text: str = "") -> np.ndarray:
     """(n,) S32, sorted: the decodable images with a live place that passes the filter.
 
-    The columns that filters ask for are kept until the files change: a page asks at each click.
+    The columns that filters use are cached until the files change, since a page filters at each
+    click.
 
     Raises:
         InputError: the filter cannot be read, or names a field that no file has.
@@ -83,17 +84,17 @@ def _listed(
 
 
 def _refuse_unknown_fields(db: Connection, role: str, conditions: list[filters.Condition]) -> None:
-    """A misspelt field would silently pass nothing."""
+    """Refuse fields that no file has: a misspelt field would silently match nothing."""
     own = [c.field for c in conditions if c.field not in filters.COLUMNS]
     known = metadata_fields(db, role) if own else []
     for field in own:
         if field not in known:
             fields = ", ".join([*filters.COLUMNS, *known])
-            raise errors.InputError(f"No image has a field {field!r} to filter by; use: {fields}.")
+            raise errors.InputError(f"No image has a field {field!r}; filter by one of: {fields}.")
 
 
 def metadata_fields(db: Connection, role: str = "pool") -> list[str]:
-    """The names of the columns that came with the files of a role, in order of the alphabet."""
+    """Return the names of the columns that came with the files of a role, in alphabetical order."""
     query = f"""SELECT DISTINCT unnest(json_keys(f.metadata)) AS field
                 {LIVE} AND s.role = ? AND f.metadata IS NOT NULL ORDER BY field"""
     rows = revision.once(db, f"metadata_fields:{role}", lambda: table(db, query, [role]))
@@ -101,7 +102,9 @@ def metadata_fields(db: Connection, role: str = "pool") -> list[str]:
 
 
 def pool_counts(db: Connection) -> dict[str, int]:
-    """The head of the funnel: distinct pool images, and files that cannot be decoded."""
+    """Return the first counts of the funnel: distinct pool images, and files that cannot be
+    decoded.
+    """
     query = f"""SELECT count(*), count(*) FILTER (f.state = 'waiting'),
                        count(*) FILTER (f.state = 'unreadable'),
                        count(*) FILTER (f.state = 'rejected'),
@@ -111,7 +114,9 @@ def pool_counts(db: Connection) -> dict[str, int]:
 
 
 def pool_fingerprint(db: Connection) -> str:
-    """Names the set of pool images: the same for every order, another when one comes or goes."""
+    """Return a fingerprint of the set of pool images: independent of order, different once one
+    comes or goes.
+    """
     query = f"""SELECT count(*), bit_xor(md5_number(uid))::TEXT FROM
                 (SELECT DISTINCT f.uid {LIVE} AND s.role = 'pool' AND f.state = 'ok')"""
     row = revision.once(db, "pool_fingerprint", lambda: one(db, query))
@@ -119,7 +124,8 @@ def pool_fingerprint(db: Connection) -> str:
 
 
 def partly_taken(db: Connection, role: str) -> pa.Table:
-    """Images of which a decoder took a part only, such as one page, or three bands of many.
+    """Return the images of which a decoder read only a part, such as one page, or three bands of
+    many.
 
     Columns: source (name), format, pixels (their type), taken (what was), images.
     """
@@ -135,7 +141,7 @@ def partly_taken(db: Connection, role: str) -> pa.Table:
 
 
 def first_sources(db: Connection) -> pa.Table:
-    """uid and source (the first of its sources by name) of every pool image, by uid."""
+    """Return uid and source (the first of its sources by name) of every pool image, by uid."""
     return table(
         db,
         f"""SELECT f.uid, min(s.name) AS source {LIVE} AND s.role = 'pool' AND f.state = 'ok'
@@ -144,7 +150,7 @@ def first_sources(db: Connection) -> pa.Table:
 
 
 def quality(db: Connection) -> pa.Table:
-    """uid, width, height and the quality figures of every pool image, by uid."""
+    """Return uid, width, height and the quality figures of every pool image, by uid."""
     return table(
         db,
         f"""SELECT uid, width, height, brightness, contrast, sharpness, entropy FROM images
@@ -155,7 +161,7 @@ def quality(db: Connection) -> pa.Table:
 
 
 def hashes(db: Connection, role: str, source_ids: list[str] | None = None) -> pa.Table:
-    """Perceptual hashes (uid, phash) of the live images of a role, ordered by uid."""
+    """Return the perceptual hashes (uid, phash) of the live images of a role, ordered by uid."""
     ids = source_ids or []
     return table(
         db,

@@ -95,15 +95,16 @@ UPDATE settings SET value = to_json(uuid()::TEXT) WHERE key = 'files_revision';
 """
 
 _READ = re.compile(r"unreadable: |truncated: the archive ends inside this image|could not be ")
-"""How reasons begin that only the worker wrote, of bytes that it may not have had."""
+"""Beginnings of reasons that only the worker wrote, about bytes that it may not have been able to
+read."""
 
 
 def _tell_facts_apart(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give files that were rejected by accident back, and images that one encoder removed.
+    """Restore files that were rejected by accident, and images that one encoder removed.
 
-    What was out of reach is unreadable for now; it is listed again before it is read, since
-    nobody knows what is there by now. An image without features waits until the shard that names
-    it is adopted once more: it holds the image's size and hash.
+    Files that were out of reach are unreadable for now; they are listed again before they are read,
+    since they may have changed. An image without features waits until the shard that names it is
+    adopted once more: it holds the image's size and hash.
     """
     connection.execute(_FACTS)
     rows = connection.execute(
@@ -154,8 +155,8 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> None:
     [(applied,)] = connection.execute("SELECT count(*) FROM migrations").fetchall()
     if applied > len(MIGRATIONS):
         raise errors.IntegrityError(
-            f"This project was written by a newer SEPT (schema {applied}, this one knows "
-            f"{len(MIGRATIONS)}); update SEPT to open it."
+            f"This project was written by a newer version of SEPT (schema {applied}; this version "
+            f"supports up to {len(MIGRATIONS)}); update SEPT to open it."
         )
     for step, (name, change) in enumerate(MIGRATIONS[applied:], start=applied + 1):
         connection.execute("BEGIN")

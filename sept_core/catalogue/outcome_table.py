@@ -1,4 +1,4 @@
-"""Outcomes of files as people ask for them: how many there are of each, and why.
+"""Outcomes of files for display: the number of each, and the reasons.
 
 In: a role, and the name of a source or target set. Out: tables.
 """
@@ -9,7 +9,7 @@ from sept_core.catalogue.connection import Connection, table
 
 
 def with_reasons(db: Connection, role: str, name: str | None = None) -> pa.Table:
-    """Every live file that is not embedded for a stated reason.
+    """Return every live file that is not embedded for a stated reason.
 
     Columns: source (its name), rel_path, member, split, state, reason; ordered by place.
 

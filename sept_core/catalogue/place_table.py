@@ -1,4 +1,4 @@
-"""Places: where the bytes of known images lie, and by which names others know them.
+"""Places: where the bytes of known images lie, and the names under which other tools know them.
 
 In: uids, or the role of sources. Out: their live places, best first.
 """
@@ -18,7 +18,7 @@ from sept_core.storage import hashing
 
 
 def locations(db: Connection, uids: Iterable[str], role: str = "pool") -> pa.Table:
-    """All live places of these images, best first within a uid.
+    """Return all live places of these images, best first within a uid.
 
     Columns: uid, source (name), source_id, root, follow_links, source_uid, rel_path, member,
     offset, size, sha256, width, height.
@@ -39,7 +39,7 @@ def locations(db: Connection, uids: Iterable[str], role: str = "pool") -> pa.Tab
 
 @dataclass(frozen=True)
 class Place:
-    """Where the bytes of one image lie.
+    """One place of an image's bytes.
 
     `format` is Pillow's name, '' when it is unknown; `bands` is an option of the source.
     """
@@ -56,7 +56,7 @@ class Place:
 
 
 def places(db: Connection, uid: str) -> list[Place]:
-    """All live places of one image, of the pool first; none for an image without bytes."""
+    """Return all live places of one image, pool places first; none for an image without bytes."""
     uids, rows = revision.once(db, "rows", lambda: _rows(db))
     ours = rows[np.searchsorted(uids, uid.encode()) : np.searchsorted(uids, uid.encode(), "right")]
     if not len(ours):
@@ -73,7 +73,7 @@ def places(db: Connection, uid: str) -> list[Place]:
 def _rows(db: Connection) -> tuple[np.ndarray, np.ndarray]:
     """(n,) S32 of each live file with bytes, sorted, and (n, 2) rows of the file and its image.
 
-    Looking for one uid without them is a walk over the whole catalogue.
+    Without them, looking up one uid would scan the whole catalogue.
     """
     found = table(
         db,
@@ -98,7 +98,8 @@ def _places(db: Connection, uid: str, where: str, values: list[int]) -> list[Pla
 
 
 def keys(db: Connection, role: str, source_id: str | None = None) -> pa.Table:
-    """Names by which others may know our images: columns uid, source_uid, rel_path.
+    """Return the names under which other tools may know the images: columns uid, source_uid,
+    rel_path.
 
     `rel_path` is that of the file, or container and member joined by a slash.
     """

@@ -1,7 +1,7 @@
-"""The revision of a project's files, and what is computed once for each.
+"""The revision of a project's files, and values computed once per revision.
 
-In: `renew`, in every transaction after which files or their images may be others. Out: `once`,
-which spares pages a walk over the whole pool at each click.
+In: `renew`, called in every transaction that may change files or their images. Out: `once`, which
+saves pages a scan of the whole pool at each click.
 """
 
 import secrets
@@ -19,23 +19,23 @@ KEPT = 4
 """Values of one name: as many projects as the app holds open; a column of a pool may be large."""
 
 _known: dict[str, Recent[str, Any]] = {}
-"""By the name of a value: its values by revision."""
+"""Maps the name of a value to its values by revision."""
 
 
 def renew(db: Connection) -> None:
-    """Give the files a new revision: a random name, so that none ever comes back."""
+    """Give the files a new revision: a random name, so that no revision ever recurs."""
     settings.put(db, KEY, secrets.token_hex(8))
 
 
 def current(db: Connection) -> str:
-    """The revision of the files; empty before there are any."""
+    """Return the revision of the files; empty before there are any."""
     return str(settings.get(db, KEY) or "")
 
 
 def once(db: Connection, what: str, compute: Callable[[], Value]) -> Value:
-    """The value of `compute`, kept by this process until the files change.
+    """Return the value of `compute`, cached by this process until the files change.
 
-    Threads that ask at the same time wait for one computation.
+    Concurrent threads share one computation.
 
     Args:
         db: the catalogue.

@@ -52,17 +52,17 @@ _SAME_PART = f"{_PART.format('f', 'f')} IS NOT DISTINCT FROM {_PART.format('n', 
 
 _SAME_FILE = f"""(n.state = 'unreadable'
     OR (f.size = n.size AND f.mtime_ns = n.mtime_ns AND {_SAME_PART}))"""
-"""Of a file that cannot be looked at nothing is known that would be another."""
+"""A file that cannot be examined counts as the same file."""
 
 _FOUND = "f.state IN ('rejected', 'unreadable') AND f.decoder IS NULL"
-"""What listing found; a finding of the worker names the decoder."""
+"""Set by listing; outcomes from the worker name the decoder."""
 
 _NEWS = f"""CASE n.state
     WHEN 'rejected' THEN TRUE
     WHEN 'waiting' THEN {_FOUND}
     ELSE f.state IN ('waiting', 'unreadable') OR ({_FOUND})
          OR (f.state = 'ok' AND NOT $only_unreadable) END"""
-"""Whether what listing says now replaces the state of a file that is the same."""
+"""True where the new listing replaces the state of an unchanged file."""
 
 _COMPARE = f"""SELECT count(*) FILTER (f.state IS NULL),
                       count(*) FILTER (f.state IS NOT NULL AND NOT {_SAME_FILE}),
@@ -101,18 +101,17 @@ def merge_scan(
 ) -> ScanReport:
     """Bring the files of a source up to date with a whole new scan of it.
 
-    New files wait to be read; files whose size or time changed, or that are held out now and were
-    not (or the reverse), wait to be read again; files that are not there any more are marked gone
-    and come back to life when they return, and so do known images that cannot be looked at. What
-    listing said of a file before is replaced by what it says now; what its bytes proved holds as
-    long as it is the same file.
+    New files wait to be read; files whose size or time changed, or whose held-out status changed,
+    wait to be read again; missing files are marked gone and are restored when they return, as are
+    known images that cannot be examined. Earlier findings of listing are replaced by the new ones;
+    findings from the bytes hold as long as it is the same file.
 
     Args:
         db: the catalogue.
         source_id: of the source.
         scan: of `SCAN_SCHEMA`.
-        only_unreadable: no image that is known goes: a scan that nobody asked for must not empty
-            a pool whose share is away.
+        only_unreadable: no known image is marked gone: an automatic scan must not empty a pool
+            whose share is unmounted.
     """
     key = {"id": source_id}
     narrow = key | {"only_unreadable": only_unreadable}
@@ -131,14 +130,14 @@ def merge_scan(
 
 
 def _compared(db: Connection, key: dict[str, str]) -> ScanReport:
-    """The scan beside the files as they were before it; none is gone yet."""
+    """Compare the scan with the files before it, none of which is marked gone yet."""
     new, changed, returned, total, unreadable, problems = one(db, _COMPARE, key)
     unchanged = total - new - changed - returned
     return ScanReport(total, new, changed, returned, unchanged, 0, unreadable, problems)
 
 
 def _with_state(scan: pa.Table) -> pa.Table:
-    """The scan with the `state` of each file that is new or that listing alone decides on."""
+    """Return the scan with the `state` of each file that is new or decided by listing alone."""
     problems = scan["problem"]
     passing = [p for p in pc.unique(problems.drop_null()).to_pylist() if outcomes.can_pass(p)]
     unreadable = pc.is_in(problems, pa.array(passing, pa.string()))

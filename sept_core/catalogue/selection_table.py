@@ -9,7 +9,7 @@ from sept_core.catalogue.connection import Connection, transaction
 
 
 def put(db: Connection, selection_id: str, record: dict[str, Any]) -> None:
-    """Store a selection's record; making the same selection again keeps one row."""
+    """Store a selection's record; repeating the same selection keeps one row."""
     with transaction(db):
         db.execute("DELETE FROM selections WHERE id = ?", [selection_id])
         db.execute(
@@ -19,7 +19,7 @@ def put(db: Connection, selection_id: str, record: dict[str, Any]) -> None:
 
 
 def every(db: Connection) -> list[dict[str, Any]]:
-    """All records, oldest first, each with its `id` and `created_at`."""
+    """Return all records, oldest first, each with its `id` and `created_at`."""
     return _records(db, "TRUE", [])
 
 
@@ -48,5 +48,5 @@ def find(db: Connection, selection_id: str) -> dict[str, Any]:
 
 
 def remove(db: Connection, selection_id: str) -> None:
-    """Forget a selection; decisions belong to the target set and stay."""
+    """Delete a selection; decisions belong to the target set and stay."""
     db.execute("DELETE FROM selections WHERE id = ?", [selection_id])

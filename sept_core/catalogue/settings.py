@@ -20,7 +20,7 @@ def put(db: Connection, key: str, value: Any) -> None:
 
 
 def keys(db: Connection, prefix: str) -> list[str]:
-    """The keys that begin with `prefix`, in order of the alphabet; no value is read."""
+    """Return the keys that begin with `prefix`, in alphabetical order; no value is read."""
     rows = db.execute(
         "SELECT key FROM settings WHERE starts_with(key, ?) ORDER BY key", [prefix]
     ).fetchall()
@@ -28,5 +28,5 @@ def keys(db: Connection, prefix: str) -> list[str]:
 
 
 def remove(db: Connection, key: str) -> None:
-    """Forget a key; nothing happens if there is none."""
+    """Delete a key; do nothing if there is none."""
     db.execute("DELETE FROM settings WHERE key = ?", [key])

@@ -2,11 +2,12 @@
 
 In: the path of a catalogue. Out: `Shared.use`, a cursor for one action. DuckDB lets one process at
 a time open the file, so a process opens it for an action and closes it when it is idle. Processes
-take turns by two lock files beside the catalogue: `turn` is held by the next in line, `lock` by the
-one at work. A process that sees another one in line starts no action before it has let go.
+take turns by two lock files next to the catalogue: `turn` is held by the next in line, `lock` by
+the active process. A process that sees another one in line starts no new action before it has
+released the catalogue.
 
-What a process keeps in memory must be named by `revision.current`, or be checked against the
-catalogue, since another process may have changed it between two actions.
+Anything a process caches must be keyed by `revision.current` or checked against the catalogue,
+since another process may change the catalogue between two actions.
 """
 
 import atexit
@@ -28,11 +29,11 @@ from sept_core import errors
 from sept_core.catalogue import connection
 
 WAIT_SECONDS = 20.0
-"""How long an action waits for its turn before it fails with the name of the holder."""
+"""Seconds for which an action waits for its turn before it fails with the name of the holder."""
 
 _DRAIN_SECONDS = 2.0
-"""How long a new action waits for the present ones to end when another process is in line. Bounded:
-the present ones may be waiting for something that the new one holds."""
+"""Seconds for which a new action waits for running ones to end when another process is in line.
+Bounded, since the running ones may be waiting for something that the new one holds."""
 
 _LOOK_SECONDS = 0.02
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL)
@@ -43,8 +44,8 @@ class Shared:
 
     Args:
         path: of the catalogue's file.
-        idle: seconds for which it stays open after an action, so that the next one finds it open;
-            it closes earlier when another process is in line.
+        idle: seconds for which it stays open after an action, so that the next one need not reopen
+            it; it closes earlier when another process is in line.
     """
 
     def __init__(self, path: Path, idle: float = 0.0) -> None:
@@ -61,7 +62,8 @@ class Shared:
         """Give a cursor for one action; actions of one thread may be nested.
 
         Raises:
-            BusyError: another process held it for `wait` seconds; names the process and since when.
+            BusyError: another process held it for `wait` seconds; the message names that process
+            and since when.
             IntegrityError: the file is damaged or from a newer version.
         """
         thread = threading.get_ident()
@@ -133,7 +135,7 @@ class Shared:
         self._changed.notify_all()
 
     def _acquired(self, name: str, deadline: float) -> int | None:
-        """The descriptor of a lock file that is ours now; None where the disk knows no locks."""
+        """Acquire a lock file and return its descriptor; None if the disk has no locks."""
         descriptor = os.open(_lock_file(self._path, name), os.O_RDWR | os.O_CREAT, 0o644)
         while True:
             try:
@@ -151,7 +153,7 @@ class Shared:
                 raise
 
     def _in_line(self) -> bool:
-        """Whether another process waits for its turn."""
+        """Return whether another process waits for its turn."""
         try:
             descriptor = os.open(_lock_file(self._path, "turn"), os.O_RDWR)
         except FileNotFoundError:  # the project was moved or deleted
@@ -186,7 +188,7 @@ def _write_holder(lock: int | None) -> None:
 
 
 def _command() -> str:
-    """How a person would call this process: `sept select`, or `the app`."""
+    """Return a readable name for this process: `sept select`, or `the app`."""
     program = Path(sys.argv[0]).name if sys.argv else ""
     if "streamlit" in " ".join(sys.argv[:2]):
         return "the app"
@@ -202,7 +204,7 @@ def _busy(path: Path) -> str:
         if {"pid", "command", "since"} <= set(holder)
         else "another process"
     )
-    return f"{path.parent} is in use by {who}; wait for it to finish, or end it, and try again."
+    return f"{path.parent} is in use by {who}; wait for it to finish or stop it, then try again."
 
 
 _shared: dict[Path, Shared] = {}
@@ -227,7 +229,7 @@ def shared(path: Path) -> Shared:
 
 
 def close_all() -> None:
-    """Close every catalogue that no action uses."""
+    """Close every catalogue that is not in use."""
     with _registering:
         held = list(_shared.values())
     for one in held:

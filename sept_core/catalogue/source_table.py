@@ -35,9 +35,9 @@ class SourceRecord:
 
 @dataclass(frozen=True)
 class ScanReport:
-    """What a scan found, in files: `total` = new + changed + returned + unchanged.
+    """Result of a scan, in files: `total` = new + changed + returned + unchanged.
 
-    `problems` will never be read as they are; `unreadable` cannot be looked at now.
+    `problems` are never read as they are; `unreadable` cannot be examined now.
     """
 
     total: int
@@ -69,11 +69,13 @@ def add(db: Connection, role: str, spec: SourceSpec, note: str = "") -> SourceRe
 
 def _check_free(db: Connection, role: str, name: str) -> None:
     if any(record.name == name for record in every(db, role)):
-        raise errors.InputError(f"There is already a {ROLES[role]} named {name!r}; take another.")
+        raise errors.InputError(
+            f"There is already a {ROLES[role]} named {name!r}; choose another name."
+        )
 
 
 def every(db: Connection, role: str) -> list[SourceRecord]:
-    """All sources (`pool`) or target sets (`target`), in the order they were added."""
+    """Return all sources (`pool`) or target sets (`target`), in the order they were added."""
     rows = db.execute(
         "SELECT id, role, name, kind, path, root, options, note, added_at FROM sources "
         "WHERE role = ? ORDER BY added_at, id",
@@ -91,7 +93,7 @@ def _record(row: tuple[Any, ...]) -> SourceRecord:
 
 
 def find(db: Connection, role: str, name: str) -> SourceRecord:
-    """One source or target set by its name.
+    """Return a source or target set by its name.
 
     Raises:
         NotFoundError: there is none; the message lists those there are.
@@ -105,7 +107,7 @@ def find(db: Connection, role: str, name: str) -> SourceRecord:
 
 
 def rename(db: Connection, role: str, name: str, new_name: str) -> None:
-    """Give a source another name; everything that refers to it follows."""
+    """Rename a source; everything that refers to it follows."""
     record = find(db, role, name)
     project_paths.check_name(new_name, ROLES[role].capitalize())
     _check_free(db, role, new_name)
@@ -120,15 +122,16 @@ def annotate(db: Connection, role: str, name: str, note: str) -> None:
 
 
 def move(db: Connection, role: str, name: str, spec: SourceSpec) -> None:
-    """Say that a source's files lie elsewhere now; its files are to be listed again.
+    """Record the new location of a source's files; the files must be listed again.
 
     Raises:
-        InputError: what lies there is of another kind.
+        InputError: the new path is of another kind.
     """
     record = find(db, role, name)
     if spec.kind != record.spec.kind:
         raise errors.InputError(
-            f"{spec.path} is a {spec.kind}, {name!r} was a {record.spec.kind}; name what was moved."
+            f"{spec.path} is a {spec.kind}, but {name!r} was a {record.spec.kind}; give the path "
+            "that the source was moved to."
         )
     db.execute(
         "UPDATE sources SET path = ?, root = ? WHERE id = ?",
@@ -137,18 +140,18 @@ def move(db: Connection, role: str, name: str, spec: SourceSpec) -> None:
 
 
 def set_options(db: Connection, source_id: str, options: dict[str, str]) -> None:
-    """Replace what the user set beside a source's path; its files are to be listed again."""
+    """Replace a source's options; its files must be listed again."""
     db.execute("UPDATE sources SET options = ? WHERE id = ?", [json.dumps(options), source_id])
 
 
 def has_images(db: Connection, source_id: str) -> bool:
-    """Whether any file of a source has been decoded."""
+    """Return whether any file of a source has been decoded."""
     query = "SELECT count(*) FROM files WHERE source_id = ? AND state = 'ok' AND NOT gone"
     return bool(scalar(db, query, [source_id]))
 
 
 def files_on_disk(db: Connection, source_id: str) -> "pa.Table":
-    """What of a source should be found on disk, containers once, in order of their paths.
+    """Return the files that a source should have on disk, containers once, in order of their paths.
 
     Columns: rel_path, size (in bytes, −1 for what holds other files), mtime_ns.
     """
@@ -164,7 +167,7 @@ def files_on_disk(db: Connection, source_id: str) -> "pa.Table":
 
 
 def restore(db: Connection, record: SourceRecord) -> None:
-    """Register a source as it was: under its id, its files yet to be listed."""
+    """Register a source from a backup under its id; its files are not listed yet."""
     spec = record.spec
     db.execute(
         "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -177,7 +180,7 @@ def restore(db: Connection, record: SourceRecord) -> None:
 
 
 def remove(db: Connection, role: str, name: str) -> int:
-    """Forget a source and its files (never touching them on disk); returns how many.
+    """Delete a source and its file records (never files on disk); return the number of files.
 
     Features, images and decisions stay: adding the source again brings them back to use.
     """
@@ -191,7 +194,7 @@ def remove(db: Connection, role: str, name: str) -> int:
 
 
 def counts(db: Connection, source_id: str) -> dict[str, int]:
-    """Files of a source by state (waiting, ok, unreadable, rejected), gone, and `images`.
+    """Count the files of a source by state (waiting, ok, unreadable, rejected), gone, and `images`.
 
     `images` counts distinct bytes. Unassigned files of a target set wait for nothing: they are
     never embedded.
@@ -210,12 +213,12 @@ def counts(db: Connection, source_id: str) -> dict[str, int]:
 
 
 def splits(db: Connection, source_id: str) -> dict[str, int]:
-    """Live files of a target set by split."""
+    """Count the live files of a target set by split."""
     return {split: sum(found.values()) for split, found in classes(db, source_id).items()}
 
 
 def classes(db: Connection, source_id: str) -> dict[str, dict[str, int]]:
-    """Live files of a target set by split and label, in alphabetical order; no label is empty."""
+    """Count the live files of a target set by split and label, alphabetically; "" is no label."""
     query = """SELECT split, coalesce(label, ''), count(*) FROM files
                WHERE source_id = ? AND NOT gone AND split IS NOT NULL
                GROUP BY ALL ORDER BY ALL"""
@@ -229,7 +232,7 @@ def classes(db: Connection, source_id: str) -> dict[str, dict[str, int]]:
 
 
 def listed(db: Connection, source_id: str) -> list[FileEntry]:
-    """The files of a source as they were listed last, by place; those with a split as usable."""
+    """Return the files of a source as last listed, by place; those with a split count as usable."""
     rows = db.execute(
         """SELECT rel_path, member, byte_offset, size, mtime_ns, source_uid, label, split, metadata,
                   CASE WHEN split IS NULL THEN coalesce(reason, 'not read') END
@@ -246,7 +249,9 @@ def listed(db: Connection, source_id: str) -> list[FileEntry]:
 
 
 def known(db: Connection, source_id: str) -> dict[tuple[str, str], tuple[str, str | None]]:
-    """Split and label by place, of each file of a target set that has a split; gone ones too."""
+    """Return split and label by place for each file of a target set with a split, gone ones
+    included.
+    """
     rows = db.execute(
         """SELECT rel_path, member, split, label FROM files
            WHERE source_id = ? AND split IS NOT NULL""",
@@ -256,7 +261,7 @@ def known(db: Connection, source_id: str) -> dict[tuple[str, str], tuple[str, st
 
 
 def with_reason(db: Connection, role: str, state: str) -> "pa.Table":
-    """Every file of a role that is `rejected` or `unreadable`, with the reason.
+    """Return every file of a role that is `rejected` or `unreadable`, with the reason.
 
     Columns: source, rel_path, member, reason; ordered by place.
     """
@@ -271,7 +276,7 @@ def with_reason(db: Connection, role: str, state: str) -> "pa.Table":
 
 
 def out_of_reach(db: Connection, role: str) -> list[str]:
-    """Names of the sources with files that listing could not look at, in the order of adding."""
+    """Return the names of sources with files that listing could not examine, in the order added."""
     rows = db.execute(
         """SELECT s.name FROM sources s WHERE s.role = ? AND EXISTS (
                SELECT 1 FROM files f WHERE f.source_id = s.id AND NOT f.gone

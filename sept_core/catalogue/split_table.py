@@ -1,4 +1,5 @@
-"""Splits of target sets: what counts as searched with and as held out, and what is unknown of it.
+"""Splits of target sets: the images to search with, the held-out images, and the files not read
+yet.
 
 In: a target set's id. Out: its images by split, and the files that are not read yet.
 """
@@ -18,7 +19,7 @@ _HELDOUT_FIRST = "CASE f.split WHEN 'test' THEN 0 WHEN 'val' THEN 1 WHEN 'train'
 
 
 def labelled(db: Connection, source_id: str, splits: Iterable[str]) -> pa.Table:
-    """A target set's decoded files as a worklist with `phash` as well; one per uid.
+    """Return a target set's decoded files as a worklist with `phash`; one per uid.
 
     An image that lies in several splits belongs to a held-out one.
     """
@@ -54,7 +55,7 @@ def _in_splits(db: Connection, source_id: str, splits: tuple[str, ...]) -> np.nd
 
 
 def in_both(db: Connection, source_id: str) -> int:
-    """Images of a target set that lie in the searching and in a held-out split."""
+    """Count the images of a target set that lie in both the searching and a held-out split."""
     query = f"""SELECT count(*) FROM (
                     SELECT f.uid {LIVE} AND s.id = ? AND f.state = 'ok' GROUP BY f.uid
                     HAVING bool_or(f.split = 'train') AND bool_or(f.split IN ('val', 'test')))"""
@@ -62,7 +63,7 @@ def in_both(db: Connection, source_id: str) -> int:
 
 
 def labelled_like(db: Connection, target: str) -> list[str]:
-    """Uids of the pool images whose own label is one of a target set's, by uid."""
+    """Return the pool images whose own label is one of a target set's, by uid."""
     rows = table(
         db,
         f"""SELECT DISTINCT f.uid {LIVE} AND s.role = 'pool' AND f.state = 'ok' AND f.label IN
@@ -76,7 +77,7 @@ def labelled_like(db: Connection, target: str) -> list[str]:
 
 
 def waiting(db: Connection, source_id: str, splits: Iterable[str]) -> int:
-    """Files of a target set's splits that no encoder has read yet."""
+    """Count the files of a target set's splits that no encoder has read yet."""
     return int(
         scalar(
             db,
@@ -88,9 +89,9 @@ def waiting(db: Connection, source_id: str, splits: Iterable[str]) -> int:
 
 
 def unreadable(db: Connection, source_id: str, splits: Iterable[str]) -> list[tuple[str, str]]:
-    """Place and reason of a target set's files that cannot be read now and may be of these splits.
+    """Return place and reason of unreadable files that may belong to these splits of a target set.
 
-    What listing could not look at may be of any split.
+    Files that listing could not examine may belong to any split.
     """
     rows = db.execute(
         f"""SELECT f.rel_path || CASE f.member WHEN '' THEN '' ELSE '/' || f.member END, f.reason

@@ -1,4 +1,4 @@
-"""What is still to be read: worklists of an encoder and of what is fitted before it.
+"""Worklists: the files that an encoder, or a fit before it, must still read.
 
 In: ids of sources. Out: the rows of `ingest.worklists`, in the order of the work.
 """
@@ -13,14 +13,14 @@ from sept_core.imaging import decoders
 
 _READABLE = """(f.state IN ('waiting', 'ok') OR (f.state = 'unreadable' AND f.decoder IS NOT NULL)
                 OR (f.state = 'rejected' AND f.decoder <> $decoder))"""
-"""What is worth reading: all but what listing said to be out of reach, or no image, and what this
-very decoder has rejected."""
+"""Files worth reading: all except those that listing found out of reach or not an image, and those
+that this decoder version has rejected."""
 
 
 def worklist(
     db: Connection, source_ids: list[str], splits: Iterable[str] | None = None
 ) -> pa.Table:
-    """What an encoder has to have read, in the order of the work.
+    """Return the files that an encoder must read, in the order of the work.
 
     These are all waiting files, those that could not be read last time or that an earlier decoder
     rejected, and one place of every known image; the worker skips what its store already holds.

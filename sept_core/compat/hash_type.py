@@ -4,7 +4,7 @@ from typing import Protocol, Self
 
 
 class RunningHash(Protocol):
-    """What `hashlib.sha256()` returns: a hash that more bytes can be added to."""
+    """The type of `hashlib.sha256()`: a hash that more bytes can be added to."""
 
     def update(self, data: bytes, /) -> None:
         """Add bytes."""

@@ -1,4 +1,4 @@
-"""What Pillow does not tell by its documented interface: raw modes and the size of a bomb.
+"""Undocumented parts of Pillow: raw modes and the declared size of a decompression bomb.
 
 In: images that are opened and not loaded, and Pillow's errors. Out: names of raw modes, numbers of
 pixels. An image consists of tiles, and each tile names its *raw mode* (how its pixels are stored)

@@ -1,4 +1,4 @@
-"""What the CPU can do, which torch tells by private functions only."""
+"""CPU capabilities, which torch exposes only through private functions."""
 
 import torch
 

@@ -1,7 +1,7 @@
 """Silence the warnings of one library for good, whatever else changes the filters.
 
-A filter put in once is lost whenever somebody resets the filters, and `warnings.catch_warnings`
-around each call is not safe between threads; so the list of filters is looked at before each call.
+A filter is lost whenever other code resets the filters, and `warnings.catch_warnings` around each
+call is not thread-safe; so the list of filters is checked before each call.
 """
 
 import re

@@ -5,13 +5,13 @@ encoder, the pool's features and neighbour graph. Out: `header.json` with τ, it
 both distributions for the plot.
 
 A cosine does not carry over between encoders, so τ is measured (docs/method.md §3). It is never so
-low that more than 1% of the pool's images have a false partner, which is a neighbour that
-is no copy. Above that it is as high as the recall allows: the share of known copies (crops,
-recompressions, brightness, sizes) whose cosine to their original reaches τ. τ_leak follows
-the same rule with a higher recall, since a missed leak costs more than a lost pool image.
+low that more than 1% of the pool's images have a false partner, which is a neighbour that is not a
+copy. Above that it is as high as the recall allows: the share of known copies (crops,
+recompressions, brightness, sizes) whose cosine to their original reaches τ. τ_leak follows the same
+rule with a higher recall, since a missed leak costs more than a lost pool image.
 
-In a pool whose images are all copies of one another, or one image, nothing says how low τ may be:
-then it is so high that half of the copies reach it, and 1 where no copies could be measured.
+In a pool whose images are all copies of one another, or a single image, there is no lower bound for
+τ: it is then set so that half of the copies reach it, or to 1 if no copies could be measured.
 """
 
 import io
@@ -44,13 +44,14 @@ FALSE_PARTNERS = 0.01
 """The share of background images that may have a false partner."""
 
 RECALL = 0.95
-"""The share of copies that τ gives up precision for; beyond it, they are ever more altered."""
+"""The share of known copies that τ should reach at the cost of precision; the remaining ones are
+increasingly altered."""
 
 RECALL_LEAK = 0.99
 """The same for τ_leak."""
 
 RECALL_ALONE = 0.5
-"""The same for both where no image has a neighbour that is no copy."""
+"""The same for both thresholds where all neighbours of all images are copies."""
 
 COPY_BITS = 8
 """Neighbours whose perceptual hashes differ in at most this many bits are true copies."""
@@ -63,7 +64,9 @@ BINS = 100
 
 @dataclass(frozen=True)
 class Settings:
-    """What the job reads; `encoder` None (features computed elsewhere) measures no recall."""
+    """Settings of the job; with `encoder` None (features computed elsewhere), no recall is
+    measured.
+    """
 
     worklist: str
     encoder: str | None
@@ -77,7 +80,7 @@ class Settings:
 
 
 def jitters(image: Image.Image) -> dict[str, Image.Image]:
-    """The copies of an image that people make, by name; the same every time."""
+    """Return typical altered copies of an image, by name; the same every time."""
     width, height = image.size
     return {
         "crop 5%": _cropped(image, 0.05),
@@ -91,7 +94,8 @@ def jitters(image: Image.Image) -> dict[str, Image.Image]:
 
 
 def choose(background: np.ndarray, copies: np.ndarray, recall: float) -> float:
-    """The highest τ that `recall` of the copies reach, or the lowest with few false partners.
+    """Return the highest τ that `recall` of the copies reach, or the lowest with few false
+    partners.
 
     Args:
         background: (n,) similarity of each image to its best false partner; may be empty.
@@ -105,12 +109,12 @@ def choose(background: np.ndarray, copies: np.ndarray, recall: float) -> float:
 
 
 def _reached(copies: np.ndarray, recall: float) -> float:
-    """The highest similarity that a share of the copies (m,) reach, m ≥ 1."""
+    """Return the highest similarity that a share of the copies (m,) reach, m ≥ 1."""
     return float(np.sort(copies)[math.floor((1 - recall) * len(copies))])
 
 
 def threshold(background: np.ndarray, rate: float) -> float:
-    """The lowest τ, in steps of 1e-6, that at most `rate` of `background` reaches.
+    """Return the lowest τ, in steps of 1e-6, that at most `rate` of `background` reaches.
 
     Args:
         background: (n,) similarity of each image to its best false partner, n ≥ 1.
@@ -122,7 +126,7 @@ def threshold(background: np.ndarray, rate: float) -> float:
 
 
 def background_similarity(links: graph.Graph, hashes: np.ndarray, hashed: np.ndarray) -> np.ndarray:
-    """Similarity of each image to its nearest neighbour that is not a copy by its hash.
+    """Return the similarity of each image to its nearest neighbour that is not a copy by hash.
 
     Args:
         links: the pool's neighbour graph.
@@ -151,8 +155,8 @@ def copy_similarity(
 ) -> dict[str, np.ndarray]:
     """Cosine of each jittered copy to its original, by jitter: (n,) float64 each.
 
-    Images that cannot be read are left out, and so are copies that the encoder gives no usable
-    vector, or whose original has none.
+    Unreadable images are skipped, as are copies for which, or for whose original, the encoder
+    returns no usable vector.
     """
     found: dict[str, list[float]] = {}
     roots = worklists.roots_in(worklist)
@@ -163,7 +167,7 @@ def copy_similarity(
             try:
                 image = worklists.read_image(reader, row, ranges).image
             except images.UnusableFile as problem:
-                log.info("%s is left out: %s", row["rel_path"], problem)
+                log.info("skipped %s: %s", row["rel_path"], problem)
                 continue
             copies = jitters(image)
             for name, similarity in zip(
@@ -225,7 +229,8 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
     store, links = FeatureStore(Path(settings.store)), graph.load(Path(settings.graph))
     if links.content_id != store.content_id():
         raise errors.IntegrityError(
-            "the neighbour graph is older than the pool; build the neighbour graph again."
+            "The neighbour graph is out of date: the pool has changed since it was built. Build "
+            "the neighbour graph again."
         )
     background = background_similarity(links, *_hashes(store, links.uids))
     by_jitter = _measure_copies(job, settings, store.encoder_id)
@@ -264,8 +269,8 @@ def _measure_copies(
     )
     if encoder.id != encoder_id:
         raise errors.IntegrityError(
-            f"the pool's features are of {encoder_id}, but the encoder is now {encoder.id}; "
-            "embed the pool again."
+            f"The pool's features were computed with {encoder_id}, but the encoder is now "
+            f"{encoder.id}; embed the pool again."
         )
     worklist = worklists.read(Path(settings.worklist))
     return copy_similarity(
@@ -277,7 +282,7 @@ def _measure_copies(
 
 
 def _share(values: np.ndarray, tau: float, digits: int) -> float | None:
-    """The share of values that reach τ; None of none."""
+    """Return the share of values that reach τ; None if there are no values."""
     return round(float(np.mean(values >= tau)), digits) if len(values) else None
 
 

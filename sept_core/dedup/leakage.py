@@ -3,8 +3,8 @@
 In: features and hashes of the held-out images and of the pool, duplicate groups. Out:
 `Leaks`. A pool image leaks when it has the bytes of a held-out image, a near perceptual
 hash, or a cosine of at least τ_leak, and takes its whole duplicate group with it
-(docs/method.md §3, Contamination guard). The pool is streamed; a check that should run and
-cannot, raises.
+(docs/method.md §3, Contamination guard). The pool is streamed; a check that should run but cannot
+raises an error.
 """
 
 import math
@@ -28,7 +28,7 @@ MARGIN = 0.021
 (`features` lets them be 1% off); nearer ones are computed exactly."""
 
 KINDS = ("bytes", "phash", "cosine", "group")
-"""How an image leaks; of several ways the first counts."""
+"""How an image leaks; the first that applies counts."""
 
 Copy = tuple[bytes, bytes, float]
 """A pool uid, the held-out uid that it is a copy of, and their distance."""
@@ -36,7 +36,7 @@ Copy = tuple[bytes, bytes, float]
 
 @dataclass(frozen=True)
 class Settings:
-    """When a pool image counts as a copy: cosine ≥ `tau_leak`, or hashes within `bits` bits."""
+    """Thresholds of a copy: cosine ≥ `tau_leak`, or hashes within `bits` bits."""
 
     tau_leak: float
     bits: int
@@ -50,8 +50,8 @@ class Images:
         uids: (n,) S32, ascending.
         store: features of them, and perhaps of more.
         hashes: columns uid and phash (uint64), of them and perhaps of more.
-        featureless: S32, those that the encoder is known to give no features: they are compared by
-            bytes and hash only.
+        featureless: S32, those without features under this encoder: they are compared by bytes and
+            hash only.
     """
 
     uids: np.ndarray
@@ -60,13 +60,13 @@ class Images:
     featureless: np.ndarray = field(default_factory=lambda: np.empty(0, hashing.UID_DTYPE))
 
     def with_features(self) -> "Images":
-        """Without the featureless ones."""
+        """Return these images without the featureless ones."""
         return replace(self, uids=self.uids[~np.isin(self.uids, self.featureless)])
 
 
 @dataclass(frozen=True)
 class Leaks:
-    """What must not be selected, one row an image, ordered by uid.
+    """Pool images that must not be selected, one row per image, ordered by uid.
 
     Attributes:
         uids: (L,) S32 pool images.
@@ -85,7 +85,7 @@ class Leaks:
     compared: dict[str, int]
 
     def table(self) -> pa.Table:
-        """Columns uid, heldout_uid, how, distance (null for `group`)."""
+        """Return a table of uid, heldout_uid, how, distance (null for `group`)."""
         columns = {
             "uid": pa.array(self.uids.astype(str).tolist(), pa.string()),
             "heldout_uid": pa.array(self.heldout.astype(str).tolist(), pa.string()),
@@ -123,11 +123,13 @@ def find_leaks(
         progress: called with pool images compared and their number.
 
     Raises:
-        LeakError: an image lacks features that it might have, there is nothing to guard, or the
-            encoders differ.
+        LeakError: an image has not been embedded, there is nothing to guard, or the encoders
+            differ.
     """
     if not len(heldout.uids):
-        raise errors.LeakError("there are no held-out images to guard; switch the guard off.")
+        raise errors.LeakError(
+            "There are no held-out images to guard; switch the contamination guard off."
+        )
     seen = heldout.with_features()
     vectors = _vectors(seen)
     held_uids, held_hashes = _known_hashes(heldout)
@@ -150,7 +152,7 @@ def find_leaks(
 
 
 def nearest_heldout(heldout: Images, pool: Images) -> Nearest:
-    """How near pool images come to the held-out ones, whether or not that is a leak.
+    """Return the held-out image nearest to each pool image, whether or not it is a leak.
 
     Args:
         heldout: at least one with features.
@@ -182,8 +184,8 @@ def _blocks(pool: Images, heldout: Images) -> Iterator[tuple[np.ndarray, np.ndar
     """Uids and float16 vectors of the pool, a block at a time."""
     if pool.store.encoder_id != heldout.store.encoder_id:
         raise errors.LeakError(
-            f"the pool's features are of {pool.store.encoder_id} but the held-out images' of "
-            f"{heldout.store.encoder_id}; embed both with one encoder."
+            f"The pool's features were computed with {pool.store.encoder_id}, those of the "
+            f"held-out images with {heldout.store.encoder_id}; embed both with the same encoder."
         )
     rows = pool.store.rows_of(pool.uids)
     for low in range(0, len(rows), BLOCK):
@@ -194,8 +196,8 @@ def _gather(images: Images, rows: np.ndarray) -> np.ndarray:
     missing = int((rows < 0).sum())
     if missing:
         raise errors.LeakError(
-            f"{missing} images are not embedded in {images.store.folder}, so the guard cannot "
-            "compare them; embed again with this encoder."
+            f"{missing} images have no features in {images.store.folder}, so the contamination "
+            "guard cannot compare them; embed them with this encoder."
         )
     return images.store.gather(rows)
 
@@ -216,7 +218,9 @@ def _near_hashes(
     pool_hashes: np.ndarray,
     bits: int,
 ) -> Iterator[Copy]:
-    """Pool images whose hash is within `bits` bits of a held-out one, with the nearest of these."""
+    """Yield pool images whose hash is within `bits` bits of a held-out one, with the nearest of
+    these.
+    """
     index = faiss.IndexBinaryFlat(64)
     index.add(_as_codes(held_hashes))
     for low in range(0, len(pool_hashes), BLOCK):
@@ -253,7 +257,7 @@ def _fellows(
     groups: Mapping[bytes, int],
     pool_uids: np.ndarray,
 ) -> Iterator[Copy]:
-    """The other members of the duplicate groups that hold a leak."""
+    """Yield the other members of the duplicate groups that contain a leak."""
     original = {groups[uid]: found[uid][0] for uid in sorted(found, reverse=True) if uid in groups}
     checked = set(pool_uids.tolist())
     for uid, group in groups.items():

@@ -1,8 +1,8 @@
-"""Near-duplicates of a pool: which images are copies of one another.
+"""Near-duplicates of a pool: groups of images that are copies of one another.
 
-A worker (`python -m sept_core.dedup.near_duplicates JOB_FOLDER`) and what it is made of. In: pool
-features, their neighbour graph, perceptual hashes. Out: `groups.parquet` (uid, group,
-representative; one row for every image that has a copy) and, written last, `header.json`.
+A worker (`python -m sept_core.dedup.near_duplicates JOB_FOLDER`) and its parts. In: pool features,
+their neighbour graph, perceptual hashes. Out: `groups.parquet` (uid, group, representative; one row
+for every image that has a copy) and, written last, `header.json`.
 
 Two images are copies when their cosine reaches τ, or when their hashes differ in a few
 bits and their features agree loosely (docs/method.md §3, Near-duplicates; equal bytes are one uid
@@ -47,7 +47,7 @@ PAIRS_AT_ONCE = 16384
 
 @dataclass(frozen=True)
 class Settings:
-    """What the job reads: folders and files, τ (cosine) and bits (of 64) that make a copy."""
+    """Settings of the job: folders and files, τ (cosine) and bits (of 64) that make a copy."""
 
     store: str
     graph: str
@@ -70,7 +70,7 @@ class Groups:
     representatives: np.ndarray
 
     def table(self) -> pa.Table:
-        """Columns uid, group and representative."""
+        """Return a table of uid, group and representative."""
         columns = {
             "uid": pa.array(self.uids.astype(str).tolist(), pa.string()),
             "group": pa.array(self.groups, pa.int64()),
@@ -103,7 +103,8 @@ def find(
     """
     if links.content_id != store.content_id():
         raise errors.IntegrityError(
-            "the neighbour graph is older than the pool; build the neighbour graph again."
+            "The neighbour graph is out of date: the pool has changed since it was built. Build "
+            "the neighbour graph again."
         )
     pool = _Pool(store, hashes, tau, bits)
     seen = pool.positions(links.uids)
@@ -121,7 +122,7 @@ def near_hashes(
     """All pairs of 64-bit hashes that differ in at most `bits` bits, exactly.
 
     Of `bits` + 2 bands, two such hashes agree in at least two: sorting by each pair of bands
-    puts every such pair side by side. Flat and crowded hashes are passed over (`MIN_SET_BITS`,
+    puts every such pair side by side. Flat and crowded hashes are skipped (`MIN_SET_BITS`,
     `CROWD`).
 
     Args:
@@ -136,7 +137,9 @@ def near_hashes(
         InputError: `bits` is out of range.
     """
     if not 0 <= bits <= MAX_BITS:
-        raise errors.InputError(f"bits must be 0 to {MAX_BITS}, not {bits}.")
+        raise errors.InputError(
+            f"The number of hash bits must be between 0 and {MAX_BITS}, not {bits}."
+        )
     _, same, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     telling = np.flatnonzero((counts[same] <= CROWD) & (np.bitwise_count(hashes) >= MIN_SET_BITS))
     masks = _band_masks(bits)
@@ -172,7 +175,7 @@ def _equal_pairs(keys: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 class _Pool:
-    """All images, ordered by uid, and how alike any two of them are."""
+    """All images, ordered by uid, and the similarity of any two of them."""
 
     def __init__(self, store: FeatureStore, hashes: pa.Table, tau: float, bits: int) -> None:
         hashes = hashes.select(["uid", "phash"]).drop_null()
@@ -225,11 +228,11 @@ def _similar_pairs(links: graph.Graph, tau: float) -> Iterator[np.ndarray]:
 def _representatives(
     pairs: np.ndarray, alike: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> dict[int, int]:
-    """The guard against chains: image → the image that stands for its group.
+    """Return the representative of each image's group, which prevents chains of copies.
 
     In each set of connected images the one with most copies (of these the first by uid)
-    gathers all that are like it; what is left over is connected afresh. As copies are always
-    alike, every round gives groups of at least two. Depends on uids and pairs only.
+    takes all images like it into its group; the remaining ones are connected again. As copies are
+    always alike, every round gives groups of at least two. Depends on uids and pairs only.
 
     Args:
         pairs: (P, 2) int64 positions of copies, in any order, repeats allowed.

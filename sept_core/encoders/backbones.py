@@ -20,7 +20,7 @@ million parameters (docs/method.md §7), and 0.3 million at a third of the time.
 
 
 def build(spec: Mapping[str, Any]) -> nn.Module:
-    """A headless backbone with freshly drawn weights (from torch's global generator).
+    """Build a headless backbone with random weights (from torch's global generator).
 
     Args:
         spec: `name`: one of `OWN` or a timm model. `stem`: "standard" (default), or
@@ -35,8 +35,8 @@ def build(spec: Mapping[str, Any]) -> nn.Module:
     unknown = set(spec) - {"name", "stem", "arguments"}
     if unknown or stem not in ("standard", "small"):
         raise errors.EncoderError(
-            f"Backbone {dict(spec)} is not understood: beside name and arguments it may hold "
-            "stem, standard or small."
+            f"Backbone {dict(spec)} is invalid: besides name and arguments, it may only have a "
+            "stem, which is standard or small."
         )
     if name in OWN:
         return _own_resnet(OWN[name])
@@ -62,8 +62,8 @@ def _from_timm(name: str, arguments: dict[str, Any]) -> nn.Module:
 def _with_small_stem(network: nn.Module, name: str) -> nn.Module:
     if not isinstance(network, resnet.ResNet) or not isinstance(network.conv1, nn.Conv2d):
         raise errors.EncoderError(
-            f"Backbone {name!r} has no 7×7 stem to make small; use stem standard, "
-            "or a ResNet such as resnet18."
+            f"Backbone {name!r} has no 7×7 stem to replace; use the standard stem, or a ResNet "
+            "such as resnet18."
         )
     return _replace_stem(network, stride=1)
 
@@ -107,7 +107,9 @@ backbone.maxpool = torch.nn.Identity()"""
 
 
 def source(spec: Mapping[str, Any]) -> str:
-    """Python that binds `backbone` to what `build(spec)` builds, given timm and torch alone."""
+    """Return Python code that sets `backbone` to the network of `build(spec)`, using only timm and
+    torch.
+    """
     if widths := OWN.get(spec["name"]):
         return _OWN_SOURCE.format(widths=widths, half=widths[0] // 2, first=widths[0])
     arguments = "".join(f", {key}={value!r}" for key, value in spec.get("arguments", {}).items())

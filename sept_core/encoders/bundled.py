@@ -1,7 +1,7 @@
 """The encoder `bundled`: a small self-supervised network that ships with SEPT.
 
-In: `assets/bundled/`, a checkpoint of ours (see `checkpoint`) with a `reduction.safetensors` beside
-it; its CARD.md says what it was trained on and what it is worth. Out: unit vectors. Features are
+In: `assets/bundled/`, a checkpoint of ours (see `checkpoint`) with a `reduction.safetensors` next
+to it; its CARD.md states its training data and its accuracy. Out: unit vectors. Features are
 averaged over the image and its mirror image, centred, turned into principal directions and damped
 by their eigenvalues.
 """
@@ -67,7 +67,7 @@ class BundledEncoder:
             return numerics.unit(centred @ self._reduction["projection"]).cpu()
 
     def raw(self, batch: torch.Tensor) -> torch.Tensor:
-        """(B, 3, 64, 64) uint8 to the network's features (B, F) of unit length, on its device."""
+        """Map (B, 3, 64, 64) uint8 to the network's unit-length features (B, F), on its device."""
         pixels = batch.to(self.device).float()
         small = F.interpolate(
             pixels, (self._side, self._side), mode="bilinear", antialias=True, align_corners=False

@@ -1,4 +1,4 @@
-"""Our own checkpoints: what `pretrain` leaves, and the encoder `checkpoint:PATH` made of it.
+"""SEPT's own checkpoints: the output of `pretrain`, and the encoder `checkpoint:PATH` made from it.
 
 In and out: a folder with `backbone.safetensors` (a plain state dict), `load.py` (how to load
 it without SEPT) and, written last, `card.json`:
@@ -29,18 +29,18 @@ FORMAT = 1
 WEIGHTS, CARD, SNIPPET = "backbone.safetensors", "card.json", "load.py"
 
 SMALL = 64
-"""Up to this size in pixels an image is squashed to a square, not cropped: small pool images
-are square already, and every pixel of them counts."""
+"""Up to this size in pixels an image is squashed to a square, not cropped: small pool images are
+square already, and cropping would lose pixels that matter."""
 
 REQUIRED = ("backbone", "image_size", "mean", "std", "method", "kind")
 
 
 def save(folder: Path, backbone: nn.Module, card: dict[str, Any]) -> None:
-    """Write a checkpoint; it exists once its card does.
+    """Write a checkpoint; it is complete once its card exists.
 
     Args:
         folder: Made if it is not there.
-        backbone: What `backbones.build(card["backbone"])` gives, trained.
+        backbone: The trained network of `backbones.build(card["backbone"])`.
         card: As in the module's docstring; `format` is filled in.
 
     Raises:
@@ -58,28 +58,29 @@ def save(folder: Path, backbone: nn.Module, card: dict[str, Any]) -> None:
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The card of a checkpoint.
+    """Return the card of a checkpoint.
 
     Raises:
         EncoderError: there is no complete checkpoint, or it is of another format.
     """
     if not (folder / CARD).is_file():
         raise errors.EncoderError(
-            f"{folder} is no complete checkpoint ({CARD} is missing); "
-            "name the folder that `sept pretrain` reported."
+            f"{folder} is not a complete checkpoint ({CARD} is missing); give the folder that "
+            "`sept pretrain` reported."
         )
     card: dict[str, Any] = atomic.read_json(folder / CARD)
     version = card.get("format") if isinstance(card, dict) else None
     if version != FORMAT:
         raise errors.EncoderError(
-            f"{folder / CARD} has format {version}, this version reads {FORMAT}."
+            f"{folder / CARD} has format {version}, but this version of SEPT reads format "
+            f"{FORMAT}; update SEPT."
         )
     _check_card(card, folder)
     return card
 
 
 def load_backbone(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The trained backbone, on the CPU, and its card.
+    """Return the trained backbone, on the CPU, and its card.
 
     Raises:
         EncoderError: the checkpoint is incomplete or its weights do not fit its card.
@@ -91,8 +92,8 @@ def load_backbone(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     except (OSError, RuntimeError, safetensors.SafetensorError) as problem:
         reason = str(problem).splitlines()[0]
         raise errors.EncoderError(
-            f"{folder / WEIGHTS} does not fit the backbone {card['backbone']} of its card "
-            f"({reason}); train it again or copy the folder again."
+            f"{folder / WEIGHTS} does not match the backbone {card['backbone']} in its card "
+            f"({reason}); copy the folder again or retrain the backbone."
         ) from None
     return backbone, card
 
@@ -123,7 +124,7 @@ def describe(spec: Spec) -> Facts:
         kind=card["kind"],
         dim=int(backbone.num_features),  # type: ignore[arg-type]
         image_size=card["image_size"],
-        licence="yours, as far as the images it was trained on allow",
+        licence="your own, subject to the licences of the training images",
         parameters=sum(parameter.numel() for parameter in backbone.parameters()),
     )
 
@@ -154,11 +155,14 @@ def _check_card(card: dict[str, Any], folder: Path) -> None:
     missing = [key for key in REQUIRED if key not in card]
     if missing:
         raise errors.EncoderError(
-            f"The card of {folder} lacks {', '.join(missing)}; "
-            "it was not written by `sept pretrain`."
+            f"The card of {folder} lacks {', '.join(missing)}; give a folder that `sept pretrain` "
+            "wrote."
         )
     if not isinstance(card["backbone"], dict) or not isinstance(card["backbone"].get("name"), str):
-        raise errors.EncoderError(f"The card of {folder} names no backbone.")
+        raise errors.EncoderError(
+            f"The card of {folder} does not name a backbone; give a folder that `sept pretrain` "
+            "wrote."
+        )
 
 
 _SNIPPET = '''"""Loads this checkpoint; needs only torch, timm and safetensors.

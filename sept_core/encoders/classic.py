@@ -1,8 +1,8 @@
 """The encoder `classic`: needs no weights and no network, only a fit to the pool.
 
-In: the fit that `classic_fit` left, a folder `classic-FINGERPRINT/` with `classic.safetensors`
-and, written last, `fit.json`; then any image. Out: unit vectors that join patch codes, edges
-and colours (see `handmade`), each reduced by PCA.
+In: the fit that `classic_fit` wrote, a folder `classic-FINGERPRINT/` with `classic.safetensors`
+and, written last, `fit.json`; then any image. Out: unit vectors that join patch codes, edges and
+colours (see `handmade`), each reduced by PCA.
 """
 
 from collections.abc import Mapping
@@ -35,8 +35,8 @@ class Part:
 
     Attributes:
         dim: Directions that PCA keeps.
-        power: Of each direction's eigenvalue; −0.5 would whiten, 0 is plain PCA. The best lies
-            between (docs/method.md §7).
+        power: Exponent of each direction's eigenvalue; −0.5 would whiten, 0 is plain PCA. The best
+            lies between (docs/method.md §7).
         weight: Of the part, which is scaled to unit length before.
     """
 
@@ -101,7 +101,7 @@ def load(spec: Spec, folder: Path, device: str, precision: str) -> ClassicEncode
     fit_folder = fits.newest(folder, spec.family)
     if fit_folder is None:
         raise errors.EncoderError(
-            f"Encoder classic is not fitted yet in {folder}; embed the pool with it first."
+            f"The encoder classic has not been fitted in {folder}; embed the pool with it first."
         )
     header = atomic.read_json(fit_folder / fits.HEADER)
     weights = fit_folder / fits.WEIGHTS
@@ -127,7 +127,7 @@ def preprocess(image: Image.Image) -> torch.Tensor:
 def raw_features(
     pixels: torch.Tensor, fitted: Mapping[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    """Every part's features before reduction.
+    """Return every part's features before reduction.
 
     Args:
         pixels: (B, 3, 64, 64) uint8.

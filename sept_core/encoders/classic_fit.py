@@ -39,7 +39,7 @@ def fit(
 
 
 def _stack(images: Iterable[Image.Image]) -> torch.Tensor:
-    """(n, 3, 64, 64) uint8; one decoded image at a time is held besides."""
+    """Return (n, 3, 64, 64) uint8; only one decoded image is held in memory at a time."""
     pixels = [classic.preprocess(image) for image in images]
     empty = torch.empty((0, 3, handmade.SIZE, handmade.SIZE), dtype=torch.uint8)
     return torch.stack(pixels) if pixels else empty
@@ -48,7 +48,7 @@ def _stack(images: Iterable[Image.Image]) -> torch.Tensor:
 def _fit(
     pixels: torch.Tensor, seed: int, progress: Callable[[], None]
 ) -> tuple[dict[str, torch.Tensor], fits.Sample]:
-    """Filters and projections, and what the sample was worth."""
+    """Return filters and projections, and the quality of the sample."""
     if not len(pixels):
         return {}, fits.Sample(0, {name: (part.dim, 0) for name, part in classic.PARTS.items()})
     generator = torch.Generator().manual_seed(seed)
@@ -114,8 +114,8 @@ def _principal(
 ) -> tuple[dict[str, torch.Tensor], int]:
     """The mean of `rows` (n, d) and its directions (d, ≤ part.dim), scaled by part.power.
 
-    The second value is how many of the directions carry variance; with the others, the projection
-    is good for nothing.
+    The second value is the number of directions with variance; if there are others, the projection
+    is useless.
     """
     mean = rows.mean(0)
     centred = rows - mean

@@ -1,4 +1,4 @@
-"""Fits `classic` to a sample that leaves directions without variance, completed by pictures.
+"""Fits `classic` to a sample with directions without variance, completed by generated pictures.
 
 In: the sample's pixels and the share of its directions that lack variance. Out: filters and
 projections like those of `classic_fit`.
@@ -67,7 +67,7 @@ def fit(
 
 
 def steps() -> int:
-    """How often `fit` calls its `progress`."""
+    """Return the number of times that `fit` calls its `progress`."""
     return filters.STEPS * len(classic.GRIDS) + len(classic.PARTS)
 
 
@@ -86,7 +86,7 @@ def _sample_patches(
 
 
 def _draw(image: torch.Tensor, count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which of `count` patches of an image are drawn, and their turns: by the image's content."""
+    """Draw patches of an image by its content: their numbers below `count`, and their turns."""
     named = hashing.uid_of(f"{seed}:".encode() + image.numpy().tobytes())
     generator = torch.Generator().manual_seed(int(named[:15], 16))
     chosen = torch.randint(count, (filters.PATCHES_PER_IMAGE,), generator=generator)
@@ -95,7 +95,7 @@ def _draw(image: torch.Tensor, count: int, seed: int) -> tuple[torch.Tensor, tor
 
 
 def _distinct(points: torch.Tensor, weights: torch.Tensor, turns: torch.Tensor) -> _Patches:
-    """Equal patches counted once: a flat image has as many as it has colours."""
+    """Merge equal patches: a flat image has as many distinct ones as colours."""
     axis = torch.rand(
         points.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64
     )

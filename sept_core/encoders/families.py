@@ -1,7 +1,7 @@
-"""The families of encoders as records; menus, help texts, errors and tables are made of them.
+"""The families of encoders as records; menus, help texts, errors and tables are derived from them.
 
 In: nothing. Out: `FAMILIES`; of each encoder that a menu offers its `Facts`. Imports no library, so
-that a page or a help text can list encoders at once; `registry` loads them.
+that a page or a help text can list encoders quickly; `registry` loads them.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 Kind = Literal["self-supervised", "image-text", "supervised", "hand-made"]
-"""How an encoder was trained. SEPT's own step 1 is self-supervised (docs/method.md §1)."""
+"""Kinds of training of an encoder. SEPT's own step 1 is self-supervised (docs/method.md §1)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Download:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of an encoder without its weights.
+    """Facts about an encoder that are known without its weights.
 
     Attributes:
         kind: How it was trained.
@@ -101,7 +101,7 @@ FAMILIES: dict[str, Family] = {
     "bundled+classic": Family(
         usage=("bundled+classic",),
         module="joined",
-        about="the next two, joined: measures best",
+        about="`bundled` and `classic` combined; best accuracy without a download",
         needs="nothing",
         fit="classic",
         recommended={"bundled+classic": Facts("self-supervised", 704, 64, _RESEARCH)},
@@ -167,8 +167,8 @@ FAMILIES: dict[str, Family] = {
         takes="path",
     ),
 }  # fmt: skip
-"""By the spec, or its part before the colon, in the order of menus: the default first, then what
-needs no download."""
+"""Keyed by the spec, or its part before the colon, in the order of menus: the default first, then
+those that need no download."""
 
 RECOMMENDED: dict[str, Facts] = {
     spec: facts for family in FAMILIES.values() for spec, facts in family.recommended.items()
@@ -176,7 +176,7 @@ RECOMMENDED: dict[str, Facts] = {
 """The encoders that a menu offers, the default first."""
 
 DEFAULT = next(iter(RECOMMENDED))
-"""The encoder that is used where none is named: the best without a download (docs/log.md)."""
+"""The default encoder: the best without a download (docs/log.md)."""
 
 SPECS = tuple(usage for family in FAMILIES.values() for usage in family.usage)
 """Every way to write a spec, as help texts and errors list them."""

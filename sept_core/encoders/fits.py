@@ -1,4 +1,4 @@
-"""Fits of encoders on a pool: where they lie, and what they say of the sample they were made on.
+"""Fits of encoders on a pool: their location, and facts about the sample they were made on.
 
 In: a project's `encoders/` folder, where each fit is a folder `NAME-FINGERPRINT/` (such as
 `classic-…`) whose header was written last. Out: the newest complete fit; of its sample the number
@@ -15,19 +15,20 @@ from sept_core.storage import atomic
 WEIGHTS, HEADER = "classic.safetensors", "fit.json"
 
 FEWEST = 20
-"""A fit on fewer images is provisional: it is made anew whenever the pool is embedded."""
+"""A fit on fewer images is provisional: it is repeated whenever the pool is embedded."""
 
 FEW = 100
-"""From here on, one image more changes the similarities of the others by less than 0.05."""
+"""From this number on, one additional image changes the similarities of the others by less than
+0.05."""
 
 NOTABLE = 0.1
-"""The share of a part's directions without variance from which the fit says so. A repeated picture
-in a small pool leaves one direction empty, which is not worth a sentence."""
+"""The share of a part's directions without variance from which the fit reports it. A repeated
+picture in a small pool leaves one direction empty, which is not worth reporting."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a fit says of the images it was made on.
+    """Facts about the images that a fit was made on.
 
     Attributes:
         images: How many there were.
@@ -40,11 +41,13 @@ class Sample:
 
     @property
     def lacking(self) -> float:
-        """Share of the directions of the poorest part that carry no variance, 0 to 1."""
+        """Return the share of directions without variance in the worst part, 0 to 1."""
         return max((_lacking(*pair) for pair in self.directions.values()), default=0.0)
 
     def sentence(self) -> str | None:
-        """How the sample is degenerate, or None: few images, or directions without variance."""
+        """Describe how the sample is degenerate (few images, or directions without variance), or
+        return None.
+        """
         reasons = []
         if self.images < FEW:
             reasons.append(f"{_images(self.images)}, fewer than {FEW}")
@@ -59,35 +62,36 @@ class Sample:
             for name, (all_, some) in self.directions.items()
             if all_ > some
         )
-        return f"{possible - carrying} of {possible} directions carry no variance ({parts})"
+        return f"{possible - carrying} of {possible} directions have no variance ({parts})"
 
 
 def folders(folder: Path, name: str) -> list[Path]:
-    """The folders of all fits of that name under `encoders/`, incomplete ones included."""
+    """Return the folders of all fits of that name under `encoders/`, incomplete ones included."""
     return sorted(folder.glob(f"{name}-*"))
 
 
 def newest(folder: Path, name: str) -> Path | None:
-    """The folder of the latest complete fit of that name under `encoders/`, or None."""
+    """Return the folder of the latest complete fit of that name under `encoders/`, or None."""
     headers = folder.glob(f"{name}-*/{HEADER}")
     latest = max(headers, key=lambda path: atomic.read_json(path)["fitted_at"], default=None)
     return latest.parent if latest else None
 
 
 def sample_of(header: Mapping[str, Any]) -> Sample:
-    """The sample that the header of a fit describes; headers of 2026-11 name no directions."""
+    """Return the sample that the header of a fit describes; headers of 2026-11 lack directions."""
     pairs = header.get("directions", {}).items()
     return Sample(header["images"], {name: (pair[0], pair[1]) for name, pair in pairs})
 
 
 def sample(folder: Path, name: str) -> Sample | None:
-    """The sample of the newest fit of that name under `folder`; None where there is no fit."""
+    """Return the sample of the newest fit of that name under `folder`; None if there is no fit."""
     fit = newest(folder, name)
     return sample_of(atomic.read_json(fit / HEADER)) if fit else None
 
 
 def behind(folder: Path, identity: Mapping[str, Any]) -> Sample | None:
-    """The sample of the fit under `folder` that is a part of an encoder of this identity, or None.
+    """Return the sample of the fit under `folder` that is part of the encoder with this identity,
+    or None.
 
     Args:
         folder: A project's `encoders/`.

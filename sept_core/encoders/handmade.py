@@ -19,8 +19,8 @@ SIZE = 64
 class PatchGrid:
     """Square patches of `patch` pixels, `stride` apart, of the image reduced to `side`.
 
-    The patches are to fall into equal quarters of the image and onto themselves when it is
-    mirrored: an even number of them along a side, from one edge to the other.
+    The patches must fill equal quarters of the image and map onto themselves when it is mirrored:
+    an even number of them along a side, from edge to edge.
     """
 
     side: int
@@ -56,7 +56,7 @@ def mirrored_filters(filters: torch.Tensor, grid: PatchGrid) -> torch.Tensor:
 def patch_codes(
     pixels: torch.Tensor, grid: PatchGrid, filters: torch.Tensor, thresholds: torch.Tensor
 ) -> torch.Tensor:
-    """How strongly each filter answers in each quarter of the image (Coates & Ng 2011).
+    """Return the response of each filter in each quarter of the image (Coates & Ng 2011).
 
     Soft thresholding, max(0, p·f − t), in place of the paper's and the trial's "triangle":
     better here and a third cheaper.

@@ -12,11 +12,11 @@ from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from sept_core import errors
 
 REACH_SECONDS = 5.0
-"""The hub client alone retries for half a minute; one short look first fails fast."""
+"""Seconds for a first, short check: the hub client itself retries for half a minute."""
 
 
 def cached(repo: str, names: Sequence[str]) -> Path | None:
-    """The file in the local cache, without any network."""
+    """Return the file in the local cache, without using the network."""
     for name in names:
         found = huggingface_hub.try_to_load_from_cache(repo, name)
         if isinstance(found, str):
@@ -25,7 +25,7 @@ def cached(repo: str, names: Sequence[str]) -> Path | None:
 
 
 def find(repo: str, names: Sequence[str], *, spec: str, folder: Path) -> Path:
-    """The weights' path, downloaded if need be.
+    """Return the path of the weights, downloading them if necessary.
 
     Args:
         repo: As "timm/resnet18.a1_in1k".
@@ -34,7 +34,7 @@ def find(repo: str, names: Sequence[str], *, spec: str, folder: Path) -> Path:
         folder: Where the message proposes to put the file.
 
     Raises:
-        EncoderError: the file is neither here nor can be downloaded.
+        EncoderError: the file is not on this machine and cannot be downloaded.
     """
     path = cached(repo, names)
     if path is not None:
@@ -47,14 +47,14 @@ def find(repo: str, names: Sequence[str], *, spec: str, folder: Path) -> Path:
             reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
     target = folder.absolute() / f"{repo.replace('/', '--')}{Path(names[0]).suffix}"
     raise errors.EncoderError(
-        f"The weights of {spec} are not on this machine and cannot be downloaded ({reason}): "
-        f"fetch {names[0]} from https://huggingface.co/{repo} elsewhere, put it at {target} "
-        f"and use the encoder {spec}@{target}"
+        f"The weights of {spec} are not on this machine and cannot be downloaded ({reason}); "
+        f"download {names[0]} from https://huggingface.co/{repo} on another machine, save it as "
+        f"{target} and use the encoder {spec}@{target}"
     )
 
 
 def _unreachable() -> str | None:
-    """Why the hub cannot be asked at all, or None."""
+    """Return why the hub cannot be reached, or None."""
     if huggingface_hub.constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
     try:

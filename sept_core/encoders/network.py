@@ -19,7 +19,7 @@ from sept_core.encoders.protocol import encoder_id
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image becomes the network's input.
+    """The conversion of an image to the network's input.
 
     Attributes:
         transform: PIL image → (3, H, W) uint8 tensor.

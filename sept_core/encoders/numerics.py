@@ -1,4 +1,4 @@
-"""Where and in which precision an encoder computes.
+"""Device and precision of an encoder.
 
 In: a device and precision as asked ("auto" or named), a network. Out: the choice made for
 this machine, the network made ready for it, and its output as float32.
@@ -22,7 +22,7 @@ _AUTOCAST = {"autocast-bf16": torch.bfloat16, "autocast-fp16": torch.float16}
 
 
 def choose_device(device: str) -> torch.device:
-    """ "auto" is the first GPU if there is one, else the CPU.
+    """Choose a device; "auto" is the first GPU if there is one, else the CPU.
 
     Raises:
         EncoderError: the device is unknown or not on this machine.
@@ -34,13 +34,14 @@ def choose_device(device: str) -> torch.device:
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError):
         raise errors.EncoderError(
-            f"Device {device!r} cannot be used here; take auto, cpu or, with a GPU, cuda."
+            f"Device {device!r} is not available on this machine; use auto, cpu or, with a GPU, "
+            "cuda."
         ) from None
     return chosen
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
-    """ "auto" is the fastest precision that keeps the features (cosine to fp32 ≥ 0.999).
+    """Choose a precision; "auto" is the fastest that keeps the features (cosine to fp32 ≥ 0.999).
 
     Raises:
         EncoderError: the precision is unknown.
@@ -51,7 +52,7 @@ def choose_precision(precision: str, device: torch.device) -> str:
         return f"autocast-{fastest}" if device.type == "cuda" else fastest
     if precision not in PRECISIONS:
         raise errors.EncoderError(
-            f"Precision {precision!r} is unknown; take auto or one of {', '.join(PRECISIONS)}."
+            f"Precision {precision!r} is unknown; use auto or one of {', '.join(PRECISIONS)}."
         )
     return precision
 
@@ -70,7 +71,7 @@ def fastest_type(device: torch.device, *, emulated: bool = False) -> str:
 
 
 def prepare(network: nn.Module, device: torch.device, precision: str) -> nn.Module:
-    """The network in inference mode, on its device and in its weights' precision."""
+    """Return the network in inference mode, on its device and in its weights' precision."""
     network = network.eval().requires_grad_(False)
     if precision == "bf16":
         # Convolutions in bf16 are twice as fast again when channels lie last.
@@ -102,7 +103,7 @@ LEAST_LENGTH = 1e-12
 def unit(rows: torch.Tensor) -> torch.Tensor:
     """(n, D) rows scaled to unit length; a row of zeros becomes the same value in all places.
 
-    What is not finite stays so, for the caller to reject.
+    Non-finite values stay non-finite, for the caller to reject.
     """
     short = rows.norm(dim=1, keepdim=True) < LEAST_LENGTH
     scaled = F.normalize(rows)

@@ -41,14 +41,14 @@ class OpenClipEncoder(network.NetworkEncoder):
 
     @cached_property
     def _tokenizer(self) -> Any:
-        """Made when first asked for: some models' tokenizers come from the hub, too."""
+        """The tokenizer, loaded on first use: some models' tokenizers come from the hub, too."""
         try:
             return open_clip.get_tokenizer(self._model)
         except Exception as problem:  # whatever hub and tokenizer libraries raise
             reason = str(problem).splitlines()[0]
             raise errors.EncoderError(
-                f"The tokenizer of {self._model} cannot be had ({reason}); "
-                "images can be embedded, texts not."
+                f"The tokenizer of {self._model} cannot be loaded ({reason}); only images can be "
+                "embedded, not texts."
             ) from None
 
     def trainable(self) -> nn.Module:
@@ -104,13 +104,15 @@ def describe(spec: Spec) -> Facts:
 
 
 def _parts(spec: Spec) -> tuple[str, str | None, Path | None]:
-    """Model, tag and file; after the model's name comes a tag, or a path if it looks like one."""
+    """Split a spec into model, tag and file; the model's name is followed by a tag, or by a path if
+    it looks like one.
+    """
     model, _, tail = spec.model.partition("/")
     if tail.endswith((".safetensors", ".pt", ".pth", ".bin")):
         return model, None, project_paths.expanded(tail)
     if not tail and spec.path is None:
         raise errors.EncoderError(
-            f"Encoder {spec.text} lacks its weights; write open_clip:{model}/TAG or "
+            f"Encoder {spec.text} does not name its weights; write open_clip:{model}/TAG or "
             f"open_clip:{model}@/path/FILE."
         )
     return model, tail or None, spec.path
@@ -135,14 +137,14 @@ def _model_config(model: str) -> dict[str, Any]:
     config: dict[str, Any] | None = open_clip.get_model_config(model)
     if config is None:
         raise errors.EncoderError(
-            f"open_clip has no model {model!r}; `open_clip.list_models()` lists the names, "
+            f"open_clip has no model {model!r}; `open_clip.list_models()` lists the names, such "
             "as ViT-B-32."
         )
     return config
 
 
 def _config(model: str, tag: str | None) -> dict[str, Any]:
-    """What open_clip knows of a tag's weights; empty for a file of one's own."""
+    """Return open_clip's configuration of a tag's weights; empty for a user's own file."""
     _model_config(model)
     if tag is None:
         return {}
@@ -150,8 +152,8 @@ def _config(model: str, tag: str | None) -> dict[str, Any]:
     if not config:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
         raise errors.EncoderError(
-            f"open_clip has no weights {tag!r} for {model}; its tags: {tags}; "
-            f"a file of your own goes as open_clip:{model}@/path/weights.safetensors."
+            f"open_clip has no weights {tag!r} for {model}; its tags are {tags}. To use your own "
+            f"file, write open_clip:{model}@/path/weights.safetensors."
         )
     return config
 
@@ -183,13 +185,14 @@ def _build(model: str, weights: Path, config: dict[str, Any]) -> nn.Module:
     except (RuntimeError, pickle.UnpicklingError, safetensors.SafetensorError, KeyError) as problem:
         reason = " ".join(str(problem).split())[:200]
         raise errors.EncoderError(
-            f"{weights} does not hold plain weights of open_clip model {model} ({reason})."
+            f"{weights} does not contain weights of the open_clip model {model} ({reason}); give "
+            "a file of that model."
         ) from None
     return clip
 
 
 def _count_parameters(architecture: dict[str, Any]) -> int | None:
-    """Without memory for them; None where the text tower is known to the hub alone."""
+    """Count parameters without allocating them; None if only the hub describes the text tower."""
     if "hf_model_name" in architecture["text_cfg"]:
         return None
     custom_text = architecture.pop("custom_text", False)

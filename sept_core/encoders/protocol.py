@@ -16,8 +16,8 @@ from sept_core.storage import hashing
 
 DECODED_SIDES = 2
 """Images are decoded at this many times an encoder's side at least: a JPEG of a large photograph at
-half its size or less, which with resizing takes some six tenths of the time (docs/log.md). Pillow
-calls the like a `reducing_gap` of 2."""
+half its size or less, which including resizing takes about six tenths of the time (docs/log.md).
+Pillow calls this a `reducing_gap` of 2."""
 
 
 class Encoder(Protocol):
@@ -54,7 +54,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class TextEncoder(Protocol):
-    """An image-text encoder can be asked with words, too."""
+    """An image-text encoder, which can also be queried with text."""
 
     def encode_text(self, texts: Sequence[str]) -> torch.Tensor:
         """n texts → (n, D) float32 on the CPU, unit rows in the space of the images."""

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from sept_core.encoders.protocol import Encoder
 
 FIT_IMAGES = 5000
-"""How many images `fit` wants; a small pool may give fewer. Enough for projections of some hundred
-directions each."""
+"""Number of images that `fit` uses; a small pool may have fewer. Enough for projections of a few
+hundred directions each."""
 
 
 def load(spec: str, *, folder: Path, device: str = "auto", precision: str = "auto") -> "Encoder":
-    """Build an encoder, ready to encode.
+    """Build an encoder that is ready to use.
 
     Args:
         spec: One of the forms in `families.SPECS`.
@@ -113,7 +113,7 @@ def fit(
     name = FAMILIES[parse(spec).family].fit
     if not name:
         fitted = ", ".join(name for name, family in FAMILIES.items() if family.fit)
-        raise errors.EncoderError(f"{spec!r} comes with its weights; only {fitted} can be fitted.")
+        raise errors.EncoderError(f"{spec!r} is already trained; only {fitted} can be fitted.")
     _module(f"{name}_fit").fit(images, folder, seed, progress)
 
 

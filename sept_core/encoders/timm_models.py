@@ -34,7 +34,7 @@ DINOv2, DINOv3 and its distillations, MAE, FCMAE, I-JEPA, and masked image model
 IMAGE_TEXT = re.compile(
     r"clip(?!.*_ft_)|siglip|\.(openai|laion\w*|datacomp\w*|dfn\w*|metaclip\w*|merged2b)$"
 )
-"""Image towers trained with captions; beside them, everything else is supervised."""
+"""Image towers trained with captions; all other models are supervised."""
 
 
 def load(spec: Spec, folder: Path, device: str, precision: str) -> network.NetworkEncoder:
@@ -80,7 +80,7 @@ def describe(spec: Spec) -> Facts:
 
 
 def kind_of(model: str) -> Kind:
-    """How a timm model was trained, by timm's naming (`architecture.training_tag`)."""
+    """Return how a timm model was trained, by timm's naming (`architecture.training_tag`)."""
     if SELF_SUPERVISED.search(model) and "_ft_" not in model:
         return "self-supervised"
     return "image-text" if IMAGE_TEXT.search(model) else "supervised"
@@ -119,21 +119,22 @@ def _published(spec: Spec, folder: Path) -> Path:
     config = timm.get_pretrained_cfg(model)
     if config is None or not config.hf_hub_id:
         raise errors.EncoderError(
-            f"timm publishes no weights for {model!r} on the Hugging Face hub; "
-            f"give a file of your own as timm:{model}@/path/weights.safetensors."
+            f"timm publishes no weights for {model!r} on the Hugging Face hub; give your own file "
+            f"as timm:{model}@/path/weights.safetensors."
         )
     names = (config.hf_hub_filename,) if config.hf_hub_filename else NAMES
     return hub.find(config.hf_hub_id, names, spec=spec.text, folder=folder)
 
 
 def _with_published(model: str, weights: Path) -> Any:
-    """timm adapts its own files (heads, renamed keys) as it sees fit."""
+    """Build the model with published weights; timm adapts its own files (heads, renamed keys)."""
     overlay = {"file": str(weights), "custom_load": False}
     return timm.create_model(model, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0)
 
 
 def _with_local_weights(model: str, path: Path) -> Any:
-    """As `_with_published`, but nothing may be missing or left over except a classifier.
+    """Build the model from a local file; no weights may be missing or left over except a
+    classifier.
 
     timm loads a headless model leniently, and would leave random weights where a file of
     another model has none; hence the state is handed over without its head, to load strictly.
@@ -149,8 +150,8 @@ def _with_local_weights(model: str, path: Path) -> Any:
     except (RuntimeError, KeyError, AttributeError) as problem:
         reason = " ".join(str(problem).split())[:200]
         raise errors.EncoderError(
-            f"{path} does not hold the weights of timm model {model!r} ({reason}); "
-            "name the model it was made for."
+            f"{path} does not contain weights of the timm model {model!r} ({reason}); give the "
+            "model that the file belongs to."
         ) from None
 
 
@@ -170,10 +171,12 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
     except (RuntimeError, pickle.UnpicklingError, safetensors.SafetensorError, EOFError) as problem:
         reason = str(problem).split(". ")[0]
         raise errors.EncoderError(
-            f"{path} cannot be read as plain weights ({reason}); save it as safetensors."
+            f"{path} cannot be read as weights ({reason}); save it as safetensors."
         ) from None
     except (AttributeError, TypeError):  # timm asks for keys before it looks what it has
         state = {}
     if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise errors.EncoderError(f"{path} holds no named tensors; save the model's state_dict.")
+        raise errors.EncoderError(
+            f"{path} does not contain named tensors; save the model's state_dict."
+        )
     return state

@@ -1,7 +1,7 @@
 """One collection's share of an embedding job: shards written in worklist order, files tried again.
 
 In: a `planning.Plan` and the batches of an engine. Out: the shards of one store, and the counts of
-what became of its rows.
+its rows by outcome.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ from sept_core.imaging import decoders, outcomes
 from sept_core.imaging.pixel_values import ValueRanges
 
 Told = Callable[[int], None]
-"""Called with rows handled since the last call: a heartbeat and a cancel point."""
+"""Called with the number of rows handled since the last call: a heartbeat and a cancel point."""
 
 
 class Collector:
-    """Writes one store; it alone knows which uids are stored, and which rows are unread."""
+    """Writes one store and keeps track of the stored uids and the unread rows."""
 
     def __init__(self, plan: planning.Plan, cut: planning.Cut, encoder_id: str) -> None:
         self._plan = plan
@@ -36,23 +36,23 @@ class Collector:
 
     @property
     def rows_left(self) -> int:
-        """Rows of the first pass."""
+        """Number of rows of the first pass."""
         return len(self._plan.left)
 
     def embed(self, embedder: range_fitting.FittingEngine, told: Told) -> None:
-        """Read what is left once; files that cannot be read are listed so and kept for `retry`."""
+        """Read the remaining rows once; record unreadable files and keep them for `retry`."""
         unread = self._pass(embedder, self._plan.left, told, keep_unread=True)
         self.unread = np.union1d(self.unread, unread)
 
     def retry(self, embedder: range_fitting.FittingEngine, told: Told) -> None:
         """Read the unread rows again; those that can be read now get a further outcome.
 
-        What is stored depends on which files can be read, never on which try it was.
+        The stored result depends on which files can be read, never on the number of the try.
         """
         self.unread = self._pass(embedder, self.unread, told, keep_unread=False)
 
     def counts(self) -> dict[str, Any]:
-        """What this run did: see `worker.main`."""
+        """Return the counts of this run: see `worker.main`."""
         words = (outcomes.OK, outcomes.REJECTED, outcomes.NO_FEATURES)
         return {
             "collection": self._plan.collection,
@@ -71,7 +71,7 @@ class Collector:
         *,
         keep_unread: bool,
     ) -> np.ndarray:
-        """Embed some rows; returns those (int64) that could not be read."""
+        """Embed some rows; return those (int64) that could not be read."""
         shards = self._cut.shards(rows)
         unread = [np.empty(0, np.int64)]
         slices = [batch for shard in shards for batch in shard]
@@ -118,6 +118,6 @@ def _unreadable(batch: engine.Batch) -> np.ndarray:
 
 
 def _without_unread(batch: engine.Batch) -> engine.Batch:
-    """The batch without rows that still cannot be read; what is known of them stays as it is."""
+    """Return the batch without rows that still cannot be read; their earlier outcomes stand."""
     read = [row for row in batch.outcomes if row["status"] != outcomes.UNREADABLE]
     return engine.Batch(read, batch.uids, batch.vectors, batch.scaled)

@@ -38,8 +38,8 @@ class DeviceEngines:
         if any(card["identity"] != self.card["identity"] for card in cards):
             self.close()
             raise errors.EncoderError(
-                f"{choice.spec} is not the same encoder on all of {', '.join(devices)}; "
-                "use devices of one kind, or give the precision."
+                f"{choice.spec} gives different encoders on {', '.join(devices)}; use devices of "
+                "the same kind, or set the precision."
             )
 
     def batches(self, worklist: Path, slices: list[np.ndarray]) -> engine.Results:
@@ -53,17 +53,17 @@ class DeviceEngines:
         self._finished = True
 
     def close(self) -> None:
-        """Let idle processes end by themselves; stop those still at work."""
+        """Let idle processes exit; stop those that are still working."""
         for process, inbox in zip(self._processes, self._inboxes, strict=True):
             if self._finished:
                 inbox.put(None)
             else:
-                inbox.cancel_join_thread()  # nobody will read the rest
+                inbox.cancel_join_thread()  # the rest will not be read
                 process.terminate()
             process.join()
 
     def _take(self, i: int) -> Any:
-        """The next thing that process i sends; its error is raised here."""
+        """Return the next message from process i; raise its error here."""
         while True:
             try:
                 message = self._outboxes[i].get(timeout=1)
@@ -71,7 +71,9 @@ class DeviceEngines:
             except queue.Empty:
                 if not self._processes[i].is_alive():
                     code = self._processes[i].exitcode
-                    message = errors.JobError(f"An embedding process died (exit code {code}).")
+                    message = errors.JobError(
+                        f"An embedding process exited unexpectedly (exit code {code}); embed again."
+                    )
                     break
         if isinstance(message, Exception):
             self._finished = False
@@ -83,7 +85,7 @@ class DeviceEngines:
 def _serve(
     choice: engine.EncoderChoice, device: str, threads: int, inbox: Any, outbox: Any
 ) -> None:
-    """The life of one device's process: send the card, then the batches of every task."""
+    """Run one device's process: send the card, then the batches of every task."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         local = engine.LocalEngine(choice, device, threads)
@@ -96,7 +98,7 @@ def _serve(
 
 
 def _end_with_parent() -> None:
-    """A killed parent cannot stop its processes, so they watch it."""
+    """End this process when its parent is killed, since a killed parent cannot stop it."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

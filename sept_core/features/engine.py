@@ -29,7 +29,7 @@ GPU_QUEUE = 2
 
 @dataclass(frozen=True)
 class Batch:
-    """What became of a slice of a worklist.
+    """Outcomes and vectors of a slice of a worklist.
 
     Attributes:
         outcomes: one dict a row, in worklist order, with the fields of OUTCOME_SCHEMA.
@@ -50,7 +50,7 @@ Results = Generator[Batch, None, None]
 
 @dataclass(frozen=True)
 class EncoderChoice:
-    """Which encoder to load, see `registry.load`, and by which value ranges pixels are scaled."""
+    """The encoder to load, see `registry.load`, and the value ranges that pixels are scaled by."""
 
     spec: str
     folder: Path
@@ -81,9 +81,9 @@ class Engine(Protocol):
 class LocalEngine:
     """One encoder in this process; every thread takes a whole batch from bytes to vectors.
 
-    Decoding (Pillow) and encoding (torch) both let go of Python's lock, so threads use all
-    cores. Each keeps torch to one core: several OpenMP teams on the same cores collapse.
-    For a GPU the threads read ahead while `GPU_QUEUE` of them have their batch on the device.
+    Decoding (Pillow) and encoding (torch) both release Python's lock, so threads use all cores.
+    Each keeps torch to one core: several OpenMP teams on the same cores collapse. For a GPU the
+    threads read ahead while `GPU_QUEUE` of them have their batch on the device.
     """
 
     def __init__(self, choice: EncoderChoice, device: str, threads: int) -> None:
@@ -121,7 +121,7 @@ class LocalEngine:
                 pool.shutdown(cancel_futures=True)
 
     def close(self) -> None:
-        """Nothing to give back; the counterpart of `DeviceEngines.close`."""
+        """Do nothing; the counterpart of `DeviceEngines.close`."""
 
     def _embed(self, reader: sources.ByteReader, rows: list[dict[str, Any]]) -> Batch:
         prepared = preparing.prepare(reader, self._encoder, rows, self._ranges)
@@ -129,22 +129,22 @@ class LocalEngine:
         vectors = self._encode([item.inputs for item in encoded if item.inputs is not None])
         usable = _usable(encoded, vectors)
         uids = [item.outcome["uid"] for item in encoded if item.inputs is not None]
-        told = [item.outcome for item in prepared]
+        found = [item.outcome for item in prepared]
         scaled = tuple((item.kind, item.loss) for item in prepared if item.kind)
-        return Batch(told, np.array(uids, hashing.UID_DTYPE), vectors[usable], scaled)
+        return Batch(found, np.array(uids, hashing.UID_DTYPE), vectors[usable], scaled)
 
     def _encode(self, inputs: list[torch.Tensor]) -> np.ndarray:
         if not inputs:
             return np.empty((0, self._encoder.dim), np.float16)
         batch = torch.stack(inputs)
         if self._on_gpu:
-            batch = batch.pin_memory()  # lets the copy to the device run beside its work
+            batch = batch.pin_memory()  # lets the copy overlap with the device's work
         try:
             with self._turn:
                 return self._encoder.encode(batch).numpy().astype(np.float16)
         except torch.OutOfMemoryError:
             raise errors.EncoderError(
-                f"{self._encoder.spec} ran out of GPU memory with {len(batch)} images a batch; "
+                f"{self._encoder.spec} ran out of GPU memory with {len(batch)} images per batch; "
                 "embed again with a smaller batch size."
             ) from None
 

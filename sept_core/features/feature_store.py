@@ -2,7 +2,7 @@
 
 In: uids, vectors and the outcome of every file that was read. Out: `NNNNN.npy` (vectors),
 `NNNNN.uids.npy`, `NNNNN.parquet` (outcomes) and, written last, `NNNNN.json` (the header).
-A shard without its header does not exist; a header that does not fit raises.
+A shard without its header does not exist; a header that does not match its files raises an error.
 """
 
 import copy
@@ -31,7 +31,7 @@ HEADER_TYPES: dict[str, type] = {
     "outcomes": int,
     "max_norm_error": float,
 }
-"""What a shard's header has beside format and checksums."""
+"""Fields of a shard's header besides format and checksums."""
 
 PARTS = {"vectors": ".npy", "uids": ".uids.npy", "outcomes": ".parquet"}
 """The files of a shard, by the name of their checksum in its header."""
@@ -43,15 +43,17 @@ NORM_TOLERANCE = 0.01
 """A vector is of unit length when its norm is this close to 1 (float16 leaves about 0.001)."""
 
 RENEWAL = "renewal"
-"""Beside `features/`, in the project: where images are embedded anew; see `features.renewing`."""
+"""Folder next to `features/` in the project, where images are embedded again; see
+`features.renewing`."""
 
 READY = "ready.json"
-"""Written last into a store there: it holds all that the older shards are replaced by."""
+"""Written last into a store there: the store then contains everything that replaces the older
+shards."""
 
 MEND = "Run sept check --repair, then embed again."
 
 LOCATION = ("source", "rel_path", "member")
-"""The columns that name one place of an image: where the bytes of an outcome came from."""
+"""The columns that name one place of an image: the origin of an outcome's bytes."""
 
 OUTCOME_SCHEMA = pa.schema(
     [
@@ -72,8 +74,8 @@ OUTCOME_SCHEMA = pa.schema(
         ("entropy", pa.float32()),
     ]
 )
-"""One row for every file that was handled; what only a decoded image has is null otherwise. A file
-that could be read at a later try of the same job has a row in a later shard, which counts."""
+"""One row for every file that was handled; columns of decoded images are null for all others. A
+file that could be read at a later try of the same job has a row in a later shard, which counts."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +101,16 @@ class Shard:
 
     @property
     def decoder(self) -> str:
-        """The version of what decoded its images; `outcomes.UNKNOWN_DECODER` for older shards."""
+        """The decoder version of its images; `outcomes.UNKNOWN_DECODER` for older shards."""
         return str(self.header.get("decoder", outcomes.UNKNOWN_DECODER))
 
     @property
     def featureless(self) -> int:
-        """Images that the encoder gave no features; 0 where an older version did not count them."""
+        """Number of images without features; 0 if an older version did not count them."""
         return int(self.header.get("no_features", 0))
 
     def outcomes(self, *, refused: bool = False) -> pa.Table:
-        """One row for every file handled, whatever became of it (OUTCOME_SCHEMA).
+        """Return one row for every file handled, whatever its outcome (OUTCOME_SCHEMA).
 
         Args:
             refused: only the rows that are not `ok`.
@@ -129,7 +131,8 @@ class Shard:
             raise errors.IntegrityError(f"{path} cannot be read ({problem}). {MEND}") from None
         if array.dtype != dtype or array.shape != shape:
             raise errors.IntegrityError(
-                f"{path} holds {array.dtype} {array.shape}, its header says {dtype} {shape}. {MEND}"
+                f"{path} contains {array.dtype} {array.shape}, but its header says {dtype} "
+                f"{shape}. {MEND}"
             )
         return array
 
@@ -146,8 +149,8 @@ class Block:
 class FeatureStore:
     """All shards of one collection under one encoder, read in shard order.
 
-    Rows are numbered 0..N-1 through the shards; row numbers stay inside the stage that
-    reads them, uids are what leaves it.
+    Rows are numbered 0..N-1 across the shards; row numbers stay inside the stage that reads them,
+    which passes on uids only.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -159,12 +162,13 @@ class FeatureStore:
         encoders = {shard.header["encoder_id"] for shard in self.shards}
         if len(encoders) > 1:
             raise errors.IntegrityError(
-                f"{folder} mixes features of {sorted(encoders)}; remove it and embed again."
+                f"{folder} mixes features of several encoders ({sorted(encoders)}); delete it and "
+                "embed again."
             )
         self.encoder_id: str | None = encoders.pop() if encoders else None
 
     def part(self, shards: slice) -> "FeatureStore":
-        """Some of the shards as a store of their own; its rows are numbered from 0."""
+        """Return some of the shards as a separate store; its rows are numbered from 0."""
         return self._of(self.shards[shards])
 
     def only(self, numbers: Collection[int]) -> "FeatureStore":
@@ -196,7 +200,9 @@ class FeatureStore:
         return self.shards[-1].number + 1 if self.shards else 0
 
     def content_id(self) -> str:
-        """Names the stored vectors and uids: changes when a shard is added or differs."""
+        """Return an id of the stored vectors and uids, which changes when a shard is added or
+        differs.
+        """
         keys = ("vectors_sha256", "uids_sha256")
         return hashing.fingerprint([[shard.header[key] for key in keys] for shard in self.shards])
 
@@ -242,7 +248,8 @@ class FeatureStore:
             missing = np.asarray(uids, hashing.UID_DTYPE)[rows < 0]
             raise errors.NotFoundError(
                 f"{len(missing)} images have no features in {self.folder} (first: "
-                f"{missing[0].decode()}); they are not embedded yet, or the encoder gave them none."
+                f"{missing[0].decode()}); they are not embedded yet, or the encoder returned no "
+                "features for them."
             )
         return self.gather(rows)
 
@@ -261,7 +268,7 @@ _kept = Recent[Path, FeatureStore](KEPT)
 
 
 def kept(folder: Path) -> FeatureStore:
-    """The store of a folder, with its order by uid, kept by this process until it changes."""
+    """Return the store of a folder, with its order by uid, cached until it changes."""
     store, known = FeatureStore(folder), _kept.find(folder)
     if known is not None and known.content_id() == store.content_id():
         return known
@@ -279,12 +286,12 @@ def _header(path: Path) -> dict[str, Any]:
         and type(header.get("no_features", 0)) is int
     )
     if not (known and header.get("format") == FORMAT):
-        raise errors.IntegrityError(f"{path} is no header of a shard of format {FORMAT}. {MEND}")
+        raise errors.IntegrityError(f"{path} is not a shard header of format {FORMAT}. {MEND}")
     return dict(header)
 
 
 def _in_present_words(found: pa.Table) -> pa.Table:
-    """Outcomes of a version that knew `ok` and `rejected` only."""
+    """Translate outcomes of a version that knew only `ok` and `rejected`."""
     if "status" not in found.column_names:
         return found
     pairs = zip(found["status"].to_pylist(), found["reason"].to_pylist(), strict=True)
@@ -297,7 +304,7 @@ def _featureless(table: pa.Table) -> int:
 
 
 def first_seen(uids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which of `uids` no vector is stored for yet, the first of equal ones.
+    """Find the `uids` without a stored vector, the first of equal ones.
 
     Args:
         uids: (n,) S32.
@@ -313,10 +320,10 @@ def first_seen(uids: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """What `write_card` wrote.
+    """Return the card that `write_card` wrote.
 
     Raises:
-        NotFoundError: no encoder has features there.
+        NotFoundError: there are no features of any encoder.
         IntegrityError: it cannot be read.
     """
     card: dict[str, Any] = atomic.read_json(folder / project_paths.CARD)
@@ -324,7 +331,7 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def write_card(folder: Path, card: dict[str, Any]) -> None:
-    """Say beside an encoder's stores, in `encoder.json`, which encoder made them.
+    """Record in `encoder.json`, next to an encoder's stores, which encoder made them.
 
     Args:
         folder: holds all the stores of one encoder.
@@ -338,7 +345,7 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
         if atomic.read_json(path)["identity"] == card["identity"]:
             return
         raise errors.IntegrityError(
-            f"{folder} holds features of another encoder than {card['id']}; remove it and "
+            f"{folder} contains features of a different encoder than {card['id']}; delete it and "
             "embed again."
         )
     atomic.write_json(path, card)
@@ -359,7 +366,7 @@ def write_shard(
     Args:
         uids: (n,) S32, unique within the whole store.
         vectors: (n, D) float, L2-normalised; stored as float16.
-        table: one row for every file handled, whatever became of it (OUTCOME_SCHEMA).
+        table: one row for every file handled, whatever its outcome (OUTCOME_SCHEMA).
         decoder: version of what decoded the images; None where nothing was decoded here.
         value_ranges: see `value_ranges.record`; left out of the header where it is empty.
 
@@ -371,7 +378,7 @@ def write_shard(
     norm_error = float(np.abs(norms - 1).max()) if len(norms) else 0.0
     if not norm_error < NORM_TOLERANCE:  # NaN fails this too
         raise errors.IntegrityError(
-            f"encoder {encoder_id} gave a vector of length {1 + norm_error:.3f} instead of 1."
+            f"Encoder {encoder_id} returned a vector of length {1 + norm_error:.3f} instead of 1."
         )
     base = folder / f"{number:05d}"
     array_files.write(base.with_suffix(".npy"), stored)

@@ -1,8 +1,8 @@
 """Features computed elsewhere: read, checked, tied to images, stored like our own.
 
 In: `X.npy` with `X.parquet` or `X.csv` of keys; a clip-retrieval folder (`img_emb/`,
-`metadata/`); DataComp `.npz` files, each with the `.parquet` beside it that holds `uid`.
-Row n of the vectors belongs to row n of the keys. Out: a feature store.
+`metadata/`); DataComp `.npz` files, each with a `.parquet` of the same name that holds `uid`. Row n
+of the vectors belongs to row n of the keys. Out: a feature store.
 
 An imported encoder is known by the name that the user gives it and its dimension: pool
 and target features imported under one name are compared with each other.
@@ -30,15 +30,15 @@ from sept_core.storage import hashing, project_paths
 SHARD_ROWS = 16384
 
 KEY_COLUMNS = ("uid", "key", "image_path", "rel_path", "path", "filepath", "file_name", "filename")
-"""Where keys are looked for, in this order; a table of one column needs no name."""
+"""Names of key columns, in order of preference; the only column of a table may have any name."""
 
 DATACOMP_ARRAYS = ("l14_img", "b32_img")
-"""DataComp's two encoders; the first that a file has is taken unless one is named."""
+"""Arrays of DataComp's two encoders; the first in a file is used unless one is named."""
 
 
 @dataclass(frozen=True)
 class ImportedFeatures:
-    """What a set of feature files holds; the vectors stay on disk.
+    """Contents of a set of feature files; the vectors stay on disk.
 
     Attributes:
         keys: (N,) str objects, the files' own names for the images, in row order.
@@ -67,7 +67,7 @@ class ImportedFeatures:
 
 @dataclass(frozen=True)
 class ImportCounts:
-    """What became of the rows of an import.
+    """Counts of the rows of an import.
 
     Attributes:
         stored: vectors written.
@@ -83,14 +83,14 @@ class ImportCounts:
 
 
 def read(path: Path, array: str | None = None) -> ImportedFeatures:
-    """Find out what layout `path` has and which key belongs to which row.
+    """Detect the layout of `path` and the key of each row.
 
     Args:
         path: a `.npy` or `.npz` file, or a folder of one of the layouts.
         array: which of DataComp's arrays to take.
 
     Raises:
-        InputError: the layout is not known, or keys and vectors do not fit together.
+        InputError: the layout is unknown, or keys and vectors do not match.
     """
     if not path.exists():
         raise errors.InputError(f"{path} does not exist.")
@@ -103,13 +103,14 @@ def read(path: Path, array: str | None = None) -> ImportedFeatures:
     if npy := _files(path, ".npy"):
         return _read_parts("npy", [(file, _keys_beside(file)) for file in npy], None)
     raise errors.InputError(
-        f"{path} holds no features that SEPT knows: give a .npy with a .parquet or .csv of keys "
-        "beside it, a clip-retrieval folder (img_emb, metadata) or DataComp .npz files."
+        f"{path} contains no features in a known layout; give a .npy file with a .parquet or .csv "
+        "file of keys next to it, a clip-retrieval folder (img_emb, metadata) or DataComp .npz "
+        "files."
     )
 
 
 def match_uids(keys: np.ndarray, known: pa.Table) -> np.ndarray:
-    """The uid of the image that each key names.
+    """Return the uid of the image that each key names.
 
     A key is a source's own id, or a path: of the same tree as `rel_path`, below any folder
     that all the keys share (exporters like to write absolute paths).
@@ -130,12 +131,12 @@ def match_uids(keys: np.ndarray, known: pa.Table) -> np.ndarray:
 
 
 def features_only_uids(keys: np.ndarray, source: str) -> np.ndarray:
-    """(N,) S32 for images that nobody can read: the hash of source and key (docs/method.md §2)."""
+    """Return (N,) S32 for images without files: the hash of source and key (docs/method.md §2)."""
     return np.array([hashing.uid_of(f"{source}:{key}".encode()) for key in keys], hashing.UID_DTYPE)
 
 
 def encoder_card(name: str, dim: int) -> dict[str, Any]:
-    """What `features.write_card` records of an imported encoder; its `id` names the store."""
+    """Return an imported encoder's card for `features.write_card`; its `id` names the store."""
     project_paths.check_name(name, "encoder")
     identity = {"imported": name, "dim": dim}
     return {
@@ -153,8 +154,8 @@ def write_store(
 ) -> ImportCounts:
     """Normalise the vectors and add them to the store in `folder`.
 
-    The outcomes give each handled key as `rel_path` of `source`. An import that was
-    interrupted can be repeated: what is stored already counts as duplicate.
+    The outcomes give each handled key as `rel_path` of `source`. An interrupted import can be
+    repeated: rows that are already stored count as duplicates.
 
     Args:
         uids: (N,) S32, one a row; rows with an empty uid are left out.
@@ -166,8 +167,8 @@ def write_store(
     store = feature_store.FeatureStore(folder)
     if store.encoder_id not in (None, encoder_id):
         raise errors.IntegrityError(
-            f"{folder} holds features of {store.encoder_id}, not of {encoder_id}; import "
-            "them under that name or into another project."
+            f"{folder} contains features of {store.encoder_id}, not of {encoder_id}; import under "
+            "that name or into another project."
         )
     known = np.sort(store.uids)
     stored, duplicates = 0, 0
@@ -190,8 +191,8 @@ def write_store(
         number += 1
         stored += len(keep)
         duplicates += len(ok) - len(keep)
-        told = zip(keys.tolist(), reasons, strict=True)
-        refused += [(str(key), reason) for key, reason in told if reason]
+        rows = zip(keys.tolist(), reasons, strict=True)
+        refused += [(str(key), reason) for key, reason in rows if reason]
     return ImportCounts(stored, duplicates, len(refused), refused)
 
 
@@ -226,7 +227,7 @@ def _outcomes(
 
 
 def _shared_folder(keys: np.ndarray, known: dict[str, str]) -> str:
-    """The leading folder, common to all keys, without which most of them are known paths."""
+    """Return the common leading folder of all keys without which most of them are known paths."""
     if not len(keys):
         return ""
     pairs = zip(min(keys), max(keys), strict=False)  # what these two share, all share
@@ -252,14 +253,15 @@ def _read_parts(layout: str, pairs: list[tuple[Path, Path]], array: str | None) 
         if len(part_keys) != rows:
             raise errors.InputError(
                 f"{vectors_path} has {rows} vectors but {keys_path} has {len(part_keys)} keys; "
-                "they must belong row to row."
+                "they must have the same number of rows."
             )
         parts.append((vectors_path, array, rows))
         keys.append(part_keys)
         dims.add(dim)
     if len(dims) != 1:
         raise errors.InputError(
-            f"The features have several dimensions ({sorted(dims)}); import one encoder at a time."
+            f"The features have different dimensions ({sorted(dims)}); import one encoder at a "
+            "time."
         )
     return ImportedFeatures(np.concatenate(keys), layout, dims.pop(), tuple(parts))
 
@@ -278,7 +280,7 @@ def _clip_retrieval_pairs(folder: Path) -> list[tuple[Path, Path]]:
             metadata = folder / "metadata" / f"metadata_{number[1]}.parquet"
             found[int(number[1])] = (path, metadata)
     if not found:
-        raise errors.InputError(f"{folder / 'img_emb'} holds no img_emb_NUMBER.npy.")
+        raise errors.InputError(f"{folder / 'img_emb'} contains no img_emb_NUMBER.npy files.")
     return [found[number] for number in sorted(found)]
 
 
@@ -287,8 +289,8 @@ def _keys_beside(vectors: Path) -> Path:
         if (keys := vectors.with_suffix(suffix)).exists():
             return keys
     raise errors.InputError(
-        f"{vectors} has no keys: put {vectors.stem}.parquet or {vectors.stem}.csv beside it, "
-        "with the images' names in the order of the vectors."
+        f"{vectors} has no file of keys; put {vectors.stem}.parquet or {vectors.stem}.csv next to "
+        "it, with the images' names in the order of the vectors."
     )
 
 
@@ -318,7 +320,7 @@ def _read_keys(path: Path) -> np.ndarray:
         else:
             table = pq.read_table(path, columns=[_key_column(path, pq.read_schema(path).names)])
     except (OSError, ValueError, csv.Error, pa.ArrowException) as problem:
-        raise errors.InputError(f"The keys {path} cannot be read ({problem}).") from None
+        raise errors.InputError(f"The file of keys {path} cannot be read ({problem}).") from None
     column = table[_key_column(path, table.column_names)].cast(pa.string())
     if column.null_count:
         raise errors.InputError(f"{path} has {column.null_count} rows without a key.")
@@ -349,7 +351,8 @@ def _shape(path: Path, array: str | None) -> tuple[int, int]:
         raise errors.InputError(f"{path} cannot be read ({problem}).") from None
     if len(shape) != 2 or shape[1] == 0 or dtype.kind != "f":
         raise errors.InputError(
-            f"{path} holds {dtype} of shape {shape}; features are floats of shape (images, dim)."
+            f"{path} contains {dtype} of shape {shape}; features must be floats of shape (images, "
+            "dim)."
         )
     return shape[0], shape[1]
 

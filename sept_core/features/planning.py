@@ -1,7 +1,8 @@
-"""The plan of an embedding job: which rows are left of each worklist, and how they are cut.
+"""The plan of an embedding job: the remaining rows of each worklist, and how they are cut into
+shards.
 
-In: a worklist and the store that it goes to. Out: a `Plan`, which is the same wherever an earlier
-run of the job was killed.
+In: a worklist and its store. Out: a `Plan`, which does not depend on where an earlier run of the
+job was killed.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ _KEYS = list(feature_store.LOCATION)
 
 @dataclass(frozen=True)
 class Cut:
-    """Where batches and shards end, in worklist rows; a shard is a whole number of batches."""
+    """Ends of batches and shards, in worklist rows; a shard is a whole number of batches."""
 
     batch_size: int
     shard_size: int
@@ -36,12 +37,12 @@ class Cut:
 
 @dataclass(frozen=True)
 class Plan:
-    """One worklist, what earlier runs did of it, and what is still to do.
+    """One worklist with its finished and remaining rows.
 
     Attributes:
         worklist: its parquet file.
         collection: the store's folder below the encoder's.
-        store: as it is now.
+        store: in its current state.
         already_done: rows that need not be read.
         left: (n,) int64 row numbers still to be read, ascending.
         unread: (n,) int64 rows that this job could not read in an earlier run, ascending.
@@ -102,15 +103,15 @@ def _featureless(shard: feature_store.Shard) -> np.ndarray:
 def _own(
     keys: pa.Table, rows: np.ndarray, store: feature_store.FeatureStore, first: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that this job has an outcome of, and those of them that it could not read yet.
+    """Return the rows that this job has an outcome for, and those of them that were unreadable.
 
     A row has a further outcome in a later shard where a later try read it.
     """
     own = [shard.outcomes() for shard in store.shards if shard.number >= first]
     if not own:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    told = pa.concat_tables(table.select([*_KEYS, "status"]) for table in own)
-    found = keys.append_column("row", pa.array(rows)).join(told, _KEYS, join_type="inner")
+    recorded = pa.concat_tables(table.select([*_KEYS, "status"]) for table in own)
+    found = keys.append_column("row", pa.array(rows)).join(recorded, _KEYS, join_type="inner")
     read = pc.not_equal(found["status"], outcomes.UNREADABLE)
     handled = np.unique(found["row"].to_numpy())
     return handled, np.setdiff1d(handled, found["row"].filter(read).to_numpy())

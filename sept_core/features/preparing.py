@@ -1,6 +1,6 @@
-"""From the files that a worklist names to the encoder's inputs, each file read once.
+"""Prepare the files of a worklist for the encoder, reading each file once.
 
-In: worklist rows. Out: for each its outcome and, if it is an image, what the encoder takes.
+In: worklist rows. Out: for each its outcome and, if it is an image, the encoder's input.
 """
 
 import hashlib
@@ -26,13 +26,14 @@ from sept_core.ingest import sources, worklists
 log = logging.getLogger("sept")
 
 HELD_IMAGES, HELD_PIXELS = 32, 1 << 23
-"""How many decoded images are held before the next stage takes them all. Small images cost a
-seventh less so than one by one, since a stage's code stays in the CPU's caches (docs/log.md)."""
+"""Number of decoded images that are collected before the next stage processes them. For small
+images this saves a seventh of the time compared with one by one, since a stage's code stays in the
+CPU's caches (docs/log.md)."""
 
 
 @dataclass
 class Prepared:
-    """One worklist row on its way.
+    """One worklist row being processed.
 
     Attributes:
         row: of the worklist.
@@ -50,7 +51,7 @@ class Prepared:
     loss: str = ""
 
     def fail(self, status: str, reason: str) -> None:
-        """Make it an outcome without features: one of `outcomes`, with what happened."""
+        """Set an outcome without features: one of `outcomes`, with the reason."""
         self.outcome |= {"status": status, "reason": reason}
         self.inputs = None
 
@@ -82,7 +83,7 @@ def prepare(
 
 
 def _finish(encoder: protocol.Encoder, held: list[Prepared]) -> None:
-    """Take decoded images through the stages that are left, and let go of them."""
+    """Run the remaining stages on decoded images, and release them."""
     for item in held:
         _attempt(partial(_preprocess, encoder), item, outcomes.NO_FEATURES)
     described = images.describe_all([item.image for item in held if item.image is not None])
@@ -92,7 +93,7 @@ def _finish(encoder: protocol.Encoder, held: list[Prepared]) -> None:
 
 
 def _attempt(stage: Callable[[Prepared], None], item: Prepared, status: str) -> None:
-    """The border of one image: whatever a stage raises becomes its outcome, `status` at worst."""
+    """Run a stage on one image; any exception becomes its outcome, `status` at worst."""
     try:
         stage(item)
     except images.UnreadableFile as problem:
@@ -125,7 +126,7 @@ def _preprocess(encoder: protocol.Encoder, item: Prepared) -> None:
 
 
 def refuse_missing(found: dict[str, Root]) -> None:
-    """Refuse to begin where no source of a worklist can be read.
+    """Refuse to start if no source of a worklist can be read.
 
     Raises:
         SourceError: no root is there.
@@ -135,6 +136,6 @@ def refuse_missing(found: dict[str, Root]) -> None:
         return
     for source, root in found.items():
         raise errors.SourceError(
-            f"The root {root.path} of source {source!r} is not there; mount it, or remove the "
+            f"The root {root.path} of source {source!r} does not exist; mount it, or remove the "
             "source."
         )

@@ -1,7 +1,7 @@
 """Fit the value range of a pixel kind when embedding first meets it.
 
-In: the ranges that are known, a sample of the pool. Out: `pixel_values.FILE` in the project's
-`encoders/`, and an engine that embeds with it.
+In: the known ranges, a sample of the pool. Out: `pixel_values.FILE` in the project's `encoders/`,
+and an engine that embeds with it.
 
 A pool of 8-bit images pays nothing: nothing is read until an image without a range is met. What is
 fitted then depends on the files and their order alone, so that a job that was killed goes on to the
@@ -25,17 +25,17 @@ from sept_core.ingest import sources, worklists
 from sept_core.jobs import job_folder
 
 IMAGES = 200
-"""Of a kind, that its range is fitted on at most."""
+"""Most images of a kind that its range is fitted on."""
 
 ENOUGH = 20
 """Images of a kind in the sample; with fewer, the worklist is read as well."""
 
 WORKLIST_ROWS = 4096
-"""Rows of the worklist that are read for it at most."""
+"""Most rows of the worklist that are read for it."""
 
 
 class Fitter:
-    """Holds the ranges of a project and fits those of further kinds.
+    """Keeps the ranges of a project and fits those of new kinds.
 
     Attributes:
         ranges: all that are known.
@@ -52,7 +52,7 @@ class Fitter:
 
         Args:
             encoders: the project's folder of fits, where ranges are stored.
-            known: of the project; they go before those that are stored there.
+            known: of the project; they take precedence over those that are stored there.
             sample: a worklist of pool images, if there is one.
             job: records the progress.
         """
@@ -124,9 +124,9 @@ class _Found:
 
 
 class FittingEngine:
-    """An engine that is opened again, with the range, when a batch met a kind that had none.
+    """An engine that is reopened with the new range when a batch contains a kind without one.
 
-    That batch and those behind it, which other threads may have computed, are embedded again.
+    That batch and the following ones, which other threads may have computed, are embedded again.
     """
 
     def __init__(self, open_with: Callable[[ValueRanges], engine.Engine], fitter: Fitter) -> None:
@@ -137,7 +137,7 @@ class FittingEngine:
 
     @property
     def ranges(self) -> ValueRanges:
-        """All that are known now."""
+        """Return all ranges that are known now."""
         return self._fitter.ranges
 
     def batches(self, worklist: Path, slices: list[np.ndarray]) -> engine.Results:

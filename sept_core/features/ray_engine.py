@@ -19,7 +19,7 @@ from sept_core.ingest import worklists
 from sept_core.jobs import ray_cluster
 
 GROUP = 8
-"""Batches that travel together."""
+"""Number of batches sent together."""
 
 
 class RayEngine:
@@ -65,13 +65,13 @@ class RayEngine:
             yield from outcome
 
     def close(self) -> None:
-        """Ray ends its workers with this process."""
+        """Do nothing: Ray ends its workers with this process."""
 
 
 def _embed(
     row: dict[str, Any], choice: engine.EncoderChoice, device: str, threads: int, worklist: str
 ) -> dict[str, Any]:
-    """Embed one group of slices; an error that a user can mend travels as a value."""
+    """Embed one group of slices; an error that a user can fix is returned as a value."""
     try:
         local, table = _engine(choice, device, threads), _table(worklist)
         done: Any = list(local.embed(table, pickle.loads(row["slices"])))

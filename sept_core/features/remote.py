@@ -20,11 +20,11 @@ from sept_core.features.feature_store import FeatureStore
 from sept_core.storage import atomic, hashing, project_paths
 
 RECORD = "mirror.json"
-"""In a store's folder: the URL where all of it was at the last push."""
+"""File in a store's folder with the URL that the store was last pushed to."""
 HEADERS = "[0-9]*.json"
 
 Told = Callable[[int, int], None]
-"""Called with the shards that are there and all of them."""
+"""Called with the number of shards present and their total."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Place:
 
         if "@" in self.url.partition("://")[2].partition("/")[0]:
             raise errors.InputError(
-                "The URL names a password or key, which would be written down with it; leave it to "
-                "the environment (docs/clusters.md)."
+                "The URL contains a password or key, which would be stored with it; put "
+                "credentials into the environment instead (docs/clusters.md)."
             )
         try:
             system, root = fsspec.core.url_to_fs(self.url)
@@ -49,12 +49,12 @@ class Place:
                 f"{self.url} cannot be reached: {problem} (for s3://: pip install 'sept[cloud]')."
             ) from None
         except ValueError as problem:
-            raise errors.InputError(f"{self.url} is no place to copy to: {problem}.") from None
+            raise errors.InputError(f"{self.url} is not a URL to copy to: {problem}.") from None
         return system, root.rstrip("/")
 
     @contextlib.contextmanager
     def _reached(self) -> Iterator[tuple[Any, str]]:
-        """What fails on the way is told in one sentence; every system raises errors of its own."""
+        """Turn any storage error into one sentence; every backend raises its own errors."""
         try:
             yield self._opened
         except errors.SeptError:
@@ -69,11 +69,13 @@ class Place:
             found = system.find(root) if system.exists(root) else []
         names = [path.removeprefix(root).lstrip("/") for path in found]
         if strange := [name for name in names if ".." in PurePosixPath(name).parts]:
-            raise errors.IntegrityError(f"{self.url} holds {strange[0]!r}, which leads out of it.")
+            raise errors.IntegrityError(
+                f"{self.url} contains {strange[0]!r}, whose path leads outside it."
+            )
         return {name for name in names if PurePosixPath(name).match(HEADERS)}
 
     def read(self, name: str) -> bytes | None:
-        """A small file; None where there is none."""
+        """Return a small file; None if there is none."""
         with self._reached() as (system, root):
             try:
                 content: bytes = system.cat_file(f"{root}/{name}")
@@ -99,16 +101,17 @@ class Place:
                     system.get_file(f"{root}/{name}", str(temporary))
                 except FileNotFoundError:
                     raise errors.IntegrityError(
-                        f"{self.url} lacks {name}; push the features again."
+                        f"{name} is missing from {self.url}; push the features again."
                     ) from None
             if atomic.sha256_file(temporary) != sha256:
                 raise errors.IntegrityError(
-                    f"{self.url}/{name} is not what its header says; push the features again."
+                    f"{self.url}/{name} does not match the checksum in its header; push the "
+                    "features again."
                 )
 
 
 def push(folder: Path, url: str, told: Told) -> int:
-    """Copy all stores of an encoder to a place; what is there already is left alone.
+    """Copy all stores of an encoder to a place; files that exist there are skipped.
 
     Args:
         folder: the encoder's, with its stores below it.
@@ -126,8 +129,8 @@ def push(folder: Path, url: str, told: Told) -> int:
     _check_encoder(place.read(project_paths.CARD), folder / project_paths.CARD, url)
     if others := place.headers() - here.keys():
         raise errors.InputError(
-            f"{url} holds features that this project lacks (first: {min(others)}); push to an "
-            "empty place."
+            f"{url} contains features that this project does not have (first: {min(others)}); "
+            "push to an empty URL."
         )
     place.put(folder / project_paths.CARD, project_paths.CARD)
     copied = 0
@@ -145,7 +148,7 @@ def push(folder: Path, url: str, told: Told) -> int:
 
 
 def encoder_of(url: str) -> str:
-    """The id of the encoder whose stores are at a place.
+    """Return the id of the encoder whose stores are at a place.
 
     Raises:
         InputError: the place cannot be reached.
@@ -162,7 +165,7 @@ def _card(place: Place) -> bytes:
 
 
 def pull(url: str, folder: Path, told: Told) -> int:
-    """Copy all stores of an encoder from a place; shards that are here already are left alone.
+    """Copy all stores of an encoder from a place; shards that exist here are skipped.
 
     Args:
         url: where `push` copied them to.
@@ -194,16 +197,16 @@ def _check_encoder(theirs: bytes | None, card: Path, url: str) -> None:
         return
     if json.loads(theirs)["identity"] != atomic.read_json(card)["identity"]:
         raise errors.InputError(
-            f"{url} holds features of {json.loads(theirs)['id']}, not of "
-            f"{atomic.read_json(card)['id']}; take another place."
+            f"{url} contains features of {json.loads(theirs)['id']}, not of "
+            f"{atomic.read_json(card)['id']}; use another URL."
         )
 
 
 def _fetch(place: Place, name: str, folder: Path) -> bool:
-    """Copy a shard unless it is here; whether it was copied."""
+    """Copy a shard unless it is here; return whether it was copied."""
     content = place.read(name)
     if content is None:
-        raise errors.IntegrityError(f"{place.url} lacks {name}; push the features again.")
+        raise errors.IntegrityError(f"{name} is missing from {place.url}; push the features again.")
     header = json.loads(content)
     path = folder / name
     if path.exists() and atomic.read_json(path) == header:
@@ -219,7 +222,7 @@ def _fetch(place: Place, name: str, folder: Path) -> bool:
 
 @dataclass(frozen=True)
 class Reference:
-    """Some shards of a store, for a machine that may not see its folder."""
+    """Some shards of a store, for a machine that may not have access to its folder."""
 
     folder: str
     url: str | None
@@ -227,7 +230,7 @@ class Reference:
     numbers: tuple[int, ...]
 
     def open(self) -> FeatureStore:
-        """These shards as a store: where they lie, or fetched from the mirror.
+        """Open these shards as a store: in place, or fetched from the mirror.
 
         Raises:
             NotFoundError: they do not lie here, and the store has no mirror.
@@ -239,16 +242,16 @@ class Reference:
         found = FeatureStore(folder).only(self.numbers)
         if found.content_id() != self.content_id:
             raise errors.IntegrityError(
-                f"{self.url or folder} is not what the features in {self.folder} are now; "
-                "push them again."
+                f"{self.url or folder} does not match the current features in {self.folder}; push "
+                "them again."
             )
         return found
 
     def _fetched(self) -> Path:
         if self.url is None:
             raise errors.NotFoundError(
-                f"{self.folder} is not on this machine; put the project on a file system that "
-                "all machines share, or its features into object storage (sept features push)."
+                f"{self.folder} is not on this machine; put the project on a file system that all "
+                "machines share, or copy its features to object storage (sept features push)."
             )
         folder = _cache() / hashing.fingerprint(self.url)
         place = Place(self.url)
@@ -258,7 +261,7 @@ class Reference:
 
 
 def references(store: FeatureStore, parts: Iterable[slice]) -> list[Reference]:
-    """One for each part, a run of the store's shards."""
+    """Return one reference for each part, a run of the store's shards."""
     record = store.folder / RECORD
     url = atomic.read_json(record)["url"] if record.exists() else None
     found = [(store.part(part), store.shards[part]) for part in parts]
@@ -269,6 +272,6 @@ def references(store: FeatureStore, parts: Iterable[slice]) -> list[Reference]:
 
 
 def _cache() -> Path:
-    """Where fetched shards are kept; it can be deleted at any time."""
+    """Return the folder of fetched shards; it can be deleted at any time."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "sept" / "features"

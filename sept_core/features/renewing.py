@@ -1,9 +1,10 @@
-"""Renewal of features that an older decoder made: new shards first, then the old ones go.
+"""Renewal of features from an older decoder: new shards are written first, then the old ones are
+deleted.
 
 In: stores of one encoder, and worklists of their images. Out: the same stores with those images
-embedded anew. The worker embeds them into stores beside, `renewal/ENCODER_ID/COLLECTION`, as it
-does into any; only when all are complete do they replace the older shards. An image that cannot be
-read now keeps the features that it has. Every step can be repeated after a kill.
+embedded again. The worker embeds them into separate stores, `renewal/ENCODER_ID/COLLECTION`; once
+all are complete, they replace the older shards. An image that cannot be read now keeps its
+features. Every step can be repeated after a kill.
 """
 
 import shutil
@@ -21,26 +22,26 @@ from sept_core.storage import atomic, hashing
 
 
 def older(store: feature_store.FeatureStore) -> list[feature_store.Shard]:
-    """The shards with vectors that another decoder made than the present one."""
+    """Return the shards with vectors from a decoder version other than the current one."""
     return [s for s in store.shards if len(s) and s.decoder != decoders.version()]
 
 
 @dataclass(frozen=True)
 class Renewal:
-    """The stores of one encoder and those beside them.
+    """The stores of one encoder and their renewal stores.
 
     Attributes:
         stores: the encoder's folder.
-        beside: where the images are embedded anew.
+        beside: folder where the images are embedded again.
     """
 
     stores: Path
     beside: Path
 
     def worklists(self, parts: list[dict[str, str]], job: Path) -> list[dict[str, str]]:
-        """The parts of an embedding job, narrowed to images of older shards.
+        """Return the parts of an embedding job, narrowed to images of older shards.
 
-        They are settled until the job is done: in between the older shards may be gone.
+        They are fixed until the job is done, since the older shards may be deleted in between.
         """
         narrowed = []
         for number, part in enumerate(parts):
@@ -52,7 +53,7 @@ class Renewal:
         return narrowed
 
     def _clear(self, collection: str) -> None:
-        """Begin anew where an earlier renewal was by yet another decoder, and never finished."""
+        """Delete an unfinished renewal by a different decoder."""
         beside = self.beside / collection
         if not (beside / feature_store.READY).exists() and older(
             feature_store.FeatureStore(beside)
@@ -66,13 +67,13 @@ class Renewal:
         return worklist.filter(pc.is_in(worklist["uid"], pa.array(sorted(known), pa.string())))
 
     def replace(self, collection: str) -> None:
-        """Let the shards beside take the place of the older ones of a collection."""
+        """Replace the older shards of a collection by the renewed ones."""
         store, beside = self.stores / collection, self.beside / collection
         if not feature_store.FeatureStore(beside).shards:
             return
         if not (beside / feature_store.READY).exists():
             shards = older(feature_store.FeatureStore(store))
-            _keep_the_rest(shards, beside)
+            _copy_unrenewed(shards, beside)
             atomic.write_json(beside / feature_store.READY, [_identity(shard) for shard in shards])
         replaced = atomic.read_json(beside / feature_store.READY)
         for shard in feature_store.FeatureStore(store).shards:
@@ -83,10 +84,10 @@ class Renewal:
         shutil.rmtree(beside)
 
 
-def _keep_the_rest(shards: list[feature_store.Shard], beside: Path) -> None:
-    """Write the images of older shards that could not be embedded anew beside, as they are.
+def _copy_unrenewed(shards: list[feature_store.Shard], beside: Path) -> None:
+    """Copy the images of older shards that could not be embedded again, unchanged.
 
-    They name no files: what is known of those is newer than the shard.
+    They name no files, since newer outcomes of those exist.
     """
     store = feature_store.FeatureStore(beside)
     settled = np.unique(np.concatenate([_settled(shard) for shard in store.shards]))
@@ -94,21 +95,21 @@ def _keep_the_rest(shards: list[feature_store.Shard], beside: Path) -> None:
     for shard in shards:
         rest = ~np.isin(shard.uids, settled)
         if rest.any():
-            table = _told(shard, shard.uids[rest])
+            table = _outcomes_of(shard, shard.uids[rest])
             kept = None if shard.decoder == outcomes.UNKNOWN_DECODER else shard.decoder
             _write(beside, number, shard, rest, table, kept)
             number += 1
 
 
 def _settled(shard: feature_store.Shard) -> np.ndarray:
-    """(n,) S32: images that were read, whatever became of them."""
+    """Return (n,) S32: images that were read, whatever their outcome."""
     found = shard.outcomes()
     read = found.filter(pc.not_equal(found["status"], outcomes.UNREADABLE))
     return hashing.uid_array(read["uid"].drop_null())
 
 
-def _told(shard: feature_store.Shard, uids: np.ndarray) -> pa.Table:
-    """What a shard says of some of its images, without their places."""
+def _outcomes_of(shard: feature_store.Shard, uids: np.ndarray) -> pa.Table:
+    """Return a shard's outcomes of some embedded images, without their places."""
     found = shard.outcomes().filter(pc.equal(shard.outcomes()["status"], outcomes.OK))
     rows = np.isin(hashing.uid_array(found["uid"]), uids)
     found = found.filter(pa.array(rows))
@@ -121,7 +122,7 @@ def _told(shard: feature_store.Shard, uids: np.ndarray) -> pa.Table:
 
 
 def _identity(shard: feature_store.Shard) -> list[str]:
-    """What a shard says of which files, wherever it lies: two decoders may say the same."""
+    """Return what identifies a shard's outcomes, wherever it is: two decoders may give the same."""
     return [shard.header["outcomes_sha256"], shard.decoder]
 
 
@@ -133,7 +134,7 @@ def _remove(shard: feature_store.Shard) -> None:
 
 
 def _move(shard: feature_store.Shard, folder: Path) -> None:
-    """Write a shard behind those of a store, without images that are stored there already."""
+    """Append a shard to a store, without images that are stored there already."""
     store = feature_store.FeatureStore(folder)
     if _identity(shard) not in map(_identity, store.shards):
         new = ~np.isin(shard.uids, store.uids)
@@ -150,7 +151,7 @@ def _write(
     table: pa.Table,
     decoder: str | None,
 ) -> None:
-    """Some rows (bool) of a shard as another one."""
+    """Write some rows (bool) of a shard as a new one."""
     encoder_id = shard.header["encoder_id"]
     vectors, uids = shard.vectors[rows], shard.uids[rows]
     ranges = shard.header.get("value_ranges")

@@ -1,7 +1,7 @@
-"""Further tries of files that could not be read: when, and with what heartbeat.
+"""Retries of files that could not be read: their delays and heartbeat.
 
-In: a job and what reads the unread files once more. Out: nothing but the waiting; imports no
-library, since what launches the job takes its delays from here.
+In: a job and a function that reads the unread files again. Imports no library, since the launcher
+of the job takes its delays from here.
 """
 
 import time
@@ -19,13 +19,13 @@ def run(
     unread: Callable[[], int],
     again: Callable[[Callable[[int], None]], None],
 ) -> None:
-    """Try once after each delay, for as long as files are left.
+    """Retry once after each delay, as long as files are left.
 
     Args:
-        job: told how far it is; cancelling it ends the waiting.
+        job: receives the progress; cancelling it ends the waiting.
         delays: in seconds.
         unread: counts the files that are left.
-        again: reads them; calls what it is given with the number of files done since.
+        again: reads them; calls its argument with the number of files done since the last call.
     """
     for number, delay in enumerate(delays, 1):
         left = unread()

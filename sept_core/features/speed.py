@@ -1,8 +1,8 @@
 """The job that tries an encoder on a few images: `python -m sept_core.features.speed JOB_FOLDER`.
 
 In (job settings): `encoder`, `encoders_folder`, `precision`, `worklist` (parquet path) and
-`value_ranges` (see `pixel_values.from_json`). Out: its result, the rate that embedding will have on
-this machine. The encoder is loaded, and fitted where it must be, before the clock starts.
+`value_ranges` (see `pixel_values.from_json`). Out: its result, the rate of embedding on this
+machine. The encoder is loaded, and fitted if necessary, before the clock starts.
 """
 
 import functools
@@ -23,7 +23,7 @@ BATCH = 32
 
 
 def main(job: job_folder.JobFolder) -> dict[str, Any]:
-    """Embed the images of the worklist, and forget the vectors.
+    """Embed the images of the worklist, and discard the vectors.
 
     Returns:
         images_per_second, images, device, dim.

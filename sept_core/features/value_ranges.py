@@ -1,7 +1,7 @@
 """Value ranges on disk: those that were fitted on a pool, and those that features were made with.
 
-In: a project's `encoders/` folder, feature stores. Out: `ValueRanges`, and for a shard's header
-what its images of more than 8 bits were scaled from.
+In: a project's `encoders/` folder, feature stores. Out: `ValueRanges`, and for a shard's header the
+ranges that its images of more than 8 bits were scaled from.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from sept_core.storage import atomic
 
 
 def fitted(encoders: Path) -> ValueRanges:
-    """The ranges that were fitted in a project; none before the first.
+    """Return the ranges that were fitted in a project; none before the first fit.
 
     Raises:
         IntegrityError: their file is damaged.
@@ -59,7 +59,7 @@ COUNTS = ("embedded", pixel_values.CLIPPED, pixel_values.FLATTENED)
 
 
 def record(scaled: Iterable[tuple[str, str]], ranges: ValueRanges) -> dict[str, dict[str, Any]]:
-    """Return what a shard's header keeps of its images of more than 8 bits; `uses` reads it.
+    """Return the entry in a shard's header about its images of more than 8 bits; `uses` reads it.
 
     Args:
         scaled: the pixel kind and the loss of each.
@@ -76,7 +76,7 @@ def record(scaled: Iterable[tuple[str, str]], ranges: ValueRanges) -> dict[str, 
 
 
 def uses(store: feature_store.FeatureStore) -> list[Use]:
-    """Return what the headers of a store's shards record; nothing for 8-bit images.
+    """Return the uses that the headers of a store's shards record; none for 8-bit images.
 
     Raises:
         IntegrityError: a header is damaged.
@@ -112,20 +112,20 @@ def is_current(shard: feature_store.Shard, ranges: ValueRanges) -> bool:
 def outdated(
     store: feature_store.FeatureStore, ranges: ValueRanges
 ) -> list[tuple[Use, ValueRange]]:
-    """The uses of a store that differ from what its images would be scaled by now."""
+    """Return the uses of a store that differ from the ranges in force now."""
     now = [(use, ranges.find(use.range.kind)) for use in uses(store)]
     return [(use, found) for use, found in now if found and found.ends != use.range.ends]
 
 
 def refuse_outdated(store: feature_store.FeatureStore, ranges: ValueRanges) -> None:
-    """Refuse to add to a store whose images were scaled by other ranges.
+    """Refuse to extend a store whose images were scaled by other ranges.
 
     Raises:
         InputError: names both ranges and the remedy.
     """
     for use, now in outdated(store, ranges):
         raise errors.InputError(
-            f"{store.folder} holds {use.range.kind} images scaled from {use.range.text}, and now "
-            f"they would be scaled from {now.text}. Embed all of them again with --rebuild, or "
-            f"keep the first range with --value-range {use.range.option}."
+            f"{store.folder} contains features of {use.range.kind} images scaled from "
+            f"{use.range.text}, but they would now be scaled from {now.text}. Embed all of them "
+            f"again with --rebuild, or keep the first range with --value-range {use.range.option}."
         )

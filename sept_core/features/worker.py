@@ -21,9 +21,9 @@ however many threads or devices it had, because nothing is decided by timing:
   does another job whose worklist lists the same rest;
 - files that cannot be read (a dropped mount, a permission) get the outcome `unreadable` in the
   first pass. Once all of that is written they are tried again, after each delay, all that are
-  left cut anew in worklist order; those that can be read now get their outcome in shards behind
-  the first pass. A job that was killed and resumed finishes the first pass at the same places,
-  then tries whatever has no outcome but `unreadable`: nothing is lost and nothing stored twice.
+  left cut again in worklist order; those that can be read now get their outcome in shards behind
+  the first pass. A job that was killed and resumed finishes the first pass at the same places, then
+  tries whatever has no outcome but `unreadable`: nothing is lost and nothing stored twice.
 
 A row whose uid is known is skipped when the store has its vector, or says that the encoder gave
 none and the decoder is the same. A row without uid is a new or a changed file: each job that lists
@@ -77,7 +77,7 @@ CPU_BATCH, GPU_BATCH = 128, 256
 
 @dataclass(frozen=True)
 class Settings:
-    """What `main` reads from the job.
+    """Settings that `main` reads from the job.
 
     Attributes:
         parts: one dict a worklist: `worklist` (parquet path) and `collection` (`pool`,
@@ -160,11 +160,11 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
         def unread() -> int:
             return sum(len(collector.unread) for collector in collectors)
 
-        def again(step: Callable[[int], None]) -> None:
+        def retry_unread(step: Callable[[int], None]) -> None:
             for collector in collectors:
                 collector.retry(embedder, step)
 
-        retrying.run(job, settings.retry_delays, unread, again)
+        retrying.run(job, settings.retry_delays, unread, retry_unread)
     if renewal is not None:
         for part in parts:
             renewal.replace(part["collection"])
@@ -199,8 +199,8 @@ def _renewal(settings: Settings, card: dict[str, Any]) -> renewing.Renewal | Non
         return None
     if settings.renew != card["id"]:
         raise errors.EncoderError(
-            f"{settings.encoder} is {card['id']} now and cannot renew the features of "
-            f"{settings.renew}; embed again without renewing."
+            f"{settings.encoder} is now {card['id']} and cannot renew the features of "
+            f"{settings.renew}; embed again without --renew."
         )
     root = Path(settings.features_root)
     return renewing.Renewal(root / card["id"], root.with_name(feature_store.RENEWAL) / card["id"])
@@ -218,7 +218,7 @@ def _refuse_missing(parts: list[dict[str, str]]) -> None:
 
 
 def _fitter(settings: Settings, job: job_folder.JobFolder) -> range_fitting.Fitter:
-    """The value ranges that are known, and what others are fitted on."""
+    """Return a fitter with the known value ranges and the sample that others are fitted on."""
     known = pixel_values.from_json(settings.value_ranges)
     sample = Path(settings.fit_worklist) if settings.fit_worklist else None
     return range_fitting.Fitter(Path(settings.encoders_folder), known, sample, job)
@@ -227,7 +227,7 @@ def _fitter(settings: Settings, job: job_folder.JobFolder) -> range_fitting.Fitt
 def _fit_if_needed(
     settings: Settings, fitter: range_fitting.Fitter, job: job_folder.JobFolder
 ) -> str | None:
-    """Fit an encoder that has no weights yet; say how its sample is degenerate, if it is."""
+    """Fit an encoder without weights; return how its sample is degenerate, or None."""
     folder = Path(settings.encoders_folder)
     if registry.needs_fit(settings.encoder, folder):
         _fit(settings, folder, fitter, job)
@@ -244,7 +244,7 @@ def _fit(
     """Fit the encoder on the first decodable images of the sample."""
     if settings.fit_worklist is None:
         raise errors.EncoderError(
-            f"{settings.encoder} has to be fitted on a sample of the pool first; embed the pool."
+            f"{settings.encoder} must be fitted on a sample of the pool; embed the pool first."
         )
 
     def progress(done: int, total: int) -> None:
@@ -256,9 +256,9 @@ def _fit(
 
 
 def decodable(worklist: Path, fitter: range_fitting.Fitter) -> Iterator[Image.Image]:
-    """The images of a worklist in its order, without files that give none.
+    """Yield the images of a worklist in its order, skipping files that cannot be decoded.
 
-    The value range of a pixel kind that is met is fitted first.
+    The value range of a new pixel kind is fitted first.
     """
     table = worklists.read(worklist)
     with sources.ByteReader(worklists.roots_in(table)) as reader:
@@ -271,13 +271,13 @@ def decodable(worklist: Path, fitter: range_fitting.Fitter) -> Iterator[Image.Im
                     decoded = worklists.decode(data, row, fitter.ranges)
                 yield decoded.image
             except images.UnreadableFile as problem:
-                log.warning("%s is left out of the sample: %s", row["rel_path"], problem.reason)
+                log.warning("%s was left out of the sample: %s", row["rel_path"], problem.reason)
             except (images.RejectedImage, errors.SourceError):
                 continue
 
 
 def choose_devices(settings: Settings) -> list[str]:
-    """What the encoder runs on: one process for each name."""
+    """Return the devices to run on: one process for each name."""
     if settings.devices:
         return settings.devices
     if settings.device == "auto" and torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""Folders: what lies below a root, without opening any of it.
+"""Folders: the files below a root, listed without opening them.
 
 In: a root, and names below it. Out: one `Found` for each file, with its size and time, or with
 the reason why it must not be opened.
@@ -38,7 +38,7 @@ _FAILURES = {
 
 
 class Found(NamedTuple):
-    """One file: `rel_path` as written by `paths.stored`, size in bytes, or the problem."""
+    """One file: `rel_path` as written by `safe_paths.stored`, size in bytes, or the problem."""
 
     rel_path: str
     size: int
@@ -47,7 +47,7 @@ class Found(NamedTuple):
 
 
 def walk(root: Path, beyond: tuple[str, ...] = ()) -> Iterator[Found]:
-    """Everything below a folder, in the order of names, folder by folder.
+    """Yield everything below a folder, in the order of names, folder by folder.
 
     Links are followed where they stay inside the root or lead into a folder of `beyond`. Pipes,
     sockets, devices, dangling links, link loops, hidden and unreadable folders come with a problem.
@@ -81,7 +81,7 @@ def walk(root: Path, beyond: tuple[str, ...] = ()) -> Iterator[Found]:
 
 
 class NamedFiles:
-    """Looks at files below a root that a list or a table names."""
+    """Looks up files below a root that a list or a table names."""
 
     def __init__(self, root: Path, beyond: tuple[str, ...] = ()) -> None:
         self._base = os.path.realpath(root)
@@ -89,7 +89,7 @@ class NamedFiles:
         self._real_folder = functools.lru_cache(4096)(os.path.realpath)
 
     def look(self, rel_path: str) -> Found:
-        """One file, by its path as written by `paths.stored`."""
+        """Look up one file by its path as written by `safe_paths.stored`."""
         folder, name = os.path.split(os.path.join(self._base, safe_paths.original(rel_path)))
         try:
             real_folder = self._real_folder(folder)
@@ -104,9 +104,9 @@ class NamedFiles:
 
 
 def relative(root: Path, base: Path, name: str) -> str | None:
-    """`name`, found in a table in folder `base`, as a stored path below `root`; None if outside.
+    """Return a `name` from a table in folder `base` as a stored path below `root`; None if outside.
 
-    Goes by the text alone: links are looked at when the file is.
+    Uses the text alone: links are checked when the file is looked up.
     """
     absolute = os.path.normpath(os.path.join(base, name))
     inside = absolute.removeprefix(os.path.join(root, ""))
@@ -117,9 +117,9 @@ def relative(root: Path, base: Path, name: str) -> str | None:
 
 
 def expand(pattern: str) -> list[str]:
-    """The files of a pattern such as `shards/{00000..00123}.tar` or `*.tar`.
+    """Expand a pattern such as `shards/{00000..00123}.tar` or `*.tar`.
 
-    What braces name is given even if it is not there, so that it can be reported.
+    Names from braces are returned even if the files are missing, so that they can be reported.
 
     Raises:
         SourceError: braces that name more than a million files.
@@ -131,12 +131,12 @@ def expand(pattern: str) -> list[str]:
 
 
 def is_pattern(path: str) -> bool:
-    """Whether a path names files by `*`, `?`, `[…]` or `{…}`."""
+    """Return whether a path contains `*`, `?`, `[…]` or `{…}`."""
     return "{" in path or glob.has_magic(path)
 
 
 def without_pattern(path: str) -> str:
-    """The innermost folder that a pattern (or a plain path) surely lies in."""
+    """Return the innermost folder of a pattern (or a plain path) without wildcards."""
     folder = os.path.dirname(path)
     while is_pattern(folder) and not os.path.isdir(folder):
         folder = os.path.dirname(folder)
@@ -152,7 +152,9 @@ def _without_braces(pattern: str) -> list[str]:
     if limits := re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", match[1]):
         first, last = int(limits[1]), int(limits[2])
         if last - first >= _MAX_BRACES:
-            raise errors.SourceError(f"{pattern} names over {_MAX_BRACES} files; use * instead.")
+            raise errors.SourceError(
+                f"{pattern} expands to more than {_MAX_BRACES} files; use * instead."
+            )
         choices = [f"{n:0{len(limits[1])}d}" for n in range(first, last + 1)]
     head, tail = pattern[: match.start()], _without_braces(pattern[match.end() :])
     return [f"{head}{choice}{rest}" for choice in choices for rest in tail]
@@ -168,7 +170,7 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _look(allowed: tuple[str, ...], path: str) -> tuple[os.stat_result | None, str | None]:
-    """The file that `path` leads to, and why it must not be opened if so.
+    """Return the file that `path` leads to, with the reason if it must not be opened.
 
     Args:
         allowed: the source's root, and the folders that links may lead to besides.

@@ -1,8 +1,8 @@
 """Roots: the folders that SEPT may read, as the environment and a source's options say.
 
-A source's files lie below its own root. Links in it may lead further, into the folders that
-`SEPT_ROOTS` names, or anywhere where the user asked for it (`--follow-links`); never anywhere
-behind a login, where other people than this machine's user may look at what is read.
+A source's files lie below its own root. Links in it may lead into the folders that `SEPT_ROOTS`
+names, or anywhere if the user asked for it (`--follow-links`); never anywhere behind a login, where
+people other than this machine's user may see the images.
 """
 
 import os
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLLOW_LINKS = "follow_links"
-"""The option of a source whose links may lead anywhere."""
+"""Name of the source option that lets links lead anywhere."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Root:
     follows_links: bool = False
 
     def beyond(self) -> tuple[str, ...]:
-        """The folders, without links, that links in it may lead to besides itself."""
+        """Return the resolved folders that links in it may lead to besides itself."""
         shared = os.environ.get("SEPT_LOGIN", "none") != "none"
         if self.follows_links and not shared:
             return ("/",)
@@ -34,6 +34,6 @@ class Root:
 
 
 def named() -> list[Path]:
-    """The folders that `SEPT_ROOTS` names."""
+    """Return the folders that `SEPT_ROOTS` names."""
     given = os.environ.get("SEPT_ROOTS", "")
     return [Path(part) for part in given.split(os.pathsep) if part]

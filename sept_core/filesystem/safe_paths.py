@@ -1,8 +1,8 @@
-r"""Names inside a source: what they say, how they are stored, how they are opened safely.
+r"""Names inside a source: their meaning, their stored form, and safe opening of their files.
 
 In: file names as the system or an archive gives them, which may hold any bytes. Out: text that
-parquet and DuckDB can hold, the reason why a name is passed over, and open files that lie
-inside their root for certain.
+parquet and DuckDB can hold, the reason why a name is skipped, and open files that are guaranteed to
+lie inside their root.
 """
 
 import errno
@@ -15,10 +15,11 @@ from sept_core import errors
 from sept_core.imaging import image_formats, other_files
 
 IMAGE_SUFFIXES = image_formats.SUFFIXES
-"""Suffixes that say "image"; files of other names may be images as well, see `name_problem`."""
+"""Usual suffixes of images; files with other names may be images as well, see `name_problem`."""
 
 MAX_BYTES = 1 << 29
-"""Larger images are listed, never read: 512 MiB, an uncompressed image of `images.MAX_PIXELS`."""
+"""Larger images are listed but never read: 512 MiB, an uncompressed image of `images.MAX_PIXELS`.
+"""
 
 LEADS_OUT = (
     "link leads out of the source; add it with --follow-links, or name its folder in SEPT_ROOTS"
@@ -30,7 +31,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe mus
 
 
 def stored(name: str) -> str:
-    r"""A file name as text that any table can hold; `original` undoes it.
+    r"""Return a file name as text that any table can hold; `original` reverses it.
 
     Names are bytes, and Python marks those that are not UTF-8 by lone surrogates, which parquet
     refuses. Each such byte, and the backslash itself, is written `\xNN`; all else stays.
@@ -42,17 +43,17 @@ def stored(name: str) -> str:
 
 
 def original(text: str) -> str:
-    """The file name that `stored` wrote as `text`, ready for the operating system."""
+    """Return the file name that `stored` wrote as `text`, ready for the operating system."""
     if "\\" not in text:
         return text
     return _ESCAPED.sub(lambda match: os.fsdecode(bytes([int(match[1], 16)])), text)
 
 
 def name_problem(path: str) -> str | None:
-    """Why a file of this name is not opened as an image, or None; nothing is read.
+    """Return why a file of this name is not opened as an image, or None; nothing is read.
 
-    Only what is no image by convention is left closed (labels, tables, videos, archives). Whether
-    a file of any other name is an image, decoding decides.
+    Only files that are not images by convention stay closed (labels, tables, videos, archives). For
+    all other names, decoding decides.
     """
     if "\\" in path:  # zips made on Windows may separate by it
         path = path.replace("\\x5c", "/")
@@ -63,27 +64,27 @@ def name_problem(path: str) -> str | None:
 
 
 def size_problem(size: int) -> str | None:
-    """Why a file of so many bytes is never read, or None."""
+    """Return why a file of so many bytes is never read, or None."""
     return f"too large to read safely ({size} bytes)" if size > MAX_BYTES else None
 
 
 def suffix_of(path: str) -> str:
-    """The last suffix in lower case, with its dot; empty where there is none."""
+    """Return the last suffix in lower case, with its dot; empty if there is none."""
     return os.path.splitext(path)[1].lower()  # noqa: PTH122 (a million times faster matters)
 
 
 def is_inside(path: str) -> bool:
-    """Whether a relative path names something below its root, by its text alone."""
+    """Return whether a relative path lies below its root, by its text alone."""
     parts = path.split("/")
     return all(parts) and ".." not in parts and "." not in parts
 
 
 def open_inside(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> int:
-    """Open a regular file below `root` for reading and give its descriptor.
+    """Open a regular file below `root` for reading and return its descriptor.
 
-    Walks down from the root's descriptor and lets no component be a link, so nothing that
-    changes meanwhile can lead elsewhere. Links are resolved first, and must stay inside the root
-    or lead into a folder of `beyond`, from whose descriptor the walk then starts.
+    Walks down from the root's descriptor and allows no component to be a link, so that concurrent
+    changes cannot lead elsewhere. Links are resolved first, and must stay inside the root or lead
+    into a folder of `beyond`, from whose descriptor the walk then starts.
 
     Args:
         root: any folder.
@@ -92,11 +93,11 @@ def open_inside(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> int:
 
     Raises:
         SourceError: the path leads out of the root.
-        LinkError: so does a link in it, and not into a folder of `beyond`.
+        LinkError: a link in it leads out of the root, and not into a folder of `beyond`.
         OSError: there is no such regular file, or it may not be read; with the system's number.
     """
     if not is_inside(rel_path):
-        raise errors.SourceError(f"{rel_path!r} leads out of {root}; it is never read.")
+        raise errors.SourceError(f"{rel_path!r} leads outside {root}; use paths below it.")
     parts = original(rel_path).split("/")
     try:
         return _open_without_links(root, parts)
@@ -108,14 +109,14 @@ def open_inside(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> int:
     home = next((folder for folder in (base, *beyond) if is_below(folder, real)), None)
     if home is None:
         raise errors.LinkError(
-            f"{'/'.join(parts)!r} is a link that leads out of {root}; add the source with "
-            "--follow-links, or name the folder that it leads to in SEPT_ROOTS."
+            f"{'/'.join(parts)!r} is a link that leads outside {root}; add the source with "
+            "--follow-links, or add the target folder to SEPT_ROOTS."
         )
     return _open_without_links(home, real[len(home) :].lstrip("/").split("/"))
 
 
 def is_below(folder: str, real: str) -> bool:
-    """Whether a path without links is a folder or lies below it."""
+    """Return whether a path without links is a folder or lies below it."""
     return real == folder or real.startswith(os.path.join(folder, ""))  # noqa: PTH118
 
 

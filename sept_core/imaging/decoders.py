@@ -1,7 +1,7 @@
 """Decoders: the version of everything that turns an image file's bytes into pixels.
 
-In: nothing but what is installed. Out: one short text that is stored with features and with
-rejections, so that files rejected by an older decoder are tried again by a newer one.
+In: the installed packages. Out: one short text that is stored with features and with rejections, so
+that files rejected by an older decoder are tried again by a newer one.
 """
 
 import functools
@@ -22,14 +22,14 @@ EXTRAS = {
 """Extra of SEPT (`pip install 'sept[heic]'`) → the packages that it brings."""
 
 PLUGINS = ("pyjpegls", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "python-gdcm")
-"""Packages that unpack further DICOM frames, if somebody installs them."""
+"""Optional packages that unpack further DICOM frames."""
 
 
 def version() -> str:
     """Return the decoder version, such as `2 pillow-13.0.0 pi-heif-1.4.0`.
 
-    An extra may be installed while the app runs, and what was rejected for want of it is then
-    tried again; so the answer is kept only as long as no folder of packages changes.
+    An extra may be installed while the app runs, after which files rejected without it are tried
+    again; so the answer is cached only until a package folder changes.
     """
     return _version(tuple(map(_changed_at, sys.path)))
 

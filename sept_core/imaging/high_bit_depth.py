@@ -109,8 +109,8 @@ def _integers(
     return values
 
 
-def _colour(image: ImageFile, again: ImageFile) -> Samples:
-    """16-bit colour, read twice; `again` is the same image."""
+def _colour(image: ImageFile, reopened: ImageFile) -> Samples:
+    """16-bit colour, read twice; `reopened` is the same image."""
     raw = _raw_mode(image)
     if raw == _GREY_AND_ALPHA:
         pillow.set_raw_mode(image, "RGBA")  # four bytes: grey and alpha, the upper one first
@@ -123,10 +123,10 @@ def _colour(image: ImageFile, again: ImageFile) -> Samples:
     is_little = order == "L" or (order == "N" and sys.byteorder == "little")
     orders = ("L", "B") if is_little else ("B", "L")
     pillow.set_raw_mode(image, name + orders[0])
-    pillow.set_raw_mode(again, name + orders[1])
+    pillow.set_raw_mode(reopened, name + orders[1])
     both = np.asarray(image).astype(np.uint16)  # in place: such images may take gigabytes
     both <<= 8
-    both |= np.asarray(again)
+    both |= np.asarray(reopened)
     values = both[..., :3]
     if image.mode == "RGB":
         return Samples(values, nodata=_nodata(image))

@@ -1,8 +1,7 @@
-"""Image formats: which there are, how their bytes begin, and what reads them.
+"""Image formats: their names, first bytes and readers.
 
-In: the bytes of a file, or its first some hundred. Out: the `Format` that they are in, whatever the
-file is called; and the file name suffixes that are usual for images, from which every list of
-suffixes is made.
+In: the bytes of a file, or its first few hundred. Out: their `Format`, whatever the file's name;
+and the usual file name suffixes of images, from which every list of suffixes is derived.
 """
 
 import re
@@ -15,11 +14,11 @@ class Format:
     """One image format.
 
     Attributes:
-        name: as people say it.
+        name: the common name.
         suffixes: usual ends of file names, the most usual first.
         reader: which of `decoding.reading.READERS` reads it; empty where none does.
         pillow: Pillow's name of the only decoder that may see its bytes.
-        advice: what to do with a file that nothing here reads.
+        advice: what to do with a file of an unsupported format.
     """
 
     name: str
@@ -115,7 +114,7 @@ READ_SUFFIXES = frozenset(suffix for known in READ for suffix in known.suffixes)
 """Suffixes of the formats that are read, in lower case, with their dot."""
 
 SUFFIXES = READ_SUFFIXES | {suffix for known in _RECOGNISED for suffix in known.suffixes}
-"""Suffixes that say "image", whether or not the format is read."""
+"""Suffixes of images, whether or not the format is read."""
 
 _NETPBM = re.compile(rb"P([1-6])(?:[ \t\r\n]+|#[^\n]*\n)+\d")
 _NETPBM_FORMATS = {b"1": PBM, b"4": PBM, b"2": PGM, b"5": PGM, b"3": PPM, b"6": PPM}
@@ -129,7 +128,7 @@ _SHARED_BRANDS = (b"mif1", b"msf1", b"miaf")
 
 
 def recognise(data: bytes) -> Format | None:
-    """Return the format that the bytes begin as, or None where they are no image known here.
+    """Return the format that the bytes begin as, or None if they are not a known image format.
 
     The first kilobyte decides, except for Targa, whose mark stands at the end of the file.
     """
@@ -144,7 +143,7 @@ def recognise(data: bytes) -> Format | None:
 
 
 def extension(data: bytes) -> str:
-    """Return the file name suffix that fits the bytes; `.img` where they are no image."""
+    """Return the file name suffix that fits the bytes; `.img` if they are not an image."""
     found = recognise(data)
     return found.suffixes[0] if found else ".img"
 

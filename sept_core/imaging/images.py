@@ -2,7 +2,7 @@
 
 In: bytes from any source, hostile ones included. Out: a `DecodedImage`, thumbnails, and (from
 `image_figures`) hash and quality figures; or `RejectedImage`, whose reason is listed with the file.
-What reads which format is in `decoding`.
+The readers of the formats are in `decoding`.
 """
 
 import functools
@@ -63,7 +63,7 @@ class DecodedImage:
         mode: the pixel type in the file, such as `CMYK`; behind `; ` what was taken of more, such
             as `bands 1, 2, 3`.
         kind: of an image of more than 8 bits a channel its pixel kind (see `pixel_values`), or ''.
-        loss: what the range of its kind takes from such an image, see `pixel_values.Scaled`.
+        loss: what such an image loses by the range of its kind, see `pixel_values.Scaled`.
     """
 
     image: Image.Image
@@ -162,14 +162,14 @@ def parse_bands(text: str | None) -> Bands:
     numbers = tuple(int(part) for part in parts if part.isdecimal() and len(part) < 6)
     if len(numbers) != len(parts) or len(parts) not in (1, 3) or min(numbers) < 1:
         raise errors.SourceError(
-            f"{text!r} is not a choice of bands; write one number or three, such as 4,3,2, "
-            "counted from 1."
+            f"{text!r} is not a valid choice of bands; give one or three numbers, counted from 1, "
+            "such as 4,3,2."
         )
     return numbers
 
 
 def may_need_range(data: bytes) -> bool:
-    """Return whether pixels may depend on the project's value ranges, by a cheap look."""
+    """Return whether pixels may depend on the project's value ranges, by a cheap check."""
     return reading.may_be_deep(data)
 
 

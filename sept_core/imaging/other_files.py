@@ -1,4 +1,4 @@
-"""Other files: what lies among images and is none, told by its bytes or by its name.
+"""Other files: files among the images that are not images, recognised by their bytes or name.
 
 In: the bytes of a file that no image format fits, or the suffix of its name. Out: a few words that
 say what the file is, for the reason that is listed with it.
@@ -9,7 +9,7 @@ import re
 from sept_core.imaging import image_formats
 
 HEAD = 4096
-"""Bytes that are looked at; more would tell no more."""
+"""Number of bytes that are examined; more would not help."""
 
 _FAILED = "the download probably failed"
 _SIGNATURES = (
@@ -63,7 +63,7 @@ _BLANK = b"\xef\xbb\xbf \t\r\n\0"
 
 
 def description(data: bytes) -> str | None:
-    """Say what bytes are that no image format fits; None where nothing is known of them.
+    """Describe bytes that fit no image format; None if they are unknown.
 
     Args:
         data: all bytes of a file, or its first `HEAD`.
@@ -130,5 +130,5 @@ _BY_REASON = {
 NAME_PROBLEMS = {
     suffix: reason for reason, suffixes in _BY_REASON.items() for suffix in suffixes.split()
 }
-"""Suffixes of files that are no images by convention → the reason; such files are not opened, since
-a data set may hold a side-car for every image. Files of any other name are opened."""
+"""Suffixes of files that are not images by convention → the reason; such files are not opened,
+since a data set may have a side-car for every image. Files of any other name are opened."""

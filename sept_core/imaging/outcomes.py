@@ -1,8 +1,9 @@
-"""Outcomes: what became of one file, and which reasons can pass by themselves.
+"""Outcomes: the result for one file, and the reasons that may be temporary.
 
-In: what reading raised, or a status and a reason as any version wrote them. Out: one of four words.
-A rejection is a fact of the bytes; everything that a mount, a permission or a disk did is not, and
-such a file stays unreadable for now. Whether an encoder gave a vector is a fact of both.
+In: an exception from reading, or a status and a reason as any version wrote them. Out: one of four
+words. A rejection is a property of the bytes; failures of a mount, a permission or a disk are not,
+and such a file stays unreadable for now. Whether an encoder returns a vector depends on both bytes
+and encoder.
 """
 
 import errno
@@ -11,20 +12,20 @@ import re
 
 OK = "ok"
 REJECTED = "rejected"
-"""The bytes prove that the file is no image that can be used, or its name and kind exclude it."""
+"""The bytes prove that the file is not a usable image, or its name and kind exclude it."""
 
 UNREADABLE = "unreadable"
 """The file cannot be read now; nothing is known of its bytes, and it is tried again."""
 
 NO_FEATURES = "no_features"
-"""The bytes decode, but this encoder gave no finite vector of length one."""
+"""The bytes decode, but this encoder returned no finite vector of length one."""
 
 UNKNOWN_DECODER = "unknown"
 """The decoder version of shards and rejections from before it was recorded."""
 
 _OF_CONTENT = {errno.EINVAL}
-"""What the system says of offsets that a damaged archive names; every other number is about the
-place where a file lies."""
+"""Error numbers of the system for offsets in a damaged archive; all other numbers are about the
+place of a file."""
 
 _MAC = ("Stale NFS file handle", "Operation timed out", "Host is down")
 _MESSAGES = {
@@ -45,7 +46,7 @@ def of_machine(problem: BaseException) -> str | None:
     """Return the reason to list if the machine is to blame, and None if the bytes are.
 
     Errors that the system itself raised carry its number; libraries raise `OSError` without one
-    for damaged content. What came before an error counts: `zipfile` says that a file is no zip
+    for damaged content. The cause of an error counts: `zipfile` reports that a file is not a zip
     when its end cannot be read.
     """
     while True:
@@ -60,9 +61,10 @@ def of_machine(problem: BaseException) -> str | None:
 
 
 def can_pass(reason: str) -> bool:
-    """Return whether a listed reason is about the place of a file: then it is unreadable for now.
+    """Return whether a listed reason is about the place of a file, which is then unreadable for
+    now.
 
-    Every version wrote what the system said; those before `unreadable` was a status of its own
+    Every version wrote the system's message; those before `unreadable` was a separate status
     wrapped it in other texts, or gave its number.
     """
     if reason in _PASSING or reason.startswith("unreadable folder: "):
@@ -73,7 +75,7 @@ def can_pass(reason: str) -> bool:
 
 
 def of_earlier(status: str, reason: str | None) -> str:
-    """Return today's word for an outcome of a version that knew `ok` and `rejected` only."""
+    """Return the current word for an outcome of a version that knew only `ok` and `rejected`."""
     if status != REJECTED or reason is None:
         return status
     if reason.startswith(_FEATURELESS):

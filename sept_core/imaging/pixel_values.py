@@ -20,10 +20,10 @@ import numpy as np
 from sept_core import errors
 
 FILE = "value-ranges.json"
-"""Of the fitted ranges, in a project's `encoders/`."""
+"""File of the fitted ranges, in a project's `encoders/`."""
 
 ANY = "any"
-"""Stands for every kind that has no range of its own; only a user gives such a range."""
+"""Stands for every kind without its own range; only a user gives such a range."""
 
 MISSING_FROM = 1e30
 """Floats of this size and above mean "no data" (rasters use 3.4e38), as do NaN and infinities."""
@@ -70,7 +70,7 @@ class ValueRange:
         finite = all(math.isfinite(v) and abs(v) < MISSING_FROM for v in numbers)
         if not finite or self.low >= self.high:
             raise errors.InputError(
-                f"{self.low:g}:{self.high:g} is not a value range; give the lower number first."
+                f"{self.low:g}:{self.high:g} is not a valid range; give the lower value first."
             )
         if self.kind != ANY and not _KIND.fullmatch(self.kind):
             raise errors.InputError(
@@ -83,7 +83,7 @@ class ValueRange:
 
     @property
     def text(self) -> str:
-        """The ends for people, such as `7,424 to 7,676`."""
+        """Return the ends for display, such as `7,424 to 7,676`."""
         form = ",.0f" if all(float(end).is_integer() for end in self.ends) else ",.6g"
         return f"{self.low:{form}} to {self.high:{form}}"
 
@@ -113,7 +113,7 @@ class ValueRanges:
         return iter(self.ranges)
 
     def find(self, kind: str) -> ValueRange | None:
-        """The range of a kind, its own before that of `ANY`; None if there is neither."""
+        """Return the range of a kind, its own before that of `ANY`; None if there is neither."""
         by_kind = {found.kind: found for found in self.ranges}
         return by_kind.get(kind) or by_kind.get(ANY)
 
@@ -127,7 +127,9 @@ class ValueRanges:
         return {found.kind: found.fields() for found in self.ranges}
 
     def ends(self) -> dict[str, list[float]]:
-        """`{kind: [low, high]}`: all that decides how pixels come out, such as for a cache key."""
+        """`{kind: [low, high]}`: everything that determines the pixels, for example for a cache
+        key.
+        """
         return {found.kind: list(found.ends) for found in self.ranges}
 
 
@@ -146,12 +148,12 @@ def from_json(value: Any) -> ValueRanges:
         kinds = sorted(value.keys())
         found = [ValueRange(kind=kind, **_fields(value[kind])) for kind in kinds]
     except (AttributeError, TypeError, ValueError, KeyError, OverflowError):
-        raise errors.InputError("The value ranges are not in the form that SEPT writes.") from None
+        raise errors.InputError("The value ranges are not in SEPT's JSON format.") from None
     return ValueRanges(tuple(found))
 
 
 def _fields(value: dict[str, Any]) -> dict[str, Any]:
-    """The attributes of a range, each of its type: JSON writes 5.0 as 5 in some hands."""
+    """Return the attributes of a range with their types: some JSON writers write 5.0 as 5."""
     if any(isinstance(value[name], bool) for name in ("low", "high")):
         raise TypeError
     counts = {name: int(value.get(name, 0)) for name in ("images", "label_images", "most_labels")}
@@ -164,7 +166,7 @@ def _fields(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse(texts: Iterable[str]) -> ValueRanges:
-    """Ranges as a user writes them: `0:4095` for every kind, `uint16=0:4095` for one.
+    """Parse ranges as a user writes them: `0:4095` for every kind, `uint16=0:4095` for one.
 
     Raises:
         InputError: a text is not a range, or a kind is named twice.

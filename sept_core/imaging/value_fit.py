@@ -39,7 +39,7 @@ TRIMMED = 0.02
 """The share of images at either end, at least one of five, that may be ignored as odd."""
 
 USUAL = 0.8
-"""The part of a usual range that a fitted one must cover to be taken as that one."""
+"""The share of a usual range that a fitted one must cover to be replaced by it."""
 
 _PICTURE_VALUES = 16  # distinct values from which the spread of an image's values says something
 _USUAL_FLOATS = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (0.0, 65535.0))
@@ -47,13 +47,13 @@ _USUAL_FLOATS = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (0.0, 65535.0))
 
 @dataclass(frozen=True)
 class Sample:
-    """Facts of one image that `fit` needs.
+    """Facts about one image that `fit` needs.
 
     Attributes:
         kind: see `pixel_values`.
         low, high: the percentiles of its values.
         values: its distinct values where they are few (`FEW_VALUES`), else empty.
-        pixels: how many values were looked at.
+        pixels: how many values were examined.
     """
 
     kind: str

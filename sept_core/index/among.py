@@ -15,11 +15,11 @@ SLACK = 6
 """Candidates taken beyond k at first; doubled for the images that need more."""
 
 PAIRS = 1024
-"""Candidates scored at once: what is gathered for them stays in the processor's cache."""
+"""Candidates scored at a time, so that their vectors stay in the processor's cache."""
 
 
 class Among:
-    """A set of (m, D) float16 unit vectors, m ≥ 1, ready to be compared with."""
+    """A set of (m, D) float16 unit vectors, m ≥ 1, to compare others with."""
 
     def __init__(self, vectors: np.ndarray) -> None:
         self._wide = vectors.astype(np.float64)
@@ -34,7 +34,7 @@ class Among:
         return places[:, 0], cosines[:, 0]
 
     def top(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k nearest of the set for each of (n, D) float16 vectors.
+        """Return the k nearest of the set for each of (n, D) float16 vectors.
 
         Returns:
             (n, min(k, m)) int64 places and float64 cosines rounded to 1e-6, nearest first and

@@ -1,7 +1,7 @@
 """Walk a feature store in blocks whose memory does not grow with the store.
 
-In: a `FeatureStore` and, if wished, a mask of the rows that count. Out: blocks of rows,
-uids and float16 vectors in buffers that are used again for the next block.
+In: a `FeatureStore` and, optionally, a mask of the allowed rows. Out: blocks of rows, uids and
+float16 vectors in buffers that are used again for the next block.
 """
 
 from collections.abc import Iterator
@@ -78,7 +78,10 @@ def _read(mapped: np.ndarray, low: int, out: np.ndarray) -> None:
         view = out.view(np.uint8).reshape(-1).data
         while len(view):
             got = file.readinto(view)
-            assert got, f"{mapped.filename} is shorter than its header says"
+            assert got, (
+                f"{mapped.filename} is truncated: it is shorter than its header says. Run sept "
+                "check --repair"
+            )
             view = view[got:]
 
 

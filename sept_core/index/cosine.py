@@ -29,12 +29,12 @@ def as_stored(vectors: np.ndarray) -> np.ndarray:
     """
     stored = np.asarray(vectors).astype(np.float16)
     if stored.ndim != 2:
-        raise errors.InputError(f"vectors must form a table (n, D), not shape {stored.shape}.")
+        raise errors.InputError(f"The vectors must have shape (n, D), not {stored.shape}.")
     lengths = np.sqrt(squared_lengths(stored))
     if not (np.abs(lengths - 1) < LENGTH_TOLERANCE).all():  # NaN fails this too
         worst = lengths[np.argmax(np.nan_to_num(np.abs(lengths - 1), nan=np.inf))]
         raise errors.InputError(
-            f"vectors to compare must have length 1, one has {worst:.3f}; normalise them first."
+            f"The vectors must have length 1, but one has length {worst:.3f}; normalise them first."
         )
     return stored
 

@@ -37,7 +37,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 class Engine(NamedTuple):
-    """What compares vectors in float32, in any order of summation.
+    """Functions that compare vectors in float32, in any order of summation.
 
     Attributes:
         nearest: (queries, vectors, count) → raw scores falling along each row, vector numbers.
@@ -90,24 +90,26 @@ def search(
 def _checked(
     store: FeatureStore, queries: np.ndarray, k: int, allowed: np.ndarray | None
 ) -> np.ndarray:
-    """The queries as stored, once all that was given fits together."""
+    """Return the queries as stored, after checking that all arguments match."""
     if k < 1:
-        raise errors.InputError(f"a neighbour list must hold at least 1 image, not {k}.")
+        raise errors.InputError(f"k must be at least 1, not {k}.")
     if allowed is not None and allowed.shape != (len(store),):
         raise errors.InputError(
-            f"the mask of allowed images has shape {allowed.shape}, the pool has {len(store)}."
+            f"The mask of allowed images has shape {allowed.shape}, but the pool has {len(store)} "
+            "images."
         )
     stored = cosine.as_stored(queries)
     if len(store) and stored.shape[1] != store.dim:
         raise errors.InputError(
-            f"the queries have {stored.shape[1]} numbers each and the vectors in {store.folder} "
+            f"The queries have {stored.shape[1]} dimensions, but the vectors in {store.folder} "
             f"have {store.dim}; use features of the same encoder."
         )
     return stored
 
 
 def _margin(store: FeatureStore) -> float:
-    """How far a raw score, divided by the query's length, can be from the rounded cosine.
+    """Return the largest difference between a raw score, divided by the query's length, and the
+    rounded cosine.
 
     With c the cosine, b the stored vector and u = 2^-24, a float32 product of any summation
     order is c·|a|·|b| within γ·|a|·|b|, γ = D·u / (1 − D·u). So score / |a| differs from c by at
@@ -140,7 +142,7 @@ class _Scan:
         self._buffer = np.empty((0, queries.shape[1]), np.float32)
 
     def take(self, block: blocks.Block) -> None:
-        """Score what may belong to a list while the block is here."""
+        """Score all candidates for the lists while the block is in memory."""
         if len(block.rows) > len(self._buffer):
             self._buffer = np.empty(block.vectors.shape, np.float32)
         vectors = self._buffer[: len(block.rows)]
@@ -167,7 +169,7 @@ class _Scan:
     def _score(
         self, block: blocks.Block, vectors: np.ndarray, owner: np.ndarray, local: np.ndarray
     ) -> None:
-        """Hand the candidates over with their exact cosines."""
+        """Add the candidates to the lists with their exact cosines."""
         counts = np.bincount(owner, minlength=len(self._queries))
         products, squared = np.empty(len(owner)), np.empty(len(owner))
         end = 0
@@ -180,7 +182,9 @@ class _Scan:
         self._best.add(self._numbers[owner], block.rows[local], block.uids[local], micro)
 
     def cut_too_early(self) -> np.ndarray:
-        """Numbers of the queries whose lists may lack something that a block hid."""
+        """Return the numbers of the queries whose lists may lack images because candidates were cut
+        off.
+        """
         kth = self._best.kth(self._numbers)
         hidden = np.isfinite(self._cut) & (self._cut + self._margin >= kth)
         early: np.ndarray = self._numbers[hidden]
@@ -188,7 +192,9 @@ class _Scan:
 
 
 def _engine(device: str) -> Engine:
-    """What finds candidates on `device`; torch takes seconds to import, so only where used."""
+    """Return the engine for `device`; torch takes seconds to import, so it is imported only when
+    used.
+    """
     if device == "auto":
         driver = any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/dxg"))
         device = "cuda" if driver and _cuda_works() else "cpu"

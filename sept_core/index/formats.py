@@ -1,8 +1,8 @@
-"""What is known of indexes without opening one: FAISS takes its time to import."""
+"""Facts about indexes that need no FAISS, which is slow to import."""
 
 GRAPH = 1
 IVF = 2
-"""Versions of the folders that `graph` and `ivf` write; others are made again."""
+"""Versions of the folders that `graph` and `ivf` write; other versions are rebuilt."""
 
 MEMORY = 1024
-"""MiB that an index's inverted lists may take at use, where nobody says otherwise."""
+"""Default memory in MiB for an index's inverted lists in use."""

@@ -1,6 +1,6 @@
 """The neighbour graph of a pool: each image's nearest other images in the same pool.
 
-A worker (`python -m sept_core.index.graph JOB_FOLDER`) and what reads its result.
+A worker (`python -m sept_core.index.graph JOB_FOLDER`) and the reader of its result.
 In: a feature store. Out: `uids.npy`, `neighbours.npy`, `similarity.npy` and, written last,
 `header.json` with the store it belongs to and its recall. Local scaling, duplicate search
 and coverage read it.
@@ -22,12 +22,12 @@ from sept_core.jobs import job_folder, ray_cluster
 from sept_core.storage import array_files, atomic, hashing, project_paths
 
 QUERY_ROWS = 2048
-"""Images whose neighbours are searched at once, between two signs of progress."""
+"""Images whose neighbours are searched at a time, between two progress reports."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the graph job reads: folders, neighbours an image, the largest pool done exactly."""
+    """Settings of the job: folders, neighbours per image, the largest pool searched exactly."""
 
     store: str
     out: str
@@ -59,7 +59,7 @@ class Graph:
         return order, self.uids[order]
 
     def positions(self, uids: np.ndarray) -> np.ndarray:
-        """Position in `self.uids` (int64, any shape) of each uid.
+        """Return the position in `self.uids` (int64, any shape) of each uid.
 
         Raises:
             IntegrityError: a uid is not in the graph.
@@ -68,7 +68,8 @@ class Graph:
         place = hashing.places_among(ordered, uids)
         if (place < 0).any():
             raise errors.IntegrityError(
-                "the neighbour graph is older than the pool; build the neighbour graph again."
+                "The neighbour graph is out of date: the pool has changed since it was built. "
+                "Build the neighbour graph again."
             )
         positions: np.ndarray = order[place]
         return positions
@@ -84,7 +85,8 @@ def load(folder: Path) -> Graph:
     header = atomic.read_json(folder / project_paths.HEADER)
     if header["format"] != formats.GRAPH:
         raise errors.IntegrityError(
-            f"{folder} has graph format {header['format']}; build it again."
+            f"{folder} has the unsupported graph format {header['format']}; build the neighbour "
+            "graph again."
         )
     uids, neighbours, similarity = (
         np.load(folder / f"{name}.npy", mmap_mode="r")
@@ -96,13 +98,13 @@ def load(folder: Path) -> Graph:
 
 
 def build(store: FeatureStore, settings: Settings, progress: Callable[[int], None]) -> Graph:
-    """Search every image's neighbours: exactly, or through an index when there are too many.
+    """Search every image's neighbours: exactly, or through an index for large pools.
 
     Raises:
         InputError: the store is empty.
     """
     if not len(store):
-        raise errors.InputError(f"{store.folder} holds no features to link; run embed first.")
+        raise errors.InputError(f"{store.folder} contains no features; embed the pool first.")
     index = _index(store, settings)
     neighbours = np.empty((len(store), settings.k), np.int32)
     similarity = np.empty((len(store), settings.k), np.float32)
@@ -115,7 +117,7 @@ def build(store: FeatureStore, settings: Settings, progress: Callable[[int], Non
 
 
 def _index(store: FeatureStore, settings: Settings) -> ivf.Index | None:
-    """What to search this store by; None where exact search is quick enough."""
+    """Return the index to search this store with; None if exact search is fast enough."""
     if len(store) <= settings.exact_limit:
         return None
     tuning = ivf.Settings(
@@ -162,7 +164,7 @@ def _link_remotely(store: str, index: Path | None, rows: slice, k: int) -> lists
 
 
 def _others(found: lists.Lists, rows: np.ndarray) -> lists.Lists:
-    """Each list without its own image, or without its last when many equals crowd that out."""
+    """Remove each list's own image, or its last one if many equal images displaced it."""
     own = found.rows == rows[:, None]
     own[~own.any(axis=1), -1] = True
     shape = len(rows), found.rows.shape[1] - 1

@@ -1,6 +1,6 @@
 """The approximate index for pools too large to scan: FAISS IVF over product codes, re-ranked.
 
-A worker (`python -m sept_core.index.ivf JOB_FOLDER`) and what reads its result.
+A worker (`python -m sept_core.index.ivf JOB_FOLDER`) and the reader of its result.
 In: a feature store. Out: `index.faiss` and, written last, `header.json` with the store it belongs
 to, the tuned settings and the recall measured against exact search. Candidates go through three
 stages: 4-bit codes of the principal directions, in the inverted lists that are visited (Jégou et
@@ -37,18 +37,19 @@ CODED_SHARE = 0.75
 """Share of the squared length that the coded directions hold, if the memory allows it."""
 LEAST_CODED = 16
 FEW = 1000
-"""Vectors that are not worth coding, nor enough to learn codes from."""
+"""With at most this many vectors, coding is not worthwhile, and there are too few to learn codes
+from."""
 
 FIRST_REACH = 12
 """Coded candidates for each neighbour wanted; doubled where the codes lose too many."""
 
 RERANKED = 2**16
-"""Vectors fetched at once for their exact cosines."""
+"""Vectors fetched at a time for their exact cosines."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the index job reads.
+    """Settings of the index job.
 
     `store` and `out` are folders. `queries` are feature stores of target sets to tune and measure
     on, which are harder to find neighbours for than pool images; where they hold no vectors, pool
@@ -101,8 +102,8 @@ class Index:
     def _check(self, store: FeatureStore) -> None:
         if self.header["content_id"] != store.content_id():
             raise errors.IntegrityError(
-                f"the index does not belong to the features in {store.folder} as they are now; "
-                "build the index again."
+                f"The index is out of date: the features in {store.folder} have changed. Build "
+                "the index again."
             )
 
 
@@ -116,7 +117,7 @@ def load(folder: Path) -> Index:
     header = atomic.read_json(folder / project_paths.HEADER)
     if header["format"] != formats.IVF:
         raise errors.IntegrityError(
-            f"{folder} has index format {header['format']}; build it again."
+            f"{folder} has the unsupported index format {header['format']}; build the index again."
         )
     codes = faiss.read_index(str(folder / "index.faiss"), faiss.IO_FLAG_MMAP_IFC)
     return Index(codes, header)
@@ -131,7 +132,7 @@ def build(store: FeatureStore, settings: Settings, progress: Callable[[int], Non
         InputError: the store is empty, or the memory is too small for its lists.
     """
     if not len(store):
-        raise errors.InputError(f"{store.folder} holds no features to index; run embed first.")
+        raise errors.InputError(f"{store.folder} contains no features; embed the pool first.")
     nlist = settings.nlist or max(1, round(4 * len(store) ** 0.5))
     nlist = min(nlist, max(1, len(store) // TRAINING_POINTS))
     sample = hashing.hashed_order(settings.seed, store.uids)[: max(TRAINING_POINTS * nlist, FEW)]
@@ -158,7 +159,7 @@ def build(store: FeatureStore, settings: Settings, progress: Callable[[int], Non
 
 
 def _trained(sample: np.ndarray, vectors: int, nlist: int, settings: Settings) -> Any:
-    """The three stages but for the last, without vectors yet."""
+    """Train the first two of the three stages, without adding vectors."""
     dim = sample.shape[1]
     coded = _coded_directions(sample, vectors, settings)
     turn = faiss.LinearTransform(dim, len(coded), False)
@@ -185,20 +186,20 @@ def _coded_directions(sample: np.ndarray, vectors: int, settings: Settings) -> n
     if affordable < least:
         needed = vectors * _bytes_each(least // 2) / 2**20
         raise errors.InputError(
-            f"An index of {vectors:,} images takes {needed:,.0f} MiB at least, "
-            f"not {settings.memory}; allow it more memory."
+            f"An index of {vectors:,} images needs at least {needed:,.0f} MiB of memory, but the "
+            f"limit is {settings.memory} MiB; raise the limit."
         )
     count = min(max(wanted + wanted % 2, least), affordable, len(values))
     return np.ascontiguousarray(directions[:, ::-1][:, :count].T)
 
 
 def _bytes_each(code: int) -> int:
-    """Of an image in the inverted lists: its code and its row."""
+    """Return the bytes of an image in the inverted lists: its code and its row."""
     return code + 8
 
 
 def _coarse(codes: Any) -> Any:
-    """The inverted file inside."""
+    """Return the inverted file inside the index."""
     return faiss.extract_index_ivf(codes.base_index)
 
 
@@ -210,7 +211,7 @@ def save(index: Index, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _Effort:
-    """What a search costs and finds."""
+    """Cost and recall of a search."""
 
     nprobe: int
     reach: int
@@ -219,7 +220,8 @@ class _Effort:
 def _tune(
     codes: Any, nlist: int, store: FeatureStore, settings: Settings
 ) -> tuple[_Effort, float, int]:
-    """The least effort with the recall wanted, its recall on other queries, how many.
+    """Return the least effort with the wanted recall, its recall on other queries, and their
+    number.
 
     Codes may lose half of what may be lost, lists that are not visited the rest. Tuning and
     measuring on the same queries would flatter the index.

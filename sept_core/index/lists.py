@@ -58,7 +58,7 @@ class Best:
         self._kth[queries] = -np.inf
 
     def add(self, owner: np.ndarray, rows: np.ndarray, uids: np.ndarray, micro: np.ndarray) -> None:
-        """Merge candidates in; what falls behind the k-th place of its query is dropped."""
+        """Merge candidates in; candidates behind the k-th place of their query are dropped."""
         if not len(owner):
             return
         self._owner = np.concatenate([self._owner, owner])

@@ -1,7 +1,6 @@
 """Search: exact neighbour lists, on this machine or on the machines of a cluster.
 
-In: a store, queries and a device. Out: the lists of `exact.search`, the same wherever they are
-made.
+In: a store, queries and a device. Out: the lists of `exact.search`, independent of the machine.
 """
 
 import numpy as np

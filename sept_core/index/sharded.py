@@ -1,9 +1,9 @@
-"""A feature store that the machines of a Ray cluster walk together, some shards each.
+"""A feature store that the machines of a Ray cluster process together, some shards each.
 
 In: a store on a file system that all of them see, or with a mirror in object storage, and a
 function of a part of it. Out: what the function gives for each part, in the order of the rows.
-`search` is `exact.search` done that way, with the very same lists: what may belong to a list is
-scored exactly wherever it is found, and merged by (−similarity, uid).
+`search` is `exact.search` done that way, with the very same lists: candidates are scored exactly on
+the machine that finds them, and merged by (−similarity, uid).
 """
 
 from collections.abc import Callable, Iterator
@@ -50,7 +50,7 @@ def over_parts(
 
     Args:
         store: what to walk.
-        function: takes a part as a store of its own, then the values; a module's own function.
+        function: takes a part as a separate store, then the values; a module-level function.
         values: what else it takes for the given rows of the store.
 
     Raises:

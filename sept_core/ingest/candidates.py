@@ -1,11 +1,11 @@
-"""Candidates: which of the listed files of unusual names are opened as images.
+"""Candidates: the files with unusual names that are opened as images.
 
 In: the entries of a listing, in its order. Out: the same entries, some of them with a problem.
 
 Files are known by their bytes, so a file of any suffix may be an image. Two rules keep a data set's
-other files closed: files of an unusual suffix that bear the name of an image beside them are
-side-cars (`x.pose` beside `x.png`) if the first few of that suffix are no images, and the user may
-name the suffixes that count.
+other files closed: files of an unusual suffix with the name of an adjacent image are side-cars
+(`x.pose` next to `x.png`) if the first few of that suffix are not images, and the user may name the
+suffixes of images.
 """
 
 from collections import Counter
@@ -21,10 +21,10 @@ from sept_core.tables import tables
 SIDE_CAR = "not an image by its name (not opened)"
 
 Look = Callable[[FileEntry], bytes | None]
-"""Gives the first bytes of a listed file; None where they cannot be had."""
+"""Returns the first bytes of a listed file; None if they cannot be read."""
 
 LOOKED_AT = 3
-"""Files of each unusual suffix that are looked into; the others are taken for the same."""
+"""Number of files of each unusual suffix that are examined; the others are assumed to be alike."""
 
 _MOST_SUFFIXES = 50
 _MOST_WAITING = 64
@@ -33,12 +33,12 @@ _MOST_WAITING = 64
 def chosen(
     entries: Iterable[FileEntry], only_suffix: str | None, look: Look
 ) -> Iterator[FileEntry]:
-    """Mark what is not opened.
+    """Mark the entries that are not opened.
 
     Args:
         entries: of one source.
         only_suffix: as in `suffixes`; None opens files of any suffix.
-        look: into a file, for a few files at most.
+        look: reads the beginning of a file; called for a few files at most.
     """
     found = without_side_cars(entries, look)
     return found if only_suffix is None else _narrowed(found, suffixes(only_suffix))
@@ -53,7 +53,9 @@ def suffixes(text: str) -> tuple[str, ...]:
     names = [part.strip().lower() for part in text.split(",") if part.strip()]
     found = tuple(dict.fromkeys(name if name.startswith(".") else f".{name}" for name in names))
     if not 0 < len(found) <= _MOST_SUFFIXES:
-        raise errors.SourceError(f"{text!r} names no suffixes; write them as .jpg,.png.")
+        raise errors.SourceError(
+            f"{text!r} is not a list of suffixes; write for example .jpg,.png."
+        )
     return found
 
 
@@ -80,13 +82,13 @@ def without_side_cars(entries: Iterable[FileEntry], look: Look) -> Iterator[File
 
 
 def _is_usual(entry: FileEntry) -> bool:
-    """Return whether its suffix says "image"; of most files, four letters answer."""
+    """Return whether its suffix is one of images; for most files, a comparison of four letters."""
     name = entry.member or entry.rel_path
     return name[-4:] in safe_paths.IMAGE_SUFFIXES or _suffix(entry) in safe_paths.IMAGE_SUFFIXES
 
 
 class _Suffixes:
-    """Memory of which unusual suffixes are images."""
+    """Cache of which unusual suffixes are images."""
 
     def __init__(self, look: Look) -> None:
         self._look = look
@@ -96,7 +98,7 @@ class _Suffixes:
     def decided(
         self, waiting: list[FileEntry], before: FileEntry | None, after: FileEntry | None
     ) -> Iterator[FileEntry]:
-        """The waiting entries, those marked that are side-cars of an image beside them."""
+        """Yield the waiting entries, with side-cars of adjacent images marked."""
         images = [image for image in (before, after) if image is not None]
         for entry in waiting:
             has_image = _may_be_side_car(entry) and any(_belongs(entry, i) for i in images)
@@ -104,7 +106,7 @@ class _Suffixes:
             yield replace(entry, problem=SIDE_CAR) if is_side_car else entry
 
     def _is_image(self, entry: FileEntry) -> bool:
-        """Tell by its bytes, or by those of the first files of its suffix."""
+        """Return whether it is an image, by its bytes or those of the first files of its suffix."""
         suffix = _suffix(entry)
         if suffix not in self._images and self._looked[suffix] < LOOKED_AT:
             self._looked[suffix] += 1

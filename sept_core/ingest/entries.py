@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceSpec:
-    """A source as `sources.detect` understood it.
+    """A source as detected by `sources.detect`.
 
     Attributes:
         name: what the user calls it.
         path: what the user gave: a folder, a file, or a pattern of shards.
         kind: folder, zip, tar, webdataset, list, table, tables, img2dataset or imagefolder.
         root: absolute; every `rel_path` lies below it.
-        options: what the user set beside it (see `sources.detect`).
+        options: options that the user set (see `sources.detect`).
     """
 
     name: str
@@ -36,7 +36,7 @@ class SourceSpec:
 
     @functools.cached_property
     def beyond(self) -> tuple[str, ...]:
-        """The folders that links in the source may lead to besides its root."""
+        """Return the folders that links in the source may lead to besides its root."""
         return roots.Root(self.root, roots.FOLLOW_LINKS in self.options).beyond()
 
 
@@ -46,7 +46,7 @@ class FileEntry:
 
     Attributes:
         rel_path: posix path below the root, of the file or of what contains it, as written by
-            `paths.stored`. A row that names no usable file has its table here.
+            `safe_paths.stored`. A row that names no usable file has its table here.
         member: name in the archive (`members.plain` gives it with slashes only), row number in a
             table (`ROW:COLUMN` where the name of the column of images does not go without saying,
             `ROW:COLUMN:INDEX` where a row holds a list of them), else empty.

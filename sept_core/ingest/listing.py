@@ -1,7 +1,7 @@
 """Listing: every file of a source, one function a kind of source.
 
-In: a `SourceSpec`. Out: one `FileEntry` for each file, in a fixed order; what cannot be used is
-listed with its problem, never dropped. Names, sizes and side-cars are read, images are not.
+In: a `SourceSpec`. Out: one `FileEntry` for each file, in a fixed order; unusable files are listed
+with their problem, never dropped. Names, sizes and side-cars are read, images are not.
 """
 
 import functools
@@ -18,14 +18,14 @@ from sept_core.ingest.entries import FileEntry, SourceSpec
 from sept_core.tables import tables
 
 _MEMBERS, _FILES = 50_000, 1_000
-"""Files among which side-cars are looked for: archives have any order, folders that of names."""
+"""Files among which side-cars are matched: archives have any order, folders that of names."""
 
 _USUAL = (".jpg", ".png", ".jpeg", ".JPG", ".JPEG", ".webp", ".json", ".txt")
-"""Names that are no archive's for certain: most files have one of them."""
+"""Suffixes that archives never have: most files have one of them."""
 
 
 def folder(spec: SourceSpec) -> Iterator[FileEntry]:
-    """Every file below a folder, with the side-cars that lie beside images as metadata."""
+    """List every file below a folder, with the side-cars next to images as metadata."""
     walked = folders.walk(spec.root, spec.beyond)
     for files in _windows(walked, _FILES, lambda found: found.rel_path):
         yield from _of_folder(spec, files)
@@ -46,7 +46,7 @@ def _of_folder(spec: SourceSpec, files: list[folders.Found]) -> Iterator[FileEnt
 
 
 def shards(spec: SourceSpec) -> Iterator[FileEntry]:
-    """WebDataset: the archives in a folder, or those a pattern names; or one zip or tar."""
+    """List WebDataset shards: the archives in a folder or of a pattern; or one zip or tar."""
     if spec.path.is_dir():
         found = folders.walk(spec.root, spec.beyond)
     else:
@@ -64,7 +64,7 @@ def shards(spec: SourceSpec) -> Iterator[FileEntry]:
 
 
 def img2dataset(spec: SourceSpec) -> Iterator[FileEntry]:
-    """img2dataset: shards `NNNNN.tar` or `NNNNN/`, each with `NNNNN.parquet` beside it."""
+    """List an img2dataset folder: shards `NNNNN.tar` or `NNNNN/`, each with `NNNNN.parquet`."""
     found = folders.walk(spec.root, spec.beyond)
     for _, shard in groupby(found, key=lambda f: _shard_name(f.rel_path)):
         yield from _downloaded(spec, list(shard))
@@ -84,7 +84,7 @@ def entry(
     metadata: Mapping[str, tables.Scalar] | None = None,
     problem: str | None = None,
 ) -> FileEntry:
-    """A file with the metadata of its row or side-cars, and why it is not used if so."""
+    """Return a file's entry with the metadata of its row or side-cars, and its problem if any."""
     values = metadata or {}
     return FileEntry(
         found.rel_path,
@@ -97,7 +97,7 @@ def entry(
 
 
 def image(found: folders.Found, metadata: tables.Row | None = None) -> FileEntry:
-    """A file that its name and size say is an image, or why they do not."""
+    """Return the entry of a file that is an image by name and size, or the reason why not."""
     problem = safe_paths.name_problem(found.rel_path) or safe_paths.size_problem(found.size)
     if not found.rel_path.endswith(_USUAL):
         if archives.is_archive(found.rel_path):
@@ -109,7 +109,7 @@ def image(found: folders.Found, metadata: tables.Row | None = None) -> FileEntry
 def row_entry(
     table_name: str, member: str, row: tables.Numbered, problem: str | None, mtime_ns: int = 0
 ) -> FileEntry:
-    """A row of a table: an image inside it, or the reason why it leads to none."""
+    """Return the entry of a table's row: an image inside it, or the reason why there is none."""
     values = clean(row.values)
     return FileEntry(
         safe_paths.stored(table_name),
@@ -125,7 +125,7 @@ Listed = TypeVar("Listed", folders.Found, members.Member)
 
 
 def _members(spec: SourceSpec, found: folders.Found) -> Iterator[FileEntry]:
-    """The files in an archive, with the side-cars of an image as its metadata."""
+    """List the files in an archive, with the side-cars of an image as its metadata."""
     try:
         with open_file(spec.root, found.rel_path, spec.beyond) as file:
             listed = archives.listed(file, found.rel_path)
@@ -160,7 +160,7 @@ def _of_window(found: folders.Found, window: list[members.Member]) -> Iterator[F
 
 
 def _scope(member: members.Member) -> Hashable:
-    """Samples do not reach from one joined archive to another, nor over repeated names."""
+    """Return the scope of a sample, which spans neither joined archives nor repeated names."""
     mark = member.name.partition(members.REPEATED)[2] if "\\" in member.name else ""
     return (member.part, mark) if mark else member.part
 
@@ -192,7 +192,7 @@ def _gathered(
     read: Callable[[int], bytes | None],
     entry: Callable[[int, tables.Row | None], FileEntry],
 ) -> Iterator[FileEntry]:
-    """All files but the side-cars that say something, with what these say as metadata.
+    """Yield all files except side-cars with values, whose values become metadata.
 
     Args:
         names: of all files, each with a scope.
@@ -230,7 +230,7 @@ def _read_side_car(spec: SourceSpec, found: folders.Found) -> bytes | None:
 
 
 def _downloaded(spec: SourceSpec, files: list[folders.Found]) -> Iterator[FileEntry]:
-    """One shard of img2dataset: what was downloaded, then the rows of what was not."""
+    """List one shard of img2dataset: downloaded images, then the rows of failed downloads."""
     side_cars = [
         f for f in files if safe_paths.suffix_of(f.rel_path) == ".parquet" and not f.problem
     ]
@@ -256,7 +256,7 @@ def _downloaded(spec: SourceSpec, files: list[folders.Found]) -> Iterator[FileEn
 
 
 def _held(table: folders.Found, cells: tables.Cells) -> Iterator[FileEntry]:
-    """The rows of a shard that holds its images itself, as `output_format="parquet"` writes it."""
+    """List the rows of a shard that contains its images, as `output_format="parquet"` writes it."""
     for row, images in cells:
         problem = _download_problem(row.values)
         if not problem and not any(image.is_held for image in images):
@@ -287,13 +287,13 @@ def _shard_name(rel_path: str) -> str:
 
 
 def _own_id(values: Mapping[str, tables.Scalar]) -> str | None:
-    """The id that the source itself gave: DataComp's `uid`, else img2dataset's `key`."""
+    """Return the source's own id: DataComp's `uid`, else img2dataset's `key`."""
     own = values.get("uid", values.get("key"))
     return None if own is None else str(own)
 
 
 def clean(values: Mapping[str, tables.Scalar]) -> dict[str, tables.Scalar]:
-    """Values that any table can hold: text without halves of surrogate pairs."""
+    """Return values that any table can hold: text without lone surrogates."""
     return {
         name: value.encode("utf-8", "backslashreplace").decode()
         if isinstance(value, str)
@@ -303,5 +303,5 @@ def clean(values: Mapping[str, tables.Scalar]) -> dict[str, tables.Scalar]:
 
 
 def open_file(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> BinaryIO:
-    """Open a file below a root; raises as `paths.open_inside`."""
+    """Open a file below a root; raises as `safe_paths.open_inside`."""
     return os.fdopen(safe_paths.open_inside(root, rel_path, beyond), "rb")

@@ -1,6 +1,6 @@
-"""Readings: how a list or table is read, found out once and followed from then on.
+"""Readings: how a list or table is read, detected once and stored for later listings.
 
-In: the path of a table, or of a folder of them, and what the user set. Out: the column to read by,
+In: the path of a table, or of a folder of them, and the user's options. Out: the column to read by,
 the root of the files, and a way to find each.
 """
 
@@ -19,7 +19,7 @@ from sept_core.tables import locating, references, tables
 _BESIDE = frozenset(
     (".json", ".jsonl", ".md", ".txt", ".csv", ".yaml", ".yml", ".py", ".lock", ".crc", ".rst")
 )
-"""What data sets in tables have beside them."""
+"""Suffixes of notes that accompany data sets in tables."""
 
 _MOST_WALKED = 5000
 _PROBED_NAMES = 20
@@ -27,7 +27,7 @@ _PROBED_NAMES = 20
 
 @dataclass(frozen=True)
 class Reading:
-    """One table, opened, and how it is read."""
+    """An open table, and how it is read."""
 
     table: tables.Table
     choice: tables.Choice
@@ -56,22 +56,24 @@ def read(
 
 
 def of_source(spec: entries.SourceSpec, opener: tables.Opener, path: Path) -> Reading:
-    """Open a table of a source as `read` does, by what the source's options say."""
+    """Open a table of a source as `read` does, by the source's options."""
     return read(opener, path.name, path.parent, spec.root, spec.options, spec.beyond)
 
 
 def locate(
     path: Path, kind: str, options: Mapping[str, str], beyond: tuple[str, ...] = ()
 ) -> tuple[Path, dict[str, str]]:
-    """The root of a list, table or folder of tables; and the options with what was found out.
+    """Return the root of a list, table or folder of tables, and the options with the detected ones.
 
     Raises:
-        SourceError: the path is no such source, or has no column to read it by.
+        SourceError: the path is not such a source, or has no column to read it by.
     """
     if kind == "tables":
         return _locate_shards(path, options, beyond)
     if not (path.is_file() and tables.is_table(path.name)):
-        raise errors.SourceError(f"{path} cannot be read as {kind}; leave the kind to SEPT.")
+        raise errors.SourceError(
+            f"{path} cannot be read as {kind}; omit the kind to have it detected."
+        )
     given = _given(options)
     opener = tables.opener_of(path)
     try:
@@ -94,20 +96,22 @@ def locate(
 
 
 def _given(options: Mapping[str, str]) -> Path | None:
-    """The folder that the user named; without `..`, as names are joined to it and compared."""
+    """Return the user's folder, without `..`, since names are joined to it and compared."""
     if "root" not in options:
         return None
     return Path(os.path.abspath(Path(options["root"]).expanduser()))  # noqa: PTH100 (keeps links)
 
 
 def _found_out(location: locating.Location) -> dict[str, str]:
-    """Where the files lie, as options that later listings follow."""
+    """Return the location of the files as options for later listings."""
     root = {"root": str(location.root)} if location.is_start else {}
     return root | ({"prefix": location.prefix} if location.prefix else {})
 
 
 def _folder_below(path: Path, options: Mapping[str, str]) -> Path | None:
-    """The only folder beside a table, or one level lower, in which the first names are files."""
+    """Return the only folder next to a table, or one level lower, in which the first names are
+    files.
+    """
     table = tables.open_table(tables.opener_of(path), path.name)
     found = [folder for folder in locating.below(path.parent) if _has(folder, table, path, options)]
     return found[0] if len(found) == 1 else None
@@ -128,11 +132,11 @@ def _has(folder: Path, table: tables.Table, path: Path, options: Mapping[str, st
 def _locate_shards(
     path: Path, options: Mapping[str, str], beyond: tuple[str, ...]
 ) -> tuple[Path, dict[str, str]]:
-    """The first shard that can be read speaks for all; if none can, it says why."""
+    """Locate the files by the first readable shard, whose root and options are used for all."""
     home = path if path.is_dir() else Path(folders.without_pattern(str(path)))
     given = _given(options)
     root = _common(home, given)
-    failure = errors.SourceError(f"{path} holds no tables.")
+    failure = errors.SourceError(f"{path} contains no tables; give a folder that contains some.")
     for file in files_of(path, root, beyond):
         if file.problem or not is_shard(file.rel_path, path):
             continue
@@ -158,10 +162,10 @@ def _common(folder: Path, other: Path | None) -> Path:
 
 
 def describe(spec: entries.SourceSpec) -> list[str]:
-    """How a list or table is read, in short sentences; nothing of other sources.
+    """Describe how a list or table is read, in short phrases; none for other sources.
 
     Raises:
-        SourceError: it cannot be read any more.
+        SourceError: it can no longer be read.
     """
     if spec.kind not in ("list", "table"):
         return []
@@ -169,18 +173,18 @@ def describe(spec: entries.SourceSpec) -> list[str]:
     reading = of_source(spec, opener, spec.path)
     choice, found = reading.choice, list(reading.table.notes)
     if not choice.is_usual:
-        found.append(f"{choice.holds} are in the column {choice.column!r}")
+        found.append(f"column of {choice.holds}: {choice.column!r}")
     if choice.others:
-        found.append(f"other columns of bytes are not read: {', '.join(choice.others)}")
+        found.append(f"ignored columns of bytes: {', '.join(choice.others)}")
     if "prefix" in spec.options:
-        found.append(f"{spec.options['prefix']} is cut off names that begin with it")
+        found.append(f"the prefix {spec.options['prefix']} is removed from names")
     if "root" in spec.options and choice.holds == "paths":
-        found.append(f"files are looked for in {spec.root}")
+        found.append(f"folder of the files: {spec.root}")
     return found
 
 
 def holds_tables(folder: Path, beyond: tuple[str, ...] = ()) -> bool:
-    """Whether a folder is a data set in tables: some, and beside them notes, but no images."""
+    """Return whether a folder is a data set in tables: tables and notes, but no images."""
     has_tables = False
     for file in islice(folders.walk(folder, beyond), _MOST_WALKED):
         name = file.rel_path.rpartition("/")[2]
@@ -193,7 +197,7 @@ def holds_tables(folder: Path, beyond: tuple[str, ...] = ()) -> bool:
 
 
 def files_of(path: Path, root: Path, beyond: tuple[str, ...] = ()) -> Iterator[folders.Found]:
-    """The files below a folder, or those that a pattern names, by their paths below a root."""
+    """Return the files below a folder, or of a pattern, by their paths below a root."""
     if not path.is_dir():
         look = folders.NamedFiles(root, beyond).look
         named = folders.expand(str(path))
@@ -207,6 +211,6 @@ def files_of(path: Path, root: Path, beyond: tuple[str, ...] = ()) -> Iterator[f
 
 
 def is_shard(rel_path: str, path: Path) -> bool:
-    """Whether a file is one of the tables of a path; other lists in a folder are notes."""
+    """Return whether a file is one of the tables of a path; other lists in a folder are notes."""
     suffix = safe_paths.suffix_of(rel_path)
     return suffix in tables.SHARD_SUFFIXES or (not path.is_dir() and tables.is_table(rel_path))

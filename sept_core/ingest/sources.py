@@ -1,7 +1,7 @@
-"""Sources: where images come from, told apart, listed and read.
+"""Sources: the places of images, detected, listed and read.
 
-In: a path that the user gives. Out: a `SourceSpec`, the listing of its files (see `listing` for
-each kind), and their bytes for any number of threads.
+In: a path from the user. Out: a `SourceSpec`, the listing of its files (see `listing` for each
+kind), and their bytes for any number of threads.
 """
 
 import functools
@@ -63,7 +63,7 @@ KINDS: dict[str, Callable[[SourceSpec], Iterator[FileEntry]]] = {
 
 
 def detect(name: str, path: Path, **options: str) -> SourceSpec:
-    """Tell what kind of source a path is.
+    """Detect the kind of source at a path.
 
     Args:
         name: what the user calls it.
@@ -81,7 +81,9 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
     """
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
-        raise errors.SourceError(f"Unknown option {unknown[0]!r}; valid are {', '.join(OPTIONS)}.")
+        raise errors.SourceError(
+            f"Unknown option {unknown[0]!r}; valid options are {', '.join(OPTIONS)}."
+        )
     if "only_suffix" in options:
         candidates.suffixes(options["only_suffix"])
     if "bands" in options:
@@ -90,7 +92,7 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
     beyond = roots.Root(absolute, roots.FOLLOW_LINKS in options).beyond()
     kind = options.get("kind") or _kind(absolute, beyond)
     if kind not in KINDS:
-        raise errors.SourceError(f"Unknown kind {kind!r}; valid are {', '.join(KINDS)}.")
+        raise errors.SourceError(f"Unknown kind {kind!r}; valid kinds are {', '.join(KINDS)}.")
     if kind in table_sources.KINDS and kind != "imagefolder":
         root, found = readings.locate(absolute, kind, options, beyond)
         return SourceSpec(name, absolute, kind, root, found)
@@ -106,7 +108,10 @@ def scan(spec: SourceSpec) -> Iterator[FileEntry]:
         SourceError: the source is gone, or its table cannot be read.
     """
     if not spec.root.is_dir():
-        raise errors.SourceError(f"{spec.root} of source {spec.name} is not there; mount it?")
+        raise errors.SourceError(
+            f"The folder {spec.root} of source {spec.name} does not exist; mount it or move the "
+            "source."
+        )
     try:
         with ByteReader({spec.name: spec.root}) as reader:
             entries = KINDS[spec.kind](spec)
@@ -128,12 +133,12 @@ def _look(reader: "ByteReader", name: str, entry: FileEntry) -> bytes | None:
 
 
 def describe(spec: SourceSpec) -> list[str]:
-    """How a list or table is read, in short sentences that a user can check; else nothing."""
+    """Describe how a list or table is read, in short phrases that a user can check; else none."""
     return readings.describe(spec)
 
 
 class ByteReader:
-    """Reads the bytes of listed files, from any thread; closes what it opened on leaving `with`.
+    """Reads the bytes of listed files, from any thread; closes all open files on leaving `with`.
 
     Args:
         homes: source name to the folder that its `rel_path`s lie below, on this machine.
@@ -148,7 +153,7 @@ class ByteReader:
     def read(
         self, source: str, rel_path: str, member: str = "", offset: int = -1, size: int = -1
     ) -> bytes:
-        """The bytes of one image; offset and size, where known, save looking it up in a tar.
+        """Return the bytes of one image; a known offset and size save looking it up in a tar.
 
         Raises:
             SourceError: the source is unknown, or the path leads out of its root.
@@ -158,7 +163,7 @@ class ByteReader:
         home = self._homes.get(source)
         if home is None:
             known = ", ".join(sorted(self._homes)) or "none"
-            raise errors.SourceError(f"Unknown source {source!r}; known are: {known}.")
+            raise errors.SourceError(f"Unknown source {source!r}; known sources are: {known}.")
         try:
             if not member:
                 return _read_file(home, rel_path)
@@ -175,7 +180,7 @@ class ByteReader:
             raise
 
     def _forget(self, root: Path, rel_path: str) -> None:
-        """Open a container anew next time: it may come back as another file."""
+        """Reopen a container next time: it may have been replaced."""
         self._archives.forget((root, rel_path).__eq__)
         self._tables.forget((root, rel_path).__eq__)
 
@@ -196,7 +201,7 @@ class ByteReader:
         return table.read(member)
 
     def close(self) -> None:
-        """Close every archive and table; reading again opens them anew."""
+        """Close every archive and table; reading again reopens them."""
         self._archives.clear()
         self._tables.clear()
 
@@ -243,7 +248,7 @@ def _read_file(home: _Home, rel_path: str) -> bytes:
 
 
 def _kind(path: Path, beyond: tuple[str, ...]) -> str:
-    """The kind of source that a path looks like."""
+    """Guess the kind of source from a path."""
     if path.is_dir():
         return _kind_of_folder(path, beyond)
     if not path.exists():
@@ -261,13 +266,16 @@ def _kind(path: Path, beyond: tuple[str, ...]) -> str:
     if reason:
         raise errors.SourceError(f"{path} cannot be read: {reason}.")
     raise errors.SourceError(
-        f"{path} is neither a folder nor a zip, a tar (plain or packed by gzip, bzip2, xz, zstd or "
-        f"lz4), nor a list or table ({', '.join(sorted(tables.SUFFIXES))})."
+        f"{path} is not a supported source; give a folder, a zip, a tar (plain or compressed with "
+        "gzip, bzip2, xz, zstd or lz4), or a list or table "
+        f"({', '.join(sorted(tables.SUFFIXES))})."
     )
 
 
 def _kind_of_folder(path: Path, beyond: tuple[str, ...]) -> str:
-    """By what lies at its top: metadata tables, then shards, else it is a plain folder."""
+    """Guess the kind of a folder by its top level: metadata tables, then shards, else a plain
+    folder.
+    """
     try:
         with os.scandir(path) as items:
             top = {item.name: _is_folder(item) for item in items}
@@ -292,7 +300,7 @@ def _kind_of_folder(path: Path, beyond: tuple[str, ...]) -> str:
 
 
 def _holds_shards(folder: Path) -> bool:
-    """Whether a folder begins with archives and neither images nor folders."""
+    """Return whether a folder begins with archives and neither images nor folders."""
     try:
         with os.scandir(folder) as items:
             first = {item.name: _is_folder(item) for item in itertools.islice(items, 100)}
@@ -303,7 +311,7 @@ def _holds_shards(folder: Path) -> bool:
 
 
 def _is_folder(item: os.DirEntry[str]) -> bool:
-    """Whether it is a folder or a link to one; a dangling link or a loop is not."""
+    """Return whether it is a folder or a link to one; a dangling link or a loop is not."""
     is_link = item.is_symlink()
     return os.path.isdir(item) if is_link else item.is_dir(follow_symlinks=False)  # noqa: PTH112
 
@@ -321,7 +329,9 @@ def _root(path: Path, kind: str) -> Path:
     """The folder that a source's files lie below, after checking that kind and path agree."""
     is_folder = path.is_dir()
     if not is_folder and (kind in _FOLDERS or not _may_be_archive(path)):
-        raise errors.SourceError(f"{path} cannot be read as {kind}; leave the kind to SEPT.")
+        raise errors.SourceError(
+            f"{path} cannot be read as {kind}; omit the kind to have it detected."
+        )
     return path if is_folder else Path(folders.without_pattern(str(path)))
 
 

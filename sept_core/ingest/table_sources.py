@@ -1,7 +1,7 @@
 """Sources that are tables: lists, tables, folders of tables, Hugging Face's imagefolder.
 
 In: a `SourceSpec`. Out: one `FileEntry` for each image that a table holds or names, with its row
-as metadata; a row that leads to none is listed with its reason and line.
+as metadata; a row without an image is listed with its reason and line.
 """
 
 import functools
@@ -23,7 +23,7 @@ FILE_NAME = "file_name"
 
 
 def table(spec: SourceSpec) -> Iterator[FileEntry]:
-    """A list or table: the images inside it, or the files that it names."""
+    """List a list or table: the images inside it, or the files that it names."""
     rel_path = spec.path.name
     if spec.path.is_relative_to(spec.root):
         rel_path = str(spec.path.relative_to(spec.root))
@@ -35,7 +35,7 @@ def table(spec: SourceSpec) -> Iterator[FileEntry]:
 
 
 def shards(spec: SourceSpec) -> Iterator[FileEntry]:
-    """A folder of tables, or those that a pattern names, as one source."""
+    """List a folder of tables, or those of a pattern, as one source."""
     taken: set[str] = set()
     for file in readings.files_of(spec.path, spec.root, spec.beyond):
         if file.problem or not readings.is_shard(file.rel_path, spec.path):
@@ -53,7 +53,7 @@ def shards(spec: SourceSpec) -> Iterator[FileEntry]:
 
 
 def imagefolder(spec: SourceSpec) -> Iterator[FileEntry]:
-    """Hugging Face: the files that metadata tables name, then, marked, what they leave out."""
+    """List an imagefolder (Hugging Face): files in metadata tables, then, marked, all others."""
     side_cars = [f.rel_path for f in folders.walk(spec.root, spec.beyond) if is_metadata_table(f)]
     taken = set(side_cars)
     for side_car in side_cars:
@@ -74,7 +74,7 @@ KINDS = {"list": table, "table": table, "tables": shards, "imagefolder": imagefo
 
 
 def is_metadata_table(found: folders.Found) -> bool:
-    """Whether a file is the side-car of an imagefolder."""
+    """Return whether a file is the side-car of an imagefolder."""
     return found.problem is None and found.rel_path.rpartition("/")[2] in METADATA_TABLES
 
 
@@ -86,7 +86,7 @@ class _Rows:
         rel_path: of the table; rows that lead to no file are listed under it.
         mtime_ns: of the table.
         taken: places that are listed already, of all tables of the source.
-        refuse: why a name is not looked at, or None.
+        refuse: returns why a name is refused, or None.
     """
 
     reading: readings.Reading
@@ -102,7 +102,7 @@ class _Rows:
         self._lacking = tables.NO_IMAGE if self._by_images else f"no {choice.column} in this row"
 
     def entries(self) -> Iterator[FileEntry]:
-        """One entry for each image of each row, or for its problem."""
+        """Yield one entry for each image of each row, or for its problem."""
         for row, cells in self._cells():
             if row.problem or not cells:
                 yield self._refused(row, None, row.problem or self._lacking)
@@ -156,7 +156,7 @@ def _entries(
 
 
 def _refuse_upward(name: str) -> str | None:
-    """Hugging Face takes relative names below the metadata's own folder only."""
+    """Refuse names outside the folder of the metadata, as Hugging Face does."""
     slashed = name.replace("\\", "/")
     if slashed.startswith("/") or ".." in slashed.split("/"):
         return f"absolute or upward path refused: {name[:200]!r}"

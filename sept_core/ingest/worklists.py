@@ -1,7 +1,7 @@
-"""Worklists: the files that a worker shall read, and each of their rows as bytes or an image.
+"""Worklists: the files that a worker must read, and each row as bytes or an image.
 
-In: the rows, written by whoever plans the work; a worklist's file. Out: the same rows on the
-worker's side, where their sources lie, and what they name, read by a `sources.ByteReader`.
+In: the rows, written by the planner of the work; a worklist's file. Out: the same rows in the
+worker, the locations of their sources, and their files, read by a `sources.ByteReader`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -58,7 +58,7 @@ def read(path: Path) -> pa.Table:
 
     Raises:
         NotFoundError: the file is not there.
-        IntegrityError: it is no worklist.
+        IntegrityError: it is not a worklist.
     """
     try:
         return pq.read_table(path, schema=SCHEMA)
@@ -83,22 +83,22 @@ def roots_in(table: pa.Table) -> dict[str, roots.Root]:
 
 
 def name_of(row: Row) -> str:
-    """Return what names a row's file on every machine."""
+    """Return a row's file name that is the same on every machine."""
     return f"{row['source']}/{row['rel_path']}/{row['member']}"
 
 
 def read_bytes(reader: ByteReader, row: Row) -> bytes:
-    """Read what a row names; raises as `ByteReader.read`."""
+    """Read the bytes of a row's file; raises as `ByteReader.read`."""
     return reader.read(row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
 
 
 def decode(
     data: bytes, row: Row, ranges: ValueRanges | None, least: int = 0
 ) -> images.DecodedImage:
-    """Decode a row's bytes by the bands that its source takes; see `images.decode`."""
+    """Decode a row's bytes with the bands of its source; see `images.decode`."""
     return images.decode(data, least, ranges, images.parse_bands(row["bands"]))
 
 
 def read_image(reader: ByteReader, row: Row, ranges: ValueRanges | None) -> images.DecodedImage:
-    """Read and decode what a row names; raises as `ByteReader.read` and `images.decode`."""
+    """Read and decode a row's file; raises as `ByteReader.read` and `images.decode`."""
     return decode(read_bytes(reader, row), row, ranges)

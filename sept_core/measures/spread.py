@@ -1,4 +1,4 @@
-"""Over how many directions features spread.
+"""The number of directions over which features spread.
 
 In: singular values of centred features. Out: one number.
 """

@@ -1,7 +1,7 @@
-"""A map's points by the cells of a square, so that an area is found without asking every point.
+"""A map's points by the cells of a square, so that an area is found without testing every point.
 
 In: places in 0..1 and a polygon. Out: the rows inside. Cells that the polygon's edge touches have
-each of their points tested; of all others the centre speaks for the whole cell.
+each of their points tested; for all others the centre decides for the whole cell.
 """
 
 from functools import cached_property
@@ -12,10 +12,11 @@ SIDE = 256
 """Cells along each side."""
 
 SLACK = 1e-6
-"""Share of a cell by which an edge counts as touching its neighbour, too: above all rounding."""
+"""Share of a cell within which an edge also counts as touching the neighbouring cell: larger than
+any rounding error."""
 
 REACH = 1e3
-"""Corners further away than this are drawn nearer; no screen reaches that far."""
+"""Corners further away than this are moved nearer; no screen reaches that far."""
 
 
 class Cells:
@@ -41,8 +42,8 @@ class Cells:
         """Rows (int64, ascending) of the points inside a polygon, by the even-odd rule.
 
         Args:
-            polygon: its corners; the last is joined to the first. Fewer than three, or corners
-                that are no numbers, hold nothing.
+            polygon: its corners; the last is joined to the first. Fewer than three, or corners that
+                are not numbers, contain nothing.
         """
         corners = np.asarray(polygon, np.float64).reshape(-1, 2).clip(-REACH, REACH)
         if len(corners) < 3 or np.isnan(corners).any():
@@ -76,7 +77,7 @@ class Cells:
 
 
 def _crossed(places: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Whether a ray to the right of each place crosses the polygon's edges oddly often."""
+    """Return whether a ray to the right of each place crosses the polygon's edges oddly often."""
     x, y = places.T.astype(np.float64)
     odd = np.zeros(len(places), bool)
     for (x1, y1), (x2, y2) in zip(start, end, strict=True):

@@ -1,13 +1,13 @@
-"""The map: every pool and target image as a point on a plane, like beside like.
+"""The map: every pool and target image as a point on a plane, similar images close together.
 
 A worker (`python -m sept_core.projection.umap_layout JOB_FOLDER`). In: feature stores of the pool
 and of target sets under one encoder. Out: `map.parquet` (uid, x, y, cluster), `targets.parquet`
 (target, uid, x, y) and, written last, `header.json`.
 
-UMAP (McInnes et al., arXiv 1802.03426) lays out a sample; every other image goes where its
-nearest sampled images are. UMAP's own `transform` would place it depending on which others
-come in the same batch, and took six times as long for the sample's layout (its own
-neighbour search and compilation) as the exact search used here.
+UMAP (McInnes et al., arXiv 1802.03426) lays out a sample; every other image is placed at its
+nearest sampled images. With UMAP's own `transform`, the place would depend on the other images in
+the batch, and laying out the sample (UMAP's own neighbour search and compilation) took six times as
+long as with the exact search used here.
 """
 
 import time
@@ -35,10 +35,10 @@ with warnings.catch_warnings():
     import umap
 
 FEWEST = 10
-"""Fewer images are laid out by principal components alone, and so are those all alike."""
+"""Fewer images are laid out by principal components alone, as are images that are all alike."""
 
 ANCHORS = 5
-"""Sampled images that place an image which is not in the sample."""
+"""Number of sampled images that determine the place of an image outside the sample."""
 
 CHECKED = 2000
 """Images on which the map's trustworthiness is measured."""
@@ -53,7 +53,7 @@ _TARGETS = pa.schema(
 
 @dataclass(frozen=True)
 class Settings:
-    """What the job reads: folders, and how the map is made.
+    """Settings of the job: folders, and parameters of the map.
 
     `target_stores` maps names to folders; `sample` images at most go through UMAP, whose
     `n_neighbors` and `min_dist` these are; `clusters` are for colour and for group vetoes.
@@ -76,7 +76,7 @@ class Layout:
     Attributes:
         vectors: (n, D) float32.
         places: (n, 2) float32.
-        note: a sentence where it is not UMAP that placed them, or None.
+        note: a sentence if they were not placed by UMAP, else None.
     """
 
     vectors: np.ndarray
@@ -91,7 +91,7 @@ def lay_out(store: FeatureStore, settings: Settings) -> Layout:
         InputError: the store is empty.
     """
     if not len(store):
-        raise errors.InputError(f"{store.folder} holds no features to map; run embed first.")
+        raise errors.InputError(f"{store.folder} contains no features; embed the pool first.")
     uids = scoring.background_sample(store, settings.seed, settings.sample)
     vectors = store.vectors_of(uids).astype(np.float32)
     start = _principal_plane(vectors)
@@ -113,15 +113,15 @@ def lay_out(store: FeatureStore, settings: Settings) -> Layout:
 
 
 def _too_plain(start: np.ndarray) -> str | None:
-    """Why principal components (n, 2) are the map: UMAP needs some images and a start with area."""
+    """Return why the map uses principal components (n, 2) instead of UMAP, or None."""
     extent = np.ptp(start, axis=0) > 1e-4  # it was scaled to 10; less is rounding errors
     if not extent.any():
-        return "All images have the same features, so that the map is a single point."
+        return "All images have the same features, so the map is a single point."
     if not extent.all():
-        return "The images differ in one direction only, so that the map is a line."
+        return "The features differ in one direction only, so the map is a line."
     if len(start) < FEWEST:
         return (
-            f"With fewer than {FEWEST} images the map shows their two principal components "
+            f"With fewer than {FEWEST} images, the map shows the first two principal components "
             "instead of UMAP."
         )
     return None
@@ -144,9 +144,9 @@ def place(layout: Layout, vectors: np.ndarray) -> np.ndarray:
 
 
 def trustworthiness(vectors: np.ndarray, places: np.ndarray, count: int) -> float | None:
-    """How far neighbours on the map are neighbours in truth: 1 is best, about 0.5 is chance.
+    """Return how well neighbours on the map match true neighbours: 1 is best, about 0.5 is chance.
 
-    Venna and Kaski (2001), over `count` neighbours; None for too few images to say.
+    Venna and Kaski (2001), over `count` neighbours; None for too few images.
 
     Args:
         vectors: (n, D) unit vectors.
@@ -234,8 +234,8 @@ def _place_targets(pool: FeatureStore, layout: Layout, target_stores: dict[str, 
         store = FeatureStore(Path(folder))
         if store.encoder_id not in (None, pool.encoder_id):
             raise errors.IntegrityError(
-                f"the features of target {name!r} are of {store.encoder_id}, the pool's of "
-                f"{pool.encoder_id}; embed both with one encoder."
+                f"The features of target set {name!r} were computed with {store.encoder_id}, "
+                f"those of the pool with {pool.encoder_id}; embed both with the same encoder."
             )
         places = _place_all(store, layout, lambda done: None)
         names = pa.array([name] * len(store), pa.string())

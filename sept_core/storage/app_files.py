@@ -24,7 +24,7 @@ def assets() -> Path:
 
 
 def secrets() -> list[Path]:
-    """Return the files in which the settings of a login may stand, first the one to write.
+    """Return the files that may contain the settings of a login, the one to write first.
 
     The first lies in the user's configuration folder, since an installed package is often not
     writable; the second is the checkout's.

@@ -1,7 +1,7 @@
-"""Files that are there whole or not at all.
+"""Files that are written completely or not at all.
 
-In: paths, bytes, JSON values. Out: complete files, never half of one: everything that is
-written goes through `write_then_rename`.
+In: paths, bytes, JSON values. Out: complete files, never partial ones: all writing goes through
+`write_then_rename`.
 """
 
 import contextlib
@@ -19,14 +19,14 @@ from sept_core.storage import project_paths
 
 NO_MORE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
-"""What the system says of a disk that takes no more."""
+"""Error numbers of a full or read-only disk."""
 
 
 @contextlib.contextmanager
 def write_then_rename(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success fsync it and move it into place.
+    """Yield a temporary path next to `path`; on success fsync it and move it into place.
 
-    A reader sees the old file or the whole new one, whatever happens in between.
+    A reader sees either the old file or the complete new one.
     """
     with told_as_storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def write_then_rename(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def told_as_storage(path: Path) -> Iterator[None]:
-    """Turn what the system says of a disk that takes no more into a sentence.
+    """Turn a system error about a full or read-only disk into a `StorageError`.
 
     Raises:
         StorageError: writing at or below `path` failed for want of space or permission.
@@ -58,13 +58,13 @@ def told_as_storage(path: Path) -> Iterator[None]:
         if problem.errno not in NO_MORE:
             raise
         raise errors.StorageError(
-            f"{path} cannot be written ({os.strerror(problem.errno)}); make room or give "
-            "permission there and try again. What was there before is as it was."
+            f"{path} cannot be written ({os.strerror(problem.errno)}); free space or grant write "
+            "permission, then try again. Existing files are unchanged."
         ) from problem
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut."""
+    """Sync `folder`, so that a rename in it survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -91,7 +91,7 @@ def read_json(path: Path) -> Any:
         raise errors.NotFoundError(f"{path} does not exist.") from None
     except (ValueError, RecursionError) as problem:
         raise errors.IntegrityError(
-            f"{path} is damaged ({problem}); sept check tells what can be mended."
+            f"{path} is damaged ({problem}); run sept check to see what can be repaired."
         ) from None
 
 
@@ -101,9 +101,9 @@ def write_artefact(
     """Write a derived artefact: its parts, then `header.json` with the SHA-256 of each.
 
     Args:
-        folder: of this artefact; others of an earlier making are replaced.
+        folder: of this artefact; files of an earlier version are replaced.
         header: JSON-able.
-        parts: file name to what writes that file at a path given to it.
+        parts: maps a file name to a function that writes that file at a given path.
 
     Returns:
         The header with `sha256`, from part to 64 hex digits.

@@ -1,4 +1,4 @@
-"""Commands to paste, quoted so that a shell takes them as they stand.
+"""Commands to paste, quoted for a shell.
 
 In: the words of a `sept` command. Out: one line to paste.
 """
@@ -7,5 +7,5 @@ import shlex
 
 
 def line(*words: object) -> str:
-    """`sept WORD WORD …`, each word quoted where a shell would split or change it."""
+    """Return `sept WORD WORD …`, each word quoted if a shell would split or change it."""
     return shlex.join(["sept", *map(str, words)])

@@ -1,7 +1,6 @@
-"""Uids and hashed randomness: names of images, fingerprints, orders that no generator decides.
+"""Uids and hashed randomness: names of images, fingerprints, random orders without a generator.
 
-In: bytes, JSON values, uids. Out: uids, fingerprints, numbers and orders that depend
-on nothing else.
+In: bytes, JSON values, uids. Out: uids, fingerprints, numbers and orders that depend only on them.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ UID_DTYPE = np.dtype("S32")
 
 
 def uid_of(data: bytes) -> str:
-    """The image id of docs/method.md §2: the first 128 bits of the SHA-256 of its bytes, as hex."""
+    """Return the image id of docs/method.md §2: the first 128 bits of the SHA-256, as hex."""
     return hashlib.sha256(data).hexdigest()[:32]
 
 
@@ -29,7 +28,8 @@ def fingerprint(value: Any) -> str:
 
 
 def hashed_uniform(seed: int, uid: str) -> float:
-    """docs/method.md §2: a number in (0, 1) from BLAKE2b of `seed:uid`, not from a generator.
+    """Return a number in (0, 1) from BLAKE2b of `seed:uid`, without a generator (docs/method.md
+    §2).
 
     The same for every order, batch and shard layout.
     """

@@ -1,8 +1,8 @@
 """Code that a record names, imported when it is first used.
 
-In: a package and a place in it, `module:attribute`. Out: the function or class. So the records that
-menus and help texts read load no library. A record names code of its own package only, so that the
-layers of docs/architecture.md hold here, too.
+In: a package and a place in it, `module:attribute`. Out: the function or class. The records that
+menus and help texts read therefore load no library. A record names code of its own package only, so
+that the layers of docs/architecture.md hold here, too.
 """
 
 import importlib

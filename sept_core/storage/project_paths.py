@@ -1,4 +1,4 @@
-"""Where a project keeps its files, and what its parts may be called.
+"""The paths of a project's files, and the valid names of its parts.
 
 In: the folder of a project. Out: the path of each of its parts; nothing is read or written.
 """
@@ -12,15 +12,16 @@ from sept_core import errors
 
 HEADER = "header.json"
 
-"""Written last into the folder of a derived artefact: all its parts are there."""
+"""Written last into the folder of a derived artefact: its existence means that the artefact is
+complete."""
 
 CARD = "encoder.json"
 
-"""Beside the stores of an encoder: which one made them."""
+"""File next to an encoder's stores that identifies the encoder."""
 
 RUN_SETTINGS = "settings.json"
 
-"""Written first into a run folder: what was asked."""
+"""Written first into a run folder: the settings of the run."""
 
 RUN_HEADER = "run.json"
 
@@ -113,10 +114,10 @@ class ProjectPaths:
 
 
 def expanded(text: str | Path) -> Path:
-    """A path with `~` or `~user` in front replaced by that home folder.
+    """Return a path with a leading `~` or `~user` replaced by that home folder.
 
-    A shell does so only at the beginning of a word, not in `--out=~/x`. A user whom nobody knows
-    is left alone, as a folder may be called `~x`; so are variables, which the shell replaces.
+    A shell does so only at the beginning of a word, not in `--out=~/x`. Unknown users are left
+    unchanged, since a folder may be called `~x`, as are variables, which the shell replaces.
     """
     return Path(os.path.expanduser(text))  # noqa: PTH111  (Path's own refuses unknown users)
 
@@ -125,11 +126,11 @@ def check_name(name: str, what: str) -> str:
     """Return `name` if it is safe as a file name and a command-line word.
 
     Raises:
-        InputError: it is not.
+        InputError: the name is not safe.
     """
     if not NAME_PATTERN.fullmatch(name):
         raise errors.InputError(
-            f"{what} name {name!r} cannot be used; take 1 to 64 letters, digits, "
-            "dots, dashes or underscores, beginning with a letter or digit."
+            f"{what} name {name!r} is invalid; use 1 to 64 letters, digits, dots, dashes or "
+            "underscores, beginning with a letter or digit."
         )
     return name

@@ -1,7 +1,7 @@
-"""The last few values that this process has made, for all of its threads.
+"""The last few values that this process has computed, shared by its threads.
 
-In: a key that names all that a value depends on, and a way to make it. Out: the value, made once
-however many threads ask, until newer ones take its place.
+In: a key that covers everything a value depends on, and a function that computes it. Out: the
+value, computed once for all threads, until newer ones replace it.
 """
 
 import threading
@@ -14,7 +14,8 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Key, Value]):
-    """Keeps the values that were used last; threads that want a new one wait for its maker.
+    """A cache of the values used last; threads that need the same new value wait for one
+    computation.
 
     Args:
         most: how many values are kept.
@@ -27,14 +28,14 @@ class Recent(Generic[Key, Value]):
         self._making = threading.RLock()  # apart, so that what is there is had at once
 
     def find(self, key: Key) -> Value | None:
-        """Return a value that is kept, or None."""
+        """Return a cached value, or None."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def get(self, key: Key, make: Callable[[], Value]) -> Value:
-        """Return the value of a key, made now if it is not kept."""
+        """Return the value of a key, computed now if it is not cached."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
@@ -48,7 +49,7 @@ class Recent(Generic[Key, Value]):
             return value
 
     def put(self, key: Key, value: Value) -> None:
-        """Keep a value in place of the one that the key had; the oldest ones leave."""
+        """Cache a value in place of the key's earlier one; the oldest values are dropped."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)

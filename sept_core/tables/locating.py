@@ -1,7 +1,7 @@
-"""Locating: where the files lie that a list or table names.
+"""Locating: the folder of the files that a list or table names.
 
-In: the names in a table and the folder of the table. Out: the root that they lie below, and what
-to cut off names that were written on another machine.
+In: the names in a table and the folder of the table. Out: the root that they lie below, and the
+prefix to remove from names that were written on another machine.
 """
 
 import os
@@ -21,18 +21,18 @@ _PARENTS = 3
 _LEVELS = 2
 _MOST_BELOW = 200
 _MAX_FOLDERS = 10_000
-"""Folders that are looked for; those beyond count as there."""
+"""Most folders that are checked; further ones are assumed to exist."""
 
 _DRIVE = re.compile(r"([A-Za-z]:|//)")
 
 
 @dataclass(frozen=True)
 class Location:
-    """Where the files of a table lie.
+    """The location of a table's files.
 
     Attributes:
         root: the folder that all lie below.
-        prefix: folders, with slashes, that names begin with and that are not there; else empty.
+        prefix: missing folders, with slashes, that names begin with; else empty.
         is_start: relative names start from the root, not from the table's own folder.
         is_found: some of the names lead to files.
     """
@@ -47,11 +47,11 @@ def locate(names: Iterable[str], table: Path, given: Path | None) -> Location:
     """Find the folder below which all files lie that a table names.
 
     It is the folder `given`; else the table's own if it holds them all; else the one above it from
-    which the relative names lead to files; else the common parent. Names of another machine are
-    cut where their common folders end, if all files of a sample are found then.
+    which the relative names lead to files; else the common parent. From names of another machine
+    the common folders are removed, if all files of a sample are found then.
 
     Raises:
-        SourceError: all names are of another machine, or of a folder that is not there.
+        SourceError: all names are from another machine, or in a missing folder.
     """
     sample, heads = _folders(names)
     home = given or table.parent
@@ -67,8 +67,8 @@ def locate(names: Iterable[str], table: Path, given: Path | None) -> Location:
         prefix = "" if is_found else _prefix(relative, home)
     if sample and foreign == heads and not prefix:
         raise errors.SourceError(
-            f"{table.name} names files of a folder that is not there, or of another machine "
-            f"({shown(sample[0])}); give the folder that holds them with --root FOLDER."
+            f"{table.name} refers to files in a folder that does not exist on this machine "
+            f"({shown(sample[0])}); give the folder that contains them with --root FOLDER."
         )
     is_found = is_found or bool(prefix)
     if given is not None:
@@ -78,7 +78,9 @@ def locate(names: Iterable[str], table: Path, given: Path | None) -> Location:
 
 
 def below(folder: Path) -> Iterator[Path]:
-    """The folders in a folder, and those in them: a table often lies beside that of its images."""
+    """Yield the folders in a folder, and those in them: a table is often next to its images'
+    folder.
+    """
     level = [folder]
     for _ in range(_LEVELS):
         level = [inner for outer in level for inner in _inner(outer)][:_MOST_BELOW]
@@ -153,7 +155,7 @@ def _above(names: Sequence[str], table: Path) -> Path | None:
 def _are_found(
     names: Sequence[str], places: Sequence[Path], how_many: Callable[[Iterable[bool]], bool]
 ) -> bool:
-    """Whether any or all of some names lead to files, wherever those are."""
+    """Return whether any or all of some names lead to files, anywhere."""
     match = references.Referrer(Path("/"), places).match
     return how_many(match(name) is not Match.NONE for name in names)
 

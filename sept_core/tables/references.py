@@ -1,7 +1,8 @@
-"""References: the files that a list or table names, however its maker wrote their names.
+"""References: the files that a list or table names, in any spelling of their names.
 
 In: a name as a table has it: relative, absolute, of Windows, with `file://`, `%20`, in another
-Unicode form, without its suffix. Out: the file below the root that it names, or why there is none.
+Unicode form, without its suffix. Out: the file below the root that it names, or the reason why
+there is none.
 """
 
 # ruff: noqa: PTH118, PTH208
@@ -26,16 +27,16 @@ _LONGEST = 4096
 _ENCODINGS = ("cp1252", "latin-1")
 _AROUND = " \t\r\n\ufeff\"'"
 _USUAL = re.compile(r"[A-Za-z0-9_./+,@=()-]+")
-"""Names that can be read in one way only."""
+"""Names that can be read in only one way."""
 
 _ODD = set("\\%")
 _ODD_STARTS = ("", "/", ".")
 _MOST_FOLDED = 200_000
-"""Names in one folder; of larger ones no index by case is made."""
+"""Names in one folder; larger folders get no index by case."""
 
 
 class Reference(NamedTuple):
-    """The file that a name leads to, or why there is none; `found` may say where it should be."""
+    """The file that a name leads to, or why there is none; `found` may give its expected place."""
 
     found: folders.Found | None
     problem: str | None
@@ -47,7 +48,7 @@ class Referrer:
     Args:
         root: the folder that all files lie below.
         places: folders that relative names may start from, the likeliest first.
-        prefix: folders, with slashes, that absolute names begin with on their maker's machine.
+        prefix: folders, with slashes, that absolute names begin with on their original machine.
         beyond: folders besides the root that links may lead to.
     """
 
@@ -69,7 +70,7 @@ class Referrer:
         self._folder_alike = functools.lru_cache(4096)(self._spelled)
 
     def find(self, name: str) -> Reference:
-        """The file of a name."""
+        """Find the file of a name."""
         inside = self._inside(name) if len(name) < _LONGEST else None
         found = self._look(inside) if inside is not None else None
         if found is not None and found.problem is None:
@@ -77,7 +78,7 @@ class Referrer:
         return self._search(name, found)
 
     def _inside(self, name: str) -> str | None:
-        """The stored path below the root that a name says; the usual name takes no detour."""
+        """Return the stored path below the root for a name; usual names take a fast path."""
         if self._start is None or name[:1] in _ODD_STARTS or "/." in name or "//" in name:
             return folders.relative(self._root, self._places[0], name)
         if name.isascii() and "\\" not in name and name[-1] != "/":
@@ -85,7 +86,7 @@ class Referrer:
         return folders.relative(self._root, self._places[0], name)
 
     def match(self, name: str) -> Match:
-        """How a value names a file, if it does."""
+        """Return how a value names a file, if it does."""
         if not name or len(name) > _LONGEST or looks.is_address(name):
             return Match.NONE
         found, _ = self.find(name)
@@ -95,12 +96,12 @@ class Referrer:
         return Match.FILE if same else Match.STEM
 
     def _search(self, name: str, literal: folders.Found | None) -> Reference:
-        """Every other way to read a name, the likeliest first."""
+        """Try every other way to read a name, the likeliest first."""
         if literal is not None and not self._has_ways and _USUAL.fullmatch(name):
             return self._alike_or_missing(literal, [literal.rel_path], name)
         if looks.is_address(name):
-            told = "an address, not a file; download it first, for example with img2dataset"
-            return Reference(None, f"{told}: {shown(name)}")
+            problem = "an address, not a file; download it first, for example with img2dataset"
+            return Reference(None, f"{problem}: {shown(name)}")
         if len(name) >= _LONGEST:
             return Reference(None, f"no path: {shown(name)}")
         tried = self._readings(name)
@@ -130,29 +131,29 @@ class Referrer:
     def _alike_or_missing(
         self, expected: folders.Found | None, tried: list[str], name: str
     ) -> Reference:
-        """A file that is called nearly so, or why there is none, and what may help."""
+        """Return a file with a similar name, or why there is none and what may help."""
         for inside in tried:
             if other := self._alike(inside, by_case=False):
                 return Reference(self._look(other), None)
         if expected is None:
-            told = "leads out of the source"
+            problem = "leads out of the source"
             if tried:
-                told = (
+                problem = (
                     "missing file: a Windows path; give the folder that holds it with --root FOLDER"
                 )
-            return Reference(None, f"{told}: {shown(name)}")
+            return Reference(None, f"{problem}: {shown(name)}")
         if expected.problem == "missing file":
             others = (self._alike(inside, by_case=True) for inside in tried)
             if other := next(filter(None, others), None):
-                told = f"missing file; {shown(other)} is written in other upper and lower case"
-                return Reference(expected._replace(problem=told), None)
+                problem = f"missing file; {shown(other)} is written in other upper and lower case"
+                return Reference(expected._replace(problem=problem), None)
         return Reference(expected, None)
 
     def _alike(self, rel_path: str, by_case: bool) -> str | None:
         """The one file of the same path in another Unicode form, or with an image's suffix.
 
         Args:
-            rel_path: as written by `paths.stored`.
+            rel_path: as written by `safe_paths.stored`.
             by_case: the path may differ in upper and lower case instead.
         """
         if rel_path.isascii() and not by_case and _has_suffix(rel_path):
@@ -171,7 +172,7 @@ class Referrer:
         return other if other != rel_path and self._look(other).problem is None else None
 
     def _spelled(self, folder: str, by_case: bool) -> str | None:
-        """A folder below the root as it is written on disk, or None where there is none."""
+        """Return a folder below the root as spelled on disk, or None if there is none."""
         if not folder:
             return ""
         above, _, last = folder.rpartition("/")
@@ -184,13 +185,13 @@ class Referrer:
 
 
 class _Folder:
-    """The names in a folder, for names that are not among them as they stand."""
+    """The names in a folder, for names without an exact match."""
 
     def __init__(self, root: Path, folder: str) -> None:
         self._path = os.path.join(root, folder)
 
     def itself(self, name: str) -> str | None:
-        """The name, if it is there."""
+        """Return the name, if it exists."""
         return name if os.path.lexists(os.path.join(self._path, name)) else None
 
     def by_form(self, name: str) -> str | None:
@@ -200,7 +201,7 @@ class _Folder:
         return self._composed.get(unicodedata.normalize("NFC", name))
 
     def by_case(self, name: str) -> str | None:
-        """The only name that is the same but for its case."""
+        """Return the only name that differs only in case."""
         return self._folded.get(_folded(name))
 
     def by_stem(self, name: str) -> str | None:
@@ -251,7 +252,7 @@ def _has_suffix(name: str) -> bool:
 
 
 def _spellings(name: str, prefix: str) -> Iterator[str]:
-    """What a name may mean, beginning with what it says."""
+    """Yield the possible meanings of a name, the literal one first."""
     bare = plain(name)
     if not _has_scheme(name):
         yield name

@@ -66,41 +66,41 @@ _DELIMITED = (".csv", ".tsv", ".tab", ".psv")
 _LISTS = (".txt", ".lst", ".list")
 _RECORDS = (".jsonl", ".ndjson", ".json")
 SHARD_SUFFIXES = (".parquet", ".arrow", ".feather")
-"""Tables that are often the shards of one data set."""
+"""Formats of tables that are often the shards of one data set."""
 
 SUFFIXES = frozenset((*_DELIMITED, *_LISTS, *_RECORDS, *SHARD_SUFFIXES))
 
 
 def suffix_of(path: str) -> str:
-    """The suffix that says what a table is, in lower case; that of a compressed file left out."""
+    """Return the suffix of a table's format, in lower case; that of a compression is skipped."""
     suffix = safe_paths.suffix_of(path)
     return safe_paths.suffix_of(path[: -len(suffix)]) if suffix in PACKED else suffix
 
 
 @functools.lru_cache(1024)
 def is_table(path: str) -> bool:
-    """Whether a file of this name is read as a table."""
+    """Return whether a file of this name is read as a table."""
     suffix = suffix_of(path)
     return suffix in SUFFIXES and (suffix not in SHARD_SUFFIXES or path.lower().endswith(suffix))
 
 
 def is_list(path: str) -> bool:
-    """Whether a file of this name is read as a list of paths."""
+    """Return whether a file of this name is read as a list of paths."""
     return suffix_of(path) in _LISTS
 
 
 def opener_of(path: Path) -> Opener:
-    """Opens the file of a table that the user named."""
+    """Return an opener of a table's file that the user named."""
     return lambda: path.open("rb")
 
 
 def open_table(opener: Opener, path: str, look: Look = lambda value: Match.NONE) -> Table:
-    """Open a table and tell its dialect and columns.
+    """Open a table and detect its dialect and columns.
 
     Args:
-        opener: opens its file anew.
-        path: its name, which says what it is.
-        look: looks whether a value names a file.
+        opener: opens its file again.
+        path: its name, which determines the format.
+        look: checks whether a value names a file.
 
     Raises:
         SourceError: it is not such a table.
@@ -117,7 +117,7 @@ def open_table(opener: Opener, path: str, look: Look = lambda value: Match.NONE)
 
 
 def column_of_paths(names: Sequence[str]) -> str | None:
-    """The column that holds paths, by the names of all: a usual name, else the only one."""
+    """Return the column of paths by name: a usual name, else the only column."""
     return best_named(names, looks.PATH_COLUMNS) or (names[0] if len(names) == 1 else None)
 
 
@@ -132,7 +132,7 @@ class HeldImages:
         """Open a table.
 
         Raises:
-            RejectedImage: it is no table.
+            RejectedImage: it is not a table.
             OSError: the system could not read it.
         """
         self._opener, self._path = opener, path
@@ -149,7 +149,7 @@ class HeldImages:
         """The bytes of one image.
 
         Raises:
-            RejectedImage: the place holds none, or does not exist.
+            RejectedImage: the place contains no image, or does not exist.
             OSError: the system could not read the table.
         """
         try:

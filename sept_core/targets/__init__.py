@@ -1,4 +1,4 @@
-"""Target sets: which split and class each image belongs to, and what says so."""
+"""Target sets: the split and class of each image, and their sources."""
 
 SEARCH_SPLITS = ("train",)
 """Splits that retrieval and selection search with."""

@@ -1,7 +1,7 @@
-"""Target sets of before: added by a version that did not store how they are read.
+"""Old target sets: added by a version that did not store how they are read.
 
 In: a listing, and the splits and classes that the catalogue holds. Out: the listing with these, and
-new files read like those beside them. Reading such a set anew is the user's decision.
+new files read like those next to them. Reading such a set again is the user's decision.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _LABELS = ("label", "class", "class_name", "category", "cls")
 
 
 def keep(entries: Sequence[FileEntry], known: Mapping[Place, Known]) -> list[FileEntry]:
-    """The listing with the splits and labels that are known."""
+    """Return the listing with the known splits and labels."""
     folders = _by_folder(entries, known)
     found = []
     for entry in entries:
@@ -33,7 +33,7 @@ def keep(entries: Sequence[FileEntry], known: Mapping[Place, Known]) -> list[Fil
 
 
 def _by_columns(entry: FileEntry) -> Known:
-    """As columns of these very names state it; rows of a table have no place to be known by."""
+    """Read split and label from columns of these names, since rows of a table have no folder."""
     labels = (entry.metadata.get(column) for column in _LABELS)
     label = next((str(value) for value in labels if value is not None), None)
     value = entry.metadata.get("split")
@@ -43,7 +43,9 @@ def _by_columns(entry: FileEntry) -> Known:
 def _by_folder(
     entries: Sequence[FileEntry], known: Mapping[Place, Known]
 ) -> dict[tuple[str, ...], Known]:
-    """What all known files below a folder have in common; a label that differs is None."""
+    """Return the common split and label of all known files below a folder; differing labels give
+    None.
+    """
     found: dict[tuple[str, ...], Known] = {}
     for entry in entries:
         mine = known.get((entry.rel_path, entry.member))
@@ -60,7 +62,9 @@ def _by_folder(
 
 
 def _beside(entry: FileEntry, folders: Mapping[tuple[str, ...], Known]) -> Known:
-    """Like the files in the nearest known folder, unless a new folder states a split."""
+    """Read a file like those in the nearest known folder, unless a new folder is named like a
+    split.
+    """
     path = folders_of(entry)
     for length in range(len(path), -1, -1):
         if path[:length] in folders:

@@ -1,7 +1,7 @@
-"""Files beside the images of a target set: lists of splits, and annotations.
+"""Files that accompany the images of a target set: lists of splits, and annotations.
 
-In: a source and its listing. Out: the content of such files, whether they lie in a folder or in an
-archive, and the splits and labels that they state without being asked.
+In: a source and its listing. Out: the content of such files, in a folder or in an archive, and the
+splits and labels that they give without an option.
 """
 
 import os
@@ -21,7 +21,7 @@ from sept_core.targets.split_lists import Lists
 _SUFFIXES = (".txt", ".csv", ".tsv", ".lst", ".list", ".jsonl", ".parquet")
 
 _UNREAD = (".json", ".mat", ".xml", ".npy", ".npz", ".pkl", ".h5", ".zip", ".tar", ".gz", ".tgz")
-"""Suffixes of files that may state or hold splits and are not read here."""
+"""Suffixes of files that may define or contain splits and are not read here."""
 
 _MOST_LISTS = 50
 _MOST_BYTES = 1 << 26
@@ -41,7 +41,7 @@ class Beside:
         }
 
     def read(self, name: str) -> bytes:
-        """The content of a file of the source, or of any other file by its absolute path.
+        """Return the content of a file of the source, or of any other file by its absolute path.
 
         Raises:
             InputError: it cannot be read.
@@ -58,7 +58,9 @@ class Beside:
             raise errors.InputError(f"{name} cannot be read: {problem}.") from None
 
     def settled(self, name: str) -> str:
-        """How a list that the user named is stored: by its place in the source, else absolute."""
+        """Return the stored name of a list that the user gave: its place in the source, else
+        absolute.
+        """
         if name in self._files:
             return name
         path = Path(name).expanduser().absolute()
@@ -66,7 +68,7 @@ class Beside:
         return inside if inside in self._files else str(path)
 
     def mentioning(self) -> list[str]:
-        """Names of files that, by their names, may state or hold a held-out split."""
+        """Return files that, by their names, may define or contain a held-out split."""
         found = [
             name
             for name in self._files
@@ -76,7 +78,7 @@ class Beside:
         return sorted(found, key=lambda name: (name.count("/"), len(name), name))
 
     def lists(self, entries: Sequence[FileEntry]) -> Iterator[Lists]:
-        """Lists and tables that hold out some of these images, each enough by itself."""
+        """Yield lists and tables that hold out some of these images, each sufficient by itself."""
         stems = {stem_of(entry) for entry in entries}
         found = [name for name in self._files if _may_be_list(name, stems)][:_MOST_LISTS]
         by_split: dict[str, str] = {}
@@ -97,7 +99,7 @@ class Beside:
         return not set(stated.values()).isdisjoint(targets.HELDOUT_SPLITS)
 
     def labelled(self, entries: Sequence[FileEntry]) -> list[FileEntry]:
-        """The listing with the classes that Tiny-ImageNet keeps in `val_annotations.txt`.
+        """Return the listing with the classes that Tiny-ImageNet keeps in `val_annotations.txt`.
 
         Such a file names images below its folder and, after a tab, one of the classes of others.
         """
@@ -132,7 +134,7 @@ def _name(entry: FileEntry) -> str:
 
 
 def _may_be_list(name: str, stems: set[str]) -> bool:
-    """Whether a file may list images; YOLO's labels have a file for each of them."""
+    """Return whether a file may list images; YOLO's labels have a file for each of them."""
     stem, suffix = Path(name).stem, safe_paths.suffix_of(name)
     if suffix not in _SUFFIXES or stem in stems:
         return False

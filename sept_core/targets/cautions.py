@@ -1,6 +1,6 @@
-"""Cautions: what a person should know of a target set for as long as it is used.
+"""Cautions: lasting warnings about a target set.
 
-In: its splits and classes, counted, and what stated them. Out: sentences. Pure.
+In: its splits and classes, counted, and their sources. Out: sentences. Pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ _SHOWN = 3
 def of(
     splits: Mapping[str, Mapping[str, int]], taken: Sequence[Taken], mentions: Sequence[str]
 ) -> list[str]:
-    """Every caution about a target set.
+    """Return every caution about a target set.
 
     Args:
         splits: images by split and label, as in `reading.Reading`.
-        taken: what stated the splits.
-        mentions: files that are not read and may state splits.
+        taken: the sources of the splits.
+        mentions: files that are not read and may define splits.
     """
     found = [_no_heldout(splits, mentions), _no_search(splits), _like_splits(splits)]
     found += [_in_one_split(splits), _unassigned(splits, taken)]
@@ -30,17 +30,17 @@ def of(
 def _no_heldout(splits: Mapping[str, Mapping[str, int]], mentions: Sequence[str]) -> str:
     if not splits or any(split in splits for split in targets.HELDOUT_SPLITS):
         return ""
-    stated = f" {_some(mentions)} may state one (--split-file)." if mentions else ""
+    stated = f" {_some(mentions)} may define one (--split-file)." if mentions else ""
     return (
-        "No held-out split: the contamination guard has nothing to guard (guard: none) and nothing "
-        f"can be measured on this set.{stated}"
+        "No held-out split: the contamination guard cannot check anything (guard: none) and this "
+        f"set cannot be used for evaluation.{stated}"
     )
 
 
 def _no_search(splits: Mapping[str, Mapping[str, int]]) -> str:
     if not splits or any(split in splits for split in targets.SEARCH_SPLITS):
         return ""
-    return "No image to search with: all are held out or unassigned."
+    return "No images to search with: all are held out or unassigned."
 
 
 def _like_splits(splits: Mapping[str, Mapping[str, int]]) -> str:
@@ -52,7 +52,7 @@ def _like_splits(splits: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def _in_one_split(splits: Mapping[str, Mapping[str, int]]) -> str:
-    """Splits without any label, such as an unlabelled test split, have no say."""
+    """List classes that occur in one split only; splits without any label are ignored."""
     labelled = {s: {*splits[s]} - {""} for s in targets.SPLITS if s in splits}
     labelled = {split: labels for split, labels in labelled.items() if labels}
     places: dict[str, list[str]] = {}
@@ -70,12 +70,12 @@ def _unassigned(splits: Mapping[str, Mapping[str, int]], taken: Sequence[Taken])
     if not count:
         return ""
     places = [
-        f"{one.what or 'beside the folders'} ({one.files:,})"
+        f"{one.what or 'next to the folders'} ({one.files:,})"
         for one in taken
         if one.split == targets.UNASSIGNED
     ]
     files = "1 file is" if count == 1 else f"{count:,} files are"
-    return f"{files} unassigned, neither searched with nor held out: {_some(places)}."
+    return f"{files} unassigned (neither searched with nor held out): {_some(places)}."
 
 
 def _counted(values: Sequence[str], one: str, many: str) -> str:

@@ -1,6 +1,6 @@
-"""Columns: which column of a table states the split of an image, and which its class.
+"""Columns: the columns of a table with the split and the class of an image.
 
-In: the metadata of a listing. Out: names of columns, and what a value of one says. Pure.
+In: the metadata of a listing. Out: names of columns, and the meaning of their values. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,23 +33,23 @@ _YES, _NO = ("1", "1.0", "true", "yes", "y", "t"), ("0", "0.0", "false", "no", "
 
 
 def label_column(entries: Iterable[FileEntry]) -> str:
-    """The column to take classes from; empty where there is none."""
+    """Return the column of classes; empty if there is none."""
     present = {name for entry in entries for name, value in entry.metadata.items() if value != ""}
     by_name = {names.column(name): name for name in sorted(present, reverse=True)}
     return next((by_name[name] for name in LABELS if name in by_name), "")
 
 
 def split_columns(entries: Sequence[FileEntry]) -> list[str]:
-    """Columns that state splits, the best first."""
+    """Return the columns with splits, the best first."""
     values = distinct_values(entries)
     named = [name for name, found in values.items() if _states_splits(name, found)]
     return sorted(named, key=lambda name: (_rank(name), name))
 
 
 def coded_columns(entries: Sequence[FileEntry]) -> list[str]:
-    """Columns that may state splits in values that only their maker can explain.
+    """Return columns that may contain splits in values that only their author can explain.
 
-    Such are numbers in `partition`, folds, and `is_valid`, which may speak of the file.
+    Examples are numbers in `partition`, folds, and `is_valid`, which may refer to the file.
     """
     return [
         name
@@ -64,7 +64,7 @@ def _may_be_coded(name: str, values: set[str]) -> bool:
 
 
 def distinct_values(entries: Iterable[FileEntry]) -> dict[str, set[str]]:
-    """The values of each column that has few of them."""
+    """Return the values of each column that has few of them."""
     found: dict[str, set[str]] = {}
     many: set[str] = set()
     for entry in entries:
@@ -79,13 +79,13 @@ def distinct_values(entries: Iterable[FileEntry]) -> dict[str, set[str]]:
 
 
 def split_in(column: str, metadata: Mapping[str, tables.Scalar]) -> str | None:
-    """The split that a row states in a column; None where it states none."""
+    """Return the split in a row's column; None if there is none."""
     value = metadata.get(column)
     return None if value in (None, "") else split_of(column, str(value))
 
 
 def split_of(column: str, value: str) -> str | None:
-    """The split that a value of a column means: `Test`, or 1 in `is_test`."""
+    """Return the split that a value of a column means: `Test`, or 1 in `is_test`."""
     own = names.split_of(column)
     if own in ("train", "test") and value.lower() in _YES:
         return own

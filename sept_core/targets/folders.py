@@ -1,11 +1,11 @@
-"""Folders: which level of folders and archives states the splits of a target set.
+"""Folders: the level of folders and archives that gives the splits of a target set.
 
 In: the folders above its images, counted. Out: the layouts that they admit, the likeliest first.
-One is enough where a person would not hesitate; several mean that somebody must choose. Pure.
+There is one if the folders are unambiguous; with several, the user must choose. Pure.
 
-A level states splits for certain if the names on it do (`train`, `test`; strays such as `docs`
+A level certainly gives splits if all its names are splits (`train`, `test`; strays such as `docs`
 aside), or if the same folders lie below its splits, or if several folders are divided alike. A
-name among others that state nothing (`train`, `bus`, `car`) may be a class.
+split's name among other names (`train`, `bus`, `car`) may be a class.
 """
 
 from collections import Counter, defaultdict
@@ -19,7 +19,7 @@ from sept_core.targets.layout import CLASSES, FILE_NAMES, FLAT, SPLITS, Layout
 from sept_core.targets.levels import Level, Path
 
 Tree = Mapping[Path, int]
-"""How many images lie directly in each folder."""
+"""Number of images directly in each folder."""
 
 _DEEPEST = 8
 
@@ -30,8 +30,8 @@ class Found:
 
     Attributes:
         layouts: the likeliest first; one if the folders leave no choice.
-        certain: whether the first states splits beyond doubt.
-        why: what leaves a choice, as a sentence; empty where nothing does.
+        certain: whether the first certainly gives splits.
+        why: the reason for the ambiguity, as a sentence; empty if there is none.
     """
 
     layouts: tuple[Layout, ...]
@@ -47,7 +47,7 @@ class Folders:
     assigned: Mapping[str, str] = field(default_factory=dict)
 
     def read(self) -> Found:
-        """The layouts that they admit."""
+        """Return the layouts that the folders admit."""
         certain = [level for level in self._levels if level.is_certain(self._first)]
         if certain:
             return self._divided(certain[0])
@@ -63,7 +63,7 @@ class Folders:
         return self._folds() or self._whole_split(whole) or Found((whole,))
 
     def _divided(self, level: Level) -> Found:
-        """By a level that is certain, and by what contradicts it."""
+        """Return the layouts from a certain level, and from levels that contradict it."""
         layout = self._splits_at(level)
         rivals = [
             other for other in self._levels if other != level and levels.contradicts(level, other)
@@ -73,14 +73,16 @@ class Folders:
         if nested := self._nested(level):
             path, split = next(iter(nested.items()))
             held = Layout(layout.folders, assigned={**layout.assigned, **nested})
-            why = f"{path!r} lies in a split and is named like {split}."
+            why = f"{path!r} is inside a split but is named like {split}."
             return Found((held, *layouts), certain=True, why=why)
         if rivals:
             return Found(layouts, certain=True, why="Two levels of folders are named like splits.")
         return self._divided_folds(level) or Found((layout,), certain=True)
 
     def _divided_folds(self, level: Level) -> Found | None:
-        """The first of the folds that divide the same images again and again."""
+        """Return the layout with the first of several folds that each divide the same images, if
+        any.
+        """
         folds = sorted(self._names_at(level.depth - 1)) if level.depth else []
         if not names.are_folds(folds):
             return None
@@ -88,11 +90,14 @@ class Folders:
         parts = whole.folders.split("/")
         parts[level.depth - 1] = _literal(folds[0])
         one = Layout("/".join(parts), assigned=whole.assigned)
-        why = f"{folds[0]!r} to {folds[-1]!r} may divide the same images; take one of them."
+        why = (
+            f"{folds[0]!r} to {folds[-1]!r} may be different divisions of the same images; choose "
+            "one of them."
+        )
         return Found((one, whole), certain=True, why=why)
 
     def _nested(self, level: Level) -> dict[str, str]:
-        """Held-out splits within a searching one (`train/val`), by their paths."""
+        """Return held-out splits within a searching one (`train/val`), by their paths."""
         found: dict[str, str] = {}
         for deeper in self._levels:
             for parent, below in deeper.parents.items():
@@ -106,13 +111,13 @@ class Folders:
         return level.splits.get(path[level.depth]) if len(path) > level.depth else None
 
     def _matters(self, level: Level) -> bool:
-        """Whether taking an uncertain level for splits would be sensible, and not taking it too."""
+        """Return whether an uncertain level can sensibly be read both as splits and otherwise."""
         if level.depth == self._first:
             return True
         return level.complete or any(split != "train" for split in level.splits.values())
 
     def _folds(self) -> Found | None:
-        """Folders of a cross-validation: which is held out, only the user knows."""
+        """Return the folders of a cross-validation; the user must choose the held-out one."""
         found = sorted(self._names_at(self._first))
         if not names.are_folds(found):
             return None
@@ -120,11 +125,16 @@ class Folders:
         whole = Layout("/".join((*wrappers, CLASSES)))
         splits = dict.fromkeys(found[:-1], "train") | {found[-1]: "test"}
         held = Layout("/".join((*wrappers[1:], SPLITS, CLASSES)), assigned=splits)
-        why = f"{found[0]!r} to {found[-1]!r} look like folds; nothing says which is held out."
+        why = (
+            f"{found[0]!r} to {found[-1]!r} look like cross-validation folds; choose which one is "
+            "held out."
+        )
         return Found((whole, held), why=why)
 
     def _splits_at(self, level: Level) -> Layout:
-        """The layout that takes a level for splits, with the classes where they seem to be."""
+        """Return the layout that reads a level as splits, with the classes at their likeliest
+        level.
+        """
         above = [self._part(depth, level) for depth in range(level.depth)]
         below = self._below(level)
         if CLASSES in above and below == (CLASSES,):
@@ -137,7 +147,9 @@ class Folders:
         return Layout("/".join((*above, SPLITS, *below)), assigned={**own, **given})
 
     def _part(self, depth: int, level: Level) -> str:
-        """What a level above the splits states: nothing, one folder of several, or the classes."""
+        """Return the meaning of a level above the splits: none, one folder of several, or the
+        classes.
+        """
         divided = {parent[depth] for parent in level.parents}
         if images := _images_beside_strays(divided):
             divided = {images}
@@ -147,7 +159,7 @@ class Folders:
         return "*" if self._names_at(depth) == divided else _literal(only)
 
     def _below(self, level: Level) -> tuple[str, ...]:
-        """What the level below the splits states."""
+        """Return the meaning of the level below the splits."""
         depth = level.depth + 1
         found = {
             path[depth]
@@ -163,13 +175,13 @@ class Folders:
         return (CLASSES,) if found or level.depth == self._first else ()
 
     def _doubled(self, level: Level) -> bool:
-        """Whether each split holds a folder of its own name around everything: `train/train`."""
+        """Return whether each split wraps everything in a folder of its own name: `train/train`."""
         below = [path[level.depth :] for path in self.tree if path[: level.depth] in level.parents]
         inner = {path[:2] for path in below if path and path[0] in level.splits}
         return len(inner) > 1 and all(len(pair) == 2 and pair[0] == pair[1] for pair in inner)
 
     def _undivided(self) -> Layout:
-        """The layout without splits: classes on the first level with a choice, or none."""
+        """Return the layout without splits: classes on the first level with a choice, or none."""
         wrappers = [self._wrapper(depth) for depth in range(self._first)]
         here = self._names_at(self._first)
         if len([name for name in here if not names.is_stray(name)]) == 1:
@@ -180,25 +192,28 @@ class Folders:
         return Layout("/".join(wrappers) if {*wrappers} - {"*"} else FLAT)
 
     def _wrapper(self, depth: int) -> str:
-        """A level around everything but strays."""
+        """Return the layout's part for a level that wraps everything except strays."""
         here = self._names_at(depth)
         return "*" if len(here) == 1 else _literal(min(n for n in here if not names.is_stray(n)))
 
     def _whole_split(self, whole: Layout) -> Found | None:
-        """A held-out split named by what is around everything, such as `birds-test.tar`."""
+        """Return a held-out split named by the outermost container, such as `birds-test.tar`."""
         for depth in range(self._first):
             here = [name for name in self._names_at(depth) if not names.is_stray(name)]
             split = names.loose_split_of(here[0])
             if split in targets.HELDOUT_SPLITS:
                 above = [self._wrapper(level) for level in range(depth)]
                 held = Layout("/".join((*above, SPLITS, CLASSES)), assigned={here[0]: str(split)})
-                why = f"Only {split} is stated ({here[0]!r}), which leaves nothing to search with."
+                why = (
+                    f"Only the split {split} was found ({here[0]!r}), which leaves no images to "
+                    "search with."
+                )
                 return Found((whole, held), why=why)
         return None
 
     @cached_property
     def _first(self) -> int:
-        """The first level with a choice: several names, a split's name, or images beside it."""
+        """Return the first level with several names, a split's name, or images next to it."""
         for depth in range(_DEEPEST):
             here = {name for name in self._names_at(depth) if not names.is_stray(name)}
             if len(here) != 1 or names.splits_of(here) or self._in_assigned(here):
@@ -214,7 +229,7 @@ class Folders:
         return [level for level in found if level is not None]
 
     def _names_at(self, depth: int) -> set[str]:
-        """The names on a level, but for those within strays."""
+        """Return the names on a level, except those within strays."""
         return {
             path[depth]
             for path in self.tree
@@ -263,7 +278,7 @@ class Folders:
 
 
 def _images_beside_strays(siblings: set[str]) -> str | None:
-    """The one of some folders that holds the images, if the others hold masks, labels or so."""
+    """Return the folder with the images, if the others contain masks, labels and the like."""
     images = [name for name in siblings if names.is_images(name)]
     alone = len(images) == 1 and all(n in images or names.is_stray(n) for n in siblings)
     return images[0] if alone else None
@@ -274,7 +289,7 @@ def _states_no_class(name: str) -> bool:
 
 
 def _literal(name: str) -> str:
-    """A folder's name as a part of a layout, where the words for roles have a meaning."""
+    """Return a folder's name escaped for a layout, in which the words for roles have a meaning."""
     if name in (SPLITS, CLASSES, FLAT, FILE_NAMES):
         return f"[{name[0]}]{name[1:]}"
     return "".join(f"[{c}]" if c in "[*?" else c for c in name)

@@ -1,7 +1,7 @@
-"""Layout: how the split and the class of an image follow from where it lies or from its row.
+"""Layout: derives the split and the class of an image from its path or its row.
 
-In: one entry of a listing. Out: its split and class, and what stated the split. A layout is stored
-with its target set as options, so that every later listing is read the same way. Pure.
+In: one entry of a listing. Out: its split and class, and the source of the split. A layout is
+stored with its target set as options, so that every later listing is read the same way. Pure.
 """
 
 import fnmatch
@@ -21,8 +21,8 @@ FILE_NAMES = "names"
 SPLITS, CLASSES = "splits", "classes"
 
 HELP = (
-    "splits/classes, classes/splits, classes, flat (folders state nothing), names (file names "
-    "state the splits) or classes/names; other parts are folders that state nothing: "
+    "splits/classes, classes/splits, classes, flat (folders have no meaning), names (file names "
+    "contain the splits) or classes/names; other parts are folders without meaning: "
     "*/splits/classes, images/splits."
 )
 
@@ -31,12 +31,12 @@ _ROLES = {
     (CLASSES, SPLITS): "a folder for each class, splits inside",
     (SPLITS,): "a folder for each split",
     (CLASSES,): "a folder for each class",
-    (): "folders state nothing",
+    (): "folders without meaning",
 }
 
 
 class Placed(NamedTuple):
-    """The split and class of one image, and the name that stated the split, empty for none."""
+    """The split and class of one image, and the name that gave the split, empty for none."""
 
     split: str
     label: str | None
@@ -45,15 +45,15 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """How a target set is read.
+    """The layout of a target set.
 
     Attributes:
-        folders: `flat`, or what each level of folders and archives states, joined by slashes:
-            `splits`, `classes`, or a name (`*` and `?` allowed) that states nothing. `names` at
-            the end: file names state the splits.
-        split_column: states the split where it has a value; empty for none.
-        label_column: states the class where it has a value; empty for none.
-        assigned: splits that the user or the reading gave to folders (paths below the root, or
+        folders: `flat`, or the meaning of each level of folders and archives, joined by slashes:
+            `splits`, `classes`, or a name (`*` and `?` allowed) without meaning. `names` at the
+            end: file names contain the splits.
+        split_column: column with the split, used where it has a value; empty for none.
+        label_column: column with the class, used where it has a value; empty for none.
+        assigned: splits that the user or the reading assigned to folders (paths below the root, or
             names at the level of the splits), archives and values of `split_column`.
     """
 
@@ -67,19 +67,19 @@ class Layout:
         once = all(parts.count(role) <= 1 for role in (SPLITS, CLASSES, FILE_NAMES))
         twice = FILE_NAMES in parts and (SPLITS in parts or parts[-1] != FILE_NAMES)
         if not all(parts) or not once or twice or (FLAT in parts and len(parts) > 1):
-            raise errors.InputError(f"Layout {self.folders!r} cannot be read; give {HELP}")
+            raise errors.InputError(f"Layout {self.folders!r} is invalid; give {HELP}")
         for name, split in self.assigned.items():
             check_split(split, f"{name}={split}")
 
     @cached_property
     def levels(self) -> tuple[str, ...]:
-        """What each level of folders states, from the top."""
+        """Return the meaning of each level of folders, from the top."""
         parts = self.folders.split("/")
         return tuple(part for part in parts if part not in (FLAT, FILE_NAMES))
 
     @cached_property
     def described(self) -> str:
-        """The layout in words."""
+        """Describe the layout in words."""
         roles = tuple(part for part in self.levels if part in (SPLITS, CLASSES))
         by_name = ", splits by the names of files" if self.folders.endswith(FILE_NAMES) else ""
         by_column = f", splits by column {self.split_column!r}" if self.split_column else ""
@@ -91,7 +91,7 @@ class Layout:
         path = folders_of(entry)
         fits = len(path) >= self._least and all(map(_fits, path, self.levels))
         split, stated_by = self._split(entry, path, fits)
-        stated = fits and split != targets.UNASSIGNED  # a stray's folders are no classes
+        stated = fits and split != targets.UNASSIGNED  # a stray's folders are not classes
         return Placed(split, self._label(entry, path, stated), stated_by)
 
     def _split(self, entry: FileEntry, path: tuple[str, ...], fits: bool) -> tuple[str, str]:
@@ -112,7 +112,7 @@ class Layout:
         return "train", ""
 
     def _stated(self, path: tuple[str, ...], fits: bool) -> tuple[str, str]:
-        """The split by the folder at the level of the splits; a stray's is its whole place."""
+        """Return the split by the folder at the splits' level; for a stray, its whole path."""
         if not fits:
             return targets.UNASSIGNED, "/".join(path[: self._depth + 1])
         name = path[self._depth]
@@ -125,13 +125,15 @@ class Layout:
 
     @cached_property
     def _least(self) -> int:
-        """Levels that an image must lie below to be read by this layout."""
+        """Return the least depth of an image that this layout can read."""
         return max(
             (i for i, part in enumerate(self.levels, 1) if part not in ("*", CLASSES)), default=0
         )
 
     def _assigned_path(self, path: tuple[str, ...]) -> tuple[str, str] | None:
-        """The split of the innermost assigned folder above an image, by its path from the root."""
+        """Return the split of the innermost assigned folder above an image, by its path from the
+        root.
+        """
         if self.assigned:
             for length in range(len(path), 0, -1):
                 for start in self._starts:
@@ -142,7 +144,7 @@ class Layout:
 
     @cached_property
     def _starts(self) -> tuple[int, ...]:
-        """Levels that a path may count from: the root, and below the folders around everything."""
+        """Return the levels that a path may start from: the root, and below wrapping folders."""
         wrappers = next((i for i, part in enumerate(self.levels) if part != "*"), 0)
         return tuple({0, wrappers})
 
@@ -155,10 +157,10 @@ class Layout:
 
 
 def check_split(split: str, where: str) -> None:
-    """Refuse what is not a split.
+    """Refuse an unknown split.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a split.
     """
     known = (*targets.SPLITS, targets.UNASSIGNED)
     if split not in known:
@@ -166,7 +168,7 @@ def check_split(split: str, where: str) -> None:
 
 
 def folders_of(entry: FileEntry) -> tuple[str, ...]:
-    """The folders above an image, with the archive or table around it as one of them."""
+    """Return the folders above an image, with the archive or table around it as one of them."""
     parts = _parts(entry.rel_path)
     if not entry.member:
         return parts[:-1]
@@ -176,14 +178,14 @@ def folders_of(entry: FileEntry) -> tuple[str, ...]:
 
 
 def _parts(path: str) -> tuple[str, ...]:
-    """The parts of a stored path; back-slashes, as zips made on Windows have them, separate too."""
+    """Split a stored path into parts; backslashes, as in zips from Windows, also separate."""
     if "\\" in path:
         path = path.replace("\\x5c", "/")
     return tuple(part for part in path.split("/") if part not in ("", "."))
 
 
 def stem_of(entry: FileEntry) -> str:
-    """The name of an image's file up to its first dot."""
+    """Return the name of an image's file up to its first dot."""
     parts = _parts(entry.member if archives.is_archive(entry.rel_path) else entry.rel_path)
     return parts[-1].partition(".")[0] if parts else ""
 

@@ -1,4 +1,4 @@
-"""Names: what the name of a folder, archive, column value or file says about its split.
+"""Names: the split in the name of a folder, archive, column value or file.
 
 In: names as people write them, in any case and with any separator (`Training_set`, `val2017`,
 `imagenet-test-0001`). Out: a split, or None. Pure.
@@ -24,7 +24,7 @@ _WORDS = {
 """Words that name a split, in lower case."""
 
 _SHORT = {"tr": "train", "va": "val", "vl": "val", "te": "test", "ts": "test"}
-"""Words that may name a split, or a language, or anything."""
+"""Words that may name a split, a language or anything else."""
 
 _NEUTRAL = frozenset(
     (
@@ -49,7 +49,7 @@ _NEUTRAL = frozenset(
         *("list", "files"),
     )
 )
-"""Words beside a split's own that change nothing: `train_images_v2` is `train`."""
+"""Words that may accompany a split's word: `train_images_v2` is `train`."""
 
 _STRAY = frozenset(
     (
@@ -72,7 +72,7 @@ _STRAY = frozenset(
         *("screenshots", "checkpoints", "unused", "ignore", "ignored", "discarded", "rejected"),
     )
 )
-"""Words of folders that lie beside splits and are neither a split nor a class."""
+"""Words of folders next to splits that are neither a split nor a class."""
 
 _IMAGES = frozenset(("images", "image", "img", "imgs", "jpegimages", "jpegs", "jpeg", "jpg", "png"))
 _SHARD_WORDS = frozenset(("shard", "shards", "part", "chunk", "batch", "data", *_IMAGES))
@@ -89,7 +89,7 @@ _CONTAINER = re.compile(r"\.(tar|zip|tgz|parquet|csv|tsv|jsonl|json|txt|arrow)(\
 
 
 def words(name: str) -> list[str]:
-    """The words and numbers of a name in lower case: `TrainSet_v2` gives train, set, v, 2."""
+    """Split a name into words and numbers in lower case: `TrainSet_v2` gives train, set, v, 2."""
     found: list[str] = []
     for piece in _PIECE.findall(name):
         glued = _GLUED.fullmatch(piece.lower())
@@ -101,28 +101,28 @@ def words(name: str) -> list[str]:
 
 
 def split_of(name: str) -> str | None:
-    """The split that a name states on its own: a split's word, neutral words and numbers only."""
+    """Return the split of a name that has only a split's word, neutral words and numbers."""
     split, rest = _parsed(name)
     return None if rest else split
 
 
 def loose_split_of(name: str) -> str | None:
-    """The split of a name with any other words beside the split's: `COCO_train2014_000009`."""
+    """Return the split of a name that may have any other words: `COCO_train2014_000009`."""
     return _parsed(name)[0]
 
 
 def mentions_split(name: str) -> bool:
-    """Whether a split's word is among a name's words: `cat_train`."""
+    """Return whether a split's word is among a name's words: `cat_train`."""
     return not _WORDS.keys().isdisjoint(words(name))
 
 
 def mentions_heldout(name: str) -> bool:
-    """Whether the word of a held-out split is among a name's words: `train_test_split`."""
+    """Return whether the word of a held-out split is among a name's words: `train_test_split`."""
     return any(_WORDS.get(word, "train") != "train" for word in words(name))
 
 
 def splits_of(siblings: Iterable[str]) -> dict[str, str]:
-    """The splits of those of some names, lying side by side, that state one.
+    """Return the splits of sibling names, for those that contain one.
 
     Words that names of different splits share count as neutral: `birds_train`, `birds_test`.
     """
@@ -141,7 +141,7 @@ def splits_of(siblings: Iterable[str]) -> dict[str, str]:
 
 @functools.lru_cache(1 << 16)
 def _parsed(name: str) -> tuple[str | None, tuple[str, ...]]:
-    """The one split among a name's words, and those of the others that are not neutral."""
+    """Return the only split among a name's words, and the other words that are not neutral."""
     found, rest = set[str](), list[str]()
     parts = words(re.sub(r"(?i)(hold|held)[-_ ]?out", "holdout", name))
     for word in parts:
@@ -155,20 +155,20 @@ def _parsed(name: str) -> tuple[str | None, tuple[str, ...]]:
 
 
 def short_splits_of(siblings: Iterable[str]) -> dict[str, str]:
-    """The splits of some names if all of them can be abbreviations (`tr`, `te`), else nothing."""
+    """Return the splits of some names if all can be abbreviations (`tr`, `te`), else nothing."""
     found = {name: _SHORT.get(name.lower()) or split_of(name) for name in siblings}
     return {n: split for n, split in found.items() if split} if all(found.values()) else {}
 
 
 def are_folds(siblings: Iterable[str]) -> bool:
-    """Whether some names are those of two or more folds of a cross-validation."""
+    """Return whether some names are those of two or more folds of a cross-validation."""
     found = [_FOLD.fullmatch(name) is not None for name in siblings]
     return len(found) > 1 and all(found)
 
 
 @functools.lru_cache(1 << 16)
 def is_stray(name: str) -> bool:
-    """Whether a folder of this name usually holds neither a split nor a class."""
+    """Return whether a folder of this name usually holds neither a split nor a class."""
     if column(name) in _STRAY:
         return True
     parts = {word for word in words(name) if not word.isdecimal()}
@@ -176,14 +176,14 @@ def is_stray(name: str) -> bool:
 
 
 def is_images(name: str) -> bool:
-    """Whether a folder of this name only says that images are in it."""
+    """Return whether a folder's name only means that it contains images."""
     return name.lower() in _IMAGES
 
 
 def container(name: str) -> str:
-    """The name of an archive or table without its suffix and its number as a shard.
+    """Return the name of an archive or table without its suffix and shard number.
 
-    Empty where nothing else is in it: `00012.tar`, `shard-7.tar`.
+    Empty if nothing else is left: `00012.tar`, `shard-7.tar`.
     """
     stem = _CONTAINER.sub("", name)
     bare = _SHARD.sub("", stem)
@@ -194,5 +194,5 @@ def container(name: str) -> str:
 
 
 def column(name: str) -> str:
-    """A column's name as it is compared: `Class Name`, `class_name` and `ClassName` are one."""
+    """Normalise a column's name: `Class Name`, `class_name` and `ClassName` are equal."""
     return re.sub(r"[\W_]", "", name).lower()

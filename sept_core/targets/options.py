@@ -1,4 +1,4 @@
-"""Options of a target set: what the user gave or the reading found, as stored with its source.
+"""Options of a target set, given by the user or detected, as stored with its source.
 
 In and out: options of a `SourceSpec`, which are texts. A set with a stored layout is read by it at
 every further listing; one without has been added by a version that stored none.
@@ -33,12 +33,12 @@ MANY = ("split_folder", "split_fraction", "split_file")
 
 @dataclass(frozen=True)
 class Options:
-    """How a target set is read.
+    """Options for reading a target set.
 
     Attributes:
-        layout: what folders and columns state.
-        rules: what the user gave over it.
-        settled: the layout was chosen or stored, so nothing needs to be recognised.
+        layout: the meaning of folders and columns.
+        rules: the user's rules on top of it.
+        settled: the layout was chosen or stored, so nothing needs to be detected.
         given: names of the options that were given.
     """
 
@@ -51,15 +51,15 @@ class Options:
     def read(
         cls, given: Mapping[str, str], entries: Sequence[FileEntry], settled: Callable[[str], str]
     ) -> "Options":
-        """Understand the options of a source.
+        """Parse the options of a source.
 
         Args:
             given: as texts.
             entries: its usable ones, in which columns are looked up.
-            settled: gives a list of splits the name that it is stored under.
+            settled: returns the stored name of a list of splits.
 
         Raises:
-            InputError: one cannot be read, or names a column that is not there.
+            InputError: an option is invalid, or names a missing column.
         """
         for option in ("split_column", "label_column"):
             _check_column(given.get(option, ""), entries)
@@ -78,7 +78,7 @@ class Options:
         return cls(layout, rules, "layout" in given, frozenset(given))
 
     def stored(self) -> dict[str, str]:
-        """The options to store with the source, all of them settled."""
+        """Return the options to store with the source, all of them settled."""
         found = {
             "layout": self.layout.folders,
             "split_column": self.layout.split_column,
@@ -95,7 +95,7 @@ class Options:
         return found | {name: value for name, value in given.items() if value}
 
     def words(self) -> list[str]:
-        """The same as words of a command line."""
+        """Return the options as words of a command line."""
         found = []
         for name, value in self.stored().items():
             for part in value.split("\n") if name in MANY else [value]:
@@ -104,14 +104,14 @@ class Options:
 
     @property
     def title(self) -> str:
-        """How splits and classes are stated, in words."""
+        """Describe the sources of splits and classes in words."""
         if not self.rules.title:
             return self.layout.described
         stated = self.layout.described.removesuffix(", no splits")
         return f"{stated}, splits by {self.rules.title}"
 
     def agrees(self, stored: "Options", name: str) -> bool:
-        """Whether one option says what the stored options say, which may say more."""
+        """Return whether one option agrees with the stored options, which may contain more."""
         if name == "split_folder":
             return self.layout.assigned.items() <= stored.layout.assigned.items()
         if name == "split_file":
@@ -120,11 +120,11 @@ class Options:
         return self.stored().get(name, "") == stored.stored().get(name, "")
 
     def with_layout(self, layout: Layout) -> "Options":
-        """The same with a layout that was recognised."""
+        """Return the options with a detected layout."""
         return replace(self, layout=layout)
 
     def with_lists(self, lists: Lists) -> "Options":
-        """The same with lists that state the splits."""
+        """Return the options with lists that define the splits."""
         return replace(self, rules=replace(self.rules, lists=lists))
 
 
@@ -137,7 +137,9 @@ def _assigned(text: str) -> dict[str, str]:
     for line in filter(None, text.split("\n")):
         name, equals, split = line.rpartition("=")
         if not equals or not name:
-            raise errors.InputError(f"{line!r} gives no folder a split; write extra=train.")
+            raise errors.InputError(
+                f"{line!r} does not assign a split to a folder; write for example extra=train."
+            )
         found[name.strip("/")] = split
     return found
 
@@ -154,5 +156,5 @@ def _check_column(name: str, entries: Sequence[FileEntry]) -> None:
     if name and entries and not any(name in entry.metadata for entry in entries):
         known = sorted({column for entry in entries for column in entry.metadata})
         raise errors.InputError(
-            f"There is no column {name!r}; there are: {', '.join(known) or 'none'}."
+            f"There is no column {name!r}; available columns: {', '.join(known) or 'none'}."
         )

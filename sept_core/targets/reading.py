@@ -1,8 +1,8 @@
-"""Reading: the splits and classes of a target set, what was taken for what, and other readings.
+"""Reading: the splits and classes of a target set, their sources, and alternative readings.
 
 In: a listing, and the options of its source. Out: a `Reading`, and the listing with `split` and
 `label`. A target set that admits two sensible readings with different images to search with or to
-hold out is ambiguous: it is refused until somebody chooses. Pure but for lists and annotations.
+hold out is ambiguous: it is refused until the user chooses. Pure but for lists and annotations.
 """
 
 from collections import Counter, defaultdict
@@ -23,7 +23,7 @@ from sept_core.targets.split_lists import Place
 
 @dataclass(frozen=True)
 class Taken:
-    """What stated a split: a folder, a value of a column, a list; and of how many images."""
+    """The source of a split (a folder, a value of a column, a list) and its number of images."""
 
     what: str
     split: str
@@ -36,11 +36,11 @@ class Reading:
 
     Attributes:
         options: under which a listing is read this way again.
-        splits: images by split and label; an empty label stands for none.
-        taken: what was taken for which split, the largest first.
-        mentions: files that are not read and, by their names, may state splits.
-        why: what makes it ambiguous, as a sentence; empty where nothing does.
-        others: the other sensible readings that are known, if it is ambiguous.
+        splits: images by split and label; an empty label means none.
+        taken: the sources of each split, the largest first.
+        mentions: files that are not read and, by their names, may define splits.
+        why: the reason for the ambiguity, as a sentence; empty if there is none.
+        others: the other sensible readings found, if it is ambiguous.
     """
 
     options: Options
@@ -52,7 +52,7 @@ class Reading:
 
     @property
     def ambiguous(self) -> bool:
-        """Whether somebody must choose."""
+        """Return whether the user must choose."""
         return bool(self.why)
 
 
@@ -63,7 +63,7 @@ class AmbiguousError(errors.SourceError):
         self.spec = spec
         self.reading = reading
         super().__init__(
-            f"{spec.name} can be read in several ways ({reading.why.rstrip('.')}); choose a layout."
+            f"The layout of {spec.name} is ambiguous ({reading.why.rstrip('.')}); choose a layout."
         )
 
 
@@ -72,15 +72,15 @@ def read(
     entries: Sequence[FileEntry],
     known: Mapping[Place, str] | None = None,
 ) -> tuple[Reading, list[FileEntry]]:
-    """Read a listing: recognise its layout, or apply the one that the options give.
+    """Read a listing: detect its layout, or apply the one in the options.
 
     Args:
         spec: the source, with its options.
         entries: its whole listing.
-        known: splits that a fraction gave before; they stay.
+        known: splits that a fraction drew before; they stay.
 
     Raises:
-        InputError: an option cannot be read or fits nothing.
+        InputError: an option is invalid or matches nothing.
     """
     beside = Beside(spec, entries)
     usable = [entry for entry in entries if entry.problem is None]
@@ -99,7 +99,9 @@ def read(
         first = replace(first, why=why, others=tuple(others))
     elif mentions and not asked.settled and not asked.rules.given and not _holds_out(first):
         unread = quoted(mentions)
-        first = replace(first, why=f"{unread} may state what is held out, and nothing else does.")
+        first = replace(
+            first, why=f"{unread} may define the held-out images, and nothing else does."
+        )
     return first, placed[0][0]
 
 
@@ -109,8 +111,9 @@ def _check_column(reading: Reading, entries: Sequence[FileEntry]) -> None:
     if column and entries and set(reading.splits) == {targets.UNASSIGNED}:
         values = sorted(columns.distinct_values(entries).get(column, ()))
         raise errors.InputError(
-            f"No value of column {column!r} states a split ({quoted(values) or 'too many'}); give "
-            "each value its split, for instance with --split-folder 0=train."
+            f"No value of column {column!r} is a known split name "
+            f"({quoted(values) or 'too many'}); assign a split to each value, for example with "
+            "--split-folder 0=train."
         )
 
 
@@ -119,7 +122,7 @@ def _holds_out(reading: Reading) -> bool:
 
 
 def counted(entries: Sequence[FileEntry]) -> dict[str, dict[str, int]]:
-    """Images by split, those to search with first, and label."""
+    """Count images by split, those to search with first, and label."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in entries:
         if entry.split is not None:
@@ -155,7 +158,7 @@ def _apply(
 def _candidates(
     entries: Sequence[FileEntry], asked: Options, beside: Beside
 ) -> tuple[list[Options], str]:
-    """Every sensible reading, the likeliest first, and what leaves a choice."""
+    """Return every sensible reading, the likeliest first, and the reason for the ambiguity."""
     if asked.settled:
         return [asked], ""
     found = Folders(Counter(map(folders_of, entries)), asked.layout.assigned).read()
@@ -169,14 +172,14 @@ def _candidates(
     certain = found.certain or any(own.split_column for own in layouts[:1])
     listed = [] if certain else [candidates[0].with_lists(own) for own in beside.lists(entries)]
     if listed:
-        why = why or f"{listed[0].rules.title} may state the splits."
+        why = why or f"{listed[0].rules.title} may define the splits."
     return [*candidates, *listed], why
 
 
 def _layouts(
     entries: Sequence[FileEntry], asked: Options, found: Found
 ) -> tuple[list[Layout], str]:
-    """By folders, columns and the names of files."""
+    """Return the layouts by folders, columns and file names."""
     whole = found.layouts[0]
     if given := asked.layout.split_column:
         assigned = {**whole.assigned, **asked.layout.assigned}
@@ -184,15 +187,18 @@ def _layouts(
     by_column = "split_column" not in asked.given and not asked.rules.lists
     if by_column and (stated := columns.split_columns(entries)):
         rivals = [whole] if found.certain else []
-        why = f"{_listed(stated)} and other places state different splits."
+        why = f"{_listed(stated)} and other places define different splits."
         return [*(replace(whole, split_column=name) for name in stated), *rivals], why
     if found.certain:
         return list(found.layouts), found.why
     if named := _by_file_names(entries, whole):
-        return [*found.layouts, named], found.why or "The names of the files may state the splits."
+        return [*found.layouts, named], found.why or "The file names may contain the splits."
     if by_column and (coded := columns.coded_columns(entries)):
         held = [_by_code(entries, name, whole) for name in coded]
-        return [*found.layouts, *held], found.why or f"{_listed(coded)} may state splits or folds."
+        return [
+            *found.layouts,
+            *held,
+        ], found.why or f"{_listed(coded)} may contain splits or folds."
     return list(found.layouts), found.why
 
 
@@ -202,7 +208,7 @@ def _listed(columns_named: Sequence[str]) -> str:
 
 
 def _by_file_names(entries: Sequence[FileEntry], whole: Layout) -> Layout | None:
-    """The layout by file names, if every one of them states a split and they make a whole."""
+    """Return the layout by file names, if every name has a split and the splits are complete."""
     splits = {names.loose_split_of(stem_of(entry)) for entry in entries}
     if None in splits or "train" not in splits or len(splits) < 2:
         return None
@@ -211,7 +217,7 @@ def _by_file_names(entries: Sequence[FileEntry], whole: Layout) -> Layout | None
 
 
 def _by_code(entries: Sequence[FileEntry], column: str, whole: Layout) -> Layout:
-    """A guess at what the values of a column mean, for the user to correct."""
+    """Guess the meaning of a column's values, for the user to correct."""
     values = sorted(columns.distinct_values(entries)[column])
     if names.column(column) not in columns.FOLDS and values == ["0", "1", "2"]:
         meant = dict(zip(values, targets.SPLITS, strict=True))

@@ -1,7 +1,7 @@
-"""Rules: splits that the user gives by list or by fraction, over what the layout says.
+"""Rules: splits that the user gives by list or by fraction, which override the layout.
 
-In: a listing with splits and classes as its layout states them. Out: the same with the rules
-applied. A fraction is drawn by hash, so that neither order nor a further listing changes it.
+In: a listing with splits and classes from its layout. Out: the same with the rules applied. A
+fraction is drawn by hash, so that neither order nor a further listing changes it.
 """
 
 import re
@@ -19,12 +19,12 @@ from sept_core.targets.split_lists import Lists, Opener, Place
 
 @dataclass(frozen=True)
 class Rules:
-    """What the user gave.
+    """Rules from the user.
 
     Attributes:
         fractions: share of the searching images of each class that goes to `val` and `test`.
         group: a column, or a regular expression on paths whose first group (else whole match)
-            names what must stay in one split, such as the frames of one object.
+            identifies images that must stay in one split, such as the frames of one object.
         lists: files of paths, each with the split of all its paths; an empty split is in the file.
     """
 
@@ -34,12 +34,12 @@ class Rules:
 
     @property
     def given(self) -> bool:
-        """Whether the user gave any."""
+        """Return whether the user gave any rules."""
         return bool(self.fractions or self.lists)
 
     @property
     def title(self) -> str:
-        """What stated a split that the layout does not."""
+        """Describe the source of splits that do not come from the layout."""
         if self.lists:
             return ", ".join(PurePath(name).name for _, name in self.lists)
         return ", ".join(f"{share:.0%} of each class" for share in self.fractions.values())
@@ -47,15 +47,15 @@ class Rules:
     def apply(
         self, entries: Sequence[FileEntry], known: Mapping[Place, str], opener: Opener
     ) -> list[FileEntry]:
-        """Give the images their splits; those that a list leaves out are unassigned.
+        """Assign splits to the images; those missing from the lists are unassigned.
 
         Args:
             entries: with the splits and labels of their layout; those with a problem stay.
-            known: splits that a fraction gave before; they stay.
+            known: splits that a fraction drew before; they stay.
             opener: reads a list.
 
         Raises:
-            InputError: a list cannot be read, names no image or disagrees with another one.
+            InputError: a list cannot be read, matches no image or contradicts another one.
         """
         found = list(entries)
         if self.lists:
@@ -66,10 +66,10 @@ class Rules:
 
 
 def read_fractions(text: str) -> dict[str, float]:
-    """Shares by split from `test=0.2` or `val=10%,test=0.2`.
+    """Parse shares by split from `test=0.2` or `val=10%,test=0.2`.
 
     Raises:
-        InputError: the text says something else, or leaves nothing to search with.
+        InputError: the text is invalid, or leaves no images to search with.
     """
     found: dict[str, float] = {}
     for part in filter(None, text.replace("\n", ",").split(",")):
@@ -80,16 +80,19 @@ def read_fractions(text: str) -> dict[str, float]:
             value = -1.0
         if split not in targets.HELDOUT_SPLITS or not 0 < value < 1:
             raise errors.InputError(
-                f"Fraction {part!r} cannot be read; give test=0.2, or val=0.1 and test=0.2."
+                f"Fraction {part!r} is invalid; write for example test=0.2, or val=0.1 and "
+                "test=0.2."
             )
         found[split] = value
     if sum(found.values()) >= 1:
-        raise errors.InputError(f"The fractions {text!r} leave nothing to search with.")
+        raise errors.InputError(
+            f"The fractions {text!r} leave no images to search with; give smaller ones."
+        )
     return found
 
 
 def read_lists(text: str) -> Lists:
-    """Lists from one a line: `test=FILE` where all its paths are of that split, else `FILE`."""
+    """Parse lists, one per line: `test=FILE` if all its paths are of that split, else `FILE`."""
     found = []
     for line in filter(None, text.split("\n")):
         split, equals, name = line.partition("=")
@@ -111,7 +114,7 @@ def _by_fractions(
 
 
 def _grouped(entries: Iterable[FileEntry], group: str) -> dict[str, list[FileEntry]]:
-    """Images by what they belong to; each is a group of its own where nothing says so."""
+    """Group images by what they belong to; an image without a group is its own group."""
     entries = list(entries)
     column = any(group in entry.metadata for entry in entries) if group else False
     pattern = _pattern(group) if group and not column else None
@@ -128,7 +131,7 @@ def _grouped(entries: Iterable[FileEntry], group: str) -> dict[str, list[FileEnt
     if group and not matched:
         raise errors.InputError(
             f"No column is named {group!r} and no path matches it; give a column or a regular "
-            "expression that names what belongs together."
+            "expression that identifies the images that belong together."
         )
     return found
 
@@ -141,7 +144,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _by_class(groups: Mapping[str, list[FileEntry]]) -> dict[str, list[str]]:
-    """Names of the groups of each class, a group's class being its most frequent, in hash order."""
+    """List the groups of each class in hash order; a group's class is its most frequent one."""
     found: dict[str, list[str]] = defaultdict(list)
     for name in sorted(groups, key=lambda name: (hashing.hashed_uniform(0, name), name)):
         counted = Counter(entry.label or "" for entry in groups[name])
@@ -155,7 +158,7 @@ def _drawn(
     fractions: Mapping[str, float],
     known: Mapping[Place, str],
 ) -> dict[str, str]:
-    """A split for each group of one class; at least one group stays to be searched with."""
+    """Draw a split for each group of one class; at least one group stays to be searched with."""
     splits: dict[str, str] = {}
     for name in names:
         before = [known.get((e.rel_path, e.member), "") for e in groups[name]]
@@ -178,7 +181,8 @@ def _by_lists(entries: list[FileEntry], lists: Lists, opener: Opener) -> list[Fi
     found = split_lists.match(lists, [e for e in entries if e.problem is None], opener)
     if not found:
         raise errors.InputError(
-            f"{lists[0][1]} names no image of this target set; give paths below its folder."
+            f"{lists[0][1]} does not list any image of this target set; give paths below its "
+            "folder."
         )
     return [
         e if e.problem else replace(e, split=found.get((e.rel_path, e.member), targets.UNASSIGNED))

@@ -1,7 +1,7 @@
 """Lists of splits: files that name the images of a split, one a line, or with a column of splits.
 
-In: lists and a listing. Out: the split of each image that a list names. Lists leave out folders
-and suffixes, or have more of them than the listing: paths match if one is the end of the other.
+In: lists and a listing. Out: the split of each image that a list names. Lists may omit folders and
+suffixes, or have more of them than the listing: paths match if one is the end of the other.
 """
 
 import io
@@ -24,19 +24,19 @@ Lists = tuple[tuple[str, str], ...]
 """Names of lists, each with the split of all its lines; an empty split is stated line by line."""
 
 Opener = Callable[[str], bytes]
-"""Gives the content of a list, by its name."""
+"""Returns the content of a list, by its name."""
 
 
 def match(lists: Lists, entries: Sequence[FileEntry], opener: Opener) -> dict[Place, str]:
-    """The splits of those images that the lists name.
+    """Return the splits of the images that the lists name.
 
     Args:
         lists: see `Lists`.
-        entries: usable ones, unassigned where the layout leaves them out.
+        entries: usable ones, unassigned where the layout omits them.
         opener: reads a list.
 
     Raises:
-        InputError: a list cannot be read, or two lines disagree about an image.
+        InputError: a list cannot be read, or two lines contradict each other.
     """
     by_path = _by_path(entries)
     depths = sorted({len(key) for key in by_path}, reverse=True)
@@ -49,19 +49,19 @@ def match(lists: Lists, entries: Sequence[FileEntry], opener: Opener) -> dict[Pl
                 if found.setdefault(place, own) != own:
                     both = f"{found[place]} and {own}"
                     raise errors.InputError(
-                        f"The lists of splits put {'/'.join(key)} into {both}; correct them."
+                        f"The split lists assign {'/'.join(key)} to both {both}; correct them."
                     )
     return found
 
 
 def _images_first(named: list[FileEntry]) -> list[FileEntry]:
-    """Without masks and other strays, if an image has the same name."""
+    """Drop masks and other strays if an image has the same name."""
     kept = [entry for entry in named if entry.split != targets.UNASSIGNED]
     return kept or named
 
 
 def key_of(path: str) -> Key:
-    """The parts of a path as they are compared."""
+    """Return the parts of a path for comparison."""
     parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
     if parts:
         stem, suffix = os.path.splitext(parts[-1])  # noqa: PTH122 (a million times)
@@ -78,7 +78,7 @@ def _by_path(entries: Sequence[FileEntry]) -> dict[Key, list[FileEntry]]:
 
 
 def _tails(by_path: dict[Key, list[FileEntry]]) -> dict[Key, list[FileEntry]]:
-    """The images below each end of a path."""
+    """Return the images for each end of a path."""
     found: dict[Key, list[FileEntry]] = {}
     for key, entries in by_path.items():
         for start in range(1, len(key)):
@@ -92,7 +92,7 @@ def _named(
     depths: Sequence[int],
     tails: dict[Key, list[FileEntry]],
 ) -> list[FileEntry]:
-    """The images that a line names: by the longest end of it that is a path, else by their ends."""
+    """Return the images of a line: by its longest end that is a path, else by their ends."""
     for depth in depths:
         if depth <= len(key) and key[len(key) - depth :] in by_path:
             return by_path[key[len(key) - depth :]]
@@ -114,8 +114,8 @@ def _plain(data: bytes, name: str, split: str) -> Iterator[tuple[Key, str]]:
         own = split or names.split_of(words[-1])
         if own is None:
             raise errors.InputError(
-                f"Line {number} of {name} states no split; write the split behind the path, or "
-                f"name the split of the whole list: test={name}."
+                f"Line {number} of {name} has no split; write the split after the path, or give "
+                f"one split for the whole list: test={name}."
             )
         whole = safe_paths.suffix_of(text) in safe_paths.IMAGE_SUFFIXES
         yield key_of(text if whole else words[0]), own
@@ -129,7 +129,7 @@ def _rows(data: bytes, name: str, split: str) -> Iterator[tuple[Key, str]]:
     by_path = tables.column_of_paths(header)
     if by_path is None or not (split or column):
         raise errors.InputError(
-            f"{name} needs a column of paths and one of splits; its columns are "
+            f"{name} must have a column of paths and a column of splits; its columns are "
             f"{', '.join(rows[0] if rows else []) or 'none'}."
         )
     for row in rows:

@@ -298,7 +298,7 @@ def test_archives_in_archives_are_named(tmp_path: Path) -> None:
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     for content in (b"words", gzip.compress(b"words"), b""):
-        with pytest.raises(errors.SourceError, match="neither a folder nor a zip"):
+        with pytest.raises(errors.SourceError, match="is not a supported source"):
             sources.detect("pool", write(tmp_path / "data", content))
 
 

@@ -57,12 +57,12 @@ def test_filter_selects(text: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("text", ["width", "width >=", ">= 3", "width > 3 and", "a = 1 or b = 2"])
 def test_unreadable_filters_say_where(text: str) -> None:
-    with pytest.raises(errors.InputError, match="cannot be read at"):
+    with pytest.raises(errors.InputError, match="cannot be parsed at"):
         filters.parse(text)
 
 
 def test_number_field_wants_a_number() -> None:
-    with pytest.raises(errors.InputError, match="width is a number, and 'wide' is not"):
+    with pytest.raises(errors.InputError, match="width is numeric, but 'wide' is not a number"):
         filters.to_sql(filters.parse("width > wide"))
 
 

@@ -153,12 +153,12 @@ def test_a_check_that_cannot_run_raises(tmp_path: Path) -> None:
     one = {1: np.eye(DIM)[0]}
     heldout, pool = side(tmp_path / "held", one), side(tmp_path / "pool", one)
     unembedded = leakage.Images(uids(1, 2), heldout.store, heldout.hashes)
-    with pytest.raises(errors.LeakError, match="1 images are not embedded"):
+    with pytest.raises(errors.LeakError, match="1 images have no features"):
         leakage.find_leaks(unembedded, pool, {}, GUARD)
-    with pytest.raises(errors.LeakError, match="1 images are not embedded"):
+    with pytest.raises(errors.LeakError, match="1 images have no features"):
         leakage.find_leaks(heldout, leakage.Images(uids(1, 3), pool.store, pool.hashes), {}, GUARD)
     with pytest.raises(errors.LeakError, match="no held-out images"):
         leakage.find_leaks(leakage.Images(uids(), heldout.store, heldout.hashes), pool, {}, GUARD)
     other = side(tmp_path / "other", one, encoder="other-12345678")
-    with pytest.raises(errors.LeakError, match="embed both with one encoder"):
+    with pytest.raises(errors.LeakError, match="embed both with the same encoder"):
         leakage.find_leaks(heldout, other, {}, GUARD)

@@ -152,12 +152,12 @@ def test_incomplete_or_damaged_checkpoints_are_refused(tmp_path: Path) -> None:
         checkpoint.save(tmp_path, trained(SPECS[0]), incomplete)
     checkpoint.save(tmp_path, trained(SPECS[0]), card(SPECS[0]))
     atomic.write_json(tmp_path / "card.json", card(SPECS[1]) | {"format": 1})
-    with pytest.raises(errors.EncoderError, match="does not fit"):
+    with pytest.raises(errors.EncoderError, match="does not match"):
         checkpoint.load_backbone(tmp_path)
     atomic.write_json(tmp_path / "card.json", card(SPECS[0]) | {"format": 2})
     with pytest.raises(errors.EncoderError, match="format 2"):
         checkpoint.load_backbone(tmp_path)
     atomic.write_json(tmp_path / "card.json", card(SPECS[0]) | {"format": 1})
     (tmp_path / "backbone.safetensors").write_bytes(b"not tensors")
-    with pytest.raises(errors.EncoderError, match="does not fit"):
+    with pytest.raises(errors.EncoderError, match="does not match"):
         checkpoint.load_backbone(tmp_path)

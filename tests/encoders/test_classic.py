@@ -99,7 +99,7 @@ def test_same_images_and_seed_give_the_same_fit(folder: Path, tmp_path: Path) ->
 
 def test_a_fit_says_when_it_is_needed_and_how_far_it_is(tmp_path: Path) -> None:
     assert registry.needs_fit("classic", tmp_path)
-    with pytest.raises(errors.EncoderError, match="not fitted yet"):
+    with pytest.raises(errors.EncoderError, match="has not been fitted"):
         registry.load("classic", folder=tmp_path)
     seen: list[tuple[int, int]] = []
     registry.fit("classic", family_images(range(4)), tmp_path, 0, lambda *step: seen.append(step))

@@ -79,7 +79,7 @@ def test_it_says_what_the_sample_lacks(tmp_path: Path) -> None:
     sample = fits.sample(tmp_path, "classic")
     assert sample is not None and sample.directions["colours"] == (29, 0)
     assert sample.sentence() == (
-        "fitted on a degenerate sample: 30 images, fewer than 100; 29 of 116 directions carry no "
+        "fitted on a degenerate sample: 30 images, fewer than 100; 29 of 116 directions have no "
         "variance (colours 29 of 29)"
     )
 

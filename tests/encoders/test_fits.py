@@ -20,7 +20,7 @@ def test_nothing_is_said_of_an_ordinary_sample() -> None:
         (fits.Sample(99, PARTS), "99 images, fewer than 100"),
         (
             fits.Sample(5000, {"colours": (48, 8), "fine": (224, 224)}),
-            "40 of 272 directions carry no variance (colours 40 of 48)",
+            "40 of 272 directions have no variance (colours 40 of 48)",
         ),
     ],
 )

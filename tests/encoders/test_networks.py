@@ -156,7 +156,7 @@ def test_weights_of_another_model_are_refused(
     spec: str, clip_file: Path, timm_files: dict[str, Path], tmp_path: Path
 ) -> None:
     path = timm_files[TIMM[0]]
-    with pytest.raises(errors.EncoderError, match="does not hold"):
+    with pytest.raises(errors.EncoderError, match="does not contain"):
         registry.load(spec.format(path), folder=tmp_path)
 
 
@@ -224,5 +224,5 @@ def test_auto_precision_follows_the_machine(monkeypatch: pytest.MonkeyPatch) -> 
         assert numerics.choose_precision("auto", gpu) == expected
     with pytest.raises(errors.EncoderError, match="fp8"):
         numerics.choose_precision("fp8", cpu)
-    with pytest.raises(errors.EncoderError, match="cannot be used"):
+    with pytest.raises(errors.EncoderError, match="is not available"):
         numerics.choose_device("abacus")

@@ -24,11 +24,11 @@ from sept_core.encoders import families, protocol, registry, timm_models
         ("timm:resnet_18", "did you mean resnet18"),
         ("timm:resnet18.a1_in1k@/no/such.safetensors", "/no/such.safetensors does not exist"),
         ("timm:vit_small_patch16_18x2_224", "publishes no weights"),
-        ("open_clip:ViT-B-32", "lacks its weights"),
+        ("open_clip:ViT-B-32", "does not name its weights"),
         ("open_clip:ViT-Q-32/openai", "no model 'ViT-Q-32'"),
         ("open_clip:ViT-B-32/laion3b", "no weights 'laion3b'"),
         ("open_clip:ViT-B-32/no/such.pt", "no/such.pt does not exist"),
-        ("checkpoint:/no/such", "no complete checkpoint"),
+        ("checkpoint:/no/such", "not a complete checkpoint"),
     ],
 )
 def test_a_wrong_spec_gets_one_clear_sentence(spec: str, message: str, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_full_disk_is_told_in_a_sentence_and_loses_nothing(disk: Path, prepare
         uids = [u for (u,) in opened.db.execute("SELECT uid FROM images ORDER BY 1").fetchall()]
         kept = decisions.decide(opened, ["toys"], "veto", uids[:3])["position"]
         fill(disk)
-        with pytest.raises(errors.StorageError, match="Nothing of this step was kept"):
+        with pytest.raises(errors.StorageError, match="This step was rolled back"):
             for uid in uids * 100:
                 kept = decisions.decide(opened, ["toys"], "keep", [uid])["position"]
         with pytest.raises(errors.StorageError):

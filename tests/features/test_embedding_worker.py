@@ -400,7 +400,7 @@ def test_a_devices_process_that_dies_is_noticed(tmp_path: Path, trained: str) ->
     assert victim.pid is not None
     os.kill(victim.pid, signal.SIGKILL)
     victim.join()
-    with pytest.raises(errors.JobError, match="died"):
+    with pytest.raises(errors.JobError, match="exited unexpectedly"):
         list(engines.batches(worklist, [np.arange(3)]))
 
 

@@ -110,7 +110,7 @@ def test_datacomp_takes_the_larger_encoder_or_the_one_asked_for(tmp_path: Path) 
 def test_what_is_not_there_or_not_known_is_refused(tmp_path: Path) -> None:
     with pytest.raises(errors.InputError, match="does not exist"):
         importer.read(tmp_path / "missing")
-    with pytest.raises(errors.InputError, match="holds no features"):
+    with pytest.raises(errors.InputError, match="contains no features"):
         importer.read(tmp_path)
     (tmp_path / "img_emb").mkdir()
     with pytest.raises(errors.InputError, match="img_emb_NUMBER"):

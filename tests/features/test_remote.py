@@ -84,12 +84,12 @@ def test_other_features_are_not_mixed(tmp_path: Path, url: str) -> None:
     stores = write_stores(tmp_path / "e-1")
     remote.push(stores, url, quiet)
     shutil.rmtree(tmp_path / "e-1")
-    with pytest.raises(errors.InputError, match=r"lacks \(first: pool/00001\.json\)"):
+    with pytest.raises(errors.InputError, match=r"does not have \(first: pool/00001\.json\)"):
         remote.push(write_stores(tmp_path / "e-1", shards=1), url, quiet)
     atomic.write_json(stores / project_paths.CARD, {"id": "e-2", "identity": {"model": "b"}})
-    with pytest.raises(errors.InputError, match="holds features of e-1, not of e-2"):
+    with pytest.raises(errors.InputError, match="contains features of e-1, not of e-2"):
         remote.push(stores, url, quiet)
-    with pytest.raises(errors.InputError, match="holds features of e-1, not of e-2"):
+    with pytest.raises(errors.InputError, match="contains features of e-1, not of e-2"):
         remote.pull(url, stores, quiet)
 
 
@@ -116,15 +116,15 @@ def test_names_that_lead_out_of_the_place_are_refused(
     remote.push(write_stores(tmp_path / "e-1"), url, quiet)
     system, root = remote.Place(url)._opened
     monkeypatch.setattr(type(system), "find", lambda self, path: [f"{root}/../../00000.json"])
-    with pytest.raises(errors.IntegrityError, match="leads out of it"):
+    with pytest.raises(errors.IntegrityError, match="leads outside it"):
         remote.pull(url, tmp_path / "back" / "e-1", quiet)
     assert not list(tmp_path.rglob("back/**/*.json"))
 
 
 def test_places_that_cannot_be_used_are_told(tmp_path: Path) -> None:
-    with pytest.raises(errors.InputError, match="no place to copy to"):
+    with pytest.raises(errors.InputError, match="not a URL to copy to"):
         remote.encoder_of("nowhere://bucket/x")
-    with pytest.raises(errors.InputError, match="names a password or key"):
+    with pytest.raises(errors.InputError, match="contains a password or key"):
         remote.encoder_of("s3://key:secret@bucket/x")
     with pytest.raises(errors.NotFoundError, match="no features at"):
         remote.encoder_of(str(tmp_path / "empty"))

@@ -67,12 +67,12 @@ def test_positions_by_uid(tmp_path: Path) -> None:
     found = build(store, tmp_path / "job", k=2, device="cpu")
     asked = np.array([[7, 3], [0, 19]])
     assert (found.positions(found.uids[asked]) == asked).all()
-    with pytest.raises(errors.IntegrityError, match="build the neighbour graph again"):
+    with pytest.raises(errors.IntegrityError, match="Build the neighbour graph again"):
         found.positions(np.array([b"f" * 32], "S32"))
 
 
 def test_what_cannot_be_built_or_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(errors.InputError, match="run embed first"):
+    with pytest.raises(errors.InputError, match="embed the pool first"):
         graph.build(feature_store.FeatureStore(tmp_path), graph.Settings("", ""), lambda done: None)
     with pytest.raises(errors.NotFoundError):
         graph.load(tmp_path)

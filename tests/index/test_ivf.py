@@ -93,7 +93,7 @@ def test_the_memory_allowed_decides_the_codes(tmp_path: Path) -> None:
     assert tight.header["bytes"] <= 2**20 < roomy.header["bytes"]
     assert min(tight.recall, roomy.recall) >= 0.97  # more candidates make up for coarse codes
     assert tight.header["reach"] >= roomy.header["reach"]
-    with pytest.raises(errors.InputError, match="takes 1 MiB at least, not 0"):
+    with pytest.raises(errors.InputError, match="at least 1 MiB of memory, but the limit is 0 MiB"):
         build(0)
 
 
@@ -107,7 +107,7 @@ def test_a_tiny_pool_is_found_whole(tmp_path: Path) -> None:
 
 def test_another_store_is_refused(index: ivf.Index, tmp_path: Path) -> None:
     other = write_store(tmp_path, uids_of(10), clustered(10, DIM))
-    with pytest.raises(errors.IntegrityError, match="build the index again"):
+    with pytest.raises(errors.IntegrityError, match="Build the index again"):
         index.search(other, clustered(1, DIM), 3)
 
 
@@ -120,7 +120,7 @@ def test_an_unfinished_or_foreign_index_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_empty_pool_cannot_be_indexed(tmp_path: Path) -> None:
-    with pytest.raises(errors.InputError, match="run embed first"):
+    with pytest.raises(errors.InputError, match="embed the pool first"):
         ivf.build(feature_store.FeatureStore(tmp_path), ivf.Settings("", ""), lambda done: None)
 
 

@@ -79,7 +79,7 @@ def test_only_some_suffixes() -> None:
 
 @pytest.mark.parametrize("text", ["", " , ", ",".join(f"x{n}" for n in range(60))])
 def test_lists_of_suffixes_that_are_none(text: str) -> None:
-    with pytest.raises(errors.SourceError, match="names no suffixes"):
+    with pytest.raises(errors.SourceError, match="is not a list of suffixes"):
         candidates.suffixes(text)
 
 
@@ -117,7 +117,7 @@ def test_a_source_opens_what_its_options_say(tmp_path: Path) -> None:
     narrow = sources.detect("pool", tmp_path, only_suffix="jpg")
     usable = [entry.rel_path for entry in sources.scan(narrow) if entry.problem is None]
     assert usable == ["a.jpg"]
-    with pytest.raises(errors.SourceError, match="not a choice of bands"):
+    with pytest.raises(errors.SourceError, match="not a valid choice of bands"):
         sources.detect("pool", tmp_path, bands="4,3")
 
 

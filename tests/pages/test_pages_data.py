@@ -282,7 +282,7 @@ def test_an_ambiguous_target_set_is_added_as_chosen(
     fill(app, "target path name", "vehicles")
     app.button(key="target add path").click().run()
     assert "can be read in several ways" in texts(app.warning)
-    assert "'train' beside 'bus' may be a split or a class" in texts(app.warning).replace("\\", "")
+    assert "'train' next to 'bus' may be a split or a class" in texts(app.warning).replace("\\", "")
     assert app.button(key="choose vehicles").disabled, "nothing is chosen for the user"
     readings = app.radio(key="reading of vehicles")
     assert readings.options == [

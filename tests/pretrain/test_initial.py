@@ -45,7 +45,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     own = worker.build_backbone(SETTINGS)
     with pytest.raises(errors.InputError, match="not those of resnet18"):
         initial.start_from(own, replace(SETTINGS, init=str(tmp_path)), tmp_path)
-    with pytest.raises(errors.EncoderError, match="no complete checkpoint"):
+    with pytest.raises(errors.EncoderError, match="not a complete checkpoint"):
         initial.start_from(own, replace(SETTINGS, init=str(tmp_path / "none")), tmp_path)
 
 

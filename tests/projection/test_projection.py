@@ -124,11 +124,13 @@ def test_an_image_of_the_sample_keeps_its_place() -> None:
 def test_an_empty_pool_and_another_encoder_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     empty = feature_store.FeatureStore(tmp_path / "empty")
-    with pytest.raises(errors.InputError, match="run embed first"):
+    with pytest.raises(errors.InputError, match="embed the pool first"):
         run(tmp_path / "job", request(empty, tmp_path / "out"))
     store = make_store(tmp_path / "pool", blobs(12)[0])
     other = make_store(tmp_path / "other", blobs(12)[0], encoder="other-12345678")
     wanted = request(store, tmp_path / "out", target_stores={"cats": str(other.folder)})
-    with pytest.raises(errors.IntegrityError, match="target 'cats' are of other-12345678"):
+    with pytest.raises(
+        errors.IntegrityError, match="target set 'cats' were computed with other-12345678"
+    ):
         run(tmp_path / "job2", wanted)
     assert not (tmp_path / "out" / "header.json").exists()

@@ -159,7 +159,9 @@ def test_root_of_a_list_that_lies_elsewhere(home: Path, tmp_path: Path, form: st
 def test_all_names_of_another_machine(tmp_path: Path) -> None:
     for form in ("C:\\data\\{}.jpg", "/home/somebody/{}.jpg"):
         path = write(tmp_path / "list.txt", lines(form))
-        with pytest.raises(errors.SourceError, match=r"another machine .* with --root FOLDER"):
+        with pytest.raises(
+            errors.SourceError, match=r"does not exist on this machine .* with --root FOLDER"
+        ):
             listed(path)
 
 
@@ -182,7 +184,7 @@ def test_addresses(tmp_path: Path) -> None:
         ("l.txt", lines("https://x.org/{}.jpg")),
         ("t.csv", "url,text\ns3://a/b,c\n"),
     ):
-        with pytest.raises(errors.SourceError, match=r"addresses in its column .* img2dataset"):
+        with pytest.raises(errors.SourceError, match=r"URLs in its column .* img2dataset"):
             listed(write(tmp_path / name, text))
     write(tmp_path / "0.jpg", picture(0))
     found = listed(write(tmp_path / "mixed.txt", "0.jpg\nhttps://x.org/1.jpg\n"))

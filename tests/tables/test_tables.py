@@ -204,10 +204,13 @@ def test_the_column_is_chosen_by_what_is_behind_it(
             {"left": NAMES, "right": NAMES},
             r"several columns of paths: left, right; .* --path-column",
         ),
-        ({"label": LABELS}, r"no column known .* --path-column NAME .*: label \('cat'\)"),
-        ({"label": LABELS, "split": ["train"] * N}, "no column known"),
-        ({"url": ["https://x.org/a.jpg"] * N}, "addresses in its column 'url'"),
-        ({"emb": pa.array([[0.5] * 4] * N)}, "no column known .* none"),
+        (
+            {"label": LABELS},
+            r"no recognised column .* --path-column NAME .*: label \('cat'\)",
+        ),
+        ({"label": LABELS, "split": ["train"] * N}, "no recognised column"),
+        ({"url": ["https://x.org/a.jpg"] * N}, "URLs in its column 'url'"),
+        ({"emb": pa.array([[0.5] * 4] * N)}, "no recognised column .* none"),
     ],
 )
 def test_what_no_column_can_be_chosen_from(
@@ -222,7 +225,7 @@ def test_a_label_is_not_taken_for_the_stem_of_a_file(tmp_path: Path) -> None:
         write(tmp_path / name, picture(1))
     rows = [{"breed": name, "n": n} for n, name in enumerate(LABELS)]
     path = write(tmp_path / "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(errors.SourceError, match="no column known"):
+    with pytest.raises(errors.SourceError, match="no recognised column"):
         listed(path)
 
 
@@ -238,9 +241,9 @@ def test_a_chosen_column_stays_chosen(home: Path) -> None:
 
 def test_other_columns_are_named_to_the_user(home: Path) -> None:
     spec = listed(parquet(home, {"image": DATA, "mask": DATA})).spec
-    assert sources.describe(spec) == ["other columns of bytes are not read: mask"]
+    assert sources.describe(spec) == ["ignored columns of bytes: mask"]
     spec = listed(parquet(home, {"left": DATA, "n": LABELS}), image_column="left").spec
-    assert sources.describe(spec) == ["images are in the column 'left'"]
+    assert sources.describe(spec) == ["column of images: 'left'"]
 
 
 # --- base64 ---
@@ -338,7 +341,11 @@ def test_classes_of_coco(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("{", "is not JSON"), ('{"a": 1}', "holds no list of records"), ("[1, 2]", "no column known")],
+    [
+        ("{", "is not JSON"),
+        ('{"a": 1}', "contains no list of records"),
+        ("[1, 2]", "no recognised column"),
+    ],
 )
 def test_json_that_is_no_table(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(errors.SourceError, match=reason):
@@ -366,7 +373,7 @@ def test_hugging_face_shards_are_one_source(home: Path) -> None:
         "README.md": "not a table of this source",
         "data/x.jpg": "missing file",
         "data/validation-00000-of-00001.parquet": (
-            "data/validation-00000-of-00001.parquet has no column known to hold paths or images"
+            "data/validation-00000-of-00001.parquet has no recognised column of paths or images"
         ),
     }
     pattern = listed(repo / "data/train-*.parquet")

@@ -243,7 +243,7 @@ def test_lists_say_nothing_of_masks(tmp_path: Path) -> None:
 def test_files_that_may_state_what_is_held_out_are_asked_about(tmp_path: Path, name: str) -> None:
     beside = write(tmp_path, name, "1 0\n")
     found = read([*images("images/a", "images/b"), beside], tmp_path)
-    assert found.ambiguous and found.why.startswith(f"{name!r} may state what is held out")
+    assert found.ambiguous and found.why.startswith(f"{name!r} may define the held-out images")
     chosen = read([*images("images/a", "images/b"), beside], tmp_path, layout="*/classes")
     assert not chosen.ambiguous and chosen.mentions == (name,)
     divided = [*images("train/a", "test/a"), beside]
@@ -272,14 +272,14 @@ def test_tiny_imagenet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"layout": "splits//classes"}, "cannot be read; give"),
-        ({"layout": "names/splits"}, "cannot be read; give"),
-        ({"split_column": "Split"}, "no column 'Split'; there are: none"),
+        ({"layout": "splits//classes"}, "is invalid; give"),
+        ({"layout": "names/splits"}, "is invalid; give"),
+        ({"split_column": "Split"}, "no column 'Split'; available columns: none"),
         ({"split_folder": "a=search"}, "'search' is not a split"),
-        ({"split_folder": "a"}, "write extra=train"),
-        ({"split_fraction": "test=2"}, "give test=0.2"),
-        ({"split_fraction": "train=0.2"}, "give test=0.2"),
-        ({"split_fraction": "val=0.5\ntest=50%"}, "leave nothing to search with"),
+        ({"split_folder": "a"}, "write for example extra=train"),
+        ({"split_fraction": "test=2"}, "write for example test=0.2"),
+        ({"split_fraction": "train=0.2"}, "write for example test=0.2"),
+        ({"split_fraction": "val=0.5\ntest=50%"}, "leave no images to search with"),
         ({"split_fraction": "test=0.5", "split_group": "("}, "not a regular expression"),
         ({"split_fraction": "test=0.5", "split_group": "patient"}, "No column is named"),
         ({"split_file": "test=nowhere.txt"}, "nowhere.txt cannot be read"),

@@ -32,7 +32,7 @@ def test_values_of_a_column_are_given_splits() -> None:
 
 
 def test_a_column_that_states_nothing_is_refused() -> None:
-    with pytest.raises(errors.InputError, match=r"No value of column 'set' states .*'A', 'B'"):
+    with pytest.raises(errors.InputError, match=r"No value of column 'set' is .*'A', 'B'"):
         placed(rows({"set": "A"}, {"set": "B"}), split_column="set")
 
 
@@ -122,9 +122,9 @@ def test_lists(tmp_path: Path, name: str, text: str, option: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("nothing/like/it.jpg train\n", "names no image"),
+        ("nothing/like/it.jpg train\n", "does not list any image"),
         ("0.jpg test\n0.jpg train\n", "train and test|test and train"),
-        ("0.jpg cat\n", "Line 1 of .* states no split"),
+        ("0.jpg cat\n", "Line 1 of .* has no split"),
     ],
 )
 def test_lists_that_cannot_be_used(tmp_path: Path, text: str, sentence: str) -> None:

@@ -71,7 +71,7 @@ def read(data: bytes, header: TiffHeader, bands: Sequence[int] | None) -> RawIma
 
 
 def _kind(header: TiffHeader) -> str:
-    """The pixels in words, such as `13 channels of uint16`."""
+    """Describe the pixels in words, such as `13 channels of uint16`."""
     channels = f"{header.samples} channels of " if header.samples > 1 else ""
     packing = _PACKINGS.get(header.compression, str(header.compression))
     is_odd = header.is_plain and header.compression != 1
@@ -96,7 +96,7 @@ def _check_supported(header: TiffHeader) -> None:
 
 
 def _values(page: Any, data: bytes) -> np.ndarray:
-    """(H, W, samples) of one page; memory is claimed only as far as the header was believed."""
+    """Return (H, W, samples) of one page; memory use is limited by the checked header."""
     if page.dtype is None or page.shaped[1] != 1:
         raise rejection.RejectedImage("TIFF images of volumes or odd numbers are not supported")
     separate, _, height, width, together = page.shaped
@@ -131,7 +131,7 @@ def _check_segments(page: Any, data: bytes) -> None:
 
 
 def _check_nested(kind: str, segment: bytes, pixels: int) -> None:
-    """An image packed inside a strip or tile is no larger than that."""
+    """Check that an image packed inside a strip or tile is not larger than it."""
     if kind == "JPEG":
         frame = jpeg_header.frame(segment)
         size = (frame.width, frame.height) if frame else (0, 0)
@@ -143,7 +143,9 @@ def _check_nested(kind: str, segment: bytes, pixels: int) -> None:
 
 
 def _choose(header: TiffHeader, bands: Sequence[int] | None) -> tuple[list[int], str]:
-    """Numbers from 0 of the channels to take, and the remark that names them if others are left."""
+    """Return the numbers from 0 of the channels to read, and a remark that lists them if others
+    remain.
+    """
     if header.photometric in (tiff_header.PALETTE, tiff_header.CMYK):
         return list(range(min(header.samples, 4))), ""
     if bands:
@@ -205,7 +207,7 @@ def _bytes(values: np.ndarray, header: TiffHeader) -> np.ndarray:
 
 
 def _stacked(file: Any, data: bytes, header: TiffHeader, bands: Sequence[int]) -> RawImage:
-    """Bands that lie in pages of their own."""
+    """Stack bands that lie in separate pages."""
     count = len(file.pages)
     if max(bands) > count:
         raise rejection.RejectedImage(f"has {count} pages, and --bands asks for band {max(bands)}")

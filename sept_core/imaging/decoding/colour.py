@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 MAX_PROFILE_BYTES = 1 << 22
-"""Larger profiles are ignored; those of printing presses take half of it."""
+"""Larger profiles are ignored; those of printing presses take half of this size."""
 
 SAME = 2
 """Greatest difference, of 255, up to which a profile counts as sRGB and costs nothing."""
@@ -40,8 +40,8 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """Build the conversion of one profile, or None where there is nothing to convert.
 
-    Most cameras embed sRGB itself; that shows in what the conversion does to a few colours,
-    whatever the profile calls itself.
+    Most cameras embed sRGB itself; this is detected by converting a few colours, whatever the name
+    of the profile.
     """
     if len(profile) > MAX_PROFILE_BYTES:
         return None

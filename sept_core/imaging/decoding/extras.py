@@ -1,4 +1,4 @@
-"""Extras: libraries that SEPT asks for only when a file needs them."""
+"""Extras: optional libraries, imported only when a file needs them."""
 
 import importlib
 from types import ModuleType
@@ -11,8 +11,8 @@ def require(module: str, what: str, extra: str) -> ModuleType:
 
     Args:
         module: to import.
-        what: that it reads, such as `HEIC images`.
-        extra: of SEPT, that brings it.
+        what: the images that it reads, such as `HEIC images`.
+        extra: SEPT's extra that installs it.
 
     Raises:
         RejectedImage: it is not installed, or cannot be imported.

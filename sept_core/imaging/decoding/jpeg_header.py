@@ -1,4 +1,4 @@
-"""The header of a JPEG file: the frame that says what kind of JPEG it is."""
+"""The header of a JPEG file: the frame that identifies the kind of JPEG."""
 
 from dataclasses import dataclass
 

@@ -63,7 +63,7 @@ _DEPTH: dict[Format, Callable[[bytes], bool]] = {
 
 
 def may_be_deep(data: bytes) -> bool:
-    """Return whether an image may have more than 8 bits a channel, as far as its header tells.
+    """Return whether an image may have more than 8 bits a channel, judging by its header.
 
     Raises:
         RejectedImage: the header is broken.
@@ -73,7 +73,7 @@ def may_be_deep(data: bytes) -> bool:
 
 
 def not_an_image(data: bytes) -> rejection.RejectedImage:
-    """Say what the bytes are instead; the first 4096 are enough."""
+    """Return a rejection that describes the bytes; the first 4096 are enough."""
     if not data:
         return rejection.RejectedImage("empty file")
     what = other_files.description(data)

@@ -1,6 +1,6 @@
 """Rejections: why the bytes of one file are not used as an image.
 
-In: what a decoder raised, or a size that a header declares. Out: `RejectedImage`.
+In: an exception of a decoder, or a size that a header declares. Out: `RejectedImage`.
 """
 
 import re
@@ -15,7 +15,7 @@ MAX_VALUES_BYTES = 3 * MAX_PIXELS
 
 
 class UnusableFile(Exception):
-    """One file gave no pixels; `reason` is the short text that is listed with it."""
+    """No pixels could be read from a file; `reason` is the short text that is listed with it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -33,12 +33,12 @@ class RejectedImage(UnusableFile):
 class UnreadableFile(UnusableFile):
     """A file cannot be read now: nothing is known of its bytes, and it is worth another try.
 
-    Reasons are those of `outcomes.of_machine`: `unreadable: ` and what the system said.
+    Reasons are those of `outcomes.of_machine`: `unreadable: ` and the system's message.
     """
 
 
 def failure(problem: Exception, otherwise: str) -> UnusableFile:
-    """Return what to raise for an exception of a reader or decoder.
+    """Return the exception to raise for one of a reader or decoder.
 
     Args:
         problem: what it raised.
@@ -49,7 +49,7 @@ def failure(problem: Exception, otherwise: str) -> UnusableFile:
 
 
 def check_size(width: int, height: int, bytes_a_pixel: int = 1) -> None:
-    """Refuse what would take too much memory.
+    """Refuse images that would take too much memory.
 
     Raises:
         RejectedImage: more pixels than `MAX_PIXELS`, or more bytes than `MAX_VALUES_BYTES`.
@@ -66,7 +66,7 @@ def check_size(width: int, height: int, bytes_a_pixel: int = 1) -> None:
 
 
 def too_large(pixels: int) -> RejectedImage:
-    """The rejection of an image of so many pixels."""
+    """Return the rejection of an image with this many pixels."""
     return RejectedImage(f"too large to decode safely ({pixels / 1e6:.0f} megapixels)")
 
 
@@ -77,7 +77,7 @@ _SHORT = re.compile(
 
 
 def of(problem: Exception) -> UnusableFile:
-    """Sort what decoders raise into the two reasons that people tell apart."""
+    """Classify a decoder's exception as one of the two reasons, truncated or unreadable."""
     text = " ".join(str(problem).split()) or type(problem).__name__
     is_short = bool(_SHORT.search(text)) or isinstance(problem, EOFError)
     return failure(problem, f"{'truncated' if is_short else 'unreadable'}: {text[:200]}")

@@ -1,7 +1,7 @@
 """TIFF images, of one channel or of many, of bytes or of measurements.
 
 In: the bytes of a TIFF or BigTIFF file, and which bands to take. Out: a `RawImage` of its first
-picture. Pillow reads what it gives without loss; tifffile, an extra, reads the rest.
+picture. Pillow reads everything it supports without loss; tifffile, an extra, reads the rest.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The header of a TIFF file: what its first picture is, before anything decodes it.
+"""The header of a TIFF file: facts about its first picture, read before decoding.
 
 In: the bytes of a TIFF or BigTIFF file. Out: a `TiffHeader`, read from its tags alone.
 """
@@ -35,7 +35,7 @@ class TiffHeader:
         compression: as in the TIFF specification.
         is_planar: each channel lies by itself.
         alpha: the first channel behind the colours is opacity.
-        nodata: the value that stands for no measurement, as GDAL writes it.
+        nodata: the value that marks missing measurements, as GDAL writes it.
         colours: number from 0 of the channels that GDAL calls red, green and blue, if all are.
         has_pages: a further picture follows, other than a smaller copy or a mask of this.
     """
@@ -127,7 +127,7 @@ def _tags(data: bytes) -> tuple[Tags, bool]:
 
 
 def _is_page(data: bytes, place: int) -> bool:
-    """Return whether a further directory is of a picture of its own; a broken one is none."""
+    """Return whether a further directory is another picture; a broken one is not."""
     if not place:
         return False
     try:

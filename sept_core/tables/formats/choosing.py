@@ -1,8 +1,8 @@
-"""Choosing: which column of a table names the images, or holds them.
+"""Choosing: the column of a table that names or contains the images.
 
-In: an opened table, what the user named, and a look at the files. Out: the column to read by, or
-one sentence on what was found and how to name a column. A label is never taken for a path: what
-counts is the images and files behind the values, then the name of the column.
+In: an opened table, the user's options, and a function that looks up files. Out: the column to read
+by, or one sentence on what was found and how to choose a column. A label is never mistaken for a
+path: the images and files behind the values decide, then the name of the column.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,8 @@ class Choice:
 
     Attributes:
         others: further columns of images, which are not read.
-        is_usual: names alone lead to it: neither places in the table nor options need name it.
+        is_usual: it is found by name alone: neither places in the table nor options need to name
+        it.
     """
 
     column: str
@@ -44,7 +45,7 @@ class Choice:
 
 
 def usual_column(columns: Sequence[Column]) -> str | None:
-    """The column of images that a place in the table need not name, by the columns' names."""
+    """Return the column of images that places in the table need not name, by column names."""
     names = [
         column.name
         for column in columns
@@ -55,16 +56,16 @@ def usual_column(columns: Sequence[Column]) -> str | None:
 
 
 def choose_column(table: Table, path: str, options: Mapping[str, str], look: Look) -> Choice:
-    """The column by which a table is read.
+    """Choose the column by which a table is read.
 
     Args:
         table: opened.
         path: its name, for messages.
-        options: `image_column` or `path_column`, where the user named one.
-        look: looks whether a value names a file.
+        options: `image_column` or `path_column`, if the user named one.
+        look: checks whether a value names a file.
 
     Raises:
-        SourceError: there is no such column, or several that could be meant.
+        SourceError: there is no such column, or several candidates.
     """
     for option in ("image_column", "path_column"):
         if option in options:
@@ -86,7 +87,7 @@ def choose_column(table: Table, path: str, options: Mapping[str, str], look: Loo
 
 
 def best_named(names: Sequence[str], known: Sequence[str]) -> str | None:
-    """The first known name, in any case."""
+    """Return the first known name, in upper or lower case."""
     by_name = {name.strip().lower(): name for name in reversed(names)}
     return next((by_name[name] for name in known if name in by_name), None)
 
@@ -95,15 +96,15 @@ def _named(table: Table, path: str, wanted: str, option: str) -> Choice:
     column = next((column for column in table.columns if column.name == wanted), None)
     if column is None:
         names = ", ".join(column.name for column in table.columns[:_SHOWN_COLUMNS])
-        raise errors.SourceError(f"{path} has no column {wanted!r}; its columns: {names}.")
+        raise errors.SourceError(f"{path} has no column {wanted!r}; its columns are {names}.")
     is_held = option == "image_column" and column.kind in ("bytes", "packed")
     return Choice(wanted, "images" if is_held else "paths")
 
 
 def _columns_of_images(table: Table, usual: str | None) -> tuple[list[str], list[str]]:
-    """Columns of which the first values are images, and those without values.
+    """Return the columns whose first values are images, and those without values.
 
-    A usual column of a telling name is taken at its word: reading images while their shards are
+    A usual column with a known name is accepted unread: reading images while their shards are
     listed would take as long as embedding them.
     """
     is_filled = any(column.name == usual and column.is_filled for column in table.columns)
@@ -128,7 +129,7 @@ def _heads(table: Table, column: str) -> list[bytes]:
 
 
 def _column_of_paths(columns: Sequence[Column], path: str, look: Look) -> Choice | None:
-    """By the files behind the values, then by name and by the looks of the values."""
+    """Choose by the files behind the values, then by name and by the form of the values."""
     names = [column.name for column in columns]
     known = [
         name
@@ -171,7 +172,7 @@ def _looks_like_paths(column: Column) -> bool:
 
 
 def _may_be(column: Column) -> bool:
-    """Whether nothing speaks against a column that is called as those of paths are."""
+    """Return whether a column with a usual name of paths may contain paths."""
     values = list(map(str, column.samples))
     if column.name.strip().lower() not in _OPTIONAL or column.kind == "bytes":
         return not values or not all(map(looks.is_address, values))
@@ -180,23 +181,23 @@ def _may_be(column: Column) -> bool:
 
 def _several(path: str, what: str, names: Sequence[str], option: str) -> errors.SourceError:
     return errors.SourceError(
-        f"{path} has several columns of {what}: {', '.join(names[:_SHOWN_COLUMNS])}; "
-        f"name one with {option} NAME."
+        f"{path} has several columns of {what}: {', '.join(names[:_SHOWN_COLUMNS])}; choose one "
+        f"with {option} NAME."
     )
 
 
 def _refusal(table: Table, path: str) -> errors.SourceError:
-    """What was found instead of paths or images."""
+    """Return the error that lists what was found instead of paths or images."""
     for column in table.columns:
         if column.samples and all(looks.is_address(str(value)) for value in column.samples):
             return errors.SourceError(
-                f"{path} has addresses in its column {column.name!r}, not files "
+                f"{path} has URLs in its column {column.name!r}, not files "
                 f"({shown(column.samples[0])}); download them first, for example with img2dataset."
             )
     columns = table.columns[:_SHOWN_COLUMNS]
     found = ", ".join(f"{c.name} ({shown(c.samples[0])})" if c.samples else c.name for c in columns)
     return errors.SourceError(
-        f"{path} has no column known to hold paths or images; name one with --path-column NAME or "
-        f"--image-column NAME, and the folder of the files with --root FOLDER if it is another. "
-        f"Its columns: {found or 'none'}."
+        f"{path} has no recognised column of paths or images; choose one with --path-column "
+        "NAME or --image-column NAME, and give the folder of the files with --root FOLDER if it "
+        f"is a different one. Its columns: {found or 'none'}."
     )

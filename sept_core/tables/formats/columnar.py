@@ -32,7 +32,7 @@ _ROWS = 4096
 _BUFFER = 1 << 20
 _HELD = [Cell(None, True, None)]
 DAMAGE = (pa.ArrowException, OSError, UnicodeError)
-"""What pyarrow raises on a damaged file; an OSError of the system itself has an `errno`."""
+"""Exceptions of pyarrow on a damaged file; an OSError of the system itself has an `errno`."""
 
 
 class Store(Protocol):
@@ -42,11 +42,11 @@ class Store(Protocol):
     groups: int
 
     def is_full(self, group: int, images: Field) -> bool:
-        """Whether each row of a group surely has one image, told without reading any."""
+        """Return whether each row of a group certainly has one image, without reading any."""
         ...
 
     def is_filled(self, images: Field) -> bool:
-        """Whether some rows surely have bytes, told without reading any."""
+        """Return whether some rows certainly have bytes, without reading any."""
         ...
 
     def batches(
@@ -57,7 +57,7 @@ class Store(Protocol):
 
 
 class ParquetStore:
-    """A parquet file; images stay unread where its statistics speak for them."""
+    """A parquet file; images stay unread if its statistics are sufficient."""
 
     def __init__(self, file: BinaryIO, buffer: int = _BUFFER) -> None:
         """Open a file; with a buffer, a column chunk is not read whole but piece by piece."""
@@ -90,19 +90,19 @@ class ParquetStore:
         yield from self.file.iter_batches(rows, row_groups=groups, columns=columns)
 
     def leaves(self, field: Field, with_bytes: bool = True) -> list[str]:
-        """The columns in which parquet keeps a field, or its path alone."""
+        """Return the parquet columns of a field, or of its path alone."""
         is_struct = field.form in ("struct", "located")
         end = r"(?:\..+)?" if with_bytes or not is_struct else r"(?:\..+)?\.path"
         steps = r"(?:\..+)?\.".join(map(re.escape, field.steps))
         return [leaf for leaf in self._leaves if re.fullmatch(steps + end, leaf)]
 
     def leaf(self, group: int, images: Field) -> pq.ColumnChunkMetaData:
-        """What parquet says of the bytes in one group."""
+        """Return parquet's metadata of the bytes in one group."""
         place = self._leaves.index(self.bytes_leaf(images))
         return self.file.metadata.row_group(group).column(place)
 
     def bytes_leaf(self, images: Field) -> str:
-        """The column in which parquet keeps the bytes of images."""
+        """Return the parquet column with the bytes of images."""
         leaves = self.leaves(images)
         return next((leaf for leaf in leaves if leaf.endswith(".bytes")), leaves[0])
 
@@ -115,7 +115,7 @@ class ArrowStore:
     def __init__(self, file: BinaryIO) -> None:
         start = file.read(8)
         if start.startswith(b"FEA1"):
-            raise pa.ArrowInvalid("it is Feather version 1; write it as parquet")
+            raise pa.ArrowInvalid("it is Feather version 1; convert it to parquet")
         self._is_stream = not start.startswith(b"ARROW1")
         self._file = file
         self.schema = self._open(None).schema
@@ -151,7 +151,7 @@ class ColumnarTable:
     """A parquet or Arrow table, see `rows.Table`."""
 
     def __init__(self, opener: Opener, path: str, form: Callable[[BinaryIO], Store]) -> None:
-        """Tell its columns.
+        """Detect its columns.
 
         Raises:
             SourceError: it is not such a table.
@@ -238,7 +238,7 @@ class ColumnarTable:
         groups: Sequence[int] | None = None,
         rows: int = _ROWS,
     ) -> Iterator[pa.RecordBatch]:
-        """Some fields, a number of rows at a time; what the file promises of them is checked.
+        """Yield some fields, a number of rows at a time, checked against the file's schema.
 
         Raises:
             SourceError: the rows cannot be read.
@@ -256,8 +256,7 @@ class ColumnarTable:
                 except DAMAGE as problem:
                     _reraise(problem)
                     raise errors.SourceError(
-                        f"The rows of {self._path} cannot be read ({problem}); "
-                        "write the table again."
+                        f"The rows of {self._path} cannot be read ({problem}); recreate the table."
                     ) from problem
                 yield batch
 
@@ -280,7 +279,7 @@ def open_store(form: Callable[[BinaryIO], Store], file: BinaryIO, path: str) -> 
     """Open a file.
 
     Raises:
-        SourceError: it is no such file.
+        SourceError: it is not such a file.
     """
     try:
         store = form(file)
@@ -293,6 +292,6 @@ def open_store(form: Callable[[BinaryIO], Store], file: BinaryIO, path: str) -> 
 
 
 def _reraise(problem: Exception) -> None:
-    """Let through what the system says of a file that may be sound."""
+    """Re-raise system errors, since the file itself may be intact."""
     if isinstance(problem, OSError) and problem.errno:
         raise problem

@@ -35,7 +35,7 @@ _BLOCK_CHARACTERS = 1 << 24
 """Rows, and about how many characters, that are in memory at a time: a row may hold an image."""
 
 _MAX_ROW_LINES = 10_000
-"""Lines of one row; a quote that nothing closes is told by them at the latest."""
+"""Most lines of one row, which limits how far an unclosed quote extends."""
 
 _MISSING = (
     "",
@@ -52,7 +52,7 @@ _MISSING = (
     "NULL",
     "None",
 )
-"""What stands for a missing number."""
+"""Texts that stand for a missing number."""
 
 
 _Record = tuple[list[str], str | None]
@@ -63,7 +63,7 @@ class DelimitedTable:
     """A csv table, see `rows.Table`."""
 
     def __init__(self, text: Text, suffix: str, look: Look) -> None:
-        """Tell its dialect and its columns by its first lines.
+        """Detect its dialect and its columns by its first lines.
 
         Raises:
             SourceError: it cannot be read.
@@ -72,7 +72,7 @@ class DelimitedTable:
         self._text = text
         length = sum(map(len, sample)) // max(1, len(sample))
         self._block = max(1, min(_BATCH, _BLOCK_CHARACTERS // max(1, length)))
-        # Who reads packed images later does not look at files: so those are told without.
+        # Readers of packed images do not look up files, so packed columns are detected without.
         self._dialect = dialects.sniff(sample, is_whole, suffix, lambda _: Match.NONE)
         self.columns = self._sampled(sample)
         if not any(column.kind == "packed" for column in self.columns):
@@ -121,7 +121,7 @@ class DelimitedTable:
     def _walk(self, column: str | None) -> Iterator[tuple[Numbered, str | None]]:
         """Every row, and the text in one column that is not among its values.
 
-        The table is held as text until its end, where it shows which columns hold numbers.
+        The table is held as text until its end, when it is known which columns contain numbers.
         """
         numbers, columns, broken = self._load()
         asked = columns.pop(column, None) if column else None
@@ -166,7 +166,7 @@ class DelimitedTable:
         )
 
     def _records(self, lines: Iterator[str] | None = None) -> Iterator[_Record]:
-        """Every row below the header, broken ones with their line; blank lines are no rows."""
+        """Yield every row below the header, broken ones with their line; skip blank lines."""
         dialect = self._dialect
         for line, text in dialect.titles:
             yield [], f"broken row in line {line}: {shown(text.strip())}"
@@ -193,7 +193,7 @@ class DelimitedTable:
         return found if all(len(row) == width for row in found) else None
 
     def _one_by_one(self, fed: "_Lines", end: int) -> Iterator[_Record]:
-        """Rows that may be broken or have several lines, as far as a line."""
+        """Yield rows that may be broken or have several lines, up to a line."""
         width, options = len(self._dialect.names), self._dialect.options()
         reader = csv.reader(fed, **options)
         while fed.start() < end:
@@ -208,7 +208,7 @@ class DelimitedTable:
                 reader = csv.reader(fed, **options)
 
     def _mended(self, fed: "_Lines", width: int) -> Iterator[_Record]:
-        """The first line of a broken row by itself; what follows it is read again."""
+        """Yield the first line of a broken row by itself; the following lines are read again."""
         fed.give_back(1)
         line = fed.taken[0]
         cells = next(csv.reader([line], **self._dialect.options(strict=False)), [])
@@ -218,8 +218,8 @@ class DelimitedTable:
         if len(cells) == width:
             yield [cell.rstrip("\r\n") for cell in cells], None
         elif not line.startswith("#"):
-            told = f"{len(cells)} columns instead of {width}: {shown(line.rstrip())}"
-            yield [], f"broken row in line {fed.number + 1} with {told}"
+            problem = f"{len(cells)} columns instead of {width}: {shown(line.rstrip())}"
+            yield [], f"broken row in line {fed.number + 1} with {problem}"
 
 
 class _Lines:
@@ -247,7 +247,7 @@ class _Lines:
         return line
 
     def start(self) -> int:
-        """Begin a row; returns how many lines lie before it."""
+        """Begin a row; return the number of lines before it."""
         self.number += len(self.taken)
         self.taken = []
         return self.number
@@ -271,14 +271,14 @@ def _notes(dialect: dialects.Dialect) -> list[str]:
     if dialect.delimiter in names and len(dialect.names) > 1:
         notes.append(f"separated by {names[dialect.delimiter]}")
     if not dialect.has_header:
-        notes.append("no header line: columns are named by what they hold")
+        notes.append("no header line: columns are named by their content")
     return notes
 
 
 def _array(values: Sequence[str]) -> pa.Array:
     try:
         return pa.array(values, pa.large_string())
-    except UnicodeError:  # bytes that are no text, escaped as halves of surrogate pairs
+    except UnicodeError:  # undecodable bytes, escaped as lone surrogates
         clean = [value.encode("utf-8", "backslashreplace").decode() for value in values]
         return pa.array(clean, pa.large_string())
 
@@ -302,5 +302,5 @@ def _finite(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _is_nameless(name: str, column: pa.ChunkedArray) -> bool:
-    """Whether a column has neither a name nor content: a delimiter ends each line."""
+    """Return whether a column has neither a name nor content: a delimiter ends each line."""
     return name.startswith("column ") and column.null_count == len(column)

@@ -1,8 +1,8 @@
-"""Dialects of delimited text: delimiter, quotes, header and comments, told by a sample.
+"""Dialects of delimited text: delimiter, quotes, header and comments, detected from a sample.
 
-In: the first lines of a file. Out: the `Dialect` that Python's own `csv` reads them with, chosen
-by trial: the sample is read in each way, and the way counts whose rows name files that exist, are
-of one width, and look like paths.
+In: the first lines of a file. Out: the `Dialect` that Python's own `csv` reads them with, chosen by
+trial: the sample is read in each way, and the way wins whose rows name existing files, have the
+same width, and look like paths.
 """
 
 import csv
@@ -29,11 +29,11 @@ csv.field_size_limit(2**31 - 1)  # a cell may hold an image
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file of delimited text is read.
+    """The dialect of a file of delimited text.
 
     Attributes:
         skipped: lines before the first row: header, comments, Excel's `sep=;`.
-        titles: those of them that are neither, by their number from 1.
+        titles: those of them that are neither, as numbers from 1.
         names: of the columns, each once.
     """
 
@@ -66,13 +66,13 @@ class _Record:
 
 
 def sniff(sample: Sequence[str], is_whole: bool, suffix: str, look: Look) -> Dialect:
-    """Tell the dialect of a file.
+    """Detect the dialect of a file.
 
     Args:
         sample: its first lines, with their ends.
         is_whole: these are all.
         suffix: of its name.
-        look: tells whether a value names a file.
+        look: checks whether a value names a file.
     """
     start, hint = _preamble(sample)
     lines = sample[start:]
@@ -83,7 +83,7 @@ def sniff(sample: Sequence[str], is_whole: bool, suffix: str, look: Look) -> Dia
 
 
 def _preamble(sample: Sequence[str]) -> tuple[int, str]:
-    """How many lines of comments stand on top, and the delimiter that Excel's hint names."""
+    """Return the number of leading comment lines, and the delimiter from Excel's hint."""
     hint = ""
     for number, line in enumerate(sample):
         if match := _HINT.fullmatch(line.strip("\ufeff\r\n")):
@@ -114,7 +114,7 @@ def _spaced(way: Dialect, lines: Sequence[str]) -> Dialect:
 
 
 def _fit(way: Dialect, lines: Sequence[str], is_whole: bool, look: Look) -> tuple[Any, ...]:
-    """How well a way of reading fits; more is better."""
+    """Score a way of reading; higher is better."""
     records = [record for record in _read(way, lines, is_whole) if record.cells != []]
     rows = [record.cells for record in records if record.cells]
     if not rows:
@@ -131,12 +131,12 @@ def _fit(way: Dialect, lines: Sequence[str], is_whole: bool, look: Look) -> tupl
 
 
 def _is_stray(cell: str) -> bool:
-    """Whether quotes are left in a cell that the right dialect would have taken off."""
+    """Return whether a cell contains quotes that the right dialect would have removed."""
     return '"' in cell or cell[:1] == cell[1:][-1:] == "'"
 
 
 def _clean(way: Dialect, rows: list[list[str]]) -> bool:
-    """Whether a column looks like paths without anything else in them, or has a known name."""
+    """Return whether a column looks like paths and nothing else, or has a known name."""
     others = {*USUAL_DELIMITERS, '"'} - {way.delimiter}
     if any(map(looks.is_known, rows[0])):
         return True
@@ -196,7 +196,7 @@ def _commented_header(way: Dialect, comments: Sequence[str], width: int) -> list
 
 
 def _is_header(first: list[str], body: list[list[str]], look: Look) -> bool:
-    """Whether the first row holds names; a row of data must never be lost to it."""
+    """Return whether the first row holds names; a row of data must never be lost to it."""
     if any(map(looks.is_data, first)):
         return False
     if any(map(looks.is_known, first)):

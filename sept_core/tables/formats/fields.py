@@ -1,4 +1,4 @@
-"""Fields: what the columns of an Arrow schema hold, nested ones too.
+"""Fields: the content of an Arrow schema's columns, nested ones included.
 
 In: a schema as parquet and Arrow files carry it. Out: one `Field` for each column, or field of a
 nested column, that holds images or plain values; and their values in a batch of rows.
@@ -33,7 +33,7 @@ class Field:
     """One column, or one field of a nested column.
 
     Attributes:
-        name: as users call it, `outer.inner` where it is nested.
+        name: as users write it, `outer.inner` if it is nested.
         steps: names from the top-level column down; lists on the way are not among them.
         form: `bytes`; `packed` as base64; `struct` of bytes and path as Hugging Face has it;
             `located`, a struct with a path and no bytes; `numbers`, a list of bytes as numbers;
@@ -50,7 +50,7 @@ class Field:
 
     @property
     def kind(self) -> Kind:
-        """Of the column."""
+        """The kind of the column."""
         if self.form in ("bytes", "struct", "numbers"):
             return "bytes"
         if self.form == "plain" or self.form == "packed":
@@ -58,7 +58,7 @@ class Field:
         return "text"
 
     def cells(self, value: Any) -> list[Cell]:
-        """The images of one row, from the value as Python has it."""
+        """Return the images of one row from its Python value."""
         return [
             Cell(place if self.is_many else None, self._is_held(item), self.path(item))
             for place, item in enumerate(self._items(value))
@@ -70,14 +70,14 @@ class Field:
             yield number, place if self.is_many else None, self.unpack(item)
 
     def unpack(self, item: Any) -> bytes | str:
-        """The bytes of one image, or why there are none."""
+        """Return the bytes of one image, or the reason why there are none."""
         try:
             return self._bytes(item) or NO_IMAGE
         except ValueError as problem:
             return str(problem)
 
     def path(self, item: Any) -> str | None:
-        """The path in one value, where it has one."""
+        """Return the path in one value, if there is one."""
         if self.form in ("struct", "located"):
             item = item.get("path") if item else None
         elif self.form not in ("text", "plain"):
@@ -103,7 +103,7 @@ class Field:
 def of_schema(schema: pa.Schema) -> list[Field]:
     """The fields that hold images or plain values, in the order of the schema.
 
-    Several columns of one name cannot be told apart and are left out.
+    Columns with the same name are ambiguous and are left out.
     """
     classes, times = _class_names(schema), Counter(schema.names)
     return [
@@ -127,14 +127,14 @@ def scalars(batch: pa.RecordBatch, field: Field) -> list[Scalar]:
 
 
 def values(batch: pa.RecordBatch, field: Field) -> list[Any]:
-    """A field as Python has it, one value a row, a list of values where the field is many."""
+    """Return a field's Python values, one per row, or a list of values if the field is many."""
     column: list[Any] = batch.column(field.steps[0]).to_pylist()
     inner = field.steps[1:]
     return [descend(value, inner) for value in column] if inner else column
 
 
 def descend(value: Any, steps: tuple[str, ...]) -> Any:
-    """What lies below a value; of a list, what lies below each item."""
+    """Return the nested value below a value, or below each item of a list."""
     for number, step in enumerate(steps):
         if isinstance(value, list):
             return [descend(item, steps[number:]) for item in value]

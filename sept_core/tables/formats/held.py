@@ -1,4 +1,4 @@
-"""Images held in a table, given by row in any order, to any thread, in bounded memory.
+"""Images inside a table, read by row in any order, by any thread, in bounded memory.
 
 In: a table and one of its columns. Out: the bytes of one image at a time.
 """
@@ -23,14 +23,14 @@ MAX_GROUP_BYTES = 1 << 28
 """A row group with more bytes of images is not held in memory."""
 
 _KEPT = 2
-"""Row groups held: threads stand on both sides of a border."""
+"""Row groups held: threads may read on both sides of a border."""
 
 
 class Images(Protocol):
     """The images of one column."""
 
     def read(self, row: int, index: int | None) -> bytes | str:
-        """One image, or why there is none.
+        """Return one image, or the reason why there is none.
 
         Raises:
             LookupError: there is no such row, or no such place in its list.
@@ -39,10 +39,10 @@ class Images(Protocol):
 
 
 class Unpacked:
-    """Images of what can only be read from its beginning.
+    """Images of a table that can only be read from its beginning.
 
-    What has been read goes to an unnamed temporary file, as far as somebody has asked: one pass
-    in all, whatever the order of the threads.
+    Images are copied to an unnamed temporary file, up to the last one requested: one pass in total,
+    in whatever order the threads read.
     """
 
     def __init__(self, payloads: Payloads) -> None:

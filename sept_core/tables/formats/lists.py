@@ -1,6 +1,6 @@
-"""Lists: text with a path on each line, alone or beside a label or a number.
+"""Lists: text with a path on each line, alone or with a label or a number.
 
-In: a file of text. Out: its lines as rows of `path` and what stands beside it.
+In: a file of text. Out: its lines as rows of `path` and the other parts.
 """
 
 import functools
@@ -32,12 +32,12 @@ _PATH_FIRST = re.compile(rf"(.*(?:{_SUFFIXES}))[ \t]+(\S.*)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class _Form:
-    """How a line is cut.
+    """The form of a line.
 
     Attributes:
         names: of its parts.
         parts: the parts of a line; None if it is of another form.
-        note: what to say of it.
+        note: note about it for the user.
         header: the first line, if it names the parts.
     """
 
@@ -48,7 +48,7 @@ class _Form:
 
 
 def open_list(text: Text, suffix: str, look: Look) -> Table:
-    """The table that a list is: of paths, of paths and labels, or of delimited text.
+    """Open a list as a table: of paths, of paths and labels, or of delimited text.
 
     Raises:
         SourceError: it cannot be read.
@@ -120,19 +120,19 @@ class ListTable:
         return (str(row.values[column]) for row in self.rows() if row.values.get(column))
 
     def payloads(self, column: str) -> Payloads:
-        """No images: a list only names them."""
+        """Yield no images: a list only names them."""
         return iter(())
 
 
 def _is_comment(line: str, look: Look) -> bool:
-    """Blank, or begun by `#`, unless a file has such a name."""
+    """Return whether a line is blank, or starts with `#` and does not name a file."""
     if not line or line.isspace():
         return True
     return line[0] == "#" and look(line.strip()) is not Match.FILE
 
 
 def _score(form: _Form, lines: Sequence[str], look: Look) -> tuple[int, int, int]:
-    """Lines of which the path is a file, is one without its suffix, or looks like one."""
+    """Count the lines whose path is a file, is one without its suffix, or looks like one."""
     place = form.names.index("path")
     found = [cut[place] for line in lines if (cut := form.parts(line))]
     matches = [look(name) for name in found]

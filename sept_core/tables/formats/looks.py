@@ -1,7 +1,7 @@
-"""Looks: what the text of a cell appears to be, and what a column of a name should hold.
+"""Looks: the apparent meaning of a cell's text, and the usual names of columns.
 
-In: names and values as a table gives them. Out: whether they look like a path, an address, packed
-bytes. Whether a file is behind a value is told by a `rows.Look`.
+In: names and values from a table. Out: whether they look like a path, a URL or packed bytes.
+Whether a value names an existing file is checked by a `rows.Look`.
 """
 
 import re
@@ -22,13 +22,13 @@ MORE_PATH_COLUMNS = (
     *("filenames", "file_names", "paths", "name", "images", "fname", "location", "key"),
     *("image_id", "imageid", "img_id", "id"),
 )
-"""Names tried after those, where files or the looks of a path are behind the values."""
+"""Names tried after those, if the values name files or look like paths."""
 
 IMAGE_COLUMNS = ("image", "img", "image_bytes", "image_base64", "bytes", "data", "jpg", "png")
 """Names under which a column of image bytes is found, tried in this order."""
 
 PACKED_COLUMNS = ("image_base64", "image_bytes", "bytes")
-"""Names of text columns that are taken for base64 whatever they hold."""
+"""Names of text columns that are treated as base64 whatever their content."""
 
 TEXT_COLUMNS = frozenset(
     (
@@ -45,12 +45,12 @@ _LONGEST_PATH = 4096
 
 
 def is_known(name: str) -> bool:
-    """Tell whether a name is one that headers of tables of images use."""
+    """Return whether a name is usual in headers of tables of images."""
     return name.strip().lower() in _KNOWN
 
 
 def is_path(text: str) -> bool:
-    """Tell whether a text looks like the path of an image: by its suffix, on one line."""
+    """Return whether a text looks like the path of an image: by its suffix, on one line."""
     plain = text.strip().strip("\"'")
     return (
         0 < len(plain) <= _LONGEST_PATH
@@ -60,22 +60,22 @@ def is_path(text: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is an address such as `https://…` or `s3://…`; `file://` is a path."""
+    """Return whether a text is a URL such as `https://…` or `s3://…`; `file://` is a path."""
     return _ADDRESS.match(text.lstrip()) is not None
 
 
 def is_number(text: str) -> bool:
-    """Tell whether a text is a decimal number."""
+    """Return whether a text is a decimal number."""
     return _NUMBER.fullmatch(text.strip()) is not None
 
 
 def is_data(text: str) -> bool:
-    """Tell whether a text can be no column's name: a path, an address, packed bytes."""
+    """Return whether a text cannot be a column's name: a path, a URL, packed bytes."""
     return is_path(text) or is_address(text) or packed.is_packed(text)
 
 
 def are_packed(name: str, values: Sequence[str]) -> bool:
-    """Tell whether a column of text holds images in base64: by its values, else by its name."""
+    """Return whether a column of text holds images in base64: by its values, else by its name."""
     if any(map(packed.is_packed, values)):
         return True
     leaf = name.rpartition(".")[2].lower()

@@ -19,7 +19,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 def is_packed(text: str) -> bool:
-    """Tell whether a text is an image in base64, by its first characters."""
+    """Return whether a text is an image in base64, by its first characters."""
     start = _start(text)
     head = text[start : start + _HEAD_LENGTH]
     if len(head) < _LEAST or not _HEAD.fullmatch(head):
@@ -33,7 +33,7 @@ def is_packed(text: str) -> bool:
 
 
 def unpack(text: str) -> bytes:
-    """The bytes of an image in base64; blanks and missing padding do no harm.
+    """Return the bytes of an image in base64; blanks and missing padding are ignored.
 
     Raises:
         ValueError: it is not base64; the message does not quote it.
@@ -51,5 +51,5 @@ def _start(text: str) -> int:
 
 
 def _plain(text: str) -> str:
-    """In the usual alphabet, without blanks and padding."""
+    """Return the text in the standard alphabet, without blanks and padding."""
     return text.translate(_BLANK).rstrip("=").translate(_URL_SAFE)

@@ -1,7 +1,7 @@
 """Records of JSON: an object on each line, or one document with a list of them.
 
 In: a file of text. Out: its records as rows. Fields of nested objects are columns `outer.inner`;
-a list can name or hold several images, and is no value otherwise.
+a list can name or hold several images, and is not a value otherwise.
 """
 
 import json
@@ -39,7 +39,7 @@ class RecordTable:
     """A table of JSON records, see `rows.Table`."""
 
     def __init__(self, text: Text, suffix: str) -> None:
-        """Tell whether it is one document or lines, and its columns.
+        """Detect whether it is one document or lines, and its columns.
 
         Raises:
             SourceError: it cannot be read, or is a document without a list of records.
@@ -105,7 +105,7 @@ class RecordTable:
         }
 
     def _records(self) -> Iterator[tuple[int, _Fields, str | None]]:
-        """Number, fields and problem of every record; blank lines are none."""
+        """Yield number, fields and problem of every record; blank lines are skipped."""
         if self._document is not None:
             for number, record in enumerate(self._document):
                 is_object = isinstance(record, dict)
@@ -127,7 +127,9 @@ class RecordTable:
 
 
 def _is_document(text: Text, suffix: str) -> bool:
-    """By its first line, whatever the file is called: many a `.json` is lines of records."""
+    """Return whether it is one document, by its first line: many `.json` files are lines of
+    records.
+    """
     lines = [line for line in text.sample(SAMPLE_ROWS)[0] if not line.isspace()]
     if not lines:
         return False
@@ -156,7 +158,9 @@ def _document(text: Text) -> list[Any]:
         whole.append(line)
         size += len(line)
         if size > _MAX_DOCUMENT:
-            raise errors.SourceError(f"{text.path} is too large to read whole; write it as jsonl.")
+            raise errors.SourceError(
+                f"{text.path} is too large to read as one document; convert it to jsonl."
+            )
     try:
         document = json.loads("".join(whole))
     except (ValueError, RecursionError) as problem:
@@ -164,7 +168,7 @@ def _document(text: Text) -> list[Any]:
     found = _list_in(document)
     if found is None:
         raise errors.SourceError(
-            f"{text.path} holds no list of records; write one object a line, as jsonl."
+            f"{text.path} contains no list of records; write one object per line (jsonl)."
         )
     return [{"path": item} if isinstance(item, str) else item for item in found]
 
@@ -224,7 +228,7 @@ def _fields(values: _Fields, prefix: str = "", depth: int = 0) -> _Fields:
 
 
 def _listed(value: Any) -> list[Any]:
-    """The one or several items of a value that can name or hold images."""
+    """Return the item or items of a value that can name or hold images."""
     items = value if isinstance(value, list) else [value]
     return [item for item in items if item not in (None, "") and not isinstance(item, list)]
 

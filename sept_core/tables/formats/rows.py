@@ -1,4 +1,4 @@
-"""Rows: what every table gives, whatever its format.
+"""Rows: the common interface of all table formats.
 
 In: an opener of the table's file. Out: its columns, its rows as plain values, and the cells of
 one column: the names of files, or the images themselves.
@@ -15,11 +15,11 @@ Scalar = str | int | float | bool | None
 Row = dict[str, Scalar]
 
 Opener = Callable[[], BinaryIO]
-"""Opens the table's file anew, at its beginning."""
+"""Opens the table's file again, at its beginning."""
 
 
 class Match(enum.IntEnum):
-    """How a value names a file: not at all, without the file's suffix, or wholly."""
+    """The match of a value with a file: none, without the file's suffix, or complete."""
 
     NONE = 0
     STEM = 1
@@ -27,19 +27,19 @@ class Match(enum.IntEnum):
 
 
 Look = Callable[[str], Match]
-"""Looks whether a value found in a table names a file."""
+"""Checks whether a value from a table names a file."""
 
 Kind = Literal["bytes", "packed", "text", "plain"]
 
 SAMPLE_ROWS = 50
-"""Rows that are looked at before a table is read."""
+"""Rows that are examined before a table is read."""
 
 MAX_SHOWN = 60
 """Characters of a value that a message shows: a cell may hold a whole image as text."""
 
 
 class Numbered(NamedTuple):
-    """One row: its number from 0, its values, and why they could not be read if so."""
+    """One row: its number from 0, its values, and the problem if they could not be read."""
 
     number: int
     values: Row
@@ -64,7 +64,8 @@ Cells = Iterator[tuple[Numbered, list[Cell]]]
 """The rows without the column itself, each with the images of that column."""
 
 Payloads = Iterator[tuple[int, int | None, bytes | str]]
-"""The images of a column in the order of rows: row number, place in the list, bytes or why none."""
+"""The images of a column in the order of rows: row number, place in the list, bytes or the reason
+why none."""
 
 NO_IMAGE = "no image in this row"
 
@@ -78,7 +79,7 @@ class Column:
         kind: `bytes` (binary values), `packed` (base64 of images), `text` or `plain`.
         samples: the first few values of `text` and `plain`.
         is_simple: not nested, no list, no numbers that stand for bytes.
-        is_filled: it surely holds bytes, told without reading them.
+        is_filled: it certainly holds bytes, known without reading them.
     """
 
     name: str
@@ -89,12 +90,12 @@ class Column:
 
 
 class Table(Protocol):
-    """A table of any format, opened anew for each walk.
+    """A table of any format, reopened for each pass.
 
     Attributes:
         columns: in the table's order; those that hold neither images nor plain values are not
             among them.
-        notes: how it was read, where that is not a matter of course.
+        notes: how it was read, where that is not obvious.
     """
 
     columns: list[Column]
@@ -127,7 +128,7 @@ def scalars(values: dict[str, Any]) -> Row:
 
 
 def scalar(value: Any) -> Scalar:
-    """A value that JSON, parquet and DuckDB all can hold."""
+    """Return a value that JSON, parquet and DuckDB all can hold."""
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
@@ -140,7 +141,7 @@ def scalar(value: Any) -> Scalar:
 
 
 def shown(text: object) -> str:
-    """A value as messages quote it, never at full length."""
+    """Return a value as messages quote it, shortened."""
     plain = str(text)
     if len(plain) <= MAX_SHOWN:
         return repr(plain)

@@ -27,7 +27,7 @@ PACKED: dict[str, Callable[[BinaryIO], BinaryIO]] = {
 """Compressed files of text, by the suffix behind that of the table."""
 
 DAMAGE = (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error)
-"""What reading a damaged compressed file raises, besides OSError."""
+"""Exceptions from reading a damaged compressed file, besides OSError."""
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -40,12 +40,12 @@ _NOT_CP1252 = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
 _CHUNK = 1 << 20
 _SAMPLE_BYTES = 1 << 22
 _MAX_LINE = 1 << 30
-"""Characters; what is longer is cut there, so that a packed bomb fills no memory."""
+"""Characters; longer lines are cut there, so that a decompression bomb cannot fill the memory."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """A file of text: `encoding` as Python calls it, and what to say of it if that was a guess."""
+    """A file of text: `encoding` as Python calls it, and a note if that was a guess."""
 
     opener: Opener
     path: str
@@ -53,7 +53,7 @@ class Text:
     note: str | None = None
 
     def lines(self) -> Iterator[str]:
-        r"""Every line with its end, be it `\n`, `\r\n` or `\r`; bytes that are no text escaped.
+        r"""Every line with its end (`\n`, `\r\n` or `\r`); undecodable bytes are escaped.
 
         Raises:
             SourceError: the packed file is damaged, or the text is not in its encoding.
@@ -66,7 +66,7 @@ class Text:
                 yield from iter(functools.partial(decoded.readline, _MAX_LINE), "")
             except (*DAMAGE, UnicodeError) as problem:
                 raise errors.SourceError(
-                    f"{self.path} cannot be read to its end ({problem}); write it again."
+                    f"{self.path} cannot be read to its end ({problem}); recreate or copy it again."
                 ) from problem
 
     def sample(self, most: int) -> tuple[list[str], bool]:
@@ -82,10 +82,10 @@ class Text:
 
 
 def open_text(opener: Opener, path: str) -> Text:
-    """Find out in which encoding a file is.
+    """Open a file of text and detect its encoding.
 
-    UTF-8 unless a mark (BOM) or the zero bytes of UTF-16 say otherwise. What is none of these
-    is read as cp1252, Windows' Western European, and said to be.
+    UTF-8 unless a mark (BOM) or the zero bytes of UTF-16 say otherwise. Anything else is read as
+    cp1252, Windows' Western European, with a note.
 
     Raises:
         SourceError: the packed file is damaged.
@@ -107,7 +107,7 @@ def _unpacked(file: BinaryIO, path: str) -> BinaryIO:
 
 
 def _encoding(file: BinaryIO) -> str:
-    """By the mark, by the zeros of UTF-16, or by reading it to the end."""
+    """Detect the encoding by the mark, by the zeros of UTF-16, or by reading to the end."""
     head = file.read(_CHUNK)
     for mark, name in _MARKS:
         if head.startswith(mark):

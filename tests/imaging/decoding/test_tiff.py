@@ -133,7 +133,7 @@ def test_choices_of_bands(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "4,3", "0,1,2", "a", "1,2,3,4", "1.5", "-1", "9999999"])
 def test_choices_that_are_none(text: str) -> None:
-    with pytest.raises(errors.SourceError, match="is not a choice of bands"):
+    with pytest.raises(errors.SourceError, match="is not a valid choice of bands"):
         images.parse_bands(text)
 
 

@@ -72,7 +72,7 @@ def test_a_set_is_read_shown_and_warned_about(empty: Path, tmp_path: Path) -> No
 def test_an_ambiguous_set_is_not_added(empty: Path, tmp_path: Path) -> None:
     root = draw(tmp_path / "set", "train", "bus", "car")
     with projects.opened(empty) as project:
-        with pytest.raises(AmbiguousError, match="'train' beside 'bus', 'car'"):
+        with pytest.raises(AmbiguousError, match="'train' next to 'bus', 'car'"):
             collections.add(project, "target", "set", root)
         assert projects.status(project)["targets"] == []
         collections.add(project, "target", "set", root, {"layout": "classes"})
@@ -213,7 +213,7 @@ def test_on_the_command_line(empty: Path, tmp_path: Path) -> None:
     assert asked.returncode == 1
     assert "Reading 1: a folder for each class, no splits" in asked.stdout
     assert "Reading 2: a folder for each split, classes inside" in asked.stdout
-    assert asked.stderr.startswith("error: set can be read in several ways ('train' beside 'bus'")
+    assert asked.stderr.startswith("error: The layout of set is ambiguous ('train' next to 'bus'")
     command = next(line for line in asked.stdout.splitlines() if line.strip().startswith("sept"))
     assert "'" in command, "a path with a blank is quoted"
 

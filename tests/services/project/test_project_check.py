@@ -198,8 +198,8 @@ def test_a_catalogue_of_a_newer_version_is_refused_in_a_sentence(project: Path) 
         db.execute("INSERT INTO migrations VALUES (99, 'from the future', 0)")
         db.execute("INSERT INTO migrations SELECT 99, 'more', 0 FROM range(40)")
     (finding,) = project_check.check(project)
-    assert finding.kind == "catalogue" and "newer SEPT" in finding.problem
-    assert "newer SEPT" in sept("status", project).stderr
+    assert finding.kind == "catalogue" and "newer version of SEPT" in finding.problem
+    assert "newer version of SEPT" in sept("status", project).stderr
 
 
 def test_a_run_whose_weights_changed_is_told(trained: Path) -> None:
