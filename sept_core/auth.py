@@ -18,7 +18,7 @@ LEAST_PASSWORD = 12
 """Characters."""
 
 TRIES = 5
-"""Wrong passwords a minute, by anybody, before all have to wait."""
+"""Wrong passwords per minute, over all clients, before everybody must wait."""
 
 MODES = ("none", "password", "oidc")
 
@@ -67,7 +67,7 @@ def from_environment(environment: MutableMapping[str, str] = os.environ) -> Logi
         raise errors.InputError(f"SEPT_LOGIN is {mode!r}; use one of {', '.join(MODES)}.")
     if mode == "oidc" and not users:
         raise errors.InputError(
-            "A login by OIDC needs the people who may enter; give --user NAME@EXAMPLE.ORG, or "
+            "A login by OIDC needs the users who may log in; give --user NAME@EXAMPLE.ORG, or "
             "@EXAMPLE.ORG for everybody of a domain."
         )
     checked = Password(password) if mode == "password" else None
@@ -94,7 +94,7 @@ class Password:
     def __init__(self, password: str) -> None:
         if len(password) < LEAST_PASSWORD:
             raise errors.InputError(
-                f"The password in SEPT_PASSWORD has {len(password)} characters; take at least "
+                f"The password in SEPT_PASSWORD has {len(password)} characters; use at least "
                 f"{LEAST_PASSWORD}."
             )
         self._salt = secrets.token_bytes(16)

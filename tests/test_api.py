@@ -52,7 +52,7 @@ def test_projects_are_made_in_empty_folders_and_opened_where_they_are(tmp_path: 
     with pytest.raises(errors.InputError, match="not an empty folder"):
         Project.create(tmp_path)
     made = Project.create(tmp_path / "new")
-    with pytest.raises(errors.InputError, match="already is a SEPT project"):
+    with pytest.raises(errors.InputError, match="is already a SEPT project"):
         Project.create(tmp_path / "new")
     again = Project.open(str(tmp_path / "new"))
     assert again.folder == made.folder and again.folder.is_absolute()
@@ -167,7 +167,7 @@ def test_a_selection_has_its_provenance(project: Path, tmp_path: Path) -> None:
     assert opened.image(made.uids[0], thumbnail=True)[:2] == b"\xff\xd8"
     with pytest.raises(errors.InputError, match="exists"):
         opened.export(made, tmp_path)
-    with pytest.raises(errors.InputError, match="No export format 'zip'"):
+    with pytest.raises(errors.InputError, match="The export format 'zip' is unknown"):
         opened.export(made, tmp_path / "out", "zip")
 
 
@@ -289,7 +289,7 @@ def test_a_comparison_is_of_runs_or_of_arms(held: Project) -> None:
     started = held.evaluate(study, wait=False)
     asked = JobFolder(_paths(held).job(started.id)).settings()
     assert [run["pretrain"]["steps"] for run in asked["runs"]] == [6]
-    with pytest.raises(errors.BusyError, match="already runs as job"):
+    with pytest.raises(errors.BusyError, match="is already running as job"):
         held.evaluate(study)
 
 

@@ -60,7 +60,7 @@ SECTIONS = {
         "job": "sept_core.cli.jobs:job",
     },
 }
-"""Every command by section of the help; `lazy` imports a module when its command runs."""
+"""All commands by section of the help; `lazy` imports a module when its command runs."""
 
 RENAMED = {"again": "update"}
 

@@ -33,7 +33,7 @@ def to_end(paths: project_paths.ProjectPaths, job_id: str) -> dict[str, Any]:
 
 
 def _say_cancelling() -> None:
-    output.say("Cancelling; what is finished is kept.", to=output.notes)
+    output.say("Cancelling; finished work is kept.", to=output.notes)
 
 
 @contextlib.contextmanager
@@ -61,7 +61,7 @@ def embed(
 
 
 def _say_joined(job_id: str) -> None:
-    output.say(f"This embedding already runs as job {job_id}; following it.", to=output.notes)
+    output.say(f"This embedding is already running as job {job_id}; following it.", to=output.notes)
 
 
 def retry(folder: Path, role: str, seconds: float) -> dict[str, Any]:

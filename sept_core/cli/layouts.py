@@ -117,9 +117,7 @@ def _taken(taken: Sequence[tuple[str, str, int]]) -> None:
     stated = [(what, split, files) for what, split, files in taken if what or split != "train"]
     if not stated:
         return
-    rows = [
-        [what or "outside of the folders", split, files] for what, split, files in stated[:SHOWN]
-    ]
+    rows = [[what or "outside the folders", split, files] for what, split, files in stated[:SHOWN]]
     if len(stated) > SHOWN:
         rows.append([f"{len(stated) - SHOWN:,} more", "", sum(t[2] for t in stated[SHOWN:])])
-    output.rows("Taken for splits", ["what", "split", "files"], rows)
+    output.rows("Interpreted as splits", ["what", "split", "files"], rows)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sept_core.cli import output
 
 SECONDS = 10.0
-"""Interval between two lines without a terminal."""
+"""Seconds between two lines without a terminal."""
 
 Show = Callable[[int, int | None, str], None]
 """Takes the finished and the total count (None if unknown), and both as text."""

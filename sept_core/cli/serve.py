@@ -109,7 +109,7 @@ def _login(address: str, hosts: list[str], users: list[str]) -> dict[str, str]:
         )
     if not here and not hosts:
         raise errors.InputError(
-            f"--address {address} needs --host NAME, the host name that people type."
+            f"--address {address} needs --host NAME, the host name that users type."
         )
     if mode == "oidc" and not any(file.exists() for file in app_files.secrets()):
         raise errors.InputError(

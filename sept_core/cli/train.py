@@ -140,7 +140,7 @@ def train_encoder(
     follow.to_end(projects.paths_of(folder), training.id)
     with projects.opened(folder) as project:
         job = chain.advance(project)
-    assert job is not None, "the run has just left its checkpoint"
+    assert job is not None, "the run has just written its checkpoint"
     result = follow.finish_embedding(folder, job.id)
     outcomes.close_embedding(folder, result, as_json)
 

@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 SIZE = 128
-"""Side of every picture in pixels."""
+"""Side of all pictures in pixels."""
 
 PIXEL = 2 / SIZE
-"""Width of a pixel in the plane: the softness of a sharp edge."""
+"""Width of a pixel in the plane, over which a sharp edge is smoothed."""
 
 Field = np.ndarray
 Pixels = np.ndarray

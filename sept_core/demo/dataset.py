@@ -25,13 +25,13 @@ from sept_core.demo.layout import TARGETS, Layout
 from sept_core.storage import atomic, hashing
 
 TARGET_IMAGES = {"train": 12, "test": 15}
-"""Of each class of a target set, by split."""
+"""Images per class of a target set, by split."""
 
 FEWEST = 4
-"""Of each family and split, however small the scale."""
+"""Minimum images per family and split, at any scale."""
 
 NEAR_COPIES, EXACT_COPIES, CORRUPT_EACH, LEAKS_EACH = 60, 12, 2, 3
-"""Planted in the pool; leaks are counted per target set and kind (same bytes, near-copy)."""
+"""Flaws planted in the pool; leaks are counted per target set and kind (same bytes, near-copy)."""
 
 SHARD_IMAGES = 300
 STREAMS = {"pool": 0, "train": 1, "test": 2}

@@ -56,4 +56,6 @@ FAMILIES = {
     "road-signs": Family(objects.road_signs, 100),
     "clocks": Family(objects.clocks, 90),
 }
-"""Uneven on purpose, as pools are; the families that a target set asks for are the rarer ones."""
+"""Families by name; uneven on purpose, as pools are: those that a target set contains are the rarer
+ones.
+"""

@@ -202,8 +202,8 @@ def _untrained(
     """Write the network with drawn weights, once for each seed."""
     if not cards:
         raise errors.InputError(
-            f"arm {arm['name']!r} is not trained and stands alone; add an arm with a "
-            "checkpoint, which also says at what size images are seen."
+            f"arm {arm['name']!r} is not trained and is the only one; add an arm with a "
+            "checkpoint, which also sets the image size."
         )
     spec = arm.get("backbone") or cards[0]["backbone"]
     same = {key: cards[0][key] for key in ("image_size", "mean", "std")}

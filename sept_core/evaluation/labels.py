@@ -68,8 +68,8 @@ def choose(budget: LabelBudget, labels: np.ndarray, names: list[str], seed: int)
         wanted = budget.shots or max(1, round((budget.share or 0) * len(rows)))
         if wanted > len(rows):
             raise errors.InputError(
-                f"{budget.name} needs {wanted} training images of each class, "
-                f"the smallest has {len(rows)}; ask for fewer."
+                f"{budget.name} needs {wanted} training images of each class, but the smallest "
+                f"has {len(rows)}; ask for fewer."
             )
         chosen.append(rows[:wanted])
     return np.sort(np.concatenate(chosen))

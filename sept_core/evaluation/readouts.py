@@ -18,7 +18,7 @@ from sept_core.measures import knn_vote
 from sept_core.storage import hashing
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Values of C that the linear probe chooses from, on standardised features."""
+"""Values of C to choose from for the linear probe, on standardised features."""
 
 VALIDATION_SHARE = 0.2
 
@@ -33,7 +33,7 @@ class FineTuning:
     lr: float = 1e-3
     weight_decay: float = 0.05
     crop_min: float = 0.6
-    """Smallest share of the area that a training crop shows; half of them are mirrored."""
+    """Minimum crop scale of training crops, as a share of the area; half of them are flipped."""
 
     def steps(self, images: int) -> int:
         """Optimiser steps for a training part of so many images."""

@@ -107,6 +107,6 @@ def _unreadable(rows: list[dict[str, Any]], ranges: ValueRanges) -> set[str]:
             except images.UnreadableFile as problem:
                 name = worklists.name_of(row)
                 raise errors.SourceError(
-                    f"{name} cannot be read ({problem}); bring it back and evaluate again."
+                    f"{name} cannot be read ({problem}); restore it and evaluate again."
                 ) from problem
     return bad

@@ -37,7 +37,7 @@ from sept_core.jobs import job_folder
 from sept_core.storage import atomic, hashing
 
 VERSION = 1
-"""Raise it when a readout changes its results: older lines are then computed again."""
+"""Increment it when a readout changes its results: older lines are then recomputed."""
 
 log = logging.getLogger("sept")
 
@@ -112,7 +112,9 @@ def _plan(
     budgets = [labels.parse(text) for text in asked["labels"]]
     for name in asked["readouts"]:
         if name not in READOUTS:
-            raise errors.InputError(f"readout {name!r} is unknown; take {', '.join(READOUTS)}.")
+            raise errors.InputError(
+                f"readout {name!r} is unknown; use one of {', '.join(READOUTS)}."
+            )
     cells = []
     for arm in arms.prepare(asked["arms"], seeds, out / "arms"):
         for seed in seeds:

@@ -12,11 +12,12 @@ from sept_core.export import subset, tables
 from sept_core.storage import atomic, hashing
 
 UNLABELLED = "_unlabeled"
-"""The class folder of images that no labelled target owns (FiftyOne's word for it)."""
+"""The class folder of images that no labelled target owns (FiftyOne's term)."""
 
 TORCHVISION_READS = (".jpg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".webp")
-"""Of `subset.EXTENSIONS` those that `torchvision.datasets.ImageFolder` lists; it skips the others
-in silence."""
+"""Of `subset.EXTENSIONS` those that `torchvision.datasets.ImageFolder` lists; it silently skips the
+others.
+"""
 
 LABEL = "target_label"
 """Field of the label of the target image that brought an image in: where the image comes from,

@@ -121,14 +121,14 @@ FORMATS: dict[str, Format] = {
     ),
     "csv": Format(
         "tables:table_csv",
-        "one table for people and spreadsheets",
+        "one table, for reading and spreadsheets",
         (Snippet("Read the table", "python", "import pandas\n\nrows = pandas.read_csv({out})"),),
         images="listed",
         suffix=".csv",
     ),
     "jsonl": Format(
         "tables:table_jsonl",
-        "one JSON object a line, exact values",
+        "one JSON object per line, exact values",
         (
             Snippet(
                 "Read the table",
@@ -141,7 +141,7 @@ FORMATS: dict[str, Format] = {
     ),
     "txt": Format(
         "tables:paths_txt",
-        "one absolute path a line",
+        "one absolute path per line",
         (
             Snippet(
                 "Read the images",
@@ -285,4 +285,4 @@ uids = numpy.load({out/keys.npy})[rows]""",
         (Snippet("solo-learn, in a checkout of vturrisi/solo-learn", "sh", "sh {out/train.sh}"),),
     ),
 }
-"""By name, in the order of menus and documents."""
+"""Formats by name, in the order of menus and documents."""

@@ -67,7 +67,7 @@ def ssl_data_curation(chosen: subset.Subset, out: Path) -> None:
     wanted = np.array(chosen.uids(), hashing.UID_DTYPE)
     rows = store.rows_of(wanted)
     if not len(store):
-        raise errors.InputError(f"{store.folder} holds no features any more; embed the pool again.")
+        raise errors.InputError(f"{store.folder} no longer holds features; embed the pool again.")
     if len(strange := wanted[rows < 0]):
         raise errors.InputError(
             f"{len(strange):,} selected images have no row in the pool's features (first: "

@@ -16,7 +16,7 @@ from sept_core.export.formats import FORMATS, Format
 from sept_core.manifest import image_reader, manifest
 
 SAMPLE = 16
-"""Images whose size is looked at for a plan's estimate."""
+"""Number of images whose size is read for a plan's estimate."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,13 @@ def get(name: str, link: str, options: Mapping[str, object]) -> Format:
         InputError: one of the three is not known; the message lists what is.
     """
     if name not in FORMATS:
-        raise errors.InputError(f"No export format {name!r}; there are {', '.join(FORMATS)}.")
+        raise errors.InputError(
+            f"The export format {name!r} is unknown; use one of {', '.join(FORMATS)}."
+        )
     if link not in subset.LINKS:
-        raise errors.InputError(f"No link mode {link!r}; there are {', '.join(subset.LINKS)}.")
+        raise errors.InputError(
+            f"The link mode {link!r} is unknown; use one of {', '.join(subset.LINKS)}."
+        )
     found = FORMATS[name]
     if unknown := sorted(set(options) - set(found.options) - set(found.needs)):
         raise errors.InputError(f"{name} takes {_takes(found)}, not {', '.join(unknown)}.")
@@ -114,11 +118,11 @@ def notes(kind: str, link: str, archived: int) -> list[str]:
         return ["Tar shards hold copies of all images; the link mode does not apply."]
     if not archived:
         return []
-    inside = f"{archived} images lie inside archives"
+    inside = f"{archived} images are inside archives"
     if kind == "listed":
-        return [f"{inside}: their path is empty, shard and key say where they are."]
+        return [f"{inside}: their path is empty; shard and key locate them."]
     if kind == "archived":
-        return [f"{inside} and are extracted into a folder beside the list."]
+        return [f"{inside} and are extracted into a folder next to the list."]
     if kind == "linked" and link != "copy":
         return [f"{inside} and are copied, not linked."]
     return []

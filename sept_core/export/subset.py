@@ -23,7 +23,7 @@ from sept_core.manifest import image_reader, manifest, manifest_tables
 
 LINKS = ("copy", "hardlink", "symlink")
 AHEAD = 32
-"""Images read in advance, so that a slow disk is asked for several at a time."""
+"""Number of images read ahead, so that reads from a slow disk overlap."""
 
 Found = tuple[manifest_tables.Location, bytes]
 
@@ -119,7 +119,7 @@ class Subset:
         if written != wanted:
             raise errors.IntegrityError(
                 f"The export holds {written:,} {what} for {wanted:,} images of the manifest and "
-                "was dropped; run sept verify on the manifest, then export again."
+                "was discarded; run sept verify on the manifest, then export again."
             )
 
     def uids(self) -> list[str]:
@@ -185,5 +185,5 @@ class Subset:
 
 def _link_advice(link: str, origin: Path, problem: OSError) -> str:
     if problem.errno == errno.EXDEV:
-        return f"{origin} is on another disk than the export: choose symlink or copy."
-    return f"No {link} to {origin} can be made ({problem.strerror}): choose copy."
+        return f"{origin} is on a different disk from the export: choose symlink or copy."
+    return f"Cannot create a {link} to {origin} ({problem.strerror}): choose copy."

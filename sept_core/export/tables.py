@@ -15,7 +15,7 @@ from sept_core.storage import atomic
 
 COLUMNS = ("path", *manifest_tables.SCHEMA.names)
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
-"""Text that begins like this would be run, or changed, by a spreadsheet."""
+"""First characters of text that a spreadsheet would run as a formula, or change."""
 
 
 def native(chosen: subset.Subset, out: Path) -> None:

@@ -23,22 +23,22 @@ from sept_core.storage import atomic
 log = logging.getLogger("sept")
 
 PROGRESS_SECONDS = 0.5
-"""Progress is written at most this often, so that it never slows the work."""
+"""Minimum seconds between two writes of the progress, so that they do not slow the work."""
 
 
 TICKET = "ticket"
-"""A job's file that is locked while the job waits for its turn."""
+"""File of a job that is locked while the job waits in the queue."""
 
 PLACE = "place.json"
-"""A job's file that holds its place in the queue, where a person has moved it."""
+"""File of a job with its place in the queue, if a user has moved it."""
 
 TRAINING = frozenset(("dryrun", "pretrain", "evaluate", "study"))
-"""Kinds of jobs that queue among themselves, since one may run for hours."""
+"""Job kinds with a lane of their own, because one may run for hours."""
 
 
 SETTINGS, STATUS, PROGRESS = "settings.json", "status.json", "progress.json"
 RESULT, PROCESS, LOG = "result.json", "process.json", "log.txt"
-"""Files of a job's folder; PROCESS says which process on this machine is the worker."""
+"""Files of a job's folder; PROCESS identifies the worker process on this machine."""
 
 
 class Cancelled(Exception):

@@ -95,7 +95,9 @@ def relaunch(paths: project_paths.ProjectPaths, job_id: str) -> JobFolder:
     """
     before = status(paths, job_id)
     if not before.ended or before.state == "done":
-        raise errors.JobError(f"Job {job_id} is {before.state}; only an interrupted job resumes.")
+        raise errors.JobError(
+            f"Job {job_id} is {before.state}; only an interrupted job can be resumed."
+        )
     job = JobFolder(paths.job(job_id))
     (job.path / "cancel").unlink(missing_ok=True)
     job.update_status(state="queued", reason=None, ended_at=None, launched_at=time.time())
@@ -179,7 +181,7 @@ def status(paths: project_paths.ProjectPaths, job_id: str) -> JobStatus:
     state, reason = stored["state"], stored.get("reason")
     if state not in ENDED and not alive:
         state = "lost"
-        reason = "its process ended without a word (killed, or the machine restarted)"
+        reason = "its process exited unexpectedly (killed, or the machine restarted)"
     progress = job.path / job_folder.PROGRESS
     return JobStatus(
         id=job_id,
@@ -263,7 +265,9 @@ def cancel(paths: project_paths.ProjectPaths, job_id: str) -> JobStatus:
     if _alive(job):  # the pid is still the process that we started
         with contextlib.suppress(ProcessLookupError):
             os.killpg(identity["pid"], signal.SIGKILL)
-    job.update_status(state="cancelled", ended_at=time.time(), reason="ended by force")
+    job.update_status(
+        state="cancelled", ended_at=time.time(), reason="killed after it did not stop"
+    )
     return status(paths, job_id)
 
 

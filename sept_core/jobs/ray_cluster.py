@@ -19,9 +19,10 @@ from sept_core.compat import ray_options
 DEVICE = "ray"
 
 LOCAL = "local"
-"""The address with which Ray starts a cluster; without one it would look for one in files that
-an earlier cluster may have left, and wait for it."""
-"""The name of the cluster where a device is asked for."""
+"""Address that makes Ray start a cluster; without one it would search files that an earlier cluster
+may have left, and wait for it.
+    """
+"""Device name that stands for the cluster."""
 
 
 def imported(module: str, what: str, extra: str) -> Any:
@@ -63,7 +64,7 @@ def connect(address: str | None = None, *, logs: bool = False) -> Any:
             **(ray_options.ONLY_HERE if given == LOCAL else {}),
         )
     except ConnectionError as problem:
-        raise errors.JobError(f"There is no Ray cluster at {given}: {problem}") from None
+        raise errors.JobError(f"No Ray cluster was found at {given}: {problem}") from None
     return ray
 
 
@@ -103,4 +104,4 @@ def _result(ray: Any, reference: Any) -> Any:
             raise problem.cause from None
         raise
     except ray.exceptions.RayError as problem:
-        raise errors.JobError(f"The Ray cluster lost a task for good: {problem}") from None
+        raise errors.JobError(f"The Ray cluster lost a task permanently: {problem}") from None

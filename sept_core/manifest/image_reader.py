@@ -67,7 +67,7 @@ class ImageReader:
         if changed:
             raise errors.IntegrityError(
                 f"{_name(changed)} has changed since image {uid} was selected; "
-                "bring the old file back or make the selection again."
+                "restore the old file or make the selection again."
             )
         why = "; ".join(failures) or "it has features only"
         raise errors.NotFoundError(f"Image {uid} cannot be read ({why}).")
@@ -82,7 +82,7 @@ class ImageReader:
     def places(self, uid: str) -> tuple[Location, ...]:
         """All places of an image, the one in its own row first; none for features only."""
         if uid not in self._places:
-            raise errors.NotFoundError(f"The manifest holds no image {uid}.")
+            raise errors.NotFoundError(f"The manifest has no image {uid}.")
         return self._places[uid]
 
     def rooted(self, uid: str) -> bool:

@@ -123,7 +123,7 @@ class Manifest:
 
 
 WHEN = ("created_at", "fingerprint")
-"""Entries of the header that differ between two writings of the same manifest."""
+"""Header entries that differ each time the same manifest is written."""
 
 
 def write(
@@ -208,7 +208,7 @@ def _check_before_writing(tables: Mapping[str, pa.Table], guard: Mapping[str, An
     for uid in manifest_faults.held_out(tables["manifest"], tables["guard"]):
         raise errors.LeakError(f"Image {uid} is one of the target's held-out images.")
     if guard.get("state") not in GUARD_STATES:
-        raise errors.ManifestError("The header's guard has no state of on, off or none.")
+        raise errors.ManifestError("The state of the guard in the header must be on, off or none.")
     if guard["state"] == "on" and (not tables["guard"].num_rows or "bits" not in guard):
         raise errors.LeakError(
             "The contamination guard is on but no held-out image was checked; "
@@ -223,7 +223,7 @@ def open_header(path: Path) -> tuple[Path, dict[str, Any]]:
         header = atomic.read_json(folder / HEADER)
     except errors.NotFoundError:
         raise errors.ManifestError(
-            f"{folder} holds no complete manifest ({HEADER} is not there)."
+            f"{folder} has no complete manifest ({HEADER} is missing)."
         ) from None
     except errors.IntegrityError as problem:
         raise errors.ManifestError(str(problem)) from None
@@ -233,7 +233,9 @@ def open_header(path: Path) -> tuple[Path, dict[str, Any]]:
             f"{folder / HEADER} is of format {version!r}, this version of SEPT reads {FORMAT}."
         )
     if not _is_whole(header):
-        raise errors.ManifestError(f"{folder / HEADER} was edited: it lacks what SEPT wrote.")
+        raise errors.ManifestError(
+            f"{folder / HEADER} was edited: entries that SEPT wrote are missing."
+        )
     return folder, header
 
 
@@ -256,7 +258,7 @@ def altered(folder: Path, header: Mapping[str, Any]) -> Iterator[str]:
     for name in manifest_tables.TABLES:
         path = folder / f"{name}.parquet"
         if not path.exists():
-            yield f"{path} is not there."
+            yield f"{path} is missing."
         elif atomic.sha256_file(path) != header["sha256"].get(name):
             yield f"{path} was edited: its checksum differs."
 

@@ -18,7 +18,7 @@ def faults(rows: pa.Table, locations: pa.Table) -> Iterator[tuple[str, str]]:
     """The uid of each row that no selection can have made, and what is wrong with it."""
     seen: set[str] = set()
     for row in rows.select(["sha256", *manifest_tables.LOCATIONS.names]).to_pylist():
-        fault = "it stands there twice" if row["uid"] in seen else _fault(**row)
+        fault = "it occurs twice" if row["uid"] in seen else _fault(**row)
         seen.add(row["uid"])
         if fault:
             yield str(row["uid"]), fault
@@ -46,7 +46,7 @@ def _misplaced(source: str, path: str, member: str) -> str | None:
     if not source or not path:
         return "it has no source or no path"
     if path.startswith("/") or ".." in path.split("/"):
-        return f"{path!r} leads out of its source"
+        return f"{path!r} points outside its source"
     return None
 
 

@@ -16,7 +16,7 @@ from sept_core.imaging import images as image_files
 from sept_core.manifest import image_reader, manifest, manifest_faults, manifest_tables
 
 CHUNK = 256
-"""Images handed to the readers at once: enough to keep them busy, few enough to cancel."""
+"""Images submitted to the readers in one batch: enough to keep them busy, few enough to cancel."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from sept_core.pretrain.settings import Augment
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 JITTER_SHARE = 0.8
-"""Share of the views whose colours vary at all (SimCLR, MoCo v2)."""
+"""Share of the views with colour jitter (SimCLR, MoCo v2)."""
 GRAY = (0.299, 0.587, 0.114)
 BLUR_SIGMA = (0.1, 2.0)
 

@@ -26,13 +26,13 @@ from sept_core.pretrain import augment
 from sept_core.storage import array_files, atomic, hashing
 
 CACHE_VERSION = 2
-"""Raise it whenever `_decode` gives other pixels: older caches are then made again."""
+"""Increment it whenever `_decode` returns different pixels: older caches are then rebuilt."""
 
 MEMORY_SHARE = 0.5
-"""Part of the free memory (of the machine or the GPU) that the packed images may take."""
+"""Share of the free memory (of the machine or the GPU) that the packed images may use."""
 
 LOOKAHEAD = 4
-"""Batches being decoded ahead of the one in use."""
+"""Number of batches that are decoded ahead of the one in use."""
 
 BandsOf = Callable[[str], images.Bands]
 Read = Callable[[str], bytes]

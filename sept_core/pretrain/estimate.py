@@ -24,11 +24,11 @@ from sept_core.pretrain import state as states
 from sept_core.pretrain.settings import PretrainSettings
 
 SAMPLE = 512
-"""Images that are read, or two batches where that is more."""
+"""Number of images that are read, or two batches if that is more."""
 WARM_UP = data.LOOKAHEAD + 2
 """Steps before timing starts: allocations, and batches decoded ahead."""
 ENOUGH_STEPS, ENOUGH_SECONDS = 40, 8.0
-"""Timing ends with so many steps or seconds, but not before `LEAST_STEPS`."""
+"""Timing ends after this many steps or seconds, but not before `LEAST_STEPS`."""
 LEAST_STEPS = 4
 
 
@@ -53,7 +53,7 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
         except torch.OutOfMemoryError:
             raise errors.JobError(
                 f"A batch of {settings.batch_size} images of {settings.image_size} px does not fit "
-                "in the GPU's memory; take a smaller batch or image size, or raise accumulate."
+                "in the GPU's memory; use a smaller batch or image size, or increase accumulate."
             ) from None
     return _reckon(subset, settings, device, seconds_each, per_step, timed)
 

@@ -19,9 +19,11 @@ from sept_core import errors
 from sept_core.jobs import job_folder
 
 BACKEND = "cpu:gloo,cuda:nccl"
-"""Tensors on GPUs meet over NCCL, the wish to stop over gloo."""
+"""Backends: tensors on GPUs are exchanged over NCCL, stop requests over gloo."""
 PATIENCE = datetime.timedelta(days=1)
-"""One process decodes the images while the others wait; who is dead is told by the launcher."""
+"""Long, because one process decodes the images while the others wait; the launcher detects dead
+ones.
+        """
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def start_from(backbone: nn.Module, settings: PretrainSettings, encoders_folder:
         reason = " ".join(str(problem).split())[:200]
         raise errors.InputError(
             f"The weights of {settings.init} are not those of {settings.backbone} with stem "
-            f"{settings.stem} ({reason}); take the same network, or start from scratch."
+            f"{settings.stem} ({reason}); use the same network, or start from scratch."
         ) from None
     return backbone.requires_grad_(True)
 

@@ -25,13 +25,13 @@ from sept_core.storage import atomic, project_paths
 
 POLL = 0.5
 LEAVE = 60.0
-"""Seconds that members have for their last checkpoint once they were asked to stop."""
+"""Seconds that members have to write their last checkpoint after a stop request."""
 PLACES = {
     "here": "this machine",
     "slurm": "Slurm",
     "ray": "a Ray cluster",
 }
-"""Who starts the processes, as people read it."""
+"""Display names of what starts the processes."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,12 @@ class Launch:
 
     on: str = "here"
     processes: int = 1
-    """On each node; one for each GPU is usual."""
+    """Processes on each node, usually one per GPU."""
     nodes: int = 1
     options: dict[str, Any] = field(default_factory=dict)
-    """For Slurm what submitit's AutoExecutor takes (slurm_partition, timeout_min, gpus_per_node,
-    …), for Ray `address`, `gpu` (0 for CPUs) and `retries`."""
+    """For Slurm the parameters of submitit's AutoExecutor (slurm_partition, timeout_min,
+    gpus_per_node, …), for Ray `address`, `gpu` (0 for CPUs) and `retries`.
+"""
 
     @property
     def members(self) -> int:
@@ -79,10 +80,10 @@ def validate(chosen: Launch) -> None:
     if chosen.on not in PLACES:
         raise errors.InputError(f"Runs start on {', '.join(PLACES)}, not on {chosen.on!r}.")
     if min(chosen.processes, chosen.nodes) < 1:
-        raise errors.InputError("A run needs one process and one node at least.")
+        raise errors.InputError("A run needs at least one process and one node.")
     if chosen.on == "here" and chosen.nodes > 1:
         raise errors.InputError(
-            "This machine is one node; take Slurm or Ray for more (docs/clusters.md)."
+            "This machine is one node; use Slurm or Ray for more (docs/clusters.md)."
         )
     if chosen.on == "here" and chosen.options:
         raise errors.InputError(
@@ -200,8 +201,8 @@ def _raise_their_reason(members: job_folder.JobFolder, target: Target) -> None:
         raise job_folder.Cancelled
     raise errors.JobError(
         status.get("reason")
-        or f"The training processes ended without a word ({target.told()}); their log is in "
-        "the job's log. Resume the job to go on from the last checkpoint."
+        or f"The training processes exited unexpectedly ({target.told()}); see the job's log, "
+        "then resume the job to continue from the last checkpoint."
     )
 
 
@@ -273,7 +274,7 @@ class Slurm:
         except (NameError, ValueError, TypeError) as problem:
             raise errors.InputError(f"Slurm options cannot be used: {problem}") from None
         except (RuntimeError, OSError, self._submitit.core.utils.FailedJobError) as problem:
-            raise errors.JobError(f"Slurm did not take the job: {problem}") from None
+            raise errors.JobError(f"Slurm rejected the job: {problem}") from None
         known = {"job": self._job.job_id, "cluster": manager, "tasks": self._chosen.members}
         atomic.write_json(self._folder / "slurm.json", known)
 
@@ -360,7 +361,7 @@ class Ray:
 
     def told(self) -> str:
         """See `Target`."""
-        return self._problem or "Ray Train says nothing"
+        return self._problem or "Ray Train gave no reason"
 
 
 TARGETS: dict[str, Any] = {"here": Torchrun, "slurm": Slurm, "ray": Ray}

@@ -209,8 +209,8 @@ class _Report:
         run.loss_sum.copy_(self.group.mean(run.loss_sum))
         if not math.isfinite(float(run.loss_sum)):
             raise errors.JobError(
-                f"The loss is no longer a number at step {run.step}; "
-                f"start again with a lower learning rate than {self.settings.lr:g}."
+                f"The loss is not finite at step {run.step}; "
+                f"restart with a lower learning rate than {self.settings.lr:g}."
             )
         line = self._line(run, self.group.gather(features), rate)
         if self.group.leads:
@@ -220,8 +220,8 @@ class _Report:
         if line["feature_std"] < COLLAPSED_STD and warmed_up:
             raise errors.JobError(
                 f"The features collapsed at step {run.step}: all images look alike to the "
-                f"network (spread {line['feature_std']:.4f}); lower the learning rate, or "
-                "take a larger batch or stronger augmentation."
+                f"network (spread {line['feature_std']:.4f}); lower the learning rate, or use a "
+                "larger batch or stronger augmentation."
             )
 
     def probe(self, run: states.State, probe: probing.Probe) -> None:

@@ -19,7 +19,7 @@ from sept_core.storage import atomic
 
 PARTS = ("loading", "augment", "forward", "backward")
 TIMED_EVERY = 10
-"""On a GPU only every tenth step is timed, since timing has to wait for the device."""
+"""On a GPU only every tenth step is timed, because timing waits for the device."""
 
 
 class Clock:

@@ -47,7 +47,7 @@ def load(worklist: Path, size: int, seed: int, ranges: ValueRanges | None = None
     if len(names) < 2:
         raise errors.InputError(
             f"{worklist} has {len(names)} classes with labelled training images; "
-            "a probe needs at least two: leave it out."
+            "a probe needs at least two: omit it."
         )
     pixels, labels = [], []
     with sources.ByteReader(worklists.roots_of(rows)) as reader:

@@ -13,9 +13,10 @@ from sept_core import errors
 from sept_core.pretrain.methods import registry
 
 SMALL_BACKBONES = ("resnet10-narrow", "resnet10-tiny")
-"""The backbones of our own, for CPUs; see `encoders.backbones`."""
+"""SEPT's own backbones, for CPUs; see `encoders.backbones`."""
 COLLAPSED_STD = 0.02
-"""Below this spread all images look alike to the network (random weights: about 0.1)."""
+"""Below this standard deviation all images look alike to the network (random weights: about 0.1).
+    """
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 OPTIMIZERS = ("sgd", "adamw")
 STEMS = ("standard", "small")
@@ -36,9 +37,9 @@ class Augment:
     grayscale: float = 0.2
     """Share of the views without colour."""
     flip: float = 0.5
-    """Share of the views that are mirrored."""
+    """Share of the views that are flipped horizontally."""
     blur: float = 0.0
-    """Share of the views that are blurred; of use from about 96 pixels on."""
+    """Share of the views that are blurred; useful from about 96 pixels."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ class PretrainSettings:
     backbone: str = "resnet18"
     stem: str = "standard"
     init: str = ""
-    """Weights to start from: see `initial`; empty draws them."""
+    """Initial weights, see `initial`; empty for random ones."""
     image_size: int = 64
     """Side in pixels of the views that the network is trained on."""
     cache_size: int = 128
-    """Side of the images as they are kept for training, at most twice `image_size`."""
+    """Side in pixels of the cached images, at most twice `image_size`."""
     embed_size: int = 64
     """Side in pixels at which the finished backbone will embed images."""
     steps: int | None = None
@@ -65,14 +66,14 @@ class PretrainSettings:
     lr: float = 0.06
     weight_decay: float = 5e-4
     warmup: float = 0.05
-    """Share of the steps in which the learning rate climbs to `lr`."""
+    """Share of the steps during which the learning rate rises to `lr`."""
     temperature: float = 0.1
     decoupled: bool = False
     """SimCLR: leave the positive pair out of the denominator (Yeh et al. 2022)."""
     queue: int = 4096
-    """MoCo: how many keys of earlier batches serve as negatives."""
+    """MoCo: number of keys of earlier batches that serve as negatives."""
     ema: float = 0.99
-    """MoCo: how much the key network keeps of itself at each step."""
+    """MoCo: share of its own weights that the key network keeps at each step."""
     augment: Augment = field(default_factory=Augment)
     precision: str = "auto"
     threads: int | None = None
@@ -211,7 +212,8 @@ def from_dict(values: dict[str, Any]) -> PretrainSettings:
     unknown = sorted(set(values) - known)
     if unknown:
         raise errors.InputError(
-            f"pre-training has no setting {unknown[0]!r}; it knows {', '.join(sorted(known))}."
+            f"the pre-training setting {unknown[0]!r} is unknown; use one of "
+            f"{', '.join(sorted(known))}."
         )
     augment = values.get("augment", {})
     try:
@@ -236,11 +238,12 @@ def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -
     s = settings
     _require(
         subset_size >= 2,
-        f"{subset_size} images are too few, a step compares at least 2; select more",
+        f"{subset_size} images are too few, because a step compares at least 2; select more",
     )
     _require(s.batch_size >= 2, f"batch_size {s.batch_size} must be at least 2")
     _require(
-        (s.steps is None) != (s.epochs is None), "give either steps or epochs, not both or none"
+        (s.steps is None) != (s.epochs is None),
+        "give either steps or epochs, not both and not neither",
     )
     _require(s.precision in PRECISIONS, f"precision is one of {PRECISIONS}, not {s.precision!r}")
     _require(s.optimizer in OPTIMIZERS, f"optimizer is one of {OPTIMIZERS}, not {s.optimizer!r}")
@@ -261,7 +264,7 @@ def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -
     )
     _require(
         s.batch_size <= subset_size,
-        f"batch_size {s.batch_size} is more than the {subset_size} images; take a smaller one",
+        f"batch_size {s.batch_size} is more than the {subset_size} images; use a smaller one",
     )
     _require(0 < s.augment.crop_min <= 1, f"crop_min {s.augment.crop_min} must be in (0, 1]")
     _require(s.temperature > 0, f"temperature {s.temperature} must be above 0")

@@ -122,7 +122,7 @@ def restore(path: Path, state: State, device: torch.device) -> None:
         state.loss_sum.copy_(content["loss_sum"])
     except (RuntimeError, KeyError, EOFError, OSError, ValueError) as problem:
         raise errors.IntegrityError(
-            f"{path} cannot be resumed from ({type(problem).__name__}: {problem}); "
+            f"Cannot resume from {path} ({type(problem).__name__}: {problem}); "
             "remove it to train from the start."
         ) from None
     state.loss_count, state.step = content["loss_count"], content["step"]

@@ -179,8 +179,8 @@ def _claim(folder: Path, settings: PretrainSettings, subset: manifest.Manifest) 
     if held != wanted:
         names = [k for k, v in values.items() if held["pretrain"][k] != v]
         raise errors.InputError(
-            f"{folder} holds a run with another {names[0] if names else 'manifest'}; "
-            "give its settings again to resume it, or take another folder."
+            f"{folder} holds a run with a different {names[0] if names else 'manifest'}; "
+            "use the same settings to resume it, or choose another folder."
         )
 
 

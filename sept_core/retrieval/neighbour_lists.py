@@ -20,7 +20,7 @@ RADIUS_NEIGHBOURS = 10
 """docs/method.md §3: local scaling takes the mean similarity to this many nearest images."""
 
 CHUNK_ROWS = 2048
-"""Vectors compared with all targets at once."""
+"""Number of vectors that are compared with all targets in one block."""
 
 
 @dataclass(frozen=True)
@@ -163,8 +163,8 @@ def similarity_at(background: np.ndarray, percentile: float) -> float:
     """
     if not 0 <= percentile <= 100 or not len(background):
         raise errors.InputError(
-            f"a similarity floor of percentile {percentile} cannot be found among "
-            f"{len(background)} background similarities; take 0 to 100 and a pool with features."
+            f"a similarity floor at percentile {percentile} cannot be computed from "
+            f"{len(background)} background similarities; use 0 to 100 and a pool with features."
         )
     return float(np.percentile(background, percentile, method="higher"))
 

@@ -20,13 +20,13 @@ from sept_core.jobs import ray_cluster
 from sept_core.storage import hashing
 
 BLOCK_ROWS = 16384
-"""Rows scored at once."""
+"""Number of rows that are scored in one block."""
 
 Columns = list[tuple[np.ndarray, ...]]
 Function = Callable[[blocks.Block], tuple[np.ndarray, ...]]
 
 TRAINING_POINTS = 256
-"""Sampled images per k-means centroid; more no longer moves the centroids much."""
+"""Sampled images per k-means centroid; more hardly change the centroids."""
 
 
 @dataclass(frozen=True)

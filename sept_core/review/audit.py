@@ -17,7 +17,7 @@ from sept_core.review import decision_log
 from sept_core.storage import hashing
 
 STRATA = 10
-"""Equal ranges of ranks, each sampled alike."""
+"""Number of equal ranges of ranks, each sampled at the same rate."""
 
 
 @dataclass(frozen=True)

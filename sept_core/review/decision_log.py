@@ -56,10 +56,12 @@ class Event:
         _check_word("scope", self.scope, SCOPES)
         if self.scope == "target" and self.action not in TARGET_ACTIONS:
             raise errors.InputError(
-                f"A target image cannot be given {self.action!r}; veto it or keep it."
+                f"A target image cannot have the decision {self.action!r}; veto it or keep it."
             )
         if (self.action == "undo") != (self.undoes is not None):
-            raise errors.InputError("An undo, and only an undo, names the positions it undoes.")
+            raise errors.InputError(
+                "Only an undo names positions to undo, and it must name at least one."
+            )
         late = [position for position in self.undoes or () if position >= self.position]
         if late:
             raise errors.InputError(
@@ -119,7 +121,7 @@ class ReviewState:
 
 
 NOTHING = ReviewState({}, frozenset(), 0)
-"""Before anybody has decided anything."""
+"""State before any decision."""
 
 
 @dataclass(frozen=True)
@@ -263,4 +265,4 @@ def _in_order(events: Iterable[Event]) -> list[Event]:
 
 def _check_word(what: str, word: str, words: tuple[str, ...]) -> None:
     if word not in words:
-        raise errors.InputError(f"{word!r} is no {what}; use one of {', '.join(words)}.")
+        raise errors.InputError(f"The {what} {word!r} is unknown; use one of {', '.join(words)}.")

@@ -68,7 +68,7 @@ def suggest_vetoes(
     else:
         unlike = 1 - np.nan_to_num(similarity.astype(np.float64), nan=1.0)
         scores = (_ranks(unlike) + _ranks(_oddness(candidates, owners))) / 2
-        method = "little like its target and the odd one out among its images"
+        method = "dissimilar to its target and to its target's other images"
     undecided = np.array([state.verdict(uid.decode()) is None for uid in uids.tolist()], bool)
     rounded = np.round(scores.astype(np.float64), 6)
     order = np.lexsort((uids, -rounded))

@@ -11,7 +11,7 @@ import numpy as np
 from sept_core.selection import evidence as ev
 
 IMAGES_PER_TARGET = 200
-"""docs/method.md §3: beyond this many images a target, clusters serve better than lists."""
+"""docs/method.md §3: above this many images per target, clusters work better than lists."""
 
 CLEAR_KNEE = 0.1
 """A curve that stays this close to a straight line has no knee worth naming."""
@@ -94,6 +94,6 @@ def _hint(targets: int, budget: int | None) -> str | None:
     if budget is None or budget <= IMAGES_PER_TARGET * targets:
         return None
     return (
-        f"{budget} images from {targets} targets is more than {IMAGES_PER_TARGET} a target; "
-        "the strategy 'clusters' suits such a budget better than lists of single targets."
+        f"A budget of {budget} images for {targets} targets is more than {IMAGES_PER_TARGET} per "
+        "target; the strategy 'clusters' suits such a budget better than neighbour lists."
     )

@@ -15,10 +15,11 @@ from sept_core.selection import evidence as ev
 from sept_core.selection import gate, lists, settings
 
 FIRST_DEPTH = 256
-"""The graph's degree at first; fixed, so that a budget is a prefix of a larger one."""
+"""Initial degree of the graph; fixed, so that the picks of a budget are a prefix of a larger one's.
+    """
 
 SMALLEST_WEIGHT = 1e-6
-"""Similarities are rounded to 1e-6: the least that is positive."""
+"""Smallest positive similarity: similarities are rounded to 1e-6."""
 
 
 def lazy_greedy(

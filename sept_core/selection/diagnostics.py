@@ -24,20 +24,20 @@ COVERAGE_NEIGHBOURS = 5
 NEAR_DUPLICATE = 0.95
 
 EXPLANATIONS: dict[str, str] = {
-    "kid": "KID×10³ of the subset against held-out targets (0 if they are distributed alike): "
+    "kid": "KID×10³ of the subset against held-out targets (0 if their distributions are equal): "
     "unbiased MMD² with the kernel (cosine + 1)³.",
     "kid_error": "Standard error of kid, by a jackknife over tenths of both sets.",
     "kid_floor": "KID×10³ of one half of the held-out targets against the other: the noise.",
     "kid_random": "KID×10³ of random pool images, as many as the subset, to the same targets.",
     "kid_random_error": "Standard error of kid_random.",
-    "energy": "Energy distance ×10³ of the subset to the held-out targets: like kid, but no "
-    "difference of the two distributions escapes it.",
+    "energy": "Energy distance ×10³ of the subset to the held-out targets: like kid, but "
+    "sensitive to every difference between the two distributions.",
     "energy_error": "Standard error of energy.",
     "energy_floor": "Energy distance ×10³ between two halves of the held-out targets: the noise.",
     "energy_random": "Energy distance ×10³ of the random pool images to the held-out targets.",
     "energy_random_error": "Standard error of energy_random.",
-    "coverage": "Share of held-out targets with a subset image nearer than their 5th nearest "
-    "fellow target (Naeem et al. 2020); grows with the subset.",
+    "coverage": "Share of held-out targets with a subset image closer than their 5th nearest "
+    "held-out target (Naeem et al. 2020); grows with the subset.",
     "coverage_random": "The same share for the random pool images.",
     "nearest_in_subset": "Redundancy: mean cosine of a subset image to its nearest other one.",
     "near_duplicates": "Redundancy: share of subset images with another one above cosine 0.95.",
@@ -45,7 +45,8 @@ EXPLANATIONS: dict[str, str] = {
     "centred singular values (Roy & Vetterli 2007).",
     "images_per_target_min": "Fewest images that a target owns.",
     "images_per_target_median": "Median number of images that a target owns.",
-    "images_per_target_gini": "Inequality of images over targets: 0 all equal, near 1 one has all.",
+    "images_per_target_gini": "Inequality of images over targets: 0 if all own equally many, "
+    "near 1 if one owns all.",
     "leaks": "Images of the subset that the contamination guard finds among held-out targets.",
     "fill": "Share of the budget that was filled.",
     "precision": "Share of the picks whose label is one of the target's, among those with a known "
@@ -94,7 +95,9 @@ def not_measured(subset: int, heldout: int) -> str | None:
     if not heldout:
         missing.append("Distances need held-out images; give the target set a test split.")
     elif heldout < 4:
-        missing.append("The noise needs at least 4 held-out images; add some to the test split.")
+        missing.append(
+            "The noise estimate needs at least 4 held-out images; add some to the test split."
+        )
     return " ".join(missing) or None
 
 

@@ -65,7 +65,7 @@ class Ledger:
         """
         order = np.argsort(gate.decodable, kind="stable")
         self.uids = np.asarray(gate.decodable, hashing.UID_DTYPE)[order]
-        assert (self.uids[1:] != self.uids[:-1]).all(), "pool uids repeat"
+        assert (self.uids[1:] != self.uids[:-1]).all(), "pool uids are not unique"
         self._pool_count = gate.pool_count
         self._featureless = gate.featureless
         self.in_filter = np.ones(len(self.uids), bool)

@@ -28,7 +28,7 @@ PICKS_SCHEMA = pa.schema(
 
 
 Order = Callable[[settings.SelectionSettings, ev.Evidence, gate.Ledger], ev.Outcome]
-"""The function of a strategy: it takes images through the ledger, in order."""
+"""The function of a strategy, which takes images from the ledger in order."""
 
 
 @dataclass(frozen=True)

@@ -75,9 +75,7 @@ class SelectionSettings:
         if not all(0 <= floor <= 100 for floor in floors):
             raise errors.InputError(f"Floor percentiles {floors} must lie between 0 and 100.")
         if any(low >= high for high, low in itertools.pairwise(floors)):
-            raise errors.InputError(
-                f"Floor percentiles {floors} must fall from each step to the next."
-            )
+            raise errors.InputError(f"Floor percentiles {floors} must decrease from step to step.")
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

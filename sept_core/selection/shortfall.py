@@ -8,9 +8,10 @@ import numpy as np
 from sept_core.selection import gate, settings
 
 SENTENCES = {
-    "similarity_floor": "The similarity floor lets no more images through; lower it.",
-    "neighbour_cap": "The targets' neighbour lists are used up; let them grow (--max-neighbours).",
-    "quota": "The quotas are used up, and the strategy takes no more images.",
+    "similarity_floor": "No more images are above the similarity floor; lower it.",
+    "neighbour_cap": "The targets' neighbour lists are exhausted; allow longer lists "
+    "(--max-neighbours).",
+    "quota": "The quotas are exhausted, and the strategy takes no more images.",
     "pool_exhausted": "No more images are eligible.",
 }
 

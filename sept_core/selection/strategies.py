@@ -45,7 +45,7 @@ STRATEGIES: dict[str, Strategy] = {
     DEFAULT_STRATEGY: Strategy(
         "instance_search:search",
         "Fair turns: in every round each target image gains its most similar pool image "
-        "(the paper's way).",
+        "(the method of the paper).",
     ),
     "hub-corrected": Strategy(
         "simple:scored",
@@ -94,13 +94,13 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "target-images-only": Strategy(
         "simple:target_images",
-        "Baseline: the target's own training images and nothing else.",
+        "Baseline: only the target's own training images.",
         baseline="target's own images",
         needs_budget=False,
         from_targets=True,
     ),
 }
-"""By name, in the order of menus."""
+"""Strategies by name, in menu order."""
 
 
 def takes_targets(strategy: str) -> bool:

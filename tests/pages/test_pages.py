@@ -79,7 +79,7 @@ def test_a_backup_brings_lost_decisions_back(app: AppTest, project: Path) -> Non
     assert [shown.value for shown in app.success] == ["Decisions added: 1."]
     app.file_uploader[0].upload("saved.json.gz", saved[:-20], "application/gzip").run()
     button(app, "Add them").click().run()
-    assert "is no complete backup" in texts(app.error)
+    assert "is not a complete backup" in texts(app.error)
 
 
 def button(app: AppTest, label: str) -> Any:

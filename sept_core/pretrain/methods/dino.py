@@ -17,7 +17,9 @@ from sept_core.pretrain.methods.method import Method
 from sept_core.pretrain.settings import PretrainSettings
 
 PROTOTYPES = 4096
-"""The paper's 65,536 are made for a million images; small subsets would leave most unused."""
+"""Number of prototypes; the paper's 65,536 suit a million images, small subsets would leave most
+unused.
+    """
 
 
 class DINO(Method):

@@ -17,7 +17,7 @@ class Method(nn.Module):
     """
 
     views: int
-    """How many augmented views of each image it takes."""
+    """Number of augmented views of each image."""
 
     def __init__(self, backbone: nn.Module, dim: int, settings: PretrainSettings) -> None:
         """Add what the method needs to a backbone with `dim` features."""

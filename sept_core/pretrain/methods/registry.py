@@ -50,7 +50,7 @@ METHODS: dict[str, MethodRecord] = {
     "dino": MethodRecord("dino:DINO", "DINO", own=("ema",)),
     "mae": MethodRecord("mae:MAE", "MAE"),
 }
-"""By name, in the order of menus: the default first."""
+"""Methods by name, in menu order: the default first."""
 
 DEFAULT_METHOD = next(iter(METHODS))
 TITLES = {name: record.title for name, record in METHODS.items()}

@@ -99,8 +99,8 @@ def check(
         place, reason = unreadable[0]
         raise errors.LeakError(
             f"{len(unreadable)} images of the target set that may be held out cannot be read now "
-            f"(first: {place}: {reason}), so the contamination guard cannot run; bring them back "
-            "and retry (Targets page, or sept target retry), or switch the guard off."
+            f"(first: {place}: {reason}), so the contamination guard cannot run; restore them and "
+            "retry (Targets page, or sept target retry), or switch the guard off."
         )
     settings = _settings(project, encoder_id)
     found = [_leaks(project, encoder_id, t, settings) for t in target_ids if rows[t].num_rows]

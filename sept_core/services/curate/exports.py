@@ -23,7 +23,7 @@ from sept_core.storage import atomic
 from sept_core.wording import quantities
 
 ZIP_BYTES = 200_000_000
-"""Larger exports are not offered for download: they lie on this machine's disk."""
+"""Maximum size of a download; larger exports are copied from this machine's disk."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def save(project: Project, name: str, uids: Sequence[str]) -> None:
     """
     project_paths.check_name(name, "Group")
     if not len(uids):
-        raise errors.InputError(f"Group {name} would hold no image; gather some first.")
+        raise errors.InputError(f"Group {name} would be empty; select some images first.")
     settings.put(project.db, PREFIX + name, list(uids))
 
 
@@ -69,7 +69,7 @@ def add_to_target(project: Project, name: str, uids: Sequence[str]) -> int:
     project_paths.check_name(name, "Target set")
     folder = project.paths.uploads / f"target-{name}"
     if name in collections.names(project, "target") and not folder.exists():
-        raise errors.InputError(f"{name} was added from another folder; take a new name.")
+        raise errors.InputError(f"{name} was added from another folder; choose a new name.")
     folder.mkdir(parents=True, exist_ok=True)
     before = len(list(folder.iterdir()))
     for uid in uids:
@@ -85,7 +85,7 @@ def _copy(project: Project, uid: str, folder: Path) -> None:
     with sources.ByteReader({place.source_id: place.root for place in places}) as reader:
         found = original_bytes.read(uid, places, lambda _: reader)
     if found is None:
-        raise errors.NotFoundError(f"No file of image {uid} can be read.")
+        raise errors.NotFoundError(f"No file of image {uid} can be read; restore one.")
     data, place = found
     with atomic.write_then_rename(_file_of(place, uid, folder)) as temporary:
         temporary.write_bytes(data)

@@ -100,7 +100,7 @@ def _places(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[d
     missing = set(picks["uid"].to_pylist()) - {row["uid"] for row in rows}
     if missing:
         raise errors.InputError(
-            f"{len(missing)} images of the selection are not in the pool any more (first: "
+            f"{len(missing)} images of the selection are no longer in the pool (first: "
             f"{min(missing)}); make the selection again."
         )
     return rows

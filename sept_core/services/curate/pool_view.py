@@ -19,7 +19,7 @@ from sept_core.retrieval import neighbour_lists, scoring
 from sept_core.selection import evidence as contract
 
 BACKGROUND_IMAGES = 5000
-"""Random pool images that stand for "not a target" in scores (docs/method.md §7)."""
+"""Number of random pool images that represent "not a target" in scores (docs/method.md §7)."""
 
 MAX_CLUSTERS = 1000
 
@@ -66,7 +66,7 @@ class PoolEvidence:
         if not stores:
             raise errors.InputError(
                 f"No image of the target set has features under {pool.encoder_id}; embed it, or "
-                "take another encoder."
+                "choose another encoder."
             )
         uids = np.concatenate([store.uids for store in stores])
         vectors = np.concatenate([store.gather(np.arange(len(store))) for store in stores])
@@ -74,7 +74,7 @@ class PoolEvidence:
         first, kept = first[np.isin(kept, searching)], kept[np.isin(kept, searching)]
         if not len(first):
             raise errors.InputError(
-                "The target set has no embedded image to search with; look at its splits."
+                "The target set has no embedded image to search with; check its splits."
             )
         first = first[~np.isin(kept, vetoed)]
         if not len(first):

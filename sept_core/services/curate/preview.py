@@ -22,10 +22,10 @@ from sept_core.services.project.project import Project
 from sept_core.storage import hashing
 
 REACH = 10_000
-"""Images of the longest ranking that is made to be sliced."""
+"""Maximum length of a ranking that is computed once and then sliced."""
 
 DEPTH = 50
-"""Neighbours of each target in the curves and histograms."""
+"""Number of neighbours of each target in the curves and histograms."""
 
 BINS = 60
 

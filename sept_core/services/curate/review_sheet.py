@@ -35,12 +35,12 @@ from sept_core.storage.recent import Recent
 
 ORDERS = ("by-target", "by-doubt", "by-cluster", "audit")
 AUDITED = 100
-"""Images of an audit's sample, the same as `judging.audit_plan` draws."""
+"""Sample size of an audit, the same as in `judging.audit_plan`."""
 
 ACTIONS = ("veto", "keep", "pin")
 CLIENTS_REMEMBERED = 50
 NEAREST, MOST_SHOWN = 4, 12
-"""Target images and copies that stand beside an image in full size."""
+"""Number of target images and near-duplicates shown next to an image in full size."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ def sheet(project: Project, selection_id: str, order: Order) -> dict[str, Any]:
     """
     chosen = selections.resolve(project, selection_id)
     if order.name not in ORDERS:
-        raise errors.NotFoundError(f"No order {order.name!r}; use one of {', '.join(ORDERS)}.")
+        raise errors.NotFoundError(
+            f"The order {order.name!r} is unknown; use one of {', '.join(ORDERS)}."
+        )
     rows, method = _ordered(project, chosen, order)
     picks = chosen.picks.take(pa.array(rows))
     owners = picks["target_uid"].to_pylist()
@@ -110,7 +112,7 @@ def _ordered(project: Project, chosen: Selection, order: Order) -> tuple[np.ndar
     """Rows of the picks, and how they were ordered in a few words."""
     picks = chosen.picks
     if order.name == "by-target":
-        return _by_target(picks), "nearest to its target first"
+        return _by_target(picks), "most similar to its target first"
     if order.name == "by-doubt":
         count = picks.num_rows
         found = judging.doubtful(project, chosen, count, order.position)
@@ -278,7 +280,7 @@ def _apply_step(
         return
     if step.action not in ACTIONS or not known.issuperset(step.uids):
         raise errors.InputError(
-            f"{step.action!r} on {len(step.uids)} images does not fit this selection; "
-            "reload the page."
+            f"{step.action!r} on {len(step.uids)} images does not match this selection; reload "
+            "the page."
         )
     decisions.commit(project, target_ids, step.action, step.uids, who)

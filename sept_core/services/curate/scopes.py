@@ -50,11 +50,11 @@ def _expand(
         return scopes.same_label(uid, drawn.uids, drawn.clusters)
     if scope == "radius":
         if least_similarity is None:
-            raise errors.InputError("The scope radius needs the least similarity; give --least.")
+            raise errors.InputError("The scope radius needs a minimum similarity; give --least.")
         store = feature_store.kept(project.paths.pool_features(encoder_id))
         center = store.vectors_of(np.array([uid], hashing.UID_DTYPE))
         parts = [cosine.cosines(block.vectors, center)[:, 0] for block in store.blocks()]
         return scopes.within_radius(uid, store.uids, np.concatenate(parts), least_similarity)
     raise errors.InputError(
-        f"{scope!r} is not a scope; use one of {', '.join(decision_log.SCOPES)}."
+        f"The scope {scope!r} is unknown; use one of {', '.join(decision_log.SCOPES)}."
     )

@@ -37,7 +37,9 @@ from sept_core.storage.recent import Recent
 
 NEGATIVE_BETA = 0.5
 NEGATIVE_PERCENTILE = 99.0
-"""Vetoes as negative examples push away what is nearer to them than this share of the pool."""
+"""A veto as negative example penalises the images that are closer to it than this share of the
+pool.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,13 @@ class Request:
     filter: str = ""
     guard: bool = True
     group: str = ""
-    """A named group of images (see `groups`) that narrows the pool; empty for all of it."""
+    """Named group of images (see `groups`) that restricts the pool; empty for the whole pool."""
     decisions: bool = True
-    """False leaves out what reviewers decided: to measure what their work is worth."""
+    """False ignores the review decisions, as an ablation."""
     device: str = "auto"
-    """What compares features: "auto" takes a GPU if there is one, "ray" a cluster. It never
-    changes the result, and is not remembered."""
+    """Device that compares features: "auto" uses a GPU if there is one, "ray" a cluster. It never
+    changes the result and is not stored.
+    """
 
 
 def select(project: Project, request: Request) -> dict[str, Any]:
@@ -230,8 +233,8 @@ def request_of(project: Project, record: dict[str, Any]) -> Request:
     )
 
 
-def again(project: Project, selection_id: str) -> dict[str, Any]:
-    """Make a selection again on today's pool and decisions; `churn` says who came and went."""
+def update(project: Project, selection_id: str) -> dict[str, Any]:
+    """Repeat a selection on the current pool and decisions; `churn` lists added and removed images."""
     before = picks(project, selection_id)
     record = select(project, request_of(project, selection_table.find(project.db, selection_id)))
     after = picks(project, record["id"])

@@ -72,7 +72,7 @@ def _measured(
     chosen = _with_features(pool, hashing.uid_array(picks["uid"]))
     if picks.num_rows and not len(chosen):
         raise errors.InputError(
-            f"No image of the selection has features under {encoder_id}; take another encoder."
+            f"No image of the selection has features under {encoder_id}; choose another encoder."
         )
     whole = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
     live = _with_features(whole, image_table.eligible(project.db, "pool", record["filter"]))
@@ -139,7 +139,8 @@ def _relevant(project: Project, record: dict[str, Any], picks: pa.Table, path: P
             known = {row["key"]: row["label"] for row in csv.DictReader(file)}
     except (OSError, KeyError, UnicodeDecodeError) as problem:
         raise errors.InputError(
-            f"{path} cannot be read as labels ({problem}); give a csv with key and label."
+            f"{path} cannot be read as labels ({problem}); give a CSV file with the columns key "
+            "and label."
         ) from None
     wanted: set[str] = set()
     for target in record["target_ids"]:

@@ -64,7 +64,7 @@ def _refuse_other_options(record: SourceRecord, options: dict[str, str]) -> None
     other = target_layouts.other_option(record, options)
     if other:
         raise errors.InputError(
-            f"{record.name} was added with another {other}; read it anew with sept target adopt."
+            f"{record.name} was added with another {other}; read it again with sept target adopt."
         )
 
 
@@ -75,9 +75,9 @@ def _refuse_other_bands(
     before, now = record.spec.options.get("bands"), spec.options.get("bands")
     if now in (None, before) or not source_table.has_images(project.db, record.id):
         return
-    was = f"bands {before}" if before else "the bands that its files name first"
+    was = f"bands {before}" if before else "the first bands of its files"
     raise errors.InputError(
-        f"{record.name} was embedded with {was}; to take bands {now}, remove it, delete the "
+        f"{record.name} was embedded with {was}; to use bands {now}, remove it, delete the "
         f"folders features and thumbnails of {project.paths.root}, and add it again."
     )
 
@@ -178,7 +178,7 @@ def move(project: Project, role: str, name: str, path: Path) -> ScanReport:
     spec = sources.detect(name, path.absolute(), **options)
     listed = _list(project, role, spec, record)
     if listed.files.num_rows == 0:
-        raise errors.SourceError(f"{path} holds no files; name the folder or archive that moved.")
+        raise errors.SourceError(f"{path} holds no files; give the folder or archive that moved.")
     with transaction(project.db):
         source_table.move(project.db, role, name, spec)
         return _merge(project, record.id, listed)

@@ -24,7 +24,7 @@ from sept_core.services.project.project import Project
 from sept_core.storage import hashing
 
 DEFAULT = families.DEFAULT
-"""The encoder that is used where none is named."""
+"""Default encoder."""
 
 ROLES = tuple(source_table.ROLES)
 
@@ -78,7 +78,9 @@ def start(
     """
     for job in launcher.all_jobs(project.paths):
         if job.kind == "embed" and not job.ended:
-            raise errors.BusyError(f"Embedding already runs as job {job.id}; wait or cancel it.")
+            raise errors.BusyError(
+                f"An embedding is already running as job {job.id}; wait for it, or cancel it."
+            )
     for role in roles:
         collections.list_unreadable_again(project, role)
     folder = project.paths.jobs / "worklists" / hashing.fingerprint([asdict(chosen), list(roles)])
@@ -120,7 +122,7 @@ def retry(project: Project, role: str, delays: Sequence[float] = DELAYS) -> JobF
         BusyError: another embedding is under way.
     """
     if not collections.unreadable(project, role).num_rows:
-        raise errors.InputError("Every file could be read; there is nothing to try again.")
+        raise errors.InputError("All files could be read; there is nothing to retry.")
     return start(project, replace(_last_settings(project), retry_delays=delays), (role,))
 
 
@@ -147,7 +149,7 @@ def renew(project: Project, encoder: str | None = None) -> JobFolder:
     begun = (project.paths.root / feature_store.RENEWAL / record["id"]).exists()
     if not record["older_decoder"] and not begun:
         raise errors.InputError(
-            f"All features of {record['spec']} were made with the present decoder, "
+            f"All features of {record['spec']} were made with the current decoder, "
             f"{decoders.version()}; there is nothing to renew."
         )
     chosen = EmbedSettings(record["spec"], record["precision"])
@@ -191,7 +193,7 @@ def _why_nothing(project: Project, roles: Sequence[str]) -> str:
         return f"all {_files(rejected)} were rejected (sept pool status lists the reasons)."
     if known:
         return "all images are known by imported features only; add a source of image files."
-    return "the sources hold no files any more; list them again."
+    return "the sources no longer hold files; list them again."
 
 
 def _files(count: int) -> str:
@@ -199,7 +201,7 @@ def _files(count: int) -> str:
 
 
 COUNTED = ("ok", "no_features", "rejected", "unreadable", "duplicates", "already_done")
-"""What the worker counts in each collection."""
+"""Counts of the worker for each collection."""
 
 
 @dataclass(frozen=True)
@@ -250,13 +252,13 @@ def _failure(project: Project, ok: int, featureless: int, rejected: int, unread:
     if count:
         first = f" (first: {waiting[0]['rel_path']}: {waiting[0]['reason']})" if waiting else ""
         return (
-            f"{_files(count)} could not be read and wait{'s' if count == 1 else ''} to be tried "
-            f"again{first}; bring them back, then run sept embed or sept pool retry."
+            f"{_files(count)} could not be read and wait{'s' if count == 1 else ''} to be "
+            f"retried{first}; restore them, then run sept embed or sept pool retry."
         )
     if not ok and rejected:
         return f"All {_files(rejected)} were rejected; sept pool status lists the reasons."
     if not ok and featureless:
-        return f"The encoder gave none of {_files(featureless)} features; take another encoder."
+        return f"The encoder gave none of {_files(featureless)} features; choose another encoder."
     return None
 
 

@@ -19,7 +19,7 @@ from sept_core.services.project.project import Project
 from sept_core.storage import hashing
 
 FEATURES_KIND = "features"
-"""Kind of a source whose images cannot be read: only keys and vectors were given."""
+"""Kind of a source with keys and vectors only, whose images cannot be read."""
 
 
 def import_pool(project: Project, name: str, path: Path) -> dict[str, Any]:

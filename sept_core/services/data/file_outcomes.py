@@ -17,7 +17,7 @@ from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 
 STATES = ("waiting", "ok", "unreadable", "rejected")
-"""Of live files, as far as the catalogue knows them."""
+"""States of live files in the catalogue."""
 
 ROWS = pa.schema([(name, pa.string()) for name in ("encoder", "collection", "key", "reason")])
 

@@ -23,7 +23,7 @@ from sept_core.storage import atomic, hashing
 
 THUMBNAIL_SIZE = 256
 FULL_SIZE = 2048
-"""Pixels a side of what stands in for an image that browsers cannot show (TIFF and others)."""
+"""Side in pixels of the JPEG that replaces an image that browsers cannot show (TIFF and others)."""
 
 CACHE_BYTES = 2_000_000_000
 SHOWN_AS_IS = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
@@ -65,7 +65,7 @@ class ImageServer:
             NotFoundError: as in `image`.
         """
         if not _is_uid(uid):
-            raise errors.NotFoundError(f"There is no image {uid!r} to show.")
+            raise errors.NotFoundError(f"The project has no image {uid!r}.")
         if data := self._cache.get(uid):
             return Picture(data, "image/jpeg")
         ranges = self._ranges()
@@ -88,7 +88,7 @@ class ImageServer:
                 places = place_table.places(project.db, uid)
             if found := original_bytes.read(uid, places, self._reader):
                 return found
-        raise errors.NotFoundError(f"There is no image {uid!r} to show.")
+        raise errors.NotFoundError(f"The project has no image {uid!r}.")
 
     def _reader(self, place: place_table.Place) -> sources.ByteReader:
         with self._lock:

@@ -25,7 +25,7 @@ EXTREMES = 12
 LARGEST = 5
 EXAMPLES = 60
 FEW = 4
-"""Images of each label where all labels are shown."""
+"""Number of images of each label if all labels are shown."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Reach:
 
 
 FEWEST = 100
-"""Pool images below which the nearest is not told from 1 in 100 random ones."""
+"""Minimum pool size at which the nearest image can be told from 1 in 100 random ones."""
 
 
 def reach(project: Project, target: str) -> Reach:

@@ -28,7 +28,7 @@ from sept_core.storage import atomic, hashing, project_paths
 FORMATS = {"index": formats.IVF, "graph": formats.GRAPH, "calibrate": 1, "duplicates": 1}
 CALIBRATION_SAMPLE = 400
 HASH_BITS = 4
-"""Perceptual hashes this near are candidates for being copies."""
+"""Maximum distance of perceptual hashes, in bits, of candidate near-duplicates."""
 
 
 @dataclass(frozen=True)
@@ -188,8 +188,8 @@ def groups_by_uid(project: Project, encoder_id: str) -> GroupsByUid:
     store = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
     if not is_fresh(project, encoder_id, "duplicates", store):
         raise errors.InputError(
-            "Near-duplicates of the pool have not been looked for since it changed; "
-            "prepare it (Retrieve page, or sept prepare)."
+            "Near-duplicates are out of date because the pool has changed; prepare it again "
+            "(Retrieve page, or sept prepare)."
         )
     path = project.paths.index(encoder_id, "duplicates") / "groups.parquet"
     return _read_groups(path, path.stat().st_mtime_ns)

@@ -21,10 +21,10 @@ from sept_core.services.project.project import Project
 from sept_core.storage import atomic
 
 SETTING = "value_ranges"
-"""Of the catalogue: the ranges that a user set, as `pixel_values.parse` reads them."""
+"""Catalogue setting with the ranges that a user set, as `pixel_values.parse` reads them."""
 
 AUTO = "auto"
-"""Instead of ranges: forget those that were set or fitted, and fit anew."""
+"""Instead of ranges: discard those that were set or fitted, and fit them again."""
 
 
 def current(project: Project) -> ValueRanges:
@@ -141,7 +141,8 @@ def _forget(project: Project, spec: str) -> None:
     for one in _uses(project, spec):
         raise errors.InputError(
             f"Features of {one.encoder} were made with {one.use.range.kind} images scaled from "
-            f"{one.use.range.text}; add --rebuild to fit the range anew and embed them again."
+            f"{one.use.range.text}; add --rebuild to fit the range again and embed all images "
+            "again."
         )
     settings.remove(project.db, SETTING)
     value_ranges.save(project.paths.encoders, ValueRanges())
@@ -180,21 +181,21 @@ def _origin(found: ValueRange) -> str:
     if found.given:
         return "set by the user"
     if not found.images:
-        return "the default: there was nothing to fit it on"
+        return "the default: there were no images to fit it on"
     return f"fitted on {found.images:,} image{'s' if found.images > 1 else ''}"
 
 
 def _unsuited(kind: str, counts: dict[str, int]) -> Iterator[str]:
-    remedy = f"set another range (--value-range {kind}=LOW:HIGH, or {AUTO} to fit it anew)"
+    remedy = f"set another range (--value-range {kind}=LOW:HIGH, or {AUTO} to fit it again)"
     if counts["clipped"]:
         yield (
-            f"{counts['clipped']:,} of {counts['embedded']:,} {kind} files lie mostly outside of "
-            f"this range and come out black or white; {remedy}."
+            f"{counts['clipped']:,} of {counts['embedded']:,} {kind} files lie mostly outside "
+            f"this range and turn black or white; {remedy}."
         )
     if counts["flattened"]:
         yield (
             f"{counts['flattened']:,} of {counts['embedded']:,} {kind} files use so little of "
-            f"this range that they come out flat; {remedy}."
+            f"this range that they lose contrast; {remedy}."
         )
 
 

@@ -63,7 +63,9 @@ def check(given: Mapping[str, object], known: type[SourceOptions]) -> None:
     """
     names = [*known.__annotations__]
     if unknown := [name for name in given if name not in names]:
-        raise errors.InputError(f"There is no option {unknown[0]!r}; there are {', '.join(names)}.")
+        raise errors.InputError(
+            f"The option {unknown[0]!r} is unknown; use one of {', '.join(names)}."
+        )
 
 
 def stored(given: Mapping[str, Given]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from sept_core.targets.options import FLAGS, Options
 from sept_core.targets.reading import AmbiguousError, Reading, Taken
 
 VERSION = 1
-"""Of the recognition: what was kept by another one is worked out again."""
+"""Version of the layout detection: results stored by another version are recomputed."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,9 @@ def shown(db: Connection, record: SourceRecord) -> Shown:
     warnings = cautions.of(splits, taken, kept["mentions"])
     if both := split_table.in_both(db, record.id):
         told = "1 image lies" if both == 1 else f"{both:,} images lie"
-        warnings.append(f"{told} in the searching and in a held-out split: counted as held-out.")
+        warnings.append(
+            f"{told} in the training split and in a held-out split: counted as held-out."
+        )
     settled = "layout" in record.spec.options
     options = Options.read(record.spec.options, (), str) if settled else None
     return Shown(
@@ -180,13 +182,16 @@ def _worked_out(db: Connection, record: SourceRecord) -> dict[str, Any]:
 def _outdated(found: Reading, changed: list[tuple[str | None, str | None]]) -> str:
     """How a set of an earlier version would be read today, as a sentence; empty if as it is."""
     if found.ambiguous:
-        return f"An earlier version read this set; today a layout would be chosen: {found.why}"
+        return (
+            "This set was read by an earlier version; the current one needs a choice of layout: "
+            f"{found.why}"
+        )
     if not changed:
         return ""
     searched = sum(old == "train" and new in targets.HELDOUT_SPLITS for old, new in changed)
     what = (
-        f"{searched:,} images that are searched with would be held out"
+        f"{searched:,} training images would be held out"
         if searched
         else (f"{len(changed):,} images would be in another split or class")
     )
-    return f"An earlier version read this set; read anew, {what}."
+    return f"This set was read by an earlier version; if it is read again, {what}."

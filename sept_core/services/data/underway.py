@@ -15,7 +15,7 @@ from sept_core.services.project.project import Project
 from sept_core.storage import commands, project_paths
 
 DECIDING = ("encoder", "precision", "device", "seed")
-"""Settings in which two embeddings must agree to be the same work."""
+"""Settings that must be equal for two embeddings to be the same work."""
 
 
 def embedding(paths: project_paths.ProjectPaths, wanted: EmbedSettings) -> str | None:
@@ -31,8 +31,8 @@ def embedding(paths: project_paths.ProjectPaths, wanted: EmbedSettings) -> str |
             if found := _differences(JobFolder(paths.job(job.id)).settings(), asdict(wanted)):
                 cancel = commands.line("job", "cancel", paths.root, job.id)
                 raise errors.BusyError(
-                    f"{job.title} already runs as job {job.id} with {found}; wait for it to end, "
-                    f"or cancel it: {cancel}"
+                    f"{job.title} is already running as job {job.id} with {found}; wait for it to "
+                    f"end, or cancel it: {cancel}"
                 )
             return job.id
     return None
@@ -41,7 +41,7 @@ def embedding(paths: project_paths.ProjectPaths, wanted: EmbedSettings) -> str |
 def _differences(running: dict[str, Any], wanted: dict[str, Any]) -> str:
     """`precision fp32 (wanted: bf16)`; empty where both do the same."""
     if running.get("renew"):
-        return "another aim: it renews features of an older decoder"
+        return "a different purpose: it renews features of an older decoder"
     found = [f"{name} {running.get(name)} (wanted: {wanted[name]})"
              for name in DECIDING if running.get(name) != wanted[name]]  # fmt: skip
     return ", ".join(found)

@@ -112,7 +112,7 @@ def store(project: Project, name: str, uploads: Iterable[tuple[str, BinaryIO]]) 
                 shutil.copyfileobj(data, out, 1 << 20)
             written.append(path)
         if not written:
-            raise errors.InputError("Choose the images or the archive to upload first.")
+            raise errors.InputError("Choose images or an archive to upload first.")
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -135,7 +135,7 @@ def _new_folder(uploads: Path, name: str) -> Path:
         except FileExistsError:
             continue
         return folder
-    raise errors.InputError(f"{uploads} holds too many uploads named {name}; take another name.")
+    raise errors.InputError(f"{uploads} holds too many uploads named {name}; choose another name.")
 
 
 def _safe(given: str) -> str:

@@ -29,21 +29,21 @@ CATEGORICAL = (
     "#0f8a80", "#c79a3b", "#b5577a", "#5470c6", "#73a04b", "#8e6bbf", "#d0734a", "#3aa0c8",
     "#9c7a5b", "#c05fb0", "#6b8e8a", "#b0a030", "#7d88d8", "#4a9a6a", "#cf5f63", "#8aa0b4",
 )  # fmt: skip
-"""Distinct on light and dark grounds; groups beyond their number share them."""
+"""Colours that are distinct on light and dark backgrounds; further groups reuse them."""
 
 CONTINUOUS = (
     "#3b2a6b", "#3f4788", "#35608d", "#2a788e", "#21918c", "#28ae80", "#5ec962", "#addc30",
     "#f0e51d",
 )  # fmt: skip
 DECIDED = ("#c8503c", "#2f9e5f", "#4a7be0")
-"""Vetoed, kept, pinned: the hues of the Review page."""
+"""Colours of vetoed, kept and pinned, as on the Review page."""
 
 PALE = "#9aa5a1"
-"""What does not take part."""
+"""Colour of points without a value."""
 
 QUALITY = ("brightness", "contrast", "sharpness", "entropy")
 KEPT = 12
-"""Colourings in memory; a million points take a megabyte each."""
+"""Number of colourings in memory; a million points use a megabyte each."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def find(project: Project, encoder_id: str, words: str, count: int) -> list[tupl
     encoder = _load(card["spec"], project.paths.encoders, card["precision"])
     if encoder.id != encoder_id:
         raise errors.EncoderError(
-            f"{card['spec']} is no longer what embedded this pool; embed again to search by words."
+            f"{card['spec']} has changed since it embedded this pool; embed again to search by "
+            "text."
         )
     store = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
     query = np.array(["0" * 32], hashing.UID_DTYPE)  # words have no uid

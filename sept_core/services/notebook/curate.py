@@ -77,7 +77,7 @@ class Curate(Data):
         encoder = self.selection(selection_id(selection)).record["encoder_id"]
         self.prepare(encoder, progress=progress)
         with self._opened() as project:
-            return self._selection(project, selections.again(project, selection_id(selection)))
+            return self._selection(project, selections.update(project, selection_id(selection)))
 
     def selection(self, selection: str) -> Selection:
         """A selection by its id or the beginning of it.

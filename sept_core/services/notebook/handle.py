@@ -13,7 +13,7 @@ from sept_core.services.data import foreground
 from sept_core.storage import project_paths
 
 Progress = Callable[[int, int, str], None]
-"""Takes how much is done, of how much, and the unit, such as `(1200, 50000, "images")`."""
+"""Takes the finished amount, the total and the unit, such as `(1200, 50000, "images")`."""
 
 Result = TypeVar("Result")
 

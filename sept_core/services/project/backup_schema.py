@@ -36,7 +36,7 @@ def check(content: Any) -> None:
 
 def _a_path(text: str) -> str:
     if "\0" in text:
-        raise ValueError("it is no path")
+        raise ValueError("it is not a path")
     return text
 
 
@@ -44,7 +44,7 @@ def _text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("it is no text (half of a character)") from None
+        raise ValueError("it is not valid text (an unpaired surrogate)") from None
     return text
 
 
@@ -95,7 +95,7 @@ class _Source(_Part):
     @model_validator(mode="after")
     def _kind_is_known(self) -> Self:
         if self.kind not in (*sources.KINDS, "features"):
-            raise ValueError(f"{self.kind!r} is no kind of source")
+            raise ValueError(f"{self.kind!r} is not a kind of source")
         try:
             Options.read(self.options, (), str)
         except errors.InputError as problem:
@@ -168,7 +168,7 @@ class _Settings(_Part):
         for key in self.__pydantic_extra__:
             name = key.removeprefix(groups.PREFIX)
             if name == key or not project_paths.NAME_PATTERN.fullmatch(name):
-                raise ValueError(f"{key!r} is no setting of a project")
+                raise ValueError(f"{key!r} is not a project setting")
         return self
 
 
@@ -186,5 +186,5 @@ class _Content(_Part):
         _unlike([selection.id for selection in self.selections], "selections")
         positions = [decision.position for decision in self.decisions]
         if positions != sorted(set(positions)):
-            raise ValueError("the decisions are not in the order of their positions")
+            raise ValueError("the decisions are not ordered by position")
         return self

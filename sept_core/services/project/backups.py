@@ -23,12 +23,12 @@ from sept_core.storage import atomic, project_paths
 
 FORMAT = 1
 KEPT = ("who", "title", "encoder", "value_ranges")
-"""Settings that belong to the project's people; groups are kept as well."""
+"""Settings that users made; groups are kept as well."""
 
 MOST_BYTES = 1 << 31
 
 UNREADABLE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, RecursionError)
-"""What gzip and json raise of a file that is no backup."""
+"""Errors that gzip and json raise for a file that is not a backup."""
 
 
 def write(project: Project, path: Path) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def write(project: Project, path: Path) -> dict[str, Any]:
         IntegrityError: the catalogue holds what nobody could restore.
     """
     if path.exists():
-        raise errors.InputError(f"{path} exists; name a new file.")
+        raise errors.InputError(f"{path} exists; give a new file.")
     content = _content(project)
     data = _packed(content)
     with atomic.write_then_rename(path.absolute()) as temporary:
@@ -128,7 +128,7 @@ def read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise errors.NotFoundError(f"{path} does not exist.") from None
     except OSError as problem:
-        raise errors.IntegrityError(f"{path} is no complete backup ({problem}).") from None
+        raise errors.IntegrityError(f"{path} is not a complete backup ({problem}).") from None
 
 
 def unpack(file: BinaryIO, name: str) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def unpack(file: BinaryIO, name: str) -> dict[str, Any]:
             document = json.loads(unzipped.read(MOST_BYTES + 1))
         version, stored, content = (document[key] for key in ("format", "sha256", "content"))
     except UNREADABLE as problem:
-        raise errors.IntegrityError(f"{name} is no complete backup ({problem}).") from None
+        raise errors.IntegrityError(f"{name} is not a complete backup ({problem}).") from None
     if version != FORMAT:
         raise errors.IntegrityError(
             f"{name} is a backup of format {version}, this version of SEPT reads {FORMAT}."
@@ -157,7 +157,7 @@ def unpack(file: BinaryIO, name: str) -> dict[str, Any]:
         backup_schema.check(content)
     except errors.IntegrityError as problem:
         raise errors.IntegrityError(
-            f"{name} holds what SEPT does not write; use another backup ({problem})."
+            f"{name} holds entries that SEPT does not write; use another backup ({problem})."
         ) from None
     found: dict[str, Any] = content
     return found
@@ -224,7 +224,7 @@ def complete(project: Project, content: dict[str, Any]) -> dict[str, Any]:
     for mine, other in zip(there, wanted, strict=False):
         if mine != other:
             raise errors.InputError(
-                f"Decision {mine['position']} of this project is another than in the backup; "
+                f"Decision {mine['position']} of this project differs from the one in the backup; "
                 "restore into a new project instead."
             )
     missing = wanted[len(there) :]

@@ -28,17 +28,19 @@ TARGET = "nature"
 BUDGET = 400
 REVIEWER = "demo"
 KEPT = 12
-"""Right picks that the reviewer confirms, so that suggestions have both kinds to learn from."""
+"""Number of correct picks that the reviewer confirms, so that suggestions have both classes to
+learn from.
+"""
 
 NOTES = {
     "photos": "A tree of folders with names that say nothing; holds a few broken files.",
     "scans": "One zip, read without unpacking.",
     "web": "WebDataset shards with a side-car for each image; try the filter: year >= 2020",
-    "nature": "Flowers, leaves, fruit, butterflies and fish. Some of its test images lie in the "
+    "nature": "Flowers, leaves, fruit, butterflies and fish. Some of its test images are in the "
     "pool: the guard finds them.",
     "signs-and-charts": "Road signs, charts, contour maps, circuit boards and clocks.",
 }
-"""What the demo says about each source and target set."""
+"""Notes of the demo's sources and target sets."""
 
 
 def begin(folder: Path, *, seed: int = 0, scale: float = 1.0) -> None:
@@ -118,7 +120,7 @@ def curate(project: Project) -> dict[str, Any]:
     request = selections.Request((TARGET,), SelectionSettings(budget=BUDGET), ENCODER)
     first = selections.select(project, request)
     _review(project, first["id"])
-    second = selections.again(project, first["id"])
+    second = selections.update(project, first["id"])
     settings.put(project.db, "demo", demo | {"selection": second["id"]})
     return second
 
@@ -134,7 +136,7 @@ def _review(project: Project, selection_id: str) -> None:
         if shown[uid] not in TARGETS[TARGET]:
             wrong[shown[uid]].append(uid)
     for family, members in wrong.items():
-        reason = f"shows {family}, which the task does not"
+        reason = f"shows {family}, which is not in the task"
         decisions.decide(project, [TARGET], "veto", members, reason=reason, who=REVIEWER)
     right = [uid for uid in uids if shown[uid] in TARGETS[TARGET]][:KEPT]
     decisions.decide(project, [TARGET], "keep", right, reason="just right", who=REVIEWER)

@@ -84,18 +84,18 @@ def next_step(status: dict[str, Any]) -> tuple[str, str]:
         return "Targets", "Add a target set: a few images of what you care about."
     if status["jobs"]:
         title = status["jobs"][0]["title"]
-        return "Overview", f"{title} is under way; you may close the app meanwhile."
+        return "Overview", f"{title} is running; you can close the app meanwhile."
     if waiting or not status["encoders"]:
         return "Pool", f"Embed the images: {waiting:,} files have not been read yet."
     if not chosen:
         return "Retrieve", "Select a subset of the pool for a target set."
     if all(record["older_than_pool"] for record in chosen):
-        return "Retrieve", "The pool has changed since every selection; make one again."
+        return "Retrieve", "The pool has changed since the latest selection; update one."
     if not status["decisions"]:
         return "Review", "Review the latest selection: keep what is right and veto what is wrong."
     if not status["runs"]:
         return (
             "Pre-train",
-            "Export the selection or pre-train on it; review more at any time.",
+            "Export the selection or pre-train on it; you can review more at any time.",
         )
     return "Evaluate", "Evaluate the runs on your target set, or review more of the selection."

@@ -21,7 +21,7 @@ from sept_core.imaging import pixel_values
 from sept_core.storage import atomic, project_paths
 
 ASIDE = "damaged"
-"""The folder, in the project, that repair moves things into."""
+"""Folder in the project that repair moves files into."""
 
 SHOWN = 3
 
@@ -76,8 +76,8 @@ def leftovers(root: Path) -> Iterator[Finding]:
             yield Finding(
                 "leftover",
                 str(path),
-                "It was left by a write that was cut off; nothing reads it.",
-                "Repair moves it away.",
+                "It was left by an interrupted write; nothing reads it.",
+                "Repair quarantines it.",
                 (path,),
             )
 
@@ -85,17 +85,17 @@ def leftovers(root: Path) -> Iterator[Finding]:
 def stores(root: Path) -> Iterator[Finding]:
     """Every feature store below `features/`: cards, headers, checksums, unfinished shards."""
     for folder in sorted(path for path in root.glob("features/*") if path.is_dir()):
-        again = "Repair moves the shard away; embedding again makes its features anew."
+        again = "Repair quarantines the shard; embedding again recomputes its features."
         try:
             card = feature_store.read_card(folder)
             if card["kind"] == "imported":
-                again = "Repair moves the shard away; import the features again."
+                again = "Repair quarantines the shard; import the features again."
         except (errors.SeptError, KeyError, TypeError) as problem:
             yield Finding(
                 "features",
                 str(folder),
-                f"Its card, which says what encoder made the features, cannot be read: {problem}",
-                "Repair moves the features away; embed again.",
+                f"Its card, which names the encoder of the features, cannot be read: {problem}",
+                "Repair quarantines the features; embed again.",
                 (folder,),
             )
             continue
@@ -110,7 +110,7 @@ def renewals(root: Path) -> Iterator[Finding]:
         yield Finding(
             "features",
             str(ready.parent),
-            f"The renewal of the features of {encoder_id} was cut off at its end.",
+            f"The renewal of the features of {encoder_id} was interrupted in its last step.",
             f"Finish it: sept embed {root} --renew --encoder {encoder_id}",
         )
 
@@ -129,8 +129,8 @@ def _store(folder: Path, again: str) -> Iterator[Finding]:
             yield Finding(
                 "leftover",
                 str(base),
-                "A shard without its header: writing it was cut off; nothing reads it.",
-                "Repair moves it away; embedding again makes it anew.",
+                "A shard without its header: writing it was interrupted; nothing reads it.",
+                "Repair quarantines it; embedding again rebuilds it.",
                 parts,
             )
         elif problem := _shard_problem(base, header):
@@ -154,9 +154,9 @@ def altered(folder: Path, expected: dict[str, Any]) -> str | None:
     for name, sha256 in expected.items():
         path = folder / name
         if not path.is_file():
-            return f"{name} is not there."
+            return f"{name} is missing."
         if atomic.sha256_file(path) != sha256:
-            return f"{name} is not what was written: its checksum differs."
+            return f"{name} was altered: its checksum differs."
     return None
 
 
@@ -167,7 +167,7 @@ def artefacts(root: Path) -> Iterator[Finding]:
         problem = _artefact_problem(folder)
         if problem:
             where = "draw the map again" if folder.parent.name == "maps" else "prepare again"
-            remedy = f"Repair moves it away; {where}."
+            remedy = f"Repair quarantines it; {where}."
             yield Finding("artefact", str(folder), problem, remedy, (folder,))
 
 
@@ -215,7 +215,7 @@ def encoders(root: Path) -> Iterator[Finding]:
             except (errors.IntegrityError, KeyError, TypeError, StopIteration):
                 problem = "Its weights or its card are missing or damaged."
             if problem:
-                remedy = "Repair moves it away; embedding again fits it anew, the same."
+                remedy = "Repair quarantines it; embedding again fits an identical one."
                 yield Finding("encoder", str(folder), problem, remedy, (folder,))
 
 
@@ -225,7 +225,7 @@ def _value_ranges(path: Path) -> Iterator[Finding]:
     except errors.NotFoundError:
         return  # before an image of more than 8 bits was met
     except errors.SeptError as problem:
-        remedy = "Repair moves it away; the ranges are then those that the features were made with."
+        remedy = "Repair quarantines it; the ranges of the existing features are then used."
         yield Finding("encoder", str(path), str(problem), remedy, (path,))
 
 

@@ -24,7 +24,7 @@ def paths_of(folder: Path) -> project_paths.ProjectPaths:
     paths = project_paths.ProjectPaths(folder.absolute())
     if not paths.catalogue.exists():
         make = commands.line("init", folder)
-        raise errors.NotFoundError(f"{folder} is not a SEPT project; make one with: {make}")
+        raise errors.NotFoundError(f"{folder} is not a SEPT project; create one with: {make}")
     return paths
 
 

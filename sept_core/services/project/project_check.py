@@ -23,7 +23,7 @@ from sept_core.storage import atomic, commands, project_paths
 from sept_core.storage.project_paths import ProjectPaths
 
 Told = Callable[[str], None]
-"""Called with what is looked at now."""
+"""Takes the name of what is being checked."""
 
 
 def check(folder: Path, told: Told = lambda what: None) -> list[Finding]:
@@ -82,8 +82,8 @@ def _catalogue_finding(paths: ProjectPaths, problem: str) -> Finding:
         "catalogue",
         str(paths.catalogue),
         problem,
-        "Bring a backup into a new project with sept restore; features and exports can be copied "
-        "over.",
+        "Restore a backup into a new project with sept restore; features and exports can be "
+        "copied over.",
     )
 
 
@@ -109,13 +109,13 @@ def _log(paths: ProjectPaths, db: Connection) -> Iterator[Finding]:
     for entry in decision_table.log(db):
         problem = None
         if entry["position"] != expected:
-            problem = f"Position {expected} of the log of decisions is missing."
+            problem = f"Position {expected} of the decision log is missing."
         try:
             decision_log.Event(**{key: value for key, value in entry.items() if key != "target_id"})
         except errors.InputError as wrong:
             problem = f"Decision {entry['position']} cannot be replayed: {wrong}"
         if problem:
-            remedy = "Bring a backup into a new project with sept restore."
+            remedy = "Restore a backup into a new project with sept restore."
             yield Finding("decisions", str(paths.catalogue), problem, remedy)
             return
         expected += 1
@@ -125,11 +125,11 @@ def _selections(paths: ProjectPaths, db: Connection) -> Iterator[Finding]:
     for record in selection_table.every(db):
         path = paths.selection(record["id"])
         if not path.exists():
-            text = f"The picks of {record['id']} are not there."
-            remedy = "They are made again when the selection is opened, if the pool is the same."
+            text = f"The picks of {record['id']} are missing."
+            remedy = "They are recomputed when the selection is opened, if the pool is unchanged."
             yield Finding("selection", str(path), text, remedy)
         elif problem := integrity.table_problem(path, record.get("picks_sha256")):
-            remedy = "Repair moves the picks away; they are made again when they are needed."
+            remedy = "Repair quarantines the picks; they are recomputed when needed."
             yield Finding("selection", str(path), problem, remedy, (path,))
 
 
@@ -142,12 +142,12 @@ def _source(
     if not spec.root.is_dir() or not (spec.path.exists() or folders.is_pattern(str(spec.path))):
         text = f"{role.capitalize()} {record.name!r} is not at {spec.path}."
         move = commands.line(role, "move", paths.root, record.name, "PATH")
-        remedy = f"Mount it, or say where it is: {move}"
+        remedy = f"Mount it, or set its new path: {move}"
         yield Finding("source", record.name, text, remedy)
         return
     if count := source_table.counts(db, record.id)["unreadable"]:
         text = f"{count} of the files of {role} {record.name!r} could not be read."
-        remedy = f"Bring them back, then run: {commands.line(role, 'retry', paths.root)}"
+        remedy = f"Restore them, then run: {commands.line(role, 'retry', paths.root)}"
         yield Finding("source", record.name, text, remedy)
     add = commands.line(role, "add", paths.root, record.name, spec.path)
     again = f"List it again: {add}"
@@ -167,7 +167,7 @@ def _manifests(paths: ProjectPaths) -> Iterator[Finding]:
 
 
 def _manifest(folder: Path) -> Iterator[Finding]:
-    again = "Export the selection again; what is there is never written over."
+    again = "Export the selection again; existing files are never overwritten."
     try:
         report = verification.verify(folder, images=False)
         roots = manifest.read(folder).roots() if not report.problems else {}
@@ -178,7 +178,7 @@ def _manifest(folder: Path) -> Iterator[Finding]:
         yield Finding("manifest", str(folder), fault.message, again)
     for name, root in roots.items():
         if not root.is_dir():
-            text = f"Its source {name!r} is not at {root} any more."
+            text = f"Its source {name!r} is no longer at {root}."
             remedy = f"Correct {folder / manifest.ROOTS}, which names each source's folder."
             yield Finding("manifest", str(folder), text, remedy)
 
@@ -191,13 +191,13 @@ def _jobs(paths: ProjectPaths) -> Iterator[Finding]:
             status = launcher.status(paths, folder.name)
         except (errors.SeptError, KeyError, TypeError) as problem:
             text = f"Its record cannot be read: {problem}"
-            remedy = "Repair moves it away; what the job finished is kept elsewhere."
+            remedy = "Repair quarantines it; the results of the job are kept elsewhere."
             yield Finding("job", str(folder), text, remedy, (folder,))
             continue
         if status.state == "lost":
             text = f"{status.title}: {status.reason}."
             resume = commands.line("job", "resume", paths.root, folder.name)
-            remedy = f"Go on where it stopped: {resume}"
+            remedy = f"Resume it where it stopped: {resume}"
             yield Finding("job", str(folder), text, remedy)
 
 
@@ -209,7 +209,7 @@ def _runs(paths: ProjectPaths) -> Iterator[Finding]:
         except (errors.IntegrityError, AttributeError):
             problem = f"Its {project_paths.RUN_HEADER} is damaged."
         if problem:
-            remedy = "Repair moves the run away; train it again with the same settings."
+            remedy = "Repair quarantines the run; train it again with the same settings."
             yield Finding("run", str(header.parent), problem, remedy, (header.parent,))
 
 
@@ -222,4 +222,4 @@ ON_DISK: dict[str, Callable[[ProjectPaths], Iterator[Finding]]] = {
     "jobs": _jobs,
     "runs": _runs,
 }
-"""What needs no catalogue, in the order in which it is looked at."""
+"""Checks that need no catalogue, in order."""

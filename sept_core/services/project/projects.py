@@ -57,9 +57,9 @@ def init(folder: Path) -> None:
     """
     paths = project_paths.ProjectPaths(folder.absolute())
     if paths.catalogue.exists():
-        raise errors.InputError(f"{folder} already is a SEPT project.")
+        raise errors.InputError(f"{folder} is already a SEPT project.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise errors.InputError(f"{folder} is not an empty folder; name a new one.")
+        raise errors.InputError(f"{folder} is not an empty folder; give a new one.")
     folder.mkdir(parents=True, exist_ok=True)
     db = connection.connect(paths.catalogue)
     try:
@@ -151,7 +151,8 @@ def pool_features(project: Project, encoder_id: str) -> feature_store.FeatureSto
     none = image_table.featureless(project.db, encoder_id).num_rows
     if none:
         raise errors.InputError(
-            f"{encoder_id} gave none of the pool's {none:,} images features; take another encoder."
+            f"{encoder_id} gave none of the pool's {none:,} images features; choose another "
+            "encoder."
         )
     raise errors.InputError(
         f"No pool image has features under {encoder_id}; embed the pool first (Pool page, or sept "
@@ -280,4 +281,6 @@ def check_idle(folder: Path) -> None:
     """
     running = [job.title for job in launcher.all_jobs(paths_of(folder)) if not job.ended]
     if running:
-        raise errors.BusyError(f"{folder} still runs {', '.join(running)}; cancel that first.")
+        raise errors.BusyError(
+            f"{folder} has unfinished jobs ({', '.join(running)}); cancel them first."
+        )

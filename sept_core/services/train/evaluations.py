@@ -122,7 +122,7 @@ def _problem(
         )
     tested = {row["label"] for row in rows if row["split"] == "test"}
     if len(trained) < 2:
-        return f"{target} has a single class, so there is nothing to tell apart."
+        return f"{target} has a single class, so there is nothing to classify."
     if tested - trained:
         return (
             f"{target} has test images of {min(tested - trained)!r} but no training images of it; "
@@ -221,7 +221,7 @@ def _check(request: Request) -> None:
 def _refuse_twice(paths: project_paths.ProjectPaths, out: Path) -> None:
     for job in launcher.all_jobs(paths):
         if not job.ended and str(out) in _outs(paths, job):
-            raise errors.BusyError(f"This evaluation already runs as job {job.id}.")
+            raise errors.BusyError(f"This evaluation is already running as job {job.id}.")
 
 
 def _outs(paths: project_paths.ProjectPaths, job: launcher.JobStatus) -> list[str]:

@@ -34,12 +34,12 @@ from sept_core.services.project.project import Project
 from sept_core.storage import atomic, hashing, project_paths
 
 PROBE = "probe.parquet"
-"""A run's worklist of target images that its features are looked at with."""
+"""Worklist in a run's folder: the target images of its kNN probe."""
 
 REPORTING = ("log_every", "checkpoint_every", "probe_every", "threads")
-"""Settings that change what a run tells and how fast it goes, not what it learns."""
+"""Settings that change the reporting and the speed of a run, not its result."""
 RESERVED = "evaluations"
-"""A folder beside the runs' own."""
+"""Folder next to those of the runs, so no run can have this name."""
 
 
 @dataclass(frozen=True)
@@ -300,7 +300,7 @@ def _new_run(paths: project_paths.ProjectPaths, run: str) -> Iterator[Path]:
     folder = paths.run(project_paths.check_name(run, "Run"))
     if folder.exists() or run == RESERVED:
         raise errors.InputError(
-            f"There is already a run named {run!r}; take another name, or go on with it if it was "
+            f"A run named {run!r} already exists; choose another name, or continue it if it was "
             "interrupted (Resume on its page, or sept job resume)."
         )
     folder.mkdir(parents=True)

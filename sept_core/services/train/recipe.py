@@ -47,4 +47,4 @@ class Recipe:
 
 
 DEFAULT = Recipe()
-"""All left to the defaults for the subset."""
+"""Recipe with the defaults for the subset."""

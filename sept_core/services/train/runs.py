@@ -22,9 +22,9 @@ from sept_core.services.data.embedding import EmbedSettings
 from sept_core.storage import atomic, project_paths
 
 CHECKPOINT = ("backbone.safetensors", "card.json", "load.py")
-"""What a finished run leaves for others: weights, card, and a script that loads them."""
+"""Files of a finished run for download: weights, card, and a script that loads them."""
 MOST_LINES = 1000
-"""Metrics shown of a long run: evenly spread, with the last one."""
+"""Maximum number of metrics lines shown of a long run: evenly spaced, with the last one."""
 
 
 @dataclass(frozen=True)

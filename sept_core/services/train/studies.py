@@ -32,14 +32,14 @@ BASELINES = {name: one.baseline for name, one in STRATEGIES.items() if one.basel
     ORACLE: "oracle, by the pool's labels",
     ENCODER: "retrieval encoder, as it is",
 }
-"""The arms that others are compared with, as people write them."""
+"""Names and titles of the baseline arms."""
 
 SHARED = (LARGER, *(name for name, one in STRATEGIES.items() if one.ignores_targets))
-"""Baselines that no target has a say in: guarded against all target sets, they serve them all."""
+"""Baselines that ignore the targets: guarded against all target sets, they are reused for all."""
 
 UNSIZED = tuple(name for name, one in STRATEGIES.items() if not one.needs_budget)
 OWN_SIZE = (LARGER, *UNSIZED)
-"""Arms of another size than the budget: for them equal steps and equal epochs are not the same."""
+"""Arms of a size other than the budget, for which equal steps and equal epochs differ."""
 
 WORDS = (*STRATEGIES, LARGER, ORACLE, ENCODER)
 RETRIEVAL = "retrieval encoder"
@@ -88,7 +88,7 @@ class Arm:
     name: str
     selections: tuple[str, ...] = ()
     epochs_of: int | None = None
-    """Train for the epochs that a budget of so many images gets."""
+    """Train for as many epochs as a budget of this many images."""
     encoder: str | None = None
 
 
@@ -198,8 +198,8 @@ def _oracle(project: Project, target: str) -> str:
     found = split_table.labelled_like(project.db, target)
     if not found:
         raise errors.InputError(
-            f"No pool image carries a label of {target}'s, so there is no oracle; save a group of "
-            "the right images and give oracle=group:NAME, or leave it out."
+            f"No pool image has a label from {target}, so the oracle baseline is unavailable; "
+            "save a group of the right images and give oracle=group:NAME, or omit it."
         )
     groups.save(project, f"oracle-{target}", found)
     return f"oracle-{target}"

@@ -127,8 +127,8 @@ def test_a_set_of_an_earlier_version_keeps_its_reading(empty: Path, tmp_path: Pa
         before = entry(project)
         assert before["outdated"] and before["layout"] == ""
         assert before["warnings"][0] == (
-            "An earlier version read this set; read anew, 2 images that are searched with would be "
-            "held out."
+            "This set was read by an earlier version; if it is read again, 2 training images would "
+            "be held out."
         )
         draw(root, "test/a", "val/a", each=3)
         collections.scan(project, "target", "set")
