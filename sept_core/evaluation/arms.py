@@ -91,8 +91,7 @@ class CheckpointArm:
         return readouts.Network(backbone, dim, tuple(card["mean"]), tuple(card["std"]))
 
     def cost(self) -> dict[str, Any] | None:
-        """From the headers that `pretrain` leaves beside its checkpoints; nothing was trained
-        for random initialisation."""
+        """Read the cost from the headers next to the checkpoints; 0 for random initialisation."""
         first = next(iter(self.checkpoints.values()))
         if checkpoint.read_card(first)["method"] == UNTRAINED:
             return {"subset": 0, "device": None, **dict.fromkeys(COSTS, 0.0)}

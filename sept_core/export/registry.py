@@ -1,4 +1,4 @@
-"""Check a request for an export, and plan what it would write.
+"""Check the settings of an export, and plan what it would write.
 
 In: a manifest, a format's name, a link mode and options. Out: the `Format`, or an `ExportPlan`.
 """
@@ -21,12 +21,12 @@ SAMPLE = 16
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """What an export will write.
+    """Plan of an export.
 
     Attributes:
         count: images in the subset.
-        bytes: of the images that will be written, estimated from about `SAMPLE` of them.
-        copied_anyway: images that are copied although links were asked for.
+        bytes: size of the images that will be written, estimated from about `SAMPLE` of them.
+        copied_anyway: images that are copied although links were requested.
         notes: sentences to show before starting.
     """
 
@@ -40,7 +40,7 @@ def get(name: str, link: str, options: Mapping[str, object]) -> Format:
     """Return the format of that name, if it takes these settings.
 
     Raises:
-        InputError: one of the three is not known; the message lists what is.
+        InputError: one of the three is unknown; the message lists the valid names.
     """
     if name not in FORMATS:
         raise errors.InputError(
@@ -57,7 +57,7 @@ def get(name: str, link: str, options: Mapping[str, object]) -> Format:
 
 
 def read_options(name: str, written: Iterable[str]) -> dict[str, object]:
-    """A format's options from NAME=VALUE.
+    """Parse a format's options from NAME=VALUE.
 
     Raises:
         InputError: the format is unknown, does not take the option, or cannot read its value.
@@ -85,11 +85,11 @@ def plan(
     link: str = "copy",
     roots: Mapping[str, Path] | None = None,
 ) -> ExportPlan:
-    """What `run.export` would write, without writing it; reads a few images for their size.
+    """Plan what `run.export` would write; reads a few images for their size.
 
     Raises:
         InputError: an unknown format or link mode.
-        NotFoundError, IntegrityError: a sampled image is gone or has changed.
+        NotFoundError, IntegrityError: a sampled image is missing or has changed.
     """
     kind = get(format, link, {}).images
     archived = opened.rows.filter(pc.not_equal(opened.rows["shard"], ""))
@@ -104,7 +104,7 @@ def plan(
 
 
 def _mean_size(rows: pa.Table, reader: image_reader.ImageReader) -> float:
-    """Bytes an image, from plain files and one archive: opening each archive would be slow."""
+    """Estimate bytes per image from plain files and one archive: opening all archives is slow."""
     archives = [name for name in pc.unique(rows["shard"]).to_pylist() if name]
     near = pc.is_in(rows["shard"], value_set=pa.array(["", *archives[:1]]))
     uids = rows["uid"].filter(near).to_pylist()

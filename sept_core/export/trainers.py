@@ -1,7 +1,7 @@
 """Exports that start a trainer: the images with a ready command for LightlyTrain, DINOv2 or
 solo-learn.
 
-The scripts find the images beside themselves, so that the folder can be moved. SEPT's own
+The scripts find the images relative to themselves, so that the folder can be moved. SEPT's own
 trainer takes the native manifest instead (`sept pretrain --manifest`).
 """
 
@@ -86,18 +86,18 @@ exec python3 main_pretrain.py --config-path scripts/pretrain/custom --config-nam
 
 
 def lightly_train(chosen: subset.Subset, out: Path) -> None:
-    """`images/ab/…` and `train.sh`: it walks folders, and follows links."""
+    """Write `images/ab/…` and `train.sh`: LightlyTrain walks folders and follows links."""
     chosen.place(out / "images", subset.tree_name)
     (out / "train.sh").write_text(LIGHTLY_TRAIN)
 
 
 def dinov2(chosen: subset.Subset, out: Path) -> None:
-    """`images/ab/…` and `train.py`, which brings the small data set class that DINOv2 needs."""
+    """Write `images/ab/…` and `train.py` with the small data set class that DINOv2 needs."""
     chosen.place(out / "images", subset.tree_name)
     (out / "train.py").write_text(DINOV2)
 
 
 def solo_learn(chosen: subset.Subset, out: Path) -> None:
-    """`images/`, flat because it lists one folder and takes all in it, and `train.sh`."""
+    """Write `images/`, flat because solo-learn lists only one folder, and `train.sh`."""
     chosen.place(out / "images")
     (out / "train.sh").write_text(SOLO_LEARN)

@@ -1,8 +1,9 @@
-"""The job that tries a run for a few steps: `python -m sept_core.pretrain.estimate JOB_FOLDER`.
+"""The dry run: a job that trains for a few steps: `python -m sept_core.pretrain.estimate
+JOB_FOLDER`.
 
 In (job settings): `manifest`, `roots` and `pretrain` as the training job takes them. Out: its
-result, the time and memory that the whole run will take, seen on real steps over a sample of
-the subset. kNN probes are left out of the time.
+result, the time and memory of the whole run, estimated from real steps on a sample of the subset.
+The time excludes kNN probes.
 """
 
 import itertools
@@ -33,12 +34,12 @@ LEAST_STEPS = 4
 
 
 def main(job: job_folder.JobFolder) -> dict[str, Any]:
-    """Read a sample, take a few steps, and reckon up.
+    """Read a sample, take a few steps, and extrapolate.
 
     Raises:
-        InputError: the settings cannot work.
-        ManifestError: the manifest or one of its images is not what it was.
-        JobError: the GPU's memory is too small for them.
+        InputError: the settings are invalid.
+        ManifestError: the manifest or one of its images has changed.
+        JobError: the GPU's memory is too small.
     """
     asked = job.settings()
     settings = pretrain_settings.from_dict(asked["pretrain"])
@@ -65,7 +66,7 @@ def _sample(
     settings: PretrainSettings,
     device: torch.device,
 ) -> tuple[data.ImageSet, int, float]:
-    """Some of the images, kept as the run will keep them; how many; seconds to pack one."""
+    """Load some images as the run will; return them, their number and the seconds to pack one."""
     uids = sorted(subset.rows["uid"].to_pylist())
     wanted = max(SAMPLE, 2 * settings.batch_size)
     chosen = uids[:: max(1, len(uids) // wanted)]
@@ -87,7 +88,7 @@ def _sample(
         bands=reader.bands,
     )
     seconds = time.perf_counter() - start
-    data.remove_cache(job.path)  # the mapping stays until we end
+    data.remove_cache(job.path)  # the mapping stays open until the process ends
     return packed, len(chosen), seconds / len(chosen)
 
 
@@ -98,7 +99,7 @@ def _time_steps(
     settings: PretrainSettings,
     device: torch.device,
 ) -> tuple[float, int]:
-    """Seconds a step after the warm-up, and over how many steps that was seen."""
+    """Return the seconds per step after the warm-up, and the number of measured steps."""
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     precision = loop.choose_precision(settings.precision, device)
@@ -151,14 +152,14 @@ def _reckon(
 
 
 def _peak_gpu_memory(pixels: int, device: torch.device) -> int:
-    """With the packed images, where the run will keep them there too."""
+    """Return the peak GPU memory, with the packed images if the run will keep them there."""
     peak = int(torch.cuda.max_memory_reserved(device))
     free, _ = torch.cuda.mem_get_info(device)
     return peak + (pixels if pixels < data.MEMORY_SHARE * free else 0)
 
 
 def _peak_memory() -> int:
-    """The most memory that this process held at once, in bytes."""
+    """Return the peak memory of this process, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

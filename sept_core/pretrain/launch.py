@@ -1,10 +1,10 @@
 """The job that pre-trains: `python -m sept_core.pretrain.launch JOB_FOLDER`.
 
-In (job settings): what `worker` takes and `launch`, how many processes share the run and who
-starts them. Out: the run folder. One process trains right here; several are started by torchrun
-on this machine, by Slurm (through `submitit`) or by Ray Train on others, which must see the
-project's folder at the same path. This process follows them: their progress is the job's, a
-cancelled job ends them after a checkpoint, and a resumed one goes on from it.
+In (job settings): those of `worker`, and `launch`: the number of processes and what starts them.
+Out: the run folder. A single process trains in this one; several are started by torchrun on this
+machine, by Slurm (through `submitit`) or by Ray Train on others, which must see the project's
+folder at the same path. This process follows them: their progress is the job's, a cancelled job
+stops them after a checkpoint, and a resumed one continues from it.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Launch:
-    """How many processes share a run, and who starts them."""
+    """Number of processes of a run, and what starts them."""
 
     on: str = "here"
     processes: int = 1
@@ -49,7 +49,7 @@ class Launch:
 
     @property
     def members(self) -> int:
-        """Processes in all."""
+        """Total number of processes."""
         return self.processes * self.nodes
 
 
@@ -58,7 +58,7 @@ HERE = Launch()
 
 
 def read_options(written: Iterable[str]) -> dict[str, Any]:
-    """Options from NAME=VALUE, whole numbers as such.
+    """Parse options from NAME=VALUE, whole numbers as int.
 
     Raises:
         InputError: one of them has no value.
@@ -72,10 +72,10 @@ def read_options(written: Iterable[str]) -> dict[str, Any]:
 
 
 def validate(chosen: Launch) -> None:
-    """Refuse what cannot be started.
+    """Refuse settings that cannot be started.
 
     Raises:
-        InputError: the sentence says what to take.
+        InputError: the message says what to use.
     """
     if chosen.on not in PLACES:
         raise errors.InputError(f"Runs start on {', '.join(PLACES)}, not on {chosen.on!r}.")
@@ -92,17 +92,17 @@ def validate(chosen: Launch) -> None:
 
 
 def main(job: job_folder.JobFolder) -> dict[str, Any]:
-    """Train here, or have others train and follow them.
+    """Train here, or start other processes and follow them.
 
     Raises:
-        SeptError: what `worker.main` raises, here or in a member.
+        SeptError: raised by `worker.main`, here or in a member.
         JobError: a member was lost, or cannot be started.
     """
     asked = job.settings()
     chosen = Launch(**asked.get("launch", {}))
     validate(chosen)
     if chosen == HERE:
-        from sept_core.pretrain import worker  # members bring torch, their launcher need not
+        from sept_core.pretrain import worker  # only members need torch
 
         return worker.main(job)
     run = Path(asked["run"])
@@ -120,29 +120,29 @@ def _meeting_place(run: Path, asked: dict[str, Any]) -> job_folder.JobFolder:
 
 
 class Target(Protocol):
-    """Who starts the members, and knows whether they are at work."""
+    """Protocol of what starts the members and knows whether they run."""
 
     def start(self) -> None:
-        """Have them started."""
+        """Start the members."""
 
     def attach(self) -> bool:
-        """Whether members that an earlier launcher had started are still at work."""
+        """Return True if members that an earlier launcher started still run."""
         ...
 
     def ended(self) -> bool:
-        """Whether none is at work any more."""
+        """Return True if no member runs any more."""
         ...
 
     def stop(self) -> None:
-        """End them without asking."""
+        """Terminate the members."""
 
     def told(self) -> str:
-        """What is known of their end."""
+        """Describe how the members ended."""
         ...
 
 
 def _follow(job: job_folder.JobFolder, chosen: Launch, members: job_folder.JobFolder) -> None:
-    """Start the members or find them at work, and wait for their end.
+    """Start the members, or attach to running ones, and wait for their end.
 
     Raises:
         Cancelled: the job was cancelled; the members have ended.
@@ -151,7 +151,7 @@ def _follow(job: job_folder.JobFolder, chosen: Launch, members: job_folder.JobFo
     target = TARGETS[chosen.on](chosen, members)
     with contextlib.ExitStack() as held:
         if not target.attach():
-            # Members whose launcher was killed take a moment to notice.
+            # Members need a moment to notice that their launcher was killed.
             with job_folder.locked(members.path / rendezvous.WORKING, job.check_cancelled):
                 _forget(members)
             if chosen.on == "here":
@@ -168,14 +168,14 @@ def _follow(job: job_folder.JobFolder, chosen: Launch, members: job_folder.JobFo
 
 
 def _forget(members: job_folder.JobFolder) -> None:
-    """Remove what the last launch left."""
+    """Remove the files of the last launch."""
     for name in ("cancel", job_folder.PROGRESS, rendezvous.TIED):
         (members.path / name).unlink(missing_ok=True)
     atomic.write_json(members.path / job_folder.STATUS, {"state": "running"})
 
 
 def _relay(job: job_folder.JobFolder, members: job_folder.JobFolder, target: Target) -> None:
-    """Tell the members' progress as the job's until they have ended."""
+    """Report the members' progress as the job's until they have ended."""
     path, unit = members.path / job_folder.PROGRESS, None
     while not target.ended():
         job.check_cancelled()
@@ -215,7 +215,7 @@ class Torchrun:
 
     def start(self) -> None:
         """See `Target`."""
-        import joblib  # which knows what containers allow
+        import joblib  # respects the limits of containers
 
         threads = str(max(1, joblib.cpu_count() // self._chosen.processes))
         self._process = subprocess.Popen(
@@ -226,7 +226,7 @@ class Torchrun:
         )  # fmt: skip
 
     def attach(self) -> bool:
-        """Never: they end with their launcher."""
+        """Return False: they end with their launcher."""
         return False
 
     def ended(self) -> bool:
@@ -245,7 +245,7 @@ class Torchrun:
 
 
 class Slurm:
-    """A Slurm job, through submitit; it goes on when its launcher dies, and is found again."""
+    """A Slurm job, through submitit; it continues if its launcher dies, and can be attached to."""
 
     def __init__(self, chosen: Launch, members: job_folder.JobFolder) -> None:
         self._submitit = ray_cluster.imported("submitit", "Slurm", "slurm")
@@ -256,8 +256,8 @@ class Slurm:
         """Submit the job.
 
         Raises:
-            InputError: an option that submitit does not know.
-            JobError: Slurm refuses it, or is not here.
+            InputError: submitit does not know an option.
+            JobError: Slurm rejects it or is not installed.
         """
         from sept_core.pretrain import member
 
@@ -306,7 +306,7 @@ class Slurm:
 
 
 class Ray:
-    """Workers of a Ray cluster, through Ray Train; lost ones are started again."""
+    """Workers of a Ray cluster, through Ray Train; lost ones are restarted."""
 
     def __init__(self, chosen: Launch, members: job_folder.JobFolder) -> None:
         self._chosen, self._folder = chosen, members.path
@@ -344,11 +344,11 @@ class Ray:
                 ),
             )  # fmt: skip
             trainer.fit()
-        except Exception as problem:  # a thread's border: it must not die without a word
+        except Exception as problem:  # last resort of the thread: its error must be reported
             self._problem = f"{type(problem).__name__}: {problem}"
 
     def attach(self) -> bool:
-        """Never: Ray ends a driver's workers with the driver."""
+        """Return False: Ray ends a driver's workers with the driver."""
         return False
 
     def ended(self) -> bool:

@@ -1,6 +1,6 @@
-"""Where the launcher of a run and its members meet: names of files in the run folder.
+"""Names of the files in the run folder through which launcher and members communicate.
 
-In: nothing. Out: names; what is written under them belongs to `launch` and `member`.
+In: nothing. Out: names; `launch` and `member` define the content.
 """
 
 MEMBERS = "members"

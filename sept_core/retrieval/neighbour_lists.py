@@ -1,9 +1,8 @@
-"""Neighbour lists of targets in the pool, and what is derived from them.
+"""Neighbour lists of targets in the pool, and data derived from them.
 
 In: the pool's feature store, target vectors with their uids. Out: `Neighbours` (canonical
 lists by uid, docs/method.md §2), each image's nearest target, the radii of local
-scaling (docs/method.md §3), and the background distribution that gives a similarity floor its
-meaning.
+scaling (docs/method.md §3), and the background distribution that defines similarity floors.
 """
 
 from dataclasses import dataclass
@@ -25,12 +24,12 @@ CHUNK_ROWS = 2048
 
 @dataclass(frozen=True)
 class Neighbours:
-    """For each target its most similar pool images, by (−similarity, uid).
+    """Most similar pool images of each target, by (−similarity, uid).
 
-    `targets` (T,) S32; `uids` (T, K) S32, b"" where a list is shorter than K; `similarity`
-    (T, K) float64 cosines rounded to 1e-6, −inf there. `complete`: the lists hold every
-    allowed pool image, so that a longer K would add nothing. `recall` is the index's
-    measured recall, 1 for exact search; `index_id` names the index, None for exact search.
+    `targets` (T,) S32; `uids` (T, K) S32, b"" if a list is shorter than K; `similarity` (T, K)
+    float64 cosines rounded to 1e-6, −inf there. `complete`: the lists hold every allowed pool
+    image, so that a larger K would add nothing. `recall` is the index's measured recall, 1 for
+    exact search; `index_id` names the index, None for exact search.
     """
 
     targets: np.ndarray
@@ -43,7 +42,7 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class NearestTargets:
-    """For each image asked about its most similar target (lowest uid among equals).
+    """Most similar target of each queried image (lowest uid among equals).
 
     `target_uids` (n,) S32; `similarity` (n,) float64 cosines rounded to 1e-6.
     """
@@ -69,11 +68,11 @@ def find_neighbours(
         store: the pool's features.
         queries: (T, D) unit vectors of the targets.
         query_uids: (T,) S32.
-        k: images a list; ask for twice as many to extend the lists.
+        k: images per list; request twice as many to extend the lists.
         allowed: (N,) bool over the store's rows; None allows all.
         index: an approximate index of this store; None scans it.
         device: "cpu", "cuda", "auto" or "ray", for the scan.
-        block_rows: vectors in memory at once while scanning; never changes the result.
+        block_rows: vectors in memory while scanning; never changes the result.
 
     Raises:
         InputError: k, queries or mask do not fit the store.
@@ -91,7 +90,7 @@ def find_neighbours(
 def nearest_targets(
     store: FeatureStore, uids: np.ndarray, queries: np.ndarray, query_uids: np.ndarray
 ) -> NearestTargets:
-    """The target that each given pool image resembles most: provenance for picks by score.
+    """Find the most similar target of each given pool image: provenance for picks by score.
 
     Args:
         store: the pool's features.
@@ -131,22 +130,22 @@ def pool_radius(pool: graph.Graph, uids: np.ndarray) -> np.ndarray:
     return _mean_of_known(pool.similarity[pool.positions(uids), :RADIUS_NEIGHBOURS])
 
 
-# What a similarity means: the ruler of the floor.
+# The scale of the similarity floor.
 
 
 def background_similarities(
     store: FeatureStore, queries: np.ndarray, seed: int, n: int = 2000
 ) -> np.ndarray:
-    """Similarities of every target to a random part of the pool, sorted: the floor's ruler.
+    """Compute similarities of all targets to a random part of the pool, sorted, for floors.
 
-    Cosines do not compare between encoders, their percentiles here do: 99 means more similar
+    Cosines are not comparable between encoders, their percentiles here are: 99 means more similar
     than 99% of (target, random pool image) pairs.
 
     Args:
         store: the pool's features.
         queries: (T, D) unit vectors of the targets.
-        seed: of the hashed sample.
-        n: sampled pool images.
+        seed: random seed of the hashed sample.
+        n: number of sampled pool images.
 
     Returns:
         (T·min(n, N),) float64, rising.
@@ -156,7 +155,7 @@ def background_similarities(
 
 
 def similarity_at(background: np.ndarray, percentile: float) -> float:
-    """The similarity at a percentile (0 to 100) of `background_similarities`.
+    """Return the similarity at a percentile (0 to 100) of `background_similarities`.
 
     Raises:
         InputError: the percentile is out of range or the background is empty.

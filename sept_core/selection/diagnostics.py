@@ -1,8 +1,8 @@
-"""How a subset looks beside the held-out targets: diagnostics, not evidence (docs/method.md §5).
+"""Comparison of a subset with the held-out targets: diagnostics, not evidence (docs/method.md §5).
 
-In: feature arrays of the subset, of held-out targets and of a random sample, and what is known
-about the picks. Out: numbers by name, and a sentence for each name. Everything pairwise runs in
-blocks, so that memory stays small.
+In: feature arrays of the subset, of held-out targets and of a random sample, and facts about the
+picks. Out: numbers by name, and a sentence for each name. Pairwise computations run in blocks, so
+that memory stays small.
 """
 
 from collections import Counter
@@ -56,21 +56,21 @@ EXPLANATIONS: dict[str, str] = {
 
 
 def meaning(name: str) -> str:
-    """The explanation of a diagnostic, or of one under a second encoder (`second_…`)."""
+    """Return the explanation of a diagnostic, or of one under a second encoder (`second_…`)."""
     text = EXPLANATIONS.get(name.removeprefix("second_"), "")
     return f"Under the second encoder: {text}" if name.startswith("second_") else text
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known about a selection beside its features; None where it is not.
+    """Facts about a selection besides its features; None if unknown.
 
     Attributes:
         owners: (B,) S32, the owning target of each pick, b"" where no target led to it.
         targets: (T,) S32, all targets that were searched with.
         budget: images asked for.
         leaks: picks that the contamination guard finds.
-        relevant: (n,) bool for the picks with a known label: is it one of the target's?
+        relevant: (n,) bool True where a pick's known label is one of the target's.
         index_recall: of the search that the selection used.
     """
 
@@ -83,7 +83,7 @@ class Facts:
 
 
 def not_measured(subset: int, heldout: int) -> str | None:
-    """What so many images cannot tell, and what to do about it; None where they suffice.
+    """Name the diagnostics that need more images, and the remedy; None if there are enough.
 
     Args:
         subset: images of the subset.
@@ -105,7 +105,7 @@ def not_measured(subset: int, heldout: int) -> str | None:
 class TwoSample:
     """Distances between two samples, each ×10³, with jackknife standard errors.
 
-    The errors are None where a sample is too small to leave parts out.
+    The errors are None if a sample is too small for a jackknife.
     """
 
     kid: float
@@ -121,7 +121,7 @@ def report(
     facts: Facts | None = None,
     seed: int = 0,
 ) -> dict[str, float | None]:
-    """All diagnostics by the names of `EXPLANATIONS`; None where the inputs do not allow one.
+    """Compute all diagnostics of `EXPLANATIONS` by name; None where inputs are missing.
 
     Call it once with the retrieval encoder's features and once with a second encoder's.
 
@@ -129,8 +129,8 @@ def report(
         subset: (B, D) float vectors of the picks, not 0.
         heldout: (H, D) of the target's test split; None without one.
         random: (B, D) of as many random pool images.
-        facts: what is known beside the features.
-        seed: of the samples, halves and jackknife parts.
+        facts: facts besides the features.
+        seed: random seed of the samples, halves and jackknife parts.
     """
     found: dict[str, float | None] = dict.fromkeys(EXPLANATIONS)
     subset = _unit(subset)
@@ -149,7 +149,7 @@ def report(
 
 
 def two_sample(x: np.ndarray, y: np.ndarray, seed: int = 0) -> TwoSample:
-    """KID (Bińkowski et al. 2018) and energy distance of two samples of unit vectors.
+    """Compute KID (Bińkowski et al. 2018) and energy distance of two samples of unit vectors.
 
     Both are unbiased MMD² estimates over all pairs. KID's kernel (x·y/d + 1)³ is taken on
     vectors of length √d, which makes it (cosine + 1)³ for every encoder; the energy distance is
@@ -158,7 +158,7 @@ def two_sample(x: np.ndarray, y: np.ndarray, seed: int = 0) -> TwoSample:
     Args:
         x: (n, D) float32 unit vectors, n ≥ 2.
         y: (m, D) float32 unit vectors, m ≥ 2.
-        seed: of the sample (beyond `MOST_ROWS`) and of the parts.
+        seed: random seed of the sample (above `MOST_ROWS`) and of the parts.
     """
     x, y = _sample(x, seed), _sample(y, seed)
     parts = max(1, min(JACKKNIFE_PARTS, len(x) // 2, len(y) // 2))
@@ -183,14 +183,14 @@ def two_sample(x: np.ndarray, y: np.ndarray, seed: int = 0) -> TwoSample:
 
 
 def coverage(heldout: np.ndarray, subset: np.ndarray, seed: int = 0) -> float:
-    """Share of held-out targets that the subset covers (Naeem et al. 2020).
+    """Return the share of held-out targets that the subset covers (Naeem et al. 2020).
 
-    A target is covered when some subset image is nearer to it than its 5th nearest fellow.
+    A target is covered if some subset image is closer to it than its 5th nearest other target.
 
     Args:
         heldout: (H, D) float32 unit vectors, H ≥ 2.
         subset: (B, D) float32 unit vectors, B ≥ 1.
-        seed: of the sample of targets beyond `MOST_ROWS`.
+        seed: random seed of the sample of targets above `MOST_ROWS`.
     """
     heldout = _sample(heldout, seed)
     k = min(COVERAGE_NEIGHBOURS, len(heldout) - 1)
@@ -208,7 +208,7 @@ def nearest_other(subset: np.ndarray, seed: int = 0) -> np.ndarray:
 
     Args:
         subset: (B, D) float32 unit vectors, B ≥ 2.
-        seed: of the sample of images asked about; all of them answer.
+        seed: random seed of the sample of query images; all images are candidates.
     """
     subset = subset.astype(np.float32)  # NumPy has no fast product of float16
     asked = np.random.default_rng(seed).permutation(len(subset))[:MOST_ROWS]
@@ -221,7 +221,7 @@ def nearest_other(subset: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def effective_rank(vectors: np.ndarray) -> float:
-    """Effective rank of vectors about their mean, see `spread`; 0 without spread.
+    """Compute the effective rank of vectors about their mean, see `spread`; 0 without spread.
 
     Args:
         vectors: (n, D) float.
@@ -232,7 +232,7 @@ def effective_rank(vectors: np.ndarray) -> float:
 
 
 def gini(counts: np.ndarray) -> float:
-    """Gini coefficient of counts (n,), not all 0: 0 when equal, 1 − 1/n when one has all."""
+    """Return the Gini coefficient of counts (n,), not all 0: 0 if equal, 1 − 1/n if one has all."""
     ordered = np.sort(counts)
     n = len(ordered)
     weighted = (np.arange(1, n + 1) * ordered).sum()
@@ -242,7 +242,7 @@ def gini(counts: np.ndarray) -> float:
 def _against(
     sample: np.ndarray, heldout: np.ndarray, seed: int, suffix: str
 ) -> dict[str, float | None]:
-    """The distances of a sample to the held-out targets."""
+    """Compute the distances of a sample to the held-out targets."""
     if min(len(sample), len(heldout)) < 2:
         return {}
     found = two_sample(sample, heldout, seed)
@@ -256,7 +256,7 @@ def _against(
 
 
 def _noise_floor(heldout: np.ndarray, seed: int) -> dict[str, float | None]:
-    """What two samples of the very same distribution give."""
+    """Compute the distances between two samples of the same distribution."""
     shuffled = heldout[np.random.default_rng(seed).permutation(len(heldout))]
     first, second = np.array_split(shuffled, 2)
     if len(second) < 2:
@@ -290,7 +290,7 @@ def _per_target(counts: np.ndarray) -> dict[str, float | None]:
 def _kernel_sums(xs: list[np.ndarray], ys: list[np.ndarray], *, same: bool) -> np.ndarray:
     """(2, G, G) float64: the sums of both kernels over every pair of parts.
 
-    `same` leaves out each vector's pair with itself and uses the symmetry.
+    `same` skips each vector's pair with itself and uses the symmetry.
     """
     sums = np.zeros((2, len(xs), len(ys)))
     for i, x in enumerate(xs):
@@ -308,19 +308,19 @@ def _kernel_sums(xs: list[np.ndarray], ys: list[np.ndarray], *, same: bool) -> n
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    """Float32 rows of length 1; stored float16 vectors are so only nearly."""
+    """Return float32 rows of length 1; stored float16 vectors have it only approximately."""
     wide = np.asarray(vectors, np.float32)
     return np.asarray(wide / np.linalg.norm(wide, axis=1, keepdims=True))
 
 
 def _sample(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """At most `MOST_ROWS` float32 rows, in random order, so that parts are alike."""
+    """Sample at most `MOST_ROWS` float32 rows in random order, so that parts are comparable."""
     order = np.random.default_rng(seed).permutation(len(vectors))[:MOST_ROWS]
     return vectors[order].astype(np.float32)
 
 
 def _blocks(rows: int, columns: int) -> Iterator[slice]:
-    """Slices of the rows that keep a block of similarities within `CELLS`."""
+    """Yield slices of the rows that keep a block of similarities within `CELLS`."""
     step = max(1, CELLS // max(columns, 1))
     for low in range(0, rows, step):
         yield slice(low, min(low + step, rows))

@@ -234,7 +234,7 @@ def request_of(project: Project, record: dict[str, Any]) -> Request:
 
 
 def update(project: Project, selection_id: str) -> dict[str, Any]:
-    """Repeat a selection on the current pool and decisions; `churn` lists added and removed images."""
+    """Repeat a selection on the current pool and decisions; `churn` lists the changes."""
     before = picks(project, selection_id)
     record = select(project, request_of(project, selection_table.find(project.db, selection_id)))
     after = picks(project, record["id"])
