@@ -100,8 +100,7 @@ def _draw_box(crop_min: float, aspect: Tensor, generator: torch.Generator) -> Te
 
 
 def colour_matrix(brightness: Tensor, saturation: Tensor, turn: Tensor) -> Tensor:
-    """Return (B, 3, 3): brightness, then saturation about the grey, then hue rotated by `turn`
-    radians.
+    """Return (B, 3, 3): brightness, saturation about the grey, hue rotated by `turn` radians.
 
     Clamping happens once, after all colour changes, not between them.
     """

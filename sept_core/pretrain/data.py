@@ -213,9 +213,7 @@ def _decode(
     ranges: ValueRanges | None = None,
     bands: BandsOf | None = None,
 ) -> tuple[np.ndarray, float]:
-    """Decode to (size, size, 3) uint8 and width / height: nothing is cut off, crops undo the
-    squeeze.
-    """
+    """Decode to (size, size, 3) uint8, squeezed, not cropped, and width / height."""
     try:
         decoded = images.decode(read(uid), ranges=ranges, bands=bands(uid) if bands else None)
     except images.UnusableFile as problem:

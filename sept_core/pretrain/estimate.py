@@ -1,5 +1,4 @@
-"""The dry run: a job that trains for a few steps: `python -m sept_core.pretrain.estimate
-JOB_FOLDER`.
+"""The dry run, a job of a few steps: `python -m sept_core.pretrain.estimate JOB_FOLDER`.
 
 In (job settings): `manifest`, `roots` and `pretrain` as the training job takes them. Out: its
 result, the time and memory of the whole run, estimated from real steps on a sample of the subset.

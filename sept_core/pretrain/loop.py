@@ -225,9 +225,7 @@ class _Report:
             )
 
     def probe(self, run: states.State, probe: probing.Probe) -> None:
-        """Write the kNN accuracy on the target's training images; excluded from the time of the
-        step.
-        """
+        """Write the kNN accuracy on the target's training images, outside the step's time."""
         start = time.perf_counter()
         size = self.settings.embed_size
         accuracy = probing.accuracy(run.method.backbone, probe, size, self.clock.device)

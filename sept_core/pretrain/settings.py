@@ -132,8 +132,7 @@ def defaults(
     image_size: int | None = None,
     batch_size: int | None = None,
 ) -> PretrainSettings:
-    """Return the default settings, after docs/method.md §6 and its trial's recipe (docs/method.md
-    §7).
+    """Return default settings, after docs/method.md §6 and its trial's recipe (docs/method.md §7).
 
     Args:
         method: a name in `registry.METHODS`.
