@@ -178,7 +178,7 @@ def test_decisions_are_returned_and_taken_back(project: Path, tmp_path: Path) ->
         opened.undo("toys")
     with pytest.raises(errors.NotFoundError, match="no image"):
         opened.decide("keep", "0" * 32, "toys")
-    with pytest.raises(errors.InputError, match="least similarity"):
+    with pytest.raises(errors.InputError, match="minimum similarity"):
         opened.decide("keep", made.uids[0], "toys", scope="radius")
     done = opened.decide("veto", made.uids[:2], "toys", reason="blurred", who="Ann")
     assert (done.position, done.uids) == (1, tuple(made.uids[:2]))
@@ -230,7 +230,7 @@ def test_a_handle_waits_and_reports(held: Project) -> None:
     started = held.pretrain(made, RECIPE, run="tiny", wait=False)
     assert started.status().state == "queued" and repr(started) == f"Job(id={started.id!r})"
     assert held.run("tiny").state == "queued" and held.status().runs == ()
-    with pytest.raises(errors.InputError, match="already a run named 'tiny'"):
+    with pytest.raises(errors.InputError, match="run named 'tiny' already exists"):
         held.pretrain(made, RECIPE, run="tiny")
     folder = JobFolder(_paths(held).job(started.id))
     folder.progress(6, 6, "steps")

@@ -1,4 +1,4 @@
-"""Commands of selections: prepare, calibrate, advise, select, update, report, compare."""
+"""Commands for selections: prepare, calibrate, advise, select, update, report, compare."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -76,13 +76,13 @@ def serve(
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> int:
-    """Return the server's exit code; Ctrl-C and SIGTERM end the server, too."""
+    """Run the server and return its exit code; Ctrl-C and SIGTERM also stop the server."""
     with subprocess.Popen(command, cwd=folder, env=environment) as server:
         signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         try:
             code = server.wait()
             return 0 if code == -signal.SIGTERM else code
-        except KeyboardInterrupt:  # the terminal has sent it to the server as well
+        except KeyboardInterrupt:  # the terminal has sent the signal to the server too
             server.wait()
             return 0
 

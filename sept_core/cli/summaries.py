@@ -39,7 +39,7 @@ def fit(folder: Path, spec: str, note: str | None) -> None:
 
 
 def embedded(result: Mapping[str, Any], summary: embedding.Summary) -> None:
-    """Print what became of the files of each collection, the counts last."""
+    """Print the outcomes of the files of each collection, the counts last."""
     columns = list(embedding.COUNTED)
     output.rows(
         f"Embedded with {result['encoder_id']}, {plain(result['images_per_second'])} images/s",

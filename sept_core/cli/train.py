@@ -1,4 +1,4 @@
-"""Commands of training: pretrain, train-encoder, evaluate."""
+"""Commands for training: pretrain, train-encoder, evaluate."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -132,7 +132,7 @@ def train_encoder(
     where = _launch(on, processes, nodes, launch_option)
     with projects.opened(folder) as project:
         unread = not projects.encoders(project)
-    if unread:  # images must have been read once before some of them can be drawn
+    if unread:  # images must have been read once before a sample can be drawn
         follow.embed(folder, embedding.EmbedSettings())
     follow.prepare(folder, None)
     with projects.opened(folder) as project:

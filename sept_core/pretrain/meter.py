@@ -83,7 +83,7 @@ class MetricsFile:
 
 @torch.no_grad()
 def feature_std(features: Tensor) -> float:
-    """Return the mean standard deviation of unit features, times √D: 0 if collapsed, near 1 if not."""
+    """Return the mean standard deviation of unit features, times √D: near 0 if collapsed."""
     unit = functional.normalize(features.float(), dim=1)
     return float(unit.std(0).mean()) * math.sqrt(features.shape[1])
 

@@ -60,7 +60,7 @@ def test_the_project_is_checked_and_mended_in_the_app(app: AppTest, project: Pat
     (vectors, *_) = project.glob("features/*/pool/00000.npy")
     vectors.write_bytes(vectors.read_bytes()[:-1] + b"x")
     button(app, "Check the project").click().run()
-    assert "00000\\.npy is not what was written" in texts(app.markdown) and not app.success
+    assert "00000\\.npy was altered" in texts(app.markdown) and not app.success
     button(app, "Move away what can be made again").click().run()
     assert not vectors.exists() and [*project.glob("damaged/*/features/*/pool/00000.npy")]
     assert not app.exception and not app.error

@@ -1,4 +1,4 @@
-"""Named groups of pool images, made on the map or anywhere else a person gathers images.
+"""Named groups of pool images, made on the map or wherever a user collects images.
 
 In: a name and uids. Out: groups in the catalogue; selections and target sets made from uids.
 """
@@ -19,15 +19,15 @@ PREFIX = "group:"
 
 
 def names(project: Project) -> list[str]:
-    """The names of all groups, in order of the alphabet."""
+    """List the names of all groups, in alphabetical order."""
     return [key.removeprefix(PREFIX) for key in settings.keys(project.db, PREFIX)]
 
 
 def members(project: Project, name: str) -> list[str]:
-    """The uids of one group.
+    """Return the uids of one group.
 
     Raises:
-        NotFoundError: there is no such group; the message lists those there are.
+        NotFoundError: there is no such group; the message lists the existing ones.
     """
     found: list[str] | None = settings.get(project.db, PREFIX + name)
     if found is None:
@@ -38,10 +38,10 @@ def members(project: Project, name: str) -> list[str]:
 
 
 def save(project: Project, name: str, uids: Sequence[str]) -> None:
-    """Keep some images under a name; the same name again replaces the group.
+    """Save images under a name; an existing group of that name is replaced.
 
     Raises:
-        InputError: the name cannot be used, or there is no image.
+        InputError: the name is invalid, or there is no image.
     """
     project_paths.check_name(name, "Group")
     if not len(uids):
@@ -50,20 +50,20 @@ def save(project: Project, name: str, uids: Sequence[str]) -> None:
 
 
 def remove(project: Project, name: str) -> None:
-    """Forget a group; its images stay where they are."""
+    """Delete a group; its images are unchanged."""
     settings.remove(project.db, PREFIX + name)
 
 
 def add_to_target(project: Project, name: str, uids: Sequence[str]) -> int:
-    """Copy pool images into a target set of the project's own uploads; returns how many are new.
+    """Copy pool images into a target set in the project's uploads; return the number of new ones.
 
     Args:
         project: the open project.
-        name: of a target set made here before, or a new one.
+        name: name of a target set created here before, or a new one.
         uids: pool images.
 
     Raises:
-        InputError: the name is that of a target set from elsewhere.
+        InputError: the name belongs to a target set from another folder.
         NotFoundError: an image is not in the pool, or its file cannot be read.
     """
     project_paths.check_name(name, "Target set")

@@ -1,4 +1,4 @@
-"""Scopes that are wider than one image: its near-duplicates, its map cluster, its surroundings.
+"""Scopes wider than one image: its near-duplicates, its map cluster, images within a radius.
 
 In: an open project and the images that the user points at. Out: the uids that a decision covers.
 """
@@ -28,13 +28,13 @@ def expand(
     """Return the uids that a decision on `uids` covers, each once; see `decisions.preview`.
 
     Raises:
-        InputError: the scope is unknown, or needs something that has not been made yet.
+        InputError: the scope is unknown, or needs an artefact that does not exist yet.
     """
     encoder_id = projects.find_encoder(project, encoder)
     found: dict[str, None] = {}
     for uid in uids:
         if uid in found and scope != "radius":
-            continue  # its group or cluster is there already
+            continue  # its group or cluster is already included
         found |= dict.fromkeys(_expand(project, encoder_id, uid, scope, least_similarity))
     return list(found)
 

@@ -1,4 +1,4 @@
-"""Features: start the worker that reads every image once, take over what it leaves."""
+"""Features: start the worker that reads every image once, and adopt its results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -31,9 +31,9 @@ ROLES = tuple(source_table.ROLES)
 
 @dataclass(frozen=True)
 class EmbedSettings:
-    """What the user chooses; the rest follows from the encoder and the machine.
+    """The user's choices; the rest follows from the encoder and the machine.
 
-    `retry_delays` are the seconds before each further try of files that cannot be read.
+    `retry_delays` are the seconds before each retry of files that cannot be read.
     """
 
     encoder: str = DEFAULT
@@ -56,8 +56,8 @@ def start(
 ) -> JobFolder:
     """Launch a job that embeds what `chosen.encoder` has not embedded yet: pool and targets.
 
-    Files that could not be read, and what an earlier decoder rejected, are tried again. Held-out
-    images go to stores of their own, which retrieval and selection never open.
+    Unreadable files, and those that an earlier decoder rejected, are retried. Held-out images go to
+    separate stores, which retrieval and selection never open.
 
     Args:
         project: the open project.
@@ -72,9 +72,9 @@ def start(
         rebuild: delete the encoder's features first.
 
     Raises:
-        InputError: there is nothing to embed; the message says why; or features that are there
-            were made with other value ranges.
-        BusyError: another embedding is under way.
+        InputError: there is nothing to embed (the message says why), or existing features were made
+            with other value ranges.
+        BusyError: another embedding is running.
     """
     for job in launcher.all_jobs(project.paths):
         if job.kind == "embed" and not job.ended:
@@ -110,16 +110,16 @@ def start(
 
 
 def retry_delays(seconds: float) -> tuple[float, ...]:
-    """The delays of three tries over so many seconds."""
+    """Return the delays of three retries within this many seconds."""
     return tuple(delay / sum(DELAYS) * seconds for delay in DELAYS)
 
 
 def retry(project: Project, role: str, delays: Sequence[float] = DELAYS) -> JobFolder:
-    """Launch a job that reads the unreadable files of a role again, as the last embedding did.
+    """Launch a job that retries the unreadable files of a role with the last embedding's settings.
 
     Raises:
         InputError: there are none.
-        BusyError: another embedding is under way.
+        BusyError: another embedding is running.
     """
     if not collections.unreadable(project, role).num_rows:
         raise errors.InputError("All files could be read; there is nothing to retry.")
@@ -136,14 +136,14 @@ def _last_settings(project: Project) -> EmbedSettings:
 
 
 def renew(project: Project, encoder: str | None = None) -> JobFolder:
-    """Launch a job that embeds anew what an earlier decoder read, and then replaces it.
+    """Launch a job that replaces the features of an earlier decoder version.
 
-    Images that cannot be read now keep their features; so does everything if the job fails.
+    Images that cannot be read now keep their features; all do if the job fails.
 
     Raises:
         NotFoundError: nothing is embedded with the encoder.
-        InputError: the present decoder read everything.
-        BusyError: another embedding is under way.
+        InputError: all features were made with the current decoder.
+        BusyError: another embedding is running.
     """
     record = projects.find_encoder_record(project, encoder)
     begun = (project.paths.root / feature_store.RENEWAL / record["id"]).exists()
@@ -157,7 +157,7 @@ def renew(project: Project, encoder: str | None = None) -> JobFolder:
 
 
 def _parts(project: Project, folder: Path, roles: Sequence[str]) -> list[dict[str, Any]]:
-    """One worklist for the pool and two for each target set, those that hold anything."""
+    """Return one worklist for the pool and two for each target set, without empty ones."""
     db = project.db
     wanted: list[tuple[str, pa.Table]] = []
     pool_ids = [record.id for record in source_table.every(db, "pool")]
@@ -179,7 +179,7 @@ def _parts(project: Project, folder: Path, roles: Sequence[str]) -> list[dict[st
 
 
 def _why_nothing(project: Project, roles: Sequence[str]) -> str:
-    """Why no file of the project is worth reading, and what to do."""
+    """Explain why there is no file to embed, and the remedy."""
     records = [record for role in roles for record in source_table.every(project.db, role)]
     if not records:
         return "add a source first (Pool page, or sept pool add)."
@@ -206,12 +206,12 @@ COUNTED = ("ok", "no_features", "rejected", "unreadable", "duplicates", "already
 
 @dataclass(frozen=True)
 class Summary:
-    """What an embedding did, for people.
+    """Summary of an embedding for the user.
 
     Attributes:
-        parts: the worker's counts, by what people call the collection.
-        sentence: all of them.
-        failure: why it must not pass as a success (files wait, or none gave features), or None.
+        parts: the worker's counts, by display name of the collection.
+        sentence: all counts.
+        failure: why it is not a success (unreadable files, or none gave features), or None.
     """
 
     parts: dict[str, dict[str, Any]]
@@ -220,7 +220,7 @@ class Summary:
 
 
 def summary(project: Project, result: Mapping[str, Any]) -> Summary:
-    """Sum up the result of an embedding job, and say what still waits in the project."""
+    """Summarise the result of an embedding job, and the files still waiting in the project."""
     names = {record.id: record.name for record in source_table.every(project.db, "target")}
     parts = {_named(part["collection"], names): part for part in result["parts"]}
     ok, featureless, rejected, unread, _, before = (
@@ -239,7 +239,7 @@ def summary(project: Project, result: Mapping[str, Any]) -> Summary:
 
 
 def _named(collection: str, targets: dict[str, str]) -> str:
-    """`pool`, or the name of a target set and which part of it."""
+    """Return `pool`, or the name of a target set and its part."""
     if "/" not in collection:
         return collection
     _, ident, part = collection.split("/")
@@ -266,7 +266,7 @@ TRIAL_IMAGES = 128
 
 
 def try_speed(project: Project, encoder: str, precision: str = "auto") -> JobFolder:
-    """Launch a job that measures how fast an encoder embeds some images of the pool here.
+    """Launch a job that measures the speed of an encoder on some images of the pool.
 
     Raises:
         InputError: the pool is empty.
@@ -288,7 +288,7 @@ def try_speed(project: Project, encoder: str, precision: str = "auto") -> JobFol
 
 
 def measured_speed(project: Project, encoder: str) -> float | None:
-    """Images a second of the latest trial of an encoder on this machine, if there was one."""
+    """Return images per second of the latest trial of an encoder on this machine, if any."""
     for status in launcher.all_jobs(project.paths):
         if status.kind != "speed" or status.state != "done":
             continue
@@ -299,7 +299,7 @@ def measured_speed(project: Project, encoder: str) -> float | None:
 
 
 def about(encoder: str) -> Facts:
-    """What is known of an encoder without its weights; see `encoders.registry.describe`.
+    """Describe an encoder without its weights; see `encoders.registry.describe`.
 
     Raises:
         EncoderError: there is no such encoder.
@@ -310,12 +310,12 @@ def about(encoder: str) -> Facts:
 
 
 def finish(project: Project, job_id: str) -> dict[str, Any]:
-    """Take over what an embedding job made and make its encoder the project's current one.
+    """Adopt the result of an embedding job and make its encoder the project's current one.
 
-    An encoder that gave no image of the pool features does not take the place of one that did.
+    An encoder that gave no pool image features does not replace one that did.
 
     Raises:
-        JobError: it did not end well; what it had finished is kept all the same.
+        JobError: it failed, was cancelled or was lost; finished parts are kept.
     """
     projects.adopt(project)
     result = launcher.finish(project.paths, job_id)

@@ -1,4 +1,4 @@
-"""How target sets are read: the layout of each, kept with it, and what a person should know of it.
+"""Layouts of target sets: stored with each set, and summarised with warnings for the user.
 
 In: the catalogue. Out: listings with splits and classes, and `Shown`, which `status` and the
 Targets page are made from.
@@ -25,7 +25,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Listed:
-    """The files of a collection, with the options to store; `reading` is that of a target set."""
+    """Files of a collection, with the options to store; `reading` is that of a target set."""
 
     spec: sources.SourceSpec
     files: pa.Table
@@ -34,15 +34,15 @@ class Listed:
 
 @dataclass(frozen=True)
 class Shown:
-    """How a target set is read.
+    """Summary of how a target set is read.
 
     Attributes:
         layout: of its folders; empty for a set that an earlier version added.
-        words: the options that it is read by, as words of a command line.
-        splits: images by split and label; an empty label stands for none.
-        taken: what was taken for which split.
-        warnings: what a person should know of it, as sentences.
-        outdated: it would be read differently today, and can be adopted.
+        words: its reading options, as words of a command line.
+        splits: images by split and label; an empty label means none.
+        taken: names interpreted as splits.
+        warnings: warnings for the user, as sentences.
+        outdated: the current version would read it differently; it can be adopted.
     """
 
     layout: str
@@ -58,8 +58,8 @@ def listed(db: Connection, spec: sources.SourceSpec, record: SourceRecord | None
 
     Args:
         db: the catalogue.
-        spec: what is listed, with the options that it is read by.
-        record: the set as the catalogue knows it; None reads it as a new one.
+        spec: the source to list, with its reading options.
+        record: the set in the catalogue; None reads it as a new one.
 
     Raises:
         AmbiguousError: a new set can be read in several ways.
@@ -77,12 +77,12 @@ def listed(db: Connection, spec: sources.SourceSpec, record: SourceRecord | None
 
 
 def forgotten(spec: sources.SourceSpec, options: Mapping[str, str]) -> sources.SourceSpec:
-    """The source with other options of reading."""
+    """Return the source with other reading options."""
     return replace(spec, options={**_others(spec.options), **options})
 
 
 def other_option(record: SourceRecord, given: Mapping[str, str]) -> str:
-    """The first option that says something else than a target set was added with, or empty."""
+    """Return the first option that differs from those of the target set, or empty."""
     if record.role != "target" or not FLAGS.keys() & given.keys():
         return ""
     if "layout" not in record.spec.options:
@@ -97,29 +97,29 @@ def _others(options: Mapping[str, str]) -> dict[str, str]:
 
 
 def keep(db: Connection, source_id: str, spec: sources.SourceSpec, found: Reading) -> None:
-    """Store how a target set is read, for the next listing and for people to see."""
+    """Store how a target set is read, for the next listing and for display."""
     source_table.set_options(db, source_id, spec.options)
     settings.put(db, _key(source_id), _kept(found.taken, found.mentions))
 
 
 def forget(db: Connection, source_id: str) -> None:
-    """Forget what `keep` stored for people to see."""
+    """Delete what `keep` stored for display."""
     settings.remove(db, _key(source_id))
 
 
 def holding_out(record: SourceRecord, share: float) -> dict[str, str]:
-    """The options of a target set with a share of each class held out as its test split."""
+    """Return the options of a target set with a share of each class held out as its test split."""
     known = {name: value for name, value in record.spec.options.items() if name in FLAGS}
     return known | {"split_fraction": f"test={share:g}"}
 
 
 def splits(db: Connection, name: str) -> dict[str, dict[str, int]]:
-    """Images of a target set by split and label, those to search with first."""
+    """Count images of a target set by split and label, training first."""
     return _ordered(source_table.classes(db, source_table.find(db, "target", name).id))
 
 
 def shown(db: Connection, record: SourceRecord) -> Shown:
-    """How a target set is read, and what to be careful about."""
+    """Return how a target set is read, with warnings."""
     splits = _ordered(source_table.classes(db, record.id))
     kept = settings.get(db, _key(record.id))
     if kept is None or kept["version"] != VERSION:
@@ -163,7 +163,7 @@ def _kept(taken: tuple[Taken, ...], mentions: tuple[str, ...], today: str = "") 
 
 
 def _worked_out(db: Connection, record: SourceRecord) -> dict[str, Any]:
-    """The same from the catalogue, without listing the files again."""
+    """Compute the stored summary from the catalogue, without listing the files again."""
     entries = source_table.listed(db, record.id)
     if not entries:
         return _kept((), ())
@@ -180,7 +180,7 @@ def _worked_out(db: Connection, record: SourceRecord) -> dict[str, Any]:
 
 
 def _outdated(found: Reading, changed: list[tuple[str | None, str | None]]) -> str:
-    """How a set of an earlier version would be read today, as a sentence; empty if as it is."""
+    """Describe how the current version would read an earlier one's set; empty if unchanged."""
     if found.ambiguous:
         return (
             "This set was read by an earlier version; the current one needs a choice of layout: "

@@ -69,7 +69,7 @@ def test_a_share_that_is_away_is_told_and_its_files_come_back(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     assert last_line(done.stdout).startswith("Embedded 2 of 2 files.")
     done = sept("pool", "retry", project)
-    assert done.returncode == 1 and "nothing to try again" in done.stderr
+    assert done.returncode == 1 and "nothing to retry" in done.stderr
     state = json.loads(sept("status", project, "--json").stdout)
     assert [state["pool"][word] for word in ("images", "unreadable", "rejected")] == [3, 0, 1]
     done = sept("embed", project, "--encoder", "bundled")

@@ -202,5 +202,5 @@ def test_words_find_the_images_nearest_to_them(
         assert [s for _, s in found] == sorted((s for _, s in found), reverse=True)
         text_search._load.cache_clear()
         monkeypatch.setattr(registry, "load", lambda spec, **options: Speaker("other", meant))
-        with pytest.raises(errors.EncoderError, match="no longer what embedded"):
+        with pytest.raises(errors.EncoderError, match="has changed since it embedded"):
             text_search.find(opened, encoder, "a blue square", 5)

@@ -168,7 +168,7 @@ def test_a_sweep_names_its_budgets_and_decisions_can_be_left_out(project: Path) 
     [
         ((), "at least one arm"),
         (("random", "random"), "Two arms"),
-        (("oracle",), "no oracle"),
+        (("oracle",), "oracle baseline is unavailable"),
         (("encoder",), "trains at least one arm"),
     ],
 )
