@@ -1,4 +1,4 @@
-"""Every error that SEPT raises on purpose, one tree.
+"""Every error that SEPT raises on purpose, in one tree.
 
     SeptError                 anything below; its text is one sentence a person can act on
     ├── InputError            a value, file or setting given by the user is wrong
@@ -19,11 +19,11 @@ outcome of one file, not a failure of the command.
 
 
 class SeptError(Exception):
-    """Base of all errors meant for the user; `str(error)` is the whole message."""
+    """Base of all errors for the user; `str(error)` is the whole message."""
 
 
 class InputError(SeptError):
-    """The user gave something that cannot be used: says what, which value, what to do."""
+    """The user gave an invalid value; the message names it and the remedy."""
 
 
 class SourceError(InputError):
@@ -39,7 +39,7 @@ class ManifestError(InputError):
 
 
 class NotFoundError(SeptError):
-    """A named thing does not exist; the message lists the names that do."""
+    """A named object does not exist; the message lists the existing names."""
 
 
 class BusyError(SeptError):
@@ -47,7 +47,7 @@ class BusyError(SeptError):
 
 
 class EncoderError(SeptError):
-    """An encoder is unknown, does not fit its weights, or its weights are missing."""
+    """An encoder is unknown, does not match its weights, or its weights are missing."""
 
 
 class IntegrityError(SeptError):
@@ -55,7 +55,7 @@ class IntegrityError(SeptError):
 
 
 class StorageError(SeptError):
-    """A disk is full, read-only or failing; what was written before is whole."""
+    """A disk is full, read-only or failing; existing files are unchanged."""
 
 
 class LeakError(SeptError):

@@ -100,9 +100,7 @@ def commit(
     """Commit a decision like `decide`, for target sets by their ids, signed with a name."""
     if not uids:
         raise errors.InputError(f"Name at least one image to {action}.")
-    decision_log.Event(
-        1, "", name, action, scope, reason, tuple(uids)
-    )  # refuses values that do not match
+    decision_log.Event(1, "", name, action, scope, reason, tuple(uids))  # validates the values
     position = decision_table.append(
         project.db, target_ids, who=name, action=action, scope=scope, reason=reason, uids=uids
     )

@@ -57,7 +57,7 @@ def plan(project: Project, selection_id: str, export_format: str, link: str) -> 
         disk).
 
     Raises:
-        InputError, LeakError: see `delivery.write_manifest`.
+        InputError, LeakError: see `manifests.write_manifest`.
     """
     with tempfile.TemporaryDirectory(dir=_ensured(project.paths.exports)) as folder:
         written = manifests.write_manifest(project, selection_id, Path(folder) / "manifest")

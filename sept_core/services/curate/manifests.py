@@ -251,9 +251,7 @@ def _manifest_for_export(project: Project, record: Mapping[str, Any]) -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent) as stage:
         written = write_manifest(project, record["id"], Path(stage) / "manifest")
         if _facts(written.folder) != _facts(folder):
-            (folder / manifest.HEADER).unlink(
-                missing_ok=True
-            )  # a half removed folder must not look like a manifest
+            (folder / manifest.HEADER).unlink(missing_ok=True)  # first, in case of a kill
             shutil.rmtree(folder, ignore_errors=True)
             written.folder.rename(folder)
     return folder

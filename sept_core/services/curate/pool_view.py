@@ -166,7 +166,7 @@ class PoolEvidence:
 
     @cached_property
     def background(self) -> np.ndarray:
-        """Return similarities of targets to random pool images, ascending: the scale of the floor."""
+        """Return similarities of targets to random pool images, ascending, for floors."""
         return neighbour_lists.background_similarities(self._pool, self.target_vectors, self._seed)
 
     def floor_similarity(self, percentile: float) -> float | None:

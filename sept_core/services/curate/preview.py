@@ -89,7 +89,7 @@ def explore(project: Project, request: Request) -> Exploration:
     """Rank the pool for a request without storing anything.
 
     Raises:
-        NotFoundError, InputError, LeakError: see `curation.select`.
+        NotFoundError, InputError, LeakError: see `selections.select`.
     """
     prefix = STRATEGIES[request.settings.strategy].is_prefix
     settings = request.settings

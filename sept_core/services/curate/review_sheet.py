@@ -276,9 +276,7 @@ def _apply_step(
     project: Project, target_ids: list[str], step: Step, known: frozenset[str], who: str
 ) -> None:
     if step.action == "undo":
-        decisions.take_back(
-            project, target_ids, who
-        )  # nothing to undo, as the reviewer's grid also shows
+        decisions.take_back(project, target_ids, who)  # having nothing to undo is no error
         return
     if step.action not in ACTIONS or not known.issuperset(step.uids):
         raise errors.InputError(

@@ -61,14 +61,10 @@ def start(
 
     Args:
         project: the open project.
-        chosen: the encoder and how it is run.
+        chosen: the encoder and its settings.
         roles: `pool`, `target` or both.
         renew: see `renew`.
-
-    Args:
-        project: the open project.
-        chosen: how to embed.
-        value_range: from now on, for images of more than 8 bits; see `scaling.change`.
+        value_range: new range for images of more than 8 bits; see `scaling.change`.
         rebuild: delete the encoder's features first.
 
     Raises:

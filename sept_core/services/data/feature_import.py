@@ -96,6 +96,6 @@ def _store(
     root = project.paths.features(card["id"])
     feature_store.write_card(root, card)
     counts = importer.write_store(imported, uids, root / collection, card["id"], source_id)
-    if counts.stored or counts.duplicates:  # without a vector it is not searchable
+    if counts.stored or counts.duplicates:  # without vectors nothing can be searched
         settings.put(project.db, "encoder", card["id"])
     return {"encoder_id": card["id"], "layout": imported.layout, **asdict(counts)}

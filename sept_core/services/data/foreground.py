@@ -87,9 +87,7 @@ def embed(
         InputError, BusyError: see `embedding.start`.
         JobError: the job failed, was cancelled or was lost.
     """
-    is_plain = (
-        not value_range and not rebuild
-    )  # a changed value range or a rebuild never joins a running job
+    is_plain = not value_range and not rebuild  # otherwise it never joins a running job
     if is_plain and (running := underway.embedding(projects.paths_of(folder), chosen)):
         joined(running)
         result = finish_embedding(wait, folder, running)

@@ -139,7 +139,7 @@ def reach(project: Project, target: str) -> Reach:
     """Find gaps of the pool for this target set, without using held-out images.
 
     Raises:
-        NotFoundError, InputError: see `curation.open_scene`.
+        NotFoundError, InputError: see `selections.open_scene`.
     """
     request = Request((target,), SelectionSettings(budget=1), guard=False)
     evidence = selections.open_scene(project, request).evidence

@@ -165,7 +165,7 @@ class GroupsByUid(Mapping[bytes, int]):
     def __len__(self) -> int:
         return len(self._uids)
 
-    def values(self) -> Any:  # avoids a search per item
+    def values(self) -> Any:  # faster than a search per key
         return self._groups.tolist()
 
     def items(self) -> Any:

@@ -121,7 +121,7 @@ def store(project: Project, name: str, uploads: Iterable[tuple[str, BinaryIO]]) 
 
 
 def discard(project: Project, path: Path) -> None:
-    """Delete an upload of `store` if its collection was not added."""
+    """Delete an upload of `store`, if the path is one, for a collection that is not added."""
     uploads, real = project.paths.uploads.resolve(), path.resolve()
     if real != uploads and real.is_relative_to(uploads):
         shutil.rmtree(uploads / real.relative_to(uploads).parts[0])

@@ -1,8 +1,8 @@
-"""What a backup may hold: every value of it has the type and form in which SEPT wrote it.
+"""Schema of a backup: every value must have the type and form in which SEPT writes it.
 
-In: JSON from a file that anybody may have made; its checksum tells damage, not intent. Out: the
-same JSON, or one sentence. Ids of selections and encoders become names of files, ids of sources
-are counted up to, and foreign text is stored: each is held to its form here.
+In: JSON from an untrusted file; its checksum detects damage, not manipulation. Out: the same JSON,
+or an error of one sentence. Ids of selections and encoders become file names, ids of sources are
+counters, and foreign text is stored: each is validated here.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -24,7 +24,7 @@ def check(content: Any) -> None:
     """Refuse content that SEPT did not write.
 
     Raises:
-        IntegrityError: says where in the backup and what is wrong with it.
+        IntegrityError: names the position in the backup and the problem.
     """
     try:
         _Content.model_validate(content)
@@ -71,13 +71,13 @@ Position = Annotated[int, Field(ge=1, lt=1 << 31)]
 
 
 class _Part(BaseModel):
-    """Types are taken at their word ("5" is no number), and nothing unknown is let through."""
+    """Base with strict types ("5" is not a number), which refuses unknown keys."""
 
     model_config = ConfigDict(
         strict=True,
         extra="forbid",
         allow_inf_nan=False,
-        defer_build=True,  # commands that need no backup start without it
+        defer_build=True,  # keeps the start-up of other commands fast
     )
 
 
@@ -130,7 +130,7 @@ class _Guard(_Part):
 
 
 class _Selection(_Part):
-    """Its picks are made again from this."""
+    """Record of a selection, from which its picks are recomputed."""
 
     model_config = ConfigDict(extra="allow")
     id: Name

@@ -1,8 +1,8 @@
-"""Backup and restore of what people did in a project: one small file, readable in ten years.
+"""Backup and restore of the users' work in a project: one small file, readable in ten years.
 
 In: a project. Out: a gzipped JSON document with the sources, target sets, the whole log of
-decisions, named groups and the settings of every selection. Images and features are not in it:
-they can be had again.
+decisions, named groups and the settings of every selection. It excludes images and features, which
+can be rebuilt.
 """
 
 import gzip
@@ -32,11 +32,11 @@ UNREADABLE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, Re
 
 
 def write(project: Project, path: Path) -> dict[str, Any]:
-    """Write the backup; returns what is in it, in numbers.
+    """Write the backup; return the counts of its content.
 
     Raises:
         InputError: the file exists.
-        IntegrityError: the catalogue holds what nobody could restore.
+        IntegrityError: the catalogue has entries that cannot be restored.
     """
     if path.exists():
         raise errors.InputError(f"{path} exists; give a new file.")
@@ -48,7 +48,7 @@ def write(project: Project, path: Path) -> dict[str, Any]:
 
 
 def data(project: Project) -> bytes:
-    """The backup as it is now, for a browser to keep."""
+    """Return the current backup, for download."""
     return _packed(_content(project))
 
 
@@ -57,7 +57,7 @@ def _packed(content: dict[str, Any]) -> bytes:
 
 
 def sealed(content: Any) -> dict[str, Any]:
-    """The document that a backup holds: JSON content and its checksum, against damage."""
+    """Return the document of a backup: JSON content and its checksum, against damage."""
     return {"format": FORMAT, "sha256": _sha256(content), "content": content}
 
 
@@ -74,7 +74,7 @@ def _content(project: Project) -> dict[str, Any]:
         "settings": {key: settings.get(db, key) for key in keys},
     }
     try:
-        backup_schema.check(content)  # rather told now than when it is needed
+        backup_schema.check(content)  # fail now rather than at the restore
     except errors.IntegrityError as problem:
         raise errors.IntegrityError(
             f"A backup of {project.paths.root} could not be restored ({problem}); run sept check."
@@ -116,10 +116,10 @@ def _numbers(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The content of a backup.
+    """Read the content of a backup.
 
     Raises:
-        NotFoundError: there is no such file.
+        NotFoundError: the file does not exist.
         IntegrityError: see `unpack`.
     """
     try:
@@ -132,14 +132,14 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def unpack(file: BinaryIO, name: str) -> dict[str, Any]:
-    """The content of a backup, every value of it in the form in which SEPT writes it.
+    """Unpack the content of a backup, and validate every value.
 
     Args:
         file: the backup's bytes.
-        name: what errors call it.
+        name: its name in errors.
 
     Raises:
-        IntegrityError: it is no backup, damaged, of a newer version, or made by something else.
+        IntegrityError: it is not a backup, damaged, of a newer version, or not written by SEPT.
     """
     try:
         with gzip.open(file) as unzipped:
@@ -164,7 +164,7 @@ def unpack(file: BinaryIO, name: str) -> dict[str, Any]:
 
 
 def restore(folder: Path, path: Path) -> dict[str, Any]:
-    """Bring a backup into a new project (`begin`), or into one that is there (`complete`).
+    """Restore a backup into a new project (`begin`), or into an existing one (`complete`).
 
     Returns:
         Numbers of sources, decisions and selections that were added.
@@ -181,10 +181,10 @@ def restore(folder: Path, path: Path) -> dict[str, Any]:
 
 
 def begin(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
-    """Make a project of a backup's content: its sources are known, list and embed them next.
+    """Create a project from a backup's content; its sources must be listed and embedded next.
 
     Raises:
-        InputError: the folder holds something.
+        InputError: the folder is not empty.
     """
     projects.init(folder)
     with projects.opened(folder) as project, connection.transaction(project.db):
@@ -203,11 +203,11 @@ def _fill(project: Project, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def complete(project: Project, content: dict[str, Any]) -> dict[str, Any]:
-    """Add the decisions that a project lacks, its target sets being matched by name.
+    """Add the missing decisions to a project; target sets are matched by name.
 
     Raises:
-        InputError: the project's decisions are not the beginning of those in the backup, or it
-            lacks one of the target sets.
+        InputError: the project's decisions are not a prefix of those in the backup, or one of the
+            target sets is missing.
     """
     own = {record.name: record.id for record in source_table.every(project.db, "target")}
     theirs = {s["id"]: s["name"] for s in content["sources"] if s["role"] == "target"}

@@ -1,7 +1,7 @@
-"""Check of a whole project: what is damaged, missing or moved, and the repair of what can be.
+"""Check of a whole project for damaged, missing and moved files, and their repair.
 
 In: a project's folder, the catalogue in it possibly damaged. Out: findings, in the order in which
-one would deal with them. Nothing is changed by looking.
+to handle them. The check changes nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,11 +27,11 @@ Told = Callable[[str], None]
 
 
 def check(folder: Path, told: Told = lambda what: None) -> list[Finding]:
-    """Look at everything a project keeps: every checksum, row and file is read.
+    """Check everything in a project: reads every checksum, row and file.
 
     Raises:
-        NotFoundError: the folder is no project.
-        BusyError: another process holds it, or a job is at work in it.
+        NotFoundError: the folder is not a project.
+        BusyError: another process holds it, or a job is running in it.
     """
     paths = projects.paths_of(folder)
     projects.check_idle(folder)
@@ -47,12 +47,12 @@ def check(folder: Path, told: Told = lambda what: None) -> list[Finding]:
 
 
 def check_open(project: Project, told: Told = lambda what: None) -> list[Finding]:
-    """As `check`, in the process that holds the project.
+    """Check like `check`, in the process that holds the project.
 
-    Leftovers are not looked for: they may be what another tab is writing now.
+    Leftovers are not reported, because another tab may be writing them now.
 
     Raises:
-        BusyError: a job is at work in it.
+        BusyError: a job is running in it.
     """
     projects.check_idle(project.paths.root)
     return [*_in_catalogue(project.paths, project.db, told), *_on_disk(project.paths, told)]
@@ -65,14 +65,14 @@ def _on_disk(paths: ProjectPaths, told: Told) -> Iterator[Finding]:
 
 
 def repair(folder: Path, found: list[Finding]) -> list[Path]:
-    """Move away what can be made again; nothing is deleted.
+    """Quarantine damaged files that can be rebuilt; nothing is deleted.
 
     Args:
-        folder: of the project.
-        found: by `check`, a moment ago.
+        folder: folder of the project.
+        found: recent findings of `check`.
 
     Returns:
-        Where what was moved lies now.
+        The new paths of the moved files.
     """
     return integrity.set_aside(projects.paths_of(folder).root, found)
 
@@ -104,7 +104,7 @@ def _in_catalogue(paths: ProjectPaths, db: Connection, told: Told) -> Iterator[F
 
 
 def _log(paths: ProjectPaths, db: Connection) -> Iterator[Finding]:
-    """The log of decisions is complete and can be replayed."""
+    """Check that the decision log is complete and can be replayed."""
     expected = 1
     for entry in decision_table.log(db):
         problem = None
@@ -155,7 +155,7 @@ def _source(
 
 
 def _manifests(paths: ProjectPaths) -> Iterator[Finding]:
-    """The manifests below `exports/`, and those that export jobs wrote elsewhere."""
+    """Return the manifests below `exports/`, and those that export jobs wrote elsewhere."""
     folders = {path.parent for path in paths.exports.glob("**/manifest.json")}
     for status in launcher.all_jobs(paths):
         if status.kind == "export" and status.state == "done":
