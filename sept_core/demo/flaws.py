@@ -10,7 +10,7 @@ from sept_core.demo.canvas import Rng
 
 
 def near_copy(content: bytes, rng: Rng) -> bytes:
-    """Return JPEG bytes of an image after a crop, a change of brightness or size, or low quality."""
+    """Return JPEG bytes of an image that was cropped, relit, shrunk or strongly compressed."""
     with Image.open(io.BytesIO(content)) as opened:
         image = opened.convert("RGB")
     change = canvas.pick(rng, (_cropped, _relit, _shrunk, _unchanged))

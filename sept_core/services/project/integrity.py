@@ -184,7 +184,7 @@ def _artefact_problem(folder: Path) -> str | None:
 
 
 def _tables_problem(folder: Path) -> str | None:
-    """Return the problem of tables without a header: the guard's cache, or an unfinished artefact."""
+    """Return the problem of tables without a header: guard's cache or unfinished artefact."""
     for path in sorted(folder.rglob("*.parquet")):
         if problem := table_problem(path):
             return problem
