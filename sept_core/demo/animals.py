@@ -69,7 +69,7 @@ class _Wing:
         self.scallops, self.depth = int(rng.integers(6, 11)), rng.uniform(0.0, 0.035)
 
     def polar(self, x: Field, y: Field) -> tuple[Field, Field]:
-        """Return the relative distance to the rim, and the angle from the midline (up: positive)."""
+        """Return the relative distance to the rim and the angle from the midline (up: positive)."""
         dx, dy = x - np.float32(self.root[0]), y - np.float32(self.root[1])
         turn = np.arctan2(-dy, dx + 1e-4) - np.float32(self.points)
         rim = self.reach * np.clip(np.cos(turn * self.narrow), 0, 1) ** 0.42

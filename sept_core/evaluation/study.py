@@ -37,8 +37,8 @@ class Part(job_folder.JobFolder):
     def progress(self, done: int, total: int, unit: str, note: str = "") -> None:
         """Report the number of finished parts; the note has the progress of this one."""
         before, parts = self._place
-        told = f"{self._title}: {done:,} of {total:,} {unit}"
-        self._job.progress(before, parts, "parts", f"{told}, {note}" if note else told)
+        text = f"{self._title}: {done:,} of {total:,} {unit}"
+        self._job.progress(before, parts, "parts", f"{text}, {note}" if note else text)
 
 
 def main(job: job_folder.JobFolder) -> dict[str, Any]:

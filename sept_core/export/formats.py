@@ -101,12 +101,12 @@ def snippets(name: str, out: Path) -> list[Snippet]:
 
 def options_help() -> str:
     """Return one line that lists the options of all formats."""
-    told = (
+    described = (
         f"{name}: {option} ({setting.about})"
         for name, entry in FORMATS.items()
         for option, setting in entry.options.items()
     )
-    return f"{'; '.join(told)}."
+    return f"{'; '.join(described)}."
 
 
 FORMATS: dict[str, Format] = {

@@ -169,7 +169,7 @@ def _recolour(views: Tensor, colour: Tensor, contrast: Tensor) -> Tensor:
     gray = torch.tensor(GRAY, device=views.device)
     mean_gray = (pixels.mean(2) @ gray)[:, None, None]
     factor = contrast[:, None, None]
-    # colour (factor·x + (1 − factor)·g), normalised: one matrix and one offset an image
+    # colour (factor·x + (1 − factor)·g), normalised: one matrix and one offset per image
     matrix = colour * factor / std
     offset = (colour.sum(2, keepdim=True) * (1 - factor) * mean_gray - mean) / std
     out = torch.baddbmm(offset, matrix, pixels)

@@ -107,12 +107,12 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
         return worker.main(job)
     run = Path(asked["run"])
     if not (run / project_paths.RUN_HEADER).exists():
-        _follow(job, chosen, _meeting_place(run, asked))
+        _follow(job, chosen, _members_folder(run, asked))
     header: dict[str, Any] = atomic.read_json(run / project_paths.RUN_HEADER)
     return header
 
 
-def _meeting_place(run: Path, asked: dict[str, Any]) -> job_folder.JobFolder:
+def _members_folder(run: Path, asked: dict[str, Any]) -> job_folder.JobFolder:
     members = job_folder.JobFolder(run / rendezvous.MEMBERS)
     members.path.mkdir(parents=True, exist_ok=True)
     atomic.write_json(members.path / job_folder.SETTINGS, asked)
@@ -136,7 +136,7 @@ class Target(Protocol):
     def stop(self) -> None:
         """Terminate the members."""
 
-    def told(self) -> str:
+    def outcome(self) -> str:
         """Describe how the members ended."""
         ...
 
@@ -180,11 +180,11 @@ def _relay(job: job_folder.JobFolder, members: job_folder.JobFolder, target: Tar
     while not target.ended():
         job.check_cancelled()
         if path.exists():
-            told = atomic.read_json(path)
-            if told["unit"] != unit:
-                unit = told["unit"]
+            seen = atomic.read_json(path)
+            if seen["unit"] != unit:
+                unit = seen["unit"]
                 job.new_phase()
-            job.progress(told["done"], told["total"], told["unit"], told["note"])
+            job.progress(seen["done"], seen["total"], seen["unit"], seen["note"])
         time.sleep(POLL)
 
 
@@ -201,7 +201,7 @@ def _raise_their_reason(members: job_folder.JobFolder, target: Target) -> None:
         raise job_folder.Cancelled
     raise errors.JobError(
         status.get("reason")
-        or f"The training processes exited unexpectedly ({target.told()}); see the job's log, "
+        or f"The training processes exited unexpectedly ({target.outcome()}); see the job's log, "
         "then resume the job to continue from the last checkpoint."
     )
 
@@ -239,7 +239,7 @@ class Torchrun:
             self._process.terminate()
             self._process.wait()
 
-    def told(self) -> str:
+    def outcome(self) -> str:
         """See `Target`."""
         return f"torchrun's exit code {self._process and self._process.returncode}"
 
@@ -297,7 +297,7 @@ class Slurm:
         """See `Target`."""
         self._job.cancel()
 
-    def told(self) -> str:
+    def outcome(self) -> str:
         """See `Target`."""
         return f"job {self._job.job_id}, {self._job.state}; its logs: {self._logs()}"
 
@@ -359,7 +359,7 @@ class Ray:
         """See `Target`."""
         ray_cluster.connect().shutdown()
 
-    def told(self) -> str:
+    def outcome(self) -> str:
         """See `Target`."""
         return self._problem or "Ray Train gave no reason"
 

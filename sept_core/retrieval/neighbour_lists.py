@@ -75,7 +75,7 @@ def find_neighbours(
         block_rows: vectors in memory while scanning; never changes the result.
 
     Raises:
-        InputError: k, queries or mask do not fit the store.
+        InputError: k, queries or mask do not match the store.
         IntegrityError: the index belongs to other features.
     """
     targets = np.asarray(query_uids, hashing.UID_DTYPE)
@@ -117,12 +117,12 @@ def nearest_targets(
 
 
 def target_radius(neighbours: Neighbours) -> np.ndarray:
-    """(T,) float64, r_t: mean similarity of each target to its 10 nearest pool images."""
+    """Return (T,) float64, r_t: mean similarity of each target to its 10 nearest pool images."""
     return _mean_of_known(neighbours.similarity[:, :RADIUS_NEIGHBOURS])
 
 
 def pool_radius(pool: graph.Graph, uids: np.ndarray) -> np.ndarray:
-    """(n,) float64, r_x: mean similarity of each of `uids` to its 10 nearest in the pool.
+    """Return (n,) float64, r_x: mean similarity of each of `uids` to its 10 nearest in the pool.
 
     Raises:
         IntegrityError: the graph lacks one of them.
@@ -148,7 +148,7 @@ def background_similarities(
         n: number of sampled pool images.
 
     Returns:
-        (T·min(n, N),) float64, rising.
+        (T·min(n, N),) float64, ascending.
     """
     sample = store.vectors_of(scoring.background_sample(store, seed, n))
     return np.sort(cosine.cosines(cosine.as_stored(queries), sample), axis=None)
@@ -169,7 +169,7 @@ def similarity_at(background: np.ndarray, percentile: float) -> float:
 
 
 def _mean_of_known(similarity: np.ndarray) -> np.ndarray:
-    """(n,) float64 row means over finite entries, rounded to 1e-6; 0 where there are none."""
+    """Return (n,) float64 row means over finite entries, rounded to 1e-6; 0 if there are none."""
     known = np.isfinite(similarity)
     total = np.where(known, similarity, 0.0).sum(axis=1, dtype=np.float64)
     mean: np.ndarray = np.round(total / np.maximum(known.sum(axis=1), 1), 6)

@@ -3,9 +3,8 @@
 In: the pool's feature store, target vectors, the uids of a random background. Out: `Scores`
 or `Clusters` by uid, for the strategies of docs/method.md §3 that do not use neighbour lists.
 
-Every number is a function of one image's stored vector alone, in arithmetic whose sums are
-exact (`index.cosine`), and is rounded to 1e-6, so that block size and shard layout do not affect
-it.
+Every number is a function of only one image's stored vector, in arithmetic whose sums are exact
+(`index.cosine`), and is rounded to 1e-6, so that block size and shard layout do not affect it.
 """
 
 from collections.abc import Callable
@@ -53,7 +52,7 @@ class Clusters:
 
 
 def background_sample(store: FeatureStore, seed: int, n: int) -> np.ndarray:
-    """(≤ n,) S32: a random sample of the pool by hashed uid, sorted, the same for any layout."""
+    """Draw (≤ n,) S32: a random sample of the pool by hashed uid, sorted, equal for any layout."""
     return np.sort(store.uids[hashing.hashed_order(seed, store.uids)[:n]])
 
 
@@ -167,7 +166,7 @@ def kmeans(
 
 
 def nearest_centroid(centroids: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) int32 nearest of (k, D) centroids, lowest number first among equals, and cosines."""
+    """Return (n,) int32 nearest of (k, D) centroids, lowest number among equals, and cosines."""
     places, similarity = among.Among(centroids).nearest(vectors)
     return places.astype(np.int32), similarity
 
@@ -175,7 +174,7 @@ def nearest_centroid(centroids: np.ndarray, vectors: np.ndarray) -> tuple[np.nda
 def veto_penalty(
     store: FeatureStore, uids: np.ndarray, vetoes: np.ndarray, beta: float, margin: float
 ) -> np.ndarray:
-    """(n,) float64 to be subtracted from a similarity: β·max(0, cos(x, nearest veto) − m).
+    """Return (n,) float64 to subtract from a similarity: β·max(0, cos(x, nearest veto) − m).
 
     docs/method.md §3, "veto as a negative example".
 
@@ -211,18 +210,18 @@ class _Reference:
         self._uids = uids
 
     def mean_of_nearest(self, block: blocks.Block) -> np.ndarray:
-        """(n,) float64 mean cosine of each row of the block to its k nearest here."""
+        """Return (n,) float64 mean cosine of each row of the block to its k nearest here."""
         if self._uids is None:
             _, nearest = self._among.top(block.vectors, self._k)
         else:
             nearest = self._others(block, self._uids)
-        known = np.isfinite(nearest)  # a background of k or fewer may hold the image itself
+        known = np.isfinite(nearest)  # a background of k or fewer may contain the image itself
         total = np.where(known, nearest, 0.0).sum(axis=1)
         mean: np.ndarray = total / np.maximum(known.sum(axis=1), 1)
         return mean
 
     def _others(self, block: blocks.Block, uids: np.ndarray) -> np.ndarray:
-        """(n, ≤ k) cosines, falling; no image counts as its own neighbour."""
+        """Return (n, ≤ k) cosines, descending; no image counts as its own neighbour."""
         places, nearest = self._among.top(block.vectors, self._k + 1)
         own = uids[places] == block.uids[:, None]
         nearest[own] = -np.inf

@@ -116,7 +116,7 @@ class ReviewState:
 
     @property
     def negatives(self) -> tuple[str, ...]:
-        """Images that similar ones are penalised for: s − β·max(0, cos − m)."""
+        """Negative examples; images similar to them are penalised: s − β·max(0, cos − m)."""
         return self.having("negative")
 
 
@@ -129,8 +129,8 @@ class Churn:
     """Difference of two selections.
 
     Attributes:
-        came: new uids, in the order of the later selection.
-        went: uids no longer there, in the order of the earlier one.
+        came: added uids, in the order of the later selection.
+        went: removed uids, in the order of the earlier one.
     """
 
     came: tuple[str, ...]
@@ -141,7 +141,7 @@ def replay(events: Iterable[Event]) -> ReviewState:
     """Replay the standing events, oldest first: the latest decision on an image wins.
 
     Raises:
-        IntegrityError: two events claim one position.
+        IntegrityError: two events have the same position.
     """
     ordered = _in_order(events)
     return _folded(NOTHING, ordered, standing(ordered))
@@ -180,7 +180,7 @@ class Log:
         before: the log that they follow.
 
     Raises:
-        IntegrityError: two events claim one position.
+        IntegrityError: two events have the same position.
     """
 
     def __init__(self, events: Iterable[Event] = (), before: "Log | None" = None) -> None:
@@ -190,7 +190,7 @@ class Log:
         for event in own:
             self._digest.update(_line(event))
         if before is None or any(event.action == "undo" for event in own):
-            self._base, self._own = NOTHING, None  # an undo reaches back
+            self._base, self._own = NOTHING, None  # an undo affects only earlier events
         else:
             self._base, self._own = before.state, own
 
@@ -201,7 +201,7 @@ class Log:
 
     @functools.cached_property
     def state(self) -> ReviewState:
-        """As `replay` of all events."""
+        """State after all events; see `replay`."""
         if self._own is None:
             return replay(self.events)
         return _folded(self._base, self._own, self._own)
@@ -211,7 +211,7 @@ def standing(events: Iterable[Event]) -> tuple[Event, ...]:
     """Events whose effect no standing undo reverts, oldest first, including undos."""
     ordered = _in_order(events)
     undone: set[int] = set()
-    for event in reversed(ordered):  # an undo reaches back only, so later ones are settled
+    for event in reversed(ordered):  # undos affect only earlier events, so later ones are final
         if event.position not in undone:
             undone.update(event.undoes or ())
     return tuple(event for event in ordered if event.position not in undone)

@@ -12,7 +12,7 @@ def same_label(uid: str, uids: np.ndarray, labels: np.ndarray) -> tuple[str, ...
     """List the images of a decision with scope `group` or `cluster`, for its preview.
 
     Args:
-        uid: the image the user pointed at.
+        uid: the image that the user selected.
         uids: (n,) S32.
         labels: (n,) int64 duplicate group or cluster of each, negative for none.
 
@@ -30,7 +30,7 @@ def within_radius(
     """List the images of a decision with scope `radius`, for its preview.
 
     Args:
-        uid: the image the user pointed at.
+        uid: the image that the user selected.
         uids: (n,) S32.
         similarities: (n,) cosine of each to `uid`.
         least: the smallest similarity that counts as inside.

@@ -61,7 +61,7 @@ def knee(x: np.ndarray, y: np.ndarray) -> int | None:
     Both axes are scaled to 0..1; the knee is the point farthest below the chord.
 
     Args:
-        x: (n,) rising.
+        x: (n,) ascending.
         y: (n,) float64; NaN entries are skipped.
     """
     known = np.flatnonzero(~np.isnan(y))
@@ -83,7 +83,7 @@ def _quartiles(similarity: np.ndarray) -> np.ndarray:
 
 
 def _distinct_by_rank(uids: np.ndarray) -> np.ndarray:
-    """(K,) int64: distinct images among the first 1, 2, … K columns."""
+    """Return (K,) int64: distinct images among the first 1, 2, … K columns."""
     by_rank = uids.T.ravel()  # all first ranks, then all second ranks, …
     found, first = np.unique(by_rank, return_index=True)
     ranks = first[found != ev.NO_UID] // max(len(uids), 1)

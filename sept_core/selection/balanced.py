@@ -14,9 +14,9 @@ from sept_core.selection import gate, instance_search, lists, settings
 def class_balanced(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Equal quotas by largest remainder, instance search inside each class (docs/method.md §3).
+    """Fill equal quotas by largest remainder, with instance search per class (docs/method.md §3).
 
-    Targets without a label form one class of their own. A quota that its class cannot fill is left
+    Targets without a label form a separate class. A quota that its class cannot fill is left
     unfilled, or donated in equal parts to the classes that still have images.
 
     Raises:

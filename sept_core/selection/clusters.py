@@ -1,7 +1,7 @@
 """Strategies over clusters of the pool: target clusters, importance, random, fill.
 
 In: cluster assignments of pool and targets. Out: picks. Quotas are filled one seat at a time
-(a divisor sequence), which levels clusters as water does and keeps a smaller budget a prefix of a
+(a divisor sequence), which levels clusters like water and keeps a smaller budget a prefix of a
 larger one.
 """
 
@@ -17,7 +17,7 @@ from sept_core.storage import hashing
 def target_clusters(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Water-filling over clusters that hold at least `min_targets` targets (docs/method.md §3).
+    """Fill clusters with at least `min_targets` targets by water-filling (docs/method.md §3).
 
     The level of a cluster is its images over its targets; the share of a cluster without further
     images goes to the others. Inside a cluster, images come in hash order or nearest to a target
@@ -40,7 +40,7 @@ def target_clusters(
 def random_per_cluster(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Baseline: the same number of random images from every cluster, targets ignored."""
+    """Take equally many random images from every cluster, ignoring targets, as a baseline."""
     found = evidence.clusters()
     codes = ledger.codes_of(evidence.pool_uids)
     codes, cluster = codes[codes >= 0], found.pool[codes >= 0]
@@ -72,7 +72,7 @@ def importance(
 def fill(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Picks:
-    """Random images of the target clusters, then random images of the whole pool."""
+    """Take random images of the target clusters, then random images of the whole pool."""
     found = evidence.clusters()
     held = _targets_held(evidence, found, ledger)
     codes = ledger.codes_of(evidence.pool_uids)
@@ -88,7 +88,7 @@ class _Seats:
     """The next seat goes to the cluster with the lowest (seats + ½) / weight (Sainte-Laguë).
 
     At every budget the seats are in proportion to the weights, rounded, among the clusters that
-    still have images. One queue a cluster, walked in order.
+    still have images. One queue per cluster, used in order.
     """
 
     def __init__(

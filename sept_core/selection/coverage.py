@@ -97,7 +97,7 @@ def _greedy(graph: _Graph, covered: list[float], ledger: gate.Ledger) -> np.ndar
         code = int(graph.codes[node])
         if ledger.open[code]:
             entry = (-gain(node), node)
-            if any(entry > other for other in heap[1:3]):  # the heap's second best is in there
+            if any(entry > other for other in heap[1:3]):  # contains the heap's second best
                 heapq.heapreplace(heap, entry)
                 continue
             ledger.take(code)

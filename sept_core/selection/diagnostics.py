@@ -66,12 +66,12 @@ class Facts:
     """Facts about a selection besides its features; None if unknown.
 
     Attributes:
-        owners: (B,) S32, the owning target of each pick, b"" where no target led to it.
+        owners: (B,) S32, the owning target of each pick, b"" if no target led to it.
         targets: (T,) S32, all targets that were searched with.
-        budget: images asked for.
+        budget: number of requested images.
         leaks: picks that the contamination guard finds.
-        relevant: (n,) bool True where a pick's known label is one of the target's.
-        index_recall: of the search that the selection used.
+        relevant: (n,) bool for the picks with a known label: True if it is one of the target's.
+        index_recall: recall of the search that the selection used.
     """
 
     owners: np.ndarray | None = None
@@ -204,7 +204,7 @@ def coverage(heldout: np.ndarray, subset: np.ndarray, seed: int = 0) -> float:
 
 
 def nearest_other(subset: np.ndarray, seed: int = 0) -> np.ndarray:
-    """(min(B, MOST_ROWS),) float32: cosine of images to their nearest other one in the subset.
+    """Return (min(B, MOST_ROWS),) float32: cosine of images to the nearest other one.
 
     Args:
         subset: (B, D) float32 unit vectors, B ≥ 2.
@@ -288,7 +288,7 @@ def _per_target(counts: np.ndarray) -> dict[str, float | None]:
 
 
 def _kernel_sums(xs: list[np.ndarray], ys: list[np.ndarray], *, same: bool) -> np.ndarray:
-    """(2, G, G) float64: the sums of both kernels over every pair of parts.
+    """Return (2, G, G) float64: the sums of both kernels over every pair of parts.
 
     `same` skips each vector's pair with itself and uses the symmetry.
     """

@@ -24,7 +24,7 @@ class Neighbours(Protocol):
 
     @property
     def uids(self) -> np.ndarray:
-        """(T, K) S32 by (−similarity, uid); b"" in unused slots, which stand last."""
+        """(T, K) S32 by (−similarity, uid); b"" in unused slots, which come last."""
 
     @property
     def similarity(self) -> np.ndarray:
@@ -95,7 +95,7 @@ class Evidence(Protocol):
         """Return the nearest target (S32) of each pool image and its cosine (float64)."""
 
     def scaling(self) -> Scaling:
-        """r_t and r_x."""
+        """Return r_t and r_x."""
 
     def floor_similarity(self, percentile: float) -> float | None:
         """Return the cosine at a percentile of the shown distribution; None for no floor."""

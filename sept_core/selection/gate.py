@@ -209,7 +209,7 @@ class Ledger:
 
     def _in_full_group(self) -> np.ndarray:
         full = np.array([room <= 0 for room in self._room_in_group] + [False])
-        return np.asarray(full[self.groups])  # no group is −1, the last entry
+        return np.asarray(full[self.groups])  # −1 (no group) indexes the last entry
 
     def _mask(self, uids: np.ndarray) -> np.ndarray:
         mask = np.zeros(len(self.uids), bool)
@@ -218,7 +218,7 @@ class Ledger:
         return mask
 
     def _penalties(self, penalties: Mapping[bytes, float]) -> np.ndarray:
-        """(N,) float64 ≥ 0."""
+        """Return (N,) float64 ≥ 0."""
         values = np.fromiter(penalties.values(), np.float64, len(penalties))
         assert (values >= 0).all(), "a penalty is negative"
         codes = self.codes_of(uid_array(penalties))

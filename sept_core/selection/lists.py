@@ -59,7 +59,7 @@ class ListSource:
         depth: int,
         scaled: bool,
     ) -> None:
-        """Start at `depth` images a target; `scaled` ranks by local scaling.
+        """Start at `depth` images per target; `scaled` ranks by local scaling.
 
         Raises:
             InputError: every target is vetoed, or there is none.
@@ -98,7 +98,7 @@ class ListSource:
     def _ended_by(self, similarity: np.ndarray, complete: bool, floor: float) -> np.ndarray:
         used = ~np.isneginf(similarity)
         reasons = np.full(len(similarity), b"cap" if self._depth >= self._cap else b"", "S5")
-        reasons[~used.all(axis=1)] = b"cap"  # an approximate index found no more
+        reasons[~used.all(axis=1)] = b"cap"  # the approximate index found no more
         if complete:
             reasons[:] = b"pool"
         reasons[(used & (similarity < floor)).any(axis=1)] = b"floor"
@@ -139,7 +139,7 @@ def count_targets(lists: Lists, codes: np.ndarray, ranks: np.ndarray, pool: int)
         ranks: (n,) int32, their ranks in the owners' lists.
         pool: number of codes.
     """
-    wanted = np.zeros(pool + 1, np.int32)  # code −1 meets the last entry: never wanted
+    wanted = np.zeros(pool + 1, np.int32)  # code −1 indexes the last entry, which is never wanted
     wanted[codes] = ranks
     held = (lists.ranks <= wanted[lists.codes]) & (lists.keys > -np.inf)
     counts = np.bincount(lists.codes[held], minlength=pool).astype(np.int32)

@@ -1,7 +1,7 @@
 """One selection from start to end: gate, pins, strategy, fill, and the table of picks.
 
-In: settings, evidence, gate. Out: `Selection`. Equal inputs give equal selections, whatever
-the order of the pool or the layout of the evidence.
+In: settings, evidence, gate. Out: `Selection`. Equal inputs give equal selections, for any order of
+the pool and layout of the evidence.
 """
 
 from collections.abc import Callable
@@ -113,7 +113,7 @@ def _table(parts: list[ev.Picks], ledger: gate.Ledger) -> pa.Table:
     )
     phases = np.concatenate([np.full(len(part.codes), part.phase, "S6") for part in parts])
     groups = ledger.groups[codes]
-    ids = np.append(ledger.group_ids, 0)[groups]  # no group is −1, the last entry
+    ids = np.append(ledger.group_ids, 0)[groups]  # −1 (no group) indexes the last entry
     columns = [
         _text(ledger.uids[codes]),
         _text(targets, missing=targets == ev.NO_UID),

@@ -19,10 +19,10 @@ class SelectionSettings:
 
     Attributes:
         strategy: a key of `strategies.STRATEGIES`.
-        budget: images wanted, pins included; None only where the strategy needs none.
+        budget: requested images, including pins; None only if the strategy needs none.
         seed: seed of the random order (docs/method.md §2: a hash of seed and uid).
-        floor_percentile: 0-100, percentile of the shown similarity distribution below which a
-            target takes nothing; None for no floor.
+        floor_percentile: 0-100, percentile of the shown similarity distribution, the minimum for a
+            target's picks; None for no floor.
         expand_percentiles: lower floors, in the order tried, while the budget is not reached.
         fill: if the budget is not reached, continue with target clusters, then at random.
         local_scaling: rank by 2s − r_t − r_x; the floor still applies to s.
@@ -50,7 +50,7 @@ class SelectionSettings:
         """Refuse settings that no strategy can use.
 
         Raises:
-            InputError: names the setting, its value and what it may be.
+            InputError: names the setting, its value and the valid ones.
         """
         _one_of("strategy", self.strategy, tuple(STRATEGIES))
         _one_of("within_cluster", self.within_cluster, WITHIN_CLUSTER)

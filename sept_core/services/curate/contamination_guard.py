@@ -138,10 +138,10 @@ def _leaks(
 
     name = hashing.fingerprint([*depends, revision.current(project.db)])
     kept = project.paths.index(encoder_id, "leaks") / target_id / f"{name}.parquet"
-    return revision.once(project.db, f"leaks:{name}", lambda: _kept(kept, find))
+    return revision.once(project.db, f"leaks:{name}", lambda: _cached(kept, find))
 
 
-def _kept(path: Path, find: Callable[[], pa.Table]) -> pa.Table:
+def _cached(path: Path, find: Callable[[], pa.Table]) -> pa.Table:
     """Return a table cached on disk; earlier ones are out of date and deleted."""
     if not path.exists():
         table = find()

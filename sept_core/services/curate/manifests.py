@@ -251,7 +251,9 @@ def _manifest_for_export(project: Project, record: Mapping[str, Any]) -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent) as stage:
         written = write_manifest(project, record["id"], Path(stage) / "manifest")
         if _facts(written.folder) != _facts(folder):
-            (folder / manifest.HEADER).unlink(missing_ok=True)  # first, in case of a kill
+            (folder / manifest.HEADER).unlink(
+                missing_ok=True
+            )  # first, so that a kill leaves no manifest
             shutil.rmtree(folder, ignore_errors=True)
             written.folder.rename(folder)
     return folder
@@ -264,5 +266,5 @@ def _facts(folder: Path) -> dict[str, Any] | None:
     except errors.SeptError:
         return None
     roots = {name: str(root) for name, root in opened.roots().items()}
-    told = {name: opened.header[name] for name in opened.header if name not in manifest.WHEN}
-    return told | {"roots": roots}
+    content = {name: opened.header[name] for name in opened.header if name not in manifest.WHEN}
+    return content | {"roots": roots}

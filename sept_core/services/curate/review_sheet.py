@@ -135,7 +135,9 @@ def _clusters(project: Project, encoder_id: str, picks: pa.Table) -> np.ndarray:
     """
     drawn = point_map.load(project, encoder_id)
     places = hashing.places_among(drawn.uids, hashing.uid_array(picks["uid"]))
-    clusters: np.ndarray = np.append(drawn.clusters, -1)[places]  # no place is −1, the last entry
+    clusters: np.ndarray = np.append(drawn.clusters, -1)[
+        places
+    ]  # −1 (no place) indexes the last entry
     return clusters
 
 
@@ -196,7 +198,7 @@ def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
     if uid not in _known(project, chosen):
         raise errors.NotFoundError(f"Image {uid!r} is not in this selection.")
     groups = preparation.groups_by_uid(project, chosen.encoder_id)
-    told = ("at", "who", "action", "scope", "reason", "stands")
+    fields = ("at", "who", "action", "scope", "reason", "stands")
     events = decisions.events_of(chosen.log)[::-1]
     return {
         "targets": _nearest_targets(project, chosen, uid),
@@ -205,7 +207,7 @@ def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
             "/".join(filter(None, (place.source, place.rel_path, place.member)))
             for place in place_table.places(project.db, uid)
         ],
-        "decisions": [{key: e[key] for key in told} for e in events if uid in e["uids"]],
+        "decisions": [{key: e[key] for key in fields} for e in events if uid in e["uids"]],
     }
 
 

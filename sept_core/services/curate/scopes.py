@@ -1,6 +1,6 @@
 """Scopes wider than one image: its near-duplicates, its map cluster, images within a radius.
 
-In: an open project and the images that the user points at. Out: the uids that a decision covers.
+In: an open project and the images that the user selected. Out: the uids that a decision covers.
 """
 
 from collections.abc import Sequence

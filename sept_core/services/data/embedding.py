@@ -226,12 +226,12 @@ def summary(project: Project, result: Mapping[str, Any]) -> Summary:
     if not handled:
         sentence = f"There was nothing new to embed: {_files(before)} had been embedded before."
         return Summary(parts, sentence, _failure(project, 0, 0, 0, 0))
-    told = [f"Embedded {ok:,} of {_files(handled)}"]
-    told += [f"{rejected:,} rejected"] if rejected else []
-    told += [f"{featureless:,} without features"] if featureless else []
-    told += [f"{unread:,} unreadable"] if unread else []
+    clauses = [f"Embedded {ok:,} of {_files(handled)}"]
+    clauses += [f"{rejected:,} rejected"] if rejected else []
+    clauses += [f"{featureless:,} without features"] if featureless else []
+    clauses += [f"{unread:,} unreadable"] if unread else []
     failure = _failure(project, ok, featureless, rejected, unread)
-    return Summary(parts, "; ".join(told) + ".", failure)
+    return Summary(parts, "; ".join(clauses) + ".", failure)
 
 
 def _named(collection: str, targets: dict[str, str]) -> str:

@@ -99,7 +99,7 @@ def _others(options: Mapping[str, str]) -> dict[str, str]:
 def keep(db: Connection, source_id: str, spec: sources.SourceSpec, found: Reading) -> None:
     """Store how a target set is read, for the next listing and for display."""
     source_table.set_options(db, source_id, spec.options)
-    settings.put(db, _key(source_id), _kept(found.taken, found.mentions))
+    settings.put(db, _key(source_id), _stored(found.taken, found.mentions))
 
 
 def forget(db: Connection, source_id: str) -> None:
@@ -123,14 +123,14 @@ def shown(db: Connection, record: SourceRecord) -> Shown:
     splits = _ordered(source_table.classes(db, record.id))
     kept = settings.get(db, _key(record.id))
     if kept is None or kept["version"] != VERSION:
-        kept = _worked_out(db, record)
+        kept = _recomputed(db, record)
         settings.put(db, _key(record.id), kept)
     taken = [Taken(**one) for one in kept["taken"]]
     warnings = cautions.of(splits, taken, kept["mentions"])
     if both := split_table.in_both(db, record.id):
-        told = "1 image lies" if both == 1 else f"{both:,} images lie"
+        subject = "1 image lies" if both == 1 else f"{both:,} images lie"
         warnings.append(
-            f"{told} in the training split and in a held-out split: counted as held-out."
+            f"{subject} in the training split and in a held-out split: counted as held-out."
         )
     settled = "layout" in record.spec.options
     options = Options.read(record.spec.options, (), str) if settled else None
@@ -153,7 +153,7 @@ def _key(source_id: str) -> str:
     return f"reading:{source_id}"
 
 
-def _kept(taken: tuple[Taken, ...], mentions: tuple[str, ...], today: str = "") -> dict[str, Any]:
+def _stored(taken: tuple[Taken, ...], mentions: tuple[str, ...], today: str = "") -> dict[str, Any]:
     return {
         "version": VERSION,
         "taken": [asdict(one) for one in taken],
@@ -162,21 +162,21 @@ def _kept(taken: tuple[Taken, ...], mentions: tuple[str, ...], today: str = "") 
     }
 
 
-def _worked_out(db: Connection, record: SourceRecord) -> dict[str, Any]:
+def _recomputed(db: Connection, record: SourceRecord) -> dict[str, Any]:
     """Compute the stored summary from the catalogue, without listing the files again."""
     entries = source_table.listed(db, record.id)
     if not entries:
-        return _kept((), ())
+        return _stored((), ())
     found, today = reading.read(record.spec, entries)
     if "layout" in record.spec.options:
-        return _kept(found.taken, found.mentions)
+        return _stored(found.taken, found.mentions)
     changed = [
         (old.split, new.split)
         for old, new in zip(entries, today, strict=True)
         if (old.split, old.label) != (new.split, new.label)
     ]
     taken = () if changed else found.taken
-    return _kept(taken, found.mentions, _outdated(found, changed))
+    return _stored(taken, found.mentions, _outdated(found, changed))
 
 
 def _outdated(found: Reading, changed: list[tuple[str | None, str | None]]) -> str:

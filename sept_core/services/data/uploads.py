@@ -40,13 +40,13 @@ def roots(project_folder: Path | None = None, *, shared: bool = False) -> list[P
         project_folder: folder of the open project.
         shared: True if other users can reach the app; then only the project's parent is allowed.
     """
-    beside = [project_folder.parent] if project_folder else []
+    siblings = [project_folder.parent] if project_folder else []
     if given := allowed_roots.named():
         wanted = given
     elif shared:
-        wanted = beside  # other users must not see the home folder
+        wanted = siblings  # other users must not see the home folder
     else:
-        wanted = [Path.home(), Path.cwd(), *beside]
+        wanted = [Path.home(), Path.cwd(), *siblings]
     found = [path.resolve() for path in wanted if path.is_dir()]
     return list(dict.fromkeys(found))
 

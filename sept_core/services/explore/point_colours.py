@@ -175,7 +175,7 @@ def _similarity(project: Project, encoder_id: str, drawn: Map, target: str) -> n
 
 def _aligned(drawn: Map, uids: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return (N,) float64 values of the map's points, NaN if there is none; `uids` ascend."""
-    known = np.append(values.astype(np.float64), np.nan)  # no place is −1, the last entry
+    known = np.append(values.astype(np.float64), np.nan)  # −1 (no place) indexes the last entry
     aligned: np.ndarray = known[hashing.places_among(uids, drawn.uids)]
     return aligned
 

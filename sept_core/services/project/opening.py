@@ -43,7 +43,7 @@ def opened(folder: Path) -> Iterator[Project]:
 
 @contextlib.contextmanager
 def using(folder: Path, who: str | None = None) -> Iterator[Project]:
-    """Use a project for one action, on a cursor of its own; see `catalogue.sharing`.
+    """Use a project for one action, with its own cursor; see `catalogue.sharing`.
 
     Raises:
         NotFoundError, BusyError: as in `opened`.

@@ -51,8 +51,8 @@ class Evaluation:
         seen = {arm: count for arm, count in seen.items() if count}  # none: random initialisation
         if len(set(seen.values())) < 2:
             return None
-        told = ", ".join(f"{arm} {count:,}" for arm, count in seen.items())
-        return f"Compute is not matched: the arms saw unequal numbers of images ({told})."
+        parts = ", ".join(f"{arm} {count:,}" for arm, count in seen.items())
+        return f"Compute is not matched: the arms saw unequal numbers of images ({parts})."
 
 
 def every(paths: project_paths.ProjectPaths) -> list[Evaluation]:
@@ -135,7 +135,7 @@ def sentences(evaluation: Evaluation, reference: str) -> list[str]:
 def cost_sentences(evaluation: Evaluation) -> list[str]:
     """Compare the arms' training cost with alternatives, in sentences."""
     known = {a: c for a, c in evaluation.summary["compute"].items() if c and c["images_seen"]}
-    told = [
+    parts = [
         f"{arm} saw {cost['images_seen']:,.0f} images ({cost['flops']:.2g} FLOP, "
         f"{cost['seconds'] / 60:.1f} minutes)."
         for arm, cost in known.items()
@@ -143,14 +143,14 @@ def cost_sentences(evaluation: Evaluation) -> list[str]:
     largest = max(known.items(), key=lambda item: item[1]["subset"], default=None)
     if largest:
         name, whole = largest
-        told += [
+        parts += [
             f"As many epochs on {name} ({whole['subset']:,} images) as {arm} had on its "
             f"{cost['subset']:,} would take {whole['subset'] / cost['subset']:.0f} times its "
             "training."
             for arm, cost in known.items()
             if whole["subset"] >= 2 * cost["subset"]
         ]
-    return told
+    return parts
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:

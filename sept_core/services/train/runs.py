@@ -67,7 +67,7 @@ def every(paths: project_paths.ProjectPaths) -> list[Run]:
     """List all runs, latest first; those without a job last."""
     found: dict[str, Run] = {}
     for job in launcher.all_jobs(paths):
-        for asked in _asked(paths, job):
+        for asked in _training_settings(paths, job):
             folder = _folder(paths, asked)
             if folder.exists() and folder.name not in found:
                 found[folder.name] = _run(folder, asked["pretrain"], job)
@@ -77,7 +77,7 @@ def every(paths: project_paths.ProjectPaths) -> list[Run]:
     return list(found.values())
 
 
-def _asked(paths: project_paths.ProjectPaths, job: JobStatus) -> list[dict[str, Any]]:
+def _training_settings(paths: project_paths.ProjectPaths, job: JobStatus) -> list[dict[str, Any]]:
     """Return the training settings of a job, by run."""
     if job.kind not in ("pretrain", "study"):
         return []
