@@ -1,13 +1,13 @@
 """Every error that SEPT raises on purpose, in one tree.
 
-    SeptError                 anything below; its text is one sentence a person can act on
+    SeptError                 anything below; its text is one sentence that a user can act on
     ├── InputError            a value, file or setting given by the user is wrong
     │   ├── SourceError       a source, target set or table cannot be listed as asked
-    │   │   └── LinkError     a link in a source leads where it may not be followed now
+    │   │   └── LinkError     a link in a source must not be followed to its target
     │   └── ManifestError     a manifest or export is not what it claims to be
-    ├── NotFoundError         a project, source, target set, selection, job or run is not there
+    ├── NotFoundError         a project, source, target set, selection, job or run does not exist
     ├── BusyError             another process owns the catalogue (its pid is named)
-    ├── EncoderError          an encoder cannot be built or its weights cannot be had
+    ├── EncoderError          an encoder cannot be built or its weights are missing
     ├── IntegrityError        a stored artefact is damaged or belongs to something else
     ├── StorageError          a disk is full or cannot be written; nothing that was there is lost
     ├── LeakError             held-out target images would end up in the subset

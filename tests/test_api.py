@@ -107,7 +107,9 @@ def test_ambiguous_sets_carry_their_readings(tmp_path: Path) -> None:
 def test_sources_say_what_is_wrong_with_them(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
     path = _pictures(tmp_path / "pool", "a b")
-    with pytest.raises(errors.InputError, match=r"no option 'colour'; there are root, path_column"):
+    with pytest.raises(
+        errors.InputError, match=r"'colour' is unknown; use one of root, path_column"
+    ):
         project.add_source("pool", path, colour="red")  # type: ignore[call-arg]
     with pytest.raises(errors.InputError, match="no option 'layout'"):
         project.add_source("pool", path, layout="flat")  # type: ignore[call-arg]

@@ -72,7 +72,7 @@ def test_runs_are_shared_and_a_study_goes_on(
         assert result["runs"] == first.result()["runs"]
         other = a_study("random")
         other.changes["crop_min"] = 0.5
-        with pytest.raises(errors.InputError, match="no setting 'crop_min'"):
+        with pytest.raises(errors.InputError, match="'crop_min' is unknown"):
             studies.start(opened, other)
 
 
