@@ -1,7 +1,7 @@
-"""SEPT from Python: the whole job in a notebook or a script (docs/python.md).
+"""SEPT from Python: all steps in a notebook or a script (docs/python.md).
 
-In: a project's folder and what is wanted. Out: frozen records, with Arrow tables where there are
-rows. Each call does what the command of its name does, with the same errors (`errors`).
+In: a project's folder and arguments. Out: frozen records, with Arrow tables for rows. Each method
+does the same as the command of its name, with the same errors (`errors`).
 
     from sept_core.api import Project, SelectionSettings
 
@@ -50,11 +50,11 @@ __all__ = [
 
 
 class Project(Train):
-    """A project folder; `create` and `open` give one.
+    """A project folder; `create` and `open` return one.
 
     It holds nothing between two calls, so that a terminal and the app can use the project at the
     same time. Long steps are background jobs of the project's queue; an interrupted call cancels
-    its job, and what was finished is kept. As a context manager it refuses calls after the block.
+    its job, and finished work is kept. After a `with` block it refuses further calls.
 
     Attributes:
         folder: absolute.
@@ -62,10 +62,10 @@ class Project(Train):
 
     @classmethod
     def create(cls, path: str | Path) -> "Project":
-        """Make an empty project in a new or empty folder.
+        """Create an empty project in a new or empty folder.
 
         Raises:
-            InputError: the folder holds something else, or is a project already.
+            InputError: the folder is not empty, or is already a project.
         """
         folder = project_paths.expanded(path)
         projects.init(folder)
@@ -73,10 +73,10 @@ class Project(Train):
 
     @classmethod
     def open(cls, path: str | Path) -> "Project":
-        """Use an existing project.
+        """Open an existing project.
 
         Raises:
-            NotFoundError: the folder is no project.
+            NotFoundError: the folder is not a project.
         """
         return cls(projects.paths_of(project_paths.expanded(path)).root)
 
@@ -90,22 +90,22 @@ class Project(Train):
         return f"Project({str(self.folder)!r})"
 
     def status(self) -> Status:
-        """Where the project stands: counts, sources, target sets, encoders, selections, jobs."""
+        """Return the project's state: counts, sources, target sets, encoders, selections, jobs."""
         with self._opened() as project:
             return results.status(projects.status(project))
 
     def sources(self) -> pa.Table:
-        """The sources of the pool, with counts of their files by state."""
+        """Return the sources of the pool, with counts of their files by state."""
         return self.status().sources
 
     def targets(self) -> pa.Table:
-        """The target sets, with counts by state and split, and warnings."""
+        """Return the target sets, with counts by state and split, and warnings."""
         return self.status().targets
 
     def encoders(self) -> pa.Table:
-        """The encoders that have embedded something."""
+        """Return the encoders that have embedded something."""
         return self.status().encoders
 
     def selections(self) -> pa.Table:
-        """The selections, in the order in which they were made."""
+        """Return the selections, in the order in which they were made."""
         return self.status().selections

@@ -1,6 +1,6 @@
-"""Who may use an app that listens beyond this machine: passwords, signed tokens, their limits.
+"""Access to an app that listens beyond this machine: passwords, signed tokens, rate limits.
 
-In: what the app was started with, what a browser sends. Out: yes or no. Pure apart from the
+In: the app's start options and a browser's input. Out: allowed or not. Pure except for the
 environment that `from_environment` reads; times are seconds since 1970, given by the caller.
 """
 
@@ -18,21 +18,21 @@ LEAST_PASSWORD = 12
 """Characters."""
 
 TRIES = 5
-"""Wrong passwords a minute, by anybody, before all have to wait."""
+"""Wrong passwords per minute, over all clients, before everybody must wait."""
 
 MODES = ("none", "password", "oidc")
 
 
 @dataclass(frozen=True)
 class Login:
-    """What the app asks of a browser before it shows anything.
+    """Login that the app requires from a browser.
 
     Attributes:
         mode: none (this machine only), password, or oidc (Streamlit's `st.login`).
-        users: with oidc, the e-mail addresses that may enter; `@example.org` stands for all of
-            that domain.
-        password: with password, what checks one.
-        hosts: names under which the app may be asked for, beside this machine's own.
+        users: with oidc, the e-mail addresses that may log in; `@example.org` allows the whole
+            domain.
+        password: with password, the password to check against.
+        hosts: allowed host names of the app, besides this machine's own.
     """
 
     mode: str = "none"
@@ -45,7 +45,7 @@ class Login:
         return self.mode != "none"
 
     def knows(self, email: str) -> bool:
-        """Whether the identity provider's e-mail address may enter."""
+        """Return True if the identity provider's e-mail address may log in."""
         address = email.lower()
         return any(
             address == user or (user.startswith("@") and address.endswith(user))
@@ -54,20 +54,20 @@ class Login:
 
 
 def from_environment(environment: MutableMapping[str, str] = os.environ) -> Login:
-    """The login that `sept app` asked for; the password is taken out of the environment.
+    """Return the login configured by `sept app`; removes the password from the environment.
 
     Raises:
-        InputError: it is incomplete: a short password, no user.
+        InputError: it is incomplete: a short password, or no user.
     """
     mode = environment.get("SEPT_LOGIN", "none")
-    password = environment.pop("SEPT_PASSWORD", "")  # workers and their logs must not have it
+    password = environment.pop("SEPT_PASSWORD", "")  # workers and their logs must not see it
     users = tuple(filter(None, environment.get("SEPT_USERS", "").lower().split(",")))
     hosts = tuple(filter(None, environment.get("SEPT_HOSTS", "").split(",")))
     if mode not in MODES:
         raise errors.InputError(f"SEPT_LOGIN is {mode!r}; use one of {', '.join(MODES)}.")
     if mode == "oidc" and not users:
         raise errors.InputError(
-            "A login by OIDC needs the people who may enter; give --user NAME@EXAMPLE.ORG, or "
+            "A login by OIDC needs the users who may log in; give --user NAME@EXAMPLE.ORG, or "
             "@EXAMPLE.ORG for everybody of a domain."
         )
     checked = Password(password) if mode == "password" else None
@@ -75,7 +75,7 @@ def from_environment(environment: MutableMapping[str, str] = os.environ) -> Logi
 
 
 def is_this_machine(address: str) -> bool:
-    """Whether only processes of this machine reach what listens on `address`."""
+    """Return True if only processes of this machine can reach `address`."""
     if address == "localhost":
         return True
     try:
@@ -85,7 +85,7 @@ def is_this_machine(address: str) -> bool:
 
 
 class Password:
-    """A password that is kept as a salted scrypt hash; compared in constant time.
+    """A password stored as a salted scrypt hash and compared in constant time.
 
     Raises:
         InputError: it is shorter than `LEAST_PASSWORD`.
@@ -94,7 +94,7 @@ class Password:
     def __init__(self, password: str) -> None:
         if len(password) < LEAST_PASSWORD:
             raise errors.InputError(
-                f"The password in SEPT_PASSWORD has {len(password)} characters; take at least "
+                f"The password in SEPT_PASSWORD has {len(password)} characters; use at least "
                 f"{LEAST_PASSWORD}."
             )
         self._salt = secrets.token_bytes(16)
@@ -110,12 +110,12 @@ class Password:
 
 @dataclass
 class Turnstile:
-    """Slows guessing: after `TRIES` failures within a minute nobody is let through."""
+    """Rate limit of guesses: after `TRIES` failures within a minute all attempts are refused."""
 
     failures: list[float] = field(default_factory=list)
 
     def is_open(self, now: float) -> bool:
-        """Whether a password may be tried now."""
+        """Return True if a password may be tried now."""
         self.failures = [at for at in self.failures if now - 60 < at <= now]
         return len(self.failures) < TRIES
 
@@ -126,16 +126,16 @@ class Turnstile:
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs that something holds until a time; every process has a key of its own."""
+    """Signs tokens with an expiry; every process has its own key."""
 
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def token(self, subject: str, until: float) -> str:
-        """A token for `subject` that ends at `until`; safe in URLs and cookies."""
+        """Return a token for `subject` that expires at `until`; safe in URLs and cookies."""
         return f"{int(until)}-{self._signature(subject, int(until))}"
 
     def holds(self, token: str, subject: str, now: float) -> bool:
-        """Whether a token is ours, for this subject, and not over."""
+        """Return True if a token is signed by this process, for this subject, and not expired."""
         text, _, signature = token.partition("-")
         if not (text.isascii() and text.isdecimal() and len(text) <= 12) or int(text) < now:
             return False
@@ -147,5 +147,5 @@ class Signer:
 
 
 def window_end(now: float, seconds: int) -> float:
-    """When a token made now should end: the same for all of a window, so that caches hold."""
+    """Return the expiry of a new token: constant within a window, so that caches work."""
     return (int(now) // seconds + 2) * seconds

@@ -1,13 +1,13 @@
-"""Every error that SEPT raises on purpose, one tree.
+"""Every error that SEPT raises on purpose, in one tree.
 
-    SeptError                 anything below; its text is one sentence a person can act on
+    SeptError                 anything below; its text is one sentence that a user can act on
     ├── InputError            a value, file or setting given by the user is wrong
     │   ├── SourceError       a source, target set or table cannot be listed as asked
-    │   │   └── LinkError     a link in a source leads where it may not be followed now
+    │   │   └── LinkError     a link in a source must not be followed to its target
     │   └── ManifestError     a manifest or export is not what it claims to be
-    ├── NotFoundError         a project, source, target set, selection, job or run is not there
+    ├── NotFoundError         a project, source, target set, selection, job or run does not exist
     ├── BusyError             another process owns the catalogue (its pid is named)
-    ├── EncoderError          an encoder cannot be built or its weights cannot be had
+    ├── EncoderError          an encoder cannot be built or its weights are missing
     ├── IntegrityError        a stored artefact is damaged or belongs to something else
     ├── StorageError          a disk is full or cannot be written; nothing that was there is lost
     ├── LeakError             held-out target images would end up in the subset
@@ -19,11 +19,11 @@ outcome of one file, not a failure of the command.
 
 
 class SeptError(Exception):
-    """Base of all errors meant for the user; `str(error)` is the whole message."""
+    """Base of all errors for the user; `str(error)` is the whole message."""
 
 
 class InputError(SeptError):
-    """The user gave something that cannot be used: says what, which value, what to do."""
+    """The user gave an invalid value; the message names it and the remedy."""
 
 
 class SourceError(InputError):
@@ -39,7 +39,7 @@ class ManifestError(InputError):
 
 
 class NotFoundError(SeptError):
-    """A named thing does not exist; the message lists the names that do."""
+    """A named object does not exist; the message lists the existing names."""
 
 
 class BusyError(SeptError):
@@ -47,7 +47,7 @@ class BusyError(SeptError):
 
 
 class EncoderError(SeptError):
-    """An encoder is unknown, does not fit its weights, or its weights are missing."""
+    """An encoder is unknown, does not match its weights, or its weights are missing."""
 
 
 class IntegrityError(SeptError):
@@ -55,7 +55,7 @@ class IntegrityError(SeptError):
 
 
 class StorageError(SeptError):
-    """A disk is full, read-only or failing; what was written before is whole."""
+    """A disk is full, read-only or failing; existing files are unchanged."""
 
 
 class LeakError(SeptError):

@@ -52,7 +52,7 @@ def test_projects_are_made_in_empty_folders_and_opened_where_they_are(tmp_path: 
     with pytest.raises(errors.InputError, match="not an empty folder"):
         Project.create(tmp_path)
     made = Project.create(tmp_path / "new")
-    with pytest.raises(errors.InputError, match="already is a SEPT project"):
+    with pytest.raises(errors.InputError, match="is already a SEPT project"):
         Project.create(tmp_path / "new")
     again = Project.open(str(tmp_path / "new"))
     assert again.folder == made.folder and again.folder.is_absolute()
@@ -107,7 +107,9 @@ def test_ambiguous_sets_carry_their_readings(tmp_path: Path) -> None:
 def test_sources_say_what_is_wrong_with_them(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
     path = _pictures(tmp_path / "pool", "a b")
-    with pytest.raises(errors.InputError, match=r"no option 'colour'; there are root, path_column"):
+    with pytest.raises(
+        errors.InputError, match=r"'colour' is unknown; use one of root, path_column"
+    ):
         project.add_source("pool", path, colour="red")  # type: ignore[call-arg]
     with pytest.raises(errors.InputError, match="no option 'layout'"):
         project.add_source("pool", path, layout="flat")  # type: ignore[call-arg]
@@ -167,7 +169,7 @@ def test_a_selection_has_its_provenance(project: Path, tmp_path: Path) -> None:
     assert opened.image(made.uids[0], thumbnail=True)[:2] == b"\xff\xd8"
     with pytest.raises(errors.InputError, match="exists"):
         opened.export(made, tmp_path)
-    with pytest.raises(errors.InputError, match="No export format 'zip'"):
+    with pytest.raises(errors.InputError, match="The export format 'zip' is unknown"):
         opened.export(made, tmp_path / "out", "zip")
 
 
@@ -178,7 +180,7 @@ def test_decisions_are_returned_and_taken_back(project: Path, tmp_path: Path) ->
         opened.undo("toys")
     with pytest.raises(errors.NotFoundError, match="no image"):
         opened.decide("keep", "0" * 32, "toys")
-    with pytest.raises(errors.InputError, match="least similarity"):
+    with pytest.raises(errors.InputError, match="minimum similarity"):
         opened.decide("keep", made.uids[0], "toys", scope="radius")
     done = opened.decide("veto", made.uids[:2], "toys", reason="blurred", who="Ann")
     assert (done.position, done.uids) == (1, tuple(made.uids[:2]))
@@ -230,7 +232,7 @@ def test_a_handle_waits_and_reports(held: Project) -> None:
     started = held.pretrain(made, RECIPE, run="tiny", wait=False)
     assert started.status().state == "queued" and repr(started) == f"Job(id={started.id!r})"
     assert held.run("tiny").state == "queued" and held.status().runs == ()
-    with pytest.raises(errors.InputError, match="already a run named 'tiny'"):
+    with pytest.raises(errors.InputError, match="run named 'tiny' already exists"):
         held.pretrain(made, RECIPE, run="tiny")
     folder = JobFolder(_paths(held).job(started.id))
     folder.progress(6, 6, "steps")
@@ -289,7 +291,7 @@ def test_a_comparison_is_of_runs_or_of_arms(held: Project) -> None:
     started = held.evaluate(study, wait=False)
     asked = JobFolder(_paths(held).job(started.id)).settings()
     assert [run["pretrain"]["steps"] for run in asked["runs"]] == [6]
-    with pytest.raises(errors.BusyError, match="already runs as job"):
+    with pytest.raises(errors.BusyError, match="is already running as job"):
         held.evaluate(study)
 
 

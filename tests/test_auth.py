@@ -22,7 +22,7 @@ def test_a_password_matches_only_itself() -> None:
 def test_a_short_password_and_a_login_for_nobody_are_refused() -> None:
     with pytest.raises(errors.InputError, match="at least 12"):
         auth.from_environment({"SEPT_LOGIN": "password", "SEPT_PASSWORD": "short"})
-    with pytest.raises(errors.InputError, match="people who may enter"):
+    with pytest.raises(errors.InputError, match="users who may log in"):
         auth.from_environment({"SEPT_LOGIN": "oidc"})
     with pytest.raises(errors.InputError, match="'ldap'"):
         auth.from_environment({"SEPT_LOGIN": "ldap"})

@@ -239,7 +239,7 @@ def _toolbar(record: dict[str, Any], order: str) -> None:
 
 def _update(selection: str) -> None:
     with st.spinner("Updating the selection…"), state.project() as project:
-        made = selections.again(project, selection)
+        made = selections.update(project, selection)
     came, went = made["churn"]["came"], made["churn"]["went"]
     state.keep(f"came:{made['selection']}", list(came))
     state.keep(f"went:{made['selection']}", list(went))

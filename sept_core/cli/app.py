@@ -1,4 +1,4 @@
-"""The command `sept`: the table of all commands, and the border where errors become a sentence.
+"""The command `sept`: the table of all commands, and the place where errors become one sentence.
 
 Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage.
 """
@@ -60,7 +60,7 @@ SECTIONS = {
         "job": "sept_core.cli.jobs:job",
     },
 }
-"""Every command by section of the help; `lazy` imports a module when its command runs."""
+"""All commands by section of the help; `lazy` imports a module when its command runs."""
 
 RENAMED = {"again": "update"}
 

@@ -1,4 +1,4 @@
-"""Commands of selections: prepare, calibrate, advise, select, update, report, compare."""
+"""Commands for selections: prepare, calibrate, advise, select, update, report, compare."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -165,7 +165,7 @@ def update(folder: Dir, selection: SelectionId, as_json: Json = False) -> None:
         encoder = selections.find(project, selection)["encoder_id"]
     follow.prepare(folder, encoder)
     with projects.opened(folder) as project:
-        record = selections.again(project, selection)
+        record = selections.update(project, selection)
     _show_selection(record, as_json)
 
 

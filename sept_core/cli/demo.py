@@ -1,4 +1,4 @@
-"""`sept demo`: make a small project to look around in."""
+"""`sept demo`: create a small demo project."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Commands of features: embed, map and `sept features …`."""
+"""Commands for features: embed, map and `sept features …`."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,6 +1,6 @@
-"""Following jobs from a terminal or a log: progress on stderr, Ctrl-C cancels.
+"""Follow jobs from a terminal or a log: progress on stderr, Ctrl-C cancels.
 
-The steps are those of `services.data.foreground`, each waited for with its progress shown.
+The steps are those of `services.data.foreground`; each runs to its end with its progress shown.
 """
 
 import contextlib
@@ -33,12 +33,12 @@ def to_end(paths: project_paths.ProjectPaths, job_id: str) -> dict[str, Any]:
 
 
 def _say_cancelling() -> None:
-    output.say("Cancelling; what is finished is kept.", to=output.notes)
+    output.say("Cancelling; finished work is kept.", to=output.notes)
 
 
 @contextlib.contextmanager
 def shards(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Progress of work in this very process; gives what takes shards done and all of them."""
+    """Show the progress of work in this process; yield a function of finished and total shards."""
     with progress.shown(title) as show:
         yield lambda done, total: show(done, total, f"{done:,} of {total:,} shards")
 
@@ -46,7 +46,7 @@ def shards(title: str) -> Iterator[Callable[[int, int], None]]:
 def prepare(
     folder: Path, encoder: str | None, device: str = "auto", index_memory: int = formats.MEMORY
 ) -> str:
-    """Make what selections need once per encoder, step by step; returns the encoder's id."""
+    """Prepare an encoder for selections, step by step; return the encoder's id."""
     return foreground.prepare(to_end, folder, encoder, device, index_memory)
 
 
@@ -56,31 +56,31 @@ def embed(
     value_range: Sequence[str] = (),
     rebuild: bool = False,
 ) -> dict[str, Any]:
-    """Embed to the end and take over the result; the same work that already runs is joined."""
+    """Embed to the end and adopt the result; joins a running job with the same settings."""
     return foreground.embed(to_end, folder, chosen, value_range, rebuild, _say_joined)
 
 
 def _say_joined(job_id: str) -> None:
-    output.say(f"This embedding already runs as job {job_id}; following it.", to=output.notes)
+    output.say(f"This embedding is already running as job {job_id}; following it.", to=output.notes)
 
 
 def retry(folder: Path, role: str, seconds: float) -> dict[str, Any]:
-    """Read the unreadable files of a role again, to the end."""
+    """Retry the unreadable files of a role, to the end."""
     return foreground.retry(to_end, folder, role, seconds)
 
 
 def renew(folder: Path, encoder: str | None) -> dict[str, Any]:
-    """Replace the features of an earlier decoder, to the end."""
+    """Replace the features of an earlier decoder version, to the end."""
     return foreground.renew(to_end, folder, encoder)
 
 
 def finish_embedding(folder: Path, job_id: str) -> dict[str, Any]:
-    """Wait for an embedding and take over its result; of an interrupted one, what it finished."""
+    """Wait for an embedding and adopt its result, or the finished part if it is interrupted."""
     return foreground.finish_embedding(to_end, folder, job_id)
 
 
 def _detail(status: JobStatus) -> str:
-    """`1,200/50,000 images, 340/s, 2 min left`."""
+    """Format `1,200/50,000 images, 340/s, 2 min left`."""
     so_far = status.progress
     if so_far is None:
         return status.state

@@ -1,4 +1,4 @@
-"""Commands of background jobs: `sept jobs` and `sept job …`, and the report of a started job."""
+"""Commands for background jobs: `sept jobs` and `sept job …`, and the report of a started job."""
 
 from pathlib import Path
 from typing import Annotated, Any

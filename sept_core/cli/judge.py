@@ -1,4 +1,4 @@
-"""Commands that propose images to judge: suggest, audit."""
+"""Commands that suggest images to judge: suggest, audit."""
 
 from typing import Annotated
 

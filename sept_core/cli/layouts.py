@@ -1,4 +1,4 @@
-"""How a target set is read, in a terminal: splits × classes, and the choice of a layout."""
+"""Layout of a target set in a terminal: splits × classes, and the choice of a layout."""
 
 import contextlib
 import shlex
@@ -34,7 +34,7 @@ def warn(folder: Path, entry: Mapping[str, Any]) -> None:
 
 
 def show(folder: Path, project: Project, name: str, report: ScanReport, as_json: bool) -> None:
-    """Print the listing of a target set, and how it is read."""
+    """Print the listing of a target set, and its layout."""
     found = next(t for t in projects.status(project)["targets"] if t["name"] == name)
     keys = ("layout", "splits", "classes", "taken", "warnings")
     if as_json:
@@ -113,13 +113,11 @@ def _table(title: str, splits: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def _taken(taken: Sequence[tuple[str, str, int]]) -> None:
-    """Print which names were taken for which split, unless there are none."""
+    """Print which names were interpreted as which split, unless there are none."""
     stated = [(what, split, files) for what, split, files in taken if what or split != "train"]
     if not stated:
         return
-    rows = [
-        [what or "outside of the folders", split, files] for what, split, files in stated[:SHOWN]
-    ]
+    rows = [[what or "outside the folders", split, files] for what, split, files in stated[:SHOWN]]
     if len(stated) > SHOWN:
         rows.append([f"{len(stated) - SHOWN:,} more", "", sum(t[2] for t in stated[SHOWN:])])
-    output.rows("Taken for splits", ["what", "split", "files"], rows)
+    output.rows("Interpreted as splits", ["what", "split", "files"], rows)

@@ -46,8 +46,8 @@ class LazyGroup(Group):
 
     Attributes:
         sections: title in the help → command name → `module:attribute`. The attribute is a
-            function, or a `typer.Typer` for a group of commands.
-        renamed: earlier names of commands → present names.
+            function, or a `typer.Typer` with a group of commands.
+        renamed: earlier names of commands → current names.
     """
 
     sections: ClassVar[Mapping[str, Mapping[str, str]]] = {}
@@ -65,7 +65,7 @@ class LazyGroup(Group):
         return None if place is None else load(cmd_name, place)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the names and summaries of the commands, a section after another."""
+        """Write the names and summaries of the commands, section by section."""
         width = max(map(len, places(self.sections)))
         for title, found in self.sections.items():
             with formatter.section(title):
@@ -111,7 +111,7 @@ def _imported(place: str) -> Any:
 
 
 def summary(place: str) -> str:
-    """Return the help of what stands at `module:attribute`, first paragraph, without importing."""
+    """Return the first paragraph of the help at `module:attribute`, without importing it."""
     module, _, attribute = place.partition(":")
     for node in _statements(module):
         if isinstance(node, ast.FunctionDef) and node.name == attribute:

@@ -1,4 +1,4 @@
-"""Commands of manifests: export, verify."""
+"""Commands for manifests: export, verify."""
 
 from dataclasses import asdict
 from pathlib import Path

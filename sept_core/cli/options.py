@@ -1,6 +1,6 @@
-"""Arguments and options that many commands share, described once.
+"""Arguments and options shared by several commands.
 
-Every command imports this module, so it imports nothing heavy.
+Every command imports this module, so it imports no slow library.
 """
 
 from pathlib import Path

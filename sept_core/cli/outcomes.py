@@ -156,7 +156,9 @@ def close_import(folder: Path, path: Path, result: Mapping[str, Any], as_json: b
     if as_json:
         return
     encoder = parts[0]["encoder_id"]
-    say(f"Imported {counted(stored, 'vector')} from {path} as {encoder}; {known:,} already there.")
+    say(
+        f"Imported {counted(stored, 'vector')} from {path} as {encoder}; {known:,} already existed."
+    )
     if unmatched := result["unmatched"]:
         keys = counted(len(unmatched), "key")
         say(f"Skipped {keys} without a known image: {output.plain(unmatched)}.")

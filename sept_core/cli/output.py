@@ -96,7 +96,7 @@ def rows(title: str, columns: Sequence[str], values: Iterable[Sequence[Any]]) ->
     """Print a table, or `TITLE: none.` if it is empty."""
     table = Table(title=Text(title), title_justify="left", box=None, header_style="dim")
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")  # an id must stay whole
+        table.add_column(column.replace("_", " "), overflow="fold")  # an id must not be truncated
     for row in values:
         table.add_row(*(Text(plain(value)) for value in row))
     if table.row_count:

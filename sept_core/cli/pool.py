@@ -1,4 +1,4 @@
-"""Commands of the pool's sources: `sept pool …`."""
+"""Commands for the pool's sources: `sept pool …`."""
 
 import typer
 

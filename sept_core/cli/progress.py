@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar in a terminal, elsewhere a line every few seconds.
+"""Progress on stderr: a bar in a terminal, otherwise a line every few seconds.
 
 In: the state of the work. Out: a progress bar, or lines for a log.
 """
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sept_core.cli import output
 
 SECONDS = 10.0
-"""Interval between two lines without a terminal."""
+"""Seconds between two lines without a terminal."""
 
 Show = Callable[[int, int | None, str], None]
 """Takes the finished and the total count (None if unknown), and both as text."""
@@ -28,7 +28,7 @@ class Lines:
         title: name of the work.
         console: receives the lines.
         seconds: interval between two lines, and before the first.
-        clock: returns seconds, of any origin.
+        clock: returns seconds since any origin.
     """
 
     title: str

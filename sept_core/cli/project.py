@@ -1,4 +1,4 @@
-"""Commands of a whole project: init, status, check, backup, restore."""
+"""Commands for a whole project: init, status, check, backup, restore."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Commands that decide on images: veto, keep, pin, undo, history.
 
-They run often and by themselves, so this module imports only what a decision needs.
+They run often and as single processes, so this module imports only what a decision needs.
 """
 
 from collections.abc import Sequence

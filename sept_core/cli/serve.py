@@ -76,13 +76,13 @@ def serve(
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> int:
-    """Return the server's exit code; Ctrl-C and SIGTERM end the server, too."""
+    """Run the server and return its exit code; Ctrl-C and SIGTERM also stop the server."""
     with subprocess.Popen(command, cwd=folder, env=environment) as server:
         signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         try:
             code = server.wait()
             return 0 if code == -signal.SIGTERM else code
-        except KeyboardInterrupt:  # the terminal has sent it to the server as well
+        except KeyboardInterrupt:  # the terminal has sent the signal to the server too
             server.wait()
             return 0
 
@@ -109,7 +109,7 @@ def _login(address: str, hosts: list[str], users: list[str]) -> dict[str, str]:
         )
     if not here and not hosts:
         raise errors.InputError(
-            f"--address {address} needs --host NAME, the host name that people type."
+            f"--address {address} needs --host NAME, the host name that users type."
         )
     if mode == "oidc" and not any(file.exists() for file in app_files.secrets()):
         raise errors.InputError(

@@ -1,7 +1,7 @@
-"""Commands that sources and target sets share: status, retry, rename, move, note, remove.
+"""Commands shared by sources and target sets: status, retry, rename, move, note, remove.
 
 In: a group of commands and the role of its sources, `pool` or `target`. Out: those commands in the
-group; and for `add`, how files are opened and what a listing found.
+group; and for `add`, the options of reading files and the output of a listing.
 """
 
 from dataclasses import asdict
@@ -71,14 +71,14 @@ def options(context: typer.Context) -> dict[str, str]:
 
 
 def show_notes(path: Path, notes: list[str], as_json: bool) -> None:
-    """Print how a source is read."""
+    """Print the notes about how a source is read."""
     if not as_json:
         for note in notes:
             output.say(f"{path.name}: {note}.")
 
 
 def show_scan(name: str, report: ScanReport, as_json: bool) -> None:
-    """Print what a listing found."""
+    """Print the counts of a listing."""
     if as_json:
         output.as_json({"name": name, **asdict(report)})
     else:

@@ -39,7 +39,7 @@ def fit(folder: Path, spec: str, note: str | None) -> None:
 
 
 def embedded(result: Mapping[str, Any], summary: embedding.Summary) -> None:
-    """Print what became of the files of each collection, the counts last."""
+    """Print the outcomes of the files of each collection, the counts last."""
     columns = list(embedding.COUNTED)
     output.rows(
         f"Embedded with {result['encoder_id']}, {plain(result['images_per_second'])} images/s",
@@ -75,7 +75,10 @@ def calibration(encoder_id: str, found: Mapping[str, Any]) -> None:
         f"{plain(found['tau'])} are near-duplicates, of at least {plain(found['tau_leak'])} leaks."
     )
     if found["false_partners"] is None:
-        say("No pool image has a neighbour that is not its copy, so none bounds the thresholds.")
+        say(
+            "No pool image has a neighbour other than its near-duplicates, so the pool does not "
+            "bound the thresholds."
+        )
     else:
         say(
             f"{found['false_partners']:.2%} of {counted(found['background_images'], 'pool image')} "
@@ -192,7 +195,7 @@ def drawn(result: Mapping[str, Any]) -> None:
 def copied(result: Mapping[str, Any], where: str) -> None:
     """Print how many shards were copied to or from a URL."""
     shards = counted(result["shards copied"], "shard")
-    rest = "" if result["shards copied"] else "; they are already there"
+    rest = "" if result["shards copied"] else "; they already exist"
     say(f"Copied {shards} of {result['encoder']} {where} {result['url']}{rest}.")
 
 

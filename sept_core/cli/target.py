@@ -1,4 +1,4 @@
-"""Commands of target sets: `sept target …`."""
+"""Commands for target sets: `sept target …`."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Commands of training: pretrain, train-encoder, evaluate."""
+"""Commands for training: pretrain, train-encoder, evaluate."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -132,7 +132,7 @@ def train_encoder(
     where = _launch(on, processes, nodes, launch_option)
     with projects.opened(folder) as project:
         unread = not projects.encoders(project)
-    if unread:  # images must have been read once before some of them can be drawn
+    if unread:  # images must have been read once before a sample can be drawn
         follow.embed(folder, embedding.EmbedSettings())
     follow.prepare(folder, None)
     with projects.opened(folder) as project:
@@ -140,7 +140,7 @@ def train_encoder(
     follow.to_end(projects.paths_of(folder), training.id)
     with projects.opened(folder) as project:
         job = chain.advance(project)
-    assert job is not None, "the run has just left its checkpoint"
+    assert job is not None, "the run has just written its checkpoint"
     result = follow.finish_embedding(folder, job.id)
     outcomes.close_embedding(folder, result, as_json)
 

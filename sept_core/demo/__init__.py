@@ -1,1 +1,1 @@
-"""The demo's data: drawn images in visual families, laid out as a pool and two target sets."""
+"""The demo's data: generated images in visual families, as a pool and two target sets."""

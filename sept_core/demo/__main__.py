@@ -1,4 +1,4 @@
-"""`python -m sept_core.demo JOB_FOLDER`: draw the demo's data as a background job."""
+"""Draw the demo's data as a background job: `python -m sept_core.demo JOB_FOLDER`."""
 
 from pathlib import Path
 from typing import Any

@@ -29,7 +29,7 @@ GROUNDS = (
 
 
 def butterflies(rng: Rng) -> Image.Image:
-    """A butterfly with open wings, patterned alike on both sides."""
+    """Draw a butterfly with open wings and a symmetric pattern."""
     pixels = scenery.bokeh(rng, canvas.pick(rng, GROUNDS), spots=8)
     size = rng.uniform(0.72, 0.95)
     room = 0.95 - size
@@ -48,7 +48,7 @@ def butterflies(rng: Rng) -> Image.Image:
 
 
 def _marks(rng: Rng) -> dict[str, float]:
-    """What a pattern is made of; one draw serves both pairs of wings."""
+    """Parameters of a pattern; both pairs of wings use one draw."""
     return {
         "border": rng.uniform(0.1, 0.28),
         "spots": float(rng.integers(5, 9)),
@@ -60,7 +60,7 @@ def _marks(rng: Rng) -> dict[str, float]:
 
 
 class _Wing:
-    """One right wing in polar coordinates round its root."""
+    """One right wing in polar coordinates around its root."""
 
     def __init__(
         self, rng: Rng, root: tuple[float, float], points: float, reach: float, narrow: float
@@ -69,7 +69,7 @@ class _Wing:
         self.scallops, self.depth = int(rng.integers(6, 11)), rng.uniform(0.0, 0.035)
 
     def polar(self, x: Field, y: Field) -> tuple[Field, Field]:
-        """Share of the way to the rim, and angle from the wing's middle line (up is positive)."""
+        """Return the relative distance to the rim and the angle from the midline (up: positive)."""
         dx, dy = x - np.float32(self.root[0]), y - np.float32(self.root[1])
         turn = np.arctan2(-dy, dx + 1e-4) - np.float32(self.points)
         rim = self.reach * np.clip(np.cos(turn * self.narrow), 0, 1) ** 0.42
@@ -114,7 +114,7 @@ class _Wing:
 
 
 def _body(pixels: Pixels, x: Field, y: Field, colour: np.ndarray) -> Pixels:
-    """Abdomen, head and two feelers; x is already folded."""
+    """Draw abdomen, head and two antennae; x is already folded."""
     body = (
         np.minimum(
             canvas.length(x / 0.062, (y - 0.08) / 0.42), canvas.length(x / 0.075, (y + 0.28) / 0.1)
@@ -148,7 +148,7 @@ FISH = (
 
 
 def fish(rng: Rng) -> Image.Image:
-    """Tropical fish in lit water, above weeds or coral."""
+    """Draw tropical fish in lit water, above weeds or coral."""
     _, y = canvas.grid()
     deep, middle, light = canvas.pick(rng, WATERS)
     pixels = canvas.ramp((1 - y) / 2 + 0.15 * (canvas.noise(rng, 3) - 0.5), [deep, middle, light])
@@ -181,7 +181,7 @@ def fish(rng: Rng) -> Image.Image:
 
 
 def _seabed(rng: Rng, pixels: Pixels, deep: str) -> Pixels:
-    """Weeds that sway, or branching coral, dim in the distance."""
+    """Draw swaying weeds or branching coral, dim in the distance."""
     for nearness in (0.4, 0.9):
         pen = canvas.Pen()
         sway = rng.uniform(-0.3, 0.3)
@@ -269,7 +269,7 @@ STAINS = (
 
 
 def cells(rng: Rng) -> Image.Image:
-    """Cells with membrane and nucleus, stained or glowing, packed or scattered."""
+    """Draw cells with membrane and nucleus, stained or fluorescent, packed or scattered."""
     colours = [canvas.vary(rng, colour, 0.03) for colour in canvas.pick(rng, STAINS)]
     x, y = canvas.grid(side=canvas.SIZE)
     wobble = 0.05 * (canvas.noise(rng, 9) - 0.5), 0.05 * (canvas.noise(rng, 9) - 0.5)
@@ -301,7 +301,7 @@ def cells(rng: Rng) -> Image.Image:
 
 
 def _scatter(rng: Rng, across: float) -> np.ndarray:
-    """(n, 2) points that keep some distance: a shaken, staggered lattice reaching past the rim."""
+    """Return (n, 2) points at some distance: a jittered, staggered lattice beyond the border."""
     steps = np.arange(-1 - 2 / across, 1 + 3 / across, 2 / across)
     px, py = np.meshgrid(steps, steps)
     px = px + (np.arange(len(steps)) % 2)[:, None] / across
@@ -311,7 +311,7 @@ def _scatter(rng: Rng, across: float) -> np.ndarray:
 
 
 def nearest_two(x: Field, y: Field, points: np.ndarray) -> tuple[Field, Field, np.ndarray]:
-    """Distances to the nearest and second-nearest point, and which the nearest is."""
+    """Return the distances to the nearest and second-nearest point, and the nearest's number."""
     tree = spatial.cKDTree(points)
     distance, index = tree.query(np.stack([x.ravel(), y.ravel()], 1), k=2)
     first, second = distance.astype(np.float32).T.reshape(2, *x.shape)

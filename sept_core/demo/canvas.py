@@ -1,7 +1,7 @@
-"""What all families draw with: planes, noise, colours, masks and the finishing of a picture.
+"""Drawing tools of all families: planes, noise, colours, masks and final effects.
 
 A `Field` is an (H, W) float32 array, mostly of values in 0..1; `Pixels` is (3, H, W) float32 in
-0..1, red, green, blue, so that a picture times a field is that picture, lit. Planes reach from −1
+0..1, red, green, blue, so that a picture times a field is a lit picture. Planes reach from −1
 (left, top) to 1 (right, bottom).
 """
 
@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 SIZE = 128
-"""Side of every picture in pixels."""
+"""Side of all pictures in pixels."""
 
 PIXEL = 2 / SIZE
-"""Width of a pixel in the plane: the softness of a sharp edge."""
+"""Width of a pixel in the plane, over which a sharp edge is smoothed."""
 
 Field = np.ndarray
 Pixels = np.ndarray
@@ -30,7 +30,7 @@ Option = TypeVar("Option")
 def grid(
     side: int = SIZE, zoom: float = 1.0, angle: float = 0.0, shift: tuple[float, float] = (0, 0)
 ) -> tuple[Field, Field]:
-    """x and y of every pixel; the plane is magnified, turned (radians), then shifted."""
+    """Return x and y of every pixel; the plane is magnified, rotated (radians), then shifted."""
     x, y = _base_grid(side)
     if angle:
         c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
@@ -46,7 +46,7 @@ def _base_grid(side: int) -> tuple[Field, Field]:
 
 
 def noise(rng: Rng, across: float, down: float | None = None, side: int = SIZE) -> Field:
-    """Smooth random hills between 0 and 1, about so many across and down."""
+    """Return smooth noise between 0 and 1, with about this many hills across and down."""
     down = across if down is None else down
     shape = int(np.ceil(down)) + 3, int(np.ceil(across)) + 3
     lattice = Image.fromarray(rng.random(shape, dtype=np.float32))
@@ -58,7 +58,7 @@ def noise(rng: Rng, across: float, down: float | None = None, side: int = SIZE) 
 def fractal(
     rng: Rng, across: float, down: float | None = None, octaves: int = 4, side: int = SIZE
 ) -> Field:
-    """Noise on several scales, each half as strong as the one before; mean about 0.5."""
+    """Return noise on several scales, each half as strong as the previous; mean about 0.5."""
     down = across if down is None else down
     total = np.zeros((side, side), np.float32)
     weight, weights = 1.0, 0.0
@@ -70,7 +70,7 @@ def fractal(
 
 
 def profile(rng: Rng, across: float, octaves: int = 5, side: int = SIZE) -> np.ndarray:
-    """(side,) float32: a fractal line with mean about 0."""
+    """Return (side,) float32: a fractal line with mean about 0."""
     at = np.linspace(0, across, side)
     total = np.zeros(side)
     for octave in range(octaves):
@@ -80,23 +80,23 @@ def profile(rng: Rng, across: float, octaves: int = 5, side: int = SIZE) -> np.n
 
 
 def step(low: float, high: float, field: Field) -> Field:
-    """0 below `low`, 1 above `high`, smooth between; `high < low` turns it round."""
+    """Return 0 below `low`, 1 above `high`, smooth between; `high < low` inverts it."""
     t = np.clip((field - np.float32(low)) / np.float32(high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t))
 
 
 def edge(distance: Field, soft: float = PIXEL) -> Field:
-    """1 where a signed distance is negative, 0 where it is positive, with a smooth rim."""
+    """Return 1 where a signed distance is negative, 0 where it is positive, with a smooth rim."""
     return step(soft / 2, -soft / 2, distance)
 
 
 def length(x: Field, y: Field) -> Field:
-    """Distance from the origin; np.hypot guards against overflow and is six times slower."""
+    """Return the distance from the origin; np.hypot is overflow-safe and six times slower."""
     return np.asarray(np.sqrt(x * x + y * y), np.float32)
 
 
 def rgb(colour: Colour) -> np.ndarray:
-    """(3, 1, 1) float32 of a colour written `#rrggbb`; arrays pass."""
+    """Return (3, 1, 1) float32 of a colour written `#rrggbb`; arrays are returned unchanged."""
     if isinstance(colour, str):
         values = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
         return np.array(values, np.float32).reshape(3, 1, 1) / 255
@@ -104,7 +104,7 @@ def rgb(colour: Colour) -> np.ndarray:
 
 
 def hsv(hue: float, saturation: float, value: float) -> np.ndarray:
-    """(3, 1, 1) float32 of a hue in turns, saturation and value in 0..1."""
+    """Return (3, 1, 1) float32 of a hue in turns, saturation and value in 0..1."""
     k = (np.array([5, 3, 1]) + hue * 6) % 6
     depth = np.clip(np.minimum(k, 4 - k), 0, 1)
     colour = np.clip(value - value * saturation * depth, 0, 1)
@@ -112,20 +112,20 @@ def hsv(hue: float, saturation: float, value: float) -> np.ndarray:
 
 
 def vary(rng: Rng, colour: Colour, amount: float = 0.06) -> np.ndarray:
-    """A colour a little lighter or darker, warmer or cooler."""
+    """Vary a colour slightly in brightness and warmth."""
     light = rng.normal(0, amount)
     tint = rng.normal(0, amount / 2, (3, 1, 1))
     return np.clip(rgb(colour) * (1 + light) + tint, 0, 1).astype(np.float32)
 
 
 def mix(first: Colour | Pixels, second: Colour | Pixels, share: Field | float) -> Pixels:
-    """Between two colours or pictures; `share` is that of the second."""
+    """Blend two colours or pictures; `share` is the weight of the second."""
     a, b = rgb(first), rgb(second)
     return np.asarray(a + (b - a) * np.asarray(share, np.float32), np.float32)
 
 
 def ramp(field: Field, stops: Sequence[Colour]) -> Pixels:
-    """Colours along 0..1, evenly spaced stops."""
+    """Map 0..1 to colours with evenly spaced stops."""
     at = np.linspace(0, 255, len(stops))
     table = np.concatenate([rgb(stop) for stop in stops], 1)[..., 0]
     lookup = np.stack([np.interp(np.arange(256), at, channel) for channel in table])
@@ -134,23 +134,23 @@ def ramp(field: Field, stops: Sequence[Colour]) -> Pixels:
 
 
 def chosen(colours: Sequence[np.ndarray], index: np.ndarray) -> Pixels:
-    """For every pixel the colour with its number."""
+    """Return for every pixel the colour with its number."""
     return np.take(np.concatenate(colours, 1)[..., 0], index, axis=1)
 
 
 def pick(rng: Rng, options: Sequence[Option]) -> Option:
-    """One of the options."""
+    """Return one of the options at random."""
     return options[int(rng.integers(len(options)))]
 
 
 def blur(field: Field, radius: float) -> Field:
-    """A field or picture out of focus; radius in pixels."""
+    """Blur a field or picture; radius in pixels."""
     deviation = (0, radius, radius) if field.ndim == 3 else radius
     return np.asarray(ndimage.gaussian_filter(field, deviation, mode="nearest", truncate=2.5))
 
 
 def relief(height: Field, angle: float = -2.2, strength: float = 4.0) -> Field:
-    """How much light each place of a height field gets from a direction; about −1..1."""
+    """Return the light on a height field from a direction; about −1..1."""
     down, across = np.gradient(height)
     light = across * np.float32(np.cos(angle)) + down * np.float32(np.sin(angle))
     return np.asarray(np.tanh(light * strength * 8), np.float32)
@@ -159,15 +159,15 @@ def relief(height: Field, angle: float = -2.2, strength: float = 4.0) -> Field:
 def turned(
     points: np.ndarray, angle: float, size: float = 1.0, at: Sequence[float] = (0, 0)
 ) -> np.ndarray:
-    """(n, 2) points turned by an angle (radians), scaled and moved."""
+    """Return (n, 2) points rotated by an angle (radians), scaled and moved."""
     c, s = np.cos(angle), np.sin(angle)
     return np.asarray(points @ np.array([[c, s], [-s, c]]) * size + np.asarray(at))
 
 
 class Pen:
-    """Draws flat shapes, in plane coordinates, three times as large as they end up.
+    """Draws flat shapes in plane coordinates, at three times the final size.
 
-    With a background colour it makes a picture, without one a mask.
+    With a background colour the result is a picture, without one a mask.
     """
 
     SCALE = 3
@@ -215,16 +215,16 @@ class Pen:
         self._draw.rounded_rectangle(box, radius, fill=self._ink(ink))
 
     def text(self, x: float, y: float, text: str, height: float, ink: Colour | float = 1.0) -> None:
-        """Text centred on a point."""
+        """Draw text centred on a point."""
         font = _font(max(6, round(height * self._side / 2)))
         self._draw.text(self._at([(x, y)])[0], text, fill=self._ink(ink), font=font, anchor="mm")
 
     def field(self) -> Field:
-        """The mask, 0..1."""
+        """Return the mask, 0..1."""
         return np.asarray(self._image.reduce(self.SCALE), np.float32) / 255
 
     def pixels(self) -> Pixels:
-        """The picture."""
+        """Return the picture."""
         pixels = np.asarray(self._image.reduce(self.SCALE), np.float32) / 255
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
@@ -239,7 +239,7 @@ def _bytes(colour: Colour) -> tuple[int, ...]:
 
 
 def finish(rng: Rng, pixels: Pixels, grain: float = 0.008, vignette: float = 0.15) -> Image.Image:
-    """The picture with film grain and darker corners, as an image."""
+    """Add film grain and darker corners; return an image."""
     x, y = grid()
     shade = 1 - np.float32(vignette) * (x * x + y * y) / 2
     speckle = rng.standard_normal((SIZE, SIZE), dtype=np.float32) * np.float32(grain)
@@ -248,6 +248,6 @@ def finish(rng: Rng, pixels: Pixels, grain: float = 0.008, vignette: float = 0.1
 
 
 def halved(pixels: Pixels) -> Pixels:
-    """A picture drawn at twice the size, reduced by the mean of each four pixels."""
+    """Halve a picture by the mean of each four pixels."""
     rows = pixels[:, ::2] + pixels[:, 1::2]
     return np.asarray((rows[..., ::2] + rows[..., 1::2]) / 4)

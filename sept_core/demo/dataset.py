@@ -1,6 +1,6 @@
-"""Draws the demo's data: a pool in three sources, two target sets, and the truth beside them.
+"""Generator of the demo's data: a pool in three sources, two target sets, and the ground truth.
 
-In: a folder and a seed. Out: the files of `layout.Layout`. The pool holds what real pools hold:
+In: a folder and a seed. Out: the files of `layout.Layout`. The pool has the flaws of real pools:
 uninformative names, uneven families, copies, near-copies, broken files and a few of the target
 sets' own test images.
 """
@@ -25,13 +25,13 @@ from sept_core.demo.layout import TARGETS, Layout
 from sept_core.storage import atomic, hashing
 
 TARGET_IMAGES = {"train": 12, "test": 15}
-"""Of each class of a target set, by split."""
+"""Images per class of a target set, by split."""
 
 FEWEST = 4
-"""Of each family and split, however small the scale."""
+"""Minimum images per family and split, at any scale."""
 
 NEAR_COPIES, EXACT_COPIES, CORRUPT_EACH, LEAKS_EACH = 60, 12, 2, 3
-"""Planted in the pool; leaks are counted per target set and kind (same bytes, near-copy)."""
+"""Flaws planted in the pool; leaks are counted per target set and kind (same bytes, near-copy)."""
 
 SHARD_IMAGES = 300
 STREAMS = {"pool": 0, "train": 1, "test": 2}
@@ -39,7 +39,7 @@ STREAMS = {"pool": 0, "train": 1, "test": 2}
 
 @dataclass(frozen=True)
 class Order:
-    """One picture to be drawn: the `number`-th of a family for the pool or a target's split."""
+    """One picture to draw: the `number`-th of a family for the pool or a target's split."""
 
     family: str
     stream: str
@@ -53,7 +53,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Picture:
-    """A file of the pool; `flaw` and `of` (another key) say what is wrong with it, if anything."""
+    """A file of the pool; `flaw` and `of` (another key) describe its flaw, if any."""
 
     key: str
     label: str
@@ -74,14 +74,14 @@ def draw(
     """Draw pool and target sets; the same seed and scale give the same bytes.
 
     Args:
-        folder: where to; see `layout.Layout`.
-        seed: of everything that is drawn or planted.
-        scale: of the number of images.
-        processes: at work at once; default one for each CPU.
-        progress: called with pictures drawn and their total.
+        folder: output folder; see `layout.Layout`.
+        seed: random seed of everything that is drawn or planted.
+        scale: factor of the number of images.
+        processes: number of parallel processes; default one per CPU.
+        progress: called with the number of drawn pictures and the total.
 
     Returns:
-        How many pool files there are, in all and of each flaw.
+        The number of pool files, in total and per flaw.
     """
     layout = Layout(folder)
     pool_orders = [
@@ -120,7 +120,7 @@ def _target_orders(seed: int, scale: float) -> list[Order]:
 def _drawn(
     orders: Sequence[Order], processes: int | None, progress: Callable[[int, int], None]
 ) -> list[bytes]:
-    """The file of every order, in their order, drawn in parallel."""
+    """Yield the file of every order, in their order, drawn in parallel."""
     count = processes or len(os.sched_getaffinity(0))
     contents = []
     # Fresh processes: forking one that may have threads is not safe.
@@ -132,7 +132,7 @@ def _drawn(
 
 
 def draw_one(order: Order) -> bytes:
-    """The file of one picture: mostly JPEG; in the pool some PNG and WebP."""
+    """Draw the file of one picture: mostly JPEG; in the pool some PNG and WebP."""
     rng = order.rng()
     image = FAMILIES[order.family].draw(rng)
     kind = rng.random() if order.stream == "pool" else 1.0
@@ -149,14 +149,14 @@ def _picture(order: Order, content: bytes) -> Picture:
 
 
 def _key(*named: object) -> str:
-    """A file name that says nothing."""
+    """Return an uninformative file name."""
     return hashing.fingerprint([repr(name) for name in named])[:10]
 
 
 def _with_flaws(
     pictures: list[Picture], tests: list[tuple[Order, bytes]], seed: int, scale: float
 ) -> list[Picture]:
-    """The pool with everything planted in it, in an order that says nothing."""
+    """Return the pool with all planted files, in an uninformative order."""
     rng = np.random.default_rng([seed, len(FAMILIES)])
     near, exact = _scaled(NEAR_COPIES, scale), _scaled(EXACT_COPIES, scale)
     chosen = rng.permutation(len(pictures))[: near + exact]
@@ -185,7 +185,7 @@ def _broken(picture: Picture, kind: str) -> Picture:
 
 
 def _leaks(tests: list[tuple[Order, bytes]], rng: np.random.Generator) -> list[Picture]:
-    """Test images of each target set that strayed into the pool, as they are or changed."""
+    """Return test images of each target set that are in the pool, unchanged or modified."""
     found = []
     for classes in TARGETS.values():
         own = [(order, content) for order, content in tests if order.family in classes]
@@ -213,7 +213,7 @@ def _write_targets(layout: Layout, orders: Sequence[Order], contents: Sequence[b
 
 
 def _write_pool(layout: Layout, pool: Sequence[Picture]) -> None:
-    """Deal the pool to its sources by name; broken files lie in the folder, where they are met."""
+    """Distribute the pool to its sources by name; broken files go to the folder."""
     dealt: dict[str, list[Picture]] = {name: [] for name in layout.sources}
     for picture in pool:
         share = hashing.hashed_uniform(0, picture.key)
@@ -246,7 +246,7 @@ def _write_zip(path: Path, pictures: Iterable[Picture]) -> None:
 
 
 def _write_shard(path: Path, pictures: Iterable[Picture]) -> None:
-    """A WebDataset shard: each picture with its side-car, as crawlers leave them."""
+    """Write a WebDataset shard: each picture with its side-car, as crawlers write them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic.write_then_rename(path) as temporary, tarfile.open(temporary, "w") as archive:
         for picture in pictures:

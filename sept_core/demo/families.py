@@ -1,4 +1,4 @@
-"""The visual families by name: how each is drawn, and how many of it lie in the pool."""
+"""The visual families by name: the drawing function of each, and its count in the pool."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from sept_core.demo import (
 
 @dataclass(frozen=True)
 class Family:
-    """A family: `draw` makes one picture, `count` of them lie in the pool."""
+    """A family: `draw` makes one picture, `count` of them are in the pool."""
 
     draw: Callable[[np.random.Generator], Image.Image]
     count: int
@@ -56,4 +56,6 @@ FAMILIES = {
     "road-signs": Family(objects.road_signs, 100),
     "clocks": Family(objects.clocks, 90),
 }
-"""Uneven on purpose, as pools are; the families that a target set asks for are the rarer ones."""
+"""Families by name; uneven on purpose, as pools are: those that a target set contains are the rarer
+ones.
+"""

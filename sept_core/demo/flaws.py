@@ -1,4 +1,4 @@
-"""What is wrong with real pools, planted on purpose: near-copies and files that are no images."""
+"""Flaws of real pools, planted on purpose: near-duplicates and files that are not images."""
 
 import io
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from sept_core.demo.canvas import Rng
 
 
 def near_copy(content: bytes, rng: Rng) -> bytes:
-    """JPEG bytes of an image that was cropped, made lighter or darker, shrunk, or saved badly."""
+    """Return JPEG bytes of an image that was cropped, relit, shrunk or strongly compressed."""
     with Image.open(io.BytesIO(content)) as opened:
         image = opened.convert("RGB")
     change = canvas.pick(rng, (_cropped, _relit, _shrunk, _unchanged))
@@ -36,18 +36,18 @@ def _unchanged(image: Image.Image, rng: Rng) -> Image.Image:
 
 
 def jpeg(image: Image.Image, quality: int) -> bytes:
-    """The image as JPEG."""
+    """Return the image as JPEG."""
     return encoded(image, "JPEG", quality=quality)
 
 
 def encoded(image: Image.Image, kind: str, **options: int) -> bytes:
-    """The image as a file of a kind that Pillow knows."""
+    """Return the image as a file of a format of Pillow."""
     content = io.BytesIO()
     image.save(content, kind, **options)
     return content.getvalue()
 
 
-# Each makes a file that is not a whole image, from one that is.
+# Each turns a complete image file into a broken one.
 def _truncated(content: bytes) -> bytes:
     return content[: len(content) * 2 // 5]
 

@@ -1,4 +1,4 @@
-"""Where the demo's data lie, and which families its target sets ask for."""
+"""Paths of the demo's data, and the families of its target sets."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class Layout:
-    """All paths below the folder that the demo's data are drawn into."""
+    """All paths below the output folder of the demo's data."""
 
     root: Path
 
@@ -34,10 +34,10 @@ class Layout:
 
     @property
     def flaws(self) -> Path:
-        """`key,flaw,of`: what was planted in the pool, and the file that a copy is of."""
+        """`key,flaw,of`: planted flaws, and the file that a copy was made of."""
         return self.root / "flaws.csv"
 
     @property
     def header(self) -> Path:
-        """Written last: its existence means that all has been drawn."""
+        """Written last: its existence means that the data are complete."""
         return self.root / "demo.json"

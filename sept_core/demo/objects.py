@@ -1,4 +1,4 @@
-"""Things made to be seen from afar: road signs and clocks."""
+"""Families of signs and dials: road signs and clocks."""
 
 import numpy as np
 from PIL import Image
@@ -25,7 +25,7 @@ RED, BLUE, YELLOW, WHITE, BLACK, GREEN = (
 
 
 def road_signs(rng: Rng) -> Image.Image:
-    """A sign on its pole beside a blurred road."""
+    """A sign on its pole next to a blurred road."""
     pixels = _roadside(rng)
     pen, silhouette = Pen("#808080"), Pen()
     size = rng.uniform(0.42, 0.72)
@@ -67,7 +67,7 @@ def _roadside(rng: Rng) -> Pixels:
 
 
 class _Plate:
-    """Where a sign is drawn: shapes round its centre, in units of its half height."""
+    """Drawing area of a sign: shapes around its centre, in units of its half height."""
 
     def __init__(
         self, pen: Pen, silhouette: Pen, at: tuple[float, float], size: float, angle: float
@@ -180,7 +180,7 @@ def _arrow(rng: Rng, plate: _Plate, ink: str) -> None:
 
 
 def _symbol(rng: Rng, plate: _Plate, y: float, size: float) -> None:
-    """Something black in the middle: an exclamation mark, a bend, a walker, a crossing."""
+    """A black symbol in the middle: an exclamation mark, a bend, a walker, a crossing."""
     kind = int(rng.integers(4))
     if kind == 0:
         plate.polygon(

@@ -1,4 +1,4 @@
-"""Made with compass and ruler: stained glass, tiles and mandalas."""
+"""Families of geometric ornaments: stained glass, tiles and mandalas."""
 
 import itertools
 
@@ -40,7 +40,7 @@ def stained_glass(rng: Rng) -> Image.Image:
 
 
 def _panes(x: Field, y: Field, points: np.ndarray) -> tuple[np.ndarray, Field]:
-    """Which pane each pixel is in, and how far from the pane's border."""
+    """Return the pane of each pixel, and its distance from the pane's border."""
     tree = spatial.cKDTree(points)
     distance, index = tree.query(np.stack([x.ravel(), y.ravel()], 1), k=2)
     first, second = points[index[:, 0]], points[index[:, 1]]

@@ -1,4 +1,4 @@
-"""Families that grow: flowers and leaves."""
+"""Families of plants: flowers and leaves."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What several families stand in front of: skies, clouds, light and blurred backgrounds."""
+"""Shared backgrounds of families: skies, clouds, light and blurred backgrounds."""
 
 from collections.abc import Sequence
 
@@ -62,7 +62,7 @@ def bokeh(rng: Rng, stops: Sequence[Colour], spots: int = 12) -> Pixels:
 
 
 def below(crest: np.ndarray) -> Field:
-    """How far each pixel lies below a line, (size,) plane y by column; negative above it."""
+    """Return each pixel's distance below a line, (size,) plane y by column; negative above it."""
     _, y = canvas.grid()
     return np.asarray(y - crest[None, :].astype(np.float32), np.float32)
 

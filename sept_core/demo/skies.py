@@ -179,7 +179,7 @@ ENVELOPES = (
 
 
 def balloons(rng: Rng) -> Image.Image:
-    """Hot-air balloons, striped and lit from one side, near and far."""
+    """Striped hot-air balloons, lit from one side, near and far."""
     stops, hills = canvas.pick(rng, BALLOON_SKIES)
     pixels = scenery.clouds(rng, scenery.sky(rng, stops), "#ffffff", rng.uniform(0.1, 0.8))
     if rng.random() < 0.6:

@@ -103,7 +103,7 @@ def _one_fruit(
 
 
 def _skin(rng: Rng, kind: str, colour: Pixels, x: Field, y: Field, depth: Field) -> Pixels:
-    """What tells a peel from a skin: pores, a blush, stripes, bloom."""
+    """Surface of a fruit: pores, a blush, stripes, bloom."""
     if kind == "citrus":
         return canvas.mix(colour, colour * 0.84, canvas.noise(rng, 90) * depth)
     if kind == "apple":

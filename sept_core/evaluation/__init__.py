@@ -1,1 +1,1 @@
-"""Does curation pay? kNN, linear probe and fine-tuning with intervals (docs/method.md §5)."""
+"""Evaluation of curation: kNN, linear probe and fine-tuning with intervals (docs/method.md §5)."""

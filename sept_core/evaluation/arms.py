@@ -1,8 +1,8 @@
-"""The networks that are compared: one checkpoint an arm or one for each seed, or an encoder.
+"""The compared networks: one checkpoint per arm or one per seed, or an encoder.
 
-In: the arms of the job's settings. Out: `Arm`s whose `encoder` and `network` are built
-alike for all of them. Random initialisation is an arm like any other: its untrained
-network is written as a checkpoint first.
+In: the arms of the job's settings. Out: `Arm`s whose `encoder` and `network` are built in the same
+way for all. Random initialisation is an arm like any other: its untrained network is written as a
+checkpoint first.
 """
 
 from dataclasses import dataclass
@@ -24,43 +24,43 @@ COSTS = ("steps", "images_seen", "flops", "seconds")
 
 
 class Arm(Protocol):
-    """A named arm: for each seed a network that is embedded with and, if it can be, adapted."""
+    """A named arm: for each seed a network that embeds and, if possible, is fine-tuned."""
 
     @property
     def name(self) -> str:
-        """In tables and sentences."""
+        """The name in tables and sentences."""
         ...
 
     @property
     def trained_once(self) -> bool:
-        """Whether all seeds share one network."""
+        """True if all seeds share one network."""
         ...
 
     @property
     def adaptable(self) -> bool:
-        """Whether there is a network to fine-tune."""
+        """True if there is a network to fine-tune."""
         ...
 
     def weights(self, seed: int) -> str:
-        """Names the network of a seed and how images are shown to it."""
+        """Return a hash of the network of a seed and of its input settings."""
         ...
 
     def encoder(self, seed: int) -> Encoder:
-        """The frozen network of a seed."""
+        """Return the frozen network of a seed."""
         ...
 
     def network(self, seed: int) -> readouts.Network:
-        """A fresh copy of the network of a seed, to be fine-tuned, of an adaptable arm."""
+        """Return a new copy of the network of a seed, for fine-tuning, of an adaptable arm."""
         ...
 
     def cost(self) -> dict[str, Any] | None:
-        """What its training cost in the mean over the seeds; None where nobody knows."""
+        """Return the mean training cost over the seeds; None if unknown."""
         ...
 
 
 @dataclass(frozen=True)
 class CheckpointArm:
-    """A checkpoint folder of ours for each seed."""
+    """An arm with a checkpoint folder of SEPT for each seed."""
 
     name: str
     checkpoints: dict[int, Path]
@@ -68,31 +68,30 @@ class CheckpointArm:
 
     @property
     def trained_once(self) -> bool:
-        """Whether all seeds share one network."""
+        """True if all seeds share one network."""
         return len(set(self.checkpoints.values())) == 1
 
     def weights(self, seed: int) -> str:
-        """Names the network of a seed: the SHA-256 of its weights and its card's content."""
+        """Return a hash of a seed's network: the SHA-256 of its weights and its card's content."""
         folder = self.checkpoints[seed]
         card = checkpoint.read_card(folder)
         seen = {key: card[key] for key in ("backbone", "image_size", "mean", "std")}
         return hashing.fingerprint([atomic.sha256_file(folder / checkpoint.WEIGHTS), seen])
 
     def encoder(self, seed: int) -> Encoder:
-        """The frozen network of a seed."""
+        """Return the frozen network of a seed."""
         folder = self.checkpoints[seed]
         spec = Spec(f"checkpoint:{self.name}", "checkpoint", path=folder)
         return checkpoint.load(spec, folder, "auto", "auto")
 
     def network(self, seed: int) -> readouts.Network:
-        """A fresh copy of the network of a seed, to be fine-tuned."""
+        """Return a new copy of the network of a seed, for fine-tuning."""
         backbone, card = checkpoint.load_backbone(self.checkpoints[seed])
         dim = int(backbone.num_features)  # type: ignore[arg-type]
         return readouts.Network(backbone, dim, tuple(card["mean"]), tuple(card["std"]))
 
     def cost(self) -> dict[str, Any] | None:
-        """From the headers that `pretrain` leaves beside its checkpoints; nothing was trained
-        for random initialisation."""
+        """Read the cost from the headers next to the checkpoints; 0 for random initialisation."""
         first = next(iter(self.checkpoints.values()))
         if checkpoint.read_card(first)["method"] == UNTRAINED:
             return {"subset": 0, "device": None, **dict.fromkeys(COSTS, 0.0)}
@@ -108,12 +107,12 @@ class CheckpointArm:
 
 @dataclass(frozen=True)
 class EncoderArm:
-    """Any encoder of the registry: the one that retrieved, or somebody else's checkpoint.
+    """Any encoder of the registry: the retrieval encoder, or another checkpoint.
 
     Attributes:
-        name: of the arm.
+        name: name of the arm.
         spec: see `encoders.registry`.
-        folder: where the project keeps fitted encoders.
+        folder: folder of the project's fitted encoders.
     """
 
     name: str
@@ -123,7 +122,7 @@ class EncoderArm:
 
     @property
     def adaptable(self) -> bool:
-        """Hand-made features, alone or joined, have no one network."""
+        """False for hand-made features, alone or joined, which have no single network."""
         return isinstance(self._loaded, network.NetworkEncoder)
 
     @cached_property
@@ -131,38 +130,38 @@ class EncoderArm:
         return registry.load(self.spec, folder=self.folder)
 
     def weights(self, seed: int) -> str:
-        """All that decides its features."""
+        """Return a hash of everything that determines its features."""
         return hashing.fingerprint(self._loaded.identity())
 
     def encoder(self, seed: int) -> Encoder:
-        """The same for every seed."""
+        """Return the encoder, the same for every seed."""
         return self._loaded
 
     def network(self, seed: int) -> readouts.Network:
-        """In single precision, whatever it embeds in."""
+        """Return the network in single precision, regardless of the embedding precision."""
         found = registry.load(self.spec, folder=self.folder, precision="fp32")
         assert isinstance(found, network.NetworkEncoder), "only an adaptable arm is asked"
         return readouts.Network(found.trainable(), found.dim, found.mean, found.std)
 
     def cost(self) -> dict[str, Any] | None:
-        """Unknown."""
+        """Return None: the cost is unknown."""
         return None
 
 
 def prepare(asked: list[dict[str, Any]], seeds: list[int], folder: Path) -> list[Arm]:
-    """Make the arms ready.
+    """Prepare the arms.
 
     Args:
         asked: each `{"name": …, "checkpoint": folder | [folder for each seed] | null,
             "backbone": spec | null}`; without a checkpoint it is random initialisation, of
-            `backbone` or else of the first trained arm's, seen at that arm's image size. Or
-            `{"name": …, "encoder": spec, "encoders_folder": folder}`.
-        seeds: of the evaluation.
-        folder: where untrained networks are written.
+            `backbone` or else of the first trained arm's, at that arm's image size. Or `{"name": …,
+            "encoder": spec, "encoders_folder": folder}`.
+        seeds: seeds of the evaluation.
+        folder: output folder for untrained networks.
 
     Raises:
-        InputError: a name is given twice, checkpoints do not match the seeds, or
-            nothing says what network random initialisation means.
+        InputError: a name is given twice, checkpoints do not match the seeds, or the network of
+            random initialisation is not defined.
         EncoderError: a checkpoint is incomplete.
     """
     names = [arm["name"] for arm in asked]
@@ -199,11 +198,11 @@ def _folders(arm: dict[str, Any], seeds: list[int]) -> dict[int, Path]:
 def _untrained(
     arm: dict[str, Any], cards: list[dict[str, Any]], seeds: list[int], folder: Path
 ) -> dict[int, Path]:
-    """Write the network with drawn weights, once for each seed."""
+    """Write the network with random weights, once per seed."""
     if not cards:
         raise errors.InputError(
-            f"arm {arm['name']!r} is not trained and stands alone; add an arm with a "
-            "checkpoint, which also says at what size images are seen."
+            f"arm {arm['name']!r} is not trained and is the only one; add an arm with a "
+            "checkpoint, which also sets the image size."
         )
     spec = arm.get("backbone") or cards[0]["backbone"]
     same = {key: cards[0][key] for key in ("image_size", "mean", "std")}

@@ -1,4 +1,4 @@
-"""How many labels a readout may use: all, a percentage, or so many a class.
+"""Number of labels that a readout may use: all, a percentage, or a number per class.
 
 In: "5-shot", "10%" or "all". Out: rows of the training split, the same for every arm.
 """
@@ -16,14 +16,14 @@ _PATTERN = re.compile(r"(\d+)-shot|(\d+(?:\.\d+)?)%|all")
 
 @dataclass(frozen=True)
 class LabelBudget:
-    """Exactly one of the two is given: images a class, or a share of each class."""
+    """Label budget: images per class, or a share of each class; exactly one is given."""
 
     shots: int | None
     share: float | None
 
     @property
     def name(self) -> str:
-        """The form that `parse` reads."""
+        """The text that `parse` reads."""
         if self.shots is not None:
             return f"{self.shots}-shot"
         return "all" if self.share == 1 else f"{100 * (self.share or 0):g}%"
@@ -33,7 +33,7 @@ def parse(text: str) -> LabelBudget:
     """Read "5-shot", "10%" or "all".
 
     Raises:
-        InputError: it is none of these, or asks for nothing.
+        InputError: the text is none of these, or selects nothing.
     """
     match = _PATTERN.fullmatch(text)
     if match and match[1] and int(match[1]) > 0:
@@ -46,19 +46,19 @@ def parse(text: str) -> LabelBudget:
 
 
 def choose(budget: LabelBudget, labels: np.ndarray, names: list[str], seed: int) -> np.ndarray:
-    """Rows (int64, ascending) of the images whose labels may be used.
+    """Choose the rows (int64, ascending) of the images whose labels may be used.
 
-    The first of each class in an order hashed from the seed, so that a smaller budget of
-    the same seed is part of a larger one.
+    They are the first of each class in an order hashed from the seed, so that a smaller budget of
+    the same seed is a subset of a larger one.
 
     Args:
-        budget: how many.
+        budget: number of labels.
         labels: (n,) int64 class of each training image.
-        names: n names of the images, stable between runs.
-        seed: of the draw.
+        names: n names of the images, the same in all runs.
+        seed: seed of the draw.
 
     Raises:
-        InputError: a class has fewer images than the shots asked for.
+        InputError: a class has fewer images than the requested shots.
     """
     keys = np.array([hashing.hashed_uniform(seed, name) for name in names])
     chosen = []
@@ -68,8 +68,8 @@ def choose(budget: LabelBudget, labels: np.ndarray, names: list[str], seed: int)
         wanted = budget.shots or max(1, round((budget.share or 0) * len(rows)))
         if wanted > len(rows):
             raise errors.InputError(
-                f"{budget.name} needs {wanted} training images of each class, "
-                f"the smallest has {len(rows)}; ask for fewer."
+                f"{budget.name} needs {wanted} training images of each class, but the smallest "
+                f"has {len(rows)}; ask for fewer."
             )
         chosen.append(rows[:wanted])
     return np.sort(np.concatenate(chosen))

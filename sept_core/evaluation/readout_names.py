@@ -1,11 +1,11 @@
-"""The readouts of an evaluation and how people write them; reading this imports no torch."""
+"""Names of an evaluation's readouts; this module does not import torch."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class ReadoutName:
-    """How a readout is called: in menus and tables, and within a sentence."""
+    """Names of a readout: in menus and tables, and within a sentence."""
 
     title: str
     said: str

@@ -1,7 +1,7 @@
-"""What features are worth: kNN vote, linear probe, fine-tuning (docs/method.md §5).
+"""Readouts of features: kNN vote, linear probe, fine-tuning (docs/method.md §5).
 
 In: features, or a backbone and pixels, with labels of the training part. Out: predicted
-classes of the test part. The same functions, settings and transforms serve every arm.
+classes of the test part. All arms use the same functions, settings and transforms.
 """
 
 import math
@@ -18,14 +18,14 @@ from sept_core.measures import knn_vote
 from sept_core.storage import hashing
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Values of C that the linear probe chooses from, on standardised features."""
+"""Values of C to choose from for the linear probe, on standardised features."""
 
 VALIDATION_SHARE = 0.2
 
 
 @dataclass(frozen=True)
 class FineTuning:
-    """How a whole network is adapted; tuned once and the same for all arms."""
+    """Settings of fine-tuning; tuned once and the same for all arms."""
 
     epochs: int = 20
     least_steps: int = 200
@@ -33,20 +33,20 @@ class FineTuning:
     lr: float = 1e-3
     weight_decay: float = 0.05
     crop_min: float = 0.6
-    """Smallest share of the area that a training crop shows; half of them are mirrored."""
+    """Minimum crop scale of training crops, as a share of the area; half of them are flipped."""
 
     def steps(self, images: int) -> int:
-        """Optimiser steps for a training part of so many images."""
+        """Return the number of optimiser steps for this many training images."""
         return max(self.least_steps, self.epochs * math.ceil(images / self.batch_size))
 
 
 @dataclass(frozen=True)
 class Network:
-    """A backbone and what its input must look like.
+    """A backbone and the normalisation of its input.
 
     Attributes:
         backbone: maps normalised (B, 3, S, S) to (B, dim).
-        dim: length of its features.
+        dim: length of the features.
         mean, std: per channel, for pixel values in 0..1.
     """
 
@@ -56,7 +56,7 @@ class Network:
     std: tuple[float, ...]
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """(B, 3, S, S) uint8 to float32."""
+        """Normalise (B, 3, S, S) uint8 to float32."""
         mean, std = (
             torch.tensor(values, device=pixels.device)[:, None, None]
             for values in (self.mean, self.std)
@@ -65,7 +65,7 @@ class Network:
 
 
 def knn(train: Tensor, labels: Tensor, test: Tensor) -> np.ndarray:
-    """Vote of the 20 nearest training images by cosine; see `knn_vote`.
+    """Predict by a vote of the 20 nearest training images by cosine; see `knn_vote`.
 
     Args:
         train: (n, D) float32 of unit length.
@@ -73,7 +73,7 @@ def knn(train: Tensor, labels: Tensor, test: Tensor) -> np.ndarray:
         test: (m, D) float32 of unit length.
 
     Returns:
-        (m,) int64 predicted classes; equal votes go to the lower class.
+        (m,) int64 predicted classes; ties go to the lower class.
     """
     classes = functional.one_hot(labels).float()
     predicted = [knn_vote.predict(part @ train.T, classes) for part in torch.split(test, 1024)]
@@ -83,16 +83,16 @@ def knn(train: Tensor, labels: Tensor, test: Tensor) -> np.ndarray:
 def linear_probe(
     train: np.ndarray, labels: np.ndarray, test: np.ndarray, names: list[str], seed: int
 ) -> np.ndarray:
-    """Logistic regression on standardised frozen features.
+    """Fit a logistic regression on standardised frozen features.
 
-    Its strength C is chosen on a part of the training images, then all of them are fitted.
+    C is chosen on a part of the training images, then the model is fitted on all.
 
     Args:
         train: (n, D) float32 features.
         labels: (n,) int64 classes.
         test: (m, D) float32 features.
-        names: n stable names of the training images, for the hashed choice of that part.
-        seed: of that choice.
+        names: n stable names of the training images, for the hashed choice of the part.
+        seed: seed of that choice.
 
     Returns:
         (m,) int64 predicted classes.
@@ -115,7 +115,7 @@ def _fit(features: np.ndarray, labels: np.ndarray, strength: float) -> LogisticR
 
 
 def _validation_rows(labels: np.ndarray, names: list[str], seed: int) -> np.ndarray:
-    """(n,) bool: a fifth of each class, at least one; none if a class has a single image."""
+    """Return (n,) bool: a fifth of each class, at least one; none if a class has a single image."""
     keys = np.array([hashing.hashed_uniform(seed, f"validation:{name}") for name in names])
     held = np.zeros(len(labels), bool)
     for label in np.unique(labels):
@@ -139,13 +139,13 @@ def fine_tune(
     """Train the whole backbone and a new linear layer on the labels.
 
     Args:
-        network: its backbone is changed in place.
+        network: the network; its backbone is changed in place.
         train: (n, 3, S, S) uint8 on the CPU.
         labels: (n,) int64 classes from 0.
         test: (m, 3, S, S) uint8 on the CPU.
         settings: the same for all arms.
-        seed: of the head, the order and the crops.
-        device: where to compute.
+        seed: seed of the head, the order and the crops.
+        device: device to compute on.
 
     Returns:
         (m,) int64 predicted classes.
@@ -175,7 +175,7 @@ def fine_tune(
 def _batches(
     count: int, batch_size: int, steps: int, generator: torch.Generator
 ) -> Iterator[Tensor]:
-    """Row numbers of each step: fresh permutations, incomplete last batches dropped."""
+    """Yield the row numbers of each step: new permutations, incomplete last batches dropped."""
     batch = min(batch_size, count)
     order = torch.empty(0, dtype=torch.int64)
     for _ in range(steps):
@@ -186,7 +186,7 @@ def _batches(
 
 
 def random_crops(images: Tensor, crop_min: float, generator: torch.Generator) -> Tensor:
-    """Square crops of random area and place, resized back, half of them mirrored."""
+    """Crop squares of random area and position, resize them back, flip half of them."""
     n, size = len(images), images.shape[-1]
     side, x, y, mirror = torch.rand(4, n, generator=generator)
     side = (crop_min + (1 - crop_min) * side).sqrt()

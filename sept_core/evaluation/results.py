@@ -1,7 +1,7 @@
-"""The scores of an evaluation on disk: lines that are there whole, and who was right.
+"""The scores of an evaluation on disk: complete lines, and the correct test images.
 
 In: one score at a time. Out: `results.jsonl`, and for each line `correct/KEY.npy`, written
-before it. A kill loses at most the score in hand.
+before it. A kill loses at most the current score.
 """
 
 import json
@@ -21,9 +21,9 @@ class Score:
     """One readout of one network.
 
     Attributes:
-        key: names everything that the score depends on.
+        key: hash of everything that the score depends on.
         labels: the label budget as `labels.parse` reads it.
-        accuracy: share of the test images that were right.
+        accuracy: share of correctly classified test images.
         seconds: wall time of the readout, without decoding and embedding.
     """
 
@@ -39,7 +39,7 @@ class Score:
 
 
 def read(folder: Path) -> dict[str, Score]:
-    """All complete scores by key; a half-written last line is removed from the file."""
+    """Read all complete scores by key; a half-written last line is removed from the file."""
     path = folder / LINES
     if not path.exists():
         return {}
@@ -53,7 +53,7 @@ def read(folder: Path) -> dict[str, Score]:
 
 
 def append(folder: Path, score: Score, correct: np.ndarray) -> None:
-    """Keep a score; `correct` is (n_test,) bool in the order of the worklist."""
+    """Store a score; `correct` is (n_test,) bool in the order of the worklist."""
     array_files.write(_correct_path(folder, score.key), correct)
     with (folder / LINES).open("a") as out:
         out.write(json.dumps(asdict(score), allow_nan=False) + "\n")
@@ -62,7 +62,7 @@ def append(folder: Path, score: Score, correct: np.ndarray) -> None:
 
 
 def correct(folder: Path, key: str) -> np.ndarray:
-    """(n_test,) bool: which test images a score got right."""
+    """Return (n_test,) bool: the test images that a score classifies correctly."""
     return np.asarray(np.load(_correct_path(folder, key)))
 
 

@@ -1,6 +1,6 @@
-"""What the accuracies of the arms allow to say, and what they do not (docs/method.md §5).
+"""Statistical conclusions from the accuracies of the arms (docs/method.md §5).
 
-In: accuracies by seed and, for each seed, which test images were right. Out: means, paired
+In: accuracies by seed and, for each seed, the correctly classified test images. Out: means, paired
 differences with 95% intervals (t over seeds, bootstrap over test images), plain sentences.
 """
 
@@ -31,8 +31,8 @@ class Difference:
     Attributes:
         value: mean difference, in shares (0.02 is two points).
         over_seeds: t interval of the differences by seed; None for a single seed.
-        over_images: bootstrap interval, test images drawn anew, seeds as they are.
-        seeds: how many both arms have.
+        over_images: bootstrap interval, resampling test images, not seeds.
+        seeds: number of seeds that both arms have.
     """
 
     value: float
@@ -42,24 +42,24 @@ class Difference:
 
     @property
     def interval(self) -> Interval:
-        """From the lowest to the highest end of both: neither source of chance is left out."""
+        """Union of both intervals, so that it covers both sources of chance."""
         both = [i for i in (self.over_seeds, self.over_images) if i is not None]
         return min(low for low, _ in both), max(high for _, high in both)
 
     @property
     def distinguishable(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """True if the interval excludes zero."""
         low, high = self.interval
         return low > 0 or high < 0
 
 
 def mean(accuracies: np.ndarray) -> Mean:
-    """Mean of (seeds,) accuracies with its t interval."""
+    """Compute the mean of (seeds,) accuracies with its t interval."""
     return Mean(float(np.mean(accuracies)), t_interval(accuracies), len(accuracies))
 
 
 def t_interval(values: np.ndarray) -> Interval | None:
-    """The 95% interval of a mean by Student's t; None for fewer than two values."""
+    """Compute the 95% interval of a mean by Student's t; None for fewer than two values."""
     n = len(values)
     if n < 2:
         return None
@@ -72,9 +72,8 @@ def difference(correct: np.ndarray, other: np.ndarray) -> Difference:
     """Compare two arms.
 
     Args:
-        correct: (seeds, images) bool: which test images the arm got right.
-        other: the same for the arm it is compared with; rows are the same seeds, columns
-            the same images.
+        correct: (seeds, images) bool: the test images that the arm classifies correctly.
+        other: the same for the other arm; rows are the same seeds, columns the same images.
     """
     paired = correct.astype(np.float64) - other.astype(np.float64)
     return Difference(
@@ -86,7 +85,7 @@ def difference(correct: np.ndarray, other: np.ndarray) -> Difference:
 
 
 def _bootstrap(values: np.ndarray) -> Interval:
-    """Percentile interval of the mean of (n,) values under drawing them anew."""
+    """Compute the bootstrap percentile interval of the mean of (n,) values."""
     n = len(values)
     rng = np.random.default_rng(0)  # the same values give the same interval
     means = np.array([values[rng.integers(0, n, n)].mean() for _ in range(RESAMPLES)])
@@ -96,7 +95,7 @@ def _bootstrap(values: np.ndarray) -> Interval:
 
 
 def sentence(arm: str, other: str, result: Difference) -> str:
-    """What the comparison shows, for a reader who wants no table."""
+    """Summarise the comparison in one sentence."""
     low, high = (_points(end) for end in result.interval)
     seeds = "1 seed" if result.seeds == 1 else f"{result.seeds} seeds"
     figures = f"{_points(result.value)} points, 95% interval {low} to {high}, {seeds}"

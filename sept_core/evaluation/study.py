@@ -1,9 +1,9 @@
 """The job of a study: `python -m sept_core.evaluation.study JOB_FOLDER`.
 
 In (job settings): `runs`, each what `pretrain.launch` takes, and `evaluations`, each what
-`evaluation.worker` takes. Out: the run folders, one after the other, then the evaluations. What
-is complete is not done again, so a study that was interrupted, or shares runs with another,
-does only what is missing.
+`evaluation.worker` takes. Out: the run folders, one after the other, then the evaluations. Complete
+parts are skipped, so a study that was interrupted, or shares runs with another, does only the
+missing parts.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Work = Callable[[job_folder.JobFolder], dict[str, Any]]
 
 
 class Part(job_folder.JobFolder):
-    """One run or evaluation as its worker sees it: settings of its own, the whole's progress."""
+    """One run or evaluation as its worker sees it: own settings, progress of the whole study."""
 
     def __init__(
         self,
@@ -31,21 +31,21 @@ class Part(job_folder.JobFolder):
         self._job, self._own, self._title, self._place = job, settings, title, place
 
     def settings(self) -> dict[str, Any]:
-        """Those of the part."""
+        """The settings of the part."""
         return self._own
 
     def progress(self, done: int, total: int, unit: str, note: str = "") -> None:
-        """Parts that are done, of all; how far this one is stands in the note."""
+        """Report the number of finished parts; the note has the progress of this one."""
         before, parts = self._place
-        told = f"{self._title}: {done:,} of {total:,} {unit}"
-        self._job.progress(before, parts, "parts", f"{told}, {note}" if note else told)
+        text = f"{self._title}: {done:,} of {total:,} {unit}"
+        self._job.progress(before, parts, "parts", f"{text}, {note}" if note else text)
 
 
 def main(job: job_folder.JobFolder) -> dict[str, Any]:
-    """Train what is not trained yet, then evaluate.
+    """Train the missing runs, then evaluate.
 
     Raises:
-        SeptError: what a worker raises; what was finished before stays.
+        SeptError: raised by a worker; finished parts are kept.
     """
     asked = job.settings()
     parts: list[tuple[Work, dict[str, Any], str]] = [

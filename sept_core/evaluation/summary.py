@@ -1,4 +1,4 @@
-"""One page about all scores: a mean for each arm, a difference for each pair, sentences.
+"""Summary of all scores: a mean for each arm, a difference for each pair, sentences.
 
 In: the scores of one evaluation, by readout and label budget. Out: plain JSON.
 """
@@ -25,12 +25,11 @@ ONE_TRAINING = (
 def summarise(
     scores: list[Score], correct: Callable[[Score], np.ndarray], trained_once: list[str]
 ) -> dict[str, Any]:
-    """Means, paired differences and what they allow to say.
+    """Compute means, paired differences and sentences about them.
 
     Args:
-        scores: every arm with the same seeds, readouts and label budgets; in the order in
-            which arms are to be named.
-        correct: gives the (n_test,) bool of a score.
+        scores: every arm with the same seeds, readouts and label budgets; arms keep this order.
+        correct: returns the (n_test,) bool of a score.
         trained_once: the arms whose seeds share one network.
     """
     means, differences, sentences = [], [], []
@@ -42,7 +41,7 @@ def summarise(
         for arm, matrix in right.items():
             value = statistics.mean(matrix.mean(axis=1))
             means.append(where | {"arm": arm} | dataclasses.asdict(value))
-        # a later arm is compared with each earlier one, so baselines are given first
+        # a later arm is compared with each earlier one, so baselines come first
         for other, arm in itertools.combinations(right, 2):
             result = statistics.difference(right[arm], right[other])
             differences.append(where | {"arm": arm, "other": other} | _as_json(result))
@@ -55,7 +54,7 @@ def summarise(
 def _groups(
     scores: Iterable[Score],
 ) -> Iterable[tuple[tuple[str, str], dict[str, list[Score]]]]:
-    """By readout and labels, then by arm; seeds ascending, so that they pair up."""
+    """Group by readout and labels, then by arm; seeds ascending, so that they can be paired."""
     groups: dict[tuple[str, str], dict[str, list[Score]]] = {}
     for score in scores:
         group = groups.setdefault((score.readout, score.labels), {})

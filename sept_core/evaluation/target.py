@@ -1,7 +1,7 @@
-"""The labelled target: its images decoded once, its classes, its two parts.
+"""The labelled target: its decoded images, classes, and training and test part.
 
-In: a worklist with labels and splits. Out: a `Target`; `train` rows are fitted, `test` rows
-are scored, validation rows are left alone.
+In: a worklist with labels and splits. Out: a `Target`; `train` rows are fitted, `test` rows are
+scored, validation rows are not used.
 """
 
 from collections.abc import Callable
@@ -28,9 +28,9 @@ class Part:
     """One split, in the order of the worklist.
 
     Attributes:
-        rows: its lines of the worklist.
+        rows: its rows of the worklist.
         labels: (n,) int64, indices into the target's `classes`.
-        names: n names, stable between machines.
+        names: n names, the same on all machines.
     """
 
     rows: list[dict[str, Any]]
@@ -40,9 +40,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Target:
-    """A labelled task; `unreadable` lists the images that no arm was shown.
+    """A labelled task; `unreadable` lists the images that no arm uses.
 
-    `ranges` scale its images of more than 8 bits.
+    `ranges` are the value ranges of its images of more than 8 bits.
     """
 
     train: Part
@@ -54,11 +54,11 @@ class Target:
 
 
 def load(worklist: Path, ranges: ValueRanges) -> Target:
-    """Read the worklist and leave out, by name, what cannot be decoded.
+    """Read the worklist; images that cannot be decoded are skipped and listed.
 
     Raises:
-        SourceError: an image cannot be read now; without it the result would be another.
-        InputError: a part is empty, there is one class only, or a class is only tested.
+        SourceError: an image cannot be read now; skipping it would change the result.
+        InputError: a part is empty, there is only one class, or a class has only test images.
     """
     rows = [r for r in worklists.read(worklist).to_pylist() if r["label"] is not None]
     rows = [row for row in rows if row["split"] in ("train", "test")]
@@ -85,7 +85,7 @@ def load(worklist: Path, ranges: ValueRanges) -> Target:
 
 
 def pixels(part: Part, preprocess: Callable[[Image.Image], Tensor], ranges: ValueRanges) -> Tensor:
-    """(n, 3, S, S) uint8: the part's images as an encoder wants them."""
+    """Return (n, 3, S, S) uint8: the part's images as the encoder's input."""
     with sources.ByteReader(worklists.roots_of(part.rows)) as reader:
         read = (worklists.read_image(reader, row, ranges).image for row in part.rows)
         return torch.stack([preprocess(image) for image in read])
@@ -107,6 +107,6 @@ def _unreadable(rows: list[dict[str, Any]], ranges: ValueRanges) -> set[str]:
             except images.UnreadableFile as problem:
                 name = worklists.name_of(row)
                 raise errors.SourceError(
-                    f"{name} cannot be read ({problem}); bring it back and evaluate again."
+                    f"{name} cannot be read ({problem}); restore it and evaluate again."
                 ) from problem
     return bad

@@ -6,12 +6,12 @@ with label and split), `readouts` (of `READOUTS`), `labels` (see `labels.parse`)
 `readouts.FineTuning`). Out, in that folder:
 
     results.jsonl    one line for every arm, readout, label budget and seed, as it is done
-    correct/KEY.npy  (n_test,) bool: which test images that line got right
+    correct/KEY.npy  (n_test,) bool: the test images that the line classifies correctly
     arms/            the untrained networks of random initialisation
     summary.json     means, paired differences, sentences; written last
 
-A line's key names everything it depends on, so a job that starts again on the same folder
-does only what is missing.
+A line's key is a hash of everything that it depends on, so a job that restarts on the same folder
+computes only the missing lines.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ from sept_core.jobs import job_folder
 from sept_core.storage import atomic, hashing
 
 VERSION = 1
-"""Raise it when a readout changes its results: older lines are then computed again."""
+"""Increment it when a readout changes its results: older lines are then recomputed."""
 
 log = logging.getLogger("sept")
 
@@ -46,7 +46,7 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Cell:
-    """One score that is wanted: `weights` names its network, `key` all that it depends on."""
+    """One requested score: `weights` identifies its network, `key` everything it depends on."""
 
     arm: arms.Arm
     seed: int
@@ -57,14 +57,14 @@ class Cell:
 
 
 class Views:
-    """The target as one network sees it: pixels (n, 3, S, S) uint8 and unit features."""
+    """The target as input of one network: pixels (n, 3, S, S) uint8 and unit features."""
 
     def __init__(self, weights: str, encoder: Encoder, train: Tensor, test: Tensor) -> None:
         self.weights, self.encoder, self.train, self.test = weights, encoder, train, test
 
     @cached_property
     def features(self) -> tuple[Tensor, Tensor]:
-        """(n, D) float32 of the training and the test part."""
+        """Return (n, D) float32 features of the training and the test part."""
         return self._embed(self.train), self._embed(self.test)
 
     def _embed(self, pixels: Tensor) -> Tensor:
@@ -72,15 +72,15 @@ class Views:
         usable = torch.isfinite(rows).all(dim=1, keepdim=True)
         if lacking := int((~usable).sum()):
             log.warning("%d images have no features under %s: zeros", lacking, self.encoder.id)
-        # Every image of the test part counts: one that an encoder cannot take is a hard one.
+        # Every test image counts: one without features is scored as zeros.
         return torch.where(usable, rows, torch.zeros_like(rows))
 
 
 def main(job: job_folder.JobFolder) -> dict[str, Any]:
-    """Compute the scores that are missing, then sum up.
+    """Compute the missing scores, then summarise.
 
     Raises:
-        InputError: the settings ask for something that does not exist.
+        InputError: the settings name something that does not exist.
         EncoderError: a checkpoint cannot be loaded.
     """
     asked = job.settings()
@@ -107,17 +107,19 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
 def _plan(
     asked: dict[str, Any], task: target.Target, tuning: readouts.FineTuning, out: Path
 ) -> list[Cell]:
-    """Every score that is wanted; those of one network follow one another."""
+    """List every requested score, grouped by network."""
     seeds = [int(seed) for seed in asked["seeds"]]
     budgets = [labels.parse(text) for text in asked["labels"]]
     for name in asked["readouts"]:
         if name not in READOUTS:
-            raise errors.InputError(f"readout {name!r} is unknown; take {', '.join(READOUTS)}.")
+            raise errors.InputError(
+                f"readout {name!r} is unknown; use one of {', '.join(READOUTS)}."
+            )
     cells = []
     for arm in arms.prepare(asked["arms"], seeds, out / "arms"):
         for seed in seeds:
             weights = arm.weights(seed)
-            # Where there is no network to adapt, the score is left out and the notes say so.
+            # Without a network to fine-tune, the score is omitted and the notes say so.
             able = [n for n in asked["readouts"] if n != "finetune" or arm.adaptable]
             for name, budget in itertools.product(able, budgets):
                 depends = [VERSION, arm.name, weights, task.fingerprint, name, budget.name, seed]
@@ -128,7 +130,7 @@ def _plan(
 
 
 def _views(cell: Cell, task: target.Target, last: Views | None) -> Views:
-    """What `cell`'s network sees; what `last` saw serves again as far as it is the same."""
+    """Return the views of `cell`'s network, reusing those of `last` where they are equal."""
     if last is not None and last.weights == cell.weights:
         return last
     encoder = cell.arm.encoder(cell.seed)
@@ -144,7 +146,7 @@ def _views(cell: Cell, task: target.Target, last: Views | None) -> Views:
 def _score(
     cell: Cell, views: Views, task: target.Target, tuning: readouts.FineTuning
 ) -> tuple[results.Score, np.ndarray]:
-    """One readout, and which test images it got right."""
+    """Compute one readout and its correctly classified test images."""
     rows = labels.choose(cell.budget, task.train.labels, task.train.names, cell.seed)
     start = time.perf_counter()
     correct = _predict(cell, views, task.train, rows, tuning) == task.test.labels
@@ -165,7 +167,7 @@ def _score(
 def _predict(
     cell: Cell, views: Views, part: target.Part, rows: np.ndarray, tuning: readouts.FineTuning
 ) -> np.ndarray:
-    """(n_test,) predicted classes, after learning from `rows` of the training part."""
+    """Predict (n_test,) classes, after training on `rows` of the training part."""
     classes = part.labels[rows]
     if cell.readout == "finetune":
         return readouts.fine_tune(

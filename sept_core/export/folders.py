@@ -12,11 +12,12 @@ from sept_core.export import subset, tables
 from sept_core.storage import atomic, hashing
 
 UNLABELLED = "_unlabeled"
-"""The class folder of images that no labelled target owns (FiftyOne's word for it)."""
+"""The class folder of images that no labelled target owns (FiftyOne's term)."""
 
 TORCHVISION_READS = (".jpg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".webp")
-"""Of `subset.EXTENSIONS` those that `torchvision.datasets.ImageFolder` lists; it skips the others
-in silence."""
+"""Of `subset.EXTENSIONS` those that `torchvision.datasets.ImageFolder` lists; it silently skips the
+others.
+"""
 
 LABEL = "target_label"
 """Field of the label of the target image that brought an image in: where the image comes from,
@@ -69,14 +70,14 @@ print(dataset)
 
 
 def flat(chosen: subset.Subset, out: Path) -> None:
-    """All images in one folder and nothing else."""
+    """Write all images into one folder and nothing else."""
     chosen.place(out)
 
 
 def imagefolder(chosen: subset.Subset, out: Path) -> None:
-    """A folder for each class if the targets have labels, else 256 folders by uid.
+    """Write a folder for each class if the targets have labels, else 256 folders by uid.
 
-    `classes.json` beside them maps each folder to its label.
+    `classes.json` next to them maps each folder to its label.
     """
     if labels := labels_of(chosen):
         folders = class_folders(labels.values())
@@ -95,7 +96,7 @@ def imagefolder(chosen: subset.Subset, out: Path) -> None:
 
 
 def huggingface(chosen: subset.Subset, out: Path) -> None:
-    """`images/…` and a metadata file with relative `file_name`, for `load_dataset(out)`."""
+    """Write `images/…` and a metadata file with relative `file_name`, for `load_dataset(out)`."""
     kind = chosen.options.get("metadata", "parquet")
     if kind not in ("parquet", "jsonl"):
         raise errors.InputError(f"metadata is parquet or jsonl, not {kind!r}.")
@@ -113,7 +114,7 @@ def huggingface(chosen: subset.Subset, out: Path) -> None:
 
 
 def fiftyone(chosen: subset.Subset, out: Path) -> None:
-    """`data/`, with `labels.json` (image classification) and `labels.csv` (provenance)."""
+    """Write `data/` with `labels.json` (image classification) and `labels.csv` (provenance)."""
     names = chosen.place(out / "data")
     labels = labels_of(chosen) or dict.fromkeys(chosen.uids())
     classes = sorted({label for label in labels.values() if label is not None})
@@ -133,8 +134,7 @@ def fiftyone(chosen: subset.Subset, out: Path) -> None:
 
 
 def labels_of(chosen: subset.Subset) -> dict[str, str | None]:
-    """The label of the target that owns each image, None where that target has none; empty where
-    no owner of the subset has a label."""
+    """Return the label of each image's owning target, None if it has none; empty without labels."""
     labels = chosen.options.get("labels", {})
     owners = chosen.opened.rows["target_uid"].to_pylist()
     found = {uid: labels.get(owner) for uid, owner in zip(chosen.uids(), owners, strict=True)}
@@ -142,9 +142,9 @@ def labels_of(chosen: subset.Subset) -> dict[str, str | None]:
 
 
 def class_folders(labels: Iterable[str | None]) -> dict[str | None, str]:
-    """A safe folder name for each label, different even where letter case does not count.
+    """Return a safe folder name for each label, distinct on case-insensitive file systems.
 
-    A label that had to be changed gets a few digits of its hash behind its name.
+    A label that had to be changed gets a few digits of its hash as a suffix.
     """
     folders: dict[str | None, str] = {None: UNLABELLED}
     taken = {UNLABELLED, "classes.json"}

@@ -1,7 +1,7 @@
-"""The export formats as records; menus, help texts, errors and tables are made of them.
+"""The export formats as records; menus, help texts, errors and tables are derived from them.
 
 In: nothing. Out: `FORMATS`, and the lines that load a finished export. Imports no library, so that
-a page or a help text can list formats at once; `run` writes them.
+a page or a help text can list formats quickly; `run` writes them.
 """
 
 import json
@@ -27,9 +27,9 @@ class Snippet:
     """Lines to copy that load an export.
 
     Attributes:
-        title: Which tool they are for.
+        title: The tool that they are for.
         language: `sh` or `python`.
-        text: The lines; `{out}` is where the export lies, `{out/NAME}` a file in it. Both are
+        text: The lines; `{out}` is the path of the export, `{out/NAME}` a file in it. Both are
             quoted for the language.
     """
 
@@ -55,7 +55,7 @@ class Option:
 
     Attributes:
         read: Turns the text that a user typed into the value; ValueError if it is not a number.
-        about: What it sets, with the values that it takes and the default.
+        about: Meaning, valid values and default.
     """
 
     read: Callable[[str], object]
@@ -69,14 +69,14 @@ class Format:
     Attributes:
         writer: `module:function` of this package; the function fills the path that it is given (a
             new folder or file) with a `subset.Subset`. It is imported when an export runs.
-        about: One line for people.
-        snippets: How others read the export.
-        images: What it does with image files: `none`, `listed` by path, only the `archived` ones
+        about: One-line description.
+        snippets: Code that reads the export with other tools.
+        images: Treatment of image files: `none`, `listed` by path, only the `archived` ones
             extracted, `linked` as the link mode says, or `packed` as copies.
         options: The settings that a user may give, by name.
         needs: The settings that come from the project (`services.curate.export_needs`): `labels`
             of the targets, `pool_features`.
-        suffix: Of the file that it writes; "" for a folder.
+        suffix: Suffix of the file that it writes; "" for a folder.
     """
 
     writer: str
@@ -94,19 +94,19 @@ class Format:
 
 
 def snippets(name: str, out: Path) -> list[Snippet]:
-    """Return what to copy for an export in a format; empty if the format is unknown."""
+    """Return the snippets for an export in a format; empty if the format is unknown."""
     found = FORMATS[name].snippets if name in FORMATS else ()
     return [Snippet(one.title, one.language, one.at(out)) for one in found]
 
 
 def options_help() -> str:
     """Return one line that lists the options of all formats."""
-    told = (
+    described = (
         f"{name}: {option} ({setting.about})"
         for name, entry in FORMATS.items()
         for option, setting in entry.options.items()
     )
-    return f"{'; '.join(told)}."
+    return f"{'; '.join(described)}."
 
 
 FORMATS: dict[str, Format] = {
@@ -121,14 +121,14 @@ FORMATS: dict[str, Format] = {
     ),
     "csv": Format(
         "tables:table_csv",
-        "one table for people and spreadsheets",
+        "one table, for reading and spreadsheets",
         (Snippet("Read the table", "python", "import pandas\n\nrows = pandas.read_csv({out})"),),
         images="listed",
         suffix=".csv",
     ),
     "jsonl": Format(
         "tables:table_jsonl",
-        "one JSON object a line, exact values",
+        "one JSON object per line, exact values",
         (
             Snippet(
                 "Read the table",
@@ -141,7 +141,7 @@ FORMATS: dict[str, Format] = {
     ),
     "txt": Format(
         "tables:paths_txt",
-        "one absolute path a line",
+        "one absolute path per line",
         (
             Snippet(
                 "Read the images",
@@ -285,4 +285,4 @@ uids = numpy.load({out/keys.npy})[rows]""",
         (Snippet("solo-learn, in a checkout of vturrisi/solo-learn", "sh", "sh {out/train.sh}"),),
     ),
 }
-"""By name, in the order of menus and documents."""
+"""Formats by name, in the order of menus and documents."""

@@ -15,10 +15,10 @@ DATACOMP_DTYPE = np.dtype("u8,u8")
 
 
 def datacomp(chosen: subset.Subset, out: Path) -> None:
-    """A sorted `.npy` of dtype "u8,u8" for DataComp's resharder.
+    """Write a sorted `.npy` of dtype "u8,u8" for DataComp's resharder.
 
-    It looks for the uid in each sample's json: the source's own where that is 32 hex
-    digits, as in a DataComp pool, else ours, which the tars written here carry.
+    The resharder looks for the uid in each sample's json: the source's own if that has 32 hex
+    digits, as in a DataComp pool, else SEPT's, which the tars written here contain.
 
     Raises:
         InputError: two images have the same uid in their source.
@@ -31,7 +31,7 @@ def datacomp(chosen: subset.Subset, out: Path) -> None:
 
 
 def _refuse_repeated(places: list[tuple[str, str]]) -> None:
-    """A uid names one line of the file, so of two images with one uid one would be lost."""
+    """Refuse repeated uids: a uid names one line of the file, so one image of two would be lost."""
     first: dict[str, str] = {}
     for uid, place in places:
         if first.setdefault(uid, place) != place:
@@ -55,19 +55,19 @@ def _datacomp_id(source_uid: str | None, uid: str) -> str:
 
 
 def ssl_data_curation(chosen: subset.Subset, out: Path) -> None:
-    """`indices.npy` (n,) int64 in selected order, rows of `keys.npy` (N,) S32 beside it.
+    """Write `indices.npy` (n,) int64 in selected order: rows of `keys.npy` (N,) S32, also written.
 
-    Row numbers mean nothing without the list that they index: the uids of the whole pool, in
+    Row numbers need the list that they index: the uids of the whole pool, in
     the row order of its features (`pool_features`, the folder of that store).
 
     Raises:
-        InputError: an image is not in the pool's features, as those of a target set.
+        InputError: an image is not in the pool's features, for example one of a target set.
     """
     store = feature_store.FeatureStore(Path(chosen.options["pool_features"]))
     wanted = np.array(chosen.uids(), hashing.UID_DTYPE)
     rows = store.rows_of(wanted)
     if not len(store):
-        raise errors.InputError(f"{store.folder} holds no features any more; embed the pool again.")
+        raise errors.InputError(f"{store.folder} no longer holds features; embed the pool again.")
     if len(strange := wanted[rows < 0]):
         raise errors.InputError(
             f"{len(strange):,} selected images have no row in the pool's features (first: "

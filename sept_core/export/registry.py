@@ -1,4 +1,4 @@
-"""Check a request for an export, and plan what it would write.
+"""Check the settings of an export, and plan what it would write.
 
 In: a manifest, a format's name, a link mode and options. Out: the `Format`, or an `ExportPlan`.
 """
@@ -16,17 +16,17 @@ from sept_core.export.formats import FORMATS, Format
 from sept_core.manifest import image_reader, manifest
 
 SAMPLE = 16
-"""Images whose size is looked at for a plan's estimate."""
+"""Number of images whose size is read for a plan's estimate."""
 
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """What an export will write.
+    """Plan of an export.
 
     Attributes:
         count: images in the subset.
-        bytes: of the images that will be written, estimated from about `SAMPLE` of them.
-        copied_anyway: images that are copied although links were asked for.
+        bytes: size of the images that will be written, estimated from about `SAMPLE` of them.
+        copied_anyway: images that are copied although links were requested.
         notes: sentences to show before starting.
     """
 
@@ -40,12 +40,16 @@ def get(name: str, link: str, options: Mapping[str, object]) -> Format:
     """Return the format of that name, if it takes these settings.
 
     Raises:
-        InputError: one of the three is not known; the message lists what is.
+        InputError: one of the three is unknown; the message lists the valid names.
     """
     if name not in FORMATS:
-        raise errors.InputError(f"No export format {name!r}; there are {', '.join(FORMATS)}.")
+        raise errors.InputError(
+            f"The export format {name!r} is unknown; use one of {', '.join(FORMATS)}."
+        )
     if link not in subset.LINKS:
-        raise errors.InputError(f"No link mode {link!r}; there are {', '.join(subset.LINKS)}.")
+        raise errors.InputError(
+            f"The link mode {link!r} is unknown; use one of {', '.join(subset.LINKS)}."
+        )
     found = FORMATS[name]
     if unknown := sorted(set(options) - set(found.options) - set(found.needs)):
         raise errors.InputError(f"{name} takes {_takes(found)}, not {', '.join(unknown)}.")
@@ -53,7 +57,7 @@ def get(name: str, link: str, options: Mapping[str, object]) -> Format:
 
 
 def read_options(name: str, written: Iterable[str]) -> dict[str, object]:
-    """A format's options from NAME=VALUE.
+    """Parse a format's options from NAME=VALUE.
 
     Raises:
         InputError: the format is unknown, does not take the option, or cannot read its value.
@@ -81,11 +85,11 @@ def plan(
     link: str = "copy",
     roots: Mapping[str, Path] | None = None,
 ) -> ExportPlan:
-    """What `run.export` would write, without writing it; reads a few images for their size.
+    """Plan what `run.export` would write; reads a few images for their size.
 
     Raises:
         InputError: an unknown format or link mode.
-        NotFoundError, IntegrityError: a sampled image is gone or has changed.
+        NotFoundError, IntegrityError: a sampled image is missing or has changed.
     """
     kind = get(format, link, {}).images
     archived = opened.rows.filter(pc.not_equal(opened.rows["shard"], ""))
@@ -100,7 +104,7 @@ def plan(
 
 
 def _mean_size(rows: pa.Table, reader: image_reader.ImageReader) -> float:
-    """Bytes an image, from plain files and one archive: opening each archive would be slow."""
+    """Estimate bytes per image from plain files and one archive: opening all archives is slow."""
     archives = [name for name in pc.unique(rows["shard"]).to_pylist() if name]
     near = pc.is_in(rows["shard"], value_set=pa.array(["", *archives[:1]]))
     uids = rows["uid"].filter(near).to_pylist()
@@ -114,11 +118,11 @@ def notes(kind: str, link: str, archived: int) -> list[str]:
         return ["Tar shards hold copies of all images; the link mode does not apply."]
     if not archived:
         return []
-    inside = f"{archived} images lie inside archives"
+    inside = f"{archived} images are inside archives"
     if kind == "listed":
-        return [f"{inside}: their path is empty, shard and key say where they are."]
+        return [f"{inside}: their path is empty; shard and key locate them."]
     if kind == "archived":
-        return [f"{inside} and are extracted into a folder beside the list."]
+        return [f"{inside} and are extracted into a folder next to the list."]
     if kind == "linked" and link != "copy":
         return [f"{inside} and are copied, not linked."]
     return []

@@ -1,8 +1,8 @@
-"""The export worker: one manifest written in one format, whole or not at all.
+"""The export worker: writes one manifest in one format, completely or not at all.
 
-In: a manifest, source roots, a format, where to write it. Out: the export, and how many
-images were copied and linked. It grows in a hidden folder beside its destination and is
-renamed when it is complete, so that a name that exists is a finished export.
+In: a manifest, source roots, a format, a destination. Out: the export, and the numbers of copied
+and linked images. It is written into a hidden folder next to its destination and renamed when it is
+complete, so that a name that exists is a finished export.
 """
 
 import os
@@ -47,14 +47,14 @@ def export(
     options: Mapping[str, Any] | None = None,
     step: Callable[[int], None] = lambda done: None,
 ) -> dict[str, Any]:
-    """Write the subset; nothing is left behind if it fails or is cancelled.
+    """Write the subset; if it fails or is cancelled, no files remain.
 
     Returns:
         format, out, images, copied, linked, copied_anyway, notes.
 
     Raises:
         InputError: the destination exists, or format, link or options do not fit.
-        NotFoundError, IntegrityError: an image is gone or has changed; it is named.
+        NotFoundError, IntegrityError: an image is missing or has changed; the message names it.
     """
     chosen_format = registry.get(format, link, options or {})
     out = Path(os.path.abspath(out))  # noqa: PTH100  (resolve would follow a link at `out`)
@@ -78,17 +78,17 @@ def export(
 
 
 def refuse_existing(path: Path) -> None:
-    """An export never writes over anything.
+    """Refuse a destination that exists: an export never overwrites files.
 
     Raises:
-        InputError: `path` is there.
+        InputError: `path` exists.
     """
     if os.path.lexists(path):
         raise errors.InputError(f"{path} exists; choose another name or remove it first.")
 
 
 def _publish(chosen: subset.Subset) -> None:
-    """Move the finished export into place; images beside a list go before the list."""
+    """Move the finished export into place; images next to a list are moved before the list."""
     moves = [(chosen.companion, chosen.companion_home), (chosen.stage / "export", chosen.home)]
     moves = [(made, home) for made, home in moves if made.exists()]
     for _, home in moves:

@@ -1,4 +1,4 @@
-"""One export under way: the chosen images in order, and how they are put into a folder.
+"""A running export: the selected images in order, and how they are placed into a folder.
 
 In: an open manifest with its reader, the link mode, the format's options. Out: verified
 bytes in selected order, and files whose names come from the uid alone. Each image is read
@@ -23,28 +23,28 @@ from sept_core.manifest import image_reader, manifest, manifest_tables
 
 LINKS = ("copy", "hardlink", "symlink")
 AHEAD = 32
-"""Images read in advance, so that a slow disk is asked for several at a time."""
+"""Number of images read ahead, so that reads from a slow disk overlap."""
 
 Found = tuple[manifest_tables.Location, bytes]
 
 
 def extension(data: bytes) -> str:
-    """The file extension that fits the bytes, whatever the file was called."""
+    """Return the file extension that matches the bytes, whatever the name of the file."""
     return image_formats.extension(data)
 
 
 def flat_name(uid: str, extension: str) -> str:
-    """`UID.jpg`: unique, and safe on every file system."""
+    """Return `UID.jpg`: unique, and safe on every file system."""
     return uid + extension
 
 
 def tree_name(uid: str, extension: str) -> str:
-    """`ab/UID.jpg`: 256 folders, which large exports need to be listed quickly."""
+    """Return `ab/UID.jpg`: 256 folders, so that large exports can be listed quickly."""
     return f"{uid[:2]}/{uid}{extension}"
 
 
 def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
-    """Rows as dicts, a few at a time in memory."""
+    """Yield rows as dicts, a few at a time in memory."""
     for batch in table.to_batches(max_chunksize=4096):
         yield from batch.to_pylist()
 
@@ -55,11 +55,11 @@ class Subset:
 
     Attributes:
         link: how `place` puts a plain file into the export, one of `LINKS`.
-        options: the format's own settings.
-        stage: the hidden folder in which the export grows.
-        home: where the export will stand when it is complete.
-        step: called with the number of images done after each of them.
-        notes: what the writer has to say about its result.
+        options: the settings of the format.
+        stage: the hidden folder that the export is written into.
+        home: final path of the export.
+        step: called after each image with the number of finished ones.
+        notes: sentences of the writer about its result.
         counts: `copied`, `linked`, and `copied_anyway` (archived images have no file to link).
     """
 
@@ -77,7 +77,7 @@ class Subset:
 
     @property
     def companion(self) -> Path:
-        """A folder that a one-file export may fill; it goes beside the file, see `run`."""
+        """A folder that a one-file export may fill; it is moved next to the file, see `run`."""
         return self.stage / "companion"
 
     @property
@@ -89,10 +89,10 @@ class Subset:
         return rows_of(self.opened.rows)
 
     def images(self, uids: list[str]) -> Iterator[tuple[str, Found]]:
-        """Verified bytes, and where they were found, in the order of `uids`.
+        """Yield verified bytes and their places, in the order of `uids`.
 
         Raises:
-            NotFoundError: an image is gone.
+            NotFoundError: an image is missing.
             IntegrityError: its bytes have changed; the file is named.
         """
         waiting: deque[Future[Found]] = deque()
@@ -105,21 +105,21 @@ class Subset:
                 self.step(done)
 
     def expect(self, written: int, what: str, wanted: int | None = None) -> None:
-        """Refuse an export that lost something on the way.
+        """Refuse an export with missing or extra rows.
 
         Args:
-            written: rows or images found in what was written.
-            what: what they are, for the message.
+            written: number of rows or images found in the written files.
+            what: their name in the message.
             wanted: by default one for each row of the manifest.
 
         Raises:
-            IntegrityError: there are more or fewer.
+            IntegrityError: the numbers differ.
         """
         wanted = len(self.opened) if wanted is None else wanted
         if written != wanted:
             raise errors.IntegrityError(
                 f"The export holds {written:,} {what} for {wanted:,} images of the manifest and "
-                "was dropped; run sept verify on the manifest, then export again."
+                "was discarded; run sept verify on the manifest, then export again."
             )
 
     def uids(self) -> list[str]:
@@ -127,14 +127,14 @@ class Subset:
         return found
 
     def file(self, place: manifest_tables.Location) -> Path | None:
-        """The absolute path of a plain file, None for an image inside a container."""
+        """Return the absolute path of a plain file, None for an image inside a container."""
         source, rel_path, member = place
         if member or source not in self.reader.roots:
             return None
         return (self.reader.roots[source] / rel_path).resolve()
 
     def path(self, uid: str) -> Path | None:
-        """The first place of an image that is a plain file, and there."""
+        """Return the first place of an image that is an existing plain file."""
         found = (self.file(place) for place in self.reader.places(uid))
         return next((path for path in found if path and path.is_file()), None)
 
@@ -144,15 +144,15 @@ class Subset:
         name: Callable[[str, str], str] = flat_name,
         uids: list[str] | None = None,
     ) -> list[str]:
-        """Copy or link images into `folder`; their paths relative to it, in order.
+        """Copy or link images into `folder`; return their paths relative to it, in order.
 
         Args:
-            folder: made if need be; nothing else is in it yet.
+            folder: created if necessary; otherwise empty.
             name: gives the relative path from uid and extension.
             uids: by default all.
 
         Raises:
-            NotFoundError: an image is gone.
+            NotFoundError: an image is missing.
             IntegrityError: its bytes have changed, or two images got one name.
         """
         folder.mkdir(parents=True, exist_ok=True)
@@ -185,5 +185,5 @@ class Subset:
 
 def _link_advice(link: str, origin: Path, problem: OSError) -> str:
     if problem.errno == errno.EXDEV:
-        return f"{origin} is on another disk than the export: choose symlink or copy."
-    return f"No {link} to {origin} can be made ({problem.strerror}): choose copy."
+        return f"{origin} is on a different disk from the export: choose symlink or copy."
+    return f"Cannot create a {link} to {origin} ({problem.strerror}): choose copy."

@@ -15,11 +15,11 @@ from sept_core.storage import atomic
 
 COLUMNS = ("path", *manifest_tables.SCHEMA.names)
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
-"""Text that begins like this would be run, or changed, by a spreadsheet."""
+"""First characters of text that a spreadsheet would run as a formula, or change."""
 
 
 def native(chosen: subset.Subset, out: Path) -> None:
-    """The manifest itself, byte for byte, with the roots that this export was given."""
+    """Copy the manifest, byte for byte, with the roots of this export."""
     out.mkdir()
     for name in [*(f"{table}.parquet" for table in manifest_tables.TABLES), manifest.HEADER]:
         shutil.copyfile(chosen.opened.folder / name, out / name)
@@ -31,20 +31,20 @@ def native(chosen: subset.Subset, out: Path) -> None:
 
 
 def table_csv(chosen: subset.Subset, out: Path) -> None:
-    """One line an image: its absolute `path`, then the manifest's columns."""
+    """Write one line per image: its absolute `path`, then the manifest's columns."""
     chosen.expect(write_csv(out, COLUMNS, _listed(chosen)), "rows")
 
 
 def table_jsonl(chosen: subset.Subset, out: Path) -> None:
-    """One JSON object an image, with the exact values; `path` as in the csv."""
+    """Write one JSON object per image, with the exact values; `path` as in the csv."""
     chosen.expect(write_jsonl(out, _listed(chosen)), "rows")
 
 
 def paths_txt(chosen: subset.Subset, out: Path) -> None:
-    """One absolute path a line, in selected order.
+    """Write one absolute path per line, in selected order.
 
-    Images inside a container, and those whose path cannot stand on a line, are copied into
-    a folder beside the list: a trainer that reads the list gets every image.
+    Images inside a container, and those whose path does not fit on a line, are copied into a folder
+    next to the list, so that a trainer that reads the list gets every image.
     """
     paths = {uid: _line(chosen.path(uid)) for uid in chosen.uids()}
     loose = [uid for uid, path in paths.items() if path is None]
@@ -56,10 +56,10 @@ def paths_txt(chosen: subset.Subset, out: Path) -> None:
 
 
 def write_csv(out: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> int:
-    """A csv file as RFC 4180 has it, safe to open in a spreadsheet; returns its number of rows.
+    """Write a csv file by RFC 4180, safe to open in a spreadsheet; return its number of rows.
 
-    A text cell that begins with one of `FORMULA` gets an apostrophe in front, so that
-    nothing in a file name can run as a formula; a reader takes one leading apostrophe off.
+    A text cell that begins with one of `FORMULA` gets an apostrophe as a prefix, so that no file
+    name runs as a formula; a reader must remove one leading apostrophe.
     """
     with out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -72,8 +72,7 @@ def write_csv(out: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]])
 
 
 def write_jsonl(out: Path, rows: Iterable[dict[str, Any]]) -> int:
-    """JSON lines, in ASCII so that no odd line break inside a name can end a line; returns how
-    many."""
+    """Write JSON lines in ASCII, so that no name can break a line; returns their number."""
     count = 0
     with out.open("w", encoding="ascii") as file:
         for row in rows:
@@ -83,7 +82,7 @@ def write_jsonl(out: Path, rows: Iterable[dict[str, Any]]) -> int:
 
 
 def cell(value: Any) -> Any:
-    """A value that a spreadsheet takes as it stands; see `write_csv`."""
+    """Convert a value to a form that a spreadsheet does not interpret; see `write_csv`."""
     return "'" + value if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
@@ -94,6 +93,6 @@ def _listed(chosen: subset.Subset) -> Iterator[dict[str, Any]]:
 
 
 def _line(path: Path | None) -> str | None:
-    """The path as a line, None where a reader of lines would not get it back."""
+    """Return the path as a line, None if a reader of lines would not read it back."""
     text = str(path or "")
     return text if text.strip().splitlines() == [text] else None

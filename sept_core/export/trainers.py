@@ -1,7 +1,7 @@
 """Exports that start a trainer: the images with a ready command for LightlyTrain, DINOv2 or
 solo-learn.
 
-The scripts find the images beside themselves, so that the folder can be moved. SEPT's own
+The scripts find the images relative to themselves, so that the folder can be moved. SEPT's own
 trainer takes the native manifest instead (`sept pretrain --manifest`).
 """
 
@@ -19,44 +19,59 @@ exec lightly-train pretrain out=runs/lightly data=images model=torchvision/resne
 """
 
 DINOV2 = '''\
-"""Pre-train DINOv2 on this export: run from a checkout of facebookresearch/dinov2.
+"""Pre-train DINOv2 on this export: run from a checkout of '
+         'facebookresearch/dinov2.
 
-    PYTHONPATH=. torchrun --nproc_per_node=GPUS THIS_FOLDER/train.py \\
-        --config-file dinov2/configs/train/vitl16_short.yaml --output-dir runs/dinov2
+    PYTHONPATH=. torchrun --nproc_per_node=GPUS '
+         'THIS_FOLDER/train.py \\
+        --config-file dinov2/configs/train/vitl16_short.yaml '
+         '--output-dir runs/dinov2
 
-`dinov2` builds its data sets from a fixed list of names; `Images` takes their place.
+`dinov2` builds its data sets from a fixed list of names; '
+         '`Images` replaces them.
 """
 
 from pathlib import Path
 
-import dinov2.train.train as training
+import dinov2.train.train as '
+         'training
 from dinov2.data.datasets.extended import ExtendedVisionDataset
 
 
-class Images(ExtendedVisionDataset):
-    """All the images of the export, without labels."""
+class '
+         'Images(ExtendedVisionDataset):
+    """All the images of the export, without '
+         'labels."""
 
     def __init__(self, root, transform=None, target_transform=None):
-        super().__init__(root, None, transform, target_transform)
-        self.paths = sorted(Path(root).glob("*/*"))
+      '
+         '  super().__init__(root, None, transform, target_transform)
+        self.paths = '
+         'sorted(Path(root).glob("*/*"))
 
     def get_image_data(self, index):
-        return self.paths[index].read_bytes()
+        return '
+         'self.paths[index].read_bytes()
 
     def get_target(self, index):
         return 0
 
-    def __len__(self):
+    '
+         'def __len__(self):
         return len(self.paths)
 
 
-def make_dataset(*, dataset_str, transform=None, target_transform=None):
-    return Images(Path(__file__).parent / "images", transform, target_transform)
+def make_dataset(*, dataset_str, '
+         'transform=None, target_transform=None):
+    return Images(Path(__file__).parent / '
+         '"images", transform, target_transform)
 
 
 if __name__ == "__main__":
-    training.make_dataset = make_dataset
-    training.main(training.get_args_parser().parse_args())
+    '
+         'training.make_dataset = make_dataset
+    '
+         'training.main(training.get_args_parser().parse_args())
 '''
 
 SOLO_LEARN = """\
@@ -71,18 +86,18 @@ exec python3 main_pretrain.py --config-path scripts/pretrain/custom --config-nam
 
 
 def lightly_train(chosen: subset.Subset, out: Path) -> None:
-    """`images/ab/…` and `train.sh`: it walks folders, and follows links."""
+    """Write `images/ab/…` and `train.sh`: LightlyTrain walks folders and follows links."""
     chosen.place(out / "images", subset.tree_name)
     (out / "train.sh").write_text(LIGHTLY_TRAIN)
 
 
 def dinov2(chosen: subset.Subset, out: Path) -> None:
-    """`images/ab/…` and `train.py`, which brings the small data set class that DINOv2 needs."""
+    """Write `images/ab/…` and `train.py` with the small data set class that DINOv2 needs."""
     chosen.place(out / "images", subset.tree_name)
     (out / "train.py").write_text(DINOV2)
 
 
 def solo_learn(chosen: subset.Subset, out: Path) -> None:
-    """`images/`, flat because it lists one folder and takes all in it, and `train.sh`."""
+    """Write `images/`, flat because solo-learn lists only one folder, and `train.sh`."""
     chosen.place(out / "images")
     (out / "train.sh").write_text(SOLO_LEARN)

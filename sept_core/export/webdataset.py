@@ -1,8 +1,8 @@
 """WebDataset export: `jpg/00000.tar`, … with `UID.jpg` and `UID.json`, original bytes.
 
-One set of tars for each image extension, because readers take the first samples of the
-first tar as the pattern of all. A uid holds no dot, so that everything after the first
-dot of a member's name is its extension. Equal selections give equal tars, byte for byte.
+One set of tars for each image extension, because readers infer the pattern of all samples from the
+first of the first tar. A uid contains no dot, so everything after the first dot of a member's name
+is its extension. Equal selections give equal tars, byte for byte.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ def webdataset(chosen: subset.Subset, out: Path) -> None:
 
 
 def _samples(folder: Path, kind: str) -> int:
-    """The keys in one set of tars that have an image and a json, as a reader would find them."""
+    """Yield the keys in one set of tars that have an image and a json, as a reader finds them."""
     found: dict[str, list[str]] = {}
     for path in sorted(folder.iterdir()):
         with tarfile.open(path, "r:") as tar:
@@ -66,7 +66,7 @@ class _Shards:
             self._tar.close()
 
     def add(self, members: dict[str, bytes]) -> None:
-        """Append one sample; its members lie together, which readers rely on."""
+        """Append one sample; its members are adjacent, as readers require."""
         if self._samples % self._per_shard == 0:
             self.__exit__()
             number = self._samples // self._per_shard
@@ -75,6 +75,6 @@ class _Shards:
         assert self._tar
         self._samples += 1
         for name, data in members.items():
-            member = tarfile.TarInfo(name)  # its owner and time are 0: nothing of this machine
+            member = tarfile.TarInfo(name)  # owner and time are 0 on every machine
             member.size = len(data)
             self._tar.addfile(member, io.BytesIO(data))

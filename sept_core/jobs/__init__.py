@@ -1,1 +1,1 @@
-"""Jobs: work in processes of its own, each in a folder."""
+"""Jobs: work in separate processes, each with a folder."""

@@ -1,8 +1,8 @@
-"""A job's folder, as the worker inside it sees it.
+"""A job's folder, from the worker's side.
 
 In: `settings.json`, written by `jobs.launch`. Out: `status.json` (state, pid, times),
 `progress.json` (done, total, rate, time left), `result.json`, `log.txt`.
-The folder is the only thing that a worker and its launcher share.
+A worker and its launcher share only the folder.
 """
 
 import contextlib
@@ -23,30 +23,30 @@ from sept_core.storage import atomic
 log = logging.getLogger("sept")
 
 PROGRESS_SECONDS = 0.5
-"""Progress is written at most this often, so that it never slows the work."""
+"""Minimum seconds between two writes of the progress, so that they do not slow the work."""
 
 
 TICKET = "ticket"
-"""A job's file that is locked while the job waits for its turn."""
+"""File of a job that is locked while the job waits in the queue."""
 
 PLACE = "place.json"
-"""A job's file that holds its place in the queue, where a person has moved it."""
+"""File of a job with its place in the queue, if a user has moved it."""
 
 TRAINING = frozenset(("dryrun", "pretrain", "evaluate", "study"))
-"""Kinds of jobs that queue among themselves, since one may run for hours."""
+"""Job kinds with a lane of their own, because one may run for hours."""
 
 
 SETTINGS, STATUS, PROGRESS = "settings.json", "status.json", "progress.json"
 RESULT, PROCESS, LOG = "result.json", "process.json", "log.txt"
-"""Files of a job's folder; PROCESS says which process on this machine is the worker."""
+"""Files of a job's folder; PROCESS identifies the worker process on this machine."""
 
 
 class Cancelled(Exception):
-    """Raised inside a worker when the user asked it to stop."""
+    """Raised inside a worker when the user has cancelled the job."""
 
 
 class JobFolder:
-    """One job: its files, and the few things a worker does with them."""
+    """One job: its files, and a worker's operations on them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,12 +59,12 @@ class JobFolder:
         return self.path.name
 
     def settings(self) -> dict[str, Any]:
-        """What the launcher asked for."""
+        """The settings from the launcher."""
         settings: dict[str, Any] = atomic.read_json(self.path / SETTINGS)
         return settings
 
     def status(self) -> dict[str, Any]:
-        """The last state that the launcher or worker wrote."""
+        """Return the last state that the launcher or worker wrote."""
         status: dict[str, Any] = atomic.read_json(self.path / STATUS)
         return status
 
@@ -76,15 +76,15 @@ class JobFolder:
         return (self.path / "cancel").exists()
 
     def check_cancelled(self) -> None:
-        """Raise `Cancelled` if the user asked for it; call it between batches."""
+        """Raise `Cancelled` if the user has cancelled the job; call it between batches."""
         if self.cancel_requested():
             raise Cancelled
 
     def progress(self, done: int, total: int, unit: str, note: str = "") -> None:
-        """Record how far the work is; also the worker's heartbeat and cancel point.
+        """Record the progress; also the worker's heartbeat and cancellation point.
 
-        Rate and time left count from the first call, so that what a resumed job
-        skips does not flatter its speed.
+        Rate and time left count from the first call, so that the parts that a resumed job skips do
+        not inflate its speed.
         """
         self.check_cancelled()
         now = time.monotonic()
@@ -109,14 +109,14 @@ class JobFolder:
         )
 
     def new_phase(self) -> None:
-        """Start rate and time left afresh, before another kind of work is counted."""
+        """Reset rate and time left, before another kind of work is counted."""
         self._baseline, self._written = None, 0.0
 
     def result(self) -> dict[str, Any]:
-        """What the finished worker returned.
+        """Return the result of the finished worker.
 
         Raises:
-            NotFoundError: the job has not finished.
+            NotFoundError: the job is not finished.
         """
         result: dict[str, Any] = atomic.read_json(self.path / RESULT)
         return result
@@ -124,10 +124,10 @@ class JobFolder:
 
 @contextlib.contextmanager
 def queue_turn(job: JobFolder) -> Iterator[None]:
-    """Hold the lock of the job's lane while it works; the first in place is served first.
+    """Hold the lock of the job's lane while it works; waiting jobs take turns by place.
 
     Trainings have a lane of their own, so that listing, embedding, preparing, maps and exports do
-    not wait for hours. A job that waits holds a lock on its ticket. The kernel frees both locks if
+    not wait for hours. A waiting job holds a lock on its ticket. The kernel releases both locks if
     the process dies.
     """
     ticket = job.path / TICKET
@@ -160,7 +160,7 @@ def _is_first(job: JobFolder) -> bool:
 
 
 def place(job: JobFolder) -> tuple[float, str]:
-    """Return what the queue is ordered by: where a person put the job, else its launch."""
+    """Return the sort key of the queue: the place given by a user, else the launch."""
     with contextlib.suppress(errors.NotFoundError):
         return float(atomic.read_json(job.path / PLACE)), job.id
     return job.status().get("launched_at", 0.0), job.id
@@ -168,11 +168,11 @@ def place(job: JobFolder) -> tuple[float, str]:
 
 @contextlib.contextmanager
 def locked(path: Path, check: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold a lock that ends with this process, whatever happens to it.
+    """Hold a lock that the kernel releases when this process ends.
 
     Args:
-        path: the lock's file; made if need be.
-        check: called while another process holds it; may raise to give up.
+        path: the lock's file; created if missing.
+        check: called repeatedly while another process holds it; may raise to give up.
     """
     with path.open("a") as file:
         while not _try_lock(file):
@@ -182,7 +182,7 @@ def locked(path: Path, check: Callable[[], None] = lambda: None) -> Iterator[Non
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process that is alive holds the lock of this file, which exists."""
+    """Return True if a living process holds the lock of this file, which must exist."""
     with path.open("a") as file:
         return not _try_lock(file)
 
@@ -196,10 +196,9 @@ def _try_lock(file: IO[str]) -> bool:
 
 
 def run(main: Callable[[JobFolder], dict[str, Any]]) -> None:
-    """The `__main__` of every worker module: `python -m sept_core.MODULE JOB_FOLDER`.
+    """Run a worker module's `__main__`: `python -m sept_core.MODULE JOB_FOLDER`.
 
-    Records the outcome in the folder whatever happens and exits 0 (done),
-    1 (failed) or 3 (cancelled).
+    Always records the outcome in the folder and exits with 0 (done), 1 (failed) or 3 (cancelled).
     """
     job = JobFolder(Path(sys.argv[1]))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -209,7 +208,7 @@ def run(main: Callable[[JobFolder], dict[str, Any]]) -> None:
         with queue_turn(job):
             job.update_status(state="running", started_at=time.time())
             result = main(job)
-            ended = time.time()  # before the next in the queue may begin
+            ended = time.time()  # before the next job of the queue may begin
         atomic.write_json(job.path / RESULT, result)
         job.update_status(state="done", ended_at=ended)
     except (Cancelled, KeyboardInterrupt):
@@ -219,7 +218,7 @@ def run(main: Callable[[JobFolder], dict[str, Any]]) -> None:
         job.update_status(state="failed", ended_at=time.time(), reason=str(problem))
         log.error("%s", problem)
         sys.exit(1)
-    except Exception as problem:  # a worker's border: the traceback belongs in its log
+    except Exception as problem:  # last resort of the worker: the traceback goes to its log
         traceback.print_exc()
         reason = f"{type(problem).__name__}: {problem} (see {LOG} in {job.path})"
         job.update_status(state="failed", ended_at=time.time(), reason=reason)

@@ -1,8 +1,8 @@
-"""Background jobs: launch, follow, cancel and tell the living from the dead.
+"""Background jobs: launch, follow, cancel, and detect dead workers.
 
 In: a kind, JSON settings and the project's paths. Out: a folder under `jobs/` that a worker
-process fills. A job outlives the process that launched it; the queue is a file lock that
-workers wait on, so it advances with every launcher closed.
+process fills. A job outlives the process that launched it; the queue is a file lock that workers
+wait on, so it advances even when all launchers are closed.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ CANCEL_GRACE = 10.0
 
 @dataclass(frozen=True)
 class JobStatus:
-    """What is known of one job now.
+    """Current state of one job.
 
     `state` is queued, running, done, failed, cancelled or lost (its process exited unexpectedly:
     killed, or the machine restarted). Waiting jobs of a lane run in the order of `place`.
@@ -70,9 +70,9 @@ class JobStatus:
 def launch(
     paths: project_paths.ProjectPaths, kind: str, settings: dict[str, Any], title: str
 ) -> JobFolder:
-    """Start a worker in a session of its own and return its folder at once."""
+    """Start a worker in its own session and return its folder immediately."""
     started = time.time()
-    # To the millisecond, so that ids stand in the order of their launches.
+    # To the millisecond, so that ids sort by launch.
     stamp = (
         time.strftime("%Y%m%d-%H%M%S", time.gmtime(started)) + f"{int(started * 1000) % 1000:03d}"
     )
@@ -87,15 +87,17 @@ def launch(
 
 
 def relaunch(paths: project_paths.ProjectPaths, job_id: str) -> JobFolder:
-    """Start an ended job again in the same folder; its worker continues what is there.
+    """Restart an ended job in the same folder; its worker continues the existing work.
 
     Raises:
         NotFoundError: no such job.
-        JobError: it is still at work, or it finished.
+        JobError: it is still running, or it finished.
     """
     before = status(paths, job_id)
     if not before.ended or before.state == "done":
-        raise errors.JobError(f"Job {job_id} is {before.state}; only an interrupted job resumes.")
+        raise errors.JobError(
+            f"Job {job_id} is {before.state}; only an interrupted job can be resumed."
+        )
     job = JobFolder(paths.job(job_id))
     (job.path / "cancel").unlink(missing_ok=True)
     job.update_status(state="queued", reason=None, ended_at=None, launched_at=time.time())
@@ -121,11 +123,11 @@ def _start(job: JobFolder, kind: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """What a worker gets besides the launcher's own environment."""
-    # Threads that wait by spinning cost two to four times the time wherever the app, a browser or
-    # another job shares the cores.
+    """Return the worker's environment: the launcher's, with additions."""
+    # Spinning threads make work two to four times slower if the app, a browser or another job
+    # shares the cores.
     sharing = {"OMP_WAIT_POLICY": "passive"}
-    # The worker must find this very checkout wherever it is launched from.
+    # The worker must import this checkout from any working folder.
     return sharing | os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
 
@@ -134,14 +136,14 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def _reap() -> None:
-    """Take leave of all workers of this process that have ended, whoever asks about which."""
+    """Reap all finished workers of this process."""
     for pid, child in list(_children.items()):
         if child.poll() is not None:
             _children.pop(pid, None)
 
 
 def _start_time(pid: int) -> str | None:
-    """The kernel's start time of a process: with the pid, an identity that is never reused."""
+    """Return the kernel's start time of a process: with the pid, a unique identity."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -154,7 +156,7 @@ def _alive(job: JobFolder) -> bool:
     try:
         identity = atomic.read_json(job.path / job_folder.PROCESS)
     except errors.NotFoundError:
-        # The launcher has made the folder and is about to start the worker.
+        # The launcher has created the folder and is about to start the worker.
         return bool(time.time() - job.status()["launched_at"] < CANCEL_GRACE)
     _reap()
     started = _start_time(identity["pid"])
@@ -162,7 +164,7 @@ def _alive(job: JobFolder) -> bool:
 
 
 def status(paths: project_paths.ProjectPaths, job_id: str) -> JobStatus:
-    """The state of one job, a dead worker being told apart from a running one.
+    """Return the state of one job; a job whose worker has died is lost.
 
     Raises:
         NotFoundError: no such job; the message lists the latest ones.
@@ -179,7 +181,7 @@ def status(paths: project_paths.ProjectPaths, job_id: str) -> JobStatus:
     state, reason = stored["state"], stored.get("reason")
     if state not in ENDED and not alive:
         state = "lost"
-        reason = "its process ended without a word (killed, or the machine restarted)"
+        reason = "its process exited unexpectedly (killed, or the machine restarted)"
     progress = job.path / job_folder.PROGRESS
     return JobStatus(
         id=job_id,
@@ -195,17 +197,17 @@ def status(paths: project_paths.ProjectPaths, job_id: str) -> JobStatus:
 
 
 def _folders(paths: project_paths.ProjectPaths) -> list[Path]:
-    """Job folders, latest first."""
+    """List job folders, latest first."""
     return sorted((p.parent for p in paths.jobs.glob(f"*/{job_folder.STATUS}")), reverse=True)
 
 
 def all_jobs(paths: project_paths.ProjectPaths) -> list[JobStatus]:
-    """Every job of the project, latest first."""
+    """List every job of the project, latest first."""
     return [status(paths, folder.name) for folder in _folders(paths)]
 
 
 def waiting(paths: project_paths.ProjectPaths, job_id: str) -> list[JobStatus]:
-    """Return the waiting jobs of a job's lane, in the order in which their turns come.
+    """Return the waiting jobs of a job's lane, in the order in which they will run.
 
     Raises:
         NotFoundError: no such job.
@@ -221,16 +223,16 @@ def waiting(paths: project_paths.ProjectPaths, job_id: str) -> list[JobStatus]:
 
 
 def move_to(paths: project_paths.ProjectPaths, job_id: str, place: int) -> list[JobStatus]:
-    """Give a waiting job another place in its lane; returns the lane's waiting jobs in order.
+    """Move a waiting job to another place in its lane; return the lane's waiting jobs in order.
 
     Args:
-        paths: of the project.
-        job_id: of the job.
-        place: from 1, the next to run; places beyond the end mean the last.
+        paths: paths of the project.
+        job_id: id of the job.
+        place: counted from 1, the next to run; larger places than the last mean the last.
 
     Raises:
         NotFoundError: no such job.
-        JobError: it does not wait.
+        JobError: it is not waiting.
     """
     order = [job.id for job in waiting(paths, job_id)]
     if job_id not in order:
@@ -245,7 +247,7 @@ def move_to(paths: project_paths.ProjectPaths, job_id: str, place: int) -> list[
 
 
 def cancel(paths: project_paths.ProjectPaths, job_id: str) -> JobStatus:
-    """Ask a job to stop at its next safe point; end its process group if it does not.
+    """Ask a job to stop at its next safe point; kill its process group if it does not.
 
     Raises:
         NotFoundError: no such job.
@@ -260,10 +262,12 @@ def cancel(paths: project_paths.ProjectPaths, job_id: str) -> JobStatus:
             return status(paths, job_id)
         time.sleep(0.1)
     identity = atomic.read_json(job.path / job_folder.PROCESS)
-    if _alive(job):  # the pid is still the process that we started
+    if _alive(job):  # the pid still belongs to the process that was started
         with contextlib.suppress(ProcessLookupError):
             os.killpg(identity["pid"], signal.SIGKILL)
-    job.update_status(state="cancelled", ended_at=time.time(), reason="ended by force")
+    job.update_status(
+        state="cancelled", ended_at=time.time(), reason="killed after it did not stop"
+    )
     return status(paths, job_id)
 
 
@@ -280,10 +284,10 @@ def follow(
 
 
 def finish(paths: project_paths.ProjectPaths, job_id: str) -> dict[str, Any]:
-    """The result of an ended job.
+    """Return the result of an ended job.
 
     Raises:
-        JobError: it did not end well; the message gives its reason.
+        JobError: it failed, was cancelled or was lost; the message has the reason.
     """
     ended = status(paths, job_id)
     if ended.state != "done":
@@ -292,6 +296,6 @@ def finish(paths: project_paths.ProjectPaths, job_id: str) -> dict[str, Any]:
 
 
 def tail(paths: project_paths.ProjectPaths, job_id: str, lines: int = 50) -> str:
-    """The last lines of a job's log."""
+    """Return the last lines of a job's log."""
     log = paths.job(job_id) / job_folder.LOG
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""

@@ -1,9 +1,9 @@
-"""A Ray cluster, for what is too much for one machine; Ray is an optional package.
+"""A Ray cluster, for work that needs more than one machine; Ray is an optional package.
 
-In: functions and items. Out: their results in the order of the items, whichever machine made
-them; Ray does again what a lost machine had in hand. The cluster is that of the environment's
-RAY_ADDRESS ("auto" on one of its machines); without it, one is made of this machine alone.
-Every machine must see the project's folder at the same path.
+In: functions and items. Out: their results in the order of the items; Ray repeats the tasks of a
+lost machine. The cluster is that of the environment variable RAY_ADDRESS ("auto" on one of its
+machines); without it, a cluster of only this machine is started. Every machine must see the
+project's folder at the same path.
 """
 
 import collections
@@ -19,13 +19,14 @@ from sept_core.compat import ray_options
 DEVICE = "ray"
 
 LOCAL = "local"
-"""The address with which Ray starts a cluster; without one it would look for one in files that
-an earlier cluster may have left, and wait for it."""
-"""The name of the cluster where a device is asked for."""
+"""Address that makes Ray start a cluster; without one it would search files that an earlier cluster
+may have left, and wait for it.
+    """
+"""Device name that stands for the cluster."""
 
 
 def imported(module: str, what: str, extra: str) -> Any:
-    """An optional package.
+    """Import an optional package.
 
     Raises:
         InputError: it is not installed.
@@ -39,17 +40,17 @@ def imported(module: str, what: str, extra: str) -> Any:
 
 
 def connect(address: str | None = None, *, logs: bool = False) -> Any:
-    """Join a cluster, once a process; the module `ray` comes back.
+    """Join a cluster, once per process; return the module `ray`.
 
     Args:
-        address: of the cluster; None takes RAY_ADDRESS, or starts one on this machine alone.
-        logs: whether what its workers print is printed here.
+        address: address of the cluster; None uses RAY_ADDRESS, or starts one on this machine.
+        logs: print the output of its workers here.
 
     Raises:
         InputError: Ray is not installed.
-        JobError: there is no cluster at the address.
+        JobError: no cluster was found at the address.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported anywhere
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage reports
     ray = imported("ray", "Ray", "ray")
     if ray.is_initialized():
         return ray
@@ -63,25 +64,25 @@ def connect(address: str | None = None, *, logs: bool = False) -> Any:
             **(ray_options.ONLY_HERE if given == LOCAL else {}),
         )
     except ConnectionError as problem:
-        raise errors.JobError(f"There is no Ray cluster at {given}: {problem}") from None
+        raise errors.JobError(f"No Ray cluster was found at {given}: {problem}") from None
     return ray
 
 
 def processors(ray: Any) -> int:
-    """CPUs of the cluster's machines that are alive."""
+    """Return the number of CPUs of the cluster's running machines."""
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 def ordered(function: Callable[..., Any], items: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
-    """The results of a function, called with each item's values on some CPU of the cluster.
+    """Yield the results of a function called with each item's values on a CPU of the cluster.
 
     Args:
-        function: a module's own function, so that every machine finds it.
-        items: taken as places become free: two for each CPU are in work or waiting.
+        function: a module-level function, so that every machine finds it.
+        items: consumed on demand: two per CPU are running or waiting.
 
     Raises:
-        SeptError: what the function raises.
-        JobError: a task was lost more often than Ray tries again.
+        SeptError: raised by the function.
+        JobError: a task was lost more often than Ray retries.
     """
     ray = connect()
     remote = ray.remote(num_cpus=1, max_retries=5)(function)
@@ -103,4 +104,4 @@ def _result(ray: Any, reference: Any) -> Any:
             raise problem.cause from None
         raise
     except ray.exceptions.RayError as problem:
-        raise errors.JobError(f"The Ray cluster lost a task for good: {problem}") from None
+        raise errors.JobError(f"The Ray cluster lost a task permanently: {problem}") from None

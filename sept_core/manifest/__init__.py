@@ -1,1 +1,1 @@
-"""Manifests: what trainers read of a selection."""
+"""Manifests: the files of a selection that trainers read."""

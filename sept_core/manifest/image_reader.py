@@ -1,4 +1,4 @@
-"""The bytes of a manifest's images, only ever those that were selected.
+"""Reader for the bytes of a manifest's images; returns only bytes that match the uid.
 
 In: a manifest, and the folders of its sources on this machine. Out: bytes by uid.
 """
@@ -19,14 +19,14 @@ from sept_core.storage import hashing
 
 
 class ImageReader:
-    """Reads a manifest's images by uid and gives out only bytes that match the uid.
+    """Reads a manifest's images by uid and returns only bytes that match the uid.
 
-    Safe to share between threads. An image that lies in several places is taken from
-    the first that still has it.
+    Safe to share between threads. An image with several places is read from the first that still
+    has it.
     """
 
     def __init__(self, manifest: Manifest, roots: Mapping[str, Path] | None = None) -> None:
-        """Use `roots`, or the manifest's `roots.json`; folders that are gone are left out."""
+        """Use `roots`, or the manifest's `roots.json`; missing folders are skipped."""
         self.manifest = manifest
         given = manifest.roots() if roots is None else roots
         self.roots = {name: Path(root) for name, root in given.items() if Path(root).exists()}
@@ -43,16 +43,16 @@ class ImageReader:
         self._bytes.close()
 
     def read(self, uid: str) -> bytes:
-        """The bytes of one image.
+        """Return the bytes of one image.
 
         Raises:
             NotFoundError: no place of the image can be read.
-            IntegrityError: its bytes are there, but not those that were selected.
+            IntegrityError: its file exists, but its bytes have changed.
         """
         return self.fetch(uid)[1]
 
     def fetch(self, uid: str) -> tuple[Location, bytes]:
-        """As `read`, with the place where the bytes were found."""
+        """Like `read`, but also return the place where the bytes were found."""
         failures: list[str] = []
         changed: Location | None = None
         for place in self.places(uid):
@@ -67,26 +67,26 @@ class ImageReader:
         if changed:
             raise errors.IntegrityError(
                 f"{_name(changed)} has changed since image {uid} was selected; "
-                "bring the old file back or make the selection again."
+                "restore the old file or make the selection again."
             )
         why = "; ".join(failures) or "it has features only"
         raise errors.NotFoundError(f"Image {uid} cannot be read ({why}).")
 
     def bands(self, uid: str) -> images.Bands:
-        """The bands to take of an image, as when it was embedded; see `images.decode`."""
+        """Return the bands of an image to decode, as when it was embedded; see `images.decode`."""
         if not self._bands:
             return None
         places = self.places(uid)
         return self._bands.get(places[0][0]) if places else None
 
     def places(self, uid: str) -> tuple[Location, ...]:
-        """All places of an image, the one in its own row first; none for features only."""
+        """List all places of an image, the one in its own row first; none for features only."""
         if uid not in self._places:
-            raise errors.NotFoundError(f"The manifest holds no image {uid}.")
+            raise errors.NotFoundError(f"The manifest has no image {uid}.")
         return self._places[uid]
 
     def rooted(self, uid: str) -> bool:
-        """Whether at least one place of the image is in a source that has a folder here."""
+        """Return True if at least one place of the image is in a source that has a folder here."""
         return any(source in self.roots for source, _, _ in self.places(uid))
 
     @functools.cached_property

@@ -1,18 +1,18 @@
-"""The manifest: which images were chosen, why each of them, and where their bytes are.
+"""The manifest: the selected images, why each was selected, and where their bytes are.
 
 In: the rows of a selection, the header that describes how it was made. Out: a folder
 
-    manifest.parquet    one row an image, in selected order (`manifest_tables.SCHEMA`)
-    locations.parquet   every place of those images that lie in more than one
+    manifest.parquet    one row per image, in selected order (`manifest_tables.SCHEMA`)
+    locations.parquet   all places of images that have more than one
     guard.parquet       the held-out target images that the rows were checked against
     manifest.json       the header, written last: its existence means complete
-    roots.json          this machine's folder of each source; no part of the manifest
-    links.json          the sources whose links may lead anywhere, if any; the same
+    roots.json          this machine's folder of each source; not part of the manifest
+    links.json          the sources whose links may lead anywhere, if any; not part of it
 
 Sources are names, so a manifest made on a laptop opens on a cluster with other roots.
 
-`value_ranges` in the header says how images of more than 8 bits become pixels. It is no part of the
-content hash, which names images and not what a reader makes of them; training keeps it with a run.
+`value_ranges` in the header says how images of more than 8 bits become pixels. It is not part of
+the content hash, which names images and not their decoded pixels; training stores it with a run.
 
 `manifest_tables` has the columns and the content hash, `image_reader` reads the images.
 """
@@ -52,7 +52,7 @@ GUARD_STATES = ("on", "off", "none")
 
 @dataclass(frozen=True)
 class Manifest:
-    """A complete manifest whose checksums were right when it was read."""
+    """A complete manifest whose checksums were correct when it was read."""
 
     folder: Path
     header: dict[str, Any]
@@ -69,10 +69,10 @@ class Manifest:
         return str(self.header["content_hash"])
 
     def roots(self) -> dict[str, Path]:
-        """The folder of each source on this machine; empty if nobody has said it yet.
+        """The folder of each source on this machine; empty if not set yet.
 
         Raises:
-            ManifestError: `roots.json` is something else.
+            ManifestError: `roots.json` is invalid.
         """
         path = self.folder / ROOTS
         given = atomic.read_json(path) if path.exists() else {}
@@ -84,7 +84,7 @@ class Manifest:
         """The sources whose links may lead anywhere on this machine.
 
         Raises:
-            ManifestError: `links.json` is something else.
+            ManifestError: `links.json` is invalid.
         """
         path = self.folder / LINKS
         given = atomic.read_json(path) if path.exists() else []
@@ -93,10 +93,10 @@ class Manifest:
         return given
 
     def bands(self) -> dict[str, images.Bands]:
-        """The bands taken of the TIFF images of sources that were added with a choice of them.
+        """The TIFF bands to read, for sources that were added with a choice of bands.
 
         Raises:
-            ManifestError: the header holds something else.
+            ManifestError: the header is invalid.
         """
         try:
             given = dict(self.header.get("bands", {}))
@@ -106,10 +106,10 @@ class Manifest:
 
     @property
     def value_ranges(self) -> ValueRanges:
-        """By which images of more than 8 bits are scaled; none in manifests without such images.
+        """The ranges that images of more than 8 bits are scaled from; none without such images.
 
         Raises:
-            ManifestError: the header holds something else.
+            ManifestError: the header is invalid.
         """
         try:
             return pixel_values.from_json(self.header.get("value_ranges", {}))
@@ -117,13 +117,13 @@ class Manifest:
             raise errors.ManifestError(f"{self.folder / HEADER}: {problem}") from None
 
     def sources(self) -> list[str]:
-        """The names of all sources that hold an image of the manifest."""
+        """List the names of all sources that hold an image of the manifest."""
         names = pa.chunked_array(self.rows["source"].chunks + self.locations["source"].chunks)
         return sorted(names.unique().to_pylist())
 
 
 WHEN = ("created_at", "fingerprint")
-"""Entries of the header that differ between two writings of the same manifest."""
+"""Header entries that differ each time the same manifest is written."""
 
 
 def write(
@@ -135,21 +135,21 @@ def write(
     roots: Mapping[str, Path],
     followed: Collection[str] = (),
 ) -> Manifest:
-    """Write a manifest; the header goes last, so a manifest is there whole or not at all.
+    """Write a manifest; the header goes last, so a manifest is complete or absent.
 
     Args:
         rows: columns of `SCHEMA` (any order, castable types), in selected order.
         locations: columns of `LOCATIONS`, all places of images that have several.
         guard: columns of `GUARD`, the held-out images; empty unless the guard is on.
         header: the entries of `REQUIRED`; `bands` (source → as `images.parse_bands` reads it)
-            where a source has a choice of them, `value_ranges` where images have more than 8 bits;
+            if a source has a choice of them, `value_ranges` if images have more than 8 bits;
             format, checksums, content hash, time and software versions are added here.
         roots: the folder of each source on this machine.
         followed: the sources whose links may lead anywhere on this machine.
 
     Raises:
         ManifestError: `folder` already holds a manifest, or a row or entry is wrong.
-        LeakError: a row is a held-out image, or a guard that is on has nothing to check.
+        LeakError: a row is a held-out image, or the guard is on but has nothing to check.
     """
     if (folder / HEADER).exists():
         raise errors.ManifestError(f"{folder} already holds a manifest; choose another folder.")
@@ -181,7 +181,7 @@ def read(path: Path) -> Manifest:
     """Open a manifest, given its folder or its `manifest.json`.
 
     Raises:
-        ManifestError: there is none, it is of another version, or a file was altered.
+        ManifestError: it does not exist, has another version, or a file was altered.
     """
     folder, header = open_header(path)
     for fault in altered(folder, header):
@@ -190,25 +190,25 @@ def read(path: Path) -> Manifest:
 
 
 def picks(manifest: Manifest) -> pa.Table:
-    """The selection as `selection` made it: the columns of `PICKS`, in selected order."""
+    """Return the selection as `selection` made it: the columns of `PICKS`, in selected order."""
     return manifest.rows.select(manifest_tables.PICKS)
 
 
 def software() -> dict[str, str]:
-    """The versions of what can change a selection, as far as this machine has it."""
+    """Return the versions of the installed software that can change a selection."""
     installed = {found.name: found.version for found in importlib.metadata.distributions()}
     known = {name: installed[name] for name in SOFTWARE if name in installed}
     return {"sept": sept_core.__version__, "python": platform.python_version()} | known
 
 
 def _check_before_writing(tables: Mapping[str, pa.Table], guard: Mapping[str, Any]) -> None:
-    """Refuse what `verify` would complain about."""
+    """Refuse content that `verify` would report."""
     for uid, fault in manifest_faults.faults(tables["manifest"], tables["locations"]):
         raise errors.ManifestError(f"The row of image {uid}: {fault}.")
     for uid in manifest_faults.held_out(tables["manifest"], tables["guard"]):
         raise errors.LeakError(f"Image {uid} is one of the target's held-out images.")
     if guard.get("state") not in GUARD_STATES:
-        raise errors.ManifestError("The header's guard has no state of on, off or none.")
+        raise errors.ManifestError("The state of the guard in the header must be on, off or none.")
     if guard["state"] == "on" and (not tables["guard"].num_rows or "bits" not in guard):
         raise errors.LeakError(
             "The contamination guard is on but no held-out image was checked; "
@@ -217,13 +217,13 @@ def _check_before_writing(tables: Mapping[str, pa.Table], guard: Mapping[str, An
 
 
 def open_header(path: Path) -> tuple[Path, dict[str, Any]]:
-    """The manifest's folder and its header, of a version that this code knows."""
+    """Return the manifest's folder and its header, of a version that this code knows."""
     folder = path.parent if path.name == HEADER else path
     try:
         header = atomic.read_json(folder / HEADER)
     except errors.NotFoundError:
         raise errors.ManifestError(
-            f"{folder} holds no complete manifest ({HEADER} is not there)."
+            f"{folder} has no complete manifest ({HEADER} is missing)."
         ) from None
     except errors.IntegrityError as problem:
         raise errors.ManifestError(str(problem)) from None
@@ -233,12 +233,14 @@ def open_header(path: Path) -> tuple[Path, dict[str, Any]]:
             f"{folder / HEADER} is of format {version!r}, this version of SEPT reads {FORMAT}."
         )
     if not _is_whole(header):
-        raise errors.ManifestError(f"{folder / HEADER} was edited: it lacks what SEPT wrote.")
+        raise errors.ManifestError(
+            f"{folder / HEADER} was edited: entries that SEPT wrote are missing."
+        )
     return folder, header
 
 
 def _is_whole(header: Mapping[str, Any]) -> bool:
-    """Whether what is read of a header without asking is there; a fingerprint can be forged."""
+    """Check that the header entries read later exist; a fingerprint can be forged."""
     sums, guard = header.get("sha256"), header.get("guard")
     return (
         isinstance(sums, dict)
@@ -249,14 +251,14 @@ def _is_whole(header: Mapping[str, Any]) -> bool:
 
 
 def altered(folder: Path, header: Mapping[str, Any]) -> Iterator[str]:
-    """One sentence for each file that is not the one that was written."""
+    """Return one sentence for each file that was altered."""
     plain = {name: value for name, value in header.items() if name != "fingerprint"}
     if header.get("fingerprint") != hashing.fingerprint(plain):
         yield f"{folder / HEADER} was edited."
     for name in manifest_tables.TABLES:
         path = folder / f"{name}.parquet"
         if not path.exists():
-            yield f"{path} is not there."
+            yield f"{path} is missing."
         elif atomic.sha256_file(path) != header["sha256"].get(name):
             yield f"{path} was edited: its checksum differs."
 
@@ -265,7 +267,7 @@ def load(folder: Path, header: dict[str, Any]) -> Manifest:
     """Open the tables without checking their checksums.
 
     Raises:
-        ManifestError: one cannot be read or has other columns.
+        ManifestError: a table cannot be read or has other columns.
     """
     tables = {}
     for name in manifest_tables.TABLES:

@@ -1,9 +1,9 @@
-"""The tables of a manifest: their columns, the places in them, and the hash of their content.
+"""Tables of a manifest: columns, places, and the content hash.
 
-In: tables as a writer has them or as they lie on disk. Out: the same with exactly the columns of
-their schema, and what names the selected rows.
+In: tables from a writer or from disk. Out: the same with exactly the columns of their schema, and
+the hash that names the selected rows.
 
-The content hash names what was selected: SHA-256 over one JSON line for each row, sorted,
+The content hash names the selected images: SHA-256 over one JSON line for each row, sorted,
 with the columns of `HASHED`. Left out are `decided_by` and `decided_at` (people, times) and
 `index_id` (a version: rebuilding an index, or another shard layout, changes its name and
 not the selection). The order of the rows is kept by the checksum of the file instead.
@@ -46,7 +46,7 @@ Location = tuple[str, str, str]
 
 
 def conform(table: pa.Table, what: str) -> pa.Table:
-    """The table with exactly the columns and types of its schema; no place is ''."""
+    """Return the table with exactly the columns and types of its schema; no place is ''."""
     schema = TABLES[what]
     if set(table.column_names) != set(schema.names):
         odd = sorted(set(table.column_names) ^ set(schema.names))
@@ -65,12 +65,12 @@ def conform(table: pa.Table, what: str) -> pa.Table:
 
 
 def location(uid: str, source: str, rel_path: str, shard: str, key: str) -> Location:
-    """The place that a row of `LOCATIONS` names."""
+    """Return the place that a row of `LOCATIONS` names."""
     return (source, shard or rel_path, key)
 
 
 def content_hash(rows: pa.Table) -> str:
-    """64 hex digits that name the selected rows, whatever their order (see the module).
+    """Return 64 hex digits that name the selected rows in any order (see the module).
 
     Each row is the JSON array of its `HASHED` columns, without blanks, in ASCII; floats
     are rounded to 1e-6 and NaN is null. The sorted lines follow the line of column names.
@@ -81,7 +81,7 @@ def content_hash(rows: pa.Table) -> str:
 
 
 def _canonical(values: list[Any]) -> list[Any]:
-    """Floats as they are hashed: rounded, −0 as 0, NaN as null."""
+    """Convert a float for hashing: rounded, −0 as 0, NaN as null."""
     return [
         (round(value, 6) + 0.0 if value == value else None) if isinstance(value, float) else value
         for value in values

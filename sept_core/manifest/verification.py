@@ -1,7 +1,7 @@
-"""Verification: is a manifest still what was written, and are its images still there?
+"""Verification that a manifest is unmodified and that its images still exist.
 
-In: a manifest's folder and this machine's source roots. Out: every problem found, one
-sentence each; an empty list means that training on it trains on what was selected.
+In: a manifest's folder and this machine's source roots. Out: every problem found, one sentence
+each; an empty list means that training reads exactly the selected images.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,17 +16,17 @@ from sept_core.imaging import images as image_files
 from sept_core.manifest import image_reader, manifest, manifest_faults, manifest_tables
 
 CHUNK = 256
-"""Images handed to the readers at once: enough to keep them busy, few enough to cancel."""
+"""Images submitted to the readers in one batch: enough to keep them busy, few enough to cancel."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a manifest or with an image that it names.
+    """One problem of a manifest or of an image that it names.
 
     Attributes:
-        kind: `edited` (a file is not what was written), `row` (a row cannot be right),
-            `root` (a source has no folder here), `missing`, `changed`, `leak`.
-        uid: the image, or '' where the problem is not about one.
+        kind: `edited` (a file was altered), `row` (a row is invalid), `root` (a source has no
+            folder here), `missing`, `changed`, `leak`.
+        uid: the image, or '' if the problem concerns none.
         message: one sentence.
     """
 
@@ -37,11 +37,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """The problems, and how much was looked at.
+    """The problems, and the counts of checked items.
 
     Attributes:
         checked: `rows`, `images` (read again and hashed), `guard` (images compared with
-            the held-out ones by perceptual hash; 0 where the guard is off).
+            the held-out ones by perceptual hash; 0 if the guard is off).
     """
 
     problems: list[Problem]
@@ -61,10 +61,10 @@ def verify(
         path: the manifest's folder or header.
         roots: this machine's folder of each source; by default its `roots.json`.
         images: also read every image again.
-        progress: called with images done and images in all.
+        progress: called with the finished and the total number of images.
 
     Raises:
-        ManifestError: there is no manifest of a known version to check.
+        ManifestError: there is no manifest of a known version.
     """
     folder, header = manifest.open_header(path)
     problems = [Problem("edited", "", fault) for fault in manifest.altered(folder, header)]
@@ -81,7 +81,7 @@ def verify(
 
 
 def _check_rows(opened: manifest.Manifest) -> list[Problem]:
-    """What the tables alone give away."""
+    """Check the tables without reading images."""
     problems = []
     if manifest_tables.content_hash(opened.rows) != opened.header.get("content_hash"):
         text = "The rows were edited: they do not have the content hash of the header."
@@ -128,7 +128,7 @@ def _unrooted(source: str) -> str:
 
 
 class _Guard:
-    """Compares images with the held-out ones, where the manifest says that this was done."""
+    """Comparison of images with the held-out ones, if the manifest says that the guard was on."""
 
     def __init__(self, reader: image_reader.ImageReader) -> None:
         opened = reader.manifest
@@ -140,7 +140,7 @@ class _Guard:
         self._ranges = opened.value_ranges
 
     def problem(self, uid: str, data: bytes) -> Problem | None:
-        """A leak, if the image is within `bits` of a held-out one."""
+        """Return a leak if the image is within `bits` of a held-out one."""
         if not self.active or not len(self._held_out):
             return None
         try:

@@ -1,9 +1,9 @@
 """Random views of whole batches, as a few tensor operations on the batch's own device.
 
-In: uint8 images and random numbers drawn beforehand on the CPU (`draw`), so that they
-depend on seed and step alone: not on the device, nor on whether the run was interrupted.
-Out: normalised float views. Crop and flip are one `grid_sample`; brightness, contrast,
-saturation, hue, grayscale and the normalisation are one affine map of the colours.
+In: uint8 images and random numbers drawn beforehand on the CPU (`draw`), so that they depend only
+on seed and step: not on the device, nor on interruptions of the run. Out: normalised float views.
+Crop and flip are one `grid_sample`; brightness, contrast, saturation, hue, grayscale and the
+normalisation are one affine map of the colours.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from sept_core.pretrain.settings import Augment
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 JITTER_SHARE = 0.8
-"""Share of the views whose colours vary at all (SimCLR, MoCo v2)."""
+"""Share of the views with colour jitter (SimCLR, MoCo v2)."""
 GRAY = (0.299, 0.587, 0.114)
 BLUR_SIGMA = (0.1, 2.0)
 
@@ -34,9 +34,9 @@ class Draw:
     Attributes:
         box: (B, 4) float32: centre x, centre y, width, height as shares of the image.
         mirrored: (B,) bool.
-        colour: (B, 3, 3) float32: what one pixel's RGB becomes.
-        contrast: (B,) float32: how far colours move away from the view's mean grey.
-        sigma: (B,) float32: blur in pixels, 0 for none; None where no view is blurred.
+        colour: (B, 3, 3) float32: matrix applied to each pixel's RGB.
+        contrast: (B,) float32: factor of the distance of colours from the view's mean grey.
+        sigma: (B,) float32: blur in pixels, 0 for none; None if no view is blurred.
     """
 
     box: Tensor
@@ -46,24 +46,24 @@ class Draw:
     sigma: Tensor | None
 
     def part(self, rows: Tensor, device: torch.device) -> "Draw":
-        """Some rows of the batch (n,), on the device that will use them."""
+        """Return some rows of the batch (n,), on the device that will use them."""
         values = (None if t is None else t[rows].to(device) for t in vars(self).values())
         return Draw(*values)  # type: ignore[arg-type]  # only sigma may be None
 
 
 def generator(*parts: int | str) -> torch.Generator:
-    """A CPU generator seeded by a hash of its parts, such as seed, step and purpose."""
+    """Return a CPU generator seeded by a hash of its parts, such as seed, step and purpose."""
     digest = hashlib.blake2b(":".join(map(str, parts)).encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)
 
 
 def draw(settings: Augment, aspect: Tensor, generator: torch.Generator) -> Draw:
-    """Random numbers for one view of each image.
+    """Draw random numbers for one view of each image.
 
     Args:
-        settings: how far views may differ from their images.
-        aspect: (B,) float32 width / height of the images before they were made square.
-        generator: gives the same draw whenever it starts from the same seed.
+        settings: strengths of the augmentations.
+        aspect: (B,) float32 width / height of the images before they were squeezed into squares.
+        generator: gives the same draw for the same seed.
     """
     n = len(aspect)
 
@@ -87,9 +87,9 @@ def draw(settings: Augment, aspect: Tensor, generator: torch.Generator) -> Draw:
 
 
 def _draw_box(crop_min: float, aspect: Tensor, generator: torch.Generator) -> Tensor:
-    """Inception crops: a uniform share of the area, a log-uniform shape of 3:4 to 4:3.
+    """Draw Inception crops: a uniform share of the area, a log-uniform aspect of 3:4 to 4:3.
 
-    Sides longer than the image are cut to it, where torchvision would draw again.
+    Sides longer than the image are clipped; torchvision would draw again.
     """
     share, shape, x, y = torch.rand(4, len(aspect), generator=generator)
     area = crop_min + (1 - crop_min) * share
@@ -100,9 +100,9 @@ def _draw_box(crop_min: float, aspect: Tensor, generator: torch.Generator) -> Te
 
 
 def colour_matrix(brightness: Tensor, saturation: Tensor, turn: Tensor) -> Tensor:
-    """(B, 3, 3): brightness, then saturation about the grey, then hue turned by `turn` radians.
+    """Return (B, 3, 3): brightness, saturation about the grey, hue rotated by `turn` radians.
 
-    Clamping happens once, at the end of all colour changes, not between them.
+    Clamping happens once, after all colour changes, not between them.
     """
     eye = torch.eye(3)
     gray = torch.tensor(GRAY).expand(3, 3)
@@ -118,7 +118,7 @@ def colour_matrix(brightness: Tensor, saturation: Tensor, turn: Tensor) -> Tenso
 
 
 def apply(images: Tensor, draw: Draw, size: int) -> Tensor:
-    """One view of each image.
+    """Compute one view of each image.
 
     Args:
         images: (B, 3, S, S) float32 in 0..255, whole images squeezed into a square.
@@ -148,7 +148,7 @@ def _crop(images: Tensor, draw: Draw, size: int) -> Tensor:
 
 
 def _blur(views: Tensor, sigma: Tensor) -> Tensor:
-    """Gaussian blur with each image's own sigma, one axis after the other."""
+    """Apply a Gaussian blur with each image's own sigma, one axis after the other."""
     n, channels, _, _ = views.shape
     radius = math.ceil(2 * BLUR_SIGMA[1])
     offsets = torch.arange(-radius, radius + 1, device=views.device)
@@ -162,14 +162,14 @@ def _blur(views: Tensor, sigma: Tensor) -> Tensor:
 
 
 def _recolour(views: Tensor, colour: Tensor, contrast: Tensor) -> Tensor:
-    """Contrast about the mean grey, the colour matrix, clamp to 0..255, normalise."""
+    """Apply contrast about the mean grey and the colour matrix, clamp to 0..255, normalise."""
     n, channels, height, width = views.shape
     pixels = views.reshape(n, channels, -1)
     mean, std = (255 * torch.tensor(values, device=views.device)[:, None] for values in (MEAN, STD))
     gray = torch.tensor(GRAY, device=views.device)
     mean_gray = (pixels.mean(2) @ gray)[:, None, None]
     factor = contrast[:, None, None]
-    # colour (factor·x + (1 − factor)·g), normalised: one matrix and one offset an image
+    # colour (factor·x + (1 − factor)·g), normalised: one matrix and one offset per image
     matrix = colour * factor / std
     offset = (colour.sum(2, keepdim=True) * (1 - factor) * mean_gray - mean) / std
     out = torch.baddbmm(offset, matrix, pixels)
@@ -179,7 +179,7 @@ def _recolour(views: Tensor, colour: Tensor, contrast: Tensor) -> Tensor:
 
 
 def plain(images: Tensor, size: int) -> Tensor:
-    """The whole image at `size`, normalised: (B, 3, S, S) uint8 to (B, 3, size, size) float32."""
+    """Resize and normalise whole images: (B, 3, S, S) uint8 to (B, 3, size, size) float32."""
     resized = functional.interpolate(
         images.float(), (size, size), mode="bilinear", antialias=True, align_corners=False
     )

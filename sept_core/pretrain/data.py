@@ -1,8 +1,8 @@
-"""The subset's images as batches of uint8 tensors, in an order that depends on the seed alone.
+"""The subset's images as batches of uint8 tensors, in an order that depends only on the seed.
 
-In: uids and a way to read their bytes. Out: `Batch`es, from a packed cache in the run
-folder where that fits in memory (each image is then decoded once), else decoded anew by
-threads a few batches ahead. The order of any step is known without the steps before it.
+In: uids and a function that reads their bytes. Out: `Batch`es, from a packed cache in the run
+folder if that fits in memory (each image is then decoded once), else decoded by threads a few
+batches ahead. The rows of any step can be computed without the steps before it.
 """
 
 import collections
@@ -26,13 +26,13 @@ from sept_core.pretrain import augment
 from sept_core.storage import array_files, atomic, hashing
 
 CACHE_VERSION = 2
-"""Raise it whenever `_decode` gives other pixels: older caches are then made again."""
+"""Increment it whenever `_decode` returns different pixels: older caches are then rebuilt."""
 
 MEMORY_SHARE = 0.5
-"""Part of the free memory (of the machine or the GPU) that the packed images may take."""
+"""Share of the free memory (of the machine or the GPU) that the packed images may use."""
 
 LOOKAHEAD = 4
-"""Batches being decoded ahead of the one in use."""
+"""Number of batches that are decoded ahead of the one in use."""
 
 BandsOf = Callable[[str], images.Bands]
 Read = Callable[[str], bytes]
@@ -40,7 +40,7 @@ Read = Callable[[str], bytes]
 
 @dataclass(frozen=True)
 class Batch:
-    """Images squeezed into squares, with what is needed to undo the squeeze.
+    """Images squeezed into squares, with their original aspect ratios.
 
     Attributes:
         images: (B, 3, S, S) uint8 RGB on the training device.
@@ -52,13 +52,13 @@ class Batch:
 
 
 class ImageSet(Protocol):
-    """Something that turns batches of row numbers into batches of images, in order."""
+    """Protocol of a set that turns batches of row numbers into batches of images, in order."""
 
     def batches(self, rows: Iterable[Tensor]) -> Iterator[Batch]: ...
 
 
 def row_batches(count: int, batch_size: int, seed: int, start: int, stop: int) -> Iterator[Tensor]:
-    """(batch_size,) int64 row numbers of the steps `start` to `stop`.
+    """Yield the (batch_size,) int64 row numbers of the steps `start` to `stop`.
 
     Each epoch is a fresh permutation of all rows; its incomplete last batch is dropped.
     """
@@ -73,7 +73,7 @@ def row_batches(count: int, batch_size: int, seed: int, start: int, stop: int) -
 
 
 class PackedImages:
-    """All images decoded, in memory (mapped from the cache) or on the GPU if they fit there."""
+    """All images, decoded: in memory (mapped from the cache), or on the GPU if they fit there."""
 
     def __init__(self, pixels: np.ndarray, aspect: np.ndarray, device: torch.device) -> None:
         self.device = device
@@ -92,7 +92,7 @@ class PackedImages:
 
 
 class StreamedImages:
-    """Images decoded again for every batch that holds them, a few batches ahead."""
+    """Images that are decoded for each batch, a few batches ahead."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class StreamedImages:
         self.ranges, self.bands = ranges, bands
 
     def batches(self, rows: Iterable[Tensor]) -> Iterator[Batch]:
-        """Decode in threads, hand out in order."""
+        """Decode in threads, yield in order."""
         with ThreadPoolExecutor(_cores()) as pool:
             ahead: collections.deque[list[Future[tuple[np.ndarray, float]]]] = collections.deque()
             try:
@@ -141,18 +141,18 @@ def load(
     ranges: ValueRanges | None = None,
     bands: BandsOf | None = None,
 ) -> ImageSet:
-    """The images of `uids`, packed where they fit in memory and streamed where not.
+    """Load the images of `uids`, packed if they fit in memory, else streamed.
 
     Args:
-        uids: fixes the row numbers; give it sorted, so that no file order matters.
+        uids: defines the row numbers; sorted, so that the order of files does not matter.
         read: the original bytes of a uid; called from several threads.
-        size: side in pixels of the squares they are kept as.
-        folder: the run folder, which holds the cache.
-        content_hash: of the manifest; names the cache together with size and version.
-        device: where batches are wanted.
-        progress: called with (done, total) while the cache is made.
-        ranges: by which images of more than 8 bits are scaled; part of the cache's name.
-        bands: gives the bands to take of a uid, see `image_reader.ImageReader.bands`.
+        size: side in pixels of the cached squares.
+        folder: the run folder, which has the cache.
+        content_hash: hash of the manifest; names the cache together with size and version.
+        device: device of the batches.
+        progress: called with (done, total) while the cache is written.
+        ranges: value ranges of images of more than 8 bits; part of the cache's name.
+        bands: returns the bands to read of a uid, see `image_reader.ImageReader.bands`.
 
     Raises:
         ManifestError: an image of the manifest is missing or cannot be decoded.
@@ -167,17 +167,17 @@ def load(
     if not pixels_path.exists():
         decode = functools.partial(_decode, read=read, size=size, ranges=ranges, bands=bands)
         _pack(uids, decode, size, pixels_path, aspect_path, progress)
-    # copy-on-write mapping: several processes of one machine share the pages
+    # copy-on-write mapping: processes on one machine share the pages
     return PackedImages(np.load(pixels_path, mmap_mode="c"), np.load(aspect_path), device)
 
 
 def fits(count: int, size: int) -> bool:
-    """Whether so many images of that side can be kept in memory now."""
+    """Return True if that many images of that side fit in memory now."""
     return count * size * size * 3 <= MEMORY_SHARE * _free_memory()
 
 
 def remove_cache(folder: Path) -> None:
-    """Free the disk once the run is complete."""
+    """Delete the cache once the run is complete."""
     for path in folder.glob("cache-*.npy"):
         path.unlink()
 
@@ -190,7 +190,7 @@ def _pack(
     aspect_path: Path,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Decode everything once; the pixels' file comes last and means complete."""
+    """Decode everything once; the file of pixels is written last and means complete."""
     aspect = np.empty(len(uids), np.float32)
     with atomic.write_then_rename(pixels_path) as temporary:
         pixels = np.lib.format.open_memmap(
@@ -213,7 +213,7 @@ def _decode(
     ranges: ValueRanges | None = None,
     bands: BandsOf | None = None,
 ) -> tuple[np.ndarray, float]:
-    """(size, size, 3) uint8, and width / height: nothing is cut off, crops undo the squeeze."""
+    """Decode to (size, size, 3) uint8, squeezed, not cropped, and width / height."""
     try:
         decoded = images.decode(read(uid), ranges=ranges, bands=bands(uid) if bands else None)
     except images.UnusableFile as problem:
@@ -232,7 +232,7 @@ def _cores() -> int:
 
 
 def _free_memory() -> int:
-    """Bytes that can be had without swapping."""
+    """Return the bytes available without swapping."""
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
         for line in meminfo.read_text().splitlines():

@@ -1,8 +1,8 @@
-"""The job that tries a run for a few steps: `python -m sept_core.pretrain.estimate JOB_FOLDER`.
+"""The dry run, a job of a few steps: `python -m sept_core.pretrain.estimate JOB_FOLDER`.
 
 In (job settings): `manifest`, `roots` and `pretrain` as the training job takes them. Out: its
-result, the time and memory that the whole run will take, seen on real steps over a sample of
-the subset. kNN probes are left out of the time.
+result, the time and memory of the whole run, estimated from real steps on a sample of the subset.
+The time excludes kNN probes.
 """
 
 import itertools
@@ -24,21 +24,21 @@ from sept_core.pretrain import state as states
 from sept_core.pretrain.settings import PretrainSettings
 
 SAMPLE = 512
-"""Images that are read, or two batches where that is more."""
+"""Number of images that are read, or two batches if that is more."""
 WARM_UP = data.LOOKAHEAD + 2
 """Steps before timing starts: allocations, and batches decoded ahead."""
 ENOUGH_STEPS, ENOUGH_SECONDS = 40, 8.0
-"""Timing ends with so many steps or seconds, but not before `LEAST_STEPS`."""
+"""Timing ends after this many steps or seconds, but not before `LEAST_STEPS`."""
 LEAST_STEPS = 4
 
 
 def main(job: job_folder.JobFolder) -> dict[str, Any]:
-    """Read a sample, take a few steps, and reckon up.
+    """Read a sample, take a few steps, and extrapolate.
 
     Raises:
-        InputError: the settings cannot work.
-        ManifestError: the manifest or one of its images is not what it was.
-        JobError: the GPU's memory is too small for them.
+        InputError: the settings are invalid.
+        ManifestError: the manifest or one of its images has changed.
+        JobError: the GPU's memory is too small.
     """
     asked = job.settings()
     settings = pretrain_settings.from_dict(asked["pretrain"])
@@ -53,7 +53,7 @@ def main(job: job_folder.JobFolder) -> dict[str, Any]:
         except torch.OutOfMemoryError:
             raise errors.JobError(
                 f"A batch of {settings.batch_size} images of {settings.image_size} px does not fit "
-                "in the GPU's memory; take a smaller batch or image size, or raise accumulate."
+                "in the GPU's memory; use a smaller batch or image size, or increase accumulate."
             ) from None
     return _reckon(subset, settings, device, seconds_each, per_step, timed)
 
@@ -65,7 +65,7 @@ def _sample(
     settings: PretrainSettings,
     device: torch.device,
 ) -> tuple[data.ImageSet, int, float]:
-    """Some of the images, kept as the run will keep them; how many; seconds to pack one."""
+    """Load some images as the run will; return them, their number and the seconds to pack one."""
     uids = sorted(subset.rows["uid"].to_pylist())
     wanted = max(SAMPLE, 2 * settings.batch_size)
     chosen = uids[:: max(1, len(uids) // wanted)]
@@ -87,7 +87,7 @@ def _sample(
         bands=reader.bands,
     )
     seconds = time.perf_counter() - start
-    data.remove_cache(job.path)  # the mapping stays until we end
+    data.remove_cache(job.path)  # the mapping stays open until the process ends
     return packed, len(chosen), seconds / len(chosen)
 
 
@@ -98,7 +98,7 @@ def _time_steps(
     settings: PretrainSettings,
     device: torch.device,
 ) -> tuple[float, int]:
-    """Seconds a step after the warm-up, and over how many steps that was seen."""
+    """Return the seconds per step after the warm-up, and the number of measured steps."""
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     precision = loop.choose_precision(settings.precision, device)
@@ -151,14 +151,14 @@ def _reckon(
 
 
 def _peak_gpu_memory(pixels: int, device: torch.device) -> int:
-    """With the packed images, where the run will keep them there too."""
+    """Return the peak GPU memory, with the packed images if the run will keep them there."""
     peak = int(torch.cuda.max_memory_reserved(device))
     free, _ = torch.cuda.mem_get_info(device)
     return peak + (pixels if pixels < data.MEMORY_SHARE * free else 0)
 
 
 def _peak_memory() -> int:
-    """The most memory that this process held at once, in bytes."""
+    """Return the peak memory of this process, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

@@ -1,7 +1,6 @@
-"""What one image of a training step costs, in floating-point operations.
+"""Cost of one image of a training step, in floating-point operations.
 
-In: a backbone and settings. Out: a count, made by torch on a tiny batch: the same whatever
-machine the run was on.
+In: a backbone and settings. Out: a count, made by torch on a tiny batch: the same on every machine.
 """
 
 import torch
@@ -15,14 +14,13 @@ BATCH = 4
 
 
 def per_image(backbone: nn.Module, settings: PretrainSettings) -> float:
-    """Multiplications and additions of convolutions and matrix products, all views together.
+    """Count multiplications and additions of convolutions and matrix products, over all views.
 
-    Forward and backward; losses over pairs are counted at a tiny batch, where they are nothing
-    beside the network.
+    Forward and backward; losses over pairs are counted at a tiny batch, where they are negligible.
 
     Args:
-        backbone: freshly built; its running statistics change.
-        settings: of the run.
+        backbone: newly built; its running statistics change.
+        settings: settings of the run.
     """
     method = states.create(backbone, settings, torch.device("cpu"), "fp32").method.train()
     side = settings.image_size

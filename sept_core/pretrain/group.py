@@ -1,7 +1,7 @@
 """The processes that train one run together, each on its share of every batch.
 
-In: the environment that torchrun, Slurm or Ray has made (RANK, WORLD_SIZE, MASTER_ADDR, …). Out: a
-`Group`. A process on its own is a group of one, so that the loop need not tell them apart.
+In: the environment set by torchrun, Slurm or Ray (RANK, WORLD_SIZE, MASTER_ADDR, …). Out: a
+`Group`. A single process is a group of one, so that the loop has no special case.
 """
 
 import contextlib
@@ -19,37 +19,38 @@ from sept_core import errors
 from sept_core.jobs import job_folder
 
 BACKEND = "cpu:gloo,cuda:nccl"
-"""Tensors on GPUs meet over NCCL, the wish to stop over gloo."""
+"""Backends: tensors on GPUs are exchanged over NCCL, stop requests over gloo."""
 PATIENCE = datetime.timedelta(days=1)
-"""One process decodes the images while the others wait; who is dead is told by the launcher."""
+"""Long, because one process decodes the images while the others wait; the launcher detects dead
+ones.
+        """
 
 
 @dataclass(frozen=True)
 class Group:
-    """One process's place among those that train a run."""
+    """Membership of one process in the group that trains a run."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes the run's files."""
+        """True if this process writes the run's files."""
         return self.rank == 0
 
     def share(self, batch_size: int, accumulate: int) -> Tensor:
-        """(batch_size / size,) int64: this process's places in a batch, micro-batch by micro-batch.
+        """Return (batch_size / size,) int64: this process's rows of a batch, by micro-batch.
 
-        Every micro-batch is shared out, so that gathered negatives are those that one process
-        would see.
+        Every micro-batch is divided, so that the gathered negatives are those of a single process.
         """
         places = torch.arange(batch_size).view(accumulate, self.size, -1)
         return places[:, self.rank].reshape(-1)
 
     def first(self, work: Callable[[], object]) -> None:
-        """Let the leader do something that the others wait for; its failure ends them all.
+        """Run work on the leader while the others wait; its failure ends them all.
 
         Raises:
-            SeptError, Cancelled: what the work raises; the others are cancelled.
+            SeptError, Cancelled: raised by the work; the others are cancelled.
         """
         problem: Exception | None = None
         if self.leads:
@@ -61,7 +62,7 @@ class Group:
             raise problem or job_folder.Cancelled
 
     def any(self, wish: bool) -> bool:
-        """Whether one of them wishes it; all get the same answer."""
+        """Return True on all processes if the value is true on any."""
         if self.size == 1:
             return wish
         wishes = torch.tensor(int(wish))
@@ -69,7 +70,7 @@ class Group:
         return bool(wishes)
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean of their values, of any one shape."""
+        """Return the mean of a tensor of any shape over the group."""
         if self.size == 1:
             return value
         total = value.clone()
@@ -77,7 +78,7 @@ class Group:
         return total / self.size
 
     def gather(self, rows: Tensor) -> Tensor:
-        """(size × n, D): the rows (n, D) of all, in the order of their ranks."""
+        """Return (size × n, D): the rows (n, D) of all processes, by rank."""
         if self.size == 1:
             return rows
         parts = [torch.empty_like(rows) for _ in range(self.size)]
@@ -85,9 +86,9 @@ class Group:
         return torch.cat(parts)
 
     def averaging(self, network: nn.Module) -> nn.Module:
-        """The network, its gradients averaged over the group during the backward pass.
+        """Wrap the network so that the backward pass averages gradients over the group.
 
-        On GPUs batch norm sees the whole micro-batch; CPUs have no such norm, and each process
+        On GPUs batch norm sees the whole micro-batch; CPUs do not support that, and each process
         uses the statistics of its own share.
         """
         if self.size == 1:
@@ -95,13 +96,13 @@ class Group:
         return DistributedDataParallel(network)
 
     def unaveraged(self, network: nn.Module) -> contextlib.AbstractContextManager[None]:
-        """A context in which gradients of `averaging`'s network only add up in each process."""
+        """Return a context in which gradients accumulate in each process."""
         if isinstance(network, DistributedDataParallel):
             return network.no_sync()
         return contextlib.nullcontext()
 
     def synchronise(self, network: nn.Module) -> None:
-        """Make batch norm inside the network see the group's batch, where the device can do it."""
+        """Make batch norm inside the network use the group's batch, if the device supports it."""
         if self.size > 1 and torch.cuda.is_available():
             nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
 
@@ -111,8 +112,8 @@ ALONE = Group()
 
 @contextlib.contextmanager
 def joined() -> Iterator[Group]:
-    """Meet the others that the launcher has started; on GPUs, take one's own."""
-    ours = not dist.is_initialized()  # Ray has introduced its workers to each other already
+    """Join the processes that the launcher has started; on GPUs, each uses its own."""
+    ours = not dist.is_initialized()  # Ray has initialised the process group already
     if ours:
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))

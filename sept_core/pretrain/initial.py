@@ -1,7 +1,7 @@
-"""Where a run's weights come from: drawn, or those of a network that was trained before.
+"""Initial weights of a run: random, or those of a trained network.
 
-In: `settings.init`. Out: the backbone. Continued pre-training starts from a checkpoint of ours,
-or from published weights of the same timm model.
+In: `settings.init`. Out: the backbone. Continued pre-training starts from a checkpoint of SEPT, or
+from published weights of the same timm model.
 """
 
 from pathlib import Path
@@ -18,17 +18,17 @@ PUBLISHED = "timm"
 
 
 def start_from(backbone: nn.Module, settings: PretrainSettings, encoders_folder: Path) -> nn.Module:
-    """Give a freshly built backbone the weights that it is to start from.
+    """Load the initial weights into a newly built backbone.
 
     Args:
-        backbone: as `settings` name it.
+        backbone: the backbone that `settings` name.
         settings: `init` is empty (weights stay as drawn), `timm` (published), `timm@/path/FILE`, or
             the folder of a checkpoint.
-        encoders_folder: the project's `encoders/`, where weights fetched by hand may lie.
+        encoders_folder: the project's `encoders/`, which may have manually downloaded weights.
 
     Raises:
-        EncoderError: there are no such weights.
-        InputError: they are of another network.
+        EncoderError: the weights do not exist.
+        InputError: they belong to another network.
     """
     if not settings.init:
         return backbone
@@ -46,13 +46,13 @@ def start_from(backbone: nn.Module, settings: PretrainSettings, encoders_folder:
         reason = " ".join(str(problem).split())[:200]
         raise errors.InputError(
             f"The weights of {settings.init} are not those of {settings.backbone} with stem "
-            f"{settings.stem} ({reason}); take the same network, or start from scratch."
+            f"{settings.stem} ({reason}); use the same network, or start from scratch."
         ) from None
     return backbone.requires_grad_(True)
 
 
 def kind(settings: PretrainSettings) -> Kind:
-    """How the finished network was trained: labels or words stay in what went on from them."""
+    """Return the kind of the finished network: labels or captions of the initial weights count."""
     if not settings.init:
         return "self-supervised"
     if settings.init.partition("@")[0] == PUBLISHED:

@@ -1,10 +1,10 @@
 """The job that pre-trains: `python -m sept_core.pretrain.launch JOB_FOLDER`.
 
-In (job settings): what `worker` takes and `launch`, how many processes share the run and who
-starts them. Out: the run folder. One process trains right here; several are started by torchrun
-on this machine, by Slurm (through `submitit`) or by Ray Train on others, which must see the
-project's folder at the same path. This process follows them: their progress is the job's, a
-cancelled job ends them after a checkpoint, and a resumed one goes on from it.
+In (job settings): those of `worker`, and `launch`: the number of processes and what starts them.
+Out: the run folder. A single process trains in this one; several are started by torchrun on this
+machine, by Slurm (through `submitit`) or by Ray Train on others, which must see the project's
+folder at the same path. This process follows them: their progress is the job's, a cancelled job
+stops them after a checkpoint, and a resumed one continues from it.
 """
 
 import contextlib
@@ -25,30 +25,31 @@ from sept_core.storage import atomic, project_paths
 
 POLL = 0.5
 LEAVE = 60.0
-"""Seconds that members have for their last checkpoint once they were asked to stop."""
+"""Seconds that members have to write their last checkpoint after a stop request."""
 PLACES = {
     "here": "this machine",
     "slurm": "Slurm",
     "ray": "a Ray cluster",
 }
-"""Who starts the processes, as people read it."""
+"""Display names of what starts the processes."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """How many processes share a run, and who starts them."""
+    """Number of processes of a run, and what starts them."""
 
     on: str = "here"
     processes: int = 1
-    """On each node; one for each GPU is usual."""
+    """Processes on each node, usually one per GPU."""
     nodes: int = 1
     options: dict[str, Any] = field(default_factory=dict)
-    """For Slurm what submitit's AutoExecutor takes (slurm_partition, timeout_min, gpus_per_node,
-    …), for Ray `address`, `gpu` (0 for CPUs) and `retries`."""
+    """For Slurm the parameters of submitit's AutoExecutor (slurm_partition, timeout_min,
+    gpus_per_node, …), for Ray `address`, `gpu` (0 for CPUs) and `retries`.
+"""
 
     @property
     def members(self) -> int:
-        """Processes in all."""
+        """Total number of processes."""
         return self.processes * self.nodes
 
 
@@ -57,7 +58,7 @@ HERE = Launch()
 
 
 def read_options(written: Iterable[str]) -> dict[str, Any]:
-    """Options from NAME=VALUE, whole numbers as such.
+    """Parse options from NAME=VALUE, whole numbers as int.
 
     Raises:
         InputError: one of them has no value.
@@ -71,18 +72,18 @@ def read_options(written: Iterable[str]) -> dict[str, Any]:
 
 
 def validate(chosen: Launch) -> None:
-    """Refuse what cannot be started.
+    """Refuse settings that cannot be started.
 
     Raises:
-        InputError: the sentence says what to take.
+        InputError: the message says what to use.
     """
     if chosen.on not in PLACES:
         raise errors.InputError(f"Runs start on {', '.join(PLACES)}, not on {chosen.on!r}.")
     if min(chosen.processes, chosen.nodes) < 1:
-        raise errors.InputError("A run needs one process and one node at least.")
+        raise errors.InputError("A run needs at least one process and one node.")
     if chosen.on == "here" and chosen.nodes > 1:
         raise errors.InputError(
-            "This machine is one node; take Slurm or Ray for more (docs/clusters.md)."
+            "This machine is one node; use Slurm or Ray for more (docs/clusters.md)."
         )
     if chosen.on == "here" and chosen.options:
         raise errors.InputError(
@@ -91,27 +92,27 @@ def validate(chosen: Launch) -> None:
 
 
 def main(job: job_folder.JobFolder) -> dict[str, Any]:
-    """Train here, or have others train and follow them.
+    """Train here, or start other processes and follow them.
 
     Raises:
-        SeptError: what `worker.main` raises, here or in a member.
+        SeptError: raised by `worker.main`, here or in a member.
         JobError: a member was lost, or cannot be started.
     """
     asked = job.settings()
     chosen = Launch(**asked.get("launch", {}))
     validate(chosen)
     if chosen == HERE:
-        from sept_core.pretrain import worker  # members bring torch, their launcher need not
+        from sept_core.pretrain import worker  # only members need torch
 
         return worker.main(job)
     run = Path(asked["run"])
     if not (run / project_paths.RUN_HEADER).exists():
-        _follow(job, chosen, _meeting_place(run, asked))
+        _follow(job, chosen, _members_folder(run, asked))
     header: dict[str, Any] = atomic.read_json(run / project_paths.RUN_HEADER)
     return header
 
 
-def _meeting_place(run: Path, asked: dict[str, Any]) -> job_folder.JobFolder:
+def _members_folder(run: Path, asked: dict[str, Any]) -> job_folder.JobFolder:
     members = job_folder.JobFolder(run / rendezvous.MEMBERS)
     members.path.mkdir(parents=True, exist_ok=True)
     atomic.write_json(members.path / job_folder.SETTINGS, asked)
@@ -119,29 +120,29 @@ def _meeting_place(run: Path, asked: dict[str, Any]) -> job_folder.JobFolder:
 
 
 class Target(Protocol):
-    """Who starts the members, and knows whether they are at work."""
+    """Protocol of what starts the members and knows whether they run."""
 
     def start(self) -> None:
-        """Have them started."""
+        """Start the members."""
 
     def attach(self) -> bool:
-        """Whether members that an earlier launcher had started are still at work."""
+        """Return True if members that an earlier launcher started still run."""
         ...
 
     def ended(self) -> bool:
-        """Whether none is at work any more."""
+        """Return True if no member runs any more."""
         ...
 
     def stop(self) -> None:
-        """End them without asking."""
+        """Terminate the members."""
 
-    def told(self) -> str:
-        """What is known of their end."""
+    def outcome(self) -> str:
+        """Describe how the members ended."""
         ...
 
 
 def _follow(job: job_folder.JobFolder, chosen: Launch, members: job_folder.JobFolder) -> None:
-    """Start the members or find them at work, and wait for their end.
+    """Start the members, or attach to running ones, and wait for their end.
 
     Raises:
         Cancelled: the job was cancelled; the members have ended.
@@ -150,7 +151,7 @@ def _follow(job: job_folder.JobFolder, chosen: Launch, members: job_folder.JobFo
     target = TARGETS[chosen.on](chosen, members)
     with contextlib.ExitStack() as held:
         if not target.attach():
-            # Members whose launcher was killed take a moment to notice.
+            # Members need a moment to notice that their launcher was killed.
             with job_folder.locked(members.path / rendezvous.WORKING, job.check_cancelled):
                 _forget(members)
             if chosen.on == "here":
@@ -167,23 +168,23 @@ def _follow(job: job_folder.JobFolder, chosen: Launch, members: job_folder.JobFo
 
 
 def _forget(members: job_folder.JobFolder) -> None:
-    """Remove what the last launch left."""
+    """Remove the files of the last launch."""
     for name in ("cancel", job_folder.PROGRESS, rendezvous.TIED):
         (members.path / name).unlink(missing_ok=True)
     atomic.write_json(members.path / job_folder.STATUS, {"state": "running"})
 
 
 def _relay(job: job_folder.JobFolder, members: job_folder.JobFolder, target: Target) -> None:
-    """Tell the members' progress as the job's until they have ended."""
+    """Report the members' progress as the job's until they have ended."""
     path, unit = members.path / job_folder.PROGRESS, None
     while not target.ended():
         job.check_cancelled()
         if path.exists():
-            told = atomic.read_json(path)
-            if told["unit"] != unit:
-                unit = told["unit"]
+            seen = atomic.read_json(path)
+            if seen["unit"] != unit:
+                unit = seen["unit"]
                 job.new_phase()
-            job.progress(told["done"], told["total"], told["unit"], told["note"])
+            job.progress(seen["done"], seen["total"], seen["unit"], seen["note"])
         time.sleep(POLL)
 
 
@@ -200,8 +201,8 @@ def _raise_their_reason(members: job_folder.JobFolder, target: Target) -> None:
         raise job_folder.Cancelled
     raise errors.JobError(
         status.get("reason")
-        or f"The training processes ended without a word ({target.told()}); their log is in "
-        "the job's log. Resume the job to go on from the last checkpoint."
+        or f"The training processes exited unexpectedly ({target.outcome()}); see the job's log, "
+        "then resume the job to continue from the last checkpoint."
     )
 
 
@@ -214,7 +215,7 @@ class Torchrun:
 
     def start(self) -> None:
         """See `Target`."""
-        import joblib  # which knows what containers allow
+        import joblib  # respects the limits of containers
 
         threads = str(max(1, joblib.cpu_count() // self._chosen.processes))
         self._process = subprocess.Popen(
@@ -225,7 +226,7 @@ class Torchrun:
         )  # fmt: skip
 
     def attach(self) -> bool:
-        """Never: they end with their launcher."""
+        """Return False: they end with their launcher."""
         return False
 
     def ended(self) -> bool:
@@ -238,13 +239,13 @@ class Torchrun:
             self._process.terminate()
             self._process.wait()
 
-    def told(self) -> str:
+    def outcome(self) -> str:
         """See `Target`."""
         return f"torchrun's exit code {self._process and self._process.returncode}"
 
 
 class Slurm:
-    """A Slurm job, through submitit; it goes on when its launcher dies, and is found again."""
+    """A Slurm job, through submitit; it continues if its launcher dies, and can be attached to."""
 
     def __init__(self, chosen: Launch, members: job_folder.JobFolder) -> None:
         self._submitit = ray_cluster.imported("submitit", "Slurm", "slurm")
@@ -255,8 +256,8 @@ class Slurm:
         """Submit the job.
 
         Raises:
-            InputError: an option that submitit does not know.
-            JobError: Slurm refuses it, or is not here.
+            InputError: submitit does not know an option.
+            JobError: Slurm rejects it or is not installed.
         """
         from sept_core.pretrain import member
 
@@ -273,7 +274,7 @@ class Slurm:
         except (NameError, ValueError, TypeError) as problem:
             raise errors.InputError(f"Slurm options cannot be used: {problem}") from None
         except (RuntimeError, OSError, self._submitit.core.utils.FailedJobError) as problem:
-            raise errors.JobError(f"Slurm did not take the job: {problem}") from None
+            raise errors.JobError(f"Slurm rejected the job: {problem}") from None
         known = {"job": self._job.job_id, "cluster": manager, "tasks": self._chosen.members}
         atomic.write_json(self._folder / "slurm.json", known)
 
@@ -296,7 +297,7 @@ class Slurm:
         """See `Target`."""
         self._job.cancel()
 
-    def told(self) -> str:
+    def outcome(self) -> str:
         """See `Target`."""
         return f"job {self._job.job_id}, {self._job.state}; its logs: {self._logs()}"
 
@@ -305,7 +306,7 @@ class Slurm:
 
 
 class Ray:
-    """Workers of a Ray cluster, through Ray Train; lost ones are started again."""
+    """Workers of a Ray cluster, through Ray Train; lost ones are restarted."""
 
     def __init__(self, chosen: Launch, members: job_folder.JobFolder) -> None:
         self._chosen, self._folder = chosen, members.path
@@ -343,11 +344,11 @@ class Ray:
                 ),
             )  # fmt: skip
             trainer.fit()
-        except Exception as problem:  # a thread's border: it must not die without a word
+        except Exception as problem:  # last resort of the thread: its error must be reported
             self._problem = f"{type(problem).__name__}: {problem}"
 
     def attach(self) -> bool:
-        """Never: Ray ends a driver's workers with the driver."""
+        """Return False: Ray ends a driver's workers with the driver."""
         return False
 
     def ended(self) -> bool:
@@ -358,9 +359,9 @@ class Ray:
         """See `Target`."""
         ray_cluster.connect().shutdown()
 
-    def told(self) -> str:
+    def outcome(self) -> str:
         """See `Target`."""
-        return self._problem or "Ray Train says nothing"
+        return self._problem or "Ray Train gave no reason"
 
 
 TARGETS: dict[str, Any] = {"here": Torchrun, "slurm": Slurm, "ray": Ray}

@@ -1,10 +1,10 @@
-"""The training loop: straight on from the last checkpoint to the last step.
+"""The training loop, from the last checkpoint to the last step.
 
 In: images, a backbone and settings. Out: the trained `State`, with `checkpoint.pt` and
 `metrics.jsonl` in the run folder along the way. Processes that train together (`group`) each take
-their share of every batch; the first of them writes. A run that was killed and resumed ends
-with the very weights of one that was not: each step depends on the state and on numbers
-derived from (seed, step), on nothing else.
+their share of every batch; the first of them writes. A run that was killed and resumed ends with
+exactly the weights of an uninterrupted one: each step depends only on the state and on numbers
+derived from (seed, step).
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def choose_precision(precision: str, device: torch.device) -> str:
 
 
 def learning_rate(settings: PretrainSettings, step: int, total: int) -> float:
-    """Linear warm-up, then half a cosine down to 0; `step` counts from 0."""
+    """Compute a linear warm-up, then half a cosine down to 0; `step` counts from 0."""
     warm = math.ceil(settings.warmup * total)
     if step < warm:
         return settings.lr * (step + 1) / warm
@@ -61,20 +61,20 @@ def train(
     probe: probing.Probe | None = None,
     group: Group = ALONE,
 ) -> states.State:
-    """Train to the end, from the checkpoint in `folder` if there is one.
+    """Train to the last step, from the checkpoint in `folder` if there is one.
 
     Args:
         folder: the run folder.
         images: the subset, rows 0 to count − 1.
         count: its size.
-        backbone: freshly built; a checkpoint replaces its weights.
-        settings: validated.
-        job: told of the progress; asked, at every step, whether to stop.
+        backbone: newly built; a checkpoint replaces its weights.
+        settings: validated settings.
+        job: receives the progress; checked for cancellation at every step.
         probe: labelled training images of the target.
         group: the processes that train together, on one GPU each or on CPUs.
 
     Raises:
-        Cancelled: after a checkpoint, so that nothing is lost.
+        Cancelled: after writing a checkpoint, so that nothing is lost.
         JobError: the loss is not finite, or the features collapsed.
     """
     if settings.threads is not None:
@@ -136,12 +136,12 @@ def train_step(
 ) -> Tensor:
     """One optimiser step on this process's share of a batch.
 
-    Random numbers are drawn for the whole batch, so that a view is the same whoever makes it.
-    Given back are the features (b, D) of its first micro-batch.
+    Random numbers are drawn for the whole batch, so that views do not depend on the division of the
+    work. Returns the features (b, D) of the first micro-batch.
     """
     device, dtype = batch.images.device, _AUTOCAST[precision]
     numbers = augment.generator(settings.seed, "step", run.step)
-    # for dropout and the like inside the network
+    # for dropout and similar layers of the network
     torch.manual_seed(numbers.initial_seed() ^ group.rank)
     own = group.share(settings.batch_size, settings.accumulate)
     aspect = torch.ones(settings.batch_size)
@@ -177,7 +177,7 @@ def train_step(
 
 
 class _Report:
-    """Lines of metrics, and the time that the training took."""
+    """Writer of metrics lines, and timer of the training."""
 
     def __init__(
         self,
@@ -198,19 +198,19 @@ class _Report:
         self._booked = self._lined = time.perf_counter()
 
     def book_time(self, run: states.State) -> None:
-        """Add what has passed since the last call to the run's seconds."""
+        """Add the time since the last call to the run's seconds."""
         now = time.perf_counter()
         run.seconds, self._booked = run.seconds + now - self._booked, now
 
     def after_step(self, run: states.State, features: Tensor, rate: float) -> None:
-        """Write a line when one is due; raise where going on would be waste."""
+        """Write a line when one is due; raise if the training has failed."""
         if not _due(run.step, self.settings.log_every, self.total):
             return
         run.loss_sum.copy_(self.group.mean(run.loss_sum))
         if not math.isfinite(float(run.loss_sum)):
             raise errors.JobError(
-                f"The loss is no longer a number at step {run.step}; "
-                f"start again with a lower learning rate than {self.settings.lr:g}."
+                f"The loss is not finite at step {run.step}; "
+                f"restart with a lower learning rate than {self.settings.lr:g}."
             )
         line = self._line(run, self.group.gather(features), rate)
         if self.group.leads:
@@ -220,12 +220,12 @@ class _Report:
         if line["feature_std"] < COLLAPSED_STD and warmed_up:
             raise errors.JobError(
                 f"The features collapsed at step {run.step}: all images look alike to the "
-                f"network (spread {line['feature_std']:.4f}); lower the learning rate, or "
-                "take a larger batch or stronger augmentation."
+                f"network (spread {line['feature_std']:.4f}); lower the learning rate, or use a "
+                "larger batch or stronger augmentation."
             )
 
     def probe(self, run: states.State, probe: probing.Probe) -> None:
-        """Write the kNN accuracy on the target's training images; its time is not the step's."""
+        """Write the kNN accuracy on the target's training images, outside the step's time."""
         start = time.perf_counter()
         size = self.settings.embed_size
         accuracy = probing.accuracy(run.method.backbone, probe, size, self.clock.device)
@@ -257,10 +257,10 @@ class _Report:
 
 @contextlib.contextmanager
 def _stop_requests() -> Iterator[threading.Event]:
-    """SIGTERM becomes a wish that the loop grants between steps, after a checkpoint."""
+    """Turn SIGTERM into a stop request, which the loop obeys between steps, after a checkpoint."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield stop  # signals belong to the main thread; the job's cancel file still works
+        yield stop  # only the main thread handles signals; the job's cancel file still works
         return
 
     def request(signum: int, frame: FrameType | None) -> None:

@@ -1,8 +1,8 @@
 """One of the processes that train a run together: `python -m sept_core.pretrain.member FOLDER`.
 
 In: the members' folder, a job folder inside the run folder (see `launch`), and the environment of
-torchrun, Slurm or Ray. Out: the run folder of `worker`; in the members' folder how far they are
-and, where it ended early, why.
+torchrun, Slurm or Ray. Out: the run folder of `worker`; in the members' folder their progress and,
+if they ended early, the reason.
 """
 
 import contextlib
@@ -20,16 +20,16 @@ FAILED, CANCELLED = 1, 3
 
 
 class Members(job_folder.JobFolder):
-    """The members' folder as they see it: a launcher that died asked them to stop."""
+    """The members' folder as members see it: they stop if their launcher died."""
 
     def cancel_requested(self) -> bool:
-        """Whether the user, or the death of the launcher, ends this."""
+        """Return True if the user cancelled the job or the launcher died."""
         tied = self.path / rendezvous.TIED
         return super().cancel_requested() or (tied.exists() and not job_folder.is_locked(tied))
 
 
 def main(folder: Path) -> int:
-    """Train as a member of the group; 0 if the run is complete, else why it is not."""
+    """Train as a member of the group; return 0 if the run is complete, else an exit code."""
     members = Members(folder)
     with group.joined() as own, _only_writer(members, own):
         try:
@@ -51,13 +51,13 @@ def _only_writer(members: Members, own: group.Group) -> contextlib.AbstractConte
 
 
 class SlurmTask:
-    """What Slurm runs, once for each process; a preempted or timed-out one is queued again."""
+    """Task that Slurm runs, once per process; a preempted or timed-out one is requeued."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
 
     def __call__(self) -> int:
-        """Meet the other tasks and train."""
+        """Join the other tasks and train."""
         import submitit
 
         submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
@@ -65,14 +65,14 @@ class SlurmTask:
         return main(Path(self.folder))
 
     def checkpoint(self) -> Any:
-        """Called by submitit before Slurm ends the job: go on from the last checkpoint."""
+        """Requeue from the last checkpoint; called by submitit before Slurm ends the job."""
         import submitit
 
         return submitit.helpers.DelayedSubmission(SlurmTask(self.folder))
 
 
 def ray_loop(asked: dict[str, Any]) -> None:
-    """What Ray Train runs in each worker; it starts all again when a machine is lost."""
+    """Train in a worker of Ray Train, which restarts all workers when a machine is lost."""
     _log_to_stderr()
     main(Path(asked["folder"]))
 
@@ -85,4 +85,4 @@ if __name__ == "__main__":
     _log_to_stderr()
     code = main(Path(sys.argv[1]))
     sys.stdout.flush()
-    os._exit(code)  # a group that was broken off may hang in its destructors
+    os._exit(code)  # an interrupted process group may hang in its destructors

@@ -1,7 +1,7 @@
-"""What a run tells about itself while it works: loss, health of the features, where time goes.
+"""Metrics of a running training: loss, health of the features, time per part.
 
-In: losses, features and laps of a clock. Out: one JSON line in `metrics.jsonl` every so
-often, and a warning, then an error, when all images come to look alike (collapse).
+In: losses, features and laps of a clock. Out: one JSON line in `metrics.jsonl` every few steps, and
+a warning, then an error, when the features collapse (all images look alike).
 """
 
 import json
@@ -19,11 +19,11 @@ from sept_core.storage import atomic
 
 PARTS = ("loading", "augment", "forward", "backward")
 TIMED_EVERY = 10
-"""On a GPU only every tenth step is timed, since timing has to wait for the device."""
+"""On a GPU only every tenth step is timed, because timing waits for the device."""
 
 
 class Clock:
-    """Seconds spent in each part of the steps since the last reading."""
+    """Clock of the seconds spent in each part of the steps since the last reading."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -37,14 +37,14 @@ class Clock:
         self._last = self._now()
 
     def lap(self, part: str) -> None:
-        """Book the time since the last call to `part`."""
+        """Add the time since the last call to `part`."""
         if self.timing:
             now = self._now()
             self.seconds[part] += now - self._last
             self._last = now
 
     def shares(self) -> dict[str, float]:
-        """Part of the time for each of `PARTS`, adding up to 1; starts afresh."""
+        """Return the share of the time of each of `PARTS`, with sum 1, and reset the clock."""
         total = sum(self.seconds.values()) or 1.0
         shares = {part: round(spent / total, 4) for part, spent in self.seconds.items()}
         self.seconds = dict.fromkeys(PARTS, 0.0)
@@ -57,20 +57,20 @@ class Clock:
 
 
 class MetricsFile:
-    """`metrics.jsonl` of a run; lines after the checkpoint that a run resumes from go."""
+    """`metrics.jsonl` of a run; a resumed run removes the lines after its checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def lines(self) -> list[dict[str, Any]]:
-        """All complete lines; a kill may have cut the last one."""
+        """Return all complete lines; a kill may have truncated the last one."""
         if not self.path.exists():
             return []
         text = self.path.read_text()
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def rewind(self, step: int) -> None:
-        """Forget what was written after `step`: it will be computed, and written, again."""
+        """Remove the lines after `step`, which will be computed and written again."""
         kept = [line for line in self.lines() if line["step"] <= step]
         with atomic.write_then_rename(self.path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
@@ -83,16 +83,16 @@ class MetricsFile:
 
 @torch.no_grad()
 def feature_std(features: Tensor) -> float:
-    """Mean standard deviation of the unit features, times √D: near 1 if spread, 0 if collapsed."""
+    """Return the mean standard deviation of unit features, times √D: near 0 if collapsed."""
     unit = functional.normalize(features.float(), dim=1)
     return float(unit.std(0).mean()) * math.sqrt(features.shape[1])
 
 
 @torch.no_grad()
 def effective_rank(features: Tensor) -> float:
-    """Effective rank of the unit features about their mean, see `spread`.
+    """Return the effective rank of the unit features about their mean, see `spread`.
 
-    Between 1, where all images differ along one line or not at all, and min(B − 1, D).
+    Between 1, if all images differ along one line or not at all, and min(B − 1, D).
     """
     unit = functional.normalize(features.float(), dim=1)
     values = torch.linalg.svdvals(unit - unit.mean(0)).double().cpu().numpy()

@@ -1,4 +1,4 @@
-"""A cheap look at how good the features are for the target, while the run goes on.
+"""A cheap kNN probe of the features on the target during the run.
 
 In: the target's *training* images with labels. Out: leave-one-out 20-NN accuracy. The
 validation and test splits are never read here.
@@ -33,12 +33,12 @@ class Probe:
 
 
 def load(worklist: Path, size: int, seed: int, ranges: ValueRanges | None = None) -> Probe:
-    """At most `MOST_IMAGES` labelled images of the training split, chosen by hash.
+    """Load at most `MOST_IMAGES` labelled images of the training split, chosen by hash.
 
     Those of more than 8 bits are scaled by `ranges`, as the subset is.
 
     Raises:
-        InputError: there are none, or of one class only.
+        InputError: there are none, or only of one class.
     """
     rows = worklists.read(worklist).to_pylist()
     rows = [row for row in rows if row["label"] is not None and row["split"] == "train"]
@@ -47,7 +47,7 @@ def load(worklist: Path, size: int, seed: int, ranges: ValueRanges | None = None
     if len(names) < 2:
         raise errors.InputError(
             f"{worklist} has {len(names)} classes with labelled training images; "
-            "a probe needs at least two: leave it out."
+            "a probe needs at least two: omit it."
         )
     pixels, labels = [], []
     with sources.ByteReader(worklists.roots_of(rows)) as reader:
@@ -57,7 +57,7 @@ def load(worklist: Path, size: int, seed: int, ranges: ValueRanges | None = None
                 side = (size, size)
                 pixels.append(np.asarray(image.resize(side, Image.Resampling.BICUBIC)))
             except images.UnusableFile:
-                continue  # a probe, not a result: `evaluation` lists what it cannot read
+                continue  # only a probe; `evaluation` lists unreadable images
             labels.append(names.index(row["label"]))
     stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
     return Probe(stacked, torch.tensor(labels))
@@ -65,13 +65,13 @@ def load(worklist: Path, size: int, seed: int, ranges: ValueRanges | None = None
 
 @torch.inference_mode()
 def accuracy(backbone: nn.Module, probe: Probe, size: int, device: torch.device) -> float:
-    """Share of the images that their 20 nearest others, weighted, give the right label.
+    """Return the share of images that a weighted vote of 20 neighbours labels correctly.
 
     Args:
-        backbone: in any mode; it comes back in the same one.
+        backbone: in any mode, which is restored.
         probe: the labelled images.
-        size: side at which they are embedded.
-        device: where the backbone is.
+        size: side in pixels at which they are embedded.
+        device: device of the backbone.
     """
     was_training = backbone.training
     backbone.eval()
@@ -85,7 +85,7 @@ def accuracy(backbone: nn.Module, probe: Probe, size: int, device: torch.device)
 
 
 def leave_one_out(features: Tensor, labels: Tensor) -> float:
-    """Accuracy of the weighted kNN vote among all other rows; features (n, D) of unit length."""
+    """Return the leave-one-out accuracy of the weighted kNN vote; (n, D) unit features."""
     similarity = (features @ features.T).fill_diagonal_(-torch.inf)
     predicted = knn_vote.predict(similarity, functional.one_hot(labels).float())
     return float((predicted == labels).float().mean())

@@ -1,13 +1,14 @@
-"""Where the launcher of a run and its members meet: names of files in the run folder.
+"""Names of the files in the run folder through which launcher and members communicate.
 
-In: nothing. Out: names; what is written under them belongs to `launch` and `member`.
+In: nothing. Out: names; `launch` and `member` define the content.
 """
 
 MEMBERS = "members"
-"""A job folder inside the run folder, in which launcher and members tell each other things."""
+"""Job folder inside the run folder, through which launcher and members communicate."""
 
 TIED = "launcher.lock"
-"""Held by a launcher whose end is to be the members' end, too."""
+"""Lock held by a launcher; the members stop when it is released."""
 
 WORKING = "working.lock"
-"""Held by the first member, so that a run has one writer even after its launcher was killed."""
+"""Lock held by the first member, so that a run has one writer even after its launcher was killed.
+"""

@@ -1,4 +1,4 @@
-"""Everything that decides a pre-training run, in one frozen value saved with its output.
+"""All settings of a pre-training run, in one frozen record that is saved with its output.
 
 In: a method, a backbone and the size of the subset (`defaults`) or the saved JSON
 (`from_dict`). Out: `PretrainSettings`, checked by `validate` before any image is read.
@@ -13,9 +13,10 @@ from sept_core import errors
 from sept_core.pretrain.methods import registry
 
 SMALL_BACKBONES = ("resnet10-narrow", "resnet10-tiny")
-"""The backbones of our own, for CPUs; see `encoders.backbones`."""
+"""SEPT's own backbones, for CPUs; see `encoders.backbones`."""
 COLLAPSED_STD = 0.02
-"""Below this spread all images look alike to the network (random weights: about 0.1)."""
+"""Below this standard deviation all images look alike to the network (random weights: about 0.1).
+    """
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 OPTIMIZERS = ("sgd", "adamw")
 STEMS = ("standard", "small")
@@ -23,10 +24,10 @@ STEMS = ("standard", "small")
 
 @dataclass(frozen=True)
 class Augment:
-    """How far a view may differ from its image.
+    """Strengths of the augmentations.
 
-    Curated subsets are homogeneous: where colour tells the classes apart, lower `jitter`
-    and `grayscale`.
+    Curated subsets are homogeneous: if colour distinguishes the classes, lower `jitter` and
+    `grayscale`.
     """
 
     crop_min: float = 0.2
@@ -36,24 +37,24 @@ class Augment:
     grayscale: float = 0.2
     """Share of the views without colour."""
     flip: float = 0.5
-    """Share of the views that are mirrored."""
+    """Share of the views that are flipped horizontally."""
     blur: float = 0.0
-    """Share of the views that are blurred; of use from about 96 pixels on."""
+    """Share of the views that are blurred; useful from about 96 pixels."""
 
 
 @dataclass(frozen=True)
 class PretrainSettings:
-    """One run. Its length is `steps` or, where that is None, `epochs`."""
+    """Settings of one run. Its length is `steps` or, if that is None, `epochs`."""
 
     method: str = registry.DEFAULT_METHOD
     backbone: str = "resnet18"
     stem: str = "standard"
     init: str = ""
-    """Weights to start from: see `initial`; empty draws them."""
+    """Initial weights, see `initial`; empty for random ones."""
     image_size: int = 64
     """Side in pixels of the views that the network is trained on."""
     cache_size: int = 128
-    """Side of the images as they are kept for training, at most twice `image_size`."""
+    """Side in pixels of the cached images, at most twice `image_size`."""
     embed_size: int = 64
     """Side in pixels at which the finished backbone will embed images."""
     steps: int | None = None
@@ -65,14 +66,14 @@ class PretrainSettings:
     lr: float = 0.06
     weight_decay: float = 5e-4
     warmup: float = 0.05
-    """Share of the steps in which the learning rate climbs to `lr`."""
+    """Share of the steps during which the learning rate rises to `lr`."""
     temperature: float = 0.1
     decoupled: bool = False
     """SimCLR: leave the positive pair out of the denominator (Yeh et al. 2022)."""
     queue: int = 4096
-    """MoCo: how many keys of earlier batches serve as negatives."""
+    """MoCo: number of keys of earlier batches that serve as negatives."""
     ema: float = 0.99
-    """MoCo: how much the key network keeps of itself at each step."""
+    """MoCo: share of its own weights that the key network keeps at each step."""
     augment: Augment = field(default_factory=Augment)
     precision: str = "auto"
     threads: int | None = None
@@ -84,7 +85,7 @@ class PretrainSettings:
     """Steps between kNN probes on the target's training images, if there are any."""
 
     def total_steps(self, subset_size: int) -> int:
-        """Optimiser steps of the whole run; an epoch drops its incomplete last batch."""
+        """Return the optimiser steps of the whole run; an epoch drops its incomplete last batch."""
         if self.steps is not None:
             return self.steps
         assert self.epochs is not None
@@ -99,14 +100,14 @@ def choose(
     *,
     image_side: int = 224,
 ) -> PretrainSettings:
-    """The defaults with a user's changes; what depends on a change follows it.
+    """Return the defaults with a user's changes; defaults that depend on a change follow it.
 
     Args:
         method: see `defaults`.
         backbone: see `defaults`.
         subset_size: see `defaults`.
-        changes: settings by name. `steps` alone stands in for the default epochs, and
-            `augment` may hold only the parts that differ.
+        changes: settings by name. `steps` alone replaces the default epochs, and `augment` may have
+            only the parts that differ.
         image_side: see `defaults`.
 
     Raises:
@@ -131,18 +132,18 @@ def defaults(
     image_size: int | None = None,
     batch_size: int | None = None,
 ) -> PretrainSettings:
-    """Settings to start from, after docs/method.md §6 and its trial's recipe (docs/method.md §7).
+    """Return default settings, after docs/method.md §6 and its trial's recipe (docs/method.md §7).
 
     Args:
         method: a name in `registry.METHODS`.
         backbone: a timm name or one of `SMALL_BACKBONES`.
         subset_size: images in the manifest.
         image_side: the subset's median shorter side in pixels.
-        image_size: side of the views, where it is not to be derived.
-        batch_size: images a step, where it is not to be derived.
+        image_size: side of the views, instead of the derived one.
+        batch_size: images per step, instead of the derived number.
 
     Raises:
-        InputError: there is no such method.
+        InputError: the method is unknown.
     """
     narrow, transformer = backbone in SMALL_BACKBONES, "vit" in backbone
     native = 32 if narrow else 224 if transformer else min(224, max(32, image_side // 32 * 32))
@@ -171,7 +172,7 @@ def defaults(
 
 
 def _batch_size(subset_size: int) -> int:
-    """128 up to 20,000 images, 256 above; smaller only where the subset is tiny."""
+    """Return 128 up to 20,000 images, 256 above; smaller only for tiny subsets."""
     wanted = 128 if subset_size <= 20_000 else 256
     while wanted > 8 and wanted * 4 > subset_size:
         wanted //= 2
@@ -181,13 +182,13 @@ def _batch_size(subset_size: int) -> int:
 
 
 def _cache_size(image_size: int, image_side: int) -> int:
-    """Twice a small view, a little more than a large one, and no larger than the images."""
+    """Return twice a small view's side, less for a large view, at most the images' side."""
     room = image_size * 2 if image_size <= 64 else image_size * 5 // 4
     return max(image_size, min(room, image_side))
 
 
 def _learning_rate(narrow: bool, transformer: bool, batch: int) -> float:
-    """docs/method.md §6 for ResNets, §7 for the narrow one, MoCo v3's for transformers."""
+    """Return docs/method.md §6 for ResNets, §7 for the narrow one, MoCo v3 for transformers."""
     if narrow:
         return 2e-3 * math.sqrt(batch / 128)
     if transformer:
@@ -196,7 +197,7 @@ def _learning_rate(narrow: bool, transformer: bool, batch: int) -> float:
 
 
 def _queue(subset_size: int, batch: int) -> int:
-    """At most a quarter of the subset (docs/method.md §6), at most 4,096, in whole batches."""
+    """Return a quarter of the subset (docs/method.md §6) or 4,096 if less, in whole batches."""
     most, keys = max(1, min(4096, subset_size // 4)), 2 * batch
     return most // keys * keys or most
 
@@ -211,7 +212,8 @@ def from_dict(values: dict[str, Any]) -> PretrainSettings:
     unknown = sorted(set(values) - known)
     if unknown:
         raise errors.InputError(
-            f"pre-training has no setting {unknown[0]!r}; it knows {', '.join(sorted(known))}."
+            f"the pre-training setting {unknown[0]!r} is unknown; use one of "
+            f"{', '.join(sorted(known))}."
         )
     augment = values.get("augment", {})
     try:
@@ -223,24 +225,25 @@ def from_dict(values: dict[str, Any]) -> PretrainSettings:
 
 
 def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -> None:
-    """Refuse a run that cannot work, before any image is read.
+    """Refuse invalid settings before any image is read.
 
     Args:
         settings: of the run.
         subset_size: images in the manifest.
-        processes: how many share a batch.
+        processes: number of processes that share a batch.
 
     Raises:
-        InputError: a value is out of its range; the sentence says which and what to take.
+        InputError: a value is out of its range; the message names it and the valid range.
     """
     s = settings
     _require(
         subset_size >= 2,
-        f"{subset_size} images are too few, a step compares at least 2; select more",
+        f"{subset_size} images are too few, because a step compares at least 2; select more",
     )
     _require(s.batch_size >= 2, f"batch_size {s.batch_size} must be at least 2")
     _require(
-        (s.steps is None) != (s.epochs is None), "give either steps or epochs, not both or none"
+        (s.steps is None) != (s.epochs is None),
+        "give either steps or epochs, not both and not neither",
     )
     _require(s.precision in PRECISIONS, f"precision is one of {PRECISIONS}, not {s.precision!r}")
     _require(s.optimizer in OPTIMIZERS, f"optimizer is one of {OPTIMIZERS}, not {s.optimizer!r}")
@@ -261,7 +264,7 @@ def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -
     )
     _require(
         s.batch_size <= subset_size,
-        f"batch_size {s.batch_size} is more than the {subset_size} images; take a smaller one",
+        f"batch_size {s.batch_size} is more than the {subset_size} images; use a smaller one",
     )
     _require(0 < s.augment.crop_min <= 1, f"crop_min {s.augment.crop_min} must be in (0, 1]")
     _require(s.temperature > 0, f"temperature {s.temperature} must be above 0")

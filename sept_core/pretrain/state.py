@@ -1,7 +1,7 @@
-"""All that a run must remember to go on exactly where it stopped.
+"""State that a run needs to continue exactly where it stopped.
 
 In: settings and a backbone, or a `checkpoint.pt`. Out: the `State` that the loop changes,
-and its file. Random numbers need no state: every step seeds them from (seed, step).
+and its file. Random numbers need no state, because every step seeds them from (seed, step).
 """
 
 from collections.abc import Iterator
@@ -22,15 +22,15 @@ from sept_core.storage import atomic
 
 @dataclass
 class State:
-    """What changes during training.
+    """Training state.
 
     Attributes:
         method: the network with its heads, queue and moving averages.
         network: the method as it is called; in a group, with gradients averaged over it.
-        optimizer: its moments.
+        optimizer: the optimiser with its moments.
         scaler: the loss scale of fp16; idle for other precisions.
         loss_sum: scalar float64, sum of the losses since the last line of metrics.
-        loss_count: how many losses that are.
+        loss_count: number of these losses.
         step: optimiser steps completed.
         seconds: time spent training, over all processes that worked on the run.
     """
@@ -52,7 +52,7 @@ def create(
     precision: str,
     group: Group = ALONE,
 ) -> State:
-    """A fresh state; the heads' first weights depend on the seed alone."""
+    """Create a new state; the heads' initial weights depend only on the seed."""
     dim = feature_dim(backbone, settings.image_size)
     torch.manual_seed(augment.generator(settings.seed, "heads").initial_seed())
     method = build(backbone, dim, settings)
@@ -69,7 +69,7 @@ def create(
 
 @torch.no_grad()
 def feature_dim(backbone: nn.Module, image_size: int) -> int:
-    """Length of the backbone's feature vectors, seen by asking it for one."""
+    """Return the length of the backbone's feature vectors, by computing one."""
     was_training = backbone.training
     dim = backbone.eval()(torch.zeros(1, 3, image_size, image_size)).shape[1]
     backbone.train(was_training)
@@ -77,7 +77,7 @@ def feature_dim(backbone: nn.Module, image_size: int) -> int:
 
 
 def _optimizer(method: Method, settings: PretrainSettings) -> torch.optim.Optimizer:
-    """Weight decay spares biases and norms, as usual: they have one dimension."""
+    """Build the optimiser; as usual, biases and norms (one dimension) get no weight decay."""
     trained = [p for p in method.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
@@ -89,7 +89,7 @@ def _optimizer(method: Method, settings: PretrainSettings) -> torch.optim.Optimi
 
 
 def save(path: Path, state: State) -> None:
-    """Write the checkpoint whole or not at all; it holds tensors and plain values only."""
+    """Write the checkpoint atomically; it has only tensors and plain values."""
     content = {
         "tensors": {name: t.detach() for name, t in _tensors(state.method)},
         "optimizer": state.optimizer.state_dict(),
@@ -104,7 +104,7 @@ def save(path: Path, state: State) -> None:
 
 
 def restore(path: Path, state: State, device: torch.device) -> None:
-    """Fill a fresh `state` from a checkpoint of the same settings.
+    """Fill a new `state` from a checkpoint of the same settings.
 
     Raises:
         IntegrityError: the file is damaged or belongs to another network.
@@ -122,7 +122,7 @@ def restore(path: Path, state: State, device: torch.device) -> None:
         state.loss_sum.copy_(content["loss_sum"])
     except (RuntimeError, KeyError, EOFError, OSError, ValueError) as problem:
         raise errors.IntegrityError(
-            f"{path} cannot be resumed from ({type(problem).__name__}: {problem}); "
+            f"Cannot resume from {path} ({type(problem).__name__}: {problem}); "
             "remove it to train from the start."
         ) from None
     state.loss_count, state.step = content["loss_count"], content["step"]
@@ -130,6 +130,6 @@ def restore(path: Path, state: State, device: torch.device) -> None:
 
 
 def _tensors(method: Method) -> Iterator[tuple[str, Tensor]]:
-    """Parameters and all buffers: lightly's queue is one that `state_dict` leaves out."""
+    """Return parameters and all buffers, including lightly's queue, which `state_dict` omits."""
     yield from method.named_parameters()
     yield from method.named_buffers()

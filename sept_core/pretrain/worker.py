@@ -3,9 +3,9 @@
 In (job settings): `manifest` (path), `roots` (source name → folder), `run` (folder),
 `pretrain` (see `settings`), `probe_worklist` (path or null). Out, in the run folder:
 
-    settings.json      what was asked, with the manifest's hash; a resumed run must agree
+    settings.json      the settings, with the manifest's hash; a resumed run must match
     metrics.jsonl      one line every few steps
-    checkpoint.pt      while it runs: all that is needed to go on exactly
+    checkpoint.pt      while it runs: all that is needed to continue exactly
     backbone.safetensors, card.json, load.py    see `encoders.checkpoint`
     run.json           the header, written last: the run is complete
 """
@@ -33,16 +33,16 @@ FORMAT = 1
 
 
 def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
-    """Train, or go on training, or return the result of a run that is complete.
+    """Train, resume, or return the result of a complete run.
 
     Args:
-        job: what is asked, and who is told how far it is.
-        group: the processes that train together; all of them call this.
+        job: the job with the settings, which receives the progress.
+        group: the processes that train together, all of which call this.
 
     Raises:
-        InputError: the settings cannot work, or the folder holds another run.
-        ManifestError: the manifest or one of its images is not what it was.
-        JobError: the training went astray (see `loop.train`).
+        InputError: the settings are invalid, or the folder holds another run.
+        ManifestError: the manifest or one of its images has changed.
+        JobError: the training failed (see `loop.train`).
     """
     asked = job.settings()
     folder, probe_worklist = Path(asked["run"]), asked.get("probe_worklist")
@@ -63,12 +63,12 @@ def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
     with image_reader.ImageReader(subset, roots) as reader:
         found: list[data.ImageSet] = []
         group.first(lambda: found.append(_load_images(subset, reader, folder, settings, job)))
-        # the others find them decoded
+        # the others use its cache
         images = found[0] if found else _load_images(subset, reader, folder, settings, job)
-        if not (folder / loop.CHECKPOINT).exists():  # a resumed run has its own weights
+        if not (folder / loop.CHECKPOINT).exists():  # a resumed run has weights in its checkpoint
             initial.start_from(backbone, settings, folder.parents[1] / "encoders")
         trained = loop.train(folder, images, len(subset), backbone, settings, job, target, group)
-    cost = flops.per_image(build_backbone(settings), settings)  # by all: losses gather
+    cost = flops.per_image(build_backbone(settings), settings)  # on all processes: losses gather
     known = {"processes": group.size, "image_flops": cost}
     group.first(lambda: _leave(folder, trained, settings, subset, known))
     header: dict[str, Any] = atomic.read_json(folder / project_paths.RUN_HEADER)
@@ -83,7 +83,7 @@ def _load_images(
     job: job_folder.JobFolder,
 ) -> data.ImageSet:
     return data.load(
-        sorted(subset.rows["uid"].to_pylist()),  # no order of rows or files has a say
+        sorted(subset.rows["uid"].to_pylist()),  # independent of the order of rows and files
         reader.read,
         size=settings.cache_size,
         folder=folder,
@@ -102,7 +102,7 @@ def _leave(
     subset: manifest.Manifest,
     known: dict[str, Any],
 ) -> None:
-    """Write the backbone with its card, then the header; tidy up what only resuming needs."""
+    """Write the backbone with its card, then the header; delete the files for resuming."""
     metrics = _last_metrics(folder)
     checkpoint.save(folder, trained.method.backbone, card(settings, subset.content_hash, metrics))
     images_seen = trained.step * settings.batch_size
@@ -132,13 +132,13 @@ def _leave(
 
 
 def build_backbone(settings: PretrainSettings) -> nn.Module:
-    """The network that the settings name, its weights drawn from their seed."""
+    """Build the network of the settings, with random weights from their seed."""
     torch.manual_seed(augment.generator(settings.seed, "backbone").initial_seed())
     return backbones.build(backbone_spec(settings))
 
 
 def backbone_spec(settings: PretrainSettings) -> dict[str, Any]:
-    """The JSON from which `encoders.backbones` builds the network again."""
+    """Return the JSON from which `encoders.backbones` rebuilds the network."""
     spec: dict[str, Any] = {"name": settings.backbone, "stem": settings.stem}
     if "vit" in settings.backbone:
         spec["arguments"] = {"img_size": settings.image_size}
@@ -146,7 +146,7 @@ def backbone_spec(settings: PretrainSettings) -> dict[str, Any]:
 
 
 def card(settings: PretrainSettings, content_hash: str, metrics: dict[str, Any]) -> dict[str, Any]:
-    """What goes with the weights so that anyone can load and judge them."""
+    """Return the card of the weights, with which they can be loaded and judged."""
     return {
         "backbone": backbone_spec(settings),
         "image_size": settings.embed_size,
@@ -161,7 +161,7 @@ def card(settings: PretrainSettings, content_hash: str, metrics: dict[str, Any])
 
 
 def _claim(folder: Path, settings: PretrainSettings, subset: manifest.Manifest) -> None:
-    """Say what the folder is for, or check that it is for the same.
+    """Record the run in its folder, or check that the folder belongs to it.
 
     Raises:
         InputError: the folder holds another run.
@@ -179,13 +179,13 @@ def _claim(folder: Path, settings: PretrainSettings, subset: manifest.Manifest) 
     if held != wanted:
         names = [k for k, v in values.items() if held["pretrain"][k] != v]
         raise errors.InputError(
-            f"{folder} holds a run with another {names[0] if names else 'manifest'}; "
-            "give its settings again to resume it, or take another folder."
+            f"{folder} holds a run with a different {names[0] if names else 'manifest'}; "
+            "use the same settings to resume it, or choose another folder."
         )
 
 
 def _last_metrics(folder: Path) -> dict[str, Any]:
-    """The last value of everything that was measured."""
+    """Return the last value of each metric."""
     merged: dict[str, Any] = {}
     for line in meter.MetricsFile(folder / loop.METRICS).lines():
         merged |= line
@@ -193,7 +193,7 @@ def _last_metrics(folder: Path) -> dict[str, Any]:
 
 
 def device_name() -> str:
-    """What the training runs on."""
+    """Return the name of the training device."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"CPU, {torch.get_num_threads()} threads"

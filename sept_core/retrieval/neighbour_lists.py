@@ -1,9 +1,8 @@
-"""Neighbour lists of targets in the pool, and what is derived from them.
+"""Neighbour lists of targets in the pool, and data derived from them.
 
 In: the pool's feature store, target vectors with their uids. Out: `Neighbours` (canonical
 lists by uid, docs/method.md §2), each image's nearest target, the radii of local
-scaling (docs/method.md §3), and the background distribution that gives a similarity floor its
-meaning.
+scaling (docs/method.md §3), and the background distribution that defines similarity floors.
 """
 
 from dataclasses import dataclass
@@ -20,17 +19,17 @@ RADIUS_NEIGHBOURS = 10
 """docs/method.md §3: local scaling takes the mean similarity to this many nearest images."""
 
 CHUNK_ROWS = 2048
-"""Vectors compared with all targets at once."""
+"""Number of vectors that are compared with all targets in one block."""
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """For each target its most similar pool images, by (−similarity, uid).
+    """Most similar pool images of each target, by (−similarity, uid).
 
-    `targets` (T,) S32; `uids` (T, K) S32, b"" where a list is shorter than K; `similarity`
-    (T, K) float64 cosines rounded to 1e-6, −inf there. `complete`: the lists hold every
-    allowed pool image, so that a longer K would add nothing. `recall` is the index's
-    measured recall, 1 for exact search; `index_id` names the index, None for exact search.
+    `targets` (T,) S32; `uids` (T, K) S32, b"" if a list is shorter than K; `similarity` (T, K)
+    float64 cosines rounded to 1e-6, −inf there. `complete`: the lists hold every allowed pool
+    image, so that a larger K would add nothing. `recall` is the index's measured recall, 1 for
+    exact search; `index_id` names the index, None for exact search.
     """
 
     targets: np.ndarray
@@ -43,7 +42,7 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class NearestTargets:
-    """For each image asked about its most similar target (lowest uid among equals).
+    """Most similar target of each queried image (lowest uid among equals).
 
     `target_uids` (n,) S32; `similarity` (n,) float64 cosines rounded to 1e-6.
     """
@@ -69,14 +68,14 @@ def find_neighbours(
         store: the pool's features.
         queries: (T, D) unit vectors of the targets.
         query_uids: (T,) S32.
-        k: images a list; ask for twice as many to extend the lists.
+        k: images per list; request twice as many to extend the lists.
         allowed: (N,) bool over the store's rows; None allows all.
         index: an approximate index of this store; None scans it.
         device: "cpu", "cuda", "auto" or "ray", for the scan.
-        block_rows: vectors in memory at once while scanning; never changes the result.
+        block_rows: vectors in memory while scanning; never changes the result.
 
     Raises:
-        InputError: k, queries or mask do not fit the store.
+        InputError: k, queries or mask do not match the store.
         IntegrityError: the index belongs to other features.
     """
     targets = np.asarray(query_uids, hashing.UID_DTYPE)
@@ -91,7 +90,7 @@ def find_neighbours(
 def nearest_targets(
     store: FeatureStore, uids: np.ndarray, queries: np.ndarray, query_uids: np.ndarray
 ) -> NearestTargets:
-    """The target that each given pool image resembles most: provenance for picks by score.
+    """Find the most similar target of each given pool image: provenance for picks by score.
 
     Args:
         store: the pool's features.
@@ -118,12 +117,12 @@ def nearest_targets(
 
 
 def target_radius(neighbours: Neighbours) -> np.ndarray:
-    """(T,) float64, r_t: mean similarity of each target to its 10 nearest pool images."""
+    """Return (T,) float64, r_t: mean similarity of each target to its 10 nearest pool images."""
     return _mean_of_known(neighbours.similarity[:, :RADIUS_NEIGHBOURS])
 
 
 def pool_radius(pool: graph.Graph, uids: np.ndarray) -> np.ndarray:
-    """(n,) float64, r_x: mean similarity of each of `uids` to its 10 nearest in the pool.
+    """Return (n,) float64, r_x: mean similarity of each of `uids` to its 10 nearest in the pool.
 
     Raises:
         IntegrityError: the graph lacks one of them.
@@ -131,46 +130,46 @@ def pool_radius(pool: graph.Graph, uids: np.ndarray) -> np.ndarray:
     return _mean_of_known(pool.similarity[pool.positions(uids), :RADIUS_NEIGHBOURS])
 
 
-# What a similarity means: the ruler of the floor.
+# The scale of the similarity floor.
 
 
 def background_similarities(
     store: FeatureStore, queries: np.ndarray, seed: int, n: int = 2000
 ) -> np.ndarray:
-    """Similarities of every target to a random part of the pool, sorted: the floor's ruler.
+    """Compute similarities of all targets to a random part of the pool, sorted, for floors.
 
-    Cosines do not compare between encoders, their percentiles here do: 99 means more similar
+    Cosines are not comparable between encoders, their percentiles here are: 99 means more similar
     than 99% of (target, random pool image) pairs.
 
     Args:
         store: the pool's features.
         queries: (T, D) unit vectors of the targets.
-        seed: of the hashed sample.
-        n: sampled pool images.
+        seed: random seed of the hashed sample.
+        n: number of sampled pool images.
 
     Returns:
-        (T·min(n, N),) float64, rising.
+        (T·min(n, N),) float64, ascending.
     """
     sample = store.vectors_of(scoring.background_sample(store, seed, n))
     return np.sort(cosine.cosines(cosine.as_stored(queries), sample), axis=None)
 
 
 def similarity_at(background: np.ndarray, percentile: float) -> float:
-    """The similarity at a percentile (0 to 100) of `background_similarities`.
+    """Return the similarity at a percentile (0 to 100) of `background_similarities`.
 
     Raises:
         InputError: the percentile is out of range or the background is empty.
     """
     if not 0 <= percentile <= 100 or not len(background):
         raise errors.InputError(
-            f"a similarity floor of percentile {percentile} cannot be found among "
-            f"{len(background)} background similarities; take 0 to 100 and a pool with features."
+            f"a similarity floor at percentile {percentile} cannot be computed from "
+            f"{len(background)} background similarities; use 0 to 100 and a pool with features."
         )
     return float(np.percentile(background, percentile, method="higher"))
 
 
 def _mean_of_known(similarity: np.ndarray) -> np.ndarray:
-    """(n,) float64 row means over finite entries, rounded to 1e-6; 0 where there are none."""
+    """Return (n,) float64 row means over finite entries, rounded to 1e-6; 0 if there are none."""
     known = np.isfinite(similarity)
     total = np.where(known, similarity, 0.0).sum(axis=1, dtype=np.float64)
     mean: np.ndarray = np.round(total / np.maximum(known.sum(axis=1), 1), 6)

@@ -1,10 +1,10 @@
-"""Scores and clusters for whole pools: one number an image, in one pass over the store.
+"""Scores and clusters for whole pools: one number per image, in one pass over the store.
 
 In: the pool's feature store, target vectors, the uids of a random background. Out: `Scores`
-or `Clusters` by uid, for the strategies of docs/method.md §3 that do not walk neighbour lists.
+or `Clusters` by uid, for the strategies of docs/method.md §3 that do not use neighbour lists.
 
-Every number is a function of one image's stored vector alone, in arithmetic whose sums are
-exact (`index.cosine`), and is rounded to 1e-6: neither block size nor shard layout shows.
+Every number is a function of only one image's stored vector, in arithmetic whose sums are exact
+(`index.cosine`), and is rounded to 1e-6, so that block size and shard layout do not affect it.
 """
 
 from collections.abc import Callable
@@ -20,13 +20,13 @@ from sept_core.jobs import ray_cluster
 from sept_core.storage import hashing
 
 BLOCK_ROWS = 16384
-"""Rows scored at once."""
+"""Number of rows that are scored in one block."""
 
 Columns = list[tuple[np.ndarray, ...]]
 Function = Callable[[blocks.Block], tuple[np.ndarray, ...]]
 
 TRAINING_POINTS = 256
-"""Sampled images per k-means centroid; more no longer moves the centroids much."""
+"""Sampled images per k-means centroid; more hardly change the centroids."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Clusters:
 
 
 def background_sample(store: FeatureStore, seed: int, n: int) -> np.ndarray:
-    """(≤ n,) S32: a random sample of the pool by hashed uid, sorted, the same for any layout."""
+    """Draw (≤ n,) S32: a random sample of the pool by hashed uid, sorted, equal for any layout."""
     return np.sort(store.uids[hashing.hashed_order(seed, store.uids)[:n]])
 
 
@@ -65,17 +65,17 @@ def hub_corrected(
     block_rows: int = BLOCK_ROWS,
     device: str = "auto",
 ) -> Scores:
-    """Mean similarity to the k nearest targets minus that to the k nearest of a background.
+    """Compute the mean similarity to the k nearest targets, minus that to a background's.
 
-    The difference drops images that are close to everything (docs/method.md §3). An image that is
-    itself part of the background is not its own neighbour.
+    The difference ranks images down that are close to everything (docs/method.md §3). An image of
+    the background is not its own neighbour.
 
     Args:
         store: the pool's features.
         queries: (T, D) unit vectors of the targets.
         background: (B,) S32 pool uids, see `background_sample`.
-        k: neighbours on each side, fewer where there are not as many.
-        block_rows: images scored at once; never changes the result.
+        k: neighbours on each side, or fewer if there are not as many.
+        block_rows: images scored in one block; never changes the result.
         device: "ray" for the machines of a cluster; never changes the result.
     """
     targets = _Reference(cosine.as_stored(queries), k)
@@ -97,17 +97,17 @@ def classifier(
     block_rows: int = BLOCK_ROWS,
     device: str = "auto",
 ) -> Scores:
-    """Log-odds of being a target rather than a random pool image (docs/method.md §3).
+    """Compute the log-odds of being a target rather than a random pool image (docs/method.md §3).
 
-    Logistic regression from positive and unlabelled examples. The fit has no randomness
-    and sees its examples in an order that depends on their content only.
+    Logistic regression from positive and unlabelled examples. The fit has no randomness and sees
+    its examples in an order that depends only on their content.
 
     Args:
         store: the pool's features.
         queries: (T, D) unit vectors of the targets.
         background: (B,) S32 pool uids, see `background_sample`.
         C: inverse strength of the L2 penalty, as in scikit-learn.
-        block_rows: images scored at once; never changes the result.
+        block_rows: images scored in one block; never changes the result.
         device: "ray" for the machines of a cluster; never changes the result.
     """
     from sklearn.linear_model import LogisticRegression  # 1 s to import, for this strategy only
@@ -138,7 +138,7 @@ def kmeans(
 ) -> Clusters:
     """Cluster the pool: centroids from a hashed sample, then one pass to assign every image.
 
-    On a cluster (device "ray") its machines share that pass; the result is the same.
+    On a cluster (device "ray") the machines share that pass; the result is the same.
 
     Raises:
         InputError: the pool holds fewer than k images.
@@ -166,7 +166,7 @@ def kmeans(
 
 
 def nearest_centroid(centroids: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) int32 nearest of (k, D) centroids, lowest number first among equals, and cosines."""
+    """Return (n,) int32 nearest of (k, D) centroids, lowest number among equals, and cosines."""
     places, similarity = among.Among(centroids).nearest(vectors)
     return places.astype(np.int32), similarity
 
@@ -174,16 +174,16 @@ def nearest_centroid(centroids: np.ndarray, vectors: np.ndarray) -> tuple[np.nda
 def veto_penalty(
     store: FeatureStore, uids: np.ndarray, vetoes: np.ndarray, beta: float, margin: float
 ) -> np.ndarray:
-    """(n,) float64 to be subtracted from a similarity: β·max(0, cos(x, nearest veto) − m).
+    """Return (n,) float64 to subtract from a similarity: β·max(0, cos(x, nearest veto) − m).
 
     docs/method.md §3, "veto as a negative example".
 
     Args:
         store: the pool's features.
-        uids: (n,) S32 images to be judged.
+        uids: (n,) S32 images to score.
         vetoes: (V,) S32 images vetoed as negative examples.
         beta: strength of the penalty.
-        margin: the cosine below which a veto says nothing about an image.
+        margin: the cosine below which a veto does not affect an image.
 
     Raises:
         NotFoundError: an image is not in the store.
@@ -200,7 +200,7 @@ def veto_penalty(
 
 
 class _Reference:
-    """A set of vectors, ready to tell for any image how near its k nearest of them are."""
+    """A set of vectors, prepared for mean similarities to the k nearest of them."""
 
     def __init__(self, vectors: np.ndarray, k: int, uids: np.ndarray | None = None) -> None:
         if not len(vectors):
@@ -210,18 +210,18 @@ class _Reference:
         self._uids = uids
 
     def mean_of_nearest(self, block: blocks.Block) -> np.ndarray:
-        """(n,) float64 mean cosine of each row of the block to its k nearest here."""
+        """Return (n,) float64 mean cosine of each row of the block to its k nearest here."""
         if self._uids is None:
             _, nearest = self._among.top(block.vectors, self._k)
         else:
             nearest = self._others(block, self._uids)
-        known = np.isfinite(nearest)  # a background of k or fewer may hold the image itself
+        known = np.isfinite(nearest)  # a background of k or fewer may contain the image itself
         total = np.where(known, nearest, 0.0).sum(axis=1)
         mean: np.ndarray = total / np.maximum(known.sum(axis=1), 1)
         return mean
 
     def _others(self, block: blocks.Block, uids: np.ndarray) -> np.ndarray:
-        """(n, ≤ k) cosines, falling; no image counts as its own neighbour."""
+        """Return (n, ≤ k) cosines, descending; no image counts as its own neighbour."""
         places, nearest = self._among.top(block.vectors, self._k + 1)
         own = uids[places] == block.uids[:, None]
         nearest[own] = -np.inf
@@ -243,7 +243,7 @@ def _score_all(
 
 
 def _over_blocks(store: FeatureStore, function: Function, block_rows: int, device: str) -> Columns:
-    """The uids and what a function of single rows gives for them, a tuple of columns a block."""
+    """Return the uids and the results of a row-wise function, a tuple of columns per block."""
     if device != ray_cluster.DEVICE:
         return _walk(store, function, block_rows)
     walked = sharded.over_parts(store, _walk, lambda rows: (function, block_rows))
@@ -256,12 +256,12 @@ def _walk(store: FeatureStore, function: Function, block_rows: int) -> Columns:
 
 
 def _by_content(vectors: np.ndarray) -> np.ndarray:
-    """The rows of `vectors` in an order that depends on their values only."""
+    """Return the rows of `vectors` in an order that depends only on their values."""
     return vectors[np.lexsort(vectors.T)]
 
 
 def _exactly_summable(weights: np.ndarray) -> np.ndarray:
-    """`weights` rounded so that a product with a stored vector is summed without error.
+    """Round `weights` so that a product with a stored vector is summed without error.
 
     They become whole multiples of |w|·2^-28 (to a power of two). Times float16, sums then
     are multiples of |w|·2^-52 below 2·|w|: 53 bits, as float64 has (see `index.cosine`).

@@ -1,1 +1,1 @@
-"""Review: decisions of people as a log, audits and suggestions. Pure."""
+"""Review: the log of decisions, audits and suggestions. Pure."""

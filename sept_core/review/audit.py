@@ -1,11 +1,11 @@
-"""Auditing a selection: judge a small sample, know the precision of the whole.
+"""Audit of a selection: judge a small sample to estimate the precision of the whole.
 
-In: a selection in its order, the reviewer's decisions. Out: which images to judge, and the
-estimated precision, with a confidence interval, of any prefix of the selection (docs/method.md §3:
-audit instead of reviewing everything). Pure.
+In: a selection in its order, the review decisions. Out: the images to judge, and the estimated
+precision, with a confidence interval, of any prefix of the selection (docs/method.md §3: audit
+instead of reviewing everything). Pure.
 
-The sample is stratified by rank, since precision falls along a selection: a plain random
-sample would say less about its head, which every smaller budget keeps.
+The sample is stratified by rank, because precision falls along a selection: a plain random sample
+would estimate its head, which every smaller budget keeps, less precisely.
 """
 
 import itertools
@@ -17,18 +17,18 @@ from sept_core.review import decision_log
 from sept_core.storage import hashing
 
 STRATA = 10
-"""Equal ranges of ranks, each sampled alike."""
+"""Number of equal ranges of ranks, each sampled at the same rate."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which images to judge.
+    """Sample of images to judge.
 
     Attributes:
-        uids: the sample in the order of review, going round the strata: whatever has been
-            judged when the reviewer stops is itself a stratified sample.
-        ranks: of each, from 0, in the selection.
-        edges: strata are the ranks from `edges[i]` up to, without, `edges[i + 1]`.
+        uids: the sample in the order of review, alternating between strata: the images judged when
+            the reviewer stops are themselves a stratified sample.
+        ranks: rank of each in the selection, from 0.
+        edges: strata are the ranks from `edges[i]` up to, but excluding, `edges[i + 1]`.
     """
 
     uids: tuple[str, ...]
@@ -38,7 +38,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Precision:
-    """The share of right images among the first `budget`, as estimated from `judged` of them."""
+    """Share of correct images among the first `budget`, as estimated from `judged` of them."""
 
     budget: int
     estimate: float
@@ -49,7 +49,7 @@ class Precision:
 
 @dataclass(frozen=True)
 class _Stratum:
-    """Part of a prefix: how many images it has, how many were judged, and judged right."""
+    """Part of a prefix: the number of its images, of judged ones, and of those judged correct."""
 
     size: int
     judged: int
@@ -57,12 +57,12 @@ class _Stratum:
 
 
 def plan(ranked: Sequence[str], size: int, seed: int) -> Plan:
-    """Draw a stratified sample; which images depends on `seed` and their ranks only.
+    """Draw a stratified sample, which depends only on `seed` and the ranks.
 
     Args:
         ranked: the selection's uids in selected order.
-        size: images to judge; all of them if there are fewer.
-        seed: of the hash that draws.
+        size: number of images to judge; all of them if there are fewer.
+        seed: seed of the hash that draws.
     """
     strata = max(1, min(STRATA, size, len(ranked)))
     edges = [len(ranked) * number // strata for number in range(strata + 1)]
@@ -83,17 +83,17 @@ def precision(
 
     Strata are weighted by their size. The interval is Clopper and Pearson's for the effective
     sample size 1 / Σ wₕ² (1 − nₕ/Nₕ) / nₕ (as Korn and Graubard, Survey Methodology 1998,
-    do): it grows with unequal weights, shrinks to nothing when everything was judged, and
-    stays honest at 0% and 100%. It takes no credit for stratification, so it is rather wide.
+    do): it grows with unequal weights, has length 0 when everything was judged, and stays valid at
+    0% and 100%. It ignores the gain from stratification, so it is rather wide.
 
     Args:
         plan: the audit.
-        state: decisions; keeps and pins are right, vetoes wrong, the rest not judged.
+        state: decisions; keeps and pins count as correct, vetoes as wrong, the rest as not judged.
         budget: a prefix, at most the length of the selection.
-        confidence: of the interval.
+        confidence: confidence level of the interval.
 
     Returns:
-        None while nothing within the prefix has been judged.
+        The estimate; None while nothing within the prefix has been judged.
     """
     budget = min(budget, plan.edges[-1])
     strata = _judged_strata(plan, state, budget)
@@ -106,7 +106,7 @@ def precision(
 
 
 def _judged_strata(plan: Plan, state: decision_log.ReviewState, budget: int) -> list[_Stratum]:
-    """The strata within a prefix; one without a judged image joins its neighbour."""
+    """List the strata within a prefix; one without a judged image is merged with its neighbour."""
     verdicts = {
         rank: verdict
         for rank, uid in zip(plan.ranks, plan.uids, strict=True)
@@ -128,7 +128,7 @@ def _judged_strata(plan: Plan, state: decision_log.ReviewState, budget: int) -> 
 
 
 def _interval(estimate: float, samples: float, confidence: float) -> tuple[float, float]:
-    """Clopper–Pearson for a real number of samples."""
+    """Compute the Clopper–Pearson interval for a real number of samples."""
     if math.isinf(samples):
         return estimate, estimate
     from scipy.stats import beta

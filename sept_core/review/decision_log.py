@@ -1,9 +1,9 @@
-"""The reviewer's decisions: an append-only log of events, and what it amounts to.
+"""Review decisions: an append-only log of events, and the state that follows from it.
 
-In: events in any order (the catalogue stores them). Out: `ReviewState`, the same from
-every replay, which a selection obeys, and what decisions changed in a selection (`churn`). A replay
-knows no clusters, thresholds or features: an event carries the expanded list of uids that its
-preview showed (docs/method.md §3, Decisions of the reviewer). Pure: no files, no clock.
+In: events in any order (the catalogue stores them). Out: `ReviewState`, the same from every replay,
+which a selection obeys, and the changes of a selection by decisions (`churn`). A replay needs no
+clusters, thresholds or features: an event carries the expanded list of uids that its preview showed
+(docs/method.md §3, Decisions of the reviewer). Pure: no files, no clock.
 """
 
 import functools
@@ -30,16 +30,16 @@ class Event:
         at: ISO 8601 time.
         who: login, or the name set once per project.
         action: one of `ACTIONS`. `negative` is a veto that also serves as a negative
-            example; `undo` takes the effect of the events in `undoes` away.
-        scope: how `uids` was chosen, one of `SCOPES`. Under `target` they name target
-            images, under every other scope pool images.
+            example; `undo` reverts the effect of the events in `undoes`.
+        scope: how `uids` were chosen, one of `SCOPES`. Under `target` they name target images,
+            under every other scope pool images.
         reason: free text, may be empty.
-        uids: every image the event decides about, as previewed.
-        undoes: for `undo`, the positions it undoes; undoing an undo brings its events
-            back. Positions of another log are passed over.
+        uids: all images that the event applies to, as previewed.
+        undoes: for `undo`, the positions it undoes; undoing an undo restores its events. Positions
+            of another log are skipped.
 
     Raises:
-        InputError: the parts do not fit each other.
+        InputError: the values do not fit together.
     """
 
     position: int
@@ -56,10 +56,12 @@ class Event:
         _check_word("scope", self.scope, SCOPES)
         if self.scope == "target" and self.action not in TARGET_ACTIONS:
             raise errors.InputError(
-                f"A target image cannot be given {self.action!r}; veto it or keep it."
+                f"A target image cannot have the decision {self.action!r}; veto it or keep it."
             )
         if (self.action == "undo") != (self.undoes is not None):
-            raise errors.InputError("An undo, and only an undo, names the positions it undoes.")
+            raise errors.InputError(
+                "Only an undo names positions to undo, and it must name at least one."
+            )
         late = [position for position in self.undoes or () if position >= self.position]
         if late:
             raise errors.InputError(
@@ -69,7 +71,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Decision:
-    """The latest standing word on one image."""
+    """The latest standing decision on one image."""
 
     action: str
     who: str
@@ -81,12 +83,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class ReviewState:
-    """What a log amounts to.
+    """State that follows from a log.
 
     Attributes:
         decisions: by pool uid, in the order in which they were last decided.
         vetoed_targets: target images whose lists are removed.
-        position: of the last event replayed, 0 for an empty log.
+        position: position of the last event replayed, 0 for an empty log.
     """
 
     decisions: Mapping[str, Decision]
@@ -94,11 +96,11 @@ class ReviewState:
     position: int
 
     def having(self, *actions: str) -> tuple[str, ...]:
-        """Uids whose decision is one of `actions`, in the order they were decided."""
+        """List the uids whose decision is one of `actions`, in the order they were decided."""
         return tuple(uid for uid, made in self.decisions.items() if made.action in actions)
 
     def verdict(self, uid: str) -> bool | None:
-        """Whether the reviewer finds an image right (keep, pin) or wrong; None for unjudged."""
+        """Return True for a correct image (keep, pin), False for a wrong one, None if unjudged."""
         made = self.decisions.get(uid)
         return None if made is None else made.action in ("keep", "pin")
 
@@ -114,12 +116,12 @@ class ReviewState:
 
     @property
     def negatives(self) -> tuple[str, ...]:
-        """Images whose likes are penalised: s − β·max(0, cos − m)."""
+        """Negative examples; images similar to them are penalised: s − β·max(0, cos − m)."""
         return self.having("negative")
 
 
 NOTHING = ReviewState({}, frozenset(), 0)
-"""Before anybody has decided anything."""
+"""State before any decision."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,8 @@ class Churn:
     """Difference of two selections.
 
     Attributes:
-        came: new uids, in the order of the later selection.
-        went: uids no longer there, in the order of the earlier one.
+        came: added uids, in the order of the later selection.
+        went: removed uids, in the order of the earlier one.
     """
 
     came: tuple[str, ...]
@@ -136,10 +138,10 @@ class Churn:
 
 
 def replay(events: Iterable[Event]) -> ReviewState:
-    """Fold the standing events, oldest first: the latest decision on an image wins.
+    """Replay the standing events, oldest first: the latest decision on an image wins.
 
     Raises:
-        IntegrityError: two events claim one position.
+        IntegrityError: two events have the same position.
     """
     ordered = _in_order(events)
     return _folded(NOTHING, ordered, standing(ordered))
@@ -148,7 +150,7 @@ def replay(events: Iterable[Event]) -> ReviewState:
 def _folded(
     before: ReviewState, events: Sequence[Event], effective: Sequence[Event]
 ) -> ReviewState:
-    """What `before` amounts to after those of the events that no undo takes away."""
+    """Return the state after `before` and those of the events that no undo reverts."""
     decisions, targets = dict(before.decisions), set(before.vetoed_targets)
     for event in effective:
         if event.action == "undo":
@@ -168,17 +170,17 @@ def _folded(
 
 
 class Log:
-    """Events in the order of their positions, and what they amount to.
+    """Events in the order of their positions, and the state that follows from them.
 
-    A log grows by one decision at a time: what is known of the events before is taken over, so a
-    click does not replay hours of work.
+    A log grows by one decision at a time: the state of the earlier events is reused, so a click
+    does not replay hours of work.
 
     Args:
         events: in any order, all later than those of `before`.
         before: the log that they follow.
 
     Raises:
-        IntegrityError: two events claim one position.
+        IntegrityError: two events have the same position.
     """
 
     def __init__(self, events: Iterable[Event] = (), before: "Log | None" = None) -> None:
@@ -188,43 +190,43 @@ class Log:
         for event in own:
             self._digest.update(_line(event))
         if before is None or any(event.action == "undo" for event in own):
-            self._base, self._own = NOTHING, None  # an undo reaches back
+            self._base, self._own = NOTHING, None  # an undo affects only earlier events
         else:
             self._base, self._own = before.state, own
 
     @property
     def hash(self) -> str:
-        """SHA-256 (64 hex digits) of the whole log, order of storage aside."""
+        """SHA-256 (64 hex digits) of the whole log, independent of the order of storage."""
         return self._digest.hexdigest()
 
     @functools.cached_property
     def state(self) -> ReviewState:
-        """As `replay` of all events."""
+        """State after all events; see `replay`."""
         if self._own is None:
             return replay(self.events)
         return _folded(self._base, self._own, self._own)
 
 
 def standing(events: Iterable[Event]) -> tuple[Event, ...]:
-    """Events whose effect no standing undo takes away, oldest first; undos included."""
+    """Events whose effect no standing undo reverts, oldest first, including undos."""
     ordered = _in_order(events)
     undone: set[int] = set()
-    for event in reversed(ordered):  # an undo reaches back only, so later ones are settled
+    for event in reversed(ordered):  # undos affect only earlier events, so later ones are final
         if event.position not in undone:
             undone.update(event.undoes or ())
     return tuple(event for event in ordered if event.position not in undone)
 
 
 def last_undoable(events: Iterable[Event]) -> int | None:
-    """Position of the newest standing decision: what "undo" means now; None for nothing."""
+    """Position of the latest standing decision, which "undo" reverts; None if there is none."""
     made = [event.position for event in standing(events) if event.action != "undo"]
     return made[-1] if made else None
 
 
 def last_redoable(events: Iterable[Event]) -> int | None:
-    """Position of the undo whose own undoing is "redo" now; None for nothing.
+    """Position of the undo that "redo" would revert; None if there is none.
 
-    As in any editor, a decision made after the undo leaves nothing to redo.
+    As in any editor, nothing can be redone after a new decision.
     """
     ordered = _in_order(events)
     decided = {event.position for event in ordered if event.action != "undo"}
@@ -233,7 +235,7 @@ def last_redoable(events: Iterable[Event]) -> int | None:
 
 
 def positions_after(events: Iterable[Event], position: int) -> tuple[int, ...]:
-    """What one undo must name so that the state is again the one at `position`."""
+    """List the positions that one undo must name to return to the state at `position`."""
     return tuple(event.position for event in _in_order(events) if event.position > position)
 
 
@@ -242,7 +244,7 @@ def _line(event: Event) -> bytes:
 
 
 def churn(before: Sequence[str], after: Sequence[str]) -> Churn:
-    """Who came and who went between two selections, both in selected order."""
+    """List the images added and removed between two selections, both in selected order."""
     earlier, later = set(before), set(after)
     return Churn(
         came=tuple(uid for uid in after if uid not in earlier),
@@ -263,4 +265,4 @@ def _in_order(events: Iterable[Event]) -> list[Event]:
 
 def _check_word(what: str, word: str, words: tuple[str, ...]) -> None:
     if word not in words:
-        raise errors.InputError(f"{word!r} is no {what}; use one of {', '.join(words)}.")
+        raise errors.InputError(f"The {what} {word!r} is unknown; use one of {', '.join(words)}.")

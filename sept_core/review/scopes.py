@@ -1,4 +1,4 @@
-"""Scopes of a decision: which images one on a single image is about.
+"""Scopes of a decision: the images that a decision on a single image applies to.
 
 In: the image, all uids with their labels or similarities. Out: uids, for the preview. Pure.
 """
@@ -9,15 +9,15 @@ from sept_core.storage import hashing
 
 
 def same_label(uid: str, uids: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
-    """What a decision with scope `group` or `cluster` is about, for its preview.
+    """List the images of a decision with scope `group` or `cluster`, for its preview.
 
     Args:
-        uid: the image the user pointed at.
+        uid: the image that the user selected.
         uids: (n,) S32.
         labels: (n,) int64 duplicate group or cluster of each, negative for none.
 
     Returns:
-        `uid`, then the others of its label, sorted; `uid` alone where it has none.
+        `uid`, then the others of its label, sorted; `uid` alone if it has none.
     """
     own = labels[uids == np.array(uid, hashing.UID_DTYPE)]
     same = uids[labels == own[0]] if len(own) and own[0] >= 0 else uids[:0]
@@ -27,10 +27,10 @@ def same_label(uid: str, uids: np.ndarray, labels: np.ndarray) -> tuple[str, ...
 def within_radius(
     uid: str, uids: np.ndarray, similarities: np.ndarray, least: float
 ) -> tuple[str, ...]:
-    """What a decision with scope `radius` is about, for its preview.
+    """List the images of a decision with scope `radius`, for its preview.
 
     Args:
-        uid: the image the user pointed at.
+        uid: the image that the user selected.
         uids: (n,) S32.
         similarities: (n,) cosine of each to `uid`.
         least: the smallest similarity that counts as inside.

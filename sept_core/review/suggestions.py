@@ -1,8 +1,8 @@
-"""Suggested vetoes: which images of a selection to look at next.
+"""Suggested vetoes: the images of a selection to look at next.
 
-In: the selection's features and similarities, the reviewer's decisions. Out: undecided
-images, the most doubtful first, and in words how they were ranked (docs/method.md §3: suggested
-vetoes are always shown before anything happens). Pure.
+In: the selection's features and similarities, the reviewer's decisions. Out: undecided images, the
+most doubtful first, and a description of the ranking (docs/method.md §3: suggested vetoes are
+always shown before anything happens). Pure.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from sept_core.review import decision_log
 
 @dataclass(frozen=True)
 class Suggestions:
-    """What to look at next.
+    """Images to look at next.
 
     Attributes:
         uids: undecided images by (−score, uid).
-        scores: the higher the more doubtful; what they are, `method` says.
-        method: how the images were ranked, in words for the reviewer.
+        scores: higher is more doubtful; `method` says how they were computed.
+        method: description of the ranking for the reviewer.
     """
 
     uids: tuple[str, ...]
@@ -37,23 +37,23 @@ def suggest_vetoes(
     judged_vectors: np.ndarray,
     limit: int,
 ) -> Suggestions:
-    """Rank the undecided images of a selection by how likely the reviewer vetoes them.
+    """Rank the undecided images of a selection by the probability of a veto.
 
     With vetoes and keeps, by a logistic regression on features; with vetoes only, by the
-    similarity to the nearest veto; before any veto, those first that are little like their target
-    and the odd ones out among its images (the mean of both ranks, from 0 to 1).
+    similarity to the nearest veto; before any veto, by dissimilarity to their target and to the
+    target's other images (the mean of both ranks, from 0 to 1).
 
     Args:
         uids: (n,) S32, the selection.
         vectors: (n, D) unit vectors of it.
         similarity: (n,) of each image to its owning target; pins and fills may have NaN.
-        owners: (n,) int64, the number of each image's target; what was found without one shares
-            a number, too.
-        state: the decisions.
-        judged_uids: (m,) S32 decided images that have features; vetoed ones are not in the
-            selection any more.
+        owners: (n,) int64, the number of each image's target; images without a target share a
+            number.
+        state: the review decisions.
+        judged_uids: (m,) S32 decided images that have features; vetoed ones are no longer in the
+            selection.
         judged_vectors: (m, D) unit vectors of these.
-        limit: images wanted.
+        limit: maximum number of images.
     """
     right = np.array([bool(state.verdict(uid.decode())) for uid in judged_uids.tolist()], bool)
     examples = judged_vectors.astype(np.float32)
@@ -68,7 +68,7 @@ def suggest_vetoes(
     else:
         unlike = 1 - np.nan_to_num(similarity.astype(np.float64), nan=1.0)
         scores = (_ranks(unlike) + _ranks(_oddness(candidates, owners))) / 2
-        method = "little like its target and the odd one out among its images"
+        method = "dissimilar to its target and to its target's other images"
     undecided = np.array([state.verdict(uid.decode()) is None for uid in uids.tolist()], bool)
     rounded = np.round(scores.astype(np.float64), 6)
     order = np.lexsort((uids, -rounded))
@@ -81,7 +81,7 @@ def suggest_vetoes(
 
 
 def _oddness(vectors: np.ndarray, owners: np.ndarray) -> np.ndarray:
-    """(n,) float64: one minus the cosine to the mean of all images of the same owner."""
+    """Return (n,) float64: one minus the cosine to the mean of all images of the same owner."""
     order = np.argsort(owners, kind="stable")
     _, starts, place = np.unique(owners[order], return_index=True, return_inverse=True)
     means = np.add.reduceat(vectors[order], starts)
@@ -92,7 +92,7 @@ def _oddness(vectors: np.ndarray, owners: np.ndarray) -> np.ndarray:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """(n,) the share of values that are smaller, 0 to 1: makes unlike quantities comparable."""
+    """Return (n,) the share of values that are smaller, 0 to 1, to compare different quantities."""
     rounded = np.round(values, 6)
     shares: np.ndarray = np.searchsorted(np.sort(rounded), rounded) / max(1, len(values) - 1)
     return shares
@@ -101,7 +101,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 def _veto_probability(
     candidates: np.ndarray, examples: np.ndarray, right: np.ndarray
 ) -> np.ndarray:
-    """(n,) probability that a candidate is like the wrong examples, both kinds weighed alike."""
+    """Return (n,) the probability of a candidate to be wrong, with balanced class weights."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(class_weight="balanced", max_iter=1000)

@@ -1,7 +1,7 @@
 """Advice on the budget, from neighbour lists alone and before anything is selected.
 
 In: canonical neighbour lists. Out: how similarity falls with rank, how many distinct images a
-depth brings, where going deeper stops paying, and when another strategy suits better.
+depth brings, where a larger depth stops paying, and when another strategy suits better.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from sept_core.selection import evidence as ev
 
 IMAGES_PER_TARGET = 200
-"""docs/method.md §3: beyond this many images a target, clusters serve better than lists."""
+"""docs/method.md §3: above this many images per target, clusters work better than lists."""
 
 CLEAR_KNEE = 0.1
 """A curve that stays this close to a straight line has no knee worth naming."""
@@ -19,16 +19,16 @@ CLEAR_KNEE = 0.1
 
 @dataclass(frozen=True)
 class Advice:
-    """What the budget slider shows; all arrays are by rank, 1 first.
+    """Data of the budget slider; all arrays are by rank, from 1.
 
     Attributes:
         quartiles: (K, 3) float64, lower quartile, median and upper quartile over the targets of
-            the similarity at each rank; NaN where no list is that long.
+            the similarity at each rank; NaN if no list is that long.
         budgets: (K,) int64, distinct pool images among the lists' first ranks: the budget that
             instance search fills from about that depth.
-        flattens_at: the budget beyond which the similarity to the targets falls only slowly: its
-            steep part is used up and the rest of the pool is much alike. None without a knee.
-        hint: a sentence on the strategy, or None.
+        flattens_at: the budget beyond which the similarity to the targets falls only slowly,
+            because the rest of the pool is about equally similar. None without a knee.
+        hint: a sentence about the strategy, or None.
     """
 
     quartiles: np.ndarray
@@ -38,10 +38,10 @@ class Advice:
 
 
 def advise(neighbours: ev.Neighbours, budget: int | None = None) -> Advice:
-    """Read the lists of every target.
+    """Compute advice from the neighbour lists of all targets.
 
     Args:
-        neighbours: lists of T ≥ 1 targets; vetoed targets are better left out.
+        neighbours: lists of T ≥ 1 targets, preferably without vetoed ones.
         budget: the budget considered, for the hint.
     """
     quartiles = _quartiles(neighbours.similarity)
@@ -56,13 +56,13 @@ def advise(neighbours: ev.Neighbours, budget: int | None = None) -> Advice:
 
 
 def knee(x: np.ndarray, y: np.ndarray) -> int | None:
-    """Index where a falling curve turns flat (Kneedle, Satopää et al. 2011), None if straight.
+    """Find the index where a curve turns flat (Kneedle, Satopää et al. 2011), None if straight.
 
     Both axes are scaled to 0..1; the knee is the point farthest below the chord.
 
     Args:
-        x: (n,) rising.
-        y: (n,) float64; entries that are NaN are left out.
+        x: (n,) ascending.
+        y: (n,) float64; NaN entries are skipped.
     """
     known = np.flatnonzero(~np.isnan(y))
     if len(known) < 3 or np.ptp(x[known]) == 0 or np.ptp(y[known]) == 0:
@@ -83,7 +83,7 @@ def _quartiles(similarity: np.ndarray) -> np.ndarray:
 
 
 def _distinct_by_rank(uids: np.ndarray) -> np.ndarray:
-    """(K,) int64: distinct images among the first 1, 2, … K columns."""
+    """Return (K,) int64: distinct images among the first 1, 2, … K columns."""
     by_rank = uids.T.ravel()  # all first ranks, then all second ranks, …
     found, first = np.unique(by_rank, return_index=True)
     ranks = first[found != ev.NO_UID] // max(len(uids), 1)
@@ -94,6 +94,6 @@ def _hint(targets: int, budget: int | None) -> str | None:
     if budget is None or budget <= IMAGES_PER_TARGET * targets:
         return None
     return (
-        f"{budget} images from {targets} targets is more than {IMAGES_PER_TARGET} a target; "
-        "the strategy 'clusters' suits such a budget better than lists of single targets."
+        f"A budget of {budget} images for {targets} targets is more than {IMAGES_PER_TARGET} per "
+        "target; the strategy 'clusters' suits such a budget better than neighbour lists."
     )

@@ -1,7 +1,7 @@
 """Class-balanced instance search: fair turns with the same quota for every target label.
 
 In: neighbour lists and target labels. Out: picks in the order of the rounds. The quotas depend
-on the budget, so that a smaller budget is no prefix of a larger one.
+on the budget, so the picks of a smaller budget are not a prefix of a larger one's.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ from sept_core.selection import gate, instance_search, lists, settings
 def class_balanced(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Equal quotas by largest remainder, instance search inside each class (docs/method.md §3).
+    """Fill equal quotas by largest remainder, with instance search per class (docs/method.md §3).
 
-    Targets without a label form one class of their own. A quota that its class cannot fill is
-    left, or donated in equal parts to the classes that can go on.
+    Targets without a label form a separate class. A quota that its class cannot fill is left
+    unfilled, or donated in equal parts to the classes that still have images.
 
     Raises:
         InputError: no target has a label.
@@ -52,7 +52,7 @@ def largest_remainder(seats: int, weights: np.ndarray) -> np.ndarray:
 
 
 def _classes(evidence: ev.Evidence, targets: np.ndarray) -> tuple[list[int], int]:
-    """The class number of each of `targets`, and how many classes there are."""
+    """Return the class number of each of `targets`, and the number of classes."""
     labels = dict(zip(evidence.target_uids.tolist(), evidence.target_labels, strict=True))
     named = [labels[target] for target in targets.tolist()]
     if all(label is None for label in named):

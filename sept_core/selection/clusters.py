@@ -1,7 +1,8 @@
 """Strategies over clusters of the pool: target clusters, importance, random, fill.
 
 In: cluster assignments of pool and targets. Out: picks. Quotas are filled one seat at a time
-(a divisor sequence), which levels clusters as water does and keeps a budget a prefix.
+(a divisor sequence), which levels clusters like water and keeps a smaller budget a prefix of a
+larger one.
 """
 
 import heapq
@@ -16,10 +17,11 @@ from sept_core.storage import hashing
 def target_clusters(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Water-filling over clusters that hold at least `min_targets` targets (docs/method.md §3).
+    """Fill clusters with at least `min_targets` targets by water-filling (docs/method.md §3).
 
-    The level of a cluster is its images over its targets; a cluster that runs dry leaves its
-    share to the others. Inside a cluster, hash order or nearest to a target first.
+    The level of a cluster is its images over its targets; the share of a cluster without further
+    images goes to the others. Inside a cluster, images come in hash order or nearest to a target
+    first.
     """
     found = evidence.clusters()
     held = _targets_held(evidence, found, ledger)
@@ -38,7 +40,7 @@ def target_clusters(
 def random_per_cluster(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Baseline: the same number of random images from every cluster, targets ignored."""
+    """Take equally many random images from every cluster, ignoring targets, as a baseline."""
     found = evidence.clusters()
     codes = ledger.codes_of(evidence.pool_uids)
     codes, cluster = codes[codes >= 0], found.pool[codes >= 0]
@@ -54,8 +56,9 @@ def importance(
     """Importance resampling over cluster histograms (DSIR, Xie et al. 2023): Gumbel top-k.
 
     An image's weight is its cluster's share of the targets over its share of the pool. One
-    pseudo-target that is spread as the pool is keeps every cluster possible. With u hashed from
-    seed and uid, the order by log w − log(−log u) is a weighted draw without replacement.
+    pseudo-target with the distribution of the pool gives every cluster a positive weight. With u
+    hashed from seed and uid, the order by log w − log(−log u) is a weighted draw without
+    replacement.
     """
     found = evidence.clusters()
     held = _targets_held(evidence, found, ledger)
@@ -69,7 +72,7 @@ def importance(
 def fill(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Picks:
-    """Random images of the target clusters, then random images of the whole pool."""
+    """Take random images of the target clusters, then random images of the whole pool."""
     found = evidence.clusters()
     held = _targets_held(evidence, found, ledger)
     codes = ledger.codes_of(evidence.pool_uids)
@@ -85,7 +88,7 @@ class _Seats:
     """The next seat goes to the cluster with the lowest (seats + ½) / weight (Sainte-Laguë).
 
     At every budget the seats are in proportion to the weights, rounded, among the clusters that
-    still have images. One queue a cluster, walked in order.
+    still have images. One queue per cluster, used in order.
     """
 
     def __init__(
@@ -99,7 +102,7 @@ class _Seats:
         """Sort candidates into queues.
 
         Args:
-            ledger: images are taken from it.
+            ledger: the ledger that images are taken from.
             codes: (n,) int64 candidates.
             cluster: (n,) int, the cluster of each.
             order: (n,) float64, ascending in a queue; breaks ties between queues too.
@@ -114,7 +117,7 @@ class _Seats:
         self._ledger = ledger
 
     def fill(self) -> np.ndarray:
-        """Seat by seat until the budget is full or the queues are empty; the codes taken."""
+        """Fill seats until the budget is full or the queues are empty; return the codes taken."""
         seats = [0] * len(self._starts)
         heap = [entry for queue in range(len(seats)) if (entry := self._next(queue, 0))]
         heapq.heapify(heap)
@@ -133,7 +136,7 @@ class _Seats:
         return np.array(chosen, np.int64)
 
     def _next(self, queue: int, seats: int) -> tuple[float, float, int, int] | None:
-        """(level, order, code, queue) of a cluster's next open image."""
+        """Return (level, order, code, queue) of a cluster's next open image."""
         position = self._position[queue]
         while position < self._ends[queue] and not self._ledger.open[self._codes[position]]:
             position += 1
@@ -145,7 +148,7 @@ class _Seats:
 
 
 def _targets_held(evidence: ev.Evidence, found: ev.Clusters, ledger: gate.Ledger) -> np.ndarray:
-    """How many targets, vetoed ones apart, each cluster holds."""
+    """Count the targets of each cluster, without vetoed ones."""
     kept = ~np.isin(evidence.target_uids, ledger.vetoed_targets)
     count = max(found.pool.max(initial=-1), found.targets.max(initial=-1)) + 1
     return np.bincount(found.targets[kept], minlength=count)

@@ -1,4 +1,4 @@
-"""Two selections side by side: what they share and what only one of them holds.
+"""Comparison of two selections: the images that they share and those that only one of them has.
 
 In: the pick tables of two selections. Out: counts and uids; also the churn of a re-run.
 """
@@ -35,6 +35,6 @@ def compare(a: pa.Table, b: pa.Table) -> Comparison:
 
 
 def _missing(of: pa.Table, other: pa.Table) -> list[str]:
-    """Uids of the first table that the second lacks."""
+    """List the uids of the first table that are missing in the second."""
     found = pc.is_in(of["uid"], value_set=other["uid"])
     return [str(uid) for uid in of["uid"].filter(pc.invert(found)).to_pylist()]

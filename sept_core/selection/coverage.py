@@ -1,7 +1,7 @@
 """Coverage: lazy greedy on Σ_t √Σ_{s∈S} w_ts over the sparse neighbour graph (docs/method.md §3).
 
-In: neighbour lists. Out: picks in greedy order. The root makes a target's tenth image worth
-less than another's first.
+In: neighbour lists. Out: picks in greedy order. The root makes a target's tenth image worth less
+than another target's first.
 """
 
 import heapq
@@ -15,20 +15,21 @@ from sept_core.selection import evidence as ev
 from sept_core.selection import gate, lists, settings
 
 FIRST_DEPTH = 256
-"""The graph's degree at first; fixed, so that a budget is a prefix of a larger one."""
+"""Initial degree of the graph; fixed, so that the picks of a budget are a prefix of a larger one's.
+    """
 
 SMALLEST_WEIGHT = 1e-6
-"""Similarities are rounded to 1e-6: the least that is positive."""
+"""Smallest positive similarity: similarities are rounded to 1e-6."""
 
 
 def lazy_greedy(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Greedy over the graph; when all its images are taken, over a graph twice as deep.
+    """Select greedily over the graph; when all its images are taken, over a graph twice as deep.
 
     w_ts is the similarity (less its penalty), an edge where it is positive and above the floor.
-    Gains only fall as images are taken, so an old gain is an upper bound and only the front of
-    the heap needs a new one.
+    Gains only fall as images are taken, so an old gain is an upper bound and only the front of the
+    heap must be recomputed.
     """
     source = lists.ListSource(options, evidence, ledger, depth=FIRST_DEPTH, scaled=False)
     covered = [0.0] * len(source.targets)
@@ -76,7 +77,7 @@ class _Graph:
 
 
 def _greedy(graph: _Graph, covered: list[float], ledger: gate.Ledger) -> np.ndarray:
-    """Nodes of the graph in the order taken; adds their weights to `covered` (T)."""
+    """Return the nodes of the graph in the order taken; adds their weights to `covered` (T)."""
     starts, roots = graph.starts.tolist(), [math.sqrt(value) for value in covered]
 
     def edges(node: int) -> Iterator[tuple[int, float]]:
@@ -96,7 +97,7 @@ def _greedy(graph: _Graph, covered: list[float], ledger: gate.Ledger) -> np.ndar
         code = int(graph.codes[node])
         if ledger.open[code]:
             entry = (-gain(node), node)
-            if any(entry > other for other in heap[1:3]):  # the heap's second best is in there
+            if any(entry > other for other in heap[1:3]):  # contains the heap's second best
                 heapq.heapreplace(heap, entry)
                 continue
             ledger.take(code)
@@ -118,7 +119,7 @@ def _provenance(
     ledger: gate.Ledger,
     phase: str,
 ) -> ev.Picks:
-    """An image belongs to the target that it is most similar to among those that hold it."""
+    """Assign each image to the most similar target among those whose lists hold it."""
     owner = graph.starts[nodes]
     codes, rows, places = graph.codes[nodes], graph.rows[owner], graph.places[owner]
     ranks = found.ranks[rows, places]

@@ -1,8 +1,8 @@
-"""How a subset looks beside the held-out targets: diagnostics, not evidence (docs/method.md §5).
+"""Comparison of a subset with the held-out targets: diagnostics, not evidence (docs/method.md §5).
 
-In: feature arrays of the subset, of held-out targets and of a random sample, and what is known
-about the picks. Out: numbers by name, and a sentence for each name. Everything pairwise runs in
-blocks, so that memory stays small.
+In: feature arrays of the subset, of held-out targets and of a random sample, and facts about the
+picks. Out: numbers by name, and a sentence for each name. Pairwise computations run in blocks, so
+that memory stays small.
 """
 
 from collections import Counter
@@ -24,20 +24,20 @@ COVERAGE_NEIGHBOURS = 5
 NEAR_DUPLICATE = 0.95
 
 EXPLANATIONS: dict[str, str] = {
-    "kid": "KID×10³ of the subset against held-out targets (0 if they are distributed alike): "
+    "kid": "KID×10³ of the subset against held-out targets (0 if their distributions are equal): "
     "unbiased MMD² with the kernel (cosine + 1)³.",
     "kid_error": "Standard error of kid, by a jackknife over tenths of both sets.",
     "kid_floor": "KID×10³ of one half of the held-out targets against the other: the noise.",
     "kid_random": "KID×10³ of random pool images, as many as the subset, to the same targets.",
     "kid_random_error": "Standard error of kid_random.",
-    "energy": "Energy distance ×10³ of the subset to the held-out targets: like kid, but no "
-    "difference of the two distributions escapes it.",
+    "energy": "Energy distance ×10³ of the subset to the held-out targets: like kid, but "
+    "sensitive to every difference between the two distributions.",
     "energy_error": "Standard error of energy.",
     "energy_floor": "Energy distance ×10³ between two halves of the held-out targets: the noise.",
     "energy_random": "Energy distance ×10³ of the random pool images to the held-out targets.",
     "energy_random_error": "Standard error of energy_random.",
-    "coverage": "Share of held-out targets with a subset image nearer than their 5th nearest "
-    "fellow target (Naeem et al. 2020); grows with the subset.",
+    "coverage": "Share of held-out targets with a subset image closer than their 5th nearest "
+    "held-out target (Naeem et al. 2020); grows with the subset.",
     "coverage_random": "The same share for the random pool images.",
     "nearest_in_subset": "Redundancy: mean cosine of a subset image to its nearest other one.",
     "near_duplicates": "Redundancy: share of subset images with another one above cosine 0.95.",
@@ -45,7 +45,8 @@ EXPLANATIONS: dict[str, str] = {
     "centred singular values (Roy & Vetterli 2007).",
     "images_per_target_min": "Fewest images that a target owns.",
     "images_per_target_median": "Median number of images that a target owns.",
-    "images_per_target_gini": "Inequality of images over targets: 0 all equal, near 1 one has all.",
+    "images_per_target_gini": "Inequality of images over targets: 0 if all own equally many, "
+    "near 1 if one owns all.",
     "leaks": "Images of the subset that the contamination guard finds among held-out targets.",
     "fill": "Share of the budget that was filled.",
     "precision": "Share of the picks whose label is one of the target's, among those with a known "
@@ -55,22 +56,22 @@ EXPLANATIONS: dict[str, str] = {
 
 
 def meaning(name: str) -> str:
-    """The explanation of a diagnostic, or of one under a second encoder (`second_…`)."""
+    """Return the explanation of a diagnostic, or of one under a second encoder (`second_…`)."""
     text = EXPLANATIONS.get(name.removeprefix("second_"), "")
     return f"Under the second encoder: {text}" if name.startswith("second_") else text
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known about a selection beside its features; None where it is not.
+    """Facts about a selection besides its features; None if unknown.
 
     Attributes:
-        owners: (B,) S32, the owning target of each pick, b"" where no target led to it.
+        owners: (B,) S32, the owning target of each pick, b"" if no target led to it.
         targets: (T,) S32, all targets that were searched with.
-        budget: images asked for.
+        budget: number of requested images.
         leaks: picks that the contamination guard finds.
-        relevant: (n,) bool for the picks with a known label: is it one of the target's?
-        index_recall: of the search that the selection used.
+        relevant: (n,) bool for the picks with a known label: True if it is one of the target's.
+        index_recall: recall of the search that the selection used.
     """
 
     owners: np.ndarray | None = None
@@ -82,7 +83,7 @@ class Facts:
 
 
 def not_measured(subset: int, heldout: int) -> str | None:
-    """What so many images cannot tell, and what to do about it; None where they suffice.
+    """Name the diagnostics that need more images, and the remedy; None if there are enough.
 
     Args:
         subset: images of the subset.
@@ -94,7 +95,9 @@ def not_measured(subset: int, heldout: int) -> str | None:
     if not heldout:
         missing.append("Distances need held-out images; give the target set a test split.")
     elif heldout < 4:
-        missing.append("The noise needs at least 4 held-out images; add some to the test split.")
+        missing.append(
+            "The noise estimate needs at least 4 held-out images; add some to the test split."
+        )
     return " ".join(missing) or None
 
 
@@ -102,7 +105,7 @@ def not_measured(subset: int, heldout: int) -> str | None:
 class TwoSample:
     """Distances between two samples, each ×10³, with jackknife standard errors.
 
-    The errors are None where a sample is too small to leave parts out.
+    The errors are None if a sample is too small for a jackknife.
     """
 
     kid: float
@@ -118,7 +121,7 @@ def report(
     facts: Facts | None = None,
     seed: int = 0,
 ) -> dict[str, float | None]:
-    """All diagnostics by the names of `EXPLANATIONS`; None where the inputs do not allow one.
+    """Compute all diagnostics of `EXPLANATIONS` by name; None where inputs are missing.
 
     Call it once with the retrieval encoder's features and once with a second encoder's.
 
@@ -126,8 +129,8 @@ def report(
         subset: (B, D) float vectors of the picks, not 0.
         heldout: (H, D) of the target's test split; None without one.
         random: (B, D) of as many random pool images.
-        facts: what is known beside the features.
-        seed: of the samples, halves and jackknife parts.
+        facts: facts besides the features.
+        seed: random seed of the samples, halves and jackknife parts.
     """
     found: dict[str, float | None] = dict.fromkeys(EXPLANATIONS)
     subset = _unit(subset)
@@ -146,7 +149,7 @@ def report(
 
 
 def two_sample(x: np.ndarray, y: np.ndarray, seed: int = 0) -> TwoSample:
-    """KID (Bińkowski et al. 2018) and energy distance of two samples of unit vectors.
+    """Compute KID (Bińkowski et al. 2018) and energy distance of two samples of unit vectors.
 
     Both are unbiased MMD² estimates over all pairs. KID's kernel (x·y/d + 1)³ is taken on
     vectors of length √d, which makes it (cosine + 1)³ for every encoder; the energy distance is
@@ -155,7 +158,7 @@ def two_sample(x: np.ndarray, y: np.ndarray, seed: int = 0) -> TwoSample:
     Args:
         x: (n, D) float32 unit vectors, n ≥ 2.
         y: (m, D) float32 unit vectors, m ≥ 2.
-        seed: of the sample (beyond `MOST_ROWS`) and of the parts.
+        seed: random seed of the sample (above `MOST_ROWS`) and of the parts.
     """
     x, y = _sample(x, seed), _sample(y, seed)
     parts = max(1, min(JACKKNIFE_PARTS, len(x) // 2, len(y) // 2))
@@ -180,14 +183,14 @@ def two_sample(x: np.ndarray, y: np.ndarray, seed: int = 0) -> TwoSample:
 
 
 def coverage(heldout: np.ndarray, subset: np.ndarray, seed: int = 0) -> float:
-    """Share of held-out targets that the subset covers (Naeem et al. 2020).
+    """Return the share of held-out targets that the subset covers (Naeem et al. 2020).
 
-    A target is covered when some subset image is nearer to it than its 5th nearest fellow.
+    A target is covered if some subset image is closer to it than its 5th nearest other target.
 
     Args:
         heldout: (H, D) float32 unit vectors, H ≥ 2.
         subset: (B, D) float32 unit vectors, B ≥ 1.
-        seed: of the sample of targets beyond `MOST_ROWS`.
+        seed: random seed of the sample of targets above `MOST_ROWS`.
     """
     heldout = _sample(heldout, seed)
     k = min(COVERAGE_NEIGHBOURS, len(heldout) - 1)
@@ -201,11 +204,11 @@ def coverage(heldout: np.ndarray, subset: np.ndarray, seed: int = 0) -> float:
 
 
 def nearest_other(subset: np.ndarray, seed: int = 0) -> np.ndarray:
-    """(min(B, MOST_ROWS),) float32: cosine of images to their nearest other one in the subset.
+    """Return (min(B, MOST_ROWS),) float32: cosine of images to the nearest other one.
 
     Args:
         subset: (B, D) float32 unit vectors, B ≥ 2.
-        seed: of the sample of images asked about; all of them answer.
+        seed: random seed of the sample of query images; all images are candidates.
     """
     subset = subset.astype(np.float32)  # NumPy has no fast product of float16
     asked = np.random.default_rng(seed).permutation(len(subset))[:MOST_ROWS]
@@ -218,7 +221,7 @@ def nearest_other(subset: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def effective_rank(vectors: np.ndarray) -> float:
-    """Effective rank of vectors about their mean, see `spread`; 0 without spread.
+    """Compute the effective rank of vectors about their mean, see `spread`; 0 without spread.
 
     Args:
         vectors: (n, D) float.
@@ -229,7 +232,7 @@ def effective_rank(vectors: np.ndarray) -> float:
 
 
 def gini(counts: np.ndarray) -> float:
-    """Gini coefficient of counts (n,), not all 0: 0 when equal, 1 − 1/n when one has all."""
+    """Return the Gini coefficient of counts (n,), not all 0: 0 if equal, 1 − 1/n if one has all."""
     ordered = np.sort(counts)
     n = len(ordered)
     weighted = (np.arange(1, n + 1) * ordered).sum()
@@ -239,7 +242,7 @@ def gini(counts: np.ndarray) -> float:
 def _against(
     sample: np.ndarray, heldout: np.ndarray, seed: int, suffix: str
 ) -> dict[str, float | None]:
-    """The distances of a sample to the held-out targets."""
+    """Compute the distances of a sample to the held-out targets."""
     if min(len(sample), len(heldout)) < 2:
         return {}
     found = two_sample(sample, heldout, seed)
@@ -253,7 +256,7 @@ def _against(
 
 
 def _noise_floor(heldout: np.ndarray, seed: int) -> dict[str, float | None]:
-    """What two samples of the very same distribution give."""
+    """Compute the distances between two samples of the same distribution."""
     shuffled = heldout[np.random.default_rng(seed).permutation(len(heldout))]
     first, second = np.array_split(shuffled, 2)
     if len(second) < 2:
@@ -285,9 +288,9 @@ def _per_target(counts: np.ndarray) -> dict[str, float | None]:
 
 
 def _kernel_sums(xs: list[np.ndarray], ys: list[np.ndarray], *, same: bool) -> np.ndarray:
-    """(2, G, G) float64: the sums of both kernels over every pair of parts.
+    """Return (2, G, G) float64: the sums of both kernels over every pair of parts.
 
-    `same` leaves out each vector's pair with itself and uses the symmetry.
+    `same` skips each vector's pair with itself and uses the symmetry.
     """
     sums = np.zeros((2, len(xs), len(ys)))
     for i, x in enumerate(xs):
@@ -305,19 +308,19 @@ def _kernel_sums(xs: list[np.ndarray], ys: list[np.ndarray], *, same: bool) -> n
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    """Float32 rows of length 1; stored float16 vectors are so only nearly."""
+    """Return float32 rows of length 1; stored float16 vectors have it only approximately."""
     wide = np.asarray(vectors, np.float32)
     return np.asarray(wide / np.linalg.norm(wide, axis=1, keepdims=True))
 
 
 def _sample(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """At most `MOST_ROWS` float32 rows, in random order, so that parts are alike."""
+    """Sample at most `MOST_ROWS` float32 rows in random order, so that parts are comparable."""
     order = np.random.default_rng(seed).permutation(len(vectors))[:MOST_ROWS]
     return vectors[order].astype(np.float32)
 
 
 def _blocks(rows: int, columns: int) -> Iterator[slice]:
-    """Slices of the rows that keep a block of similarities within `CELLS`."""
+    """Yield slices of the rows that keep a block of similarities within `CELLS`."""
     step = max(1, CELLS // max(columns, 1))
     for low in range(0, rows, step):
         yield slice(low, min(low + step, rows))

@@ -1,7 +1,7 @@
-"""What a strategy may ask for, and what it hands back.
+"""Inputs and outputs of strategies, as protocols and records.
 
-In: nothing; these are the shapes. The pipeline gives an object with `Evidence`'s members,
-each computed when it is first called. Arrays are matched by uid: their order is free.
+In: nothing. The caller passes an object with `Evidence`'s members, each computed when it is first
+called. Arrays are matched by uid, in any order.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Neighbours(Protocol):
 
     @property
     def uids(self) -> np.ndarray:
-        """(T, K) S32 by (−similarity, uid); b"" in unused slots, which stand last."""
+        """(T, K) S32 by (−similarity, uid); b"" in unused slots, which come last."""
 
     @property
     def similarity(self) -> np.ndarray:
@@ -32,12 +32,12 @@ class Neighbours(Protocol):
 
     @property
     def complete(self) -> bool:
-        """Every list holds the whole pool."""
+        """True if every list holds the whole pool."""
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Clusters of the pool, and where pool and targets fall.
+    """Clusters of the pool, and the assignments of pool and targets.
 
     Attributes:
         pool: (N,) int, cluster of each of `Evidence.pool_uids`.
@@ -64,10 +64,10 @@ class Scaling:
 
 
 class Evidence(Protocol):
-    """Everything that selection may learn about pool and targets, lazily.
+    """All data about pool and targets that selection may use, computed lazily.
 
     Images that the gate refuses may appear everywhere (they are counted as lost). Vetoed targets
-    are better left out; where they appear, their lists and clusters are passed over.
+    should be left out; if they appear, their lists and clusters are skipped.
     """
 
     @property
@@ -76,29 +76,29 @@ class Evidence(Protocol):
 
     @property
     def target_uids(self) -> np.ndarray:
-        """(T,) S32, the searching part of the target set."""
+        """(T,) S32, the training split of the target set."""
 
     @property
     def target_labels(self) -> Sequence[str | None]:
         """T labels, aligned with `target_uids`; None where unknown."""
 
     def neighbours(self, k: int) -> Neighbours:
-        """The `k` nearest pool images of every target; a longer list begins with a shorter one."""
+        """Find the `k` nearest pool images of all targets; longer lists begin with shorter ones."""
 
     def clusters(self) -> Clusters:
-        """k-means clusters of the pool."""
+        """Return k-means clusters of the pool."""
 
     def scores(self, name: str) -> np.ndarray:
         """(N,) float64 over `pool_uids`, higher is better: `classifier` or `hub-corrected`."""
 
     def nearest_targets(self, uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The nearest target (S32) of each pool image and its cosine (float64)."""
+        """Return the nearest target (S32) of each pool image and its cosine (float64)."""
 
     def scaling(self) -> Scaling:
-        """r_t and r_x."""
+        """Return r_t and r_x."""
 
     def floor_similarity(self, percentile: float) -> float | None:
-        """The cosine at a percentile of the distribution that the user sees; None for no floor."""
+        """Return the cosine at a percentile of the shown distribution; None for no floor."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Picks:
 
     Attributes:
         codes: (n,) int64.
-        targets: (n,) S32, the owning target; b"" where no target led to the image.
+        targets: (n,) S32, the owning target; b"" if no target led to the image.
         ranks: (n,) int32, 1 for the first of the owner's list by similarity; 0 for no list.
         similarity: (n,) float64 cosine to the owner; NaN without one.
         n_targets: (n,) int32, the targets that hold the image at this rank or better.
@@ -124,14 +124,14 @@ class Picks:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a strategy found, and why it would not go on if there is still room."""
+    """Picks of a strategy, and the reason why it stopped if the budget is not full."""
 
     picks: list[Picks]
     short_because: str
 
 
 def unowned(codes: np.ndarray, phase: str = "core") -> Picks:
-    """Picks that no target led to: the random baselines and the random fill."""
+    """Build picks without an owning target: the random baselines and the random fill."""
     n = len(codes)
     return Picks(
         codes=codes,

@@ -1,7 +1,7 @@
-"""Who may be selected: decodable, no leak, no veto, duplicate cap, quota (docs/method.md §2).
+"""Eligibility of images: decodable, no leak, no veto, duplicate cap, quota (docs/method.md §2).
 
-In: the pool, the guard's findings, the reviewer's decisions, duplicate groups (`Gate`).
-Out: a `Ledger`, which strategies take images from, and the funnel that it counted.
+In: the pool, the guard's findings, the review decisions, duplicate groups (`Gate`). Out: a
+`Ledger`, which strategies take images from, and the selection funnel.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,16 +24,17 @@ class Gate:
     Attributes:
         decodable: (N,) S32, unique: the pool images that could be read and have features.
         pool_count: images in the pool, the unreadable ones included.
-        in_filter: (N,) bool, the metadata filter over `decodable`; None lets all through. A pin
-            is an explicit wish and passes it.
-        leaked: S32, found by the contamination guard; their whole duplicate groups go with them.
+        in_filter: (N,) bool, the metadata filter over `decodable`; None passes all. Pinned images
+            always pass.
+        leaked: S32, found by the contamination guard; their whole duplicate groups are excluded
+            too.
         vetoed: S32, pool images vetoed by their latest decision.
         pinned: S32, pool images pinned by their latest decision.
         vetoed_targets: S32, targets whose lists are dropped.
-        groups: uid (bytes) → near-duplicate group; images in no group are not in it.
-        featureless: decodable images besides that have no features under this encoder.
+        groups: uid (bytes) → near-duplicate group; images in no group are missing.
+        featureless: number of further decodable images, without features under this encoder.
         penalties: uid (bytes) → similarity ≥ 0 taken off before ranking (vetoes that serve as
-            negative examples); the floor stays on the bare similarity.
+            negative examples); the floor still applies to the similarity without penalty.
     """
 
     decodable: np.ndarray
@@ -49,23 +50,23 @@ class Gate:
 
 
 class Ledger:
-    """One selection in the making: what is still open, what was looked at, what was taken.
+    """State of a running selection: images that are open, considered and taken.
 
-    Inside the package an image is a code: its place among the sorted uids, so that ordering by
-    code is ordering by uid. `open` is the one state that strategies test: 1 while an image may
-    be taken; refused and taken images and the members of full duplicate groups are 0, and so is
-    the extra last byte, which code −1 ("not in the pool") meets.
+    Inside the package an image is a code: its position among the sorted uids, so that ordering by
+    code is ordering by uid. `open` is the only state that strategies test: 1 while an image may be
+    taken; 0 for refused and taken images, members of full duplicate groups and the extra last byte,
+    to which code −1 ("not in the pool") points.
     """
 
     def __init__(self, gate: Gate, budget: int | None, duplicate_cap: int) -> None:
-        """Apply the gate to the pool and take the pins.
+        """Apply the gate to the pool and take the pinned images.
 
         Raises:
             InputError: the pins alone exceed the budget.
         """
         order = np.argsort(gate.decodable, kind="stable")
         self.uids = np.asarray(gate.decodable, hashing.UID_DTYPE)[order]
-        assert (self.uids[1:] != self.uids[:-1]).all(), "pool uids repeat"
+        assert (self.uids[1:] != self.uids[:-1]).all(), "pool uids are not unique"
         self._pool_count = gate.pool_count
         self._featureless = gate.featureless
         self.in_filter = np.ones(len(self.uids), bool)
@@ -88,17 +89,17 @@ class Ledger:
 
     @property
     def room(self) -> int:
-        """Images that the budget still allows."""
+        """Number of images that the budget still allows."""
         return self._budget - self._count
 
     @property
     def any_open(self) -> bool:
-        """Whether the pool still holds an image that may be taken."""
+        """True while the pool holds an image that may be taken."""
         return bool(self._open_view.any())
 
     @property
     def eligible(self) -> int:
-        """Images inside the filter that are neither leaked nor vetoed."""
+        """Number of images inside the filter that are neither leaked nor vetoed."""
         return int(self._eligible().sum())
 
     def group_sizes(self) -> np.ndarray:
@@ -107,16 +108,16 @@ class Ledger:
         return np.bincount(groups[groups >= 0], minlength=len(self.group_ids))
 
     def codes_of(self, uids: np.ndarray) -> np.ndarray:
-        """Codes (int64, same shape) of uids; −1 for images that are not decodable."""
+        """Return the codes (int64, same shape) of uids; −1 for images that are not decodable."""
         return hashing.places_among(self.uids, np.asarray(uids, hashing.UID_DTYPE))
 
     def take(self, code: int) -> None:
-        """Take an open image; a full duplicate group closes with it."""
+        """Take an open image; closes its duplicate group if that is now full."""
         self._close(code)
         self._count += 1
 
     def take_in_order(self, codes: np.ndarray) -> np.ndarray:
-        """Take what is open, in the order of `codes` (int64, distinct), until the budget is full.
+        """Take open images, in the order of `codes` (int64, distinct), until the budget is full.
 
         Returns:
             The codes taken, in order.
@@ -144,11 +145,11 @@ class Ledger:
         return self.take_in_order(codes[np.lexsort((codes, -scores))])
 
     def consider(self, codes: np.ndarray) -> None:
-        """Note that these candidates were looked at; −1 stands for none."""
+        """Record that these candidates were considered; −1 stands for none."""
         self.considered[codes[codes >= 0]] = True
 
     def funnel(self) -> dict[str, int]:
-        """The counts that the user sees, in order.
+        """Return the counts of the selection funnel, in order.
 
         Of the candidates considered (pins apart, inside the filter), each was selected or is in
         exactly one of the four losses.
@@ -179,7 +180,7 @@ class Ledger:
     def _take_pins(
         self, pinned: np.ndarray, budget: int | None
     ) -> tuple[np.ndarray, dict[str, str]]:
-        """Pins come before the strategy and the duplicate cap; only the guard beats them."""
+        """Take pinned images first, ignoring the duplicate cap; only the guard overrides pins."""
         uids = np.unique(np.asarray(pinned, hashing.UID_DTYPE))
         codes = self.codes_of(uids)
         assert not self.vetoed[codes[codes >= 0]].any(), "an image is pinned and vetoed"
@@ -208,7 +209,7 @@ class Ledger:
 
     def _in_full_group(self) -> np.ndarray:
         full = np.array([room <= 0 for room in self._room_in_group] + [False])
-        return np.asarray(full[self.groups])  # no group is −1, the last entry
+        return np.asarray(full[self.groups])  # −1 (no group) indexes the last entry
 
     def _mask(self, uids: np.ndarray) -> np.ndarray:
         mask = np.zeros(len(self.uids), bool)
@@ -217,7 +218,7 @@ class Ledger:
         return mask
 
     def _penalties(self, penalties: Mapping[bytes, float]) -> np.ndarray:
-        """(N,) float64 ≥ 0."""
+        """Return (N,) float64 ≥ 0."""
         values = np.fromiter(penalties.values(), np.float64, len(penalties))
         assert (values >= 0).all(), "a penalty is negative"
         codes = self.codes_of(uid_array(penalties))
@@ -226,7 +227,7 @@ class Ledger:
         return dense
 
     def _number_groups(self, groups: Mapping[bytes, int]) -> tuple[np.ndarray, np.ndarray]:
-        """(N,) int64 group number of each image, −1 for none; and the group's own id by number."""
+        """Return (N,) int64 group numbers, −1 for none, and the group's own id by number."""
         numbers = np.full(len(self.uids), -1, np.int64)
         codes = self.codes_of(uid_array(groups))
         ids = np.fromiter(groups.values(), np.int64, len(groups))[codes >= 0]
@@ -254,5 +255,5 @@ class _Members:
 
 
 def uid_array(uids: Iterable[bytes]) -> np.ndarray:
-    """S32 array of uids given as bytes."""
+    """Return an S32 array of uids given as bytes."""
     return np.array(list(uids), hashing.UID_DTYPE)

@@ -1,4 +1,4 @@
-"""Instance search, the paper's way: fair turns over neighbour lists (docs/method.md §3).
+"""Instance search, the method of the paper: fair turns over neighbour lists (docs/method.md §3).
 
 In: canonical neighbour lists of growing length. Out: images in the order of the rounds, each
 with the target that gained it, its rank there and its similarity.
@@ -22,7 +22,7 @@ Proposal = tuple[float, int, int]
 def search(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Round-robin over targets, first above the floor, then above each lower one.
+    """Run the round-robin over targets, first above the floor, then above each lower one.
 
     Raises:
         InputError: no target is left.
@@ -39,11 +39,11 @@ def search(
 
 
 class Rounds:
-    """The walk: each round every target still alive gains at most one image.
+    """The rounds: in each, every active target gains at most one image.
 
-    A target whose best image was just taken moves on to its next in the same round, so a
-    collision costs nobody a turn. Positions stay valid when lists grow, because only entries
-    that no longer list could displace are walked.
+    A target whose best image was just taken proposes its next one in the same round, so a collision
+    costs no turn. Positions stay valid when lists grow, because only entries that longer lists
+    cannot displace are used.
     """
 
     def __init__(
@@ -61,29 +61,29 @@ class Rounds:
         self.targets = self._source.targets
 
     def open_floor(self, floor: float) -> None:
-        """Start all lists over above a (lower) floor; what was taken stays closed."""
+        """Restart all lists above a (lower) floor; taken images stay closed."""
         self._floor = floor
         self._position = [0] * len(self.targets)
         self._gained: list[tuple[int, int]] = []
         self._load()
 
     def run(self, classes: list[int], quota: list[int]) -> None:
-        """Rounds until the budget is full or no target can move.
+        """Run rounds until the budget is full or no target has an image left.
 
         Args:
             classes: the class of each target (row of `targets`).
-            quota: images that each class may still gain; counted down.
+            quota: images that each class may still gain; decremented in place.
         """
         rows = list(range(len(self.targets)))
         while rows and self._ledger.room:
             rows = self._round(rows, classes, quota)
 
     def live(self) -> list[int]:
-        """Rows of the targets whose lists still hold an open image."""
+        """Return the rows of the targets whose lists still hold an open image."""
         return [row for row in range(len(self.targets)) if self._proposal(row) is not None]
 
     def close_floor(self, phase: str) -> ev.Picks:
-        """What was gained since `open_floor`, with its provenance."""
+        """Return the picks since `open_floor`, with their provenance."""
         for codes, position in zip(self._lists.codes, self._position, strict=True):
             self._ledger.consider(codes[:position])
         rows, places = np.array(self._gained, np.int64).reshape(-1, 2).T
@@ -98,11 +98,11 @@ class Rounds:
         )
 
     def short_because(self) -> str:
-        """Why the lists end."""
+        """Return the reason why the lists end."""
         return lists.short_because(self._lists)
 
     def _round(self, rows: list[int], classes: list[int], quota: list[int]) -> list[int]:
-        """One round; gives the rows that gained an image."""
+        """Run one round; return the rows that gained an image."""
         heap = [p for row in rows if quota[classes[row]] and (p := self._proposal(row))]
         heapq.heapify(heap)
         moved = []
@@ -128,7 +128,7 @@ class Rounds:
         self._position[row] += 1
 
     def _proposal(self, row: int) -> Proposal | None:
-        """A target's best open image; asks for longer lists when this one is walked through."""
+        """Return a target's best open image; requests longer lists when this one is exhausted."""
         while True:
             position, end, is_open = self._position[row], self._ends[row], self._ledger.open
             while position < end and not is_open[self._codes[row, position]]:

@@ -1,4 +1,4 @@
-"""Neighbour lists in the order in which strategies walk them, growing as they are needed.
+"""Neighbour lists in the order in which strategies use them, extended on demand.
 
 In: canonical lists from the evidence, a floor, penalties, local scaling. Out: `Lists` by code.
 """
@@ -15,17 +15,17 @@ from sept_core.storage import hashing
 
 @dataclass(frozen=True)
 class Lists:
-    """Neighbour lists at one depth in the order in which targets walk them.
+    """Neighbour lists at one depth in the order in which targets use them.
 
     Attributes:
-        codes: (T, K) int64 by (−key, code); −1 where a slot is empty or not in the pool.
-        keys: (T, K) float64, what is ranked: the similarity, less its penalty, locally scaled;
+        codes: (T, K) int64 by (−key, code); −1 if a slot is empty or not in the pool.
+        keys: (T, K) float64, the ranking key: the similarity, less its penalty, locally scaled;
             −inf below the floor.
-        similarity: (T, K) float64, the bare cosine.
-        ranks: (T, K) int32, place in the canonical list, from 1.
-        ends: (T,) int64, how many entries no longer list could displace.
-        ended_by: (T,) S5, why nothing follows: `floor`, `pool`, `cap`; empty if a longer list
-            may bring more.
+        similarity: (T, K) float64, the unmodified cosine.
+        ranks: (T, K) int32, rank in the canonical list, from 1.
+        ends: (T,) int64, number of leading entries that a longer list cannot displace.
+        ended_by: (T,) S5, reason why the list ends: `floor`, `pool`, `cap`; empty if a longer list
+            may have more.
     """
 
     codes: np.ndarray
@@ -37,7 +37,7 @@ class Lists:
 
 
 def floors(options: settings.SelectionSettings, evidence: ev.Evidence) -> list[tuple[str, float]]:
-    """(phase, cosine) of the floor and of the lower ones asked for; −inf for no floor."""
+    """Return (phase, cosine) of the floor and of the lower ones requested; −inf for no floor."""
     steps = [("core", options.floor_percentile)]
     steps += [("expand", percentile) for percentile in options.expand_percentiles]
     found = []
@@ -48,7 +48,7 @@ def floors(options: settings.SelectionSettings, evidence: ev.Evidence) -> list[t
 
 
 class ListSource:
-    """Asks for longer and longer lists and puts them in walking order."""
+    """Source of ever longer lists, in the order in which targets use them."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ListSource:
         depth: int,
         scaled: bool,
     ) -> None:
-        """Start at `depth` images a target; `scaled` ranks by local scaling.
+        """Start at `depth` images per target; `scaled` ranks by local scaling.
 
         Raises:
             InputError: every target is vetoed, or there is none.
@@ -77,7 +77,7 @@ class ListSource:
         self._scaling = _Scaled(evidence, ledger, self.targets) if scaled else None
 
     def lists(self, floor: float) -> Lists:
-        """The lists at the current depth, cut at a floor on the bare similarity."""
+        """Return the lists at the current depth, cut at a floor on the unmodified similarity."""
         found = self._evidence.neighbours(self._depth)
         rows = _rows_of(self.targets, found.targets)
         similarity = found.similarity[rows]
@@ -98,14 +98,14 @@ class ListSource:
     def _ended_by(self, similarity: np.ndarray, complete: bool, floor: float) -> np.ndarray:
         used = ~np.isneginf(similarity)
         reasons = np.full(len(similarity), b"cap" if self._depth >= self._cap else b"", "S5")
-        reasons[~used.all(axis=1)] = b"cap"  # an approximate index found no more
+        reasons[~used.all(axis=1)] = b"cap"  # the approximate index found no more
         if complete:
             reasons[:] = b"pool"
         reasons[(used & (similarity < floor)).any(axis=1)] = b"floor"
         return reasons
 
     def _reranked(self, canonical: Lists) -> Lists:
-        """Order by penalised, scaled similarity; end where an unseen image could come before."""
+        """Order by penalised, scaled similarity; end before an unseen image could rank higher."""
         keys = canonical.keys - self._ledger.penalty[canonical.codes]
         if self._scaling is not None:
             scaling = self._scaling
@@ -121,7 +121,7 @@ class ListSource:
         return Lists(codes, keys, similarity, ranks, ends, canonical.ended_by)
 
     def _best_unseen(self, last: np.ndarray, ended_by: np.ndarray) -> np.ndarray:
-        """(T,) the best key that an image beyond the list could have; −inf if none follows."""
+        """Return (T,) the best key possible for an image beyond the list; −inf if none follows."""
         best = last
         if self._scaling is not None:
             best = 2 * best - self._scaling.targets - self._scaling.pool.min()
@@ -129,9 +129,9 @@ class ListSource:
 
 
 def count_targets(lists: Lists, codes: np.ndarray, ranks: np.ndarray, pool: int) -> np.ndarray:
-    """(n,) int32, how many targets hold each image at the owner's rank or better.
+    """Return (n,) int32, the number of targets that hold each image at the owner's rank or better.
 
-    Counting up to that rank makes the number independent of how long the lists have grown.
+    Counting up to that rank makes the number independent of the length of the lists.
 
     Args:
         lists: lists at least as long as the highest rank.
@@ -139,7 +139,7 @@ def count_targets(lists: Lists, codes: np.ndarray, ranks: np.ndarray, pool: int)
         ranks: (n,) int32, their ranks in the owners' lists.
         pool: number of codes.
     """
-    wanted = np.zeros(pool + 1, np.int32)  # code −1 meets the last entry: never wanted
+    wanted = np.zeros(pool + 1, np.int32)  # code −1 indexes the last entry, which is never wanted
     wanted[codes] = ranks
     held = (lists.ranks <= wanted[lists.codes]) & (lists.keys > -np.inf)
     counts = np.bincount(lists.codes[held], minlength=pool).astype(np.int32)
@@ -147,7 +147,7 @@ def count_targets(lists: Lists, codes: np.ndarray, ranks: np.ndarray, pool: int)
 
 
 def short_because(lists: Lists) -> str:
-    """Why the lists end: the cap first, since lists that may grow could bring more."""
+    """Return the reason why the lists end: the cap first, since a higher one could give more."""
     reasons = set(lists.ended_by.tolist())
     if b"cap" in reasons:
         return "neighbour_cap"
@@ -166,7 +166,7 @@ class _Scaled:
 
 
 def _rows_of(wanted: np.ndarray, uids: np.ndarray) -> np.ndarray:
-    """Rows of `uids` that hold the `wanted` ones."""
+    """Return the rows of `uids` that hold the `wanted` ones."""
     order = np.argsort(uids, kind="stable")
     place = hashing.places_among(uids[order], wanted)
     assert (place >= 0).all(), "lists or scaling lack a target"

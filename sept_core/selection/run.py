@@ -1,7 +1,7 @@
 """One selection from start to end: gate, pins, strategy, fill, and the table of picks.
 
-In: settings, evidence, gate. Out: `Selection`. Equal inputs give equal selections, whatever
-the order of the pool or the layout of the evidence.
+In: settings, evidence, gate. Out: `Selection`. Equal inputs give equal selections, for any order of
+the pool and layout of the evidence.
 """
 
 from collections.abc import Callable
@@ -28,22 +28,22 @@ PICKS_SCHEMA = pa.schema(
 
 
 Order = Callable[[settings.SelectionSettings, ev.Evidence, gate.Ledger], ev.Outcome]
-"""The function of a strategy: it takes images through the ledger, in order."""
+"""The function of a strategy, which takes images from the ledger in order."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """An ordered subset and how it came about.
+    """An ordered subset and its provenance.
 
     Attributes:
         picks: rows of `PICKS_SCHEMA` in selected order, pins first (by uid). `target_uid` is
-            null where no target led to the image, `target_rank` (from 1) where no list did.
+            null if no target led to the image, `target_rank` (from 1) if no list did.
         funnel: the counts of `gate.Ledger.funnel`, in order.
-        short_because: why there are fewer than the budget: `similarity_floor`,
+        short_because: why there are fewer images than the budget: `similarity_floor`,
             `neighbour_cap`, `quota` or `pool_exhausted`; None if the budget is full.
-        shortfall: the same as a sentence with what to do about it; None if the budget is full.
-        lost_pins: uid (hex) of every pin that is not in, with the reason.
-        settings: what was asked for.
+        shortfall: the same as a sentence with the remedy; None if the budget is full.
+        lost_pins: uid (hex) of every pinned image that is not selected, with the reason.
+        settings: the requested settings.
     """
 
     picks: pa.Table
@@ -61,8 +61,8 @@ def select(
 
     Args:
         options: the strategy and its settings.
-        evidence: asked only for what the strategy needs.
-        entry: who may be selected.
+        evidence: queried only for the data that the strategy needs.
+        entry: the gate that decides which images may be selected.
 
     Raises:
         InputError: more pins than budget, no targets, or labels missing where needed.
@@ -93,7 +93,7 @@ def select(
 
 
 def _targets_as_pool(evidence: ev.Evidence, entry: gate.Gate) -> gate.Gate:
-    """The gate over the target set itself; filter and pins are the pool's and stay out."""
+    """Return the gate over the target set itself, without the filter and pins of the pool."""
     kept = ~np.isin(evidence.target_uids, entry.vetoed_targets)
     return replace(
         entry,
@@ -106,14 +106,14 @@ def _targets_as_pool(evidence: ev.Evidence, entry: gate.Gate) -> gate.Gate:
 
 
 def _table(parts: list[ev.Picks], ledger: gate.Ledger) -> pa.Table:
-    """Rows of `PICKS_SCHEMA`."""
+    """Build the rows of `PICKS_SCHEMA`."""
     codes, targets, ranks, similarity, n_targets = (
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("codes", "targets", "ranks", "similarity", "n_targets")
     )
     phases = np.concatenate([np.full(len(part.codes), part.phase, "S6") for part in parts])
     groups = ledger.groups[codes]
-    ids = np.append(ledger.group_ids, 0)[groups]  # no group is −1, the last entry
+    ids = np.append(ledger.group_ids, 0)[groups]  # −1 (no group) indexes the last entry
     columns = [
         _text(ledger.uids[codes]),
         _text(targets, missing=targets == ev.NO_UID),

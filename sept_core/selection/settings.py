@@ -19,13 +19,13 @@ class SelectionSettings:
 
     Attributes:
         strategy: a key of `strategies.STRATEGIES`.
-        budget: images wanted, pins included; None only where the strategy needs none.
-        seed: names the random order (docs/method.md §2: a hash of seed and uid).
-        floor_percentile: 0-100, percentile of the shown similarity distribution below which a
-            target takes nothing; None for no floor.
-        expand_percentiles: lower floors, in the order tried, while the budget is open.
-        fill: when the budget is still open, go on with target clusters, then at random.
-        local_scaling: rank by 2s − r_t − r_x; the floor stays on s.
+        budget: requested images, including pins; None only if the strategy needs none.
+        seed: seed of the random order (docs/method.md §2: a hash of seed and uid).
+        floor_percentile: 0-100, percentile of the shown similarity distribution, the minimum for a
+            target's picks; None for no floor.
+        expand_percentiles: lower floors, in the order tried, while the budget is not reached.
+        fill: if the budget is not reached, continue with target clusters, then at random.
+        local_scaling: rank by 2s − r_t − r_x; the floor still applies to s.
         max_neighbours: the length up to which a target's list may grow.
         duplicate_cap: images allowed from one group of near-duplicates.
         min_targets: targets that a cluster must hold to count (`clusters`, `fill`).
@@ -47,10 +47,10 @@ class SelectionSettings:
     unfilled_quota: str = "leave"
 
     def __post_init__(self) -> None:
-        """Refuse what no strategy could follow.
+        """Refuse settings that no strategy can use.
 
         Raises:
-            InputError: names the setting, its value and what it may be.
+            InputError: names the setting, its value and the valid ones.
         """
         _one_of("strategy", self.strategy, tuple(STRATEGIES))
         _one_of("within_cluster", self.within_cluster, WITHIN_CLUSTER)
@@ -75,9 +75,7 @@ class SelectionSettings:
         if not all(0 <= floor <= 100 for floor in floors):
             raise errors.InputError(f"Floor percentiles {floors} must lie between 0 and 100.")
         if any(low >= high for high, low in itertools.pairwise(floors)):
-            raise errors.InputError(
-                f"Floor percentiles {floors} must fall from each step to the next."
-            )
+            raise errors.InputError(f"Floor percentiles {floors} must decrease from step to step.")
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -1,6 +1,6 @@
-"""Why a selection holds fewer images than its budget, in a sentence, and what to do about it. Pure.
+"""Explanation of why a selection has fewer images than its budget, with the remedy. Pure.
 
-In: the reason that the strategy gave, and the ledger that it took images from. Out: a sentence.
+In: the reason from the strategy, and the ledger that it took images from. Out: a sentence.
 """
 
 import numpy as np
@@ -8,17 +8,18 @@ import numpy as np
 from sept_core.selection import gate, settings
 
 SENTENCES = {
-    "similarity_floor": "The similarity floor lets no more images through; lower it.",
-    "neighbour_cap": "The targets' neighbour lists are used up; let them grow (--max-neighbours).",
-    "quota": "The quotas are used up, and the strategy takes no more images.",
+    "similarity_floor": "No more images are above the similarity floor; lower it.",
+    "neighbour_cap": "The targets' neighbour lists are exhausted; allow longer lists "
+    "(--max-neighbours).",
+    "quota": "The quotas are exhausted, and the strategy takes no more images.",
     "pool_exhausted": "No more images are eligible.",
 }
 
 
 def sentence(reason: str, options: settings.SelectionSettings, ledger: gate.Ledger) -> str | None:
-    """Explain one of `SENTENCES`; where near-duplicates are the cause, with the cap that helps.
+    """Explain one of `SENTENCES`; if near-duplicates are the cause, with the cap that helps.
 
-    Without a budget, near-duplicates alone are worth a sentence.
+    Without a budget, only near-duplicates give a sentence.
     """
     sizes = ledger.group_sizes()
     crowded = sizes[sizes > options.duplicate_cap]

@@ -1,4 +1,4 @@
-"""Strategies that put the whole pool in one order: by a score, at random, or as it is.
+"""Strategies that order the whole pool: by a score, at random, or by uid.
 
 In: scores over the pool, or nothing. Out: picks in that order.
 """
@@ -15,7 +15,7 @@ from sept_core.storage import hashing
 def scored(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """`classifier` and `hub-corrected`: by (−score, uid)."""
+    """Take images by (−score, uid), for `classifier` and `hub-corrected`."""
     scores = evidence.scores(options.strategy)
     taken = ledger.take_ranked(ledger.codes_of(evidence.pool_uids), scores)
     return ev.Outcome([owned_by_nearest(evidence, ledger, taken)], "pool_exhausted")
@@ -24,7 +24,7 @@ def scored(
 def random(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Baseline: the pool in the hash order of the seed."""
+    """Take images in the hash order of the seed, as a baseline."""
     taken = ledger.take_in_order(hashing.hashed_order(options.seed, ledger.uids))
     return ev.Outcome([ev.unowned(taken)], "pool_exhausted")
 
@@ -32,7 +32,7 @@ def random(
 def whole_pool(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Baseline: every eligible image, by uid."""
+    """Take every eligible image by uid, as a baseline."""
     taken = ledger.take_in_order(np.arange(len(ledger.uids)))
     return ev.Outcome([ev.unowned(taken)], "pool_exhausted")
 
@@ -40,7 +40,7 @@ def whole_pool(
 def target_images(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Baseline: the targets, by uid; `ledger` is over them, not over the pool."""
+    """Take the targets by uid, as a baseline; `ledger` is over them, not over the pool."""
     codes = ledger.take_in_order(np.arange(len(ledger.uids)))
     n = len(codes)
     picks = ev.Picks(
@@ -55,12 +55,12 @@ def target_images(
 
 
 def uniforms(seed: int, uids: np.ndarray) -> np.ndarray:
-    """(n,) float64 in (0, 1): docs/method.md §2's hash of seed and uid."""
+    """Return (n,) float64 in (0, 1): docs/method.md §2's hash of seed and uid."""
     return np.array([hashing.hashed_uniform(seed, uid.decode()) for uid in uids.tolist()])
 
 
 def owned_by_nearest(evidence: ev.Evidence, ledger: gate.Ledger, codes: np.ndarray) -> ev.Picks:
-    """Picks of strategies without lists: each belongs to its nearest target."""
+    """Build the picks of strategies without lists: each belongs to its nearest target."""
     picks = ev.unowned(codes)
     if not len(codes):
         return picks

@@ -1,7 +1,7 @@
-"""The strategies as records; menus, help texts, errors, studies and tables are made of them.
+"""The strategies as records; menus, help texts, errors, studies and tables are derived from them.
 
 In: nothing. Out: `STRATEGIES`. Imports no library, so that a page or a help text can list
-strategies at once; `run` calls their functions.
+strategies quickly; `run` calls their functions.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ class Strategy:
             selection runs.
         description: One line for the command line's help and the app's menu.
         baseline: Its title among the baselines of a study; "" for a strategy that curates.
-        is_prefix: A smaller budget is a prefix of a larger one, so a budget slider only slices.
-        needs_budget: Whether a run without a budget makes no sense.
+        is_prefix: A smaller budget is a prefix of a larger one, so a budget slider can slice one
+            ranking.
+        needs_budget: The strategy requires a budget.
         from_targets: It takes the target set's own images instead of the pool's.
         ignores_targets: The targets have no influence, so that one selection serves all target
             sets of a study.
@@ -45,7 +46,7 @@ STRATEGIES: dict[str, Strategy] = {
     DEFAULT_STRATEGY: Strategy(
         "instance_search:search",
         "Fair turns: in every round each target image gains its most similar pool image "
-        "(the paper's way).",
+        "(the method of the paper).",
     ),
     "hub-corrected": Strategy(
         "simple:scored",
@@ -94,13 +95,13 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "target-images-only": Strategy(
         "simple:target_images",
-        "Baseline: the target's own training images and nothing else.",
+        "Baseline: only the target's own training images.",
         baseline="target's own images",
         needs_budget=False,
         from_targets=True,
     ),
 }
-"""By name, in the order of menus."""
+"""Strategies by name, in menu order."""
 
 
 def takes_targets(strategy: str) -> bool:

@@ -1,1 +1,1 @@
-"""One function per button: the only place where the catalogue and the stages meet."""
+"""One function per button: the only package that combines the catalogue and the stages."""

@@ -239,7 +239,7 @@ def test_arms_and_readouts_that_make_no_sense(tmp_path: Path, task: Path) -> Non
     cases: list[tuple[list[dict[str, Any]], dict[str, Any], str]] = [
         ([good, good], {}, "two arms are called 'a'"),
         ([{"name": "a", "checkpoint": [path] * 3}], {}, "3 checkpoints for 2 seeds"),
-        ([{"name": "r", "checkpoint": None}], {}, "stands alone"),
+        ([{"name": "r", "checkpoint": None}], {}, "is the only one"),
         ([good], {"readouts": ["knnn"]}, "knnn"),
         ([good], {"labels": ["some"]}, "some"),
     ]

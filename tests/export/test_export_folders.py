@@ -48,7 +48,7 @@ def test_links_share_plain_files_and_archived_images_are_copied(
 ) -> None:
     result = run.export(world.manifest, "flat", tmp_path / "out", link=link)
     assert (result["linked"], result["copied_anyway"]) == (8, 3)
-    assert "3 images lie inside archives and are copied" in result["notes"][0]
+    assert "3 images are inside archives and are copied" in result["notes"][0]
     plain = tmp_path / "out" / f"{world.uids[0]}.jpg"
     assert plain.samefile(world.path("plain.jpg"))
     assert plain.is_symlink() == (link == "symlink")

@@ -78,5 +78,5 @@ def test_images_of_another_pool_are_refused(world: World, tmp_path: Path, pool: 
 
 def test_features_that_were_deleted_are_asked_for(world: World, tmp_path: Path) -> None:
     options = {"pool_features": str(tmp_path / "gone")}
-    with pytest.raises(errors.InputError, match="gone holds no features any more; embed"):
+    with pytest.raises(errors.InputError, match="gone no longer holds features; embed"):
         run.export(world.manifest, "ssl-data-curation", tmp_path / "out", options=options)

@@ -84,7 +84,7 @@ def test_cancelling_leaves_nothing(world: World, tmp_path: Path) -> None:
 
 
 def test_unknown_names_are_answered_with_the_known_ones(world: World, tmp_path: Path) -> None:
-    with pytest.raises(errors.InputError, match=r"there are native, csv"):
+    with pytest.raises(errors.InputError, match=r"use one of native, csv"):
         run.export(world.manifest, "parquet", tmp_path / "out")
     with pytest.raises(errors.InputError, match="copy, hardlink, symlink"):
         run.export(world.manifest, "flat", tmp_path / "out", link="move")

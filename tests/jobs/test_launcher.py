@@ -105,7 +105,7 @@ def test_killed_worker_is_lost_not_running(launch: Callable[..., launcher.JobFol
     wait_for(job, "running")
     os.killpg(atomic.read_json(job.path / "process.json")["pid"], signal.SIGKILL)
     status = wait_for(job, "lost")
-    assert status.reason is not None and "without a word" in status.reason
+    assert status.reason is not None and "exited unexpectedly" in status.reason
 
 
 def test_lost_job_starts_again_in_its_folder(
@@ -113,7 +113,7 @@ def test_lost_job_starts_again_in_its_folder(
 ) -> None:
     job = launch("wait")
     wait_for(job, "running")
-    with pytest.raises(errors.JobError, match="only an interrupted job resumes"):
+    with pytest.raises(errors.JobError, match="only an interrupted job can be resumed"):
         launcher.relaunch(paths_of(job), job.id)
     os.killpg(atomic.read_json(job.path / "process.json")["pid"], signal.SIGKILL)
     wait_for(job, "lost")

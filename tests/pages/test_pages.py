@@ -60,7 +60,7 @@ def test_the_project_is_checked_and_repaired_in_the_app(app: AppTest, project: P
     (vectors, *_) = project.glob("features/*/pool/00000.npy")
     vectors.write_bytes(vectors.read_bytes()[:-1] + b"x")
     button(app, "Check project").click().run()
-    assert "00000\\.npy is not what was written" in texts(app.markdown) and not app.success
+    assert "00000\\.npy was altered" in texts(app.markdown) and not app.success
     button(app, "Quarantine rebuildable files").click().run()
     assert not vectors.exists() and [*project.glob("damaged/*/features/*/pool/00000.npy")]
     assert not app.exception and not app.error
@@ -79,7 +79,7 @@ def test_a_backup_restores_lost_decisions(app: AppTest, project: Path) -> None:
     assert [shown.value for shown in app.success] == ["Decisions restored: 1."]
     app.file_uploader[0].upload("saved.json.gz", saved[:-20], "application/gzip").run()
     button(app, "Restore decisions").click().run()
-    assert "is no complete backup" in texts(app.error)
+    assert "is not a complete backup" in texts(app.error)
 
 
 def button(app: AppTest, label: str) -> Any:

@@ -124,7 +124,7 @@ def test_a_project_is_renamed_and_deleted(
     paths = projects.paths_of(project)
     job = launcher.launch(paths, "map", {}, "Drawing the map")
     press(app, "Delete project")
-    assert "still runs Drawing the map" in texts(app.error) and project.exists()
+    assert "has unfinished jobs (Drawing the map)" in texts(app.error) and project.exists()
     job.update_status(state="cancelled")
     press(app, "Delete project")
     assert not app.exception and not project.exists()

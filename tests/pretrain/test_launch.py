@@ -94,7 +94,7 @@ def test_a_failure_of_the_first_member_ends_the_others(tmp_path: Path, pool: Pat
     (tmp_path / "run").mkdir()
     asked = job.settings()["pretrain"] | {"seed": 5}
     atomic.write_json(tmp_path / "run" / "settings.json", {"pretrain": asked, "manifest": "none"})
-    with pytest.raises(errors.JobError, match="holds a run with another seed"):
+    with pytest.raises(errors.JobError, match="holds a run with a different seed"):
         launch.main(job)
 
 

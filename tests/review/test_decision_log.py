@@ -196,9 +196,9 @@ def test_the_hash_covers_every_field(field: str) -> None:
     [
         ({"action": "like"}, "'like' is no action; use one of veto, keep"),
         ({"scope": "world"}, "'world' is no scope"),
-        ({"action": "pin", "scope": "target"}, "cannot be given 'pin'"),
-        ({"action": "undo"}, "names the positions"),
-        ({"undoes": (1,)}, "names the positions"),
+        ({"action": "pin", "scope": "target"}, "cannot have the decision 'pin'"),
+        ({"action": "undo"}, "names positions"),
+        ({"undoes": (1,)}, "names positions"),
         ({"action": "undo", "undoes": (7,)}, "cannot undo position 7"),
     ],
 )

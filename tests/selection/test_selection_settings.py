@@ -25,7 +25,7 @@ def test_settings_survive_json():
         ({"duplicate_cap": 0}, "duplicate_cap is 0"),
         ({"floor_percentile": 101.0}, "between 0 and 100"),
         ({"expand_percentiles": (5.0,)}, "floor_percentile is not set"),
-        ({"floor_percentile": 50.0, "expand_percentiles": (60.0,)}, "must fall"),
+        ({"floor_percentile": 50.0, "expand_percentiles": (60.0,)}, "must decrease"),
         ({"within_cluster": "size"}, "within_cluster 'size'"),
         ({"unfilled_quota": "keep"}, "unfilled_quota 'keep'"),
     ],

@@ -113,12 +113,12 @@ def test_veto_backfills_and_undo_brings_back(project: Path) -> None:
         decisions.decide(opened, ["toys"], "veto", [victim])
         with pytest.raises(errors.InputError, match="vetoed since"):
             manifests.write_manifest(opened, first["id"], project / "exports" / "old")
-        second = selections.again(opened, first["id"])
+        second = selections.update(opened, first["id"])
         assert second["churn"]["went"] == (victim,)
         assert len(second["churn"]["came"]) == 1
         assert second["count"] == first["count"]
         decisions.undo(opened, ["toys"])
-        third = selections.again(opened, second["id"])
+        third = selections.update(opened, second["id"])
         assert third["churn"]["came"] == (victim,)
 
 

@@ -1,4 +1,4 @@
-"""Barlow Twins (Zbontar et al. 2021): the views' features correlate one by one, and only so.
+"""Barlow Twins (Zbontar et al. 2021): decorrelate features across the two views.
 
 In: two batches of views. Out: the loss and the backbone's features of the first view.
 """
@@ -13,13 +13,13 @@ from sept_core.pretrain.settings import PretrainSettings
 
 
 class BarlowTwins(Method):
-    """A backbone, a wide projection head, and a cross-correlation that is to be the identity."""
+    """A backbone, a wide projection head, and a cross-correlation driven towards the identity."""
 
     views = 2
 
     def __init__(self, backbone: nn.Module, dim: int, settings: PretrainSettings) -> None:
         super().__init__(backbone, dim, settings)
-        size = min(8192, 4 * dim)  # the paper's 8192 is made for ResNet-50's 2048 features
+        size = min(8192, 4 * dim)  # the paper's 8192 suits ResNet-50's 2048 features
         self.head = BarlowTwinsProjectionHead(dim, size, size)
         self.criterion = BarlowTwinsLoss(lambda_param=5e-3, gather_distributed=True)
 
@@ -27,7 +27,7 @@ class BarlowTwins(Method):
         """Two batches (B, 3, H, W) to the loss and the first's features (B, D)."""
         features = self.backbone(torch.cat(views))
         first, second = self.head(features).float().chunk(2)
-        with torch.autocast(first.device.type, enabled=False):  # small differences decide
+        with torch.autocast(first.device.type, enabled=False):  # small differences matter
             # Summed over size² entries; per feature it stays on the scale of other methods.
             loss = self.criterion(first, second) / first.shape[1]
         return loss, features[: len(first)]

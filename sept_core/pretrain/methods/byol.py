@@ -24,7 +24,7 @@ class BYOL(Method):
 
     def __init__(self, backbone: nn.Module, dim: int, settings: PretrainSettings) -> None:
         super().__init__(backbone, dim, settings)
-        hidden = min(4096, 8 * dim)  # the paper's 4096 is made for ResNet-50's 2048 features
+        hidden = min(4096, 8 * dim)  # the paper's 4096 suits ResNet-50's 2048 features
         self.head = BYOLProjectionHead(dim, hidden, SIZE)
         self.predictor = BYOLPredictionHead(SIZE, hidden, SIZE)
         self.slow_backbone = copy.deepcopy(backbone)
@@ -35,16 +35,16 @@ class BYOL(Method):
         self.criterion = NegativeCosineSimilarity()
 
     def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Two batches (B, 3, H, W) to the loss (−1 at best) and the first's features (B, D)."""
+        """Map two batches (B, 3, H, W) to the loss (at best −1) and the first's features (B, D)."""
         features = self.backbone(torch.cat(views))
         predicted = self.predictor(self.head(features)).float()
         with torch.no_grad():
             wanted = self.slow_head(self.slow_backbone(torch.cat(views[::-1]))).float()
-        with torch.autocast(predicted.device.type, enabled=False):  # small differences decide
+        with torch.autocast(predicted.device.type, enabled=False):  # small differences matter
             loss = self.criterion(predicted, wanted)
         return loss, features[: len(views[0])]
 
     def after_step(self) -> None:
-        """Let the target network follow the online network."""
+        """Update the target network towards the online network."""
         update_momentum(self.backbone, self.slow_backbone, self.ema)
         update_momentum(self.head, self.slow_head, self.ema)

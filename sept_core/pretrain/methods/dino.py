@@ -1,7 +1,7 @@
 """DINO (Caron et al. 2021), two global views: match a slow, centred, sharpened teacher.
 
 In: two batches of views. Out: the loss and the student backbone's features of the first view.
-Local crops of another size are left out: the loop makes all views of one size.
+Local crops of another size are omitted: the loop makes all views of one size.
 """
 
 import copy
@@ -17,7 +17,9 @@ from sept_core.pretrain.methods.method import Method
 from sept_core.pretrain.settings import PretrainSettings
 
 PROTOTYPES = 4096
-"""The paper's 65,536 are made for a million images; small subsets would leave most unused."""
+"""Number of prototypes; the paper's 65,536 suit a million images, small subsets would leave most
+unused.
+    """
 
 
 class DINO(Method):
@@ -29,7 +31,7 @@ class DINO(Method):
         super().__init__(backbone, dim, settings)
         self.head = _head(dim)
         self.slow_backbone = copy.deepcopy(backbone)
-        # weight_norm's tensors refuse to be copied by deepcopy; a second head takes their values.
+        # deepcopy cannot copy weight_norm's tensors, so a second head gets their values.
         self.slow_head = _head(dim)
         self.slow_head.load_state_dict(self.head.state_dict())
         deactivate_requires_grad(self.slow_backbone)
@@ -38,22 +40,22 @@ class DINO(Method):
         self.criterion = DINOLoss(PROTOTYPES)
 
     def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Two batches (B, 3, H, W) to the loss and the first's features (B, D)."""
+        """Map two batches (B, 3, H, W) to the loss and the first's features (B, D)."""
         features = self.backbone(torch.cat(views))
         student = self.head(features).float().chunk(2)
         with torch.no_grad():
             teacher = self.slow_head(self.slow_backbone(torch.cat(views))).float().chunk(2)
-        with torch.autocast(features.device.type, enabled=False):  # small differences decide
+        with torch.autocast(features.device.type, enabled=False):  # small differences matter
             loss = self.criterion(list(teacher), list(student))
         return loss, features[: len(views[0])]
 
     def after_step(self) -> None:
-        """Let the teacher follow the student."""
+        """Update the teacher towards the student."""
         update_momentum(self.backbone, self.slow_backbone, self.ema)
         update_momentum(self.head, self.slow_head, self.ema)
 
 
 def _head(dim: int) -> DINOProjectionHead:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*weight_norm", FutureWarning)  # lightly's affair
+        warnings.filterwarnings("ignore", ".*weight_norm", FutureWarning)  # raised in lightly
         return DINOProjectionHead(dim, min(2048, 4 * dim), 256, PROTOTYPES)

@@ -1,4 +1,4 @@
-"""MAE (He et al. 2022): see a quarter of an image's patches, draw the others.
+"""MAE (He et al. 2022): reconstruct an image from a quarter of its patches.
 
 In: one batch of views. Out: the loss and the backbone's features of the visible patches.
 Only for vision transformers.
@@ -30,7 +30,7 @@ class MAE(Method):
         """Add a decoder of four blocks.
 
         Raises:
-            InputError: the backbone is no vision transformer.
+            InputError: the backbone is not a vision transformer.
         """
         super().__init__(backbone, dim, settings)
         if not isinstance(backbone, VisionTransformer):
@@ -39,7 +39,7 @@ class MAE(Method):
                 f"{settings.backbone!r}."
             )
         self.masked = MaskedVisionTransformerTIMM(backbone)
-        self.masked.mask_token.requires_grad_(False)  # the encoder sees no hidden patch
+        self.masked.mask_token.requires_grad_(False)  # the encoder sees only visible patches
         self.patch = int(backbone.patch_embed.patch_size[0])
         width = max(64, dim // 2 // (2 * DECODER_HEADS) * 2 * DECODER_HEADS)
         self.embed = nn.Linear(dim, width)
@@ -53,7 +53,7 @@ class MAE(Method):
         self.draw = nn.Linear(width, 3 * self.patch**2)
 
     def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """One batch (B, 3, H, W) to the loss on hidden patches and the features (B, D).
+        """Map one batch (B, 3, H, W) to the loss on hidden patches and the features (B, D).
 
         Each patch is normalised by its own mean and deviation before it is compared (§4).
         """
@@ -68,7 +68,7 @@ class MAE(Method):
         return F.mse_loss(drawn.float(), wanted), tokens[:, prefix:].mean(1)
 
     def _draw(self, tokens: Tensor, keep: Tensor, hidden: Tensor, length: int) -> Tensor:
-        """(B, hidden patches, 3·patch²): what the decoder makes of the places not seen."""
+        """Return (B, hidden patches, 3·patch²): the decoder's prediction of the hidden patches."""
         embedded = self.embed(tokens)
         blank = utils.repeat_token(self.decoder.mask_token, (len(tokens), length))
         sequence = utils.set_at_index(blank.type_as(embedded), keep, embedded)

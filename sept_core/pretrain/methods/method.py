@@ -1,7 +1,7 @@
 """The interface between the training loop and every method.
 
-In: settings and a backbone. Out: the `Method` that the loop trains. A new method is one file with
-such a class, and one record in `registry.METHODS`.
+In: settings and a backbone. Out: the `Method` that the loop trains. A new method is one file with a
+subclass, and one record in `registry.METHODS`.
 """
 
 from torch import Tensor, nn
@@ -13,27 +13,27 @@ from sept_core.pretrain.settings import PretrainSettings
 class Method(nn.Module):
     """A backbone under training, with its heads, loss, queue and moving averages.
 
-    `backbone` is what the run leaves behind.
+    `backbone` is the result of the run.
     """
 
     views: int
-    """How many augmented views of each image it takes."""
+    """Number of augmented views of each image."""
 
     def __init__(self, backbone: nn.Module, dim: int, settings: PretrainSettings) -> None:
-        """Add what the method needs to a backbone with `dim` features."""
+        """Add the method's modules to a backbone with `dim` features."""
         super().__init__()
         self.backbone = backbone
 
     def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Views, each (B, 3, H, W), to the scalar loss and the backbone's features (B, D)."""
+        """Map views, each (B, 3, H, W), to the scalar loss and the backbone's features (B, D)."""
         raise NotImplementedError
 
     def after_step(self) -> None:
-        """What follows the optimiser's step, such as a moving average."""
+        """Run after the optimiser's step, for example to update a moving average."""
 
 
 def build(backbone: nn.Module, dim: int, settings: PretrainSettings) -> Method:
-    """Put the method of the settings around a backbone with `dim` features.
+    """Build the method of the settings around a backbone with `dim` features.
 
     Raises:
         InputError: no method has that name, or it cannot train that backbone.

@@ -35,20 +35,20 @@ class MoCo(Method):
         )
 
     def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Two batches (B, 3, H, W) to the loss and the first's features (B, D).
+        """Map two batches (B, 3, H, W) to the loss and the first's features (B, D).
 
-        Each view is once query and once key. Both directions meet the queue in one call:
-        were they two, the second would find its own image's fresh key among the negatives.
+        Each view is once query and once key. Both directions use the queue in one call: with two
+        calls, the second would find its own image's new key among the negatives.
         """
         features = self.backbone(torch.cat(views))
         queries = self.head(features).float()
         with torch.no_grad():
             keys = self.key_head(self.key_backbone(torch.cat(views[::-1]))).float()
-        with torch.autocast(queries.device.type, enabled=False):  # small differences decide
+        with torch.autocast(queries.device.type, enabled=False):  # small differences matter
             loss = self.criterion(queries, keys)
         return loss, features[: len(views[0])]
 
     def after_step(self) -> None:
-        """Let the key network follow the query network."""
+        """Update the key network towards the query network."""
         update_momentum(self.backbone, self.key_backbone, self.ema)
         update_momentum(self.head, self.key_head, self.ema)

@@ -1,7 +1,7 @@
-"""The pre-training methods as records; menus, help texts, errors and tables are made of them.
+"""The pre-training methods as records; menus, help texts, errors and tables are derived from them.
 
-In: nothing. Out: `METHODS`. Imports no library, so that a page or a help text can list methods at
-once; a method's class is imported when a run is built.
+In: nothing. Out: `METHODS`. Imports no library, so that a page or a help text can list methods
+quickly; a method's class is imported when a run is built.
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ class MethodRecord:
 
     Attributes:
         code: `module:Class` of this package; the class is a `method.Method`.
-        title: The name as people write it.
+        title: Display name.
         own: Settings of `PretrainSettings` that this method reads and others may not: forms show
-            them for it only, and two runs that differ only in settings that their method does not
-            read are the same run.
+            them for this method only, and two runs that differ only in settings that their method
+            does not read are the same run.
         defaults: Settings whose default differs under this method.
     """
 
@@ -50,7 +50,7 @@ METHODS: dict[str, MethodRecord] = {
     "dino": MethodRecord("dino:DINO", "DINO", own=("ema",)),
     "mae": MethodRecord("mae:MAE", "MAE"),
 }
-"""By name, in the order of menus: the default first."""
+"""Methods by name, in menu order: the default first."""
 
 DEFAULT_METHOD = next(iter(METHODS))
 TITLES = {name: record.title for name, record in METHODS.items()}

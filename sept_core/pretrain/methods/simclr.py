@@ -24,13 +24,13 @@ class SimCLR(Method):
         self.criterion = loss(temperature=settings.temperature, gather_distributed=True)
 
     def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Two batches (B, 3, H, W) to the loss and the first's features (B, D).
+        """Map two batches (B, 3, H, W) to the loss and the first's features (B, D).
 
         Both views go through the network as one batch, so that batch norm sees the same
         statistics for both and cannot tell them apart.
         """
         features = self.backbone(torch.cat(views))
         first, second = self.head(features).float().chunk(2)
-        with torch.autocast(first.device.type, enabled=False):  # small differences decide
+        with torch.autocast(first.device.type, enabled=False):  # small differences matter
             loss = self.criterion(first, second)
         return loss, features[: len(first)]

@@ -19,17 +19,17 @@ class SimSiam(Method):
 
     def __init__(self, backbone: nn.Module, dim: int, settings: PretrainSettings) -> None:
         super().__init__(backbone, dim, settings)
-        size = min(2048, 4 * dim)  # the paper's 2048 is made for ResNet-50's 2048 features
+        size = min(2048, 4 * dim)  # the paper's 2048 suits ResNet-50's 2048 features
         self.head = SimSiamProjectionHead(dim, size, size)
         self.predictor = SimSiamPredictionHead(size, size // 4, size)
         self.criterion = NegativeCosineSimilarity()
 
     def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Two batches (B, 3, H, W) to the loss (−1 at best) and the first's features (B, D)."""
+        """Map two batches (B, 3, H, W) to the loss (at best −1) and the first's features (B, D)."""
         features = self.backbone(torch.cat(views))
         projected = self.head(features)
         predicted = self.predictor(projected).float()
         first, second = projected.detach().float().chunk(2)
-        with torch.autocast(predicted.device.type, enabled=False):  # small differences decide
+        with torch.autocast(predicted.device.type, enabled=False):  # small differences matter
             loss = self.criterion(predicted, torch.cat([second, first]))
         return loss, features[: len(views[0])]

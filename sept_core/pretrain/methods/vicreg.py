@@ -1,4 +1,4 @@
-"""VICReg (Bardes et al. 2022): equal views, features that vary and do not covary.
+"""VICReg (Bardes et al. 2022): invariant views, features with variance and without covariance.
 
 In: two batches of views. Out: the loss and the backbone's features of the first view.
 """
@@ -19,14 +19,14 @@ class VICReg(Method):
 
     def __init__(self, backbone: nn.Module, dim: int, settings: PretrainSettings) -> None:
         super().__init__(backbone, dim, settings)
-        size = min(8192, 4 * dim)  # the paper's 8192 is made for ResNet-50's 2048 features
+        size = min(8192, 4 * dim)  # the paper's 8192 suits ResNet-50's 2048 features
         self.head = VICRegProjectionHead(dim, size, size)
         self.criterion = VICRegLoss(gather_distributed=True)
 
     def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Two batches (B, 3, H, W) to the loss and the first's features (B, D)."""
+        """Map two batches (B, 3, H, W) to the loss and the first's features (B, D)."""
         features = self.backbone(torch.cat(views))
         first, second = self.head(features).float().chunk(2)
-        with torch.autocast(first.device.type, enabled=False):  # small differences decide
+        with torch.autocast(first.device.type, enabled=False):  # small differences matter
             loss = self.criterion(first, second)
         return loss, features[: len(first)]

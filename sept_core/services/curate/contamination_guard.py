@@ -1,7 +1,7 @@
-"""The contamination guard over whole target sets: what must not be selected, and why.
+"""The contamination guard over whole target sets: images that must not be selected, and why.
 
 In: the held-out images of the target sets, embedded into stores of their own. Out: `Finding`;
-this is the only button beside the held-out diagnostics that opens those stores.
+apart from the held-out diagnostics, no other button opens those stores.
 """
 
 from collections.abc import Callable
@@ -25,15 +25,15 @@ from sept_core.storage import atomic, hashing, project_paths
 
 @dataclass(frozen=True)
 class Finding:
-    """What the guard did.
+    """Result of the guard.
 
     Attributes:
         state: `on`, `off` (the user's choice) or `none` (no held-out image to guard).
-        found: leaks by uid of the pool image: heldout_uid, how, distance; (n, 4) table.
+        found: leaks by the uid of the pool image: heldout_uid, how, distance; (n, 4) table.
         heldout: (uid, phash, target) of the held-out images that were compared.
         settings: the thresholds, empty unless the guard is on.
-        featureless: held-out images that the encoder gave no features: they were compared by bytes
-            and perceptual hash only.
+        featureless: number of held-out images without features under the encoder, which were
+            compared only by bytes and perceptual hash.
     """
 
     state: str
@@ -48,7 +48,7 @@ class Finding:
         return hashing.uid_array(self.found["uid"])
 
     def record(self) -> dict[str, Any]:
-        """What a selection and its manifest keep of it."""
+        """Return the part that a selection and its manifest store."""
         return {
             "state": self.state,
             "leaks": self.found.num_rows,
@@ -75,7 +75,7 @@ def check(
     """Compare the pool with the held-out images of these target sets.
 
     Raises:
-        LeakError: there are held-out images, and they cannot be compared.
+        LeakError: there are held-out images that cannot be compared.
     """
     splits = target_layout.HELDOUT_SPLITS
     rows = {t: split_table.labelled(project.db, t, splits) for t in target_ids}
@@ -99,8 +99,8 @@ def check(
         place, reason = unreadable[0]
         raise errors.LeakError(
             f"{len(unreadable)} images of the target set that may be held out cannot be read now "
-            f"(first: {place}: {reason}), so the contamination guard cannot run; bring them back "
-            "and retry (Targets page, or sept target retry), or switch the guard off."
+            f"(first: {place}: {reason}), so the contamination guard cannot run; restore them and "
+            "retry (Targets page, or sept target retry), or switch the guard off."
         )
     settings = _settings(project, encoder_id)
     found = [_leaks(project, encoder_id, t, settings) for t in target_ids if rows[t].num_rows]
@@ -116,14 +116,14 @@ def check(
 
 
 def _featureless(project: Project, encoder_id: str) -> np.ndarray:
-    """(n,) S32 images of all target sets that the encoder gave no features."""
+    """Return (n,) S32 images of all target sets without features under the encoder."""
     return hashing.uid_array(image_table.featureless(project.db, encoder_id, "target")["uid"])
 
 
 def _leaks(
     project: Project, encoder_id: str, target_id: str, settings: leakage.Settings
 ) -> pa.Table:
-    """The leaks of one target set, looked for once until files, features or groups change."""
+    """Find the leaks of one target set, cached until files, features or groups change."""
     groups_header = atomic.read_json(
         project.paths.index(encoder_id, "duplicates") / project_paths.HEADER
     )
@@ -138,11 +138,11 @@ def _leaks(
 
     name = hashing.fingerprint([*depends, revision.current(project.db)])
     kept = project.paths.index(encoder_id, "leaks") / target_id / f"{name}.parquet"
-    return revision.once(project.db, f"leaks:{name}", lambda: _kept(kept, find))
+    return revision.once(project.db, f"leaks:{name}", lambda: _cached(kept, find))
 
 
-def _kept(path: Path, find: Callable[[], pa.Table]) -> pa.Table:
-    """A table that the next process need not make again; those before it are out of date."""
+def _cached(path: Path, find: Callable[[], pa.Table]) -> pa.Table:
+    """Return a table cached on disk; earlier ones are out of date and deleted."""
     if not path.exists():
         table = find()
         for old in path.parent.glob("*.parquet"):
@@ -153,7 +153,7 @@ def _kept(path: Path, find: Callable[[], pa.Table]) -> pa.Table:
 
 
 def heldout_images(project: Project, encoder_id: str, target_id: str) -> leakage.Images:
-    """The decodable held-out images of one target set, with features and hashes."""
+    """Return the decodable held-out images of one target set, with features and hashes."""
     rows = split_table.labelled(project.db, target_id, target_layout.HELDOUT_SPLITS)
     store = project.paths.target_features(encoder_id, target_id, heldout=True)
     return leakage.Images(

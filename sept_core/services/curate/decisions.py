@@ -1,8 +1,8 @@
-"""The reviewer's decisions: preview, decide, undo, list.
+"""Review decisions: preview, decide, undo, list.
 
 In: an open project, target sets, uids. Out: committed events of the decision log. Decisions belong
-to the target sets, not to a selection: they hold for every selection made from now on, whatever its
-strategy, budget or encoder. Only scopes that need features, groups or a map import those.
+to the target sets, not to a selection: they hold for every later selection of any strategy, budget
+or encoder. Only scopes that need features, groups or a map import those.
 """
 
 from collections.abc import Sequence
@@ -31,17 +31,17 @@ def preview(
         targets: names of the target sets.
         uids: pool images, or target images when the scope is `target`.
         scope: image, group (near-duplicates), cluster (of the map), radius or target.
-        encoder: whose groups, map and features count; default the current one.
-        least_similarity: of `radius`.
+        encoder: encoder of the groups, map and features; default: the current one.
+        least_similarity: minimum similarity of `radius`.
 
     Raises:
         NotFoundError: a uid is not in the project.
-        InputError: the scope needs something that has not been made yet.
+        InputError: the scope needs an artefact that does not exist yet.
     """
     _check_known(project, targets, uids, scope)
     if scope in ("image", "target"):
         return list(dict.fromkeys(uids))
-    # Imported here: a decision on single images, which `sept veto` makes, needs none of it.
+    # Imported here, because decisions on single images (`sept veto`) do not need it.
     from sept_core.services.curate import scopes
 
     return scopes.expand(project, uids, scope, encoder, least_similarity)
@@ -69,18 +69,18 @@ def decide(
     reason: str = "",
     who: str | None = None,
 ) -> dict[str, Any]:
-    """Commit one decision on exactly these uids (see `preview`); it is on disk when this returns.
+    """Commit one decision on exactly these uids (see `preview`), durably when this returns.
 
     Raises:
         NotFoundError: a target set does not exist.
-        InputError: action and scope do not fit each other, or there is no uid.
+        InputError: action and scope do not match, or there is no uid.
     """
     name = who or signature(project)
     return commit(project, ids_of(project, targets), action, uids, name, scope, reason)
 
 
 def ids_of(project: Project, targets: Sequence[str]) -> list[str]:
-    """The ids of target sets by their names.
+    """Return the ids of target sets by their names.
 
     Raises:
         NotFoundError: one does not exist.
@@ -97,10 +97,10 @@ def commit(
     scope: str = "image",
     reason: str = "",
 ) -> dict[str, Any]:
-    """As `decide`, for target sets by their ids, signed with a name."""
+    """Commit a decision like `decide`, for target sets by their ids, signed with a name."""
     if not uids:
         raise errors.InputError(f"Name at least one image to {action}.")
-    decision_log.Event(1, "", name, action, scope, reason, tuple(uids))  # refuses what does not fit
+    decision_log.Event(1, "", name, action, scope, reason, tuple(uids))  # validates the values
     position = decision_table.append(
         project.db, target_ids, who=name, action=action, scope=scope, reason=reason, uids=uids
     )
@@ -115,7 +115,7 @@ def undo(
     redo: bool = False,
     who: str | None = None,
 ) -> dict[str, Any]:
-    """Take the latest standing decision back, or all after position `to`, or the latest undo.
+    """Undo the latest standing decision, all after position `to`, or the latest undo.
 
     Raises:
         InputError: there is nothing to undo.
@@ -137,7 +137,7 @@ def take_back(
     to: int | None = None,
     redo: bool = False,
 ) -> list[int]:
-    """As `undo`, for target sets by their ids; returns the positions that were undone, if any."""
+    """Undo like `undo`, for target sets by their ids; return the undone positions."""
     undone: list[int] = []
     for target_id in target_ids:
         events = decision_table.log_of(project.db, [target_id]).events
@@ -157,24 +157,24 @@ def take_back(
 
 
 def history(project: Project, targets: Sequence[str]) -> list[dict[str, Any]]:
-    """Every event of these target sets, oldest first, with whether it still stands."""
+    """List every event of these target sets, oldest first, and whether it still stands."""
     return events_of(decision_table.log_of(project.db, ids_of(project, targets)))
 
 
 def events_of(log: decision_log.Log) -> list[dict[str, Any]]:
-    """Every event of a log, oldest first, with whether it still stands."""
+    """List every event of a log, oldest first, and whether it still stands."""
     standing = {event.position for event in decision_log.standing(log.events)}
     return [asdict(event) | {"stands": event.position in standing} for event in log.events]
 
 
 def signature(project: Project) -> str:
-    """The name that decisions are signed with: the login, else the name set in the project."""
+    """Return the name that signs decisions: the login, else the name set in the project."""
     name: str = project.who or settings.get(project.db, "who", "unknown")
     return name
 
 
 def sign_as(project: Project, name: str) -> None:
-    """Sign decisions with another name from now on.
+    """Set the name that signs later decisions.
 
     Raises:
         InputError: the name is empty or longer than 100 characters.

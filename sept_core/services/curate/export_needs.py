@@ -1,6 +1,6 @@
 """Project data that export formats need besides the manifest: labels, the order of the pool.
 
-In: a selection's record and a format. Out: the options that the export worker is given.
+In: a selection's record and a format. Out: options of the export worker.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,12 +13,12 @@ from sept_core.services.project.project import Project
 
 
 def of(project: Project, record: Mapping[str, Any], export_format: str) -> dict[str, Any]:
-    """The options named in the format's `needs`."""
+    """Return the options named in the format's `needs`."""
     return {name: _SOURCES[name](project, record) for name in formats.FORMATS[export_format].needs}
 
 
 def labels(project: Project, record: Mapping[str, Any]) -> dict[str, str]:
-    """The label of each searched target image by uid, of those that have one.
+    """Return the labels of the training images of the target sets, by uid.
 
     An image of several target sets has its label in the first that the selection names.
     """
@@ -31,7 +31,7 @@ def labels(project: Project, record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def pool_features(project: Project, record: Mapping[str, Any]) -> str:
-    """The folder of the pool's features that the selection was made from."""
+    """Return the folder of the pool's features that the selection was made from."""
     return str(project.paths.pool_features(record["encoder_id"]))
 
 

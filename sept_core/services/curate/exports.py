@@ -1,4 +1,4 @@
-"""Exports as the app shows them: what one would write, those that are there, a zip of each.
+"""Exports for the app: plans, the list of finished exports, a zip of each.
 
 In: a selection, a format, a link mode. Out: plans, records, files under `exports/`.
 """
@@ -23,19 +23,19 @@ from sept_core.storage import atomic
 from sept_core.wording import quantities
 
 ZIP_BYTES = 200_000_000
-"""Larger exports are not offered for download: they lie on this machine's disk."""
+"""Maximum size of a download; larger exports are copied from this machine's disk."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """A finished export that still lies where it was written.
+    """A finished export that still exists at its destination.
 
     Attributes:
         job: the id of the job that made it.
         format: a name of `export.formats.FORMATS`.
         out: the file or folder.
         selection: id of the selection, as its manifest says.
-        images: how many.
+        images: number of images.
         bytes: on disk, links not followed.
         ended_at: seconds since 1970.
     """
@@ -50,14 +50,14 @@ class Export:
 
 
 def plan(project: Project, selection_id: str, export_format: str, link: str) -> dict[str, Any]:
-    """What an export would write, with the guard's result; nothing is exported.
+    """Plan an export, with the guard's result; nothing is exported.
 
     Returns:
         count, bytes, copied_anyway, notes, guard, content_hash, free (bytes on the project's
         disk).
 
     Raises:
-        InputError, LeakError: see `delivery.write_manifest`.
+        InputError, LeakError: see `manifests.write_manifest`.
     """
     with tempfile.TemporaryDirectory(dir=_ensured(project.paths.exports)) as folder:
         written = manifests.write_manifest(project, selection_id, Path(folder) / "manifest")
@@ -79,7 +79,7 @@ def _ensured(folder: Path) -> Path:
 
 
 def propose(project: Project, selection_id: str, export_format: str) -> Path:
-    """A destination that does not exist yet, in the project's exports."""
+    """Return a destination that does not exist yet, in the project's exports."""
     ending = FORMATS[export_format].suffix
     base = project.paths.exports / "out" / f"{selections.find(project, selection_id)['id']}"
     suffixes = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
@@ -88,7 +88,7 @@ def propose(project: Project, selection_id: str, export_format: str) -> Path:
 
 
 def every(project: Project) -> list[Export]:
-    """The finished exports that are still there, latest first."""
+    """List the finished exports that still exist, latest first."""
     found = []
     for status in launcher.all_jobs(project.paths):
         if status.kind != "export" or status.state != "done":
@@ -111,13 +111,13 @@ def _size(out: Path) -> int:
 def check(
     project: Project, export: Export, progress: Callable[[int, int], None]
 ) -> verification.VerifyReport:
-    """Verify the manifest behind an export: files there and unchanged, no leak, no edited row."""
+    """Verify the manifest of an export: files present and unchanged, no leak, no edited row."""
     folder = export.out if export.format == "native" else project.paths.exports / export.selection
     return verification.verify(folder, progress=progress)
 
 
 def zipped(project: Project, export: Export) -> Path:
-    """A zip of an export, made once, under `exports/zips/`.
+    """Return a zip of an export, created once, under `exports/zips/`.
 
     Raises:
         InputError: the export is larger than `ZIP_BYTES`.

@@ -1,4 +1,4 @@
-"""Named groups of pool images, made on the map or anywhere else a person gathers images.
+"""Named groups of pool images, made on the map or wherever a user collects images.
 
 In: a name and uids. Out: groups in the catalogue; selections and target sets made from uids.
 """
@@ -19,15 +19,15 @@ PREFIX = "group:"
 
 
 def names(project: Project) -> list[str]:
-    """The names of all groups, in order of the alphabet."""
+    """List the names of all groups, in alphabetical order."""
     return [key.removeprefix(PREFIX) for key in settings.keys(project.db, PREFIX)]
 
 
 def members(project: Project, name: str) -> list[str]:
-    """The uids of one group.
+    """Return the uids of one group.
 
     Raises:
-        NotFoundError: there is no such group; the message lists those there are.
+        NotFoundError: there is no such group; the message lists the existing ones.
     """
     found: list[str] | None = settings.get(project.db, PREFIX + name)
     if found is None:
@@ -38,38 +38,38 @@ def members(project: Project, name: str) -> list[str]:
 
 
 def save(project: Project, name: str, uids: Sequence[str]) -> None:
-    """Keep some images under a name; the same name again replaces the group.
+    """Save images under a name; an existing group of that name is replaced.
 
     Raises:
-        InputError: the name cannot be used, or there is no image.
+        InputError: the name is invalid, or there is no image.
     """
     project_paths.check_name(name, "Group")
     if not len(uids):
-        raise errors.InputError(f"Group {name} would hold no image; gather some first.")
+        raise errors.InputError(f"Group {name} would be empty; select some images first.")
     settings.put(project.db, PREFIX + name, list(uids))
 
 
 def remove(project: Project, name: str) -> None:
-    """Forget a group; its images stay where they are."""
+    """Delete a group; its images are unchanged."""
     settings.remove(project.db, PREFIX + name)
 
 
 def add_to_target(project: Project, name: str, uids: Sequence[str]) -> int:
-    """Copy pool images into a target set of the project's own uploads; returns how many are new.
+    """Copy pool images into a target set in the project's uploads; return the number of new ones.
 
     Args:
         project: the open project.
-        name: of a target set made here before, or a new one.
+        name: name of a target set created here before, or a new one.
         uids: pool images.
 
     Raises:
-        InputError: the name is that of a target set from elsewhere.
+        InputError: the name belongs to a target set from another folder.
         NotFoundError: an image is not in the pool, or its file cannot be read.
     """
     project_paths.check_name(name, "Target set")
     folder = project.paths.uploads / f"target-{name}"
     if name in collections.names(project, "target") and not folder.exists():
-        raise errors.InputError(f"{name} was added from another folder; take a new name.")
+        raise errors.InputError(f"{name} was added from another folder; choose a new name.")
     folder.mkdir(parents=True, exist_ok=True)
     before = len(list(folder.iterdir()))
     for uid in uids:
@@ -85,7 +85,7 @@ def _copy(project: Project, uid: str, folder: Path) -> None:
     with sources.ByteReader({place.source_id: place.root for place in places}) as reader:
         found = original_bytes.read(uid, places, lambda _: reader)
     if found is None:
-        raise errors.NotFoundError(f"No file of image {uid} can be read.")
+        raise errors.NotFoundError(f"No file of image {uid} can be read; restore one.")
     data, place = found
     with atomic.write_then_rename(_file_of(place, uid, folder)) as temporary:
         temporary.write_bytes(data)

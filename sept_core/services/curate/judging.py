@@ -1,7 +1,7 @@
-"""What to judge next: suggestions by doubt, and the random sample of an audit.
+"""Images to judge next: suggestions by doubt, and the random sample of an audit.
 
-In: an open project and a selection. Out: uids, and the precision measured so far. Nothing is
-decided here.
+In: an open project and a selection. Out: uids, and the precision measured so far. This module makes
+no decisions.
 """
 
 from dataclasses import asdict
@@ -21,13 +21,13 @@ from sept_core.storage import hashing
 def suggest(
     project: Project, selection_id: str, count: int = 50, position: int | None = None
 ) -> dict[str, Any]:
-    """Which picks to look at next, most doubtful first; nothing is decided.
+    """Suggest picks to look at next, most doubtful first; makes no decision.
 
     Args:
         project: the open project.
         selection_id: the selection.
-        count: images wanted.
-        position: of the log that counts as its end; None for all decisions.
+        count: number of images.
+        position: position of the log up to which decisions count; None for all.
     """
     chosen = selections.resolve(project, selection_id)
     return {"selection": chosen.id, **asdict(doubtful(project, chosen, count, position))}
@@ -36,7 +36,7 @@ def suggest(
 def doubtful(
     project: Project, chosen: Selection, count: int, position: int | None = None
 ) -> suggestions.Suggestions:
-    """As `suggest`, for a selection that was found."""
+    """Suggest like `suggest`, for a resolved selection."""
     picks = chosen.picks
     state = _state(chosen, position)
     store = feature_store.FeatureStore(project.paths.pool_features(chosen.encoder_id))
@@ -59,7 +59,7 @@ def doubtful(
 def audit_plan(
     project: Project, selection_id: str, size: int = 100, seed: int = 0
 ) -> dict[str, Any]:
-    """The sample to judge, and the precision of each budget as far as it has been judged."""
+    """Return the sample to judge, and the precision of each budget measured so far."""
     chosen = selections.resolve(project, selection_id)
     ranked = chosen.picks["uid"].to_pylist()
     plan = audit.plan(ranked, size, seed)

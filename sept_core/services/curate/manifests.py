@@ -1,7 +1,7 @@
-"""From a selection to a manifest, and from a manifest to any other format.
+"""Write a selection as a manifest, and a manifest in any other format.
 
-The guard runs again when the manifest is written: what was no leak when the selection was made
-may be one by now.
+The guard runs again when the manifest is written: an image that was no leak when the selection was
+made may be one now.
 """
 
 import shutil
@@ -87,7 +87,7 @@ def _refuse_leaks(picks: pa.Table, guard: contamination_guard.Finding) -> None:
 
 
 def _places(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every live place of the picks; a target set's source is named `target:NAME`."""
+    """Return every live place of the picks; a target set's source is named `target:NAME`."""
     own = strategies.takes_targets(record["settings"]["strategy"])
     role = "target" if own else "pool"
     rows: list[dict[str, Any]] = place_table.locations(
@@ -100,14 +100,14 @@ def _places(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[d
     missing = set(picks["uid"].to_pylist()) - {row["uid"] for row in rows}
     if missing:
         raise errors.InputError(
-            f"{len(missing)} images of the selection are not in the pool any more (first: "
+            f"{len(missing)} images of the selection are no longer in the pool (first: "
             f"{min(missing)}); make the selection again."
         )
     return rows
 
 
 def _split_place(row: Mapping[str, Any]) -> dict[str, str]:
-    """The manifest's way of naming a place: a plain file, or a shard and a key in it."""
+    """Split a place as the manifest names it: a plain file, or a shard and a key in it."""
     inside = bool(row["member"])
     return {
         "rel_path": "" if inside else row["rel_path"],
@@ -117,7 +117,7 @@ def _split_place(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _repeated(places: list[dict[str, Any]]) -> pa.Table:
-    """All places of the images that lie in more than one."""
+    """Return all places of the images that have more than one."""
     count: dict[str, int] = {}
     for row in places:
         count[row["uid"]] = count.get(row["uid"], 0) + 1
@@ -164,7 +164,7 @@ def _rows(
 
 
 def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[float | None]:
-    """1 − cosine of each pick to its nearest held-out image; None where there is none."""
+    """Return 1 − cosine of each pick to its nearest held-out image; None if there is none."""
     encoder_id, uids = record["encoder_id"], hashing.uid_array(picks["uid"])
     pool = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
     if record["guard"]["state"] != "on" or (pool.rows_of(uids) < 0).any():
@@ -242,25 +242,29 @@ def start_export(
 
 
 def _manifest_for_export(project: Project, record: Mapping[str, Any]) -> Path:
-    """The folder of the selection's manifest in the project: that of an earlier export, which may
-    still be reading it, unless the guard, the decisions or the places have changed since."""
+    """Return the folder of the selection's manifest in the project. It is that of an earlier
+    export, which may still read it, unless the guard, the decisions or the places have changed
+    since.
+    """
     folder: Path = project.paths.exports / record["id"]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as stage:
         written = write_manifest(project, record["id"], Path(stage) / "manifest")
         if _facts(written.folder) != _facts(folder):
-            (folder / manifest.HEADER).unlink(missing_ok=True)  # half removed, it is no manifest
+            (folder / manifest.HEADER).unlink(
+                missing_ok=True
+            )  # first, so that a kill leaves no manifest
             shutil.rmtree(folder, ignore_errors=True)
             written.folder.rename(folder)
     return folder
 
 
 def _facts(folder: Path) -> dict[str, Any] | None:
-    """All that a manifest says but for when it was written; None where it is not whole."""
+    """Return the content of a manifest except the time of writing; None if it is incomplete."""
     try:
         opened = manifest.read(folder)
     except errors.SeptError:
         return None
     roots = {name: str(root) for name, root in opened.roots().items()}
-    told = {name: opened.header[name] for name in opened.header if name not in manifest.WHEN}
-    return told | {"roots": roots}
+    content = {name: opened.header[name] for name in opened.header if name not in manifest.WHEN}
+    return content | {"roots": roots}

@@ -1,7 +1,7 @@
-"""What selection may learn about pool and targets, computed from stored features on demand.
+"""The view of pool and targets for selection, computed from stored features on demand.
 
-In: feature stores, the eligible uids, the neighbour graph. Out: `PoolEvidence`, which fulfils
-`selection.evidence.Evidence`; each member is computed once, when it is first asked for.
+In: feature stores, the eligible uids, the neighbour graph. Out: `PoolEvidence`, which implements
+`selection.evidence.Evidence`; each member is computed once, on first use.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from sept_core.retrieval import neighbour_lists, scoring
 from sept_core.selection import evidence as contract
 
 BACKGROUND_IMAGES = 5000
-"""Random pool images that stand for "not a target" in scores (docs/method.md §7)."""
+"""Number of random pool images that represent "not a target" in scores (docs/method.md §7)."""
 
 MAX_CLUSTERS = 1000
 
@@ -29,16 +29,16 @@ class PoolEvidence:
 
     Args:
         pool: the pool's features.
-        targets: features of the searching part of each target set.
-        searching: (s,) S32, the target images that may be searched with; a store may still hold
-            others, which have been held out since.
-        vetoed: (v,) S32, targets that the reviewer dropped; they count nowhere.
-        labels: label of each target uid, where known; only `class-balanced` asks for them.
-        inside: (n,) S32, the pool images that are live and pass the filter.
+        targets: features of the training split of each target set.
+        searching: (s,) S32, the target images to search with; a store may still hold others, which
+            have been held out since.
+        vetoed: (v,) S32, vetoed targets, which are ignored everywhere.
+        labels: label of each target uid, if known; used only by `class-balanced`.
+        inside: (n,) S32, the live pool images that pass the filter.
         index: an approximate index of the pool; None searches exactly.
-        neighbour_graph: gives the pool's own neighbour graph, for local scaling.
-        seed: of every sample drawn here.
-        device: what compares features; never changes the result.
+        neighbour_graph: returns the neighbour graph of the pool, for local scaling.
+        seed: random seed of all samples drawn here.
+        device: device that compares features; never changes the result.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class PoolEvidence:
         if not stores:
             raise errors.InputError(
                 f"No image of the target set has features under {pool.encoder_id}; embed it, or "
-                "take another encoder."
+                "choose another encoder."
             )
         uids = np.concatenate([store.uids for store in stores])
         vectors = np.concatenate([store.gather(np.arange(len(store))) for store in stores])
@@ -74,7 +74,7 @@ class PoolEvidence:
         first, kept = first[np.isin(kept, searching)], kept[np.isin(kept, searching)]
         if not len(first):
             raise errors.InputError(
-                "The target set has no embedded image to search with; look at its splits."
+                "The target set has no embedded image to search with; check its splits."
             )
         first = first[~np.isin(kept, vetoed)]
         if not len(first):
@@ -84,12 +84,12 @@ class PoolEvidence:
 
     @property
     def all_uids(self) -> np.ndarray:
-        """(N,) S32, every embedded pool image, whatever filter there is."""
+        """(N,) S32, all embedded pool images, regardless of the filter."""
         return self._pool.uids
 
     @property
     def content_id(self) -> str:
-        """Names the pool features that everything here is computed from."""
+        """Hash of the pool features that everything here is computed from."""
         return self._pool.content_id()
 
     @property
@@ -97,7 +97,7 @@ class PoolEvidence:
         return [self._labels.get(uid.decode()) for uid in self.target_uids.tolist()]
 
     def neighbours(self, k: int) -> neighbour_lists.Neighbours:
-        """Lists of at least `k`; a longer search replaces a shorter one."""
+        """Return lists of at least `k`; a longer search replaces a shorter one."""
         known = self._lists
         if known is None or (known.uids.shape[1] < k and not known.complete):
             self._lists = known = neighbour_lists.find_neighbours(
@@ -116,7 +116,7 @@ class PoolEvidence:
         )
 
     def searched_by(self) -> dict[str, Any]:
-        """Which index answered, and its measured recall; 1 for exact search."""
+        """Return the index that was searched and its measured recall; 1 for exact search."""
         if self._index is None:
             return {"id": "exact", "recall": 1.0}
         return {"id": self._index.id, "recall": self._index.recall}
@@ -146,18 +146,18 @@ class PoolEvidence:
         )
 
     def clusters(self) -> contract.Clusters:
-        """k-means of the whole pool with about √N clusters."""
+        """Return a k-means of the whole pool with about √N clusters."""
         return self._clusters
 
     def nearest_targets(self, uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The nearest target (S32) of each pool image and its cosine (float64)."""
+        """Return the nearest target (S32) of each pool image and its cosine (float64)."""
         found = neighbour_lists.nearest_targets(
             self._pool, uids, self.target_vectors, self.target_uids
         )
         return found.target_uids, found.similarity
 
     def scaling(self) -> contract.Scaling:
-        """r_t and r_x of docs/method.md §3."""
+        """Return r_t and r_x of docs/method.md §3."""
         lists = self.neighbours(neighbour_lists.RADIUS_NEIGHBOURS)
         return contract.Scaling(
             targets=neighbour_lists.target_radius(lists),
@@ -166,15 +166,15 @@ class PoolEvidence:
 
     @cached_property
     def background(self) -> np.ndarray:
-        """Similarities of targets to random pool images, rising: the ruler of the floor."""
+        """Return similarities of targets to random pool images, ascending, for floors."""
         return neighbour_lists.background_similarities(self._pool, self.target_vectors, self._seed)
 
     def floor_similarity(self, percentile: float) -> float | None:
-        """The cosine at a percentile of `background`."""
+        """Return the cosine at a percentile of `background`."""
         return neighbour_lists.similarity_at(self.background, percentile)
 
     def penalties(self, vetoes: np.ndarray, beta: float, margin: float) -> dict[bytes, float]:
-        """Soft penalty of every pool image near a veto that serves as a negative example."""
+        """Return the penalty of each pool image for its similarity to vetoed negative examples."""
         known = vetoes[self._pool.rows_of(vetoes) >= 0]
         values = scoring.veto_penalty(self._pool, self.pool_uids, known, beta, margin)
         near = np.flatnonzero(values)

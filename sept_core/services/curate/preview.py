@@ -1,6 +1,6 @@
-"""What a selection would be, before one is stored: for the Retrieve page.
+"""Preview of a selection before it is stored, for the Retrieve page.
 
-In: a request. Out: an `Exploration`, made once; budgets up to its reach are slices of it.
+In: a request. Out: an `Exploration`, computed once; budgets up to its reach are slices of it.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -22,30 +22,30 @@ from sept_core.services.project.project import Project
 from sept_core.storage import hashing
 
 REACH = 10_000
-"""Images of the longest ranking that is made to be sliced."""
+"""Maximum length of a ranking that is computed once and then sliced."""
 
 DEPTH = 50
-"""Neighbours of each target in the curves and histograms."""
+"""Number of neighbours of each target in the curves and histograms."""
 
 BINS = 60
 
 
 @dataclass(frozen=True)
 class Exploration:
-    """Everything that the page shows about one request, whatever the budget.
+    """Everything that the page shows about one request, for all budgets.
 
     Attributes:
         picks: rows of `selection.run.PICKS_SCHEMA` in selected order, up to the reach.
-        exact_at: the only budget that `picks` is right for, where the strategy's smaller
-            budgets are no prefixes of larger ones; None where every slice is right.
+        exact_at: the only valid budget of `picks`, if the strategy's smaller budgets are not
+            prefixes of larger ones; None if every slice is valid.
         funnel: the counts of the gates.
         shortfall: a sentence on why there are fewer picks than the reach, or None.
         guard: the record of the contamination guard.
-        target_uids: of the searching images, vetoed ones left out.
+        target_uids: the training images of the targets, without vetoed ones.
         quartiles: (K, 3) similarity at each rank over the targets.
         budgets: (K,) distinct images at each depth.
         flattens_at: the budget where similarity flattens, or None.
-        hint: a sentence on the strategy, or None.
+        hint: a sentence about the strategy, or None.
         edges: (BINS + 1,) of the histograms.
         background: (BINS,) shares of target–random similarities.
         neighbours: (BINS,) shares of target–neighbour similarities.
@@ -68,12 +68,12 @@ class Exploration:
     percentiles: np.ndarray
 
     def at(self, budget: int) -> pa.Table:
-        """The picks of a budget, at most as many as there are."""
+        """Return the picks of a budget, at most as many as there are."""
         return self.picks.slice(0, budget)
 
 
 def stamp(project: Project, request: Request) -> str:
-    """Names what an exploration depends on: equal stamps give equal explorations.
+    """Return a hash of what an exploration depends on: equal stamps mean equal explorations.
 
     Raises:
         NotFoundError: a target set is unknown, or nothing is embedded.
@@ -89,7 +89,7 @@ def explore(project: Project, request: Request) -> Exploration:
     """Rank the pool for a request without storing anything.
 
     Raises:
-        NotFoundError, InputError, LeakError: see `curation.select`.
+        NotFoundError, InputError, LeakError: see `selections.select`.
     """
     prefix = STRATEGIES[request.settings.strategy].is_prefix
     settings = request.settings
@@ -128,7 +128,7 @@ def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def shares_of_targets(picks: pa.Table, target_uids: list[str]) -> dict[str, int]:
-    """How many images each target brought in, most first; targets without any count 0."""
+    """Return the number of images of each target, largest first; targets without any count 0."""
     counted = pc.value_counts(picks["target_uid"].drop_null()).to_pylist()
     found = {row["values"]: row["counts"] for row in counted} | {}
     shares = {uid: int(found.get(uid, 0)) for uid in target_uids}
@@ -136,7 +136,7 @@ def shares_of_targets(picks: pa.Table, target_uids: list[str]) -> dict[str, int]
 
 
 def is_prepared(project: Project, encoder: str | None) -> bool:
-    """Whether a selection can be made now; if not, `preparation.next_job` makes what is missing."""
+    """Return True if a selection can be made now; if not, `preparation.next_job` prepares it."""
     encoder_id = projects.find_encoder(project, encoder)
     try:
         preparation.groups_by_uid(project, encoder_id)
@@ -147,14 +147,14 @@ def is_prepared(project: Project, encoder: str | None) -> bool:
 
 
 def filter_fields(project: Project) -> list[str]:
-    """The fields that a metadata filter may name."""
+    """List the fields that a metadata filter may name."""
     return [*filters.COLUMNS, *image_table.metadata_fields(project.db)]
 
 
 def passing(project: Project, filter_text: str) -> np.ndarray:
-    """(n,) S32, sorted: the pool images that pass a metadata filter.
+    """Return (n,) S32, sorted: the pool images that pass a metadata filter.
 
     Raises:
-        InputError: the filter cannot be read, or names a field that no image has.
+        InputError: the filter is invalid, or names a field that no image has.
     """
     return image_table.eligible(project.db, "pool", filter_text)

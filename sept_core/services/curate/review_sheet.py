@@ -1,7 +1,7 @@
-"""The review of one selection: what lies before the reviewer, and decisions as they stream in.
+"""The review of one selection: its sheet of images, and the decisions that arrive.
 
-In: a selection, an order, batches of numbered steps from a browser. Out: a sheet (the same for
-ever for one selection, order and log position), marks, and the number up to which all is saved.
+In: a selection, an order, batches of numbered steps from a browser. Out: a sheet (constant for one
+selection, order and log position), marks, and the number of the last saved step.
 """
 
 from collections.abc import Sequence
@@ -35,17 +35,17 @@ from sept_core.storage.recent import Recent
 
 ORDERS = ("by-target", "by-doubt", "by-cluster", "audit")
 AUDITED = 100
-"""Images of an audit's sample, the same as `judging.audit_plan` draws."""
+"""Sample size of an audit, the same as in `judging.audit_plan`."""
 
 ACTIONS = ("veto", "keep", "pin")
 CLIENTS_REMEMBERED = 50
 NEAREST, MOST_SHOWN = 4, 12
-"""Target images and copies that stand beside an image in full size."""
+"""Number of target images and near-duplicates shown next to an image in full size."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """One of `ORDERS`; `by-doubt` as the log of decisions stood at `position`."""
+    """One of `ORDERS`; `by-doubt` uses the decision log up to `position`."""
 
     name: str
     position: int = 0
@@ -53,9 +53,9 @@ class Order:
 
 @dataclass(frozen=True)
 class Step:
-    """One key press; `undo` names no uids.
+    """One key press; `undo` has no uids.
 
-    `client` names one life of the grid in a browser tab, `number` counts its steps from 1.
+    `client` identifies one instance of the grid in a browser tab, `number` counts its steps from 1.
     """
 
     client: str
@@ -65,7 +65,7 @@ class Step:
 
 
 def choices(project: Project) -> dict[str, list[dict[str, Any]]]:
-    """The selections to review by the names of their target sets, latest first."""
+    """Return the selections to review by the names of their target sets, latest first."""
     names = {source.id: source.name for source in source_table.every(project.db, "target")}
     found: dict[str, list[dict[str, Any]]] = {}
     for record in reversed(selection_table.every(project.db)):
@@ -76,18 +76,20 @@ def choices(project: Project) -> dict[str, list[dict[str, Any]]]:
 
 
 def sheet(project: Project, selection_id: str, order: Order) -> dict[str, Any]:
-    """Images of a selection in the order of review, column by column.
+    """Return the images of a selection in the order of review, as columns.
 
-    All of them; in the order `audit` only its random sample. `target` gives the row of each
-    image's target in `targets`, −1 for pins and fills; `section` that of what it stands under in
-    `sections` (uid of a target image or null, label), −1 where nothing is divided.
+    All of them; in the order `audit` only its random sample. `target` is the row of each image's
+    target in `targets`, −1 for pins and fills; `section` is the row of its heading in `sections`
+    (uid of a target image or null, label), −1 without sections.
 
     Raises:
         NotFoundError: there is no such selection or order.
     """
     chosen = selections.resolve(project, selection_id)
     if order.name not in ORDERS:
-        raise errors.NotFoundError(f"No order {order.name!r}; use one of {', '.join(ORDERS)}.")
+        raise errors.NotFoundError(
+            f"The order {order.name!r} is unknown; use one of {', '.join(ORDERS)}."
+        )
     rows, method = _ordered(project, chosen, order)
     picks = chosen.picks.take(pa.array(rows))
     owners = picks["target_uid"].to_pylist()
@@ -107,10 +109,10 @@ def sheet(project: Project, selection_id: str, order: Order) -> dict[str, Any]:
 
 
 def _ordered(project: Project, chosen: Selection, order: Order) -> tuple[np.ndarray, str]:
-    """Rows of the picks, and how they were ordered in a few words."""
+    """Return the rows of the picks, and a short description of their order."""
     picks = chosen.picks
     if order.name == "by-target":
-        return _by_target(picks), "nearest to its target first"
+        return _by_target(picks), "most similar to its target first"
     if order.name == "by-doubt":
         count = picks.num_rows
         found = judging.doubtful(project, chosen, count, order.position)
@@ -126,14 +128,16 @@ def _ordered(project: Project, chosen: Selection, order: Order) -> tuple[np.ndar
 
 
 def _clusters(project: Project, encoder_id: str, picks: pa.Table) -> np.ndarray:
-    """(n,) the cluster of each pick on the map, −1 where it is not on it.
+    """Return (n,) the cluster of each pick on the map, −1 if it is not on it.
 
     Raises:
         NotFoundError: the map has not been drawn.
     """
     drawn = point_map.load(project, encoder_id)
     places = hashing.places_among(drawn.uids, hashing.uid_array(picks["uid"]))
-    clusters: np.ndarray = np.append(drawn.clusters, -1)[places]  # no place is −1, the last entry
+    clusters: np.ndarray = np.append(drawn.clusters, -1)[
+        places
+    ]  # −1 (no place) indexes the last entry
     return clusters
 
 
@@ -163,7 +167,7 @@ def _sections(
 
 
 def _by_target(picks: pa.Table) -> np.ndarray:
-    """Targets as they first gained an image, each one's images by rank; the others at the end."""
+    """Order targets by their first pick, each one's images by rank; the others at the end."""
     owners = picks["target_uid"].to_pylist()
     first = {uid: row for row, uid in reversed(list(enumerate(owners))) if uid}
     turn = np.array([first.get(uid, len(owners)) for uid in owners])
@@ -172,7 +176,7 @@ def _by_target(picks: pa.Table) -> np.ndarray:
 
 
 def marks(project: Project, selection_id: str) -> dict[str, str]:
-    """The standing decision on each image of a selection that has one: uid to action."""
+    """Return the standing decisions on images of a selection: uid to action."""
     chosen = selections.resolve(project, selection_id)
     known = _known(project, chosen)
     decided = chosen.log.state.decisions
@@ -180,12 +184,12 @@ def marks(project: Project, selection_id: str) -> dict[str, str]:
 
 
 def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
-    """What a reviewer wants to know of one image beside its row of the sheet.
+    """Return details of one image for the reviewer, besides its row of the sheet.
 
     Returns:
         targets: `[uid, cosine]` of its nearest target images, nearest first; copies: the other
-        images of its duplicate group; places: its files, as `source/path`; decisions: every
-        decision on it, latest first, with `at`, `who`, `action`, `scope`, `reason`, `stands`.
+        images of its duplicate group; places: its files, as `source/path`; decisions: all decisions
+        on it, latest first, with `at`, `who`, `action`, `scope`, `reason`, `stands`.
 
     Raises:
         NotFoundError: there is no such selection, or the image is not in it.
@@ -194,7 +198,7 @@ def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
     if uid not in _known(project, chosen):
         raise errors.NotFoundError(f"Image {uid!r} is not in this selection.")
     groups = preparation.groups_by_uid(project, chosen.encoder_id)
-    told = ("at", "who", "action", "scope", "reason", "stands")
+    fields = ("at", "who", "action", "scope", "reason", "stands")
     events = decisions.events_of(chosen.log)[::-1]
     return {
         "targets": _nearest_targets(project, chosen, uid),
@@ -203,7 +207,7 @@ def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
             "/".join(filter(None, (place.source, place.rel_path, place.member)))
             for place in place_table.places(project.db, uid)
         ],
-        "decisions": [{key: e[key] for key in told} for e in events if uid in e["uids"]],
+        "decisions": [{key: e[key] for key in fields} for e in events if uid in e["uids"]],
     }
 
 
@@ -226,24 +230,24 @@ def _nearest_targets(project: Project, chosen: Selection, uid: str) -> list[tupl
 
 
 def position(project: Project) -> int:
-    """Of the newest decision: names the state that an order by doubt is made from."""
+    """Return the position of the latest decision, which determines the order by doubt."""
     return decision_table.last_position(project.db)
 
 
 def acknowledged(project: Project) -> dict[str, int]:
-    """The number of the last step on disk of each client that wrote lately."""
+    """Return the number of the last saved step of each recent client."""
     known: dict[str, int] = settings.get(project.db, "acknowledged", {})
     return known
 
 
 def apply(project: Project, selection_id: str, steps: Sequence[Step]) -> None:
-    """Commit the steps not seen before, in the order given, all or none.
+    """Commit the new steps in the given order, all or none.
 
     The acknowledgement is in the same transaction, so a step that is sent again after a
     crash, reload or restart counts once.
 
     Raises:
-        InputError: a step is about an image that is not in the selection, or no such action.
+        InputError: a step names an image that is not in the selection, or an unknown action.
         NotFoundError: a target set of the selection was removed.
     """
     chosen = selections.resolve(project, selection_id)
@@ -255,7 +259,7 @@ def apply(project: Project, selection_id: str, steps: Sequence[Step]) -> None:
             last = done.pop(step.client, 0)
             if step.number > last:
                 _apply_step(project, chosen.target_ids, step, known, who)
-            # Who wrote last stands last, so that the oldest are the ones forgotten.
+            # The latest writer is last, so that the oldest entries are dropped.
             done[step.client] = max(last, step.number)
         recent = list(done)[-CLIENTS_REMEMBERED:]
         settings.put(project.db, "acknowledged", {client: done[client] for client in recent})
@@ -265,7 +269,7 @@ _picked = Recent[tuple[Path, str], frozenset[str]](4)
 
 
 def _known(project: Project, chosen: Selection) -> frozenset[str]:
-    """The images of a selection, kept for the next batch of steps: an id names its picks."""
+    """Return the images of a selection, cached by its id."""
     key = (project.paths.root, chosen.id)
     return _picked.get(key, lambda: frozenset(chosen.picks["uid"].to_pylist()))
 
@@ -274,11 +278,11 @@ def _apply_step(
     project: Project, target_ids: list[str], step: Step, known: frozenset[str], who: str
 ) -> None:
     if step.action == "undo":
-        decisions.take_back(project, target_ids, who)  # nothing left is what the reviewer sees, too
+        decisions.take_back(project, target_ids, who)  # having nothing to undo is no error
         return
     if step.action not in ACTIONS or not known.issuperset(step.uids):
         raise errors.InputError(
-            f"{step.action!r} on {len(step.uids)} images does not fit this selection; "
-            "reload the page."
+            f"{step.action!r} on {len(step.uids)} images does not match this selection; reload "
+            "the page."
         )
     decisions.commit(project, target_ids, step.action, step.uids, who)

@@ -1,6 +1,6 @@
-"""Scopes that are wider than one image: its near-duplicates, its map cluster, its surroundings.
+"""Scopes wider than one image: its near-duplicates, its map cluster, images within a radius.
 
-In: an open project and the images that the user points at. Out: the uids that a decision covers.
+In: an open project and the images that the user selected. Out: the uids that a decision covers.
 """
 
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ def expand(
     """Return the uids that a decision on `uids` covers, each once; see `decisions.preview`.
 
     Raises:
-        InputError: the scope is unknown, or needs something that has not been made yet.
+        InputError: the scope is unknown, or needs an artefact that does not exist yet.
     """
     encoder_id = projects.find_encoder(project, encoder)
     found: dict[str, None] = {}
     for uid in uids:
         if uid in found and scope != "radius":
-            continue  # its group or cluster is there already
+            continue  # its group or cluster is already included
         found |= dict.fromkeys(_expand(project, encoder_id, uid, scope, least_similarity))
     return list(found)
 
@@ -50,11 +50,11 @@ def _expand(
         return scopes.same_label(uid, drawn.uids, drawn.clusters)
     if scope == "radius":
         if least_similarity is None:
-            raise errors.InputError("The scope radius needs the least similarity; give --least.")
+            raise errors.InputError("The scope radius needs a minimum similarity; give --least.")
         store = feature_store.kept(project.paths.pool_features(encoder_id))
         center = store.vectors_of(np.array([uid], hashing.UID_DTYPE))
         parts = [cosine.cosines(block.vectors, center)[:, 0] for block in store.blocks()]
         return scopes.within_radius(uid, store.uids, np.concatenate(parts), least_similarity)
     raise errors.InputError(
-        f"{scope!r} is not a scope; use one of {', '.join(decision_log.SCOPES)}."
+        f"The scope {scope!r} is unknown; use one of {', '.join(decision_log.SCOPES)}."
     )

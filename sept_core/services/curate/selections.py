@@ -1,7 +1,7 @@
-"""Selections: make one, make it again after decisions or growth, compare, advise, report.
+"""Selections: make one, update it after decisions or growth, compare, advise, report.
 
-In: an open project and what the user chose. Out: `selections/ID.parquet` (the picks, in order)
-and a record in the catalogue that says what they were made from.
+In: an open project and the user's choices. Out: `selections/ID.parquet` (the picks, in order) and a
+record in the catalogue with the inputs of the selection.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,12 +37,14 @@ from sept_core.storage.recent import Recent
 
 NEGATIVE_BETA = 0.5
 NEGATIVE_PERCENTILE = 99.0
-"""Vetoes as negative examples push away what is nearer to them than this share of the pool."""
+"""A veto as negative example penalises the images that are closer to it than this share of the
+pool.
+"""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a selection is asked for, beside the strategy's own settings."""
+    """Request for a selection: the strategy's settings and its inputs."""
 
     targets: tuple[str, ...]
     settings: SelectionSettings
@@ -50,12 +52,13 @@ class Request:
     filter: str = ""
     guard: bool = True
     group: str = ""
-    """A named group of images (see `groups`) that narrows the pool; empty for all of it."""
+    """Named group of images (see `groups`) that restricts the pool; empty for the whole pool."""
     decisions: bool = True
-    """False leaves out what reviewers decided: to measure what their work is worth."""
+    """False ignores the review decisions, as an ablation."""
     device: str = "auto"
-    """What compares features: "auto" takes a GPU if there is one, "ray" a cluster. It never
-    changes the result, and is not remembered."""
+    """Device that compares features: "auto" uses a GPU if there is one, "ray" a cluster. It never
+    changes the result and is not stored.
+    """
 
 
 def select(project: Project, request: Request) -> dict[str, Any]:
@@ -64,12 +67,12 @@ def select(project: Project, request: Request) -> dict[str, Any]:
     The same request on the same features, decisions and pool gives the same id and picks.
 
     Returns:
-        The record: selection id, count, funnel, short_because, shortfall (a sentence) and what
-        it was made from.
+        The record: selection id, count, funnel, short_because, shortfall (a sentence) and its
+        inputs.
 
     Raises:
         NotFoundError: a target set is unknown, or nothing is embedded with the encoder.
-        InputError: the settings do not fit, or the preparations have not been made.
+        InputError: the settings are invalid, or the preparations are missing.
         LeakError: the guard is on and cannot run.
     """
     scene = open_scene(project, request)
@@ -107,7 +110,7 @@ def select(project: Project, request: Request) -> dict[str, Any]:
 
 
 def describe(project: Project, record: dict[str, Any]) -> dict[str, Any]:
-    """A record with `selection` (its id), the target sets' present names, and its staleness."""
+    """Return a record with its id as `selection`, the target sets' current names, and staleness."""
     names = {source.id: source.name for source in source_table.every(project.db, "target")}
     return record | {
         "selection": record["id"],
@@ -118,19 +121,19 @@ def describe(project: Project, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def log_of(project: Project, record: dict[str, Any]) -> decision_log.Log:
-    """The decisions that a selection has to obey."""
+    """Return the log of the decisions that a selection obeys."""
     if not record.get("decisions", True):
         return decision_log.Log()
     return decision_table.log_of(project.db, record["target_ids"])
 
 
 def every(project: Project) -> list[dict[str, Any]]:
-    """Every selection's record, the latest first; see `describe`."""
+    """List the records of all selections, latest first; see `describe`."""
     return [describe(project, record) for record in reversed(selection_table.every(project.db))]
 
 
 def find(project: Project, selection_id: str) -> dict[str, Any]:
-    """One selection's record by id or the beginning of it.
+    """Return one selection's record by its id or the beginning of it.
 
     Raises:
         NotFoundError: there is none.
@@ -140,12 +143,12 @@ def find(project: Project, selection_id: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Selection:
-    """One selection, found once and passed on.
+    """One selection, resolved once and passed on.
 
     Attributes:
-        record: as the catalogue holds it.
-        picks: in selected order.
-        log: the decisions of its target sets, as they are now.
+        record: its record in the catalogue.
+        picks: its picks in selected order.
+        log: the current decisions of its target sets.
     """
 
     record: dict[str, Any]
@@ -168,7 +171,7 @@ class Selection:
 def resolve(project: Project, selection_id: str) -> Selection:
     """Find a selection by its id or the beginning of it.
 
-    The picks are kept for the next time: an id names its picks.
+    The picks are cached by the id.
 
     Raises:
         NotFoundError: there is none.
@@ -183,10 +186,10 @@ _picked = Recent[tuple[Path, str], pa.Table](4)
 
 
 def check_targets(project: Project, chosen: Selection) -> None:
-    """Refuse to decide for target sets that are no longer there.
+    """Refuse decisions for target sets that no longer exist.
 
     Raises:
-        NotFoundError: one of the selection's was removed.
+        NotFoundError: one of the selection's target sets was removed.
     """
     names = {source.id for source in source_table.every(project.db, "target")}
     if removed := [ident for ident in chosen.target_ids if ident not in names]:
@@ -196,7 +199,7 @@ def check_targets(project: Project, chosen: Selection) -> None:
 
 
 def picks(project: Project, selection_id: str) -> pa.Table:
-    """The picks in selected order, made again if their file was deleted.
+    """Return the picks in selected order, recomputed if their file was deleted.
 
     Raises:
         NotFoundError: there is no such selection.
@@ -217,7 +220,7 @@ def _picks_of(project: Project, record: dict[str, Any]) -> pa.Table:
 
 
 def request_of(project: Project, record: dict[str, Any]) -> Request:
-    """The request that a record came from."""
+    """Return the request of a record."""
     settings = record["settings"]
     return Request(
         targets=tuple(describe(project, record)["targets"]),
@@ -230,8 +233,8 @@ def request_of(project: Project, record: dict[str, Any]) -> Request:
     )
 
 
-def again(project: Project, selection_id: str) -> dict[str, Any]:
-    """Make a selection again on today's pool and decisions; `churn` says who came and went."""
+def update(project: Project, selection_id: str) -> dict[str, Any]:
+    """Repeat a selection on the current pool and decisions; `churn` lists the changes."""
     before = picks(project, selection_id)
     record = select(project, request_of(project, selection_table.find(project.db, selection_id)))
     after = picks(project, record["id"])
@@ -240,7 +243,7 @@ def again(project: Project, selection_id: str) -> dict[str, Any]:
 
 
 def remove(project: Project, selection_id: str) -> None:
-    """Forget a selection and delete its picks; decisions and exports stay.
+    """Delete a selection and its picks; decisions and exports are kept.
 
     Raises:
         NotFoundError: there is no such selection.
@@ -251,12 +254,12 @@ def remove(project: Project, selection_id: str) -> None:
 
 
 def compared(project: Project, first: str, second: str) -> dict[str, Any]:
-    """Overlap of two selections, and the images that only one of them has."""
+    """Return the overlap of two selections, and the images that only one of them has."""
     return asdict(compare.compare(picks(project, first), picks(project, second)))
 
 
 def advise(project: Project, request: Request, depth: int = 100) -> dict[str, Any]:
-    """How similarity falls with rank and where more images stop helping; nothing is stored."""
+    """Compute how similarity falls with rank and where coverage flattens; stores nothing."""
     scene = open_scene(project, replace(request, guard=False))
     found = advice.advise(scene.evidence.neighbours(depth), request.settings.budget)
     return {
@@ -268,7 +271,7 @@ def advise(project: Project, request: Request, depth: int = 100) -> dict[str, An
 
 
 def standing(project: Project, request: Request) -> list[str]:
-    """Names of all that a selection is made from beside its request: features, pool, decisions.
+    """Return hashes of a selection's inputs besides its request: features, pool, decisions.
 
     Raises:
         NotFoundError: a target set is unknown, or nothing is embedded with the encoder.
@@ -287,14 +290,14 @@ def standing(project: Project, request: Request) -> list[str]:
 
 
 def _searching(project: Project, target_id: str) -> str:
-    """Names the images of a target set that are searched with, and their labels."""
+    """Return a hash of the training images of a target set and their labels."""
     rows = split_table.labelled(project.db, target_id, target_layout.SEARCH_SPLITS)
     return hashing.fingerprint(rows.select(["uid", "label"]).to_pylist())
 
 
 @dataclass(frozen=True)
 class Scene:
-    """All that one selection looks at."""
+    """All inputs of one selection."""
 
     encoder_id: str
     target_ids: tuple[str, ...]
@@ -306,7 +309,7 @@ class Scene:
 
 
 def open_scene(project: Project, request: Request) -> Scene:
-    """Gather features, decisions, duplicate groups and leaks for a request.
+    """Collect features, decisions, duplicate groups and leaks for a request.
 
     Raises:
         NotFoundError, InputError, LeakError: see `select`.
@@ -383,7 +386,7 @@ def _gate(
 
 
 def _pool_count(project: Project) -> int:
-    """Distinct images where the bytes are known, and every file that is not an image yet."""
+    """Count distinct images whose bytes are known, and every file that has not been read yet."""
     counts = image_table.pool_counts(project.db)
     return sum(counts[state] for state in ("images", "waiting", "unreadable", "rejected"))
 

@@ -1,7 +1,7 @@
 """The diagnostics report of a selection (docs/method.md §5), with one encoder or two.
 
-Held-out images are opened here and by the guard only. True pool labels, where somebody has them,
-score the result; nothing that selects ever sees them.
+Only this module and the guard open held-out images. True pool labels, if given, only score the
+result; selection never uses them.
 """
 
 import csv
@@ -29,9 +29,9 @@ def report(
     labels: Path | None = None,
     second: str | None = None,
 ) -> dict[str, Any]:
-    """Every diagnostic by name, under the selection's encoder and, as `second_…`, another one.
+    """Compute all diagnostics under the selection's encoder and, as `second_…`, another one.
 
-    `not_measured` says what too few images cannot tell.
+    `not_measured` explains which diagnostics need more images.
 
     Args:
         project: the open project.
@@ -42,7 +42,7 @@ def report(
 
     Raises:
         NotFoundError: no such selection or encoder.
-        InputError: the label file cannot be read or names no image of the selection.
+        InputError: the label file is invalid or names no image of the selection.
     """
     record = selections.find(project, selection_id)
     picks = selections.picks(project, selection_id)
@@ -72,7 +72,7 @@ def _measured(
     chosen = _with_features(pool, hashing.uid_array(picks["uid"]))
     if picks.num_rows and not len(chosen):
         raise errors.InputError(
-            f"No image of the selection has features under {encoder_id}; take another encoder."
+            f"No image of the selection has features under {encoder_id}; choose another encoder."
         )
     whole = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
     live = _with_features(whole, image_table.eligible(project.db, "pool", record["filter"]))
@@ -87,14 +87,14 @@ def _measured(
 
 
 def _with_features(store: feature_store.FeatureStore, uids: np.ndarray) -> np.ndarray:
-    """The images that an encoder gave features; another one's may have none."""
+    """Return the images with features under an encoder; other encoders may lack some."""
     return uids[store.rows_of(uids) >= 0]
 
 
 def _pool_of(
     project: Project, record: dict[str, Any], encoder_id: str
 ) -> feature_store.FeatureStore:
-    """The store that holds the picks: the pool's, or the target's own (`target-images-only`)."""
+    """Return the store of the picks: the pool's, or the target's own (`target-images-only`)."""
     if strategies.takes_targets(record["settings"]["strategy"]):
         return feature_store.FeatureStore(
             project.paths.target_features(encoder_id, record["target_ids"][0])
@@ -103,7 +103,7 @@ def _pool_of(
 
 
 def _heldout(project: Project, record: dict[str, Any], encoder_id: str) -> np.ndarray | None:
-    """(H, D) features of all held-out images of the target sets; None without any."""
+    """Return (H, D) features of all held-out images of the target sets; None without any."""
     parts = []
     for target in record["target_ids"]:
         folder = project.paths.target_features(encoder_id, target, heldout=True)
@@ -133,13 +133,14 @@ def _facts(project: Project, record: dict[str, Any], picks: pa.Table, labels: Pa
 
 
 def _relevant(project: Project, record: dict[str, Any], picks: pa.Table, path: Path) -> np.ndarray:
-    """(n,) bool, for the picks with a known label: is it one of the target's classes?"""
+    """Return (n,) bool for the picks with a known label: True for one of the target's classes."""
     try:
         with path.open(newline="") as file:
             known = {row["key"]: row["label"] for row in csv.DictReader(file)}
     except (OSError, KeyError, UnicodeDecodeError) as problem:
         raise errors.InputError(
-            f"{path} cannot be read as labels ({problem}); give a csv with key and label."
+            f"{path} cannot be read as labels ({problem}); give a CSV file with the columns key "
+            "and label."
         ) from None
     wanted: set[str] = set()
     for target in record["target_ids"]:

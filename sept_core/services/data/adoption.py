@@ -1,4 +1,4 @@
-"""Adoption: the catalogue learns what finished workers left beside their features.
+"""Adoption: read the outcomes that finished workers stored with their features.
 
 In: an open project. Out: up-to-date `files` and `images` in its catalogue.
 """
@@ -11,9 +11,9 @@ from sept_core.storage import atomic
 
 
 def adopt_all(project: Project) -> int:
-    """Take the outcomes of new shards of all encoders into the catalogue; returns how many shards.
+    """Store the outcomes of all encoders' new shards in the catalogue; return how many shards.
 
-    Imported features say nothing about files, only which images have no usable vector.
+    Imported features have no outcomes of files, only images without a usable vector.
     """
     adopted, ranges = 0, scaling.current(project)
     for card in project.paths.cards():

@@ -1,6 +1,6 @@
-"""What follows an embedding by itself: adopt it, prepare selections, draw the map.
+"""The automatic steps after an embedding: adopt it, prepare selections, draw the map.
 
-In: an open project. Out: the next job, launched, or nothing when all is there.
+In: an open project. Out: the next job, launched, or None if all artefacts exist.
 """
 
 from sept_core import errors
@@ -19,14 +19,14 @@ KINDS = ("embed", *preparation.KINDS, "map")
 
 
 def ask(project: Project) -> None:
-    """Remember that the chain is wanted: it goes on whenever `advance` is called."""
+    """Request the chain: it continues whenever `advance` is called."""
     settings.put(project.db, "following", True)
 
 
 def advance(project: Project) -> JobFolder | None:
-    """Take the next step of the chain if it is wanted and nothing of it runs.
+    """Start the next step of the chain if it was requested and none is running.
 
-    After a step that failed or was cancelled the chain waits: for that one to be resumed, or for
+    After a step that failed or was cancelled the chain waits until the step is resumed, or until
     another embedding.
     """
     if job := _embed_with_own(project):
@@ -46,7 +46,7 @@ def advance(project: Project) -> JobFolder | None:
 
 
 def embed_with(project: Project, run: str) -> None:
-    """Remember that the pool is to be embedded with a run's checkpoint once it is trained."""
+    """Request an embedding of the pool with a run's checkpoint once it is trained."""
     settings.put(project.db, "own_encoder", run)
 
 

@@ -1,4 +1,4 @@
-"""Sources of the pool and target sets: add, scan again, rename, annotate, remove.
+"""Sources of the pool and target sets: add, list again, rename, annotate, remove.
 
 Both are collections of files; `role` says which (`pool` or `target`).
 """
@@ -30,18 +30,18 @@ TABLE_OPTIONS = ("root", "path_column", "image_column")
 def add(
     project: Project, role: str, name: str, path: Path, options: dict[str, str] | None = None
 ) -> ScanReport:
-    """Register `path` under `name` and list its files; the same name and path scans again.
+    """Register `path` under `name` and list its files; lists again if both are known.
 
     Args:
         project: the open project.
         role: `pool` or `target`.
-        name: of the collection.
-        path: where it lies.
-        options: see `sources.detect`; those of a collection that is there already are kept.
+        name: name of the collection.
+        path: its folder, archive, list or table.
+        options: see `sources.detect`; those of an existing collection are kept.
 
     Raises:
         AmbiguousError: a target set can be read in several ways; nothing was added.
-        SourceError: the path cannot be read as a source, or holds no file at all.
+        SourceError: the path cannot be read as a source, or holds no file.
         InputError: the name is taken by another path, or was added with other options.
     """
     spec = sources.detect(name, path.absolute(), **(options or {}))
@@ -64,20 +64,20 @@ def _refuse_other_options(record: SourceRecord, options: dict[str, str]) -> None
     other = target_layouts.other_option(record, options)
     if other:
         raise errors.InputError(
-            f"{record.name} was added with another {other}; read it anew with sept target adopt."
+            f"{record.name} was added with another {other}; read it again with sept target adopt."
         )
 
 
 def _refuse_other_bands(
     project: Project, record: source_table.SourceRecord, spec: sources.SourceSpec
 ) -> None:
-    """Features are kept for each image, whichever bands they were made of."""
+    """Refuse other bands: features are stored per image, regardless of the bands."""
     before, now = record.spec.options.get("bands"), spec.options.get("bands")
     if now in (None, before) or not source_table.has_images(project.db, record.id):
         return
-    was = f"bands {before}" if before else "the bands that its files name first"
+    was = f"bands {before}" if before else "the first bands of its files"
     raise errors.InputError(
-        f"{record.name} was embedded with {was}; to take bands {now}, remove it, delete the "
+        f"{record.name} was embedded with {was}; to use bands {now}, remove it, delete the "
         f"folders features and thumbnails of {project.paths.root}, and add it again."
     )
 
@@ -85,7 +85,7 @@ def _refuse_other_bands(
 def _check_options(
     record: source_table.SourceRecord, asked: dict[str, str], given: dict[str, str]
 ) -> None:
-    """Options belong to a source from its first listing on: others would be ignored in silence."""
+    """Refuse other options: a source keeps those of its first listing."""
     for key in given:
         if key in TABLE_OPTIONS and record.spec.options.get(key) != asked[key]:
             raise errors.InputError(
@@ -95,12 +95,12 @@ def _check_options(
 
 
 def reading(project: Project, role: str, name: str) -> list[str]:
-    """How a collection that is a list or table is read, in short sentences; else nothing."""
+    """Describe how a list or table is read, in short sentences; empty for other collections."""
     return sources.describe(source_table.find(project.db, role, name).spec)
 
 
 def scan(project: Project, role: str, name: str) -> ScanReport:
-    """List a collection's files again: adds what is new, reports what is gone."""
+    """List a collection's files again: adds new files, reports missing ones."""
     record = source_table.find(project.db, role, name)
     listed = _list(project, role, record.spec, record)
     with transaction(project.db):
@@ -110,8 +110,8 @@ def scan(project: Project, role: str, name: str) -> ScanReport:
 def _list(
     project: Project, role: str, spec: sources.SourceSpec, record: SourceRecord | None = None
 ) -> Listed:
-    """The files at a place, in little memory for a pool."""
-    if role == "target":  # splits can only be told from the whole layout; target sets are small
+    """List the files at a place, in little memory for a pool."""
+    if role == "target":  # splits can only be detected from the whole layout; target sets are small
         return target_layouts.listed(project.db, spec, record)
     entries = sources.scan(spec)
     batches = iter(lambda: list(itertools.islice(entries, SCAN_BATCH)), [])
@@ -126,9 +126,9 @@ def _merge(project: Project, source_id: str, listed: Listed) -> ScanReport:
 
 
 def adopt(project: Project, name: str, options: dict[str, str] | None = None) -> ScanReport:
-    """Read a target set anew, as it would be read today or as the options say.
+    """Detect a target set's layout again, or set it by options.
 
-    Images that are held out now and were not, or the reverse, are embedded again.
+    Images that move into or out of the held-out splits are embedded again.
 
     Raises:
         NotFoundError: there is no such target set.
@@ -154,31 +154,31 @@ def hold_out(project: Project, name: str, share: float) -> ScanReport:
 
 
 def names(project: Project, role: str) -> list[str]:
-    """The names of all collections of a role, in the order they were added."""
+    """List the names of all collections of a role, in the order they were added."""
     return [record.name for record in source_table.every(project.db, role)]
 
 
 def rename(project: Project, role: str, name: str, new_name: str) -> None:
-    """Give a collection another name; selections, features and decisions follow."""
+    """Rename a collection; selections, features and decisions follow."""
     source_table.rename(project.db, role, name, new_name)
 
 
 def move(project: Project, role: str, name: str, path: Path) -> ScanReport:
-    """Say where the files of a collection lie now, and list them there.
+    """Set a new path of a collection, and list its files there.
 
-    What has the size and time that it had keeps its features; the rest is read again.
+    Files with unchanged size and time keep their features; the others are read again.
 
     Raises:
         NotFoundError: there is no such collection.
         SourceError: the path cannot be read as a source.
-        InputError: it is a source of another kind.
+        InputError: the path is a source of another kind.
     """
     record = source_table.find(project.db, role, name)
     options = {key: value for key, value in record.spec.options.items() if key != "root"}
     spec = sources.detect(name, path.absolute(), **options)
     listed = _list(project, role, spec, record)
     if listed.files.num_rows == 0:
-        raise errors.SourceError(f"{path} holds no files; name the folder or archive that moved.")
+        raise errors.SourceError(f"{path} holds no files; give the folder or archive that moved.")
     with transaction(project.db):
         source_table.move(project.db, role, name, spec)
         return _merge(project, record.id, listed)
@@ -190,23 +190,23 @@ def annotate(project: Project, role: str, name: str, note: str) -> None:
 
 
 def remove(project: Project, role: str, name: str) -> int:
-    """Forget a collection and its files, leaving them on disk; returns how many."""
+    """Remove a collection and its files from the project, not from disk; return their number."""
     target_layouts.forget(project.db, source_table.find(project.db, role, name).id)
     return source_table.remove(project.db, role, name)
 
 
 def rejected(project: Project, role: str = "pool") -> pa.Table:
-    """Every file that is no image that can be used, with the reason."""
+    """Return every rejected file, with the reason."""
     return source_table.with_reason(project.db, role, outcomes.REJECTED)
 
 
 def unreadable(project: Project, role: str = "pool") -> pa.Table:
-    """Every file that cannot be read now, with the reason; it is tried again."""
+    """Return every unreadable file, with the reason; they will be retried."""
     return source_table.with_reason(project.db, role, outcomes.UNREADABLE)
 
 
 def featureless(project: Project, role: str = "pool") -> pa.Table:
-    """Every place of the images that an encoder gave no features.
+    """Return every place of the images without features under an encoder.
 
     Columns: encoder, source, rel_path, member, reason, uid; by encoder and place.
     """
@@ -214,9 +214,9 @@ def featureless(project: Project, role: str = "pool") -> pa.Table:
 
 
 def list_unreadable_again(project: Project, role: str) -> None:
-    """Look again at sources with files that listing could not look at; no known image goes.
+    """List again the sources with files that could not be listed; no known image is removed.
 
-    A source that cannot be listed now stays as it is.
+    A source that cannot be listed now is unchanged.
     """
     for name in source_table.out_of_reach(project.db, role):
         record = source_table.find(project.db, role, name)
@@ -230,10 +230,10 @@ def list_unreadable_again(project: Project, role: str) -> None:
 
 
 def partly_taken(project: Project, role: str = "pool") -> pa.Table:
-    """What was taken of images that hold more than one picture or more than three bands."""
+    """Return the used part of images with more than one picture or more than three bands."""
     return image_table.partly_taken(project.db, role)
 
 
 def metadata_fields(project: Project, role: str = "pool") -> list[str]:
-    """The columns that came with the files of a role."""
+    """List the metadata columns of the files of a role."""
     return image_table.metadata_fields(project.db, role)

@@ -1,4 +1,4 @@
-"""Features: start the worker that reads every image once, take over what it leaves."""
+"""Features: start the worker that reads every image once, and adopt its results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,16 +24,16 @@ from sept_core.services.project.project import Project
 from sept_core.storage import hashing
 
 DEFAULT = families.DEFAULT
-"""The encoder that is used where none is named."""
+"""Default encoder."""
 
 ROLES = tuple(source_table.ROLES)
 
 
 @dataclass(frozen=True)
 class EmbedSettings:
-    """What the user chooses; the rest follows from the encoder and the machine.
+    """The user's choices; the rest follows from the encoder and the machine.
 
-    `retry_delays` are the seconds before each further try of files that cannot be read.
+    `retry_delays` are the seconds before each retry of files that cannot be read.
     """
 
     encoder: str = DEFAULT
@@ -56,29 +56,27 @@ def start(
 ) -> JobFolder:
     """Launch a job that embeds what `chosen.encoder` has not embedded yet: pool and targets.
 
-    Files that could not be read, and what an earlier decoder rejected, are tried again. Held-out
-    images go to stores of their own, which retrieval and selection never open.
+    Unreadable files, and those that an earlier decoder rejected, are retried. Held-out images go to
+    separate stores, which retrieval and selection never open.
 
     Args:
         project: the open project.
-        chosen: the encoder and how it is run.
+        chosen: the encoder and its settings.
         roles: `pool`, `target` or both.
         renew: see `renew`.
-
-    Args:
-        project: the open project.
-        chosen: how to embed.
-        value_range: from now on, for images of more than 8 bits; see `scaling.change`.
+        value_range: new range for images of more than 8 bits; see `scaling.change`.
         rebuild: delete the encoder's features first.
 
     Raises:
-        InputError: there is nothing to embed; the message says why; or features that are there
-            were made with other value ranges.
-        BusyError: another embedding is under way.
+        InputError: there is nothing to embed (the message says why), or existing features were made
+            with other value ranges.
+        BusyError: another embedding is running.
     """
     for job in launcher.all_jobs(project.paths):
         if job.kind == "embed" and not job.ended:
-            raise errors.BusyError(f"Embedding already runs as job {job.id}; wait or cancel it.")
+            raise errors.BusyError(
+                f"An embedding is already running as job {job.id}; wait for it, or cancel it."
+            )
     for role in roles:
         collections.list_unreadable_again(project, role)
     folder = project.paths.jobs / "worklists" / hashing.fingerprint([asdict(chosen), list(roles)])
@@ -108,19 +106,19 @@ def start(
 
 
 def retry_delays(seconds: float) -> tuple[float, ...]:
-    """The delays of three tries over so many seconds."""
+    """Return the delays of three retries within this many seconds."""
     return tuple(delay / sum(DELAYS) * seconds for delay in DELAYS)
 
 
 def retry(project: Project, role: str, delays: Sequence[float] = DELAYS) -> JobFolder:
-    """Launch a job that reads the unreadable files of a role again, as the last embedding did.
+    """Launch a job that retries the unreadable files of a role with the last embedding's settings.
 
     Raises:
         InputError: there are none.
-        BusyError: another embedding is under way.
+        BusyError: another embedding is running.
     """
     if not collections.unreadable(project, role).num_rows:
-        raise errors.InputError("Every file could be read; there is nothing to try again.")
+        raise errors.InputError("All files could be read; there is nothing to retry.")
     return start(project, replace(_last_settings(project), retry_delays=delays), (role,))
 
 
@@ -134,20 +132,20 @@ def _last_settings(project: Project) -> EmbedSettings:
 
 
 def renew(project: Project, encoder: str | None = None) -> JobFolder:
-    """Launch a job that embeds anew what an earlier decoder read, and then replaces it.
+    """Launch a job that replaces the features of an earlier decoder version.
 
-    Images that cannot be read now keep their features; so does everything if the job fails.
+    Images that cannot be read now keep their features; all do if the job fails.
 
     Raises:
         NotFoundError: nothing is embedded with the encoder.
-        InputError: the present decoder read everything.
-        BusyError: another embedding is under way.
+        InputError: all features were made with the current decoder.
+        BusyError: another embedding is running.
     """
     record = projects.find_encoder_record(project, encoder)
     begun = (project.paths.root / feature_store.RENEWAL / record["id"]).exists()
     if not record["older_decoder"] and not begun:
         raise errors.InputError(
-            f"All features of {record['spec']} were made with the present decoder, "
+            f"All features of {record['spec']} were made with the current decoder, "
             f"{decoders.version()}; there is nothing to renew."
         )
     chosen = EmbedSettings(record["spec"], record["precision"])
@@ -155,7 +153,7 @@ def renew(project: Project, encoder: str | None = None) -> JobFolder:
 
 
 def _parts(project: Project, folder: Path, roles: Sequence[str]) -> list[dict[str, Any]]:
-    """One worklist for the pool and two for each target set, those that hold anything."""
+    """Return one worklist for the pool and two for each target set, without empty ones."""
     db = project.db
     wanted: list[tuple[str, pa.Table]] = []
     pool_ids = [record.id for record in source_table.every(db, "pool")]
@@ -177,7 +175,7 @@ def _parts(project: Project, folder: Path, roles: Sequence[str]) -> list[dict[st
 
 
 def _why_nothing(project: Project, roles: Sequence[str]) -> str:
-    """Why no file of the project is worth reading, and what to do."""
+    """Explain why there is no file to embed, and the remedy."""
     records = [record for role in roles for record in source_table.every(project.db, role)]
     if not records:
         return "add a source first (Pool page, or sept pool add)."
@@ -191,7 +189,7 @@ def _why_nothing(project: Project, roles: Sequence[str]) -> str:
         return f"all {_files(rejected)} were rejected (sept pool status lists the reasons)."
     if known:
         return "all images are known by imported features only; add a source of image files."
-    return "the sources hold no files any more; list them again."
+    return "the sources no longer hold files; list them again."
 
 
 def _files(count: int) -> str:
@@ -199,17 +197,17 @@ def _files(count: int) -> str:
 
 
 COUNTED = ("ok", "no_features", "rejected", "unreadable", "duplicates", "already_done")
-"""What the worker counts in each collection."""
+"""Counts of the worker for each collection."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What an embedding did, for people.
+    """Summary of an embedding for the user.
 
     Attributes:
-        parts: the worker's counts, by what people call the collection.
-        sentence: all of them.
-        failure: why it must not pass as a success (files wait, or none gave features), or None.
+        parts: the worker's counts, by display name of the collection.
+        sentence: all counts.
+        failure: why it is not a success (unreadable files, or none gave features), or None.
     """
 
     parts: dict[str, dict[str, Any]]
@@ -218,7 +216,7 @@ class Summary:
 
 
 def summary(project: Project, result: Mapping[str, Any]) -> Summary:
-    """Sum up the result of an embedding job, and say what still waits in the project."""
+    """Summarise the result of an embedding job, and the files still waiting in the project."""
     names = {record.id: record.name for record in source_table.every(project.db, "target")}
     parts = {_named(part["collection"], names): part for part in result["parts"]}
     ok, featureless, rejected, unread, _, before = (
@@ -228,16 +226,16 @@ def summary(project: Project, result: Mapping[str, Any]) -> Summary:
     if not handled:
         sentence = f"There was nothing new to embed: {_files(before)} had been embedded before."
         return Summary(parts, sentence, _failure(project, 0, 0, 0, 0))
-    told = [f"Embedded {ok:,} of {_files(handled)}"]
-    told += [f"{rejected:,} rejected"] if rejected else []
-    told += [f"{featureless:,} without features"] if featureless else []
-    told += [f"{unread:,} unreadable"] if unread else []
+    clauses = [f"Embedded {ok:,} of {_files(handled)}"]
+    clauses += [f"{rejected:,} rejected"] if rejected else []
+    clauses += [f"{featureless:,} without features"] if featureless else []
+    clauses += [f"{unread:,} unreadable"] if unread else []
     failure = _failure(project, ok, featureless, rejected, unread)
-    return Summary(parts, "; ".join(told) + ".", failure)
+    return Summary(parts, "; ".join(clauses) + ".", failure)
 
 
 def _named(collection: str, targets: dict[str, str]) -> str:
-    """`pool`, or the name of a target set and which part of it."""
+    """Return `pool`, or the name of a target set and its part."""
     if "/" not in collection:
         return collection
     _, ident, part = collection.split("/")
@@ -250,13 +248,13 @@ def _failure(project: Project, ok: int, featureless: int, rejected: int, unread:
     if count:
         first = f" (first: {waiting[0]['rel_path']}: {waiting[0]['reason']})" if waiting else ""
         return (
-            f"{_files(count)} could not be read and wait{'s' if count == 1 else ''} to be tried "
-            f"again{first}; bring them back, then run sept embed or sept pool retry."
+            f"{_files(count)} could not be read and wait{'s' if count == 1 else ''} to be "
+            f"retried{first}; restore them, then run sept embed or sept pool retry."
         )
     if not ok and rejected:
         return f"All {_files(rejected)} were rejected; sept pool status lists the reasons."
     if not ok and featureless:
-        return f"The encoder gave none of {_files(featureless)} features; take another encoder."
+        return f"The encoder gave none of {_files(featureless)} features; choose another encoder."
     return None
 
 
@@ -264,7 +262,7 @@ TRIAL_IMAGES = 128
 
 
 def try_speed(project: Project, encoder: str, precision: str = "auto") -> JobFolder:
-    """Launch a job that measures how fast an encoder embeds some images of the pool here.
+    """Launch a job that measures the speed of an encoder on some images of the pool.
 
     Raises:
         InputError: the pool is empty.
@@ -286,7 +284,7 @@ def try_speed(project: Project, encoder: str, precision: str = "auto") -> JobFol
 
 
 def measured_speed(project: Project, encoder: str) -> float | None:
-    """Images a second of the latest trial of an encoder on this machine, if there was one."""
+    """Return images per second of the latest trial of an encoder on this machine, if any."""
     for status in launcher.all_jobs(project.paths):
         if status.kind != "speed" or status.state != "done":
             continue
@@ -297,7 +295,7 @@ def measured_speed(project: Project, encoder: str) -> float | None:
 
 
 def about(encoder: str) -> Facts:
-    """What is known of an encoder without its weights; see `encoders.registry.describe`.
+    """Describe an encoder without its weights; see `encoders.registry.describe`.
 
     Raises:
         EncoderError: there is no such encoder.
@@ -308,12 +306,12 @@ def about(encoder: str) -> Facts:
 
 
 def finish(project: Project, job_id: str) -> dict[str, Any]:
-    """Take over what an embedding job made and make its encoder the project's current one.
+    """Adopt the result of an embedding job and make its encoder the project's current one.
 
-    An encoder that gave no image of the pool features does not take the place of one that did.
+    An encoder that gave no pool image features does not replace one that did.
 
     Raises:
-        JobError: it did not end well; what it had finished is kept all the same.
+        JobError: it failed, was cancelled or was lost; finished parts are kept.
     """
     projects.adopt(project)
     result = launcher.finish(project.paths, job_id)

@@ -1,6 +1,6 @@
-"""Features computed elsewhere: tie them to known images, or register images by features alone.
+"""Features computed elsewhere: match them to known images, or register images by features alone.
 
-In: files in a layout that `feature_import` reads. Out: feature stores like those of our own
+In: files in a layout that `feature_import` reads. Out: feature stores like those of SEPT's
 encoders, under the encoder id `imported-NAME-…`.
 """
 
@@ -19,17 +19,17 @@ from sept_core.services.project.project import Project
 from sept_core.storage import hashing
 
 FEATURES_KIND = "features"
-"""Kind of a source whose images cannot be read: only keys and vectors were given."""
+"""Kind of a source with keys and vectors only, whose images cannot be read."""
 
 
 def import_pool(project: Project, name: str, path: Path) -> dict[str, Any]:
-    """Import features of the pool; the result lists keys that name no image (`unmatched`).
+    """Import features of the pool; the result lists keys without an image (`unmatched`).
 
-    Keys are matched with the paths and own ids of known pool images. When the pool has no
-    readable source, they become a source of their own whose images are `features_only`.
+    Keys are matched with the paths and own ids of known pool images. If the pool has no readable
+    source, they become a new source whose images are `features_only`.
 
     Raises:
-        InputError: the files do not fit, or no key matches a known image.
+        InputError: the files do not match, or no key matches a known image.
     """
     imported = importer.read(path)
     readable = [s for s in source_table.every(project.db, "pool") if s.spec.kind != FEATURES_KIND]
@@ -52,11 +52,11 @@ def import_pool(project: Project, name: str, path: Path) -> dict[str, Any]:
 
 
 def import_target(project: Project, name: str, path: Path, target: str) -> dict[str, Any]:
-    """Import features of a target set; held-out images go to their own store.
+    """Import features of a target set; held-out images go to a separate store.
 
     Raises:
         NotFoundError: there is no such target set.
-        InputError: the files do not fit, or no key names an image of the target set.
+        InputError: the files do not match, or no key names an image of the target set.
     """
     record = source_table.find(project.db, "target", target)
     imported = importer.read(path)
@@ -75,7 +75,7 @@ def import_target(project: Project, name: str, path: Path, target: str) -> dict[
 
 
 def _features_source(project: Project, name: str, path: Path) -> str:
-    """The id of the source that stands for these features."""
+    """Return the id of the source that represents these features."""
     for record in source_table.every(project.db, "pool"):
         if record.name == name:
             return record.id
@@ -96,6 +96,6 @@ def _store(
     root = project.paths.features(card["id"])
     feature_store.write_card(root, card)
     counts = importer.write_store(imported, uids, root / collection, card["id"], source_id)
-    if counts.stored or counts.duplicates:  # without a vector it cannot be searched with
+    if counts.stored or counts.duplicates:  # without vectors nothing can be searched
         settings.put(project.db, "encoder", card["id"])
     return {"encoder_id": card["id"], "layout": imported.layout, **asdict(counts)}

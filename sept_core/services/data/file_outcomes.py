@@ -1,4 +1,4 @@
-"""Outcomes of files and of feature rows: counts by state, reasons of what is not embedded.
+"""Outcomes of files and of feature rows: counts by state, reasons for files not embedded.
 
 In: an open project. Out: plain counts, tables of reasons, csv.
 """
@@ -17,16 +17,16 @@ from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 
 STATES = ("waiting", "ok", "unreadable", "rejected")
-"""Of live files, as far as the catalogue knows them."""
+"""States of live files in the catalogue."""
 
 ROWS = pa.schema([(name, pa.string()) for name in ("encoder", "collection", "key", "reason")])
 
 
 def counts(project: Project, role: str, name: str) -> dict[str, int]:
-    """Live files of one source or target set by state, and `files`, their sum.
+    """Count the live files of one source or target set by state, and `files`, their sum.
 
     Raises:
-        NotFoundError: there is none of that name.
+        NotFoundError: the name is unknown.
     """
     known = source_table.counts(project.db, source_table.find(project.db, role, name).id)
     found = {state: known[state] for state in STATES if state in known}
@@ -34,13 +34,13 @@ def counts(project: Project, role: str, name: str) -> dict[str, int]:
 
 
 def check_listing(project: Project, role: str, name: str, see: str) -> dict[str, int]:
-    """The counts of a source or target set that has just been listed.
+    """Return the counts of a source or target set that has just been listed.
 
     Args:
         project: the open project.
         role: `pool` or `target`.
-        name: of the source or target set.
-        see: a command that lists the reasons of what is rejected.
+        name: name of the source or target set.
+        see: a command that lists the reasons of rejections.
 
     Raises:
         SourceError: all of its files are rejected.
@@ -56,7 +56,7 @@ def check_listing(project: Project, role: str, name: str, see: str) -> dict[str,
 
 
 def reasons(project: Project, role: str, name: str | None = None) -> pa.Table:
-    """Files that are not embedded for a stated reason; see `catalogue.outcomes`.
+    """Return the files that are not embedded, with the reason; see `catalogue.outcomes`.
 
     Raises:
         NotFoundError: there is no source or target set of that name.
@@ -67,7 +67,7 @@ def reasons(project: Project, role: str, name: str | None = None) -> pa.Table:
 
 
 def more(project: Project, role: str, name: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """Rows of what else is worth knowing: `no_features` by encoder, and `partly_taken`."""
+    """Return further tables of outcomes: `no_features` by encoder, and `partly_taken`."""
     tables = {
         "no_features": image_table.featureless_places(project.db, role),
         "partly_taken": image_table.partly_taken(project.db, role),
@@ -79,10 +79,10 @@ def more(project: Project, role: str, name: str | None = None) -> dict[str, list
 
 
 def feature_rows(project: Project) -> pa.Table:
-    """Rows of imported features that could not be used.
+    """Return the rows of imported features that could not be used.
 
     Columns: encoder (its id), collection (`pool` or the name of a target set), key, reason; each
-    row once, however often it was imported.
+    row once, even if it was imported several times.
     """
     names = {record.id: record.name for record in source_table.every(project.db, "target")}
     found: dict[tuple[str, str, str], str] = {}
@@ -107,7 +107,7 @@ def _refused(store: feature_store.FeatureStore) -> list[tuple[str, str]]:
 
 
 def as_csv(table: pa.Table) -> str:
-    """A table with a header, safe to open in a spreadsheet; see `export.tables.write_csv`."""
+    """Write a table with a header, safe to open in a spreadsheet; see `export.tables.write_csv`."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(table.column_names)
@@ -117,7 +117,7 @@ def as_csv(table: pa.Table) -> str:
 
 
 def by_state(table: pa.Table) -> dict[str, list[dict[str, Any]]]:
-    """The rows of `reasons` under their states, `rejected` always among them."""
+    """Group the rows of `reasons` by state; `rejected` is always included."""
     found: dict[str, list[dict[str, Any]]] = {"rejected": []}
     for row in table.to_pylist():
         found.setdefault(row.pop("state"), []).append(row)

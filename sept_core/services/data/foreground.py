@@ -1,8 +1,8 @@
-"""Long steps run to their end while the caller waits, as a command or a notebook does.
+"""Long steps that run to their end while the caller (a command or a notebook) waits.
 
-In: a project's folder, what is wanted, and `wait`, which follows one job. Out: the step's result.
-The jobs are those of the queue. The catalogue is held to start a job and to take over its result,
-never while the job runs, so that other processes can work in the meantime.
+In: a project's folder, settings, and `wait`, which follows one job. Out: the step's result. The
+jobs are those of the queue. The catalogue is held to start a job and to adopt its result, never
+while the job runs, so that other processes can work in the meantime.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ def to_end(
         paths: of the project.
         job_id: of the job.
         tell: called with the job's state, several times a second.
-        cancelling: called before an interrupted job is cancelled, which may take seconds.
+        cancelling: called before an interrupted job is cancelled, which can take seconds.
 
     Raises:
         NotFoundError: there is no such job.
@@ -57,11 +57,11 @@ def prepare(
     device: str = "auto",
     index_memory: int = formats.MEMORY,
 ) -> str:
-    """Make what selections need once per encoder, step by step; returns the encoder's id.
+    """Prepare an encoder for selections, step by step; return the encoder's id.
 
     Raises:
         NotFoundError: nothing is embedded with the encoder.
-        JobError: a step did not end well.
+        JobError: a step failed, was cancelled or was lost.
     """
     paths = projects.paths_of(folder)
     while True:
@@ -81,13 +81,13 @@ def embed(
     rebuild: bool = False,
     joined: Joined = lambda job_id: None,
 ) -> dict[str, Any]:
-    """Embed to the end and take over the result; the same work that already runs is joined.
+    """Embed to the end and adopt the result; joins a running job with the same settings.
 
     Raises:
         InputError, BusyError: see `embedding.start`.
-        JobError: the job did not end well.
+        JobError: the job failed, was cancelled or was lost.
     """
-    is_plain = not value_range and not rebuild  # what is asked anew is joined to nothing
+    is_plain = not value_range and not rebuild  # otherwise it never joins a running job
     if is_plain and (running := underway.embedding(projects.paths_of(folder), chosen)):
         joined(running)
         result = finish_embedding(wait, folder, running)
@@ -100,24 +100,24 @@ def embed(
 
 
 def retry(wait: Wait, folder: Path, role: str, seconds: float) -> dict[str, Any]:
-    """Read the unreadable files of a role again, to the end; see `embedding.retry`."""
+    """Retry the unreadable files of a role, to the end; see `embedding.retry`."""
     with projects.opened(folder) as project:
         job = embedding.retry(project, role, embedding.retry_delays(seconds))
     return finish_embedding(wait, folder, job.id)
 
 
 def renew(wait: Wait, folder: Path, encoder: str | None) -> dict[str, Any]:
-    """Replace the features of an earlier decoder, to the end; see `embedding.renew`."""
+    """Replace the features of an earlier decoder version, to the end; see `embedding.renew`."""
     with projects.opened(folder) as project:
         job = embedding.renew(project, encoder)
     return finish_embedding(wait, folder, job.id)
 
 
 def finish_embedding(wait: Wait, folder: Path, job_id: str) -> dict[str, Any]:
-    """Wait for an embedding and take over its result; of an interrupted one, what it finished.
+    """Wait for an embedding and adopt its result, or the finished part if it is interrupted.
 
     Raises:
-        JobError: it did not end well.
+        JobError: it failed, was cancelled or was lost.
     """
     try:
         wait(projects.paths_of(folder), job_id)

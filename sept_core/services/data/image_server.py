@@ -1,7 +1,7 @@
 """The bytes of images for the app's pages: by uid only, thumbnails from a bounded cache.
 
 In: a uid. Out: bytes that a browser can show, or `NotFoundError`. A uid that the catalogue does
-not hold reaches no file. Safe for many threads, each call on a cursor of its own.
+not hold reaches no file. Thread-safe: each call uses its own cursor.
 """
 
 import io
@@ -23,7 +23,7 @@ from sept_core.storage import atomic, hashing
 
 THUMBNAIL_SIZE = 256
 FULL_SIZE = 2048
-"""Pixels a side of what stands in for an image that browsers cannot show (TIFF and others)."""
+"""Side in pixels of the JPEG that replaces an image that browsers cannot show (TIFF and others)."""
 
 CACHE_BYTES = 2_000_000_000
 SHOWN_AS_IS = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
@@ -31,7 +31,7 @@ SHOWN_AS_IS = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WE
 
 @dataclass(frozen=True)
 class Picture:
-    """Encoded bytes and their media type; `lasting` unless the project's settings shape them."""
+    """Encoded bytes and media type; `lasting` unless they depend on the project's settings."""
 
     data: bytes
     media_type: str
@@ -39,7 +39,7 @@ class Picture:
 
 
 class ImageServer:
-    """Serves one project until `close`, using its catalogue for the length of a look-up."""
+    """Serves one project until `close`; holds its catalogue only during a look-up."""
 
     def __init__(self, folder: Path, cache_bytes: int = CACHE_BYTES) -> None:
         self._folder = folder
@@ -48,7 +48,7 @@ class ImageServer:
         self._lock = threading.Lock()
 
     def image(self, uid: str) -> Picture:
-        """The image as it is stored, or a large JPEG of it where browsers lack the format.
+        """Return the stored image, or a large JPEG of it if browsers lack the format.
 
         Raises:
             NotFoundError: the catalogue does not hold it, or none of its files can be read.
@@ -59,13 +59,13 @@ class ImageServer:
         return _reduced(place, data, FULL_SIZE, self._ranges())
 
     def thumbnail(self, uid: str) -> Picture:
-        """A small JPEG of the image.
+        """Return a small JPEG of the image.
 
         Raises:
             NotFoundError: as in `image`.
         """
         if not _is_uid(uid):
-            raise errors.NotFoundError(f"There is no image {uid!r} to show.")
+            raise errors.NotFoundError(f"The project has no image {uid!r}.")
         if data := self._cache.get(uid):
             return Picture(data, "image/jpeg")
         ranges = self._ranges()
@@ -82,13 +82,13 @@ class ImageServer:
             return scaling.current(project)
 
     def _read(self, uid: str) -> tuple[bytes, place_table.Place]:
-        """The bytes from the first place that can be read, and that place."""
+        """Return the bytes from the first readable place, and that place."""
         if _is_uid(uid):
             with projects.using(self._folder) as project:
                 places = place_table.places(project.db, uid)
             if found := original_bytes.read(uid, places, self._reader):
                 return found
-        raise errors.NotFoundError(f"There is no image {uid!r} to show.")
+        raise errors.NotFoundError(f"The project has no image {uid!r}.")
 
     def _reader(self, place: place_table.Place) -> sources.ByteReader:
         with self._lock:
@@ -97,7 +97,7 @@ class ImageServer:
             return self._readers[place.source_id]
 
     def close(self) -> None:
-        """Close what was opened; serving again opens it anew."""
+        """Close all readers; serving again reopens them."""
         with self._lock:
             for reader in self._readers.values():
                 reader.close()
@@ -105,13 +105,13 @@ class ImageServer:
 
 
 class ThumbnailCache:
-    """Thumbnails on disk, the oldest deleted when they take more than `limit` bytes.
+    """Thumbnails on disk; the oldest are deleted when they use more than `limit` bytes.
 
-    Each belongs to a uid, and to a variant where the project's settings shape it.
+    Each belongs to a uid, and to a variant if it depends on the project's settings.
 
     Args:
         folder: may be deleted at any time.
-        limit: in bytes.
+        limit: maximum size in bytes.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
@@ -121,14 +121,14 @@ class ThumbnailCache:
         self._held: int | None = None
 
     def get(self, uid: str, variant: str = "") -> bytes | None:
-        """A thumbnail if it is there."""
+        """Return a thumbnail if it is cached."""
         try:
             return self._path(uid, variant).read_bytes()
         except FileNotFoundError:
             return None
 
     def put(self, uid: str, data: bytes, variant: str = "") -> None:
-        """Keep a thumbnail, making room for it first."""
+        """Store a thumbnail, after making room for it."""
         with self._lock:
             if self._held is None or self._held + len(data) > self._limit:
                 self._held = self._make_room(len(data))
@@ -141,7 +141,7 @@ class ThumbnailCache:
         return self._folder / f"{uid[:2]}-{decoders.RULES}" / f"{uid}{ending}"
 
     def _make_room(self, wanted: int) -> int:
-        """Delete the oldest until a tenth of the limit is free; returns the bytes still held."""
+        """Delete the oldest until a tenth of the limit is free; return the bytes still used."""
         found = [(path, path.stat()) for path in self._folder.glob("*/*.jpg")]
         held = sum(stat.st_size for _, stat in found)
         if held + wanted <= self._limit:
@@ -155,7 +155,7 @@ class ThumbnailCache:
 
 
 def as_csv(rows: pa.Table) -> bytes:
-    """A table as a csv with a header, for a browser to keep."""
+    """Return a table as csv with a header, for download."""
     out = io.BytesIO()
     csv.write_csv(rows, out)
     return out.getvalue()

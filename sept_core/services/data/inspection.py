@@ -1,4 +1,4 @@
-"""A look at the pool: quality figures, sizes, copies; and at a target set: labels, neighbours.
+"""Statistics of the pool (quality, sizes, near-duplicates) and of target sets (labels, reach).
 
 In: an open project. Out: plain values and arrays for figures and galleries.
 """
@@ -25,12 +25,12 @@ EXTREMES = 12
 LARGEST = 5
 EXAMPLES = 60
 FEW = 4
-"""Images of each label where all labels are shown."""
+"""Number of images of each label if all labels are shown."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How one figure is spread over the pool, and the images at both ends."""
+    """Distribution of one figure over the pool, and the images at both ends."""
 
     counts: np.ndarray
     edges: np.ndarray
@@ -39,7 +39,7 @@ class Spread:
 
 
 def quality(project: Project) -> dict[str, Spread]:
-    """The spread of each quality figure, and of the shorter side in pixels."""
+    """Return the distribution of each quality figure, and of the shorter side in pixels."""
     table = image_table.quality(project.db)
     uids = table["uid"].to_pylist()
     if not uids:
@@ -57,12 +57,11 @@ def _spread(values: np.ndarray, uids: list[str]) -> Spread:
 
 
 def copies(project: Project) -> dict[str, Any]:
-    """Exact and near copies in the pool.
+    """Count exact and near-duplicates in the pool.
 
     Returns:
         exact: files beyond the first of their bytes; groups, grouped: near-duplicate groups and
-        the images in them, None before they have been looked for; largest: uids of the
-        largest groups.
+        the images in them, None before they were searched for; largest: uids of the largest groups.
     """
     counts = image_table.pool_counts(project.db)
     exact = counts["files"] - sum(
@@ -85,7 +84,7 @@ def copies(project: Project) -> dict[str, Any]:
 
 
 def labels(project: Project, target: str) -> dict[str, dict[str, int]]:
-    """Images by split, those for searching first, and label; no label is an empty text."""
+    """Count images by split, training first, and label; no label is an empty text."""
     record = source_table.find(project.db, "target", target)
     listed = source_table.splits(project.db, record.id)
     counted: dict[str, Counter[str]] = {}
@@ -96,7 +95,7 @@ def labels(project: Project, target: str) -> dict[str, dict[str, int]]:
 
 
 def examples(project: Project, target: str, split: str, label: str | None) -> list[tuple[str, str]]:
-    """Uids in a split with their labels: some of one label, or a few of each for None."""
+    """Return uids in a split with their labels: some of one label, or a few of each for None."""
     record = source_table.find(project.db, "target", target)
     rows = split_table.labelled(project.db, record.id, (split,)).to_pylist()
     most, taken = (FEW if label is None else EXAMPLES), Counter[str]()
@@ -114,15 +113,15 @@ def _by_label(pair: tuple[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Reach:
-    """How near the pool comes to a target set's searching images.
+    """Similarity of the pool to a target set's training images.
 
     Attributes:
         edges: (BINS + 1,) similarities.
         nearest: (BINS,) counts of each target's nearest pool image.
         background: (BINS,) counts of target–random similarities.
-        weakest: uids of the targets whose nearest pool image is farthest, with the similarity.
+        weakest: uids of the targets with the least similar nearest pool image, with the similarity.
         at_random: share of targets whose nearest image is no nearer than 99% of random pairs; None
-            where the pool has too few images to say.
+            if the pool has too few images.
     """
 
     edges: np.ndarray
@@ -133,14 +132,14 @@ class Reach:
 
 
 FEWEST = 100
-"""Pool images below which the nearest is not told from 1 in 100 random ones."""
+"""Minimum pool size at which the nearest image can be told from 1 in 100 random ones."""
 
 
 def reach(project: Project, target: str) -> Reach:
-    """Where the pool has a gap for this target set; held-out images are not looked at.
+    """Find gaps of the pool for this target set, without using held-out images.
 
     Raises:
-        NotFoundError, InputError: see `curation.open_scene`.
+        NotFoundError, InputError: see `selections.open_scene`.
     """
     request = Request((target,), SelectionSettings(budget=1), guard=False)
     evidence = selections.open_scene(project, request).evidence
@@ -162,7 +161,7 @@ def reach(project: Project, target: str) -> Reach:
 
 
 def leaks(project: Project, target: str) -> dict[str, Any]:
-    """Pool images that are copies of the target set's held-out images.
+    """List pool images that are copies of the target set's held-out images.
 
     Returns:
         state (`on` or `none`), heldout_images, pairs (uid, heldout_uid, how, distance).

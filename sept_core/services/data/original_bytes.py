@@ -1,4 +1,4 @@
-"""The bytes of an image as they were embedded, from whichever of its places still has them.
+"""The bytes of an image as they were embedded, from the first place that still has them.
 
 In: the image's places. Out: its bytes and the place they came from.
 """
@@ -18,9 +18,9 @@ def read(
     """Return the bytes from the first place that has them, and that place; None if none has.
 
     Args:
-        uid: of the image; bytes of another one are not returned.
+        uid: uid of the image; other bytes are never returned.
         places: as `place_table.places` gives them, best first.
-        reader_of: gives a reader of a place's source, under the id of that source.
+        reader_of: returns a reader for the id of a place's source.
     """
     for place in places:
         try:
@@ -28,7 +28,7 @@ def read(
                 place.source_id, place.rel_path, place.member, place.offset, place.size
             )
         except (images.UnusableFile, errors.SourceError):
-            continue  # moved or damaged since: another place may still hold it
+            continue  # moved or damaged since; try the next place
         if hashing.uid_of(data) == uid:
             return data, place
     return None

@@ -1,7 +1,7 @@
-"""What selection needs beside features, made once per encoder in the background.
+"""Artefacts that selection needs besides features, built once per encoder in the background.
 
-Neighbour graph (local scaling, duplicates), calibrated thresholds, duplicate groups. Each
-belongs to one state of the pool's features and is made again when that changes.
+Neighbour graph (local scaling, duplicates), calibrated thresholds, duplicate groups. Each belongs
+to one state of the pool's features and is rebuilt when that changes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,12 +28,12 @@ from sept_core.storage import atomic, hashing, project_paths
 FORMATS = {"index": formats.IVF, "graph": formats.GRAPH, "calibrate": 1, "duplicates": 1}
 CALIBRATION_SAMPLE = 400
 HASH_BITS = 4
-"""Perceptual hashes this near are candidates for being copies."""
+"""Maximum distance of perceptual hashes, in bits, of candidate near-duplicates."""
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """One derived artefact: `kind` is also its job's kind and its folder's name."""
+    """One derived artefact: `kind` is also the kind of its job and the name of its folder."""
 
     kind: str
     title: str
@@ -54,13 +54,13 @@ KINDS = (*(step.kind for step in STEPS), INDEX.kind)
 def next_job(
     project: Project, encoder_id: str, device: str = "auto", index_memory: int = formats.MEMORY
 ) -> JobFolder | None:
-    """Launch the first step that is missing or older than the features; None when ready.
+    """Launch the first step that is missing or older than the features; None if all are ready.
 
     Args:
         project: the open project.
-        encoder_id: whose features are prepared.
-        device: what compares them; "ray" for the machines of a cluster.
-        index_memory: MiB that an index may take at use.
+        encoder_id: encoder of the features.
+        device: device that compares features; "ray" for the machines of a cluster.
+        index_memory: memory in MiB that an index may use.
 
     Raises:
         InputError: no pool image has features under the encoder.
@@ -81,7 +81,7 @@ def next_job(
 def is_fresh(
     project: Project, encoder_id: str, kind: str, store: feature_store.FeatureStore
 ) -> bool:
-    """Whether an artefact is there, readable by this version, and made from these very features."""
+    """Return True if an artefact exists in this version's format, made from these features."""
     path = project.paths.index(encoder_id, kind) / project_paths.HEADER
     if not path.exists():
         return False
@@ -93,7 +93,7 @@ def is_fresh(
 def _settings(
     project: Project, encoder_id: str, kind: str, device: str, index_memory: int
 ) -> dict[str, Any]:
-    """The settings that the worker of a step reads (its module's `Settings`)."""
+    """Return the settings of a step's worker (its module's `Settings`)."""
     paths = project.paths
     out = paths.index(encoder_id, kind)
     common = {"store": str(paths.pool_features(encoder_id)), "out": str(out)}
@@ -130,7 +130,7 @@ def _calibration_inputs(project: Project, encoder_id: str) -> dict[str, Any]:
 
 
 def calibration(project: Project, encoder_id: str) -> dict[str, Any]:
-    """The calibrated thresholds of an encoder, with both distributions for the plot.
+    """Return the calibrated thresholds of an encoder, with both distributions for the plot.
 
     Raises:
         NotFoundError: the encoder has not been prepared.
@@ -142,7 +142,7 @@ def calibration(project: Project, encoder_id: str) -> dict[str, Any]:
 
 
 class GroupsByUid(Mapping[bytes, int]):
-    """Duplicate group by uid, of every image that has a near-duplicate, in little memory.
+    """Duplicate group by uid, of every image with a near-duplicate, in little memory.
 
     Args:
         uids: (M,) S32, sorted and unique.
@@ -165,14 +165,14 @@ class GroupsByUid(Mapping[bytes, int]):
     def __len__(self) -> int:
         return len(self._uids)
 
-    def values(self) -> Any:  # one by one they would be searched for
+    def values(self) -> Any:  # faster than a search per key
         return self._groups.tolist()
 
     def items(self) -> Any:
         return list(zip(self._uids.tolist(), self._groups.tolist(), strict=True))
 
     def fellows(self, uid: bytes) -> list[bytes]:
-        """The other images of an image's group, by uid; none where it is in no group."""
+        """Return the other images of an image's group, by uid; none if it is in no group."""
         own = self.get(uid)
         if own is None:
             return []
@@ -180,16 +180,16 @@ class GroupsByUid(Mapping[bytes, int]):
 
 
 def groups_by_uid(project: Project, encoder_id: str) -> GroupsByUid:
-    """Duplicate group of every pool image that has a near-duplicate.
+    """Return the duplicate groups of all pool images with a near-duplicate.
 
     Raises:
-        InputError: near-duplicates have not been looked for since the pool changed.
+        InputError: near-duplicates are out of date because the pool has changed.
     """
     store = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
     if not is_fresh(project, encoder_id, "duplicates", store):
         raise errors.InputError(
-            "Near-duplicates of the pool have not been looked for since it changed; "
-            "prepare it (Retrieve page, or sept prepare)."
+            "Near-duplicates are out of date because the pool has changed; prepare it again "
+            "(Retrieve page, or sept prepare)."
         )
     path = project.paths.index(encoder_id, "duplicates") / "groups.parquet"
     return _read_groups(path, path.stat().st_mtime_ns)
@@ -197,6 +197,6 @@ def groups_by_uid(project: Project, encoder_id: str) -> GroupsByUid:
 
 @lru_cache(maxsize=4)
 def _read_groups(path: Path, written: int) -> GroupsByUid:
-    """The table, kept by this process until it is `written` anew: every look at an image asks."""
+    """Read the table, cached until it is `written` again: each view of an image needs it."""
     table = pq.read_table(path)  # ordered by uid
     return GroupsByUid(hashing.uid_array(table["uid"]), table["group"].to_numpy())

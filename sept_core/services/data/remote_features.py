@@ -1,4 +1,4 @@
-"""A project's features in object storage and back."""
+"""Copies of a project's features to and from object storage."""
 
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ from sept_core.services.project import projects
 
 
 def push(folder: Path, url: str, encoder: str | None, told: remote.Told) -> dict[str, Any]:
-    """Copy an encoder's features, of the pool and of target sets, to a place; see `mirror.push`.
+    """Copy an encoder's features, of the pool and of target sets, to a URL; see `mirror.push`.
 
-    The catalogue is free while they are copied.
+    The catalogue is not held while they are copied.
 
     Raises:
         NotFoundError: nothing is embedded with the encoder.
@@ -23,7 +23,7 @@ def push(folder: Path, url: str, encoder: str | None, told: remote.Told) -> dict
 
 
 def pull(folder: Path, url: str, told: remote.Told) -> dict[str, Any]:
-    """Bring back features that this project pushed, where its own are lost or elsewhere.
+    """Copy back features that this project pushed and no longer has.
 
     Raises:
         NotFoundError, InputError, IntegrityError, JobError: see `mirror.pull`.

@@ -1,7 +1,7 @@
-"""Value ranges of a project: those in force, set by a user or fitted, and their warnings.
+"""Value ranges of a project: the current ones, set by a user or fitted, and their warnings.
 
 In: the ranges that a user set, which the catalogue keeps, and those that embedding fitted. Out:
-`ValueRanges` for all that decodes images of more than 8 bits, and sentences for status and pages.
+`ValueRanges` for decoding images of more than 8 bits, and sentences for status and pages.
 """
 
 import shutil
@@ -21,27 +21,27 @@ from sept_core.services.project.project import Project
 from sept_core.storage import atomic
 
 SETTING = "value_ranges"
-"""Of the catalogue: the ranges that a user set, as `pixel_values.parse` reads them."""
+"""Catalogue setting with the ranges that a user set, as `pixel_values.parse` reads them."""
 
 AUTO = "auto"
-"""Instead of ranges: forget those that were set or fitted, and fit anew."""
+"""Instead of ranges: discard those that were set or fitted, and fit them again."""
 
 
 def current(project: Project) -> ValueRanges:
-    """The ranges in force: those set, and of the other kinds those that were fitted.
+    """Return the current ranges: those set, and for other kinds those that were fitted.
 
-    Where the fits were deleted, they are those that the features were made with.
+    If the fits were deleted, they are those that the features were made with.
     """
     return pixel_values.merged(_fitted(project), _set(project))
 
 
 def change(project: Project, texts: Sequence[str], spec: str) -> None:
-    """Set ranges, or with `AUTO` forget all of them; kinds that are not named keep theirs.
+    """Set ranges, or with `AUTO` discard all of them; other kinds keep theirs.
 
     Args:
         project: the open project.
-        texts: as `pixel_values.parse` reads them, or `AUTO` alone; nothing changes nothing.
-        spec: the encoder that will embed with them.
+        texts: as `pixel_values.parse` reads them, or `AUTO` alone; empty for no change.
+        spec: the encoder that will use them.
 
     Raises:
         InputError: a text is not a range, or features of `spec` were made with another range;
@@ -57,15 +57,15 @@ def change(project: Project, texts: Sequence[str], spec: str) -> None:
 
 
 def remove_features(project: Project, spec: str) -> None:
-    """Delete what an encoder has embedded, and its fit, so that all is embedded again.
+    """Delete an encoder's features and its fit, so that all images are embedded again.
 
-    Nothing must be at work in the project.
+    No job may be running in the project.
     """
     found = [card.parent for card, record in _cards(project) if record["spec"] == spec]
     if (family := registry.family_of(spec)) and family.fit:
         found += fits.folders(project.paths.encoders, family.fit)
     for folder in found:
-        # Renamed first: a folder that is half deleted must not look like a store.
+        # Renamed first, because a partly deleted folder must not look like a store.
         trash = Path(tempfile.mkdtemp(dir=project.paths.root, prefix=".removed."))
         folder.rename(trash / folder.name)
         shutil.rmtree(trash)
@@ -76,7 +76,7 @@ def remove_features(project: Project, spec: str) -> None:
 
 
 def describe(project: Project) -> list[dict[str, Any]]:
-    """The range of each pixel kind of more than 8 bits that the project has met or was told of.
+    """Describe the range of each pixel kind of more than 8 bits found or set in the project.
 
     Returns:
         For each the fields of `ValueRange`, `embedded`, `clipped` and `flattened` (files under the
@@ -100,7 +100,7 @@ def describe(project: Project) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class _EncoderUse:
-    """The range that an encoder's images of one kind were scaled by; `spec` as in `sept embed`."""
+    """Range that an encoder's images of one kind were scaled from; `spec` as in `sept embed`."""
 
     encoder: str
     spec: str
@@ -118,12 +118,12 @@ def _fitted(project: Project) -> ValueRanges:
 
 
 def _known_uses(project: Project) -> list[_EncoderUse]:
-    """`_uses`, read once for each state of the files."""
+    """Return `_uses`, read once for each state of the files."""
     return revision.once(project.db, "value_ranges", lambda: list(_uses(project)))
 
 
 def _uses(project: Project, spec: str | None = None) -> Iterator[_EncoderUse]:
-    """Yield those of all encoders, or of one; imported features have none."""
+    """Yield the uses of all encoders, or of one; imported features have none."""
     for card, record in _cards(project):
         if record["kind"] == "imported" or spec not in (None, record["spec"]):
             continue
@@ -141,7 +141,8 @@ def _forget(project: Project, spec: str) -> None:
     for one in _uses(project, spec):
         raise errors.InputError(
             f"Features of {one.encoder} were made with {one.use.range.kind} images scaled from "
-            f"{one.use.range.text}; add --rebuild to fit the range anew and embed them again."
+            f"{one.use.range.text}; add --rebuild to fit the range again and embed all images "
+            "again."
         )
     settings.remove(project.db, SETTING)
     value_ranges.save(project.paths.encoders, ValueRanges())
@@ -161,7 +162,7 @@ def _refuse_outdated(project: Project, ranges: ValueRanges, spec: str) -> None:
 def _description(
     found: ValueRange, kind: str, uses: list[_EncoderUse], encoder: str | None
 ) -> dict[str, Any]:
-    """One kind; `uses` are those of this kind."""
+    """Describe one kind; `uses` are those of this kind."""
     own = [one.use for one in uses if one.encoder == encoder]
     counts = {name: sum(getattr(use, name) for use in own) for name in value_ranges.COUNTS}
     return found.fields() | {
@@ -180,21 +181,21 @@ def _origin(found: ValueRange) -> str:
     if found.given:
         return "set by the user"
     if not found.images:
-        return "the default: there was nothing to fit it on"
+        return "the default: there were no images to fit it on"
     return f"fitted on {found.images:,} image{'s' if found.images > 1 else ''}"
 
 
 def _unsuited(kind: str, counts: dict[str, int]) -> Iterator[str]:
-    remedy = f"set another range (--value-range {kind}=LOW:HIGH, or {AUTO} to fit it anew)"
+    remedy = f"set another range (--value-range {kind}=LOW:HIGH, or {AUTO} to fit it again)"
     if counts["clipped"]:
         yield (
-            f"{counts['clipped']:,} of {counts['embedded']:,} {kind} files lie mostly outside of "
-            f"this range and come out black or white; {remedy}."
+            f"{counts['clipped']:,} of {counts['embedded']:,} {kind} files lie mostly outside "
+            f"this range and turn black or white; {remedy}."
         )
     if counts["flattened"]:
         yield (
             f"{counts['flattened']:,} of {counts['embedded']:,} {kind} files use so little of "
-            f"this range that they come out flat; {remedy}."
+            f"this range that they lose contrast; {remedy}."
         )
 
 

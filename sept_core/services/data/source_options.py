@@ -1,7 +1,7 @@
-"""Options of sources and target sets as people give them, and as a source stores them.
+"""Options of sources and target sets, as users give them and as a source stores them.
 
-In: texts, paths, numbers and mappings by name. Out: texts; several values of one option stand one
-a line.
+In: texts, paths, numbers and mappings by name. Out: texts; several values of one option are
+separated by newlines.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ Given = str | Path | bool | Sequence[str] | Mapping[str, object] | None
 
 
 class SourceOptions(TypedDict, total=False):
-    """How a source is read.
+    """Options for reading a source.
 
     Attributes:
         root: the folder of the files that a list or table names.
@@ -33,15 +33,15 @@ class SourceOptions(TypedDict, total=False):
 
 
 class TargetOptions(SourceOptions, total=False):
-    """How a target set is read.
+    """Options for reading a target set.
 
     Attributes:
-        layout: what folders state, such as "splits/classes"; see docs/targets.md.
+        layout: meaning of the folder levels, such as "splits/classes"; see docs/targets.md.
         label_column, split_column: the table column that states the class, or the split.
         split_folder: the split of a folder or of a value of the split column: {"extra": "train"}.
         split_fraction: shares to hold out of each class: {"test": 0.2}.
-        split_group: with split_fraction, a column or a regular expression on paths that names
-            what must stay in one split.
+        split_group: with split_fraction, a column, or a regular expression on paths, whose equal
+            values stay in one split.
         split_file: a list of the images of each split: {"test": "test.txt"}; or one file that
             states the split of each image.
     """
@@ -56,18 +56,20 @@ class TargetOptions(SourceOptions, total=False):
 
 
 def check(given: Mapping[str, object], known: type[SourceOptions]) -> None:
-    """Refuse options of other names.
+    """Refuse unknown options.
 
     Raises:
-        InputError: the message lists those that there are.
+        InputError: the message lists the valid ones.
     """
     names = [*known.__annotations__]
     if unknown := [name for name in given if name not in names]:
-        raise errors.InputError(f"There is no option {unknown[0]!r}; there are {', '.join(names)}.")
+        raise errors.InputError(
+            f"The option {unknown[0]!r} is unknown; use one of {', '.join(names)}."
+        )
 
 
 def stored(given: Mapping[str, Given]) -> dict[str, str]:
-    """The options that were given, as a source stores them."""
+    """Return the given options, as a source stores them."""
     texts = {name: _text(value) for name, value in given.items()}
     return {name: text for name, text in texts.items() if text is not None}
 

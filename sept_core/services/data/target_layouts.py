@@ -1,4 +1,4 @@
-"""How target sets are read: the layout of each, kept with it, and what a person should know of it.
+"""Layouts of target sets: stored with each set, and summarised with warnings for the user.
 
 In: the catalogue. Out: listings with splits and classes, and `Shown`, which `status` and the
 Targets page are made from.
@@ -20,12 +20,12 @@ from sept_core.targets.options import FLAGS, Options
 from sept_core.targets.reading import AmbiguousError, Reading, Taken
 
 VERSION = 1
-"""Of the recognition: what was kept by another one is worked out again."""
+"""Version of the layout detection: results stored by another version are recomputed."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """The files of a collection, with the options to store; `reading` is that of a target set."""
+    """Files of a collection, with the options to store; `reading` is that of a target set."""
 
     spec: sources.SourceSpec
     files: pa.Table
@@ -34,15 +34,15 @@ class Listed:
 
 @dataclass(frozen=True)
 class Shown:
-    """How a target set is read.
+    """Summary of how a target set is read.
 
     Attributes:
         layout: of its folders; empty for a set that an earlier version added.
-        words: the options that it is read by, as words of a command line.
-        splits: images by split and label; an empty label stands for none.
-        taken: what was taken for which split.
-        warnings: what a person should know of it, as sentences.
-        outdated: it would be read differently today, and can be adopted.
+        words: its reading options, as words of a command line.
+        splits: images by split and label; an empty label means none.
+        taken: names interpreted as splits.
+        warnings: warnings for the user, as sentences.
+        outdated: the current version would read it differently; it can be adopted.
     """
 
     layout: str
@@ -58,8 +58,8 @@ def listed(db: Connection, spec: sources.SourceSpec, record: SourceRecord | None
 
     Args:
         db: the catalogue.
-        spec: what is listed, with the options that it is read by.
-        record: the set as the catalogue knows it; None reads it as a new one.
+        spec: the source to list, with its reading options.
+        record: the set in the catalogue; None reads it as a new one.
 
     Raises:
         AmbiguousError: a new set can be read in several ways.
@@ -77,12 +77,12 @@ def listed(db: Connection, spec: sources.SourceSpec, record: SourceRecord | None
 
 
 def forgotten(spec: sources.SourceSpec, options: Mapping[str, str]) -> sources.SourceSpec:
-    """The source with other options of reading."""
+    """Return the source with other reading options."""
     return replace(spec, options={**_others(spec.options), **options})
 
 
 def other_option(record: SourceRecord, given: Mapping[str, str]) -> str:
-    """The first option that says something else than a target set was added with, or empty."""
+    """Return the first option that differs from those of the target set, or empty."""
     if record.role != "target" or not FLAGS.keys() & given.keys():
         return ""
     if "layout" not in record.spec.options:
@@ -97,39 +97,41 @@ def _others(options: Mapping[str, str]) -> dict[str, str]:
 
 
 def keep(db: Connection, source_id: str, spec: sources.SourceSpec, found: Reading) -> None:
-    """Store how a target set is read, for the next listing and for people to see."""
+    """Store how a target set is read, for the next listing and for display."""
     source_table.set_options(db, source_id, spec.options)
-    settings.put(db, _key(source_id), _kept(found.taken, found.mentions))
+    settings.put(db, _key(source_id), _stored(found.taken, found.mentions))
 
 
 def forget(db: Connection, source_id: str) -> None:
-    """Forget what `keep` stored for people to see."""
+    """Delete what `keep` stored for display."""
     settings.remove(db, _key(source_id))
 
 
 def holding_out(record: SourceRecord, share: float) -> dict[str, str]:
-    """The options of a target set with a share of each class held out as its test split."""
+    """Return the options of a target set with a share of each class held out as its test split."""
     known = {name: value for name, value in record.spec.options.items() if name in FLAGS}
     return known | {"split_fraction": f"test={share:g}"}
 
 
 def splits(db: Connection, name: str) -> dict[str, dict[str, int]]:
-    """Images of a target set by split and label, those to search with first."""
+    """Count images of a target set by split and label, training first."""
     return _ordered(source_table.classes(db, source_table.find(db, "target", name).id))
 
 
 def shown(db: Connection, record: SourceRecord) -> Shown:
-    """How a target set is read, and what to be careful about."""
+    """Return how a target set is read, with warnings."""
     splits = _ordered(source_table.classes(db, record.id))
     kept = settings.get(db, _key(record.id))
     if kept is None or kept["version"] != VERSION:
-        kept = _worked_out(db, record)
+        kept = _recomputed(db, record)
         settings.put(db, _key(record.id), kept)
     taken = [Taken(**one) for one in kept["taken"]]
     warnings = cautions.of(splits, taken, kept["mentions"])
     if both := split_table.in_both(db, record.id):
-        told = "1 image lies" if both == 1 else f"{both:,} images lie"
-        warnings.append(f"{told} in the searching and in a held-out split: counted as held-out.")
+        subject = "1 image lies" if both == 1 else f"{both:,} images lie"
+        warnings.append(
+            f"{subject} in the training split and in a held-out split: counted as held-out."
+        )
     settled = "layout" in record.spec.options
     options = Options.read(record.spec.options, (), str) if settled else None
     return Shown(
@@ -151,7 +153,7 @@ def _key(source_id: str) -> str:
     return f"reading:{source_id}"
 
 
-def _kept(taken: tuple[Taken, ...], mentions: tuple[str, ...], today: str = "") -> dict[str, Any]:
+def _stored(taken: tuple[Taken, ...], mentions: tuple[str, ...], today: str = "") -> dict[str, Any]:
     return {
         "version": VERSION,
         "taken": [asdict(one) for one in taken],
@@ -160,33 +162,36 @@ def _kept(taken: tuple[Taken, ...], mentions: tuple[str, ...], today: str = "") 
     }
 
 
-def _worked_out(db: Connection, record: SourceRecord) -> dict[str, Any]:
-    """The same from the catalogue, without listing the files again."""
+def _recomputed(db: Connection, record: SourceRecord) -> dict[str, Any]:
+    """Compute the stored summary from the catalogue, without listing the files again."""
     entries = source_table.listed(db, record.id)
     if not entries:
-        return _kept((), ())
+        return _stored((), ())
     found, today = reading.read(record.spec, entries)
     if "layout" in record.spec.options:
-        return _kept(found.taken, found.mentions)
+        return _stored(found.taken, found.mentions)
     changed = [
         (old.split, new.split)
         for old, new in zip(entries, today, strict=True)
         if (old.split, old.label) != (new.split, new.label)
     ]
     taken = () if changed else found.taken
-    return _kept(taken, found.mentions, _outdated(found, changed))
+    return _stored(taken, found.mentions, _outdated(found, changed))
 
 
 def _outdated(found: Reading, changed: list[tuple[str | None, str | None]]) -> str:
-    """How a set of an earlier version would be read today, as a sentence; empty if as it is."""
+    """Describe how the current version would read an earlier one's set; empty if unchanged."""
     if found.ambiguous:
-        return f"An earlier version read this set; today a layout would be chosen: {found.why}"
+        return (
+            "This set was read by an earlier version; the current one needs a choice of layout: "
+            f"{found.why}"
+        )
     if not changed:
         return ""
     searched = sum(old == "train" and new in targets.HELDOUT_SPLITS for old, new in changed)
     what = (
-        f"{searched:,} images that are searched with would be held out"
+        f"{searched:,} training images would be held out"
         if searched
         else (f"{len(changed):,} images would be in another split or class")
     )
-    return f"An earlier version read this set; read anew, {what}."
+    return f"This set was read by an earlier version; if it is read again, {what}."

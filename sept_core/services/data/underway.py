@@ -1,6 +1,6 @@
 """Find the running embedding that a second `sept embed` can follow.
 
-In: a project's paths and the settings that are wanted. Out: the job to follow.
+In: a project's paths and the requested settings. Out: the job to follow.
 """
 
 from dataclasses import asdict
@@ -15,39 +15,39 @@ from sept_core.services.project.project import Project
 from sept_core.storage import commands, project_paths
 
 DECIDING = ("encoder", "precision", "device", "seed")
-"""Settings in which two embeddings must agree to be the same work."""
+"""Settings that must be equal for two embeddings to be the same work."""
 
 
 def embedding(paths: project_paths.ProjectPaths, wanted: EmbedSettings) -> str | None:
-    """The id of the running or queued job that embeds with these settings; None without any job.
+    """Return the id of the running or queued embedding with these settings; None without any.
 
-    Needs no catalogue, so that it works while another process holds the project open.
+    Needs no catalogue, so it works while another process holds the project.
 
     Raises:
-        BusyError: a job with other settings is under way; the message says which.
+        BusyError: a job with other settings is running; the message lists the differences.
     """
     for job in launcher.all_jobs(paths):
         if job.kind == "embed" and not job.ended:
             if found := _differences(JobFolder(paths.job(job.id)).settings(), asdict(wanted)):
                 cancel = commands.line("job", "cancel", paths.root, job.id)
                 raise errors.BusyError(
-                    f"{job.title} already runs as job {job.id} with {found}; wait for it to end, "
-                    f"or cancel it: {cancel}"
+                    f"{job.title} is already running as job {job.id} with {found}; wait for it to "
+                    f"end, or cancel it: {cancel}"
                 )
             return job.id
     return None
 
 
 def _differences(running: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """`precision fp32 (wanted: bf16)`; empty where both do the same."""
+    """Format `precision fp32 (wanted: bf16)`; empty if the settings are equal."""
     if running.get("renew"):
-        return "another aim: it renews features of an older decoder"
+        return "a different purpose: it renews features of an older decoder"
     found = [f"{name} {running.get(name)} (wanted: {wanted[name]})"
              for name in DECIDING if running.get(name) != wanted[name]]  # fmt: skip
     return ", ".join(found)
 
 
 def is_left(project: Project) -> bool:
-    """Return True if a file still waits to be read, as one that was added while a job ran."""
+    """Return True if a file is still waiting, for example one added while a job ran."""
     records = [r for role in source_table.ROLES for r in source_table.every(project.db, role)]
     return any(source_table.counts(project.db, record.id)["waiting"] for record in records)

@@ -1,4 +1,4 @@
-"""Files brought in through the browser, and folders of this machine that it may look into.
+"""Files uploaded through the browser, and folders of this machine that it may list.
 
 In: uploaded names and bytes, or a path. Out: a folder or archive under the project's uploads,
 ready to be added; listings confined to allowed roots.
@@ -24,7 +24,7 @@ LISTED = 500
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies in a folder: names of sub-folders, and of files that may be a source."""
+    """Contents of a folder: names of sub-folders, and of files that may be a source."""
 
     folder: Path
     parent: Path | None
@@ -34,25 +34,25 @@ class Listing:
 
 
 def roots(project_folder: Path | None = None, *, shared: bool = False) -> list[Path]:
-    """The folders that the app may use: `SEPT_ROOTS`, or home, here and beside the project.
+    """Return the allowed folders: `SEPT_ROOTS`, or home, here and the project's parent.
 
     Args:
-        project_folder: of the open project.
-        shared: others than this machine's user look at it; then only beside the project.
+        project_folder: folder of the open project.
+        shared: True if other users can reach the app; then only the project's parent is allowed.
     """
-    beside = [project_folder.parent] if project_folder else []
+    siblings = [project_folder.parent] if project_folder else []
     if given := allowed_roots.named():
         wanted = given
     elif shared:
-        wanted = beside  # colleagues have no business in somebody's home
+        wanted = siblings  # other users must not see the home folder
     else:
-        wanted = [Path.home(), Path.cwd(), *beside]
+        wanted = [Path.home(), Path.cwd(), *siblings]
     found = [path.resolve() for path in wanted if path.is_dir()]
     return list(dict.fromkeys(found))
 
 
 def check_allowed(folder: Path, allowed: list[Path]) -> Path:
-    """The folder with links followed.
+    """Return the folder with links followed.
 
     Raises:
         InputError: it is not inside an allowed root.
@@ -67,7 +67,7 @@ def check_allowed(folder: Path, allowed: list[Path]) -> Path:
 
 
 def listing(folder: Path, allowed: list[Path]) -> Listing:
-    """The contents of one folder.
+    """Return the contents of one folder.
 
     Raises:
         InputError: it is not inside an allowed root (links followed), or cannot be read.
@@ -90,18 +90,18 @@ def _may_be_source(name: str) -> bool:
 
 
 def store(project: Project, name: str, uploads: Iterable[tuple[str, BinaryIO]]) -> Path:
-    """Write uploaded files into a new folder of the project, nothing over anything else.
+    """Write uploaded files into a new folder of the project; never overwrites files.
 
     Args:
         project: the open project.
-        name: of the source or target set that they are for.
-        uploads: file names as the browser tells them, and their bytes.
+        name: name of the source or target set.
+        uploads: file names from the browser, and their bytes.
 
     Returns:
-        The archive, if one alone was uploaded, else the folder.
+        The archive, if only one was uploaded, else the folder.
 
     Raises:
-        InputError: nothing was uploaded, or the name cannot be used.
+        InputError: nothing was uploaded, or the name is invalid.
     """
     folder = _new_folder(project.paths.uploads, project_paths.check_name(name, "Source"))
     written = []
@@ -112,7 +112,7 @@ def store(project: Project, name: str, uploads: Iterable[tuple[str, BinaryIO]]) 
                 shutil.copyfileobj(data, out, 1 << 20)
             written.append(path)
         if not written:
-            raise errors.InputError("Choose the images or the archive to upload first.")
+            raise errors.InputError("Choose images or an archive to upload first.")
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -121,7 +121,7 @@ def store(project: Project, name: str, uploads: Iterable[tuple[str, BinaryIO]]) 
 
 
 def discard(project: Project, path: Path) -> None:
-    """Delete what `store` wrote, if a path is of that, for a collection that is not added."""
+    """Delete an upload of `store`, if the path is one, for a collection that is not added."""
     uploads, real = project.paths.uploads.resolve(), path.resolve()
     if real != uploads and real.is_relative_to(uploads):
         shutil.rmtree(uploads / real.relative_to(uploads).parts[0])
@@ -135,11 +135,11 @@ def _new_folder(uploads: Path, name: str) -> Path:
         except FileExistsError:
             continue
         return folder
-    raise errors.InputError(f"{uploads} holds too many uploads named {name}; take another name.")
+    raise errors.InputError(f"{uploads} holds too many uploads named {name}; choose another name.")
 
 
 def _safe(given: str) -> str:
-    """A file name without folders, control characters or a leading dot."""
+    """Return a file name without folders, control characters or a leading dot."""
     base = re.split(r"[/\\]", given)[-1]
     clean = "".join("_" if ord(c) < 32 or c in '<>:"|?*' else c for c in base).lstrip(".")
     return clean[-120:] or "file"

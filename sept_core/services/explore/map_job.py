@@ -1,4 +1,4 @@
-"""The map: start the worker that draws it."""
+"""The map: start the worker that computes it."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def start(project: Project, encoder: str | None = None, seed: int = 0) -> JobFol
 
 
 def _target_stores(project: Project, encoder_id: str) -> dict[str, str]:
-    """Folder by id of each target set that has features to place on the map."""
+    """Return the folder by id of each target set that has features for the map."""
     targets = [record.id for record in source_table.every(project.db, "target")]
     folders = {ident: project.paths.target_features(encoder_id, ident) for ident in targets}
     return {
@@ -42,7 +42,7 @@ def _target_stores(project: Project, encoder_id: str) -> dict[str, str]:
 
 
 def is_fresh(project: Project, encoder_id: str) -> bool:
-    """Whether there is a map of the pool and the target sets as they are embedded now."""
+    """Return True if there is a map of the current features of pool and target sets."""
     folder = project.paths.map(encoder_id)
     if not (folder / project_paths.HEADER).exists():
         return False

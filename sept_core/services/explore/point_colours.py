@@ -1,7 +1,7 @@
-"""What the points of a map are coloured by: sources, clusters, similarity, decisions, quality.
+"""Colourings of the map's points: by source, cluster, similarity, decision, quality.
 
-In: a map of `mapview` and a key of `choices`. Out: one class a point, a palette and a legend.
-Each colouring is made once for one state of the project.
+In: a map of `point_map` and a key of `choices`. Out: one class per point, a palette and a legend.
+Each colouring is computed once per state of the project.
 """
 
 from dataclasses import dataclass
@@ -29,31 +29,31 @@ CATEGORICAL = (
     "#0f8a80", "#c79a3b", "#b5577a", "#5470c6", "#73a04b", "#8e6bbf", "#d0734a", "#3aa0c8",
     "#9c7a5b", "#c05fb0", "#6b8e8a", "#b0a030", "#7d88d8", "#4a9a6a", "#cf5f63", "#8aa0b4",
 )  # fmt: skip
-"""Distinct on light and dark grounds; groups beyond their number share them."""
+"""Colours that are distinct on light and dark backgrounds; further groups reuse them."""
 
 CONTINUOUS = (
     "#3b2a6b", "#3f4788", "#35608d", "#2a788e", "#21918c", "#28ae80", "#5ec962", "#addc30",
     "#f0e51d",
 )  # fmt: skip
 DECIDED = ("#c8503c", "#2f9e5f", "#4a7be0")
-"""Vetoed, kept, pinned: the hues of the Review page."""
+"""Colours of vetoed, kept and pinned, as on the Review page."""
 
 PALE = "#9aa5a1"
-"""What does not take part."""
+"""Colour of points without a value."""
 
 QUALITY = ("brightness", "contrast", "sharpness", "entropy")
 KEPT = 12
-"""Colourings in memory; a million points take a megabyte each."""
+"""Number of colourings in memory; a million points use a megabyte each."""
 
 
 @dataclass(frozen=True)
 class Colouring:
-    """One class a point, and what the classes mean.
+    """One class per point, with palette and legend.
 
     Attributes:
         classes: (N,) uint8, rows of `palette`.
         palette: hex colours.
-        legend: label, colour and count of each class that is named.
+        legend: label, colour and count of each named class.
     """
 
     classes: np.ndarray
@@ -65,7 +65,7 @@ _made = Recent[str, Colouring](KEPT)
 
 
 def choices(project: Project, drawn: Map) -> dict[str, str]:
-    """What the points can be coloured by: a key and how it is called."""
+    """List the available colourings: key and display name."""
     found = {"cluster": "Cluster", "source": "Source"}
     found |= {f"similarity:{name}": f"Similarity to {name}" for name in drawn.targets}
     found |= {f"decision:{name}": f"Decisions for {name}" for name in drawn.targets}
@@ -75,10 +75,10 @@ def choices(project: Project, drawn: Map) -> dict[str, str]:
 
 
 def stamp(project: Project, encoder_id: str, drawn: Map, by: str) -> str:
-    """Names all that a colouring depends on: equal stamps mean equal colours.
+    """Return a hash of what a colouring depends on: equal stamps mean equal colours.
 
     Raises:
-        NotFoundError: there is nothing by that name to colour by.
+        NotFoundError: the colouring is unknown.
     """
     kind, _, name = by.partition(":")
     known: list[Any] = []
@@ -99,7 +99,7 @@ def colour(project: Project, encoder_id: str, drawn: Map, by: str) -> Colouring:
     """Colour every point.
 
     Raises:
-        NotFoundError: there is nothing by that name to colour by.
+        NotFoundError: the colouring is unknown.
     """
     key = stamp(project, encoder_id, drawn, by)
     return _made.get(key, lambda: _colour(project, encoder_id, drawn, by))
@@ -152,7 +152,7 @@ def _by_decision(project: Project, drawn: Map, target: str) -> Colouring:
 def _stores(
     project: Project, encoder_id: str, target: str
 ) -> tuple[feature_store.FeatureStore, feature_store.FeatureStore]:
-    """Of the pool and of a target set."""
+    """Return the stores of the pool and of a target set."""
     paths, record = project.paths, source_table.find(project.db, "target", target)
     return (
         feature_store.FeatureStore(paths.pool_features(encoder_id)),
@@ -161,7 +161,7 @@ def _stores(
 
 
 def _similarity(project: Project, encoder_id: str, drawn: Map, target: str) -> np.ndarray:
-    """(N,) cosine of each point's nearest target; NaN where the pool has changed since."""
+    """Return (N,) cosine of each point's nearest target; NaN if the pool has changed since."""
     pool, theirs = _stores(project, encoder_id, target)
     known = pool.rows_of(drawn.uids) >= 0
     ident = source_table.find(project.db, "target", target).id
@@ -174,8 +174,8 @@ def _similarity(project: Project, encoder_id: str, drawn: Map, target: str) -> n
 
 
 def _aligned(drawn: Map, uids: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """(N,) float64 values of the map's points, NaN where there is none; `uids` ascend."""
-    known = np.append(values.astype(np.float64), np.nan)  # no place is −1, the last entry
+    """Return (N,) float64 values of the map's points, NaN if there is none; `uids` ascend."""
+    known = np.append(values.astype(np.float64), np.nan)  # −1 (no place) indexes the last entry
     aligned: np.ndarray = known[hashing.places_among(uids, drawn.uids)]
     return aligned
 
@@ -183,7 +183,7 @@ def _aligned(drawn: Map, uids: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _categories(
     codes: np.ndarray, labels: list[str], palette: tuple[str, ...] = CATEGORICAL
 ) -> Colouring:
-    """Codes −1 are pale; the others take turns with the colours."""
+    """Colour categories: code −1 is pale; the others cycle through the colours."""
     count = len(palette)
     classes = np.where(codes < 0, count, codes % count).astype(np.uint8)
     sizes = np.bincount(codes[codes >= 0], minlength=len(labels))
@@ -197,7 +197,7 @@ def _categories(
 
 
 def _continuous(values: np.ndarray) -> Colouring:
-    """From the 2nd to the 98th percentile in equal steps; NaN is pale."""
+    """Colour values from the 2nd to the 98th percentile in equal steps; NaN is pale."""
     known = values[~np.isnan(values)]
     low, high = np.percentile(known, [2, 98]) if len(known) else (0.0, 1.0)
     steps = len(CONTINUOUS)

@@ -1,8 +1,8 @@
-"""The map as the app draws it: points to send, what lies inside an area or near a place.
+"""The map for the app: its points, and look-ups inside an area or near a position.
 
-In: a finished map of `projection`. Out: quantised points by uid, which for hashes of the content
-is a random order, so that every beginning of them is a fair sample. Coordinates are 0..1 over the
-map's square, y upwards. Its colours are made in `mapcolours`.
+In: a finished map of `projection`. Out: quantised points by uid, a random order because uids are
+hashes, so that every prefix is a fair sample. Coordinates are 0..1 over the map's square, y
+upwards. `point_colours` computes its colours.
 """
 
 from dataclasses import dataclass, replace
@@ -28,16 +28,16 @@ MARGIN = 0.03
 
 @dataclass(frozen=True)
 class Map:
-    """One map, ready to be drawn and asked.
+    """One map, ready for drawing and look-ups.
 
     Attributes:
-        revision: names its content.
+        revision: hash of its content.
         uids: (N,) S32, ascending.
         places: (N, 2) float32 in 0..1.
         clusters: (N,) int64, −1 for none.
         targets: name, uids and (n, 2) places of each target set's images.
-        cells: finds what lies inside an area.
-        note: a sentence where the map is not UMAP's, or None.
+        cells: finds points inside an area.
+        note: a sentence if the map is not from UMAP, or None.
     """
 
     revision: str
@@ -49,34 +49,34 @@ class Map:
     note: str | None = None
 
     def rows_of(self, uids: np.ndarray) -> np.ndarray:
-        """Rows (int64) of those of some uids (S32) that are on the map, in the order given."""
+        """Return the rows (int64) of those uids (S32) that are on the map, in the given order."""
         rows = hashing.places_among(self.uids, uids)
         return rows[rows >= 0]
 
     def nearest(self, x: float, y: float, within: float) -> str | None:
-        """The uid of the point nearest to a place, or None where none is within a distance."""
+        """Return the uid of the point nearest to a place, or None if none is within a distance."""
         row = self.cells.nearest(x, y, within)
         return None if row is None else str(self.uids[row].decode())
 
     @property
     def targets_revision(self) -> str:
-        """Names the target sets on the map and their places."""
+        """Return a hash of the target sets on the map and their places."""
         return hashing.fingerprint([self.revision, *self.targets])
 
     def target_places(self) -> list[dict[str, Any]]:
-        """`uids` and `places` of each target set's images, in the order of `targets`."""
+        """Return `uids` and `places` of each target set's images, in the order of `targets`."""
         return [
             {"uids": uids, "places": places.astype(np.float64).round(5).tolist()}
             for uids, places in self.targets.values()
         ]
 
     def points(self) -> bytes:
-        """x and y of every point as little-endian uint16, interleaved: 4 bytes a point."""
+        """Return x and y of every point as little-endian uint16, interleaved: 4 bytes per point."""
         return np.round(self.places * 65535).astype("<u2").tobytes()
 
 
 def load(project: Project, encoder_id: str) -> Map:
-    """The map of an encoder.
+    """Load the map of an encoder.
 
     Raises:
         NotFoundError: it has not been drawn.
@@ -84,7 +84,7 @@ def load(project: Project, encoder_id: str) -> Map:
     header = project.paths.map(encoder_id) / project_paths.HEADER
     if not header.exists():
         raise errors.NotFoundError(
-            "The map, from which clusters come, is not drawn yet; draw it (Map page, or sept map)."
+            "Clusters come from the map, which is not drawn yet; draw it (Map page, or sept map)."
         )
     revision = hashing.fingerprint([encoder_id, header.stat().st_mtime_ns])
     names = {record.id: record.name for record in source_table.every(project.db, "target")}
@@ -100,7 +100,7 @@ def load(project: Project, encoder_id: str) -> Map:
 def _searching(
     project: Project, target_id: str, uids: list[str], places: np.ndarray
 ) -> tuple[list[str], np.ndarray]:
-    """Those of some target images that are not held out or unassigned by now."""
+    """Return the target images that are not held out or unassigned now."""
     mine = np.isin(np.array(uids, hashing.UID_DTYPE), split_table.searching(project.db, target_id))
     return np.array(uids, object)[mine].tolist(), places[mine]
 
@@ -129,7 +129,7 @@ def _xy(table: Any) -> np.ndarray:
 
 
 def _square(pool: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both into 0..1 with a margin, one scale for x and y."""
+    """Scale both into 0..1 with a margin, one scale for x and y."""
     both = np.concatenate([pool, targets])
     low, high = both.min(0), both.max(0)
     side = float((high - low).max()) * (1 + 2 * MARGIN) or 1.0
@@ -138,9 +138,9 @@ def _square(pool: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def neighbours(project: Project, encoder_id: str, uid: str, count: int) -> list[tuple[str, float]]:
-    """The pool images most similar to one of them, with their cosines.
+    """Return the pool images most similar to one of them, with their cosines.
 
-    They are those of the neighbour graph where it reaches so far: nothing is searched then.
+    They come from the neighbour graph, without a search, if it has enough of them.
 
     Raises:
         NotFoundError: the image has no features under this encoder.
@@ -151,7 +151,7 @@ def neighbours(project: Project, encoder_id: str, uid: str, count: int) -> list[
     if row < 0:
         raise errors.NotFoundError(f"Image {uid} has no features under {encoder_id}.")
     if preparation.is_fresh(project, encoder_id, "graph", store):
-        links = graph.load(project.paths.index(encoder_id, "graph"))  # its rows are the store's
+        links = graph.load(project.paths.index(encoder_id, "graph"))  # same rows as the store
         near, similarity = links.neighbours[row], links.similarity[row]
         if (near[:count] >= 0).sum() == count:
             uids = links.uids[near[:count]].astype(str).tolist()

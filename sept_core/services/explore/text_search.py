@@ -1,6 +1,6 @@
-"""Finding pool images by words, where the encoder was trained with captions.
+"""Search for pool images by text, with encoders trained on captions.
 
-In: an encoder that has embedded the pool, and a few words. Out: the most similar pool images.
+In: an encoder that has embedded the pool, and a text. Out: the most similar pool images.
 """
 
 from functools import lru_cache
@@ -18,19 +18,19 @@ from sept_core.storage import hashing
 
 
 def understands_words(project: Project, encoder_id: str) -> bool:
-    """Whether an encoder has a text tower, so that words and images can be compared."""
+    """Return True if an encoder has a text tower, so that text and images can be compared."""
     family = registry.family_of(_card(project, encoder_id)["spec"])
     return family is not None and family.text
 
 
 def find(project: Project, encoder_id: str, words: str, count: int) -> list[tuple[str, float]]:
-    """The pool images most similar to a text, best first, with their cosines.
+    """Return the pool images most similar to a text, best first, with their cosines.
 
     Args:
         project: the open project.
-        encoder_id: of features that `understands_words`.
-        words: such as "a red flower".
-        count: images at most.
+        encoder_id: an encoder for which `understands_words` is true.
+        words: a text such as "a red flower".
+        count: maximum number of images.
 
     Raises:
         EncoderError: the encoder cannot be loaded, or has changed since it embedded the pool.
@@ -39,10 +39,11 @@ def find(project: Project, encoder_id: str, words: str, count: int) -> list[tupl
     encoder = _load(card["spec"], project.paths.encoders, card["precision"])
     if encoder.id != encoder_id:
         raise errors.EncoderError(
-            f"{card['spec']} is no longer what embedded this pool; embed again to search by words."
+            f"{card['spec']} has changed since it embedded this pool; embed again to search by "
+            "text."
         )
     store = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
-    query = np.array(["0" * 32], hashing.UID_DTYPE)  # words have no uid
+    query = np.array(["0" * 32], hashing.UID_DTYPE)  # a text has no uid
     vector = _vector(encoder, " ".join(words.split()))
     found = neighbour_lists.find_neighbours(store, vector, query, count)
     rows = zip(found.uids[0].tolist(), found.similarity[0].tolist(), strict=True)
@@ -51,7 +52,7 @@ def find(project: Project, encoder_id: str, words: str, count: int) -> list[tupl
 
 @lru_cache(maxsize=64)
 def _vector(encoder: Any, words: str) -> np.ndarray:
-    """The (1, D) float32 unit vector of the words."""
+    """Compute the (1, D) float32 unit vector of the text."""
     vector: np.ndarray = encoder.encode_text([words]).numpy()
     return vector
 

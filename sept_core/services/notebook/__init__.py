@@ -1,1 +1,1 @@
-"""Calls of the Python facade, section by section."""
+"""Methods of the Python facade, by section."""

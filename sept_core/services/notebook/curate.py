@@ -1,6 +1,6 @@
 """The Curate section of the Python facade: select, decide, diagnose, export, verify.
 
-In: what a caller wants, in Python's types. Out: records of `results`.
+In: arguments as Python values. Out: records of `results`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from sept_core.storage import project_paths
 
 
 class Curate(Data):
-    """Calls of the Curate section; selecting prepares the encoder first."""
+    """Methods of the Curate section; selecting prepares the encoder first."""
 
     def select(
         self,
@@ -48,17 +48,17 @@ class Curate(Data):
 
         Args:
             targets: names of target sets.
-            settings: strategy, budget and their details.
-            encoder: id or spec; the last embedded one for None.
+            settings: strategy, budget and their options.
+            encoder: id or spec; None for the last embedded one.
             filter: rule on metadata, such as 'width >= 256 and caption ~ "red fox"'.
-            group: a named group of images that narrows the pool.
-            guard: whether the contamination guard keeps copies of held-out images out.
+            group: a named group of images that restricts the pool.
+            guard: exclude near-duplicates of held-out images (contamination guard).
             device: auto, cpu, cuda or ray; never changes the result.
-            progress: of the preparation, called with (done, total, unit).
+            progress: called during the preparation with (done, total, unit).
 
         Raises:
             NotFoundError: a target set is unknown, or nothing is embedded with the encoder.
-            InputError: the settings do not fit.
+            InputError: the settings are invalid.
             LeakError: the guard is on and cannot run.
         """
         self.prepare(encoder, device=device, progress=progress)
@@ -69,7 +69,7 @@ class Curate(Data):
             return self._selection(project, selections.select(project, asked))
 
     def update(self, selection: Selection | str, *, progress: Progress | None = None) -> Selection:
-        """Make a selection again on today's pool and decisions; `churn` says what changed.
+        """Update a selection to the current pool and decisions; `churn` lists the changes.
 
         Raises:
             NotFoundError, LeakError: as in `select`.
@@ -77,10 +77,10 @@ class Curate(Data):
         encoder = self.selection(selection_id(selection)).record["encoder_id"]
         self.prepare(encoder, progress=progress)
         with self._opened() as project:
-            return self._selection(project, selections.again(project, selection_id(selection)))
+            return self._selection(project, selections.update(project, selection_id(selection)))
 
     def selection(self, selection: str) -> Selection:
-        """A selection by its id or the beginning of it.
+        """Return a selection by its id or the beginning of it.
 
         Raises:
             NotFoundError: there is none.
@@ -99,7 +99,7 @@ class Curate(Data):
         encoder: str | None = None,
         progress: Progress | None = None,
     ) -> Advice:
-        """Advise on the budget: how similarity falls with rank, and where it flattens.
+        """Advise on the budget: how similarity falls with rank, and where coverage flattens.
 
         Raises:
             NotFoundError: as in `select`.
@@ -116,16 +116,16 @@ class Curate(Data):
         labels: str | Path | None = None,
         second_encoder: str | None = None,
     ) -> Diagnostics:
-        """Figures of a selection without training, as `sept report` prints them.
+        """Compute the diagnostics of a selection, as `sept report` prints them.
 
         Args:
             selection: the selection.
             labels: a csv with true pool classes (key,label), for scoring only.
-            second_encoder: an independent encoder to measure with as well.
+            second_encoder: an independent encoder for a second measurement.
 
         Raises:
             NotFoundError: no such selection or encoder.
-            InputError: the label file cannot be read.
+            InputError: the label file is invalid.
         """
         truth = None if labels is None else project_paths.expanded(labels)
         with self._opened() as project:
@@ -148,17 +148,18 @@ class Curate(Data):
         """Commit a decision on images; it holds for every later selection for the target sets.
 
         Args:
-            action: veto; negative (a veto that also pushes away what looks alike); keep or pin.
+            action: veto; negative (a veto that also penalises similar images); keep or pin.
             uids: pool images, or target images with the scope `target`.
             targets: names of target sets.
             scope: image, group (near-duplicates), cluster, radius or target.
             reason: kept in the log and in the manifest.
-            who: decides; the project's own name for None.
-            least_similarity: of the scope radius.
+            who: name of the reviewer; None for the project's.
+            least_similarity: minimum similarity of the scope radius.
 
         Raises:
             NotFoundError: an image or target set is unknown.
-            InputError: action and scope do not fit, or the scope needs what has not been made yet.
+            InputError: action and scope do not match, or the scope needs an artefact that does not
+                exist yet.
         """
         names = _names(targets)
         with self._opened() as project:
@@ -178,7 +179,7 @@ class Curate(Data):
         redo: bool = False,
         who: str | None = None,
     ) -> Undone:
-        """Take back the latest decision, all after position `to`, or (redo) the latest undo.
+        """Undo the latest decision, all after position `to`, or (redo) the latest undo.
 
         Raises:
             InputError: there is nothing to undo.
@@ -188,7 +189,7 @@ class Curate(Data):
         return Undone(tuple(done["undone"]), done["position"])
 
     def history(self, targets: str | Sequence[str]) -> pa.Table:
-        """Every decision for these target sets: who, when, what, and whether it still stands."""
+        """Return all decisions for these target sets: who, when, what, and if they still stand."""
         with self._opened() as project:
             events = decisions.history(project, _names(targets))
         return results.table(events, results.DECISIONS)
@@ -203,19 +204,19 @@ class Curate(Data):
         options: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> Exported:
-        """Write a selection as a manifest or in another tool's format, whole or not at all.
+        """Write a selection as a manifest or in another tool's format, completely or not at all.
 
         Args:
             selection: the selection.
             out: where to write; must not exist.
             format: native, csv, webdataset, imagefolder, …; see docs/formats.md.
             link: copy, hardlink or symlink.
-            options: of the format, such as {"metadata": "jsonl"}.
+            options: options of the format, such as {"metadata": "jsonl"}.
             progress: called with (done, total, unit).
 
         Raises:
             InputError: `out` exists, the format is unknown, or the selection is out of date.
-            LeakError: held-out images are among the selection's.
+            LeakError: the selection contains held-out images.
         """
         place = project_paths.expanded(out)
         with self._opened() as project:
@@ -236,7 +237,7 @@ class Curate(Data):
         *,
         progress: Progress | None = None,
     ) -> VerifyReport:
-        """Check a manifest: every file there and unchanged, no leak, no edited row.
+        """Verify a manifest: all files present and unchanged, no leak, no edited row.
 
         Args:
             manifest: its folder or header.
@@ -244,7 +245,8 @@ class Curate(Data):
             progress: called with (done, total, unit).
 
         Raises:
-            ManifestError: there is none; what is wrong with one is in the report's `problems`.
+            ManifestError: there is no manifest; problems of an existing one are in the report's
+                `problems`.
         """
         moved = {name: Path(folder) for name, folder in roots.items()} if roots else None
         place = project_paths.expanded(manifest)
@@ -253,7 +255,7 @@ class Curate(Data):
 
 
 def selection_id(selection: Selection | str) -> str:
-    """The id of a selection that was given as a record or by its id."""
+    """Return the id of a selection given as a record or by its id."""
     return selection if isinstance(selection, str) else selection.id
 
 

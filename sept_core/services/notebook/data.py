@@ -1,6 +1,6 @@
 """The Data section of the Python facade: sources, target sets, features.
 
-In: what a caller wants, in Python's types. Out: records of `results`.
+In: arguments as Python values. Out: records of `results`.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from sept_core.storage import commands, project_paths
 
 
 class Data(Session):
-    """Calls of the Data section."""
+    """Methods of the Data section."""
 
     def add_source(self, name: str, path: str | Path, **given: Unpack[SourceOptions]) -> Listing:
         """Add a source to the pool, or list it again: a folder, archive, shards, list or table.
@@ -39,7 +39,7 @@ class Data(Session):
 
         Raises:
             AmbiguousError: it can be read in several ways, and was not added. `error.reading` and
-                `error.reading.others` say how; `**reading.options.stored()` chooses one.
+                `error.reading.others` describe them; `**reading.options.stored()` chooses one.
             SourceError, InputError: as in `add_source`.
         """
         options.check(given, TargetOptions)
@@ -75,15 +75,17 @@ class Data(Session):
             precision: auto, fp32 or bf16.
             device: auto, cpu, cuda or ray.
             seed: random seed of an encoder that is fitted on the pool.
-            retry_seconds: over which files that cannot be read are tried three more times.
-            value_range: what images of more than 8 bits are scaled from, such as "uint16=0:4095".
+            retry_seconds: period within which unreadable files are retried three times.
+            value_range: range that images of more than 8 bits are scaled from, such as
+                "uint16=0:4095".
             rebuild: delete this encoder's features and embed all again.
             progress: called with (done, total, unit).
 
         Raises:
-            SourceError: files could not be read and wait, or no file gave features.
-            InputError: there is nothing to embed, or the value range does not fit.
-            BusyError: an embedding with other settings is under way.
+            SourceError: files could not be read, or no file gave features.
+            InputError: there is nothing to embed, or the value range differs from that of existing
+                features.
+            BusyError: an embedding with other settings is running.
             JobError: the embedding failed or was cancelled.
         """
         delays = embedding.retry_delays(retry_seconds)
@@ -103,7 +105,7 @@ class Data(Session):
     ) -> str:
         """Make what selection needs once per encoder; returns the encoder's id.
 
-        `select`, `update` and `advise` do it by themselves.
+        `select`, `update` and `advise` do it automatically.
 
         Raises:
             NotFoundError: nothing is embedded with the encoder.
@@ -111,10 +113,10 @@ class Data(Session):
         return foreground.prepare(waiting(progress), self._paths().root, encoder, device)
 
     def image(self, uid: str, *, thumbnail: bool = False) -> bytes:
-        """An image as a browser or notebook can show it: the file, or a JPEG of it.
+        """Return an image that a browser or notebook can show: the file, or a JPEG of it.
 
         Raises:
-            NotFoundError: the project does not hold it, or none of its files can be read.
+            NotFoundError: the project does not have it, or none of its files can be read.
         """
         server = ImageServer(self._paths().root)
         with contextlib.closing(server):

@@ -1,6 +1,6 @@
-"""A background job in the hands of a Python caller: wait for it, look at it, cancel it.
+"""Handle of a background job for Python callers: wait, inspect, cancel.
 
-In: a project's paths, a job's id and what to make of its result. Out: a `Job`.
+In: a project's paths, a job's id and a function of its result. Out: a `Job`.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from sept_core.services.data import foreground
 from sept_core.storage import project_paths
 
 Progress = Callable[[int, int, str], None]
-"""Takes how much is done, of how much, and the unit, such as `(1200, 50000, "images")`."""
+"""Takes the finished amount, the total and the unit, such as `(1200, 50000, "images")`."""
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Job(Generic[Result]):
-    """A job that runs, waits its turn or has ended; it outlives this process.
+    """A running, waiting or ended job; it outlives this process.
 
     Attributes:
         id: as `sept jobs` lists it.
@@ -31,11 +31,11 @@ class Job(Generic[Result]):
     _take: Callable[[dict[str, Any]], Result] = field(repr=False)
 
     def status(self) -> JobStatus:
-        """Its title, state (queued, running, done, failed, cancelled, lost) and progress."""
+        """Return its title, state (queued, running, done, failed, cancelled, lost) and progress."""
         return launcher.status(self._paths, self.id)
 
     def wait(self, progress: Progress | None = None) -> Result:
-        """Wait for its end and return its result; an interrupt cancels it.
+        """Wait for the job and return its result; an interrupt cancels it.
 
         Raises:
             JobError: it failed, was cancelled or was lost.
@@ -43,16 +43,16 @@ class Job(Generic[Result]):
         return self._take(waiting(progress)(self._paths, self.id))
 
     def cancel(self) -> JobStatus:
-        """Ask it to stop; what it has finished is kept."""
+        """Cancel the job; finished work is kept."""
         return launcher.cancel(self._paths, self.id)
 
     def log(self, lines: int = 50) -> str:
-        """The last lines of its log."""
+        """Return the last lines of its log."""
         return launcher.tail(self._paths, self.id, lines)
 
 
 def waiting(progress: Progress | None) -> foreground.Wait:
-    """A way to wait for jobs that calls `progress` whenever one has advanced."""
+    """Return a function that waits for a job and calls `progress` whenever it advances."""
 
     def wait(paths: project_paths.ProjectPaths, job_id: str) -> dict[str, Any]:
         latest: tuple[int, int, str] | None = None

@@ -1,6 +1,6 @@
 """Results for Python callers: frozen records, with Arrow tables where there are rows.
 
-In: what functions of `services` return. Out: what `sept_core.api` hands out.
+In: results of functions of `services`. Out: results of `sept_core.api`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -62,15 +62,15 @@ SCORES = pa.schema(
 
 @dataclass(frozen=True)
 class Listing:
-    """What listing a source or target set found, in files.
+    """Result of listing a source or target set, in files.
 
     Attributes:
-        files: live ones; of these `rejected` and `unreadable` could not be taken.
-        new, changed, returned, unchanged, gone: since the listing before.
-        layout: what the folders of a target set state; None for a source.
-        splits: images of a target set by split and class; an empty class stands for none.
+        files: live files, of which `rejected` and `unreadable` could not be used.
+        new, changed, returned, unchanged, gone: since the previous listing.
+        layout: meaning of the folders of a target set; None for a source.
+        splits: images of a target set by split and class; an empty class means none.
         notes: how a list or table is read.
-        warnings: what to be careful about in a target set.
+        warnings: warnings about a target set.
     """
 
     name: str
@@ -95,7 +95,7 @@ def listing(
     notes: Iterable[str],
     target: Mapping[str, Any] | None = None,
 ) -> Listing:
-    """A listing with what `projects.status` says of the target set, if it is one."""
+    """Build a listing, with the target set's entry of `projects.status` if it is one."""
     found = target or {"layout": None, "classes": {}, "warnings": []}
     return Listing(
         name,
@@ -116,11 +116,11 @@ def listing(
 
 @dataclass(frozen=True)
 class Status:
-    """Where a project stands.
+    """State of a project.
 
     Attributes:
         pool: counts of images and files.
-        sources, targets, encoders, selections, jobs: tables; jobs are those under way.
+        sources, targets, encoders, selections, jobs: tables; jobs are the unfinished ones.
         decisions: position of the latest one.
         runs: names of the pre-training runs.
     """
@@ -138,7 +138,7 @@ class Status:
 
 
 def status(found: Mapping[str, Any]) -> Status:
-    """The record of what `projects.status` found."""
+    """Build the record of a result of `projects.status`."""
     counts = {name: value for name, value in found["pool"].items() if isinstance(value, int)}
     return Status(
         found["title"],
@@ -168,13 +168,13 @@ def _selection_row(record: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Embedded:
-    """What an embedding did.
+    """Result of an embedding.
 
     Attributes:
         encoder: id of the encoder.
-        images_per_second: over all that was read.
+        images_per_second: speed over all images.
         table: counts of files by collection (the pool, and each part of a target set).
-        sentence: all of them in words.
+        sentence: the counts as a sentence.
     """
 
     encoder: str
@@ -184,7 +184,7 @@ class Embedded:
 
 
 def embedded(result: Mapping[str, Any], told: embedding.Summary) -> Embedded:
-    """The record of an embedding's result."""
+    """Build the record of an embedding's result."""
     schema = pa.schema([("collection", _TEXT), *((name, _COUNT) for name in embedding.COUNTED)])
     rows = ({**part, "collection": name} for name, part in told.parts.items())
     speed = float(result["images_per_second"])
@@ -196,12 +196,12 @@ class Selection:
     """A selection.
 
     Attributes:
-        id: names it in every command.
-        targets: the target sets it was made for.
-        count: images in it.
+        id: its id in all commands.
+        targets: its target sets.
+        count: number of images.
         shortfall: why it has fewer images than its budget, as a sentence, or None.
-        churn: which images came and which went, where it updates an earlier selection.
-        record: what it was made from: settings, encoder, filter, guard, funnel, pool, decisions.
+        churn: added and removed images, if it updates an earlier selection.
+        record: its inputs: settings, encoder, filter, guard, funnel, pool, decisions.
         table: the picks in order, with their provenance: uid, target_uid (the target image that
             brought it in), target_rank, similarity, n_targets, phase, dup_group.
     """
@@ -216,17 +216,17 @@ class Selection:
 
     @property
     def uids(self) -> list[str]:
-        """Its images, the first pick first."""
+        """Return the uids of its images, in selected order."""
         uids: list[str] = self.table["uid"].to_pylist()
         return uids
 
     def to_pandas(self) -> Any:
-        """The table as a pandas DataFrame."""
+        """Return the table as a pandas DataFrame."""
         return self.table.to_pandas()
 
 
 def selection(record: Mapping[str, Any], picks: pa.Table) -> Selection:
-    """The record of a selection with its picks."""
+    """Build the record of a selection with its picks."""
     churn = record.get("churn")
     return Selection(
         record["selection"],
@@ -241,11 +241,11 @@ def selection(record: Mapping[str, Any], picks: pa.Table) -> Selection:
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision that is on disk.
+    """A committed decision.
 
     Attributes:
         position: in the project's log.
-        uids: every image that it is about, those of its group, cluster or radius included.
+        uids: all images that it applies to, including those of its group, cluster or radius.
     """
 
     action: str
@@ -256,7 +256,7 @@ class Decided:
 
 @dataclass(frozen=True)
 class Undone:
-    """Decisions that were taken back, by their positions, and the position of the undo."""
+    """Positions of undone decisions, and the position of the undo."""
 
     positions: tuple[int, ...]
     position: int
@@ -264,7 +264,7 @@ class Undone:
 
 @dataclass(frozen=True)
 class Exported:
-    """An export: where it lies, how many images it names, and how many files it holds."""
+    """An export: its path, its number of images, and its number of files."""
 
     path: Path
     format: str
@@ -275,7 +275,7 @@ class Exported:
 
 
 def exported(result: Mapping[str, Any]) -> Exported:
-    """The record of an export's result."""
+    """Build the record of an export's result."""
     return Exported(
         Path(result["out"]),
         result["format"],
@@ -291,7 +291,7 @@ class Run:
     """A pre-training run.
 
     Attributes:
-        folder: holds backbone.safetensors, card.json and load.py once it is done.
+        folder: contains backbone.safetensors, card.json and load.py once it is done.
         state: done, or that of its latest job.
         steps, total: optimiser steps taken and planned.
         metrics: the latest value of each metric.
@@ -308,7 +308,7 @@ class Run:
 
 
 def run(paths: project_paths.ProjectPaths, name: str) -> Run:
-    """The record of a run; see `runs.find`."""
+    """Build the record of a run; see `runs.find`."""
     found, folder = runs.find(paths, name), paths.run(name)
     lines = runs.metrics(folder)
     names = dict.fromkeys(key for line in lines for key in line)
@@ -318,7 +318,7 @@ def run(paths: project_paths.ProjectPaths, name: str) -> Run:
 
 
 def all_runs(paths: project_paths.ProjectPaths) -> pa.Table:
-    """Every run, the latest first."""
+    """Return all runs, latest first."""
     rows = (
         {"name": one.name, "state": one.state, "method": one.settings.method,
          "backbone": one.settings.backbone, "steps": one.steps, "total": one.total}
@@ -329,7 +329,7 @@ def all_runs(paths: project_paths.ProjectPaths) -> pa.Table:
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """Figures of a selection, computed without training; they are not evidence.
+    """Diagnostics of a selection, computed without training; they are not evidence.
 
     Attributes:
         funnel: pool images that remain after each rule.
@@ -342,7 +342,7 @@ class Diagnostics:
 
 
 def diagnosed(found: Mapping[str, Any]) -> Diagnostics:
-    """The record of a diagnostics report."""
+    """Build the record of a diagnostics report."""
     rows = (
         {"name": name, "value": value, "meaning": diagnostics.meaning(name)}
         for name, value in found.items()
@@ -353,12 +353,12 @@ def diagnosed(found: Mapping[str, Any]) -> Diagnostics:
 
 @dataclass(frozen=True)
 class Advice:
-    """Advice on a budget.
+    """Advice on the budget.
 
     Attributes:
-        flattens_at: budget beyond which more images add little similarity; None without one.
-        hint: a sentence on the strategy, or None.
-        table: by rank, the budget that it fills and the quartiles of the similarity.
+        flattens_at: budget beyond which similarity falls only slowly; None without one.
+        hint: a sentence about the strategy, or None.
+        table: by rank: the budget that it fills and the quartiles of the similarity.
     """
 
     flattens_at: int | None
@@ -367,7 +367,7 @@ class Advice:
 
 
 def advice(found: Mapping[str, Any]) -> Advice:
-    """The record of `selections.advise`."""
+    """Build the record of `selections.advise`."""
     pairs = enumerate(zip(found["budgets"], found["quartiles"], strict=True), 1)
     rows = ([rank, budget, *quartiles] for rank, (budget, quartiles) in pairs)
     named = (dict(zip(ADVICE.names, row, strict=True)) for row in rows)
@@ -376,14 +376,14 @@ def advice(found: Mapping[str, Any]) -> Advice:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a comparison found on one target set.
+    """Result of a comparison on one target set.
 
     Attributes:
-        reference: the arm that the table's differences are to.
+        reference: the arm that the others are compared with.
         table: accuracy of each arm, readout and label count with its 95% interval, and the
             difference to the reference; see `evaluation_archive.COLUMNS`.
-        sentences: what it shows, in words.
-        notes: what to be careful about.
+        sentences: the conclusions as sentences.
+        notes: caveats as sentences.
         page: the report as HTML.
     """
 
@@ -397,7 +397,7 @@ class Evaluation:
 
 
 def evaluation(found: evaluation_archive.Evaluation) -> Evaluation:
-    """The record of a finished evaluation; writes its HTML report."""
+    """Build the record of a finished evaluation; writes its HTML report."""
     reference = report.reference(found)
     return Evaluation(
         found.id,
@@ -411,6 +411,6 @@ def evaluation(found: evaluation_archive.Evaluation) -> Evaluation:
 
 
 def table(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """The rows' values of a schema's columns."""
+    """Return the rows as a table with a schema's columns."""
     named = [{name: row.get(name) for name in schema.names} for row in rows]
     return pa.Table.from_pylist(named, schema)

@@ -1,4 +1,4 @@
-"""A project in the hands of a Python caller, who keeps it for as long as a notebook lives.
+"""Session of a Python caller, who may keep a project for the lifetime of a notebook.
 
 In: a project's folder. Out: the open project, for the length of one call.
 """
@@ -14,7 +14,7 @@ from sept_core.storage import project_paths
 
 
 class Session:
-    """A project folder, of which nothing is held between two calls.
+    """A project folder; nothing is held between two calls.
 
     Attributes:
         folder: absolute.
@@ -25,15 +25,15 @@ class Session:
         self._closed = False
 
     def close(self) -> None:
-        """Refuse further calls; jobs that were started go on."""
+        """Refuse further calls; running jobs continue."""
         self._closed = True
 
     def _paths(self) -> project_paths.ProjectPaths:
-        """The project's paths.
+        """Return the project's paths.
 
         Raises:
             InputError: the session was closed.
-            NotFoundError: the folder is no project any more.
+            NotFoundError: the folder is no longer a project.
         """
         if self._closed:
             raise errors.InputError(
@@ -47,7 +47,7 @@ class Session:
 
         Raises:
             InputError, NotFoundError: as in `_paths`.
-            BusyError: another process held it for too long.
+            BusyError: another process held the project for too long.
         """
         with projects.opened(self._paths().root) as project:
             yield project

@@ -1,6 +1,6 @@
 """The Train section of the Python facade: pre-train, compare.
 
-In: what a caller wants, in Python's types. Out: records of `results`, or handles of jobs.
+In: arguments as Python values. Out: records of `results`, or handles of jobs.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from sept_core.storage import project_paths
 
 
 class Train(Curate):
-    """Calls of the Train section; each starts a job and waits for it, or gives its handle."""
+    """Methods of the Train section; each starts a job and waits for it, or returns its handle."""
 
     @overload
     def pretrain(
@@ -55,15 +55,15 @@ class Train(Curate):
 
         Args:
             subset: a selection, its id, or the path of a manifest as a `Path`.
-            recipe: method, backbone and what differs from the defaults for the subset.
+            recipe: method, backbone and settings that differ from the subset's defaults.
             run: name of the run.
-            wait: False gives a handle of the job at once.
+            wait: False returns a handle of the job immediately.
             progress: called with (done, total, unit) while waiting.
 
         Raises:
-            InputError: the run's name is taken, or a setting cannot work.
-            NotFoundError, ManifestError: there is no such selection or manifest.
-            LeakError: held-out images are among the selection's.
+            InputError: the run's name is taken, or a setting is invalid.
+            NotFoundError, ManifestError: the selection or manifest does not exist.
+            LeakError: the selection contains held-out images.
             JobError: the training failed or was cancelled.
         """
         how = (recipe.method, recipe.backbone, recipe.changes(), recipe.where)
@@ -79,15 +79,15 @@ class Train(Curate):
         return started.wait(progress) if wait else started
 
     def run(self, name: str) -> Run:
-        """A pre-training run, finished or not.
+        """Return a pre-training run, finished or not.
 
         Raises:
-            NotFoundError: there is none of that name.
+            NotFoundError: the name is unknown.
         """
         return results.run(self._paths(), name)
 
     def runs(self) -> pa.Table:
-        """The pre-training runs, the latest first."""
+        """Return the pre-training runs, latest first."""
         return results.all_runs(self._paths())
 
     @overload
@@ -107,20 +107,20 @@ class Train(Curate):
     def evaluate(
         self, wanted: Comparison, *, wait: bool = True, progress: Progress | None = None
     ) -> tuple[Evaluation, ...] | Job[tuple[Evaluation, ...]]:
-        """Compare finished runs, or train arms alike and compare them.
+        """Compare finished runs, or train arms with equal settings and compare them.
 
         Args:
-            wanted: target set, runs or arms, and how to measure.
-            wait: False gives a handle of the job at once.
+            wanted: target set, runs or arms, and readouts.
+            wait: False returns a handle of the job immediately.
             progress: called with (done, total, unit) while waiting.
 
         Returns:
             An evaluation on the target set, and one on each control.
 
         Raises:
-            InputError: nothing can be scored on the target set, or a setting cannot work.
+            InputError: nothing can be scored on the target set, or a setting is invalid.
             NotFoundError: a run, selection or target set does not exist.
-            BusyError: this very evaluation is under way.
+            BusyError: this evaluation is already running.
             JobError: the evaluation failed or was cancelled.
         """
         with self._opened() as project:

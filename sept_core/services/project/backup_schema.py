@@ -1,8 +1,8 @@
-"""What a backup may hold: every value of it has the type and form in which SEPT wrote it.
+"""Schema of a backup: every value must have the type and form in which SEPT writes it.
 
-In: JSON from a file that anybody may have made; its checksum tells damage, not intent. Out: the
-same JSON, or one sentence. Ids of selections and encoders become names of files, ids of sources
-are counted up to, and foreign text is stored: each is held to its form here.
+In: JSON from an untrusted file; its checksum detects damage, not manipulation. Out: the same JSON,
+or an error of one sentence. Ids of selections and encoders become file names, ids of sources are
+counters, and foreign text is stored: each is validated here.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -24,7 +24,7 @@ def check(content: Any) -> None:
     """Refuse content that SEPT did not write.
 
     Raises:
-        IntegrityError: says where in the backup and what is wrong with it.
+        IntegrityError: names the position in the backup and the problem.
     """
     try:
         _Content.model_validate(content)
@@ -36,7 +36,7 @@ def check(content: Any) -> None:
 
 def _a_path(text: str) -> str:
     if "\0" in text:
-        raise ValueError("it is no path")
+        raise ValueError("it is not a path")
     return text
 
 
@@ -44,7 +44,7 @@ def _text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("it is no text (half of a character)") from None
+        raise ValueError("it is not valid text (an unpaired surrogate)") from None
     return text
 
 
@@ -71,13 +71,13 @@ Position = Annotated[int, Field(ge=1, lt=1 << 31)]
 
 
 class _Part(BaseModel):
-    """Types are taken at their word ("5" is no number), and nothing unknown is let through."""
+    """Base with strict types ("5" is not a number), which refuses unknown keys."""
 
     model_config = ConfigDict(
         strict=True,
         extra="forbid",
         allow_inf_nan=False,
-        defer_build=True,  # commands that need no backup start without it
+        defer_build=True,  # keeps the start-up of other commands fast
     )
 
 
@@ -95,7 +95,7 @@ class _Source(_Part):
     @model_validator(mode="after")
     def _kind_is_known(self) -> Self:
         if self.kind not in (*sources.KINDS, "features"):
-            raise ValueError(f"{self.kind!r} is no kind of source")
+            raise ValueError(f"{self.kind!r} is not a kind of source")
         try:
             Options.read(self.options, (), str)
         except errors.InputError as problem:
@@ -130,7 +130,7 @@ class _Guard(_Part):
 
 
 class _Selection(_Part):
-    """Its picks are made again from this."""
+    """Record of a selection, from which its picks are recomputed."""
 
     model_config = ConfigDict(extra="allow")
     id: Name
@@ -168,7 +168,7 @@ class _Settings(_Part):
         for key in self.__pydantic_extra__:
             name = key.removeprefix(groups.PREFIX)
             if name == key or not project_paths.NAME_PATTERN.fullmatch(name):
-                raise ValueError(f"{key!r} is no setting of a project")
+                raise ValueError(f"{key!r} is not a project setting")
         return self
 
 
@@ -186,5 +186,5 @@ class _Content(_Part):
         _unlike([selection.id for selection in self.selections], "selections")
         positions = [decision.position for decision in self.decisions]
         if positions != sorted(set(positions)):
-            raise ValueError("the decisions are not in the order of their positions")
+            raise ValueError("the decisions are not ordered by position")
         return self

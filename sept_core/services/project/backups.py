@@ -1,8 +1,8 @@
-"""Backup and restore of what people did in a project: one small file, readable in ten years.
+"""Backup and restore of the users' work in a project: one small file, readable in ten years.
 
 In: a project. Out: a gzipped JSON document with the sources, target sets, the whole log of
-decisions, named groups and the settings of every selection. Images and features are not in it:
-they can be had again.
+decisions, named groups and the settings of every selection. It excludes images and features, which
+can be rebuilt.
 """
 
 import gzip
@@ -23,23 +23,23 @@ from sept_core.storage import atomic, project_paths
 
 FORMAT = 1
 KEPT = ("who", "title", "encoder", "value_ranges")
-"""Settings that belong to the project's people; groups are kept as well."""
+"""Settings that users made; groups are kept as well."""
 
 MOST_BYTES = 1 << 31
 
 UNREADABLE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, RecursionError)
-"""What gzip and json raise of a file that is no backup."""
+"""Errors that gzip and json raise for a file that is not a backup."""
 
 
 def write(project: Project, path: Path) -> dict[str, Any]:
-    """Write the backup; returns what is in it, in numbers.
+    """Write the backup; return the counts of its content.
 
     Raises:
         InputError: the file exists.
-        IntegrityError: the catalogue holds what nobody could restore.
+        IntegrityError: the catalogue has entries that cannot be restored.
     """
     if path.exists():
-        raise errors.InputError(f"{path} exists; name a new file.")
+        raise errors.InputError(f"{path} exists; give a new file.")
     content = _content(project)
     data = _packed(content)
     with atomic.write_then_rename(path.absolute()) as temporary:
@@ -48,7 +48,7 @@ def write(project: Project, path: Path) -> dict[str, Any]:
 
 
 def data(project: Project) -> bytes:
-    """The backup as it is now, for a browser to keep."""
+    """Return the current backup, for download."""
     return _packed(_content(project))
 
 
@@ -57,7 +57,7 @@ def _packed(content: dict[str, Any]) -> bytes:
 
 
 def sealed(content: Any) -> dict[str, Any]:
-    """The document that a backup holds: JSON content and its checksum, against damage."""
+    """Return the document of a backup: JSON content and its checksum, against damage."""
     return {"format": FORMAT, "sha256": _sha256(content), "content": content}
 
 
@@ -74,7 +74,7 @@ def _content(project: Project) -> dict[str, Any]:
         "settings": {key: settings.get(db, key) for key in keys},
     }
     try:
-        backup_schema.check(content)  # rather told now than when it is needed
+        backup_schema.check(content)  # fail now rather than at the restore
     except errors.IntegrityError as problem:
         raise errors.IntegrityError(
             f"A backup of {project.paths.root} could not be restored ({problem}); run sept check."
@@ -116,10 +116,10 @@ def _numbers(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The content of a backup.
+    """Read the content of a backup.
 
     Raises:
-        NotFoundError: there is no such file.
+        NotFoundError: the file does not exist.
         IntegrityError: see `unpack`.
     """
     try:
@@ -128,25 +128,25 @@ def read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise errors.NotFoundError(f"{path} does not exist.") from None
     except OSError as problem:
-        raise errors.IntegrityError(f"{path} is no complete backup ({problem}).") from None
+        raise errors.IntegrityError(f"{path} is not a complete backup ({problem}).") from None
 
 
 def unpack(file: BinaryIO, name: str) -> dict[str, Any]:
-    """The content of a backup, every value of it in the form in which SEPT writes it.
+    """Unpack the content of a backup, and validate every value.
 
     Args:
         file: the backup's bytes.
-        name: what errors call it.
+        name: its name in errors.
 
     Raises:
-        IntegrityError: it is no backup, damaged, of a newer version, or made by something else.
+        IntegrityError: it is not a backup, damaged, of a newer version, or not written by SEPT.
     """
     try:
         with gzip.open(file) as unzipped:
             document = json.loads(unzipped.read(MOST_BYTES + 1))
         version, stored, content = (document[key] for key in ("format", "sha256", "content"))
     except UNREADABLE as problem:
-        raise errors.IntegrityError(f"{name} is no complete backup ({problem}).") from None
+        raise errors.IntegrityError(f"{name} is not a complete backup ({problem}).") from None
     if version != FORMAT:
         raise errors.IntegrityError(
             f"{name} is a backup of format {version}, this version of SEPT reads {FORMAT}."
@@ -157,14 +157,14 @@ def unpack(file: BinaryIO, name: str) -> dict[str, Any]:
         backup_schema.check(content)
     except errors.IntegrityError as problem:
         raise errors.IntegrityError(
-            f"{name} holds what SEPT does not write; use another backup ({problem})."
+            f"{name} holds entries that SEPT does not write; use another backup ({problem})."
         ) from None
     found: dict[str, Any] = content
     return found
 
 
 def restore(folder: Path, path: Path) -> dict[str, Any]:
-    """Bring a backup into a new project (`begin`), or into one that is there (`complete`).
+    """Restore a backup into a new project (`begin`), or into an existing one (`complete`).
 
     Returns:
         Numbers of sources, decisions and selections that were added.
@@ -181,10 +181,10 @@ def restore(folder: Path, path: Path) -> dict[str, Any]:
 
 
 def begin(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
-    """Make a project of a backup's content: its sources are known, list and embed them next.
+    """Create a project from a backup's content; its sources must be listed and embedded next.
 
     Raises:
-        InputError: the folder holds something.
+        InputError: the folder is not empty.
     """
     projects.init(folder)
     with projects.opened(folder) as project, connection.transaction(project.db):
@@ -203,11 +203,11 @@ def _fill(project: Project, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def complete(project: Project, content: dict[str, Any]) -> dict[str, Any]:
-    """Add the decisions that a project lacks, its target sets being matched by name.
+    """Add the missing decisions to a project; target sets are matched by name.
 
     Raises:
-        InputError: the project's decisions are not the beginning of those in the backup, or it
-            lacks one of the target sets.
+        InputError: the project's decisions are not a prefix of those in the backup, or one of the
+            target sets is missing.
     """
     own = {record.name: record.id for record in source_table.every(project.db, "target")}
     theirs = {s["id"]: s["name"] for s in content["sources"] if s["role"] == "target"}
@@ -224,7 +224,7 @@ def complete(project: Project, content: dict[str, Any]) -> dict[str, Any]:
     for mine, other in zip(there, wanted, strict=False):
         if mine != other:
             raise errors.InputError(
-                f"Decision {mine['position']} of this project is another than in the backup; "
+                f"Decision {mine['position']} of this project differs from the one in the backup; "
                 "restore into a new project instead."
             )
     missing = wanted[len(there) :]

@@ -1,8 +1,8 @@
-"""The demo: a whole project made from drawn pictures, to look around in.
+"""The demo: a complete project with generated pictures.
 
 In: a new folder. Out: a project with three sources, two target sets, features, map, a selection
-and some decisions. Every step is one of the other buttons, so that a demo that was interrupted
-goes on where it stopped.
+and some decisions. Every step is one of the other buttons, so that an interrupted demo continues
+where it stopped.
 """
 
 import csv
@@ -28,29 +28,31 @@ TARGET = "nature"
 BUDGET = 400
 REVIEWER = "demo"
 KEPT = 12
-"""Right picks that the reviewer confirms, so that suggestions have both kinds to learn from."""
+"""Number of correct picks that the reviewer confirms, so that suggestions have both classes to
+learn from.
+"""
 
 NOTES = {
     "photos": "A tree of folders with names that say nothing; holds a few broken files.",
     "scans": "One zip, read without unpacking.",
     "web": "WebDataset shards with a side-car for each image; try the filter: year >= 2020",
-    "nature": "Flowers, leaves, fruit, butterflies and fish. Some of its test images lie in the "
+    "nature": "Flowers, leaves, fruit, butterflies and fish. Some of its test images are in the "
     "pool: the guard finds them.",
     "signs-and-charts": "Road signs, charts, contour maps, circuit boards and clocks.",
 }
-"""What the demo says about each source and target set."""
+"""Notes of the demo's sources and target sets."""
 
 
 def begin(folder: Path, *, seed: int = 0, scale: float = 1.0) -> None:
-    """Make an empty project that will be the demo; one that was begun before goes on.
+    """Create an empty project for the demo, or continue an unfinished demo.
 
     Args:
         folder: new, empty, or a demo.
-        seed: of the pictures.
-        scale: of the number of images (about 4,300 in the pool).
+        seed: random seed of the pictures.
+        scale: factor of the number of images (about 4,300 in the pool).
 
     Raises:
-        InputError: the folder holds something else.
+        InputError: the folder contains something else.
     """
     if project_paths.ProjectPaths(folder.absolute()).catalogue.exists():
         with projects.opened(folder) as project:
@@ -62,12 +64,12 @@ def begin(folder: Path, *, seed: int = 0, scale: float = 1.0) -> None:
 
 
 def layout(paths: project_paths.ProjectPaths) -> Layout:
-    """Where a demo keeps its pictures."""
+    """Return the layout of the demo's pictures."""
     return Layout(paths.uploads / "demo")
 
 
 def next_job(project: Project) -> JobFolder | None:
-    """Launch the next of the demo's long steps; None when all of them are done."""
+    """Launch the next of the demo's long steps; None if all of them are done."""
     data = layout(project.paths)
     if not data.header.exists():
         request = settings.get(project.db, "demo") | {"folder": str(data.root)}
@@ -83,7 +85,7 @@ def next_job(project: Project) -> JobFolder | None:
 
 
 def go_on(project: Project) -> None:
-    """Take the next step unless one runs; a failed or cancelled step waits to be resumed."""
+    """Start the next step unless one is running; a failed or cancelled step must be resumed."""
     known = launcher.all_jobs(project.paths)
     if known and known[0].state != "done":
         return
@@ -101,7 +103,7 @@ def _register(project: Project, data: Layout) -> None:
 
 
 def _is_waiting(project: Project) -> bool:
-    """Whether any file has not been read yet."""
+    """Return True if any file has not been read yet."""
     records = [*source_table.every(project.db, "pool"), *source_table.every(project.db, "target")]
     return any(source_table.counts(project.db, record.id)["waiting"] for record in records)
 
@@ -118,13 +120,13 @@ def curate(project: Project) -> dict[str, Any]:
     request = selections.Request((TARGET,), SelectionSettings(budget=BUDGET), ENCODER)
     first = selections.select(project, request)
     _review(project, first["id"])
-    second = selections.again(project, first["id"])
+    second = selections.update(project, first["id"])
     settings.put(project.db, "demo", demo | {"selection": second["id"]})
     return second
 
 
 def _review(project: Project, selection_id: str) -> None:
-    """Decide as a person would who sees what a picture shows; the truth stands in for the eyes."""
+    """Decide like a reviewer who recognises the pictures, using the true families."""
     if decisions.history(project, [TARGET]):
         return
     uids = selections.picks(project, selection_id)["uid"].to_pylist()
@@ -134,24 +136,24 @@ def _review(project: Project, selection_id: str) -> None:
         if shown[uid] not in TARGETS[TARGET]:
             wrong[shown[uid]].append(uid)
     for family, members in wrong.items():
-        reason = f"shows {family}, which the task does not"
+        reason = f"shows {family}, which is not in the task"
         decisions.decide(project, [TARGET], "veto", members, reason=reason, who=REVIEWER)
     right = [uid for uid in uids if shown[uid] in TARGETS[TARGET]][:KEPT]
     decisions.decide(project, [TARGET], "keep", right, reason="just right", who=REVIEWER)
 
 
 def families(project: Project, uids: Iterable[str]) -> dict[str, str]:
-    """The true family of each pool image; for scoring and for playing the reviewer only."""
+    """Return the true family of each pool image; only for scoring and the simulated review."""
     return _by_name(project, uids, layout(project.paths).truth, "label")
 
 
 def planted(project: Project, uids: Iterable[str]) -> dict[str, str]:
-    """Of the pool images that were planted as copies or leaks: which kind each is."""
+    """Return the kind of each pool image that was planted as a copy or leak."""
     return _by_name(project, uids, layout(project.paths).flaws, "flaw")
 
 
 def _by_name(project: Project, uids: Iterable[str], path: Path, column: str) -> dict[str, str]:
-    """A column of a csv for each image that it names by the name of one of its files."""
+    """Return a column of a csv by uid, for the images that it names by a file name."""
     with path.open(newline="") as file:
         known = {row["key"]: row[column] for row in csv.DictReader(file)}
     places = place_table.locations(project.db, uids).to_pylist()

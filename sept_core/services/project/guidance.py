@@ -1,4 +1,4 @@
-"""What is done, what is next, and where: from a project's status. Pure."""
+"""Finished steps, the next step and its page, from a project's status. Pure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the way from a pool to evidence.
+    """One step from a pool to evidence.
 
     Attributes:
         name: a page's name.
-        done: whether the project is past it.
-        told: how far it is, in a few words.
+        done: True if the step is done.
+        told: its progress, in a few words.
     """
 
     name: str
@@ -20,10 +20,10 @@ class Step:
 
 
 def steps(status: dict[str, Any]) -> list[Step]:
-    """Every step in order.
+    """Return every step in order.
 
     Args:
-        status: as `projects.status` gives it.
+        status: a result of `projects.status`.
     """
     fresh = any(not record["older_than_pool"] for record in status["selections"])
     targets = ", ".join(target["name"] for target in status["targets"])
@@ -41,7 +41,7 @@ def steps(status: dict[str, Any]) -> list[Step]:
 
 
 def _count(number: int, word: str) -> str:
-    """`no run yet`, `1 run`, `1,200 runs`."""
+    """Format `no run yet`, `1 run`, `1,200 runs`."""
     return f"{number:,} {word}{'s' if number != 1 else ''}" if number else f"no {word} yet"
 
 
@@ -72,10 +72,10 @@ def _waiting(status: dict[str, Any]) -> int:
 
 
 def next_step(status: dict[str, Any]) -> tuple[str, str]:
-    """The page to go to now, and why in one sentence.
+    """Return the page to go to next, and the reason in one sentence.
 
     Args:
-        status: as `projects.status` gives it.
+        status: a result of `projects.status`.
     """
     waiting, chosen = _waiting(status), status["selections"]
     if not status["sources"]:
@@ -84,18 +84,18 @@ def next_step(status: dict[str, Any]) -> tuple[str, str]:
         return "Targets", "Add a target set: a few images of what you care about."
     if status["jobs"]:
         title = status["jobs"][0]["title"]
-        return "Overview", f"{title} is under way; you may close the app meanwhile."
+        return "Overview", f"{title} is running; you can close the app meanwhile."
     if waiting or not status["encoders"]:
         return "Pool", f"Embed the images: {waiting:,} files have not been read yet."
     if not chosen:
         return "Retrieve", "Select a subset of the pool for a target set."
     if all(record["older_than_pool"] for record in chosen):
-        return "Retrieve", "The pool has changed since every selection; make one again."
+        return "Retrieve", "The pool has changed since the latest selection; update one."
     if not status["decisions"]:
         return "Review", "Review the latest selection: keep what is right and veto what is wrong."
     if not status["runs"]:
         return (
             "Pre-train",
-            "Export the selection or pre-train on it; review more at any time.",
+            "Export the selection or pre-train on it; you can review more at any time.",
         )
     return "Evaluate", "Evaluate the runs on your target set, or review more of the selection."

@@ -1,7 +1,7 @@
-"""Is what lies in a project's folder still what was written? And moving aside what is not.
+"""Integrity checks of a project's files, and the quarantine of damaged ones.
 
-In: folders. Out: `Finding`s, one for each thing that is wrong, in sentences; nothing is
-changed until `set_aside`, and that only moves files within the project.
+In: folders. Out: `Finding`s, one per problem, in sentences; nothing is changed until `set_aside`,
+which only moves files within the project.
 """
 
 import os
@@ -21,23 +21,22 @@ from sept_core.imaging import pixel_values
 from sept_core.storage import atomic, project_paths
 
 ASIDE = "damaged"
-"""The folder, in the project, that repair moves things into."""
+"""Folder in the project that repair moves files into."""
 
 SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong.
+    """One problem.
 
     Attributes:
         kind: `catalogue`, `decisions`, `features`, `artefact`, `encoder`, `selection`,
             `manifest`, `source`, `job`, `run` or `leftover`.
         where: the file or folder, or the name of a source.
-        problem: what is wrong, one sentence.
-        remedy: what to do, one sentence.
-        aside: what `set_aside` moves away so that it is made again; empty where only a person
-            can help.
+        problem: the problem, one sentence.
+        remedy: the remedy, one sentence.
+        aside: files that `set_aside` moves so that they are rebuilt; empty if only a user can help.
     """
 
     kind: str
@@ -48,14 +47,14 @@ class Finding:
 
 
 def set_aside(root: Path, findings: Iterable[Finding]) -> list[Path]:
-    """Move what the findings name into a new folder below `damaged/`.
+    """Move the files of the findings into a new folder below `damaged/`.
 
     Args:
-        root: the project's folder; everything to be moved lies in it.
-        findings: as found a moment ago.
+        root: the project's folder, which contains all files to move.
+        findings: recent findings.
 
     Returns:
-        Where each of them lies now.
+        The new path of each.
     """
     moved = []
     folder = root / ASIDE / time.strftime("%Y%m%d-%H%M%S", time.gmtime())
@@ -70,32 +69,32 @@ def set_aside(root: Path, findings: Iterable[Finding]) -> list[Path]:
 
 
 def leftovers(root: Path) -> Iterator[Finding]:
-    """Files that a write which was cut off left behind; to be asked while nothing writes."""
+    """Yield files of interrupted writes; call it only while nothing writes."""
     for path in sorted(root.rglob(".*.tmp")):
         if ASIDE not in path.relative_to(root).parts:
             yield Finding(
                 "leftover",
                 str(path),
-                "It was left by a write that was cut off; nothing reads it.",
-                "Repair moves it away.",
+                "It was left by an interrupted write; nothing reads it.",
+                "Repair quarantines it.",
                 (path,),
             )
 
 
 def stores(root: Path) -> Iterator[Finding]:
-    """Every feature store below `features/`: cards, headers, checksums, unfinished shards."""
+    """Check every feature store below `features/`: cards, headers, checksums, unfinished shards."""
     for folder in sorted(path for path in root.glob("features/*") if path.is_dir()):
-        again = "Repair moves the shard away; embedding again makes its features anew."
+        again = "Repair quarantines the shard; embedding again recomputes its features."
         try:
             card = feature_store.read_card(folder)
             if card["kind"] == "imported":
-                again = "Repair moves the shard away; import the features again."
+                again = "Repair quarantines the shard; import the features again."
         except (errors.SeptError, KeyError, TypeError) as problem:
             yield Finding(
                 "features",
                 str(folder),
-                f"Its card, which says what encoder made the features, cannot be read: {problem}",
-                "Repair moves the features away; embed again.",
+                f"Its card, which names the encoder of the features, cannot be read: {problem}",
+                "Repair quarantines the features; embed again.",
                 (folder,),
             )
             continue
@@ -104,13 +103,13 @@ def stores(root: Path) -> Iterator[Finding]:
 
 
 def renewals(root: Path) -> Iterator[Finding]:
-    """Renewals that were cut off while the older shards were being replaced."""
+    """Yield renewals that were interrupted while older shards were being replaced."""
     for ready in sorted((root / feature_store.RENEWAL).glob(f"**/{feature_store.READY}")):
         encoder_id = ready.relative_to(root / feature_store.RENEWAL).parts[0]
         yield Finding(
             "features",
             str(ready.parent),
-            f"The renewal of the features of {encoder_id} was cut off at its end.",
+            f"The renewal of the features of {encoder_id} was interrupted in its last step.",
             f"Finish it: sept embed {root} --renew --encoder {encoder_id}",
         )
 
@@ -129,8 +128,8 @@ def _store(folder: Path, again: str) -> Iterator[Finding]:
             yield Finding(
                 "leftover",
                 str(base),
-                "A shard without its header: writing it was cut off; nothing reads it.",
-                "Repair moves it away; embedding again makes it anew.",
+                "A shard without its header: writing it was interrupted; nothing reads it.",
+                "Repair quarantines it; embedding again rebuilds it.",
                 parts,
             )
         elif problem := _shard_problem(base, header):
@@ -150,24 +149,24 @@ def _shard_problem(base: Path, header: Path) -> str | None:
 
 
 def altered(folder: Path, expected: dict[str, Any]) -> str | None:
-    """What is wrong with files that have a known SHA-256, or None."""
+    """Return the problem of files with a known SHA-256, or None."""
     for name, sha256 in expected.items():
         path = folder / name
         if not path.is_file():
-            return f"{name} is not there."
+            return f"{name} is missing."
         if atomic.sha256_file(path) != sha256:
-            return f"{name} is not what was written: its checksum differs."
+            return f"{name} was altered: its checksum differs."
     return None
 
 
 def artefacts(root: Path) -> Iterator[Finding]:
-    """Every derived artefact: indexes, graphs, groups, thresholds, maps."""
+    """Check every derived artefact: indexes, graphs, groups, thresholds, maps."""
     folders = (*root.glob("indexes/*/*"), *root.glob("maps/*"))
     for folder in sorted(path for path in folders if path.is_dir()):
         problem = _artefact_problem(folder)
         if problem:
             where = "draw the map again" if folder.parent.name == "maps" else "prepare again"
-            remedy = f"Repair moves it away; {where}."
+            remedy = f"Repair quarantines it; {where}."
             yield Finding("artefact", str(folder), problem, remedy, (folder,))
 
 
@@ -180,12 +179,12 @@ def _artefact_problem(folder: Path) -> str | None:
         expected = known.get("sha256")
     except (errors.IntegrityError, AttributeError):
         return f"Its {project_paths.HEADER} is damaged."
-    # Earlier versions wrote no checksums: their tables are read at least.
+    # Earlier versions wrote no checksums, so their tables are only read.
     return _tables_problem(folder) if expected is None else altered(folder, expected)
 
 
 def _tables_problem(folder: Path) -> str | None:
-    """What has no header: the kept results of the guard, or an artefact that is being made."""
+    """Return the problem of tables without a header: guard's cache or unfinished artefact."""
     for path in sorted(folder.rglob("*.parquet")):
         if problem := table_problem(path):
             return problem
@@ -193,7 +192,7 @@ def _tables_problem(folder: Path) -> str | None:
 
 
 def table_problem(path: Path, sha256: str | None = None) -> str | None:
-    """What is wrong with a parquet file, or None."""
+    """Return the problem of a parquet file, or None."""
     if sha256 is not None:
         return altered(path.parent, {path.name: sha256})
     try:
@@ -204,7 +203,7 @@ def table_problem(path: Path, sha256: str | None = None) -> str | None:
 
 
 def encoders(root: Path) -> Iterator[Finding]:
-    """What was fitted on this pool: the value ranges, and encoders with weights and card."""
+    """Check what was fitted on this pool: the value ranges, and encoders with weights and card."""
     yield from _value_ranges(root / "encoders" / pixel_values.FILE)
     for folder in sorted(path for path in root.glob("encoders/*") if path.is_dir()):
         for header in folder.glob("fit.json"):
@@ -215,7 +214,7 @@ def encoders(root: Path) -> Iterator[Finding]:
             except (errors.IntegrityError, KeyError, TypeError, StopIteration):
                 problem = "Its weights or its card are missing or damaged."
             if problem:
-                remedy = "Repair moves it away; embedding again fits it anew, the same."
+                remedy = "Repair quarantines it; embedding again fits an identical one."
                 yield Finding("encoder", str(folder), problem, remedy, (folder,))
 
 
@@ -223,19 +222,19 @@ def _value_ranges(path: Path) -> Iterator[Finding]:
     try:
         pixel_values.from_json(atomic.read_json(path))
     except errors.NotFoundError:
-        return  # before an image of more than 8 bits was met
+        return  # before the first image of more than 8 bits
     except errors.SeptError as problem:
-        remedy = "Repair moves it away; the ranges are then those that the features were made with."
+        remedy = "Repair quarantines it; the ranges of the existing features are then used."
         yield Finding("encoder", str(path), str(problem), remedy, (path,))
 
 
 def places(root: Path, rows: pa.Table, again: str) -> Iterator[Finding]:
-    """Whether the files of a source are there as they were listed; nothing is opened.
+    """Check that the files of a source are as they were listed, without opening them.
 
     Args:
-        root: the folder that the paths lie below.
+        root: the folder that the paths are relative to.
         rows: rel_path, size (of the file itself, −1 where unknown) and mtime_ns.
-        again: how this source is listed again.
+        again: the command that lists this source again.
     """
     missing, changed = [], []
     columns = (rows[name].to_pylist() for name in ("rel_path", "size", "mtime_ns"))

@@ -1,4 +1,4 @@
-"""Opening a project: one folder with its catalogue, which several processes use in turn.
+"""Opening a project: a folder with a catalogue, which several processes use in turn.
 
 In: a folder. Out: a `Project` that every other function of `services` takes as its first argument.
 Short commands such as `sept veto` spend most of their time on imports, so nothing here imports
@@ -24,7 +24,7 @@ def paths_of(folder: Path) -> project_paths.ProjectPaths:
     paths = project_paths.ProjectPaths(folder.absolute())
     if not paths.catalogue.exists():
         make = commands.line("init", folder)
-        raise errors.NotFoundError(f"{folder} is not a SEPT project; make one with: {make}")
+        raise errors.NotFoundError(f"{folder} is not a SEPT project; create one with: {make}")
     return paths
 
 
@@ -43,7 +43,7 @@ def opened(folder: Path) -> Iterator[Project]:
 
 @contextlib.contextmanager
 def using(folder: Path, who: str | None = None) -> Iterator[Project]:
-    """Use a project for one action, on a cursor of its own; see `catalogue.sharing`.
+    """Use a project for one action, with its own cursor; see `catalogue.sharing`.
 
     Raises:
         NotFoundError, BusyError: as in `opened`.
@@ -54,22 +54,22 @@ def using(folder: Path, who: str | None = None) -> Iterator[Project]:
 
 
 def stay_open(seconds: float) -> None:
-    """Let projects stay open for some seconds after an action, unless another process waits."""
+    """Keep projects open for some seconds after an action, unless another process waits."""
     sharing.keep_open_when_idle(seconds)
 
 
 def adopt(project: Project) -> int:
-    """Take the outcomes of new feature shards into the catalogue; returns how many shards."""
+    """Store the outcomes of new feature shards in the catalogue; return the number of shards."""
     if not _has_news(project):
         return 0
-    # Imported here: reading shards takes Arrow, which a command with nothing to adopt can spare.
+    # Imported here, because reading shards needs Arrow and most commands have nothing to adopt.
     from sept_core.services.data import adoption
 
     return adoption.adopt_all(project)
 
 
 def _has_news(project: Project) -> bool:
-    """Whether a shard may be new to the catalogue; damaged headers are left to `adoption`."""
+    """Return True if a shard may be new to the catalogue; `adoption` reports damaged headers."""
     if adopted.is_unsettled(project.db):
         return True
     known = adopted.keys(project.db)

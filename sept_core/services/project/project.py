@@ -1,4 +1,4 @@
-"""An open project, as every function of `services` takes it.
+"""The record of an open project, the first argument of functions of `services`.
 
 In: nothing. Out: the record `Project`.
 """
@@ -11,7 +11,7 @@ from sept_core.storage import project_paths
 
 @dataclass(frozen=True)
 class Project:
-    """An open project: its paths, its catalogue, and who is logged in, where the app knows."""
+    """An open project: its paths, its catalogue, and the logged-in user, if the app knows."""
 
     paths: project_paths.ProjectPaths
     db: connection.Connection

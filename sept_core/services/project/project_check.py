@@ -1,7 +1,7 @@
-"""Check of a whole project: what is damaged, missing or moved, and the repair of what can be.
+"""Check of a whole project for damaged, missing and moved files, and their repair.
 
 In: a project's folder, the catalogue in it possibly damaged. Out: findings, in the order in which
-one would deal with them. Nothing is changed by looking.
+to handle them. The check changes nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,15 +23,15 @@ from sept_core.storage import atomic, commands, project_paths
 from sept_core.storage.project_paths import ProjectPaths
 
 Told = Callable[[str], None]
-"""Called with what is looked at now."""
+"""Takes the name of what is being checked."""
 
 
 def check(folder: Path, told: Told = lambda what: None) -> list[Finding]:
-    """Look at everything a project keeps: every checksum, row and file is read.
+    """Check everything in a project: reads every checksum, row and file.
 
     Raises:
-        NotFoundError: the folder is no project.
-        BusyError: another process holds it, or a job is at work in it.
+        NotFoundError: the folder is not a project.
+        BusyError: another process holds it, or a job is running in it.
     """
     paths = projects.paths_of(folder)
     projects.check_idle(folder)
@@ -47,12 +47,12 @@ def check(folder: Path, told: Told = lambda what: None) -> list[Finding]:
 
 
 def check_open(project: Project, told: Told = lambda what: None) -> list[Finding]:
-    """As `check`, in the process that holds the project.
+    """Check like `check`, in the process that holds the project.
 
-    Leftovers are not looked for: they may be what another tab is writing now.
+    Leftovers are not reported, because another tab may be writing them now.
 
     Raises:
-        BusyError: a job is at work in it.
+        BusyError: a job is running in it.
     """
     projects.check_idle(project.paths.root)
     return [*_in_catalogue(project.paths, project.db, told), *_on_disk(project.paths, told)]
@@ -65,14 +65,14 @@ def _on_disk(paths: ProjectPaths, told: Told) -> Iterator[Finding]:
 
 
 def repair(folder: Path, found: list[Finding]) -> list[Path]:
-    """Move away what can be made again; nothing is deleted.
+    """Quarantine damaged files that can be rebuilt; nothing is deleted.
 
     Args:
-        folder: of the project.
-        found: by `check`, a moment ago.
+        folder: folder of the project.
+        found: recent findings of `check`.
 
     Returns:
-        Where what was moved lies now.
+        The new paths of the moved files.
     """
     return integrity.set_aside(projects.paths_of(folder).root, found)
 
@@ -82,8 +82,8 @@ def _catalogue_finding(paths: ProjectPaths, problem: str) -> Finding:
         "catalogue",
         str(paths.catalogue),
         problem,
-        "Bring a backup into a new project with sept restore; features and exports can be copied "
-        "over.",
+        "Restore a backup into a new project with sept restore; features and exports can be "
+        "copied over.",
     )
 
 
@@ -104,18 +104,18 @@ def _in_catalogue(paths: ProjectPaths, db: Connection, told: Told) -> Iterator[F
 
 
 def _log(paths: ProjectPaths, db: Connection) -> Iterator[Finding]:
-    """The log of decisions is complete and can be replayed."""
+    """Check that the decision log is complete and can be replayed."""
     expected = 1
     for entry in decision_table.log(db):
         problem = None
         if entry["position"] != expected:
-            problem = f"Position {expected} of the log of decisions is missing."
+            problem = f"Position {expected} of the decision log is missing."
         try:
             decision_log.Event(**{key: value for key, value in entry.items() if key != "target_id"})
         except errors.InputError as wrong:
             problem = f"Decision {entry['position']} cannot be replayed: {wrong}"
         if problem:
-            remedy = "Bring a backup into a new project with sept restore."
+            remedy = "Restore a backup into a new project with sept restore."
             yield Finding("decisions", str(paths.catalogue), problem, remedy)
             return
         expected += 1
@@ -125,11 +125,11 @@ def _selections(paths: ProjectPaths, db: Connection) -> Iterator[Finding]:
     for record in selection_table.every(db):
         path = paths.selection(record["id"])
         if not path.exists():
-            text = f"The picks of {record['id']} are not there."
-            remedy = "They are made again when the selection is opened, if the pool is the same."
+            text = f"The picks of {record['id']} are missing."
+            remedy = "They are recomputed when the selection is opened, if the pool is unchanged."
             yield Finding("selection", str(path), text, remedy)
         elif problem := integrity.table_problem(path, record.get("picks_sha256")):
-            remedy = "Repair moves the picks away; they are made again when they are needed."
+            remedy = "Repair quarantines the picks; they are recomputed when needed."
             yield Finding("selection", str(path), problem, remedy, (path,))
 
 
@@ -142,12 +142,12 @@ def _source(
     if not spec.root.is_dir() or not (spec.path.exists() or folders.is_pattern(str(spec.path))):
         text = f"{role.capitalize()} {record.name!r} is not at {spec.path}."
         move = commands.line(role, "move", paths.root, record.name, "PATH")
-        remedy = f"Mount it, or say where it is: {move}"
+        remedy = f"Mount it, or set its new path: {move}"
         yield Finding("source", record.name, text, remedy)
         return
     if count := source_table.counts(db, record.id)["unreadable"]:
         text = f"{count} of the files of {role} {record.name!r} could not be read."
-        remedy = f"Bring them back, then run: {commands.line(role, 'retry', paths.root)}"
+        remedy = f"Restore them, then run: {commands.line(role, 'retry', paths.root)}"
         yield Finding("source", record.name, text, remedy)
     add = commands.line(role, "add", paths.root, record.name, spec.path)
     again = f"List it again: {add}"
@@ -155,7 +155,7 @@ def _source(
 
 
 def _manifests(paths: ProjectPaths) -> Iterator[Finding]:
-    """The manifests below `exports/`, and those that export jobs wrote elsewhere."""
+    """Return the manifests below `exports/`, and those that export jobs wrote elsewhere."""
     folders = {path.parent for path in paths.exports.glob("**/manifest.json")}
     for status in launcher.all_jobs(paths):
         if status.kind == "export" and status.state == "done":
@@ -167,7 +167,7 @@ def _manifests(paths: ProjectPaths) -> Iterator[Finding]:
 
 
 def _manifest(folder: Path) -> Iterator[Finding]:
-    again = "Export the selection again; what is there is never written over."
+    again = "Export the selection again; existing files are never overwritten."
     try:
         report = verification.verify(folder, images=False)
         roots = manifest.read(folder).roots() if not report.problems else {}
@@ -178,7 +178,7 @@ def _manifest(folder: Path) -> Iterator[Finding]:
         yield Finding("manifest", str(folder), fault.message, again)
     for name, root in roots.items():
         if not root.is_dir():
-            text = f"Its source {name!r} is not at {root} any more."
+            text = f"Its source {name!r} is no longer at {root}."
             remedy = f"Correct {folder / manifest.ROOTS}, which names each source's folder."
             yield Finding("manifest", str(folder), text, remedy)
 
@@ -191,13 +191,13 @@ def _jobs(paths: ProjectPaths) -> Iterator[Finding]:
             status = launcher.status(paths, folder.name)
         except (errors.SeptError, KeyError, TypeError) as problem:
             text = f"Its record cannot be read: {problem}"
-            remedy = "Repair moves it away; what the job finished is kept elsewhere."
+            remedy = "Repair quarantines it; the results of the job are kept elsewhere."
             yield Finding("job", str(folder), text, remedy, (folder,))
             continue
         if status.state == "lost":
             text = f"{status.title}: {status.reason}."
             resume = commands.line("job", "resume", paths.root, folder.name)
-            remedy = f"Go on where it stopped: {resume}"
+            remedy = f"Resume it where it stopped: {resume}"
             yield Finding("job", str(folder), text, remedy)
 
 
@@ -209,7 +209,7 @@ def _runs(paths: ProjectPaths) -> Iterator[Finding]:
         except (errors.IntegrityError, AttributeError):
             problem = f"Its {project_paths.RUN_HEADER} is damaged."
         if problem:
-            remedy = "Repair moves the run away; train it again with the same settings."
+            remedy = "Repair quarantines the run; train it again with the same settings."
             yield Finding("run", str(header.parent), problem, remedy, (header.parent,))
 
 
@@ -222,4 +222,4 @@ ON_DISK: dict[str, Callable[[ProjectPaths], Iterator[Finding]]] = {
     "jobs": _jobs,
     "runs": _runs,
 }
-"""What needs no catalogue, in the order in which it is looked at."""
+"""Checks that need no catalogue, in order."""

@@ -1,7 +1,7 @@
-"""Projects: making, naming and deleting them, their encoders, and the state of all steps.
+"""Projects: create, rename and delete them, their encoders, and the state of all steps.
 
-In: a folder or an open `Project`. Out: records for the overview and for `sept status`. Opening is
-the matter of `opening`, whose functions can be called here as well.
+In: a folder or an open `Project`. Out: records for the overview and for `sept status`. `opening`
+opens projects; its functions can be called here as well.
 """
 
 import getpass
@@ -50,16 +50,16 @@ __all__ = [
 
 
 def init(folder: Path) -> None:
-    """Make an empty project.
+    """Create an empty project.
 
     Raises:
-        InputError: the folder holds something else.
+        InputError: the folder contains something else.
     """
     paths = project_paths.ProjectPaths(folder.absolute())
     if paths.catalogue.exists():
-        raise errors.InputError(f"{folder} already is a SEPT project.")
+        raise errors.InputError(f"{folder} is already a SEPT project.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise errors.InputError(f"{folder} is not an empty folder; name a new one.")
+        raise errors.InputError(f"{folder} is not an empty folder; give a new one.")
     folder.mkdir(parents=True, exist_ok=True)
     db = connection.connect(paths.catalogue)
     try:
@@ -69,12 +69,12 @@ def init(folder: Path) -> None:
 
 
 def encoders(project: Project) -> list[dict[str, Any]]:
-    """Every encoder that has embedded something: its record and how much of the pool it holds.
+    """List every encoder that has embedded something: its record and its counts.
 
-    Besides the record's own: `pool_images` with features, `no_features` (live pool images that it
-    gave none), `decoders` (features by the version of what decoded them, of the pool) and
-    `older_decoder` (features, of the pool and of target sets, by another than the present one);
-    `fit` says how the sample that it was fitted on is degenerate, or is None.
+    Besides the record's own: `pool_images` with features, `no_features` (live pool images without
+    features), `decoders` (features of the pool by decoder version) and `older_decoder` (features,
+    of the pool and of target sets, by another version than the current one); `fit` says how the
+    sample that it was fitted on is degenerate, or is None.
     """
     found = []
     for path in project.paths.cards():
@@ -94,7 +94,7 @@ def encoders(project: Project) -> list[dict[str, Any]]:
 def _decoded_by(
     folder: Path, pool: feature_store.FeatureStore, *, imported: bool
 ) -> dict[str, Any]:
-    """`decoders` and `older_decoder` of an encoder's stores; nothing was decoded for imports."""
+    """Count `decoders` and `older_decoder` of an encoder's stores; imports have none."""
     if imported:
         return {"decoders": {}, "older_decoder": 0}
     versions = Counter[str]()
@@ -111,10 +111,10 @@ def _decoded_by(
 
 
 def find_encoder(project: Project, name: str | None) -> str:
-    """The id of an embedded encoder by id or spec; the project's latest one for None.
+    """Return the id of an embedded encoder by id or spec; the project's latest one for None.
 
     Raises:
-        NotFoundError: nothing is embedded with it; the message lists what is.
+        NotFoundError: nothing is embedded with it; the message lists the embedded encoders.
     """
     known = encoders(project)
     name = name or settings.get(project.db, "encoder")
@@ -134,16 +134,16 @@ def find_encoder(project: Project, name: str | None) -> str:
 
 
 def find_encoder_record(project: Project, name: str | None) -> dict[str, Any]:
-    """The header of an embedded encoder; see `find_encoder`."""
+    """Return the header of an embedded encoder; see `find_encoder`."""
     wanted = find_encoder(project, name)
     return next(record for record in encoders(project) if record["id"] == wanted)
 
 
 def pool_features(project: Project, encoder_id: str) -> feature_store.FeatureStore:
-    """The pool's features under an encoder that gave at least one image some.
+    """Return the pool's features under an encoder that gave some to at least one image.
 
     Raises:
-        InputError: it gave none.
+        InputError: no pool image has features.
     """
     store = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
     if len(store):
@@ -151,7 +151,8 @@ def pool_features(project: Project, encoder_id: str) -> feature_store.FeatureSto
     none = image_table.featureless(project.db, encoder_id).num_rows
     if none:
         raise errors.InputError(
-            f"{encoder_id} gave none of the pool's {none:,} images features; take another encoder."
+            f"{encoder_id} gave none of the pool's {none:,} images features; choose another "
+            "encoder."
         )
     raise errors.InputError(
         f"No pool image has features under {encoder_id}; embed the pool first (Pool page, or sept "
@@ -160,7 +161,7 @@ def pool_features(project: Project, encoder_id: str) -> feature_store.FeatureSto
 
 
 def status(project: Project) -> dict[str, Any]:
-    """Where the project stands, step by step, as JSON values."""
+    """Return the state of the project, step by step, as JSON values."""
     db = project.db
     fingerprint = image_table.pool_fingerprint(db)
     targets = source_table.every(db, "target")
@@ -210,7 +211,7 @@ def _source_status(project: Project, record: source_table.SourceRecord) -> dict[
 
 
 def _reading_status(project: Project, record: source_table.SourceRecord) -> dict[str, Any]:
-    """Splits and classes of a target set, what stated them, and what to be careful about."""
+    """Return splits and classes of a target set, their origin, and warnings."""
     found = target_layouts.shown(project.db, record)
     return {
         "splits": {split: sum(labels.values()) for split, labels in found.splits.items()},
@@ -224,7 +225,7 @@ def _reading_status(project: Project, record: source_table.SourceRecord) -> dict
 
 
 def _maps(project: Project) -> list[dict[str, Any]]:
-    """Each finished map, and whether features came or went since it was drawn."""
+    """Return each finished map, and whether it is out of date."""
     found = []
     for path in sorted(project.paths.maps.glob(f"*/{project_paths.HEADER}")):
         header = atomic.read_json(path)
@@ -235,19 +236,19 @@ def _maps(project: Project) -> list[dict[str, Any]]:
 
 
 def is_unfinished_demo(project: Project) -> bool:
-    """Whether the project is a demo that is still being made; see `showcase`."""
+    """Return True if the project is an unfinished demo; see `demo_project`."""
     demo = settings.get(project.db, "demo")
     return demo is not None and "selection" not in demo
 
 
 def title(project: Project) -> str:
-    """What people call the project; its folder's name until it is renamed."""
+    """Return the project's title, which is its folder's name until it is renamed."""
     value: str = settings.get(project.db, "title", project.paths.root.name)
     return value
 
 
 def rename(project: Project, new_title: str) -> None:
-    """Call the project something else; its folder keeps its name, since jobs and exports name it.
+    """Set the project's title; its folder keeps its name, because jobs and exports refer to it.
 
     Raises:
         InputError: the title is empty or longer than 100 characters.
@@ -259,11 +260,11 @@ def rename(project: Project, new_title: str) -> None:
 
 
 def delete(folder: Path) -> None:
-    """Delete a project folder and all in it; the images of its sources are not touched.
+    """Delete a project folder and its content; the images of its sources are unchanged.
 
     Raises:
-        NotFoundError: the folder is no project.
-        BusyError: it is in use, or a job is still running in it.
+        NotFoundError: the folder is not a project.
+        BusyError: it is in use, or a job is running in it.
     """
     check_idle(folder)
     with opened(folder):
@@ -272,12 +273,14 @@ def delete(folder: Path) -> None:
 
 
 def check_idle(folder: Path) -> None:
-    """Refuse while a job of the project runs or waits.
+    """Refuse while a job of the project is running or waiting.
 
     Raises:
-        NotFoundError: the folder is no project.
-        BusyError: one does; the message names them.
+        NotFoundError: the folder is not a project.
+        BusyError: one is; the message names them.
     """
     running = [job.title for job in launcher.all_jobs(paths_of(folder)) if not job.ended]
     if running:
-        raise errors.BusyError(f"{folder} still runs {', '.join(running)}; cancel that first.")
+        raise errors.BusyError(
+            f"{folder} has unfinished jobs ({', '.join(running)}); cancel them first."
+        )

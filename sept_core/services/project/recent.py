@@ -1,7 +1,7 @@
-"""The projects that this user has opened on this machine: a small JSON list, latest first.
+"""Projects that this user has opened on this machine: a small JSON list, latest first.
 
-In: project folders. Out: keys that stand for them in the app's addresses. A folder that is not
-in the list cannot be named there.
+In: project folders. Out: their keys in the app's addresses. An address cannot name a folder that is
+not in the list.
 """
 
 import os
@@ -19,9 +19,9 @@ class Known:
     """A project of the list.
 
     Attributes:
-        key: stands for the folder in addresses; the same for the same folder.
+        key: names the folder in addresses; always the same for a folder.
         folder: absolute.
-        title: what people call it.
+        title: its display name.
     """
 
     key: str
@@ -30,14 +30,14 @@ class Known:
 
 
 def every() -> list[Known]:
-    """The projects that are still there, the last opened first."""
+    """List the projects that still exist, last opened first."""
     rows = [(Path(row["folder"]), row["title"]) for row in _rows()]
     known = [Known(key_of(folder), folder, title) for folder, title in rows]
     return [entry for entry in known if project_paths.ProjectPaths(entry.folder).catalogue.exists()]
 
 
 def find(key: str) -> Path:
-    """The folder that a key stands for.
+    """Return the folder of a key.
 
     Raises:
         NotFoundError: no project of the list has that key.
@@ -49,13 +49,13 @@ def find(key: str) -> Path:
 
 
 def key_of(folder: Path) -> str:
-    """Name and a few digits: readable, and another one for another folder."""
+    """Return name and a few digits: readable, and unique to the folder."""
     name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in folder.name)
     return f"{name or 'project'}-{hashing.fingerprint(str(folder))[:6]}"
 
 
 def remember(folder: Path, title: str) -> str:
-    """Put a project first in the list; returns its key."""
+    """Put a project first in the list; return its key."""
     first, before = {"folder": str(folder.absolute()), "title": title}, _rows()
     rows = [first, *(row for row in before if row["folder"] != first["folder"])][:MOST]
     if rows != before:
@@ -64,13 +64,13 @@ def remember(folder: Path, title: str) -> str:
 
 
 def forget(folder: Path) -> None:
-    """Take a project off the list; the folder is not touched."""
+    """Remove a project from the list; the folder is unchanged."""
     rows = [row for row in _rows() if row["folder"] != str(folder.absolute())]
     atomic.write_json(_path(), {"projects": rows})
 
 
 def _rows() -> list[dict[str, str]]:
-    """The list as it is stored; one that cannot be read counts as empty, and is written anew."""
+    """Read the stored list; a damaged one counts as empty, and is rewritten."""
     try:
         rows = atomic.read_json(_path())["projects"]
         return [{"folder": str(row["folder"]), "title": str(row["title"])} for row in rows]

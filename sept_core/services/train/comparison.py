@@ -1,6 +1,6 @@
-"""Comparisons on a labelled target set: of finished runs, or of arms that are trained alike.
+"""Comparisons on a labelled target set: of finished runs, or of arms to train.
 
-In: a `Comparison`. Out: a job that evaluates them, and the evaluations that it left.
+In: a `Comparison`. Out: a job that evaluates them, and its evaluations.
 """
 
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from sept_core.storage import project_paths
 
 @dataclass(frozen=True)
 class Comparison:
-    """What to compare: either finished runs, or arms.
+    """The compared objects: either finished runs, or arms.
 
     Attributes:
         target: a labelled target set with a test split.
         runs: names of finished runs; compared with random initialisation.
         arms: to train, baselines first: a strategy, random-10x, oracle, encoder, a selection's
             id, or NAME=SELECTION, NAME=group:GROUP, NAME=ENCODER.
-        budgets: images of the arms that have a budget; several make a sweep.
-        recipe: how every arm is trained; its seed is replaced by each of `seeds`.
-        readouts: of knn, linear and finetune.
+        budgets: numbers of images of the arms with a budget; several make a sweep.
+        recipe: recipe of every arm; its seed is replaced by each of `seeds`.
+        readouts: some of knn, linear and finetune.
         labels: label counts, such as "all", "10%" or "5-shot".
-        seeds: how many.
+        seeds: number of seeds.
         controls: further labelled target sets to test the same networks on.
-        equal_epochs: also train arms of their own size for as many epochs as those of the budget.
-        without_decisions: also train each strategy as if nobody had reviewed.
+        equal_epochs: also train arms of other sizes for as many epochs as those of the budget.
+        without_decisions: also train each strategy without review decisions.
     """
 
     target: str
@@ -47,13 +47,13 @@ class Comparison:
 
 
 def start(project: Project, wanted: Comparison) -> JobFolder:
-    """Launch a comparison; the same one again goes on with what is missing.
+    """Launch a comparison; repeating it computes only the missing parts.
 
     Raises:
-        InputError: it has both runs and arms or neither, or see `evaluations.start` and
+        InputError: both runs or arms are given, or neither, or see `evaluations.start` and
             `studies.start`.
         NotFoundError: a run, selection or target set does not exist.
-        BusyError: this very evaluation is under way.
+        BusyError: this evaluation is already running.
     """
     if bool(wanted.runs) == bool(wanted.arms):
         raise errors.InputError("Give either finished runs or arms to train.")
@@ -93,6 +93,6 @@ def _study(wanted: Comparison) -> studies.Study:
 
 
 def found(paths: project_paths.ProjectPaths, job_id: str) -> list[Evaluation]:
-    """The evaluations of a finished job, on the target set first and then on each control."""
+    """Return the evaluations of a finished job: on the target set, then on each control."""
     names = evaluations.evaluations_of(paths, job_id)
     return [evaluation_archive.find(paths, name) for name in names]

@@ -1,6 +1,6 @@
-"""What evaluations found: the matched-compute table, its sentences and its files.
+"""Results of evaluations: the matched-compute table, its sentences and its files.
 
-In: the folders under `runs/evaluations/`. Out: plain rows against a reference arm.
+In: the folders under `runs/evaluations/`. Out: plain rows, compared with a reference arm.
 """
 
 import csv
@@ -24,10 +24,10 @@ class Evaluation:
     """A finished evaluation.
 
     Attributes:
-        folder: where it lies.
-        request: see `evaluating.Request` or `studies.Study`.
+        folder: its folder.
+        request: see `evaluations.Request` or `studies.Study`.
         summary: see `evaluation.summary`; with the `compute` of each arm.
-        at: when it was summed up, in seconds since 1970.
+        at: time of the summary, in seconds since 1970.
     """
 
     folder: Path
@@ -37,7 +37,7 @@ class Evaluation:
 
     @property
     def id(self) -> str:
-        """Its folder's name."""
+        """The name of its folder."""
         return self.folder.name
 
     @property
@@ -45,18 +45,18 @@ class Evaluation:
         return list(dict.fromkeys(row["arm"] for row in self.summary["means"]))
 
     def unmatched(self) -> str | None:
-        """A sentence where the trained arms did not see equally many images."""
+        """Return a sentence if the trained arms saw different numbers of images."""
         costs = {arm: self.summary["compute"].get(arm) for arm in self.arms}
         seen = {arm: int(cost["images_seen"]) for arm, cost in costs.items() if cost}
         seen = {arm: count for arm, count in seen.items() if count}  # none: random initialisation
         if len(set(seen.values())) < 2:
             return None
-        told = ", ".join(f"{arm} {count:,}" for arm, count in seen.items())
-        return f"Compute is not matched: the arms saw unequal numbers of images ({told})."
+        parts = ", ".join(f"{arm} {count:,}" for arm, count in seen.items())
+        return f"Compute is not matched: the arms saw unequal numbers of images ({parts})."
 
 
 def every(paths: project_paths.ProjectPaths) -> list[Evaluation]:
-    """All finished evaluations, the latest first."""
+    """List all finished evaluations, latest first."""
     found = [
         Evaluation(
             path.parent,
@@ -71,10 +71,10 @@ def every(paths: project_paths.ProjectPaths) -> list[Evaluation]:
 
 
 def find(paths: project_paths.ProjectPaths, name: str) -> Evaluation:
-    """One finished evaluation.
+    """Return one finished evaluation.
 
     Raises:
-        NotFoundError: there is none of that name.
+        NotFoundError: the name is unknown.
     """
     for evaluation in every(paths):
         if evaluation.id == name:
@@ -83,10 +83,10 @@ def find(paths: project_paths.ProjectPaths, name: str) -> Evaluation:
 
 
 def table(evaluation: Evaluation, reference: str) -> list[dict[str, Any]]:
-    """One row for each arm, readout and label count, with `COLUMNS`.
+    """Return one row for each arm, readout and label count, with `COLUMNS`.
 
     Args:
-        evaluation: a finished one.
+        evaluation: a finished evaluation.
         reference: the arm that the others are compared with; its own differences are None.
     """
     rows = []
@@ -107,7 +107,7 @@ def table(evaluation: Evaluation, reference: str) -> list[dict[str, Any]]:
 def _difference(
     differences: list[dict[str, Any]], mean: dict[str, Any], reference: str
 ) -> dict[str, Any]:
-    """The paired difference of a row's arm to the reference; stored once for each pair."""
+    """Return the paired difference of a row's arm to the reference; stored once per pair."""
     for row in differences:
         if (row["readout"], row["labels"]) != (mean["readout"], mean["labels"]):
             continue
@@ -127,15 +127,15 @@ def _difference(
 
 
 def sentences(evaluation: Evaluation, reference: str) -> list[str]:
-    """What the comparisons with the reference show."""
+    """Return sentences about the comparisons with the reference."""
     pairs = zip(evaluation.summary["differences"], evaluation.summary["sentences"], strict=True)
     return [said for row, said in pairs if reference in (row["arm"], row["other"])]
 
 
 def cost_sentences(evaluation: Evaluation) -> list[str]:
-    """What the arms' training cost beside what it could have cost."""
+    """Compare the arms' training cost with alternatives, in sentences."""
     known = {a: c for a, c in evaluation.summary["compute"].items() if c and c["images_seen"]}
-    told = [
+    parts = [
         f"{arm} saw {cost['images_seen']:,.0f} images ({cost['flops']:.2g} FLOP, "
         f"{cost['seconds'] / 60:.1f} minutes)."
         for arm, cost in known.items()
@@ -143,18 +143,18 @@ def cost_sentences(evaluation: Evaluation) -> list[str]:
     largest = max(known.items(), key=lambda item: item[1]["subset"], default=None)
     if largest:
         name, whole = largest
-        told += [
+        parts += [
             f"As many epochs on {name} ({whole['subset']:,} images) as {arm} had on its "
             f"{cost['subset']:,} would take {whole['subset'] / cost['subset']:.0f} times its "
             "training."
             for arm, cost in known.items()
             if whole["subset"] >= 2 * cost["subset"]
         ]
-    return told
+    return parts
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
-    """The table as text."""
+    """Return the table as csv."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -163,19 +163,19 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
 
 
 def as_json(evaluation: Evaluation) -> str:
-    """Request and summary in one file."""
+    """Return request and summary as JSON."""
     return json.dumps({"request": evaluation.request, **evaluation.summary}, indent=2)
 
 
 def size(paths: project_paths.ProjectPaths, name: str) -> int:
-    """Bytes on disk."""
+    """Return the size on disk in bytes."""
     return atomic.folder_size(paths.runs / pretraining.RESERVED / name)
 
 
 def delete(paths: project_paths.ProjectPaths, name: str) -> None:
-    """Delete an evaluation's folder, scores and all.
+    """Delete an evaluation's folder, including its scores.
 
     Raises:
-        NotFoundError: there is none of that name.
+        NotFoundError: the name is unknown.
     """
     shutil.rmtree(paths.runs / pretraining.RESERVED / find(paths, name).id)

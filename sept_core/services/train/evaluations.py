@@ -1,4 +1,4 @@
-"""Evidence: compare runs on a labelled target set, and what came of earlier comparisons.
+"""Evidence: comparisons of runs on a labelled target set, new and earlier ones.
 
 In: a target set with labels and a test split, and the arms to compare. Out: evaluations under
 `runs/evaluations/`, their tables and sentences.
@@ -32,10 +32,10 @@ SHOTS = (1, 5, 10, 20, 50, 100)
 
 @dataclass(frozen=True)
 class Task:
-    """What a target set offers to evaluation.
+    """Suitability of a target set for evaluation.
 
     Attributes:
-        problem: why it cannot be evaluated on, as a sentence; None where it can.
+        problem: why it is unsuitable, as a sentence; None if it is suitable.
         smallest: training images of its smallest class.
     """
 
@@ -46,7 +46,7 @@ class Task:
     problem: str | None
 
     def budgets(self) -> list[str]:
-        """Label counts to choose from; more may be written, as "7-shot" or "25%"."""
+        """Label counts to choose from; others such as "7-shot" or "25%" are valid too."""
         return ["all", "10%", *(f"{n}-shot" for n in SHOTS if n <= self.smallest)]
 
 
@@ -56,7 +56,7 @@ class Request:
 
     Attributes:
         runs: names of finished runs.
-        folders: other checkpoints, by the folders that `sept pretrain` left.
+        folders: other checkpoints, by output folders of `sept pretrain`.
         labels: label counts as `evaluation.labels.parse` reads them.
     """
 
@@ -68,27 +68,27 @@ class Request:
     seeds: int = 3
 
     def scores(self) -> int:
-        """How many scores it takes: arms × readouts × label counts × seeds."""
+        """Number of scores: arms × readouts × label counts × seeds."""
         arms = 1 + len(self.runs) + len(self.folders)
         return arms * len(self.readouts) * len(self.labels) * self.seeds
 
     def fine_tunings(self) -> int:
-        """How many of these train a whole network."""
+        """Number of scores that train a whole network."""
         return self.scores() // len(self.readouts) if "finetune" in self.readouts else 0
 
 
 def targets(project: Project) -> list[str]:
-    """The names of all target sets."""
+    """List the names of all target sets."""
     return [record.name for record in source_table.every(project.db, "target")]
 
 
 def evaluations_of(paths: project_paths.ProjectPaths, job_id: str) -> list[str]:
-    """The ids of the evaluations that a job computes, a study's main one first."""
+    """List the ids of the evaluations that a job computes, a study's main one first."""
     return [Path(out).name for out in _outs(paths, launcher.status(paths, job_id))]
 
 
 def task(project: Project, target: str) -> Task:
-    """Whether and how a target set can be evaluated on."""
+    """Assess a target set for evaluation."""
     record = source_table.find(project.db, "target", target)
     splits, rows = source_table.splits(project.db, record.id), _rows(project, record)
     counts: dict[str, int] = {}
@@ -107,7 +107,7 @@ def task(project: Project, target: str) -> Task:
 def _problem(
     target: str, rows: list[dict[str, Any]], splits: dict[str, int], trained: set[str]
 ) -> str | None:
-    """Why nothing can be scored, and what to do; rows are those that have been read."""
+    """Explain why nothing can be scored, with the remedy; `rows` are those that have been read."""
     found = {row["split"] for row in rows}
     if not {"train", "test"} <= found:
         return (
@@ -122,7 +122,7 @@ def _problem(
         )
     tested = {row["label"] for row in rows if row["split"] == "test"}
     if len(trained) < 2:
-        return f"{target} has a single class, so there is nothing to tell apart."
+        return f"{target} has a single class, so there is nothing to classify."
     if tested - trained:
         return (
             f"{target} has test images of {min(tested - trained)!r} but no training images of it; "
@@ -134,12 +134,12 @@ def _problem(
 def start(project: Project, request: Request) -> JobFolder:
     """Launch the comparison of runs with random initialisation on a labelled target set.
 
-    The same request goes on where an interrupted one stopped.
+    A repeated request continues where an interrupted one stopped.
 
     Raises:
         NotFoundError: a run or the target set does not exist.
-        InputError: the target set has no labels or no test split, or a setting cannot work.
-        BusyError: this very evaluation is under way.
+        InputError: the target set has no labels or no test split, or a setting is invalid.
+        BusyError: this evaluation is already running.
     """
     rows = checked_task(project, request.target, request.labels)
     _check(request)
@@ -149,10 +149,10 @@ def start(project: Project, request: Request) -> JobFolder:
 
 
 def checked_task(project: Project, target: str, labels: Sequence[str]) -> list[dict[str, Any]]:
-    """The labelled images of a target set, as rows of a worklist.
+    """Return the labelled images of a target set, as rows of a worklist.
 
     Raises:
-        InputError: nothing can be scored on it, or a label count cannot be read.
+        InputError: nothing can be scored on it, or a label count is invalid.
     """
     if problem := task(project, target).problem:
         raise errors.InputError(problem)
@@ -163,14 +163,14 @@ def checked_task(project: Project, target: str, labels: Sequence[str]) -> list[d
 
 
 def _rows(project: Project, record: source_table.SourceRecord) -> list[dict[str, Any]]:
-    """The images of a target set's splits; unassigned ones are not read."""
+    """Return the images of a target set's splits, without unassigned ones."""
     found = split_table.labelled(project.db, record.id, target_layout.SPLITS)
     rows: list[dict[str, Any]] = found.to_pylist()
     return rows
 
 
 class Measured(Protocol):
-    """How arms are compared: part of a request, and of a study."""
+    """Measurement settings of a request or a study."""
 
     @property
     def readouts(self) -> tuple[str, ...]: ...
@@ -188,10 +188,10 @@ def prepare(
     how: Measured,
     request: dict[str, Any],
 ) -> dict[str, Any]:
-    """Write the folder of an evaluation; returns what `evaluation.worker` is asked.
+    """Write the folder of an evaluation; return the settings of `evaluation.worker`.
 
     Raises:
-        BusyError: this very evaluation is under way.
+        BusyError: this evaluation is already running.
     """
     asked: dict[str, Any] = {
         "arms": arms,
@@ -221,11 +221,11 @@ def _check(request: Request) -> None:
 def _refuse_twice(paths: project_paths.ProjectPaths, out: Path) -> None:
     for job in launcher.all_jobs(paths):
         if not job.ended and str(out) in _outs(paths, job):
-            raise errors.BusyError(f"This evaluation already runs as job {job.id}.")
+            raise errors.BusyError(f"This evaluation is already running as job {job.id}.")
 
 
 def _outs(paths: project_paths.ProjectPaths, job: launcher.JobStatus) -> list[str]:
-    """The folders of the evaluations that a job computes."""
+    """Return the folders of the evaluations that a job computes."""
     if job.kind not in ("evaluate", "study"):
         return []
     asked = JobFolder(paths.job(job.id)).settings()
@@ -233,7 +233,7 @@ def _outs(paths: project_paths.ProjectPaths, job: launcher.JobStatus) -> list[st
 
 
 def _arms(paths: project_paths.ProjectPaths, request: Request) -> list[dict[str, Any]]:
-    """Random initialisation first: every later arm is compared with each earlier one."""
+    """Return the arms, random initialisation first: later arms are compared with earlier ones."""
     folders = {name: str(runs.finished(paths, name)) for name in request.runs}
     folders |= {Path(folder).name: folder for folder in request.folders}
     if len(folders) < len(request.runs) + len(request.folders):
@@ -244,5 +244,5 @@ def _arms(paths: project_paths.ProjectPaths, request: Request) -> list[dict[str,
 
 
 def random_arm() -> dict[str, Any]:
-    """Random initialisation of what the other arms train."""
+    """Return an arm with random initialisation of the network that the other arms train."""
     return {"name": RANDOM_INIT, "checkpoint": None, "backbone": None}

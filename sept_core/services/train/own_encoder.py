@@ -1,8 +1,8 @@
-"""An encoder of one's own, the paper's first step (docs/method.md §1): train it on a random part
-of the pool, then embed all of the pool with it.
+"""An own encoder, the first step of the paper (docs/method.md §1): train it on a random part of the
+pool, then embed the whole pool with it.
 
-In: a pool that has been read once, with any encoder. Out: a pre-training run; when it is done,
-`following.advance` embeds with its checkpoint.
+In: a pool that has been embedded once, with any encoder. Out: a pre-training run; when it is done,
+`chain.advance` embeds with its checkpoint.
 """
 
 from typing import Any
@@ -26,20 +26,20 @@ def start(
     changes: dict[str, Any],
     where: Launch = HERE,
 ) -> JobFolder:
-    """Draw a random part of the pool and launch training on it; `following.advance` does the rest.
+    """Draw a random part of the pool and launch training on it; `chain.advance` does the rest.
 
-    Copies of held-out target images are left out, and nobody's decisions have a say.
+    Near-duplicates of held-out target images are excluded, and review decisions are ignored.
 
     Args:
         project: the open project, embedded and prepared with any encoder.
-        images: how many to train on; all of the pool where it has fewer.
+        images: number of images to train on; the whole pool if it has fewer.
         method, backbone, changes: see `pretraining.plan`.
-        where: who starts how many processes.
+        where: number of processes, and what starts them.
 
     Raises:
-        InputError: there is no target set, the pool is not prepared, or a setting cannot work.
+        InputError: there is no target set, the pool is not prepared, or a setting is invalid.
         NotFoundError: nothing is embedded.
-        LeakError: see `curation.select`.
+        LeakError: see `selections.select`.
     """
     targets = tuple(collections.names(project, "target"))
     if not targets:

@@ -1,8 +1,8 @@
-"""Pre-training on a subset: what a run will do, what it will cost, and its start.
+"""Pre-training on a subset: plan of a run, estimate of its cost, and its start.
 
 In: a selection or a manifest, and the settings that differ from the defaults for it. Out: a
-dry run's estimate, and run folders under `runs/`. Jobs work from files alone, so they go on
-while the project is closed.
+dry run's estimate, and run folders under `runs/`. Jobs need only files, so they continue while the
+project is closed.
 """
 
 import contextlib
@@ -34,17 +34,17 @@ from sept_core.services.project.project import Project
 from sept_core.storage import atomic, hashing, project_paths
 
 PROBE = "probe.parquet"
-"""A run's worklist of target images that its features are looked at with."""
+"""Worklist in a run's folder: the target images of its kNN probe."""
 
 REPORTING = ("log_every", "checkpoint_every", "probe_every", "threads")
-"""Settings that change what a run tells and how fast it goes, not what it learns."""
+"""Settings that change the reporting and the speed of a run, not its result."""
 RESERVED = "evaluations"
-"""A folder beside the runs' own."""
+"""Folder next to those of the runs, so no run can have this name."""
 
 
 @dataclass(frozen=True)
 class Subset:
-    """What defaults depend on: how many images, and their median shorter side in pixels."""
+    """Inputs of the defaults: number of images, and their median shorter side in pixels."""
 
     name: str
     images: int
@@ -52,10 +52,10 @@ class Subset:
 
 
 def of_selection(project: Project, selection_id: str) -> Subset:
-    """A selection as a subset to train on.
+    """Return a selection as a subset to train on.
 
     Raises:
-        NotFoundError: there is no such selection.
+        NotFoundError: the selection does not exist.
     """
     uids = selections.picks(project, selection_id)["uid"]
     own = strategies.takes_targets(selections.find(project, selection_id)["settings"]["strategy"])
@@ -64,10 +64,10 @@ def of_selection(project: Project, selection_id: str) -> Subset:
 
 
 def of_manifest(path: Path) -> Subset:
-    """A manifest as a subset to train on.
+    """Return a manifest as a subset to train on.
 
     Raises:
-        ManifestError: there is none, or it was altered.
+        ManifestError: it does not exist, or was altered.
     """
     found = manifest.read(path)
     return Subset(str(path), len(found), _side(found.rows))
@@ -81,11 +81,11 @@ def _side(rows: pa.Table) -> int:
 
 
 def plan(subset: Subset, method: str, backbone: str, changes: dict[str, Any]) -> PretrainSettings:
-    """The defaults for a subset with a user's changes; `check` says whether they can work.
+    """Return the defaults for a subset with a user's changes; `check` validates them.
 
     Args:
-        subset: what to train on.
-        method: of `pretrain.methods.registry.METHODS`.
+        subset: the subset to train on.
+        method: one of `pretrain.methods.registry.METHODS`.
         backbone: a timm name or one of `SMALL_BACKBONES`.
         changes: settings that differ from the defaults for this subset.
     """
@@ -95,10 +95,10 @@ def plan(subset: Subset, method: str, backbone: str, changes: dict[str, Any]) ->
 
 
 def check(subset: Subset, chosen: PretrainSettings, where: Launch = HERE) -> None:
-    """Refuse settings that cannot work.
+    """Refuse invalid settings.
 
     Raises:
-        InputError: the sentence says which and what to take.
+        InputError: the message names the setting and its valid values.
     """
     launch.validate(where)
     pretrain_settings.validate(chosen, subset.images, where.members)
@@ -128,11 +128,11 @@ def start_selection(
         selection_id: the subset.
         run: the run's name.
         method, backbone, changes: see `plan`.
-        where: who starts how many processes.
+        where: number of processes, and what starts them.
 
     Raises:
-        InputError: the name is taken or a setting cannot work.
-        LeakError: see `delivery.write_manifest`.
+        InputError: the name is taken or a setting is invalid.
+        LeakError: see `manifests.write_manifest`.
     """
     chosen = _checked(of_selection(project, selection_id), method, backbone, changes, where)
     with _new_run(project.paths, run) as folder:
@@ -149,19 +149,19 @@ def prepare_runs(
     wanted: dict[str, PretrainSettings],
     where: Launch = HERE,
 ) -> list[dict[str, Any]]:
-    """Requests for runs on a selection: of runs that there are already, or of new ones.
+    """Return requests for runs on a selection: existing runs are reused, others are new.
 
-    A run serves if it has the same images and the same settings, as far as its method reads
-    them, whatever it is called.
+    A run of any name is reused if it has the same images and the same values of all settings that
+    its method reads.
 
     Args:
         project: the open project.
         selection_id: the subset.
-        wanted: checked settings by the name of a new run; what cannot stand in a name is replaced.
-        where: who starts how many processes.
+        wanted: checked settings by the name of a new run; invalid characters of names are replaced.
+        where: number of processes, and what starts them.
 
     Raises:
-        LeakError: see `delivery.write_manifest`.
+        LeakError: see `manifests.write_manifest`.
     """
     staging = project.paths.jobs / "worklists" / f"run-{selection_id}"
     shutil.rmtree(staging, ignore_errors=True)
@@ -183,7 +183,7 @@ def prepare_runs(
 
 
 def _known_runs(paths: project_paths.ProjectPaths) -> dict[str, Path]:
-    """Run folders that hold their manifest, by what they train; see `_shared_key`."""
+    """Return run folders that contain their manifest, by the hash of `_shared_key`."""
     found = {}
     for path in paths.run_settings():
         if (path.parent / "manifest").exists():
@@ -194,7 +194,7 @@ def _known_runs(paths: project_paths.ProjectPaths) -> dict[str, Path]:
 
 
 def _request_of(folder: Path, where: Launch) -> dict[str, Any]:
-    """What the worker is asked to go on with, or to find done, in a run folder."""
+    """Return the worker's settings to continue a run folder, or to find it complete."""
     chosen = pretrain_settings.from_dict(
         atomic.read_json(folder / project_paths.RUN_SETTINGS)["pretrain"]
     )
@@ -205,7 +205,7 @@ def _request_of(folder: Path, where: Launch) -> dict[str, Any]:
 
 
 def _shared_key(content_hash: str, chosen: PretrainSettings) -> str:
-    """Names the weights that a run ends with: what its method does not read is left out."""
+    """Return a hash of everything that determines a run's final weights."""
     values = dataclasses.asdict(chosen)
     for name in (*REPORTING, *methods.unread(chosen.method)):
         del values[name]
@@ -221,7 +221,7 @@ def start_manifest(
     changes: dict[str, Any],
     where: Launch = HERE,
 ) -> JobFolder:
-    """Launch pre-training on any manifest; the catalogue is not needed."""
+    """Launch pre-training on any manifest, without the catalogue."""
     chosen = _checked(of_manifest(path), method, backbone, changes, where)
     with _new_run(paths, run) as folder:
         request = _request(manifest.read(path), chosen, where)
@@ -235,8 +235,8 @@ def estimate_selection(
     """Launch a dry run of a few steps on a selection; see `estimated`.
 
     Raises:
-        InputError: a setting cannot work.
-        LeakError: see `delivery.write_manifest`.
+        InputError: a setting is invalid.
+        LeakError: see `manifests.write_manifest`.
     """
     subset = of_selection(project, selection_id)
     chosen = _checked(subset, method, backbone, changes)
@@ -263,7 +263,7 @@ def estimate_manifest(
 def estimated(
     paths: project_paths.ProjectPaths, subset: Subset, chosen: PretrainSettings
 ) -> dict[str, Any] | None:
-    """What the latest dry run of these very settings found; see `pretrain.estimate`."""
+    """Return the result of the latest dry run of these settings; see `pretrain.estimate`."""
     key = _key(subset, chosen)
     for job in launcher.all_jobs(paths):
         if job.kind == "dryrun" and job.state == "done":
@@ -288,7 +288,7 @@ def _key(subset: Subset, chosen: PretrainSettings) -> str:
 
 
 def free_name(paths: project_paths.ProjectPaths, wanted: str) -> str:
-    """A name that no run has: the wanted one, or the same with a number."""
+    """Return an unused run name: the wanted one, or the same with a number."""
     wanted = wanted[:56]
     names = [wanted, *(f"{wanted}-{number}" for number in range(2, 1000))]
     return next(name for name in names if not paths.run(name).exists())
@@ -296,11 +296,11 @@ def free_name(paths: project_paths.ProjectPaths, wanted: str) -> str:
 
 @contextlib.contextmanager
 def _new_run(paths: project_paths.ProjectPaths, run: str) -> Iterator[Path]:
-    """The folder of a new run; it goes again when the run cannot start."""
+    """Create the folder of a new run, which is removed if the run cannot start."""
     folder = paths.run(project_paths.check_name(run, "Run"))
     if folder.exists() or run == RESERVED:
         raise errors.InputError(
-            f"There is already a run named {run!r}; take another name, or go on with it if it was "
+            f"A run named {run!r} already exists; choose another name, or continue it if it was "
             "interrupted (Resume on its page, or sept job resume)."
         )
     folder.mkdir(parents=True)
@@ -316,7 +316,7 @@ def _title(run: str) -> str:
 
 
 def _probe_worklist(project: Project, targets: Sequence[str], path: Path) -> str | None:
-    """The target's labelled training images, for the kNN probe; None without two classes."""
+    """Write the target's labelled training images for the kNN probe; None without two classes."""
     rows = [
         row
         for name in targets
@@ -335,7 +335,7 @@ def _request(
     subset: manifest.Manifest, chosen: PretrainSettings, where: Launch = HERE
 ) -> dict[str, Any]:
     return {
-        "manifest": str(subset.folder.absolute()),  # a job has a working folder of its own
+        "manifest": str(subset.folder.absolute()),  # a job has its own working folder
         "roots": {name: str(root) for name, root in subset.roots().items()},
         "pretrain": dataclasses.asdict(chosen),
         "launch": dataclasses.asdict(where),

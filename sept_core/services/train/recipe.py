@@ -1,4 +1,4 @@
-"""How to pre-train: what a person chooses, everything else following from the subset.
+"""Recipe of a pre-training: the user's choices; everything else follows from the subset.
 
 In: a method, a backbone and the settings that differ from the defaults. Out: a `Recipe`.
 """
@@ -14,19 +14,19 @@ _NAMED = ("steps", "epochs", "batch_size", "image_size", "seed", "init")
 
 @dataclass(frozen=True)
 class Recipe:
-    """A pre-training; None leaves a setting to the defaults for the subset.
+    """A pre-training; None means the default for the subset.
 
     Attributes:
         method: moco, simclr, byol, simsiam, barlow-twins, vicreg, dino or mae.
         backbone: a timm model, or resnet10-narrow or resnet10-tiny for CPUs.
         steps: optimiser steps.
         epochs: instead of steps.
-        batch_size: images a step.
+        batch_size: images per step.
         image_size: side of the views in pixels.
         seed: random seed.
         init: start from a checkpoint's folder, timm (its published weights) or timm@/path/FILE.
         more: further settings by name; see `sept_core.pretrain.settings.PretrainSettings`.
-        where: how many processes share the run, and who starts them.
+        where: number of processes, and what starts them.
     """
 
     method: str = "moco"
@@ -41,10 +41,10 @@ class Recipe:
     where: Launch = HERE
 
     def changes(self) -> dict[str, Any]:
-        """The settings that were chosen, by name; see `pretraining.plan`."""
+        """Return the chosen settings by name; see `pretraining.plan`."""
         named = {name: getattr(self, name) for name in _NAMED}
         return {name: value for name, value in named.items() if value is not None} | {**self.more}
 
 
 DEFAULT = Recipe()
-"""All left to the defaults for the subset."""
+"""Recipe with the defaults for the subset."""

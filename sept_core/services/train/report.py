@@ -1,4 +1,4 @@
-"""One file that shows what an evaluation found: plots, tables, what it cost, plain sentences.
+"""Report of an evaluation in one file: plots, tables, cost, plain sentences.
 
 In: an `Evaluation`. Out: HTML that needs no network and no other file.
 """
@@ -27,7 +27,7 @@ th, td { text-align: left; padding: 0.3rem 0.9rem 0.3rem 0; border-bottom: 1px s
 
 
 def write(evaluation: Evaluation) -> Path:
-    """Write the report beside the evaluation's summary; returns its path."""
+    """Write the report next to the evaluation's summary; return its path."""
     path = evaluation.folder / NAME
     with atomic.write_then_rename(path) as temporary:
         temporary.write_text(page(evaluation))
@@ -35,7 +35,7 @@ def write(evaluation: Evaluation) -> Path:
 
 
 def page(evaluation: Evaluation) -> str:
-    """The report as HTML; names of target sets and arms stay names, whatever they hold."""
+    """Return the report as HTML; names of target sets and arms are escaped."""
     title = f"Evaluation on {evaluation.request['target']}"
     rows = evaluation_archive.table(evaluation, reference(evaluation))
     plot = figures.intervals(rows, READOUTS).to_html(full_html=False, include_plotlyjs=True)
@@ -63,7 +63,7 @@ def page(evaluation: Evaluation) -> str:
 
 
 def reference(evaluation: Evaluation) -> str:
-    """The arm that the table compares with: a random subset, else the first arm."""
+    """Return the reference arm of the table: a random subset, else the first arm."""
     arms = evaluation.arms
     return next((arm for arm in arms if arm.startswith("random") and arm != RANDOM_INIT), arms[0])
 

@@ -1,7 +1,7 @@
-"""The pre-training runs of a project: how far they are, what they left, and removing them.
+"""The pre-training runs of a project: progress, results and deletion.
 
-In: the run folders and the jobs that fill them. Out: `Run`s, metrics, downloads; the catalogue
-is not needed.
+In: the run folders and the jobs that fill them. Out: `Run`s, metrics, downloads; needs no
+catalogue.
 """
 
 import io
@@ -22,19 +22,19 @@ from sept_core.services.data.embedding import EmbedSettings
 from sept_core.storage import atomic, project_paths
 
 CHECKPOINT = ("backbone.safetensors", "card.json", "load.py")
-"""What a finished run leaves for others: weights, card, and a script that loads them."""
+"""Files of a finished run for download: weights, card, and a script that loads them."""
 MOST_LINES = 1000
-"""Metrics shown of a long run: evenly spread, with the last one."""
+"""Maximum number of metrics lines shown of a long run: evenly spaced, with the last one."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run now.
+    """Current state of one run.
 
     Attributes:
-        state: done, or that of its latest job (`jobs.JobStatus`); lost where it has none.
-        settings: as asked for.
-        images: of its subset, once the run has begun.
+        state: done, or that of its latest job (`jobs.JobStatus`); lost if it has none.
+        settings: the requested settings.
+        images: number of images of its subset, once the run has begun.
         steps, total: optimiser steps taken and planned; `total` is 0 before the run has begun.
         last: the latest value of each metric.
         job: its latest job.
@@ -54,7 +54,7 @@ class Run:
 
     @property
     def near_collapse(self) -> bool:
-        """Whether the features are about to look alike, which ends a run."""
+        """Return True if the features are about to collapse, which ends a run."""
         spread = self.last.get("feature_std")
         return spread is not None and spread < 2 * pretrain_settings.COLLAPSED_STD
 
@@ -64,10 +64,10 @@ class Run:
 
 
 def every(paths: project_paths.ProjectPaths) -> list[Run]:
-    """All runs, the latest first; those without a job of theirs last."""
+    """List all runs, latest first; those without a job last."""
     found: dict[str, Run] = {}
     for job in launcher.all_jobs(paths):
-        for asked in _asked(paths, job):
+        for asked in _training_settings(paths, job):
             folder = _folder(paths, asked)
             if folder.exists() and folder.name not in found:
                 found[folder.name] = _run(folder, asked["pretrain"], job)
@@ -77,8 +77,8 @@ def every(paths: project_paths.ProjectPaths) -> list[Run]:
     return list(found.values())
 
 
-def _asked(paths: project_paths.ProjectPaths, job: JobStatus) -> list[dict[str, Any]]:
-    """What a job was asked to train, run by run."""
+def _training_settings(paths: project_paths.ProjectPaths, job: JobStatus) -> list[dict[str, Any]]:
+    """Return the training settings of a job, by run."""
     if job.kind not in ("pretrain", "study"):
         return []
     asked = JobFolder(paths.job(job.id)).settings()
@@ -87,10 +87,10 @@ def _asked(paths: project_paths.ProjectPaths, job: JobStatus) -> list[dict[str, 
 
 
 def find(paths: project_paths.ProjectPaths, name: str) -> Run:
-    """One run.
+    """Return one run.
 
     Raises:
-        NotFoundError: there is none of that name.
+        NotFoundError: the name is unknown.
     """
     for run in every(paths):
         if run.name == name:
@@ -99,7 +99,7 @@ def find(paths: project_paths.ProjectPaths, name: str) -> Run:
 
 
 def _folder(paths: project_paths.ProjectPaths, asked: dict[str, Any]) -> Path:
-    """A job's run folder, by name: the project may have moved since the launch."""
+    """Return a job's run folder by name, because the project may have moved since the launch."""
     return paths.run(Path(asked["run"]).name)
 
 
@@ -123,13 +123,13 @@ def _run(folder: Path, settings: dict[str, Any], job: JobStatus | None) -> Run:
 
 
 def queue(paths: project_paths.ProjectPaths) -> list[JobStatus]:
-    """Jobs that run or wait, in the order in which their turn comes."""
+    """Return running and waiting jobs, in queue order."""
     waiting = [job for job in launcher.all_jobs(paths) if not job.ended]
     return sorted(waiting, key=lambda job: (job.state != "running", job.launched_at, job.id))
 
 
 def metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of `metrics.jsonl`, at most `MOST_LINES` of them."""
+    """Return the lines of `metrics.jsonl`, at most `MOST_LINES` of them."""
     path = folder / "metrics.jsonl"
     if not path.exists():
         return []
@@ -140,10 +140,10 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def finished(paths: project_paths.ProjectPaths, name: str) -> Path:
-    """The folder of a run that left a checkpoint.
+    """Return the folder of a run with a checkpoint.
 
     Raises:
-        NotFoundError: there is no finished run of that name; the message lists those there are.
+        NotFoundError: there is no finished run of that name; the message lists the existing ones.
     """
     folder = paths.run(name)
     if not (folder / project_paths.RUN_HEADER).exists():
@@ -157,7 +157,7 @@ def finished(paths: project_paths.ProjectPaths, name: str) -> Path:
 
 
 def archive(paths: project_paths.ProjectPaths, name: str) -> bytes:
-    """A zip of the checkpoint: weights, card and `load.py`, in a folder of the run's name."""
+    """Return a zip of the checkpoint (weights, card, `load.py`), in a folder named like the run."""
     folder = finished(paths, name)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:  # weights do not compress
@@ -167,17 +167,17 @@ def archive(paths: project_paths.ProjectPaths, name: str) -> bytes:
 
 
 def snippet(paths: project_paths.ProjectPaths, name: str) -> str:
-    """Python that loads the checkpoint with torch, timm and safetensors alone."""
+    """Return Python code that loads the checkpoint with only torch, timm and safetensors."""
     return (finished(paths, name) / "load.py").read_text()
 
 
 def embedding(paths: project_paths.ProjectPaths, name: str) -> EmbedSettings:
-    """What embeds the project with a run's checkpoint."""
+    """Return the settings of an embedding with a run's checkpoint."""
     return EmbedSettings(encoder=f"checkpoint:{finished(paths, name)}")
 
 
 def size(paths: project_paths.ProjectPaths, name: str) -> int:
-    """Bytes on disk."""
+    """Return the size on disk in bytes."""
     return atomic.folder_size(paths.run(name))
 
 
@@ -185,8 +185,8 @@ def delete(paths: project_paths.ProjectPaths, name: str) -> None:
     """Delete a run's folder and its jobs; evaluations of it keep their results.
 
     Raises:
-        NotFoundError: there is none of that name.
-        BusyError: it is still at work.
+        NotFoundError: the name is unknown.
+        BusyError: it is still running.
     """
     if find(paths, name).active:
         raise errors.BusyError(f"{name} is still running or waiting; cancel it first.")

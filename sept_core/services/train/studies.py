@@ -1,7 +1,7 @@
-"""Studies: plan the arms of docs/method.md §5, train them alike, evaluate them, all in one job.
+"""Studies: plan the arms of docs/method.md §5, train and evaluate them, all in one job.
 
-In: a `Study`. Out: run folders, one for each arm and seed, those that exist already serving again;
-and an evaluation on the target set and on each control. Every arm has the same method, backbone,
+In: a `Study`. Out: run folders, one for each arm and seed (existing runs are reused), and an
+evaluation on the target set and on each control. Every arm has the same method, backbone,
 augmentation, batch and schedule; only its images and, for equal epochs, its length differ.
 """
 
@@ -32,14 +32,14 @@ BASELINES = {name: one.baseline for name, one in STRATEGIES.items() if one.basel
     ORACLE: "oracle, by the pool's labels",
     ENCODER: "retrieval encoder, as it is",
 }
-"""The arms that others are compared with, as people write them."""
+"""Names and titles of the baseline arms."""
 
 SHARED = (LARGER, *(name for name, one in STRATEGIES.items() if one.ignores_targets))
-"""Baselines that no target has a say in: guarded against all target sets, they serve them all."""
+"""Baselines that ignore the targets: guarded against all target sets, they are reused for all."""
 
 UNSIZED = tuple(name for name, one in STRATEGIES.items() if not one.needs_budget)
 OWN_SIZE = (LARGER, *UNSIZED)
-"""Arms of another size than the budget: for them equal steps and equal epochs are not the same."""
+"""Arms of a size other than the budget, for which equal steps and equal epochs differ."""
 
 WORDS = (*STRATEGIES, LARGER, ORACLE, ENCODER)
 RETRIEVAL = "retrieval encoder"
@@ -49,20 +49,19 @@ EPOCHS = " (equal epochs)"
 
 @dataclass(frozen=True)
 class Study:
-    """What is to be compared.
+    """A planned comparison.
 
     Attributes:
         target: a labelled target set with a test split.
         arms: each one of `WORDS` (a strategy, a baseline), a selection's id, or `NAME=…` with
             a selection's id, `group:GROUP` or an encoder's spec. Baselines first: a later arm is
             compared with each earlier one.
-        budgets: images of the arms that have a budget; several make a sweep.
+        budgets: numbers of images of the arms with a budget; several make a sweep.
         method, backbone, changes: see `pretraining.plan`; `changes` holds the steps.
         controls: further labelled target sets that the same networks are tested on.
-        equal_epochs: whether arms of their own size are also trained for as many epochs as
-            those of the budget.
-        without_decisions: whether each strategy is also trained as if nobody had reviewed.
-        where: who starts how many processes for each run.
+        equal_epochs: also train arms of other sizes for as many epochs as those of the budget.
+        without_decisions: also train each strategy without review decisions.
+        where: number of processes of each run, and what starts them.
     """
 
     target: str
@@ -83,12 +82,12 @@ class Study:
 
 @dataclass(frozen=True)
 class Arm:
-    """One planned arm: a selection for each seed, or an encoder that is not trained here."""
+    """One planned arm: a selection for each seed, or an encoder that is not trained."""
 
     name: str
     selections: tuple[str, ...] = ()
     epochs_of: int | None = None
-    """Train for the epochs that a budget of so many images gets."""
+    """Train for as many epochs as a budget of this many images."""
     encoder: str | None = None
 
 
@@ -96,7 +95,7 @@ def plan(project: Project, study: Study) -> list[Arm]:
     """Make the selections of all arms.
 
     Raises:
-        InputError: an arm is none, or given twice, or an oracle has no labels to go by.
+        InputError: an arm is unknown or given twice, or no labels exist for an oracle.
         NotFoundError: a selection, group, encoder or target set does not exist.
     """
     if not study.arms or not study.budgets or study.seeds < 1:
@@ -160,7 +159,7 @@ def _sized(study: Study, name: str, budget: int) -> str:
 
 
 def _lengths(study: Study, arm: Arm, budget: int | None = None) -> Iterator[Arm]:
-    """The arm at equal steps and, where asked and not the same, at equal epochs."""
+    """Return the arm at equal steps and, if requested and different, at equal epochs."""
     yield arm
     if study.equal_epochs and arm.name.startswith(OWN_SIZE):
         yield replace(arm, name=arm.name + EPOCHS, epochs_of=budget or study.budgets[0])
@@ -186,31 +185,31 @@ def _select(
 
 
 def _grouped(project: Project, study: Study, group: str, budget: int) -> tuple[str, ...]:
-    """A random part of a named group, the same for every seed."""
+    """Select a random part of a named group, the same for every seed."""
     return (_select(project, study, "random", budget, 0, group=group),) * study.seeds
 
 
 def _oracle(project: Project, target: str) -> str:
-    """A group of the pool images that carry a label of the target's: what perfect choice takes.
+    """Save a group of the pool images with a label of the target, as a perfect selection.
 
-    Only evaluation asks for it; nothing that selects reads the pool's labels.
+    Only evaluation uses it; selection never reads the pool's labels.
     """
     found = split_table.labelled_like(project.db, target)
     if not found:
         raise errors.InputError(
-            f"No pool image carries a label of {target}'s, so there is no oracle; save a group of "
-            "the right images and give oracle=group:NAME, or leave it out."
+            f"No pool image has a label from {target}, so the oracle baseline is unavailable; "
+            "save a group of the right images and give oracle=group:NAME, or omit it."
         )
     groups.save(project, f"oracle-{target}", found)
     return f"oracle-{target}"
 
 
 def start(project: Project, study: Study) -> JobFolder:
-    """Plan a study and launch it; the same study again goes on with what is missing.
+    """Plan a study and launch it; repeating it computes only the missing parts.
 
     Raises:
-        InputError, NotFoundError: see `plan`, `evaluating.start`, `pretraining.check`.
-        LeakError: see `delivery.write_manifest`.
+        InputError, NotFoundError: see `plan`, `evaluations.start`, `pretraining.check`.
+        LeakError: see `manifests.write_manifest`.
     """
     tests = (study.target, *study.controls)
     tasks = {name: evaluations.checked_task(project, name, study.labels) for name in tests}
@@ -239,7 +238,7 @@ def start(project: Project, study: Study) -> JobFolder:
 def _runs(
     project: Project, study: Study, arm: Arm, settings: PretrainSettings
 ) -> list[dict[str, Any]]:
-    """The arm's run for each seed; seeds with the same images share one writing of them."""
+    """Return the arm's run for each seed; seeds with the same images share a manifest."""
     seeds: dict[str, list[int]] = {}
     for seed, selection in enumerate(arm.selections):
         seeds.setdefault(selection, []).append(seed)
@@ -252,9 +251,9 @@ def _runs(
 
 
 def settings_of(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str, PretrainSettings]:
-    """The settings of each trained arm, which differ in their length alone.
+    """Return the settings of each trained arm, which differ only in length.
 
-    Those of the smallest subset, so that they fit all; checked for each.
+    They are those of the smallest subset, so that they suit all; checked for each.
     """
     subsets = {a.name: pretraining.of_selection(project, a.selections[0])
                for a in arms if a.selections}  # fmt: skip

@@ -18,7 +18,7 @@ def test_a_group_holds_more_than_a_hundred_thousand_images(project: Path) -> Non
         groups.save(opened, "many", many)
         assert groups.members(opened, "many") == many and groups.names(opened) == ["many"]
         backups.data(opened)
-        with pytest.raises(errors.InputError, match="would hold no image"):
+        with pytest.raises(errors.InputError, match="would be empty"):
             groups.save(opened, "none", [])
 
 

@@ -48,7 +48,7 @@ def test_a_batch_is_saved_whole_or_not_at_all(project: Path, action: str, uid: s
         ident = selection(opened)
         first = selections.picks(opened, ident)["uid"][0].as_py()
         steps = [Step("tab", 1, "veto", (first,)), Step("tab", 2, action, (uid or first,))]
-        with pytest.raises(errors.InputError, match="does not fit"):
+        with pytest.raises(errors.InputError, match="does not match"):
             review_sheet.apply(opened, ident, steps)
         assert review_sheet.marks(opened, ident) == {}
         assert review_sheet.acknowledged(opened) == {}

@@ -85,7 +85,7 @@ def test_bands_of_embedded_images_cannot_change_in_silence(
         embedded(tmp_path, project, monkeypatch)
         collections.add(project, "pool", "land", pool)  # lists it again
         with pytest.raises(
-            errors.InputError, match="was embedded with bands 3,2,1; to take bands 1"
+            errors.InputError, match="was embedded with bands 3,2,1; to use bands 1"
         ):
             collections.add(project, "pool", "land", pool, {"bands": "1"})
 

@@ -225,7 +225,7 @@ def test_a_source_that_is_very_different_is_named(folder: Path, embed: Embed) ->
         embed(project)
         [found] = projects.status(project)["value_ranges"]
     assert found["clipped"] == 6
-    assert found["warnings"][0].startswith("6 of 34 uint16 files lie mostly outside of this range")
+    assert found["warnings"][0].startswith("6 of 34 uint16 files lie mostly outside this range")
 
 
 def test_label_masks_are_named(tmp_path: Path, embed: Embed) -> None:

@@ -127,8 +127,8 @@ def test_a_set_of_an_earlier_version_keeps_its_reading(empty: Path, tmp_path: Pa
         before = entry(project)
         assert before["outdated"] and before["layout"] == ""
         assert before["warnings"][0] == (
-            "An earlier version read this set; read anew, 2 images that are searched with would be "
-            "held out."
+            "This set was read by an earlier version; if it is read again, 2 training images would "
+            "be held out."
         )
         draw(root, "test/a", "val/a", each=3)
         collections.scan(project, "target", "set")
@@ -147,7 +147,7 @@ def test_a_set_of_an_earlier_version_keeps_its_reading(empty: Path, tmp_path: Pa
 def test_an_ambiguous_set_of_an_earlier_version(empty: Path, tmp_path: Path) -> None:
     with projects.opened(empty) as project:
         as_before(project, draw(tmp_path / "set", "train", "bus"))
-        assert "a layout would be chosen: 'train' beside" in entry(project)["warnings"][0]
+        assert "needs a choice of layout: 'train' beside" in entry(project)["warnings"][0]
         with pytest.raises(AmbiguousError):
             collections.adopt(project, "set")
         collections.adopt(project, "set", {"layout": "classes"})
@@ -194,7 +194,7 @@ def test_images_held_out_since_are_not_searched_with(
     assert sept("embed", project).returncode == 0
     with projects.opened(project) as opened:
         assert entry(opened)["waiting"] == 0 and entry(opened)["splits"]["unassigned"] == 6
-        assert entry(opened)["warnings"][-1].startswith("1 image lies in the searching and")
+        assert entry(opened)["warnings"][-1].startswith("1 image lies in the training split and")
         assert len(split_table.searching(opened.db, ident)) == 12
         assert both in split_table.held_out(opened.db, ident)
         assert both not in split_table.searching(opened.db, ident)
@@ -238,5 +238,5 @@ def test_how_to_adopt_is_printed(empty: Path, tmp_path: Path) -> None:
     with projects.opened(empty) as project:
         as_before(project, draw(tmp_path / "set", "train/a", "test/a"))
     shown = sept("status", empty).stdout
-    assert "warning: target set set: An earlier version read this set" in shown
+    assert "warning: target set set: This set was read by an earlier version" in shown
     assert f"To detect them again: sept target adopt {shlex.quote(str(empty))} set" in shown

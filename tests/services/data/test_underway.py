@@ -58,7 +58,7 @@ def test_the_command_follows_the_embedding_that_runs(project: Path) -> None:
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         ) as command:
             assert command.stderr and command.stdout
-            assert f"already runs as job {job.id}; following it" in command.stderr.readline()
+            assert f"is already running as job {job.id}; following it" in command.stderr.readline()
             fcntl.flock(lock, fcntl.LOCK_UN)
             assert "Embedded with classic" in command.stdout.read()
             assert command.wait() == 0

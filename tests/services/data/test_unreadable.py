@@ -57,7 +57,7 @@ def test_a_share_that_is_away_is_told_and_its_files_come_back(tmp_path: Path) ->
     done = sept("embed", project, "--encoder", "bundled", "--retry-for", "0")
     assert done.returncode == 1
     assert last_line(done.stdout).startswith("Embedded 1 of 4 files; 1 rejected; 2 unreadable.")
-    assert "2 files could not be read and wait to be tried again" in last_line(done.stderr)
+    assert "2 files could not be read and wait to be retried" in last_line(done.stderr)
     state = json.loads(sept("pool", "status", project, "--json").stdout)
     assert [state["pool"][word] for word in ("images", "unreadable", "rejected")] == [1, 2, 1]
     assert [row["rel_path"] for row in state["unreadable"]] == ["1.png", "2.png"]
@@ -69,7 +69,7 @@ def test_a_share_that_is_away_is_told_and_its_files_come_back(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     assert last_line(done.stdout).startswith("Embedded 2 of 2 files.")
     done = sept("pool", "retry", project)
-    assert done.returncode == 1 and "nothing to try again" in done.stderr
+    assert done.returncode == 1 and "nothing to retry" in done.stderr
     state = json.loads(sept("status", project, "--json").stdout)
     assert [state["pool"][word] for word in ("images", "unreadable", "rejected")] == [3, 0, 1]
     done = sept("embed", project, "--encoder", "bundled")

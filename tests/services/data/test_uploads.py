@@ -28,7 +28,7 @@ def test_a_failed_upload_leaves_nothing(project: Path) -> None:
     with projects.opened(project) as opened:
         with pytest.raises(OSError, match="gone"):
             uploads.store(opened, "mine", [("a.png", Broken())])
-        with pytest.raises(errors.InputError, match="Choose the images"):
+        with pytest.raises(errors.InputError, match="Choose images"):
             uploads.store(opened, "mine", [])
         assert not (opened.paths.uploads / "mine").exists()
 

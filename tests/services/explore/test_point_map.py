@@ -138,7 +138,7 @@ def test_groups_narrow_selections_and_become_targets(project: Path) -> None:
         made = selections.select(opened, selections.Request(("toys",), whole, group="mine"))
         picked = selections.picks(opened, made["id"])["uid"].to_pylist()
         assert set(picked) <= set(uids[1:8]) and len(picked) >= 5
-        assert selections.again(opened, made["id"])["id"] == made["id"]
+        assert selections.update(opened, made["id"])["id"] == made["id"]
         assert groups.add_to_target(opened, "new", uids[:3]) == 3
         assert groups.add_to_target(opened, "new", uids[2:5]) == 2
         assert "new" in collections.names(opened, "target")
@@ -202,5 +202,5 @@ def test_words_find_the_images_nearest_to_them(
         assert [s for _, s in found] == sorted((s for _, s in found), reverse=True)
         text_search._load.cache_clear()
         monkeypatch.setattr(registry, "load", lambda spec, **options: Speaker("other", meant))
-        with pytest.raises(errors.EncoderError, match="no longer what embedded"):
+        with pytest.raises(errors.EncoderError, match="has changed since it embedded"):
             text_search.find(opened, encoder, "a blue square", 5)

@@ -69,7 +69,7 @@ def test_decisions_that_a_project_lacks_are_added_to_it(project: Path, tmp_path:
     with projects.opened(project) as opened:
         assert decision_table.log(opened.db) == log
         opened.db.execute("UPDATE decisions SET who = 'Eve' WHERE position = 2")
-    with pytest.raises(errors.InputError, match="Decision 2 of this project is another"):
+    with pytest.raises(errors.InputError, match="Decision 2 of this project differs"):
         backups.restore(project, tmp_path / "saved.gz")
 
 

@@ -25,7 +25,7 @@ STAGES: list[tuple[dict[str, Any], str]] = [
     ({"decisions": 5}, "Export"),
     ({"runs": ["r"]}, "Evaluate"),
     ({"selections": [{"older_than_pool": True}]}, "The pool has changed"),
-    ({"jobs": [{"title": "Embedding"}]}, "Embedding is under way"),
+    ({"jobs": [{"title": "Embedding"}]}, "Embedding is running"),
 ]
 
 

@@ -95,7 +95,7 @@ def test_a_request_that_cannot_work_is_refused(
 def test_one_evaluation_runs_once_at_a_time(trained: Path) -> None:
     with projects.opened(trained) as opened:
         job = evaluations.start(opened, Request("toys", (RUN,), readouts=("knn",), seeds=1))
-        with pytest.raises(errors.BusyError, match="already runs"):
+        with pytest.raises(errors.BusyError, match="already running"):
             evaluations.start(opened, Request("toys", (RUN,), readouts=("knn",), seeds=1))
         assert evaluations.evaluations_of(opened.paths, job.id)[0].startswith("toys-")
 

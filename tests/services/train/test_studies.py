@@ -72,7 +72,7 @@ def test_runs_are_shared_and_a_study_goes_on(
         assert result["runs"] == first.result()["runs"]
         other = a_study("random")
         other.changes["crop_min"] = 0.5
-        with pytest.raises(errors.InputError, match="no setting 'crop_min'"):
+        with pytest.raises(errors.InputError, match="'crop_min' is unknown"):
             studies.start(opened, other)
 
 
@@ -168,7 +168,7 @@ def test_a_sweep_names_its_budgets_and_decisions_can_be_left_out(project: Path) 
     [
         ((), "at least one arm"),
         (("random", "random"), "Two arms"),
-        (("oracle",), "no oracle"),
+        (("oracle",), "oracle baseline is unavailable"),
         (("encoder",), "trains at least one arm"),
     ],
 )
