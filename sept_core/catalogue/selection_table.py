@@ -43,8 +43,11 @@ def find(db: Connection, selection_id: str) -> dict[str, Any]:
     if len(found) == 1:
         return found[0]
     known = ", ".join(r["id"] for r in (found or every(db))) or "none yet"
-    how = "Several selections begin with" if found else "No selection"
-    raise errors.NotFoundError(f"{how} {selection_id!r}; there are: {known}.")
+    if found:
+        raise errors.NotFoundError(
+            f"Several selections begin with {selection_id!r} ({known}); give more of the id."
+        )
+    raise errors.NotFoundError(f"No selection {selection_id!r}; there are: {known}.")
 
 
 def remove(db: Connection, selection_id: str) -> None:

@@ -50,7 +50,9 @@ def status(folder: Dir, as_json: Json = False) -> None:
     )  # fmt: skip
     output.rows("Runs", ["id"], ([run] for run in state["runs"]))
     columns = ["id", "title", "state"]
-    return output.rows("Jobs", columns, ([job[c] for c in columns] for job in state["jobs"]))
+    return output.rows(
+        "Unfinished jobs", columns, ([job[c] for c in columns] for job in state["jobs"])
+    )
 
 
 def _encoders(folder: Path, encoders: list[dict[str, Any]]) -> None:
@@ -101,7 +103,8 @@ def check(
             output.say(f"{folder}: no problems found.")
     left = [finding for finding in found if not (repair and finding.aside)]
     if left:
-        raise errors.IntegrityError(f"{folder} has {output.counted(len(left), 'problem')} left.")
+        still = " left" if repair else ""
+        raise errors.IntegrityError(f"{folder} has {output.counted(len(left), 'problem')}{still}.")
 
 
 def backup(folder: Dir, path: File, as_json: Json = False) -> None:

@@ -67,7 +67,7 @@ class ImageReader:
         if changed:
             raise errors.IntegrityError(
                 f"{_name(changed)} has changed since image {uid} was selected; "
-                "restore the old file or make the selection again."
+                "restore the file or update the selection."
             )
         why = "; ".join(failures) or "it has features only"
         raise errors.NotFoundError(f"Image {uid} cannot be read ({why}).")

@@ -219,6 +219,9 @@ def _check_before_writing(tables: Mapping[str, pa.Table], guard: Mapping[str, An
 def open_header(path: Path) -> tuple[Path, dict[str, Any]]:
     """Return the manifest's folder and its header, of a version that this code knows."""
     folder = path.parent if path.name == HEADER else path
+    if not folder.is_dir():
+        problem = "is not the folder of a manifest" if folder.exists() else "does not exist"
+        raise errors.ManifestError(f"{folder} {problem}; name the folder of a native export.")
     try:
         header = atomic.read_json(folder / HEADER)
     except errors.NotFoundError:

@@ -61,7 +61,7 @@ class SelectionSettings:
             _at_least_one("budget", self.budget)
         elif STRATEGIES[self.strategy].needs_budget:
             raise errors.InputError(
-                f"Strategy {self.strategy!r} needs a budget; give the number of images wanted."
+                f"Strategy {self.strategy!r} needs a budget, the number of images to select."
             )
         object.__setattr__(self, "expand_percentiles", tuple(self.expand_percentiles))
         self._check_floors()

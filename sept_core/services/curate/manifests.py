@@ -82,7 +82,7 @@ def _refuse_leaks(picks: pa.Table, guard: contamination_guard.Finding) -> None:
     if leaked:
         raise errors.LeakError(
             f"{len(leaked)} images of the selection are copies of held-out target images (first: "
-            f"{min(leaked)}); make the selection again."
+            f"{min(leaked)}); update the selection."
         )
 
 
@@ -99,9 +99,10 @@ def _places(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[d
             row["source"] = f"target:{row['source']}"
     missing = set(picks["uid"].to_pylist()) - {row["uid"] for row in rows}
     if missing:
+        are = "image of the selection is" if len(missing) == 1 else "images of the selection are"
         raise errors.InputError(
-            f"{len(missing)} images of the selection are no longer in the pool (first: "
-            f"{min(missing)}); make the selection again."
+            f"{len(missing):,} {are} no longer in the pool (first: {min(missing)}); update the "
+            "selection."
         )
     return rows
 
