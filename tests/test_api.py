@@ -111,7 +111,7 @@ def test_sources_say_what_is_wrong_with_them(tmp_path: Path) -> None:
         errors.InputError, match=r"'colour' is unknown; use one of root, path_column"
     ):
         project.add_source("pool", path, colour="red")  # type: ignore[call-arg]
-    with pytest.raises(errors.InputError, match="no option 'layout'"):
+    with pytest.raises(errors.InputError, match="option 'layout' is unknown"):
         project.add_source("pool", path, layout="flat")  # type: ignore[call-arg]
     with pytest.raises(errors.SourceError):
         project.add_source("pool", tmp_path / "missing")

@@ -19,59 +19,44 @@ exec lightly-train pretrain out=runs/lightly data=images model=torchvision/resne
 """
 
 DINOV2 = '''\
-"""Pre-train DINOv2 on this export: run from a checkout of '
-         'facebookresearch/dinov2.
+"""Pre-train DINOv2 on this export: run from a checkout of facebookresearch/dinov2.
 
-    PYTHONPATH=. torchrun --nproc_per_node=GPUS '
-         'THIS_FOLDER/train.py \\
-        --config-file dinov2/configs/train/vitl16_short.yaml '
-         '--output-dir runs/dinov2
+    PYTHONPATH=. torchrun --nproc_per_node=GPUS THIS_FOLDER/train.py \\
+        --config-file dinov2/configs/train/vitl16_short.yaml --output-dir runs/dinov2
 
-`dinov2` builds its data sets from a fixed list of names; '
-         '`Images` replaces them.
+`dinov2` builds its data sets from a fixed list of names; `Images` takes their place.
 """
 
 from pathlib import Path
 
-import dinov2.train.train as '
-         'training
+import dinov2.train.train as training
 from dinov2.data.datasets.extended import ExtendedVisionDataset
 
 
-class '
-         'Images(ExtendedVisionDataset):
-    """All the images of the export, without '
-         'labels."""
+class Images(ExtendedVisionDataset):
+    """All the images of the export, without labels."""
 
     def __init__(self, root, transform=None, target_transform=None):
-      '
-         '  super().__init__(root, None, transform, target_transform)
-        self.paths = '
-         'sorted(Path(root).glob("*/*"))
+        super().__init__(root, None, transform, target_transform)
+        self.paths = sorted(Path(root).glob("*/*"))
 
     def get_image_data(self, index):
-        return '
-         'self.paths[index].read_bytes()
+        return self.paths[index].read_bytes()
 
     def get_target(self, index):
         return 0
 
-    '
-         'def __len__(self):
+    def __len__(self):
         return len(self.paths)
 
 
-def make_dataset(*, dataset_str, '
-         'transform=None, target_transform=None):
-    return Images(Path(__file__).parent / '
-         '"images", transform, target_transform)
+def make_dataset(*, dataset_str, transform=None, target_transform=None):
+    return Images(Path(__file__).parent / "images", transform, target_transform)
 
 
 if __name__ == "__main__":
-    '
-         'training.make_dataset = make_dataset
-    '
-         'training.main(training.get_args_parser().parse_args())
+    training.make_dataset = make_dataset
+    training.main(training.get_args_parser().parse_args())
 '''
 
 SOLO_LEARN = """\

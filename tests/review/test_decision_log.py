@@ -194,8 +194,8 @@ def test_the_hash_covers_every_field(field: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"action": "like"}, "'like' is no action; use one of veto, keep"),
-        ({"scope": "world"}, "'world' is no scope"),
+        ({"action": "like"}, "The action 'like' is unknown; use one of veto, keep"),
+        ({"scope": "world"}, "The scope 'world' is unknown"),
         ({"action": "pin", "scope": "target"}, "cannot have the decision 'pin'"),
         ({"action": "undo"}, "names positions"),
         ({"undoes": (1,)}, "names positions"),
