@@ -64,7 +64,7 @@ def test_without_a_selection_the_page_leads_to_one(open_app: Any, project: Path)
 def test_an_invalid_manifest_is_an_error(open_app: Any, project: Path) -> None:
     app = open_app(project, PRETRAIN)
     by_label(app.text_input, "Manifest").set_value("/nowhere").run()
-    assert not app.exception and "has no complete manifest" in texts(app.error)
+    assert not app.exception and "/nowhere does not exist" in texts(app.error)
 
 
 def test_empty_fields_show_the_values_that_are_used(open_app: Any, project: Path) -> None:
