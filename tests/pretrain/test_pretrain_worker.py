@@ -104,7 +104,7 @@ def test_what_a_run_leaves(tmp_path: Path, pool: Path) -> None:
 
 def test_a_folder_of_another_run_is_refused(tmp_path: Path, pool: Path) -> None:
     worker.main(small_manifest.job(tmp_path, pool, steps=1))
-    with pytest.raises(errors.InputError, match="another seed"):
+    with pytest.raises(errors.InputError, match="different seed"):
         worker.main(small_manifest.job(tmp_path, pool, steps=1, seed=5))
 
 

@@ -147,7 +147,7 @@ def test_a_set_of_an_earlier_version_keeps_its_reading(empty: Path, tmp_path: Pa
 def test_an_ambiguous_set_of_an_earlier_version(empty: Path, tmp_path: Path) -> None:
     with projects.opened(empty) as project:
         as_before(project, draw(tmp_path / "set", "train", "bus"))
-        assert "needs a choice of layout: 'train' beside" in entry(project)["warnings"][0]
+        assert "needs a choice of layout: 'train' next to" in entry(project)["warnings"][0]
         with pytest.raises(AmbiguousError):
             collections.adopt(project, "set")
         collections.adopt(project, "set", {"layout": "classes"})
