@@ -38,8 +38,10 @@ lint: setup-dev
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-# The long form of what `test` does in short: mutated inputs, and kills at random moments (hours).
+# The long form of what `test` does in short: other examples of properties, mutated inputs, and
+# kills at random moments (hours).
 test-long: setup-dev
+	$(BIN)/python -m pytest -n $(WORKERS) -m hypothesis --hypothesis-profile=explore
 	$(BIN)/python -m benchmarks.hostile --minutes 10
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.crash --trials 100
 

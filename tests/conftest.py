@@ -4,10 +4,16 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import streamlit as st
 from small_project import HUES, picture, png, sept
 from streamlit.testing.v1 import AppTest
+
+# The same examples in every run; `make test-long` draws others.
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
