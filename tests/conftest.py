@@ -10,6 +10,8 @@ import streamlit as st
 from small_project import HUES, picture, png, sept
 from streamlit.testing.v1 import AppTest
 
+from sept_core.catalogue import sharing
+
 # The same examples in every run; `make test-long` draws others.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("explore", deadline=None)
@@ -57,9 +59,10 @@ def prepared(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(autouse=True)
-def own_list_of_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests leave the user's list of projects alone."""
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the user's list of projects alone, and no catalogue open because an app was tested."""
     monkeypatch.setenv("SEPT_STATE", str(tmp_path / "projects.json"))
+    monkeypatch.setattr(sharing, "_idle", 0.0)
 
 
 @pytest.fixture

@@ -100,7 +100,9 @@ def test_an_editable_install_serves_the_edited_asset(checkout: Path, tmp_path: P
     assert not (site / "sept_core").exists()
     (checkout / "assets" / "grid" / "keys.js").write_text("edited")
     script = (
-        f"import site; site.addsitedir({str(site)!r})\n"
+        "import site, sys; known = {*sys.path}\n"
+        f"site.addsitedir({str(site)!r})\n"
+        "sys.path[:0] = [place for place in sys.path if place not in known]\n"
         "from pages.shared import asset_tree\n"
         "print(asset_tree.find(asset_tree.current().digest, 'grid/keys.js').data.decode())"
     )
