@@ -64,7 +64,7 @@ def advisories(database: Path) -> Iterator[dict[str, Any]]:
 
 
 def parts(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """What an advisory says of one package each."""
+    """Yield the statement of an advisory about each package."""
     return list(record.get("affected", []))
 
 

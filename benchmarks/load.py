@@ -184,7 +184,7 @@ def report(title: str, seconds: list[float]) -> None:
 
 
 def processor_seconds(pid: int) -> float:
-    """What a process has used so far, its threads together."""
+    """Return the resources that a process has used so far, all threads together."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -164,7 +164,7 @@ def _bombs() -> dict[str, bytes]:
 
 
 def _no_images() -> dict[str, bytes]:
-    """What other programs would run, or Pillow has decoders for that must not be used."""
+    """Files that other programs would run, or whose Pillow decoders must not be used."""
     return {
         "an SVG with a script": b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>",
         "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%id) (w) file\n",

@@ -26,7 +26,7 @@ _OPENING = threading.RLock()
 
 
 STAY_OPEN_SECONDS = 1.0
-"""How long the catalogue stays open after an action, for the next one; commands wait less."""
+"""Time for which the catalogue stays open after an action; commands wait less."""
 
 
 @dataclass(frozen=True)

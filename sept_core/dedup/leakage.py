@@ -28,7 +28,7 @@ MARGIN = 0.021
 (`features` lets them be 1% off); nearer ones are computed exactly."""
 
 KINDS = ("bytes", "phash", "cosine", "group")
-"""How an image leaks; the first that applies counts."""
+"""The ways in which an image leaks; the first that applies counts."""
 
 Copy = tuple[bytes, bytes, float]
 """A pool uid, the held-out uid that it is a copy of, and their distance."""

@@ -12,7 +12,8 @@ import pytest
 import small_pools
 import small_project
 import streamlit as st
-from small_pools import answer, sept
+from in_process import run
+from small_pools import answer
 from streamlit.testing.v1 import AppTest
 
 from sept_core import errors
@@ -64,7 +65,7 @@ def test_all_is_embedded_and_the_fit_says_that_it_is_degenerate(world: World) ->
     [encoder] = state["encoders"]
     assert encoder["pool_images"] == world.pool.count
     assert encoder["fit"].startswith("fitted on a degenerate sample:")
-    told = " ".join(sept("status", world.project).output.split())
+    told = " ".join(run("status", world.project).output.split())
     assert encoder["fit"] in told and "--rebuild" in told
 
 
@@ -111,7 +112,7 @@ def test_a_step_answers_people_and_machines(world: World, step: str) -> None:
     first, *rest = (named.get(str(word), word) for word in STEPS[step])
     words = (first, *rest, world.project) if first == "pool" else (first, world.project, *rest)
     answer(*words)
-    told = sept(*words).output.lower().split()
+    told = run(*words).output.lower().split()
     assert "nan" not in told and "inf" not in told
 
 
@@ -142,7 +143,7 @@ def test_the_result_is_exported_and_verified(world: World, tmp_path: Path) -> No
 def test_pre_training_takes_two_images(world: World) -> None:
     tiny = ("--steps", 1, "--image-size", 16, "--backbone", "resnet10-narrow", "--run", "tiny")
     shutil.rmtree(world.project / "runs" / "tiny", ignore_errors=True)
-    done = sept("pretrain", world.project, world.selection, *tiny)
+    done = run("pretrain", world.project, world.selection, *tiny)
     if world.pool.apart >= 2:
         assert done.exception is None
     else:

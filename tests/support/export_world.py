@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from PIL import Image
 
 from sept_core.features import feature_store
@@ -144,3 +145,9 @@ def build(folder: Path) -> World:
         roots,
     )
     return World(written, roots, {hashing.uid_of(place[0]): place[0] for place in places}, held_out)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """The pool and its manifest, made anew for each test."""
+    return build(tmp_path)

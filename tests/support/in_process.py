@@ -15,7 +15,7 @@ def run(*words: object) -> Result:
 
 
 def said(*words: object) -> str:
-    """What a command that succeeds prints for people."""
+    """Return the text that a successful command prints."""
     found = run(*words)
     assert found.exit_code == 0, f"{found.exception}: {found.output}"
     return found.stdout

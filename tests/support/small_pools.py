@@ -4,26 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from in_process import run
 from small_project import picture as other_picture
 from small_project import png
-from typer.testing import CliRunner, Result
 
 from benchmarks.hostile import pools
-from sept_core import errors
-from sept_core.cli import app
-
-
-def sept(*words: object) -> Result:
-    """Run a command; whatever is raised beside SEPT's own errors fails the test."""
-    done = CliRunner().invoke(app.app, [str(word) for word in words])
-    if done.exception and not isinstance(done.exception, errors.SeptError | SystemExit):
-        raise done.exception
-    return done
 
 
 def answer(*words: object) -> Any:
     """The JSON that a command prints, in which there is no NaN."""
-    done = sept(*words, "--json")
+    done = run(*words, "--json")
     assert done.exception is None, done.exception
     return json.loads(done.stdout, parse_constant=_no_constant)
 
