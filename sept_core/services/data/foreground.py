@@ -121,8 +121,8 @@ def finish_embedding(wait: Wait, folder: Path, job_id: str) -> dict[str, Any]:
     """
     try:
         wait(projects.paths_of(folder), job_id)
-    finally:
-        with projects.opened(folder) as project:
-            projects.adopt(project)
+    except BaseException:
+        with projects.opened(folder):  # opening adopts the finished part
+            raise
     with projects.opened(folder) as project:
         return embedding.finish(project, job_id)
