@@ -3,7 +3,7 @@
 In: uids, or the role of sources. Out: their live places, best first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,11 @@ class Place:
     format: str
     bands: str | None
 
+    @property
+    def text(self) -> str:
+        """The place for a reader: `source/path`, and the member of an archive."""
+        return "/".join(filter(None, (self.source, self.rel_path, self.member)))
+
 
 def places(db: Connection, uid: str) -> list[Place]:
     """Return all live places of one image, pool places first; none for an image without bytes."""
@@ -68,6 +73,11 @@ def places(db: Connection, uid: str) -> list[Place]:
     if len(found) < len(ours):  # a checkpoint has numbered the rows anew
         found = _places(db, uid, "TRUE", [])
     return found
+
+
+def first_files(db: Connection, uids: Sequence[str]) -> list[str]:
+    """Return the first live place of each image, as `source/path`; "" for none."""
+    return [next((place.text for place in places(db, uid)), "") for uid in uids]
 
 
 def _rows(db: Connection) -> tuple[np.ndarray, np.ndarray]:

@@ -150,13 +150,13 @@ def select(
     follow.prepare(folder, encoder, device)
     with projects.opened(folder) as project:
         record = selections.select(project, request)
-    _show_selection(record, as_json)
+    _show_selection(folder, record, as_json)
 
 
-def _show_selection(record: dict[str, Any], as_json: bool) -> None:
+def _show_selection(folder: Path, record: dict[str, Any], as_json: bool) -> None:
     if as_json:
         return output.as_json(record)
-    return summaries.selection(record)
+    return summaries.selection(folder, record)
 
 
 def update(folder: Dir, selection: SelectionId, as_json: Json = False) -> None:
@@ -166,7 +166,7 @@ def update(folder: Dir, selection: SelectionId, as_json: Json = False) -> None:
     follow.prepare(folder, encoder)
     with projects.opened(folder) as project:
         record = selections.update(project, selection)
-    _show_selection(record, as_json)
+    _show_selection(folder, record, as_json)
 
 
 def advise(

@@ -23,8 +23,8 @@ def suggest(
         return output.as_json(found)
     return output.rows(
         f"Review these next: {found['method']}",
-        ["uid", "score"],
-        zip(found["uids"], found["scores"], strict=True),
+        ["uid", "score", "file"],
+        zip(found["uids"], found["scores"], found["files"], strict=True),
     )
 
 

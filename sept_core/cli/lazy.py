@@ -16,6 +16,12 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+_WORDS = {
+    "<str>": "TEXT", "<list[str]>": "TEXT", "<int>": "NUMBER", "<list[int]>": "NUMBER",
+    "<float>": "NUMBER", "<list[float]>": "NUMBER",
+}  # fmt: skip
+"""How the help shows the type of an option's value."""
+
 _PLAIN: dict[str, Any] = {
     "add_completion": False,
     "pretty_exceptions_enable": False,
@@ -83,12 +89,25 @@ def load(name: str, place: str) -> Any:
     """Build the command at `module:attribute`, importing the module."""
     found = _imported(place)
     if isinstance(found, typer.Typer):
-        group = get_command(found)
+        group: Any = get_command(found)
         group.name = name
+        for command in group.commands.values():
+            _name_values(command)
         return group
     alone = typer.Typer(**_PLAIN)
     alone.command(name)(found)
-    return get_command(alone)
+    return _name_values(get_command(alone))
+
+
+def _name_values(command: Any) -> Any:
+    """Show the types of values in the help in plain words instead of Python's (`<list[str]>`)."""
+    for param in command.params:
+        if param.param_type_name == "argument":  # its own name says it
+            param.display_type = lambda ctx: ""
+        else:
+            python_type = param.display_type
+            param.display_type = lambda ctx, shown=python_type: _WORDS.get(shown(ctx), shown(ctx))
+    return command
 
 
 def functions(

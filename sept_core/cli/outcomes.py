@@ -13,7 +13,7 @@ from sept_core import errors
 from sept_core.cli import output, summaries
 from sept_core.cli.options import path_option
 from sept_core.cli.output import counted, say
-from sept_core.services.data import embedding, file_outcomes
+from sept_core.services.data import collections, embedding, file_outcomes
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.storage import atomic, commands
@@ -105,6 +105,7 @@ def close_listing(project: Project, folder: Path, role: str, name: str, as_json:
         return
     text = f"{counted(known['files'], 'file')} in {name}, {known['rejected']:,} rejected"
     say(f"{text}. For the reasons: {reasons}" if known["rejected"] else f"{text}.")
+    summaries.next_step(f"compute the features: {commands.line('embed', folder)}")
 
 
 def close_embedding(folder: Path, result: Mapping[str, Any], as_json: bool) -> None:
@@ -115,6 +116,7 @@ def close_embedding(folder: Path, result: Mapping[str, Any], as_json: bool) -> N
     """
     with projects.opened(folder) as project:
         found = embedding.summary(project, result)
+        targets = collections.names(project, "target")
     if as_json:
         output.as_json(result)
     else:
@@ -122,6 +124,16 @@ def close_embedding(folder: Path, result: Mapping[str, Any], as_json: bool) -> N
         summaries.fit(folder, result["spec"], result["fit"])
     if found.failure:
         raise errors.SourceError(found.failure)
+    if not as_json:
+        summaries.next_step(_after_embedding(folder, targets))
+
+
+def _after_embedding(folder: Path, targets: Sequence[str]) -> str:
+    if not targets:
+        command = commands.line("target", "add", folder, "NAME", "PATH")
+        return f"add images of your task: {command}"
+    command = commands.line("select", folder, "--target", targets[0], "--budget", "NUMBER")
+    return f"select a subset: {command}"
 
 
 def show_feature_rows(folder: Path, out: Path | None, as_json: bool) -> None:

@@ -111,8 +111,8 @@ def advice(found: Mapping[str, Any]) -> None:
         say(str(found["hint"]))
 
 
-def selection(record: Mapping[str, Any]) -> None:
-    """Print the selection funnel, and the churn of an update."""
+def selection(folder: Path, record: Mapping[str, Any]) -> None:
+    """Print the selection funnel, the churn of an update, and the next step."""
     chosen = counted(record["count"], "image")
     output.facts(f"Selection {record['selection']}: {chosen}", record["funnel"])
     if why := record.get("shortfall"):
@@ -128,6 +128,13 @@ def selection(record: Mapping[str, Any]) -> None:
         say(note, to=output.notes)
     if churn := record.get("churn"):
         say(f"{counted(len(churn['came']), 'image')} added, {len(churn['went']):,} removed.")
+    export = commands.line("export", folder, record["selection"], "--out", "FOLDER")
+    next_step(f"review it in the app ({commands.line('app', folder)}), or export it: {export}")
+
+
+def next_step(what: str) -> None:
+    """Print what to do next, as a note."""
+    say(f"Next: {what}", to=output.notes)
 
 
 def audit(found: Mapping[str, Any]) -> None:
@@ -138,7 +145,9 @@ def audit(found: Mapping[str, Any]) -> None:
         output.rows("Precision", columns, rows)
     else:
         say("No image is judged yet; precision is unknown.")
-    output.rows("Still to judge", ["uid"], ([uid] for uid in found["to_judge"]))
+    files = dict(zip(found["uids"], found["files"], strict=True))
+    rows = ([uid, files[uid]] for uid in found["to_judge"])
+    output.rows("Still to judge", ["uid", "file"], rows)
 
 
 def report(found: Mapping[str, Any]) -> None:

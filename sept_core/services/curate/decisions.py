@@ -56,7 +56,8 @@ def _check_known(project: Project, targets: Sequence[str], uids: Sequence[str], 
         unknown = image_ids.unknown(project.db, uids)
     if unknown:
         what = "target image" if scope == "target" else "image"
-        raise errors.NotFoundError(f"This project has no {what} {unknown[0]!r}.")
+        whole = "" if len(unknown[0]) == 32 else "; give all 32 digits of its uid"
+        raise errors.NotFoundError(f"This project has no {what} {unknown[0]!r}{whole}.")
 
 
 def decide(

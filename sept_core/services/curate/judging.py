@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from sept_core.catalogue import place_table
 from sept_core.features import feature_store
 from sept_core.review import audit, decision_log, suggestions
 from sept_core.services.curate import selections
@@ -30,7 +31,9 @@ def suggest(
         position: position of the log up to which decisions count; None for all.
     """
     chosen = selections.resolve(project, selection_id)
-    return {"selection": chosen.id, **asdict(doubtful(project, chosen, count, position))}
+    found = doubtful(project, chosen, count, position)
+    files = place_table.first_files(project.db, found.uids)
+    return {"selection": chosen.id, **asdict(found), "files": files}
 
 
 def doubtful(
@@ -69,6 +72,7 @@ def audit_plan(
     return {
         "selection": chosen.id,
         "uids": list(plan.uids),
+        "files": place_table.first_files(project.db, plan.uids),
         "to_judge": [uid for uid in plan.uids if state.verdict(uid) is None],
         "precision": [asdict(value) for value in found if value is not None],
     }

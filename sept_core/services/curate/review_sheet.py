@@ -203,10 +203,7 @@ def why(project: Project, selection_id: str, uid: str) -> dict[str, Any]:
     return {
         "targets": _nearest_targets(project, chosen, uid),
         "copies": [other.decode() for other in groups.fellows(uid.encode())[:MOST_SHOWN]],
-        "places": [
-            "/".join(filter(None, (place.source, place.rel_path, place.member)))
-            for place in place_table.places(project.db, uid)
-        ],
+        "places": [place.text for place in place_table.places(project.db, uid)],
         "decisions": [{key: e[key] for key in fields} for e in events if uid in e["uids"]],
     }
 

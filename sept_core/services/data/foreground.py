@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sept_core.encoders import registry
 from sept_core.index import formats
 from sept_core.jobs import launcher
 from sept_core.jobs.launcher import JobStatus
@@ -84,9 +85,11 @@ def embed(
     """Embed to the end and adopt the result; joins a running job with the same settings.
 
     Raises:
+        EncoderError: no encoder has this spec; found before a job starts.
         InputError, BusyError: see `embedding.start`.
         JobError: the job failed, was cancelled or was lost.
     """
+    registry.parse(chosen.encoder)
     is_plain = not value_range and not rebuild  # otherwise it never joins a running job
     if is_plain and (running := underway.embedding(projects.paths_of(folder), chosen)):
         joined(running)
