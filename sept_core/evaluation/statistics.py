@@ -4,6 +4,7 @@ In: accuracies by seed and, for each seed, the correctly classified test images.
 differences with 95% intervals (t over seeds, bootstrap over test images), plain sentences.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,11 +69,39 @@ def t_interval(values: np.ndarray) -> Interval | None:
     return middle - half, middle + half
 
 
+def p_value(values: np.ndarray) -> float | None:
+    """Compute the two-sided p of Student's t for a mean of zero; None for fewer than two values.
+
+    It is below 0.05 exactly if `t_interval` excludes zero.
+    """
+    if len(values) < 2:
+        return None
+    spread = float(np.std(values, ddof=1))
+    if spread == 0:
+        return 1.0 if np.mean(values) == 0 else 0.0
+    t = float(np.mean(values)) / (spread / np.sqrt(len(values)))
+    return float(2 * stats.t.sf(abs(t), len(values) - 1))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p values for multiple comparisons (Holm 1979); the order is kept.
+
+    The i-th smallest of m (from 0) is multiplied by m − i; none is adjusted to less than a smaller
+    one, or to more than 1. All that are below α afterwards hold together with error rate α.
+    """
+    adjusted, least = [0.0] * len(p_values), 0.0
+    for place, row in enumerate(np.argsort(p_values, kind="stable").tolist()):
+        least = max(least, min(1.0, p_values[row] * (len(p_values) - place)))
+        adjusted[row] = least
+    return adjusted
+
+
 def difference(correct: np.ndarray, other: np.ndarray) -> Difference:
     """Compare two arms.
 
     Args:
-        correct: (seeds, images) bool: the test images that the arm classifies correctly.
+        correct: (seeds, images): the test images that the arm classifies correctly, as bool, or
+            as a share of the draws of labels.
         other: the same for the other arm; rows are the same seeds, columns the same images.
     """
     paired = correct.astype(np.float64) - other.astype(np.float64)

@@ -34,9 +34,7 @@ def summarise(
     """
     means, differences, sentences = [], [], []
     for (readout, labels), group in _groups(scores):
-        right = {
-            arm: np.stack([correct(score) for score in of_arm]) for arm, of_arm in group.items()
-        }
+        right = {arm: _by_seed(of_arm, correct) for arm, of_arm in group.items()}
         where = {"readout": readout, "labels": labels}
         for arm, matrix in right.items():
             value = statistics.mean(matrix.mean(axis=1))
@@ -49,6 +47,14 @@ def summarise(
             sentences.append(f"{READOUTS[readout].said}, {labels} labels: {said}")
     notes = [ONE_TRAINING.format(arms=", ".join(trained_once))] if trained_once else []
     return {"means": means, "differences": differences, "sentences": sentences, "notes": notes}
+
+
+def _by_seed(scores: list[Score], correct: Callable[[Score], np.ndarray]) -> np.ndarray:
+    """Return (seeds, images) float64: the share of draws that classify an image correctly."""
+    draws: dict[int, list[np.ndarray]] = {}
+    for score in scores:
+        draws.setdefault(score.seed, []).append(correct(score))
+    return np.stack([np.mean(of_seed, axis=0) for of_seed in draws.values()])
 
 
 def _groups(

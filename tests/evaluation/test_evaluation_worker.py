@@ -177,6 +177,29 @@ def test_an_interrupted_evaluation_does_only_what_is_missing(
     assert worker.main(job) == whole and len(seen) == 6
 
 
+def test_draws_of_few_labels_are_averaged_and_keep_earlier_scores(
+    tmp_path: Path, task: Path
+) -> None:
+    one = worker.main(_job(tmp_path, task, _arms(tmp_path), readouts=["knn"]))
+    known = results.read(tmp_path / "out")
+    job = _job(tmp_path, task, _arms(tmp_path), readouts=["knn"], draws=3)
+    report = worker.main(job)
+    scores = results.read(tmp_path / "out")
+    assert known.items() <= scores.items(), "the first draw is that of an evaluation without draws"
+    few = [score for score in scores.values() if score.labels == "2-shot"]
+    assert len(few) == 2 * 2 * 3 and len(scores) == len(few) + 2 * 2
+    for mean in report["means"]:
+        own = [
+            s.accuracy
+            for s in scores.values()
+            if (s.arm, s.labels) == (mean["arm"], mean["labels"])
+        ]
+        assert mean["value"] == pytest.approx(np.mean(own)) and mean["seeds"] == 2
+    assert [m for m in report["means"] if m["labels"] == "all"] == [
+        m for m in one["means"] if m["labels"] == "all"
+    ]
+
+
 def test_another_network_is_scored_anew(tmp_path: Path, task: Path) -> None:
     worker.main(_job(tmp_path, task, _arms(tmp_path), seeds=[0], labels=["all"]))
     _checkpoint(tmp_path / "run", 7)

@@ -87,3 +87,42 @@ def test_sentences(value: float, interval: tuple[float, float], expected: str) -
 def test_a_single_seed_is_named() -> None:
     result = statistics.Difference(0.1, None, (0.05, 0.15), 1)
     assert statistics.sentence("a", "b", result).endswith("1 seed).")
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(accuracy, min_size=2, max_size=8))
+def test_p_is_scipys_and_agrees_with_the_interval(values: list[float]) -> None:
+    array = np.array(values) - 0.5
+    p, interval = statistics.p_value(array), statistics.t_interval(array)
+    assert p is not None and interval is not None
+    if np.ptp(array) > 0:
+        assert p == pytest.approx(stats.ttest_1samp(array, 0).pvalue)
+        if abs(p - 0.05) > 1e-9:
+            assert (p < 0.05) == (interval[0] > 0 or interval[1] < 0)
+    assert statistics.p_value(array[:1]) is None
+
+
+def _holm_by_rejection(p_values: list[float]) -> list[float]:
+    """Find the smallest α at which Holm's step-down procedure rejects each hypothesis."""
+    m = len(p_values)
+    grid = sorted({min(1.0, p * k) for p in p_values for k in range(1, m + 1)})
+
+    def rejected(alpha: float) -> set[int]:
+        found: set[int] = set()
+        for place, row in enumerate(sorted(range(m), key=lambda row: p_values[row])):
+            if p_values[row] * (m - place) > alpha:
+                break
+            found.add(row)
+        return found
+
+    return [next((a for a in grid if row in rejected(a)), 1.0) for row in range(m)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.floats(0, 1), min_size=0, max_size=6))
+def test_holm_is_the_step_down_procedure(p_values: list[float]) -> None:
+    assert statistics.holm(p_values) == pytest.approx(_holm_by_rejection(p_values))
+
+
+def test_holm_of_an_example_by_hand() -> None:
+    assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])

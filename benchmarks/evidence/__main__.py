@@ -1,0 +1,57 @@
+"""Run the registered evidence protocol (docs/log.md), or summarise its rows.
+
+    python -m benchmarks.evidence $SEPT_DATA WORK_FOLDER [--part A] [--limit 4]
+
+Trains one network at a time on one thread; rows that exist are skipped, so it continues after an
+interruption and from a fresh checkout. `--trial` runs the script itself with a few steps into
+another folder; its rows are no evidence.
+"""
+
+import argparse
+import itertools
+import logging
+import os
+import time
+from pathlib import Path
+
+import torch
+
+from benchmarks.evidence import pools, protocol
+from benchmarks.evidence.rows import FOLDER, Rows
+from benchmarks.evidence.runs import Runner
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder with the development data")
+    parser.add_argument("work", type=Path, help="folder for projects and runs")
+    parser.add_argument("--part", choices=[part.name for part in protocol.PARTS], action="append")
+    parser.add_argument("--limit", type=int, help="number of networks to finish")
+    parser.add_argument("--trial", type=Path, help="folder for the rows of a trial of 20 steps")
+    options = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the jobs that embed
+    torch.set_num_threads(1)
+    logging.basicConfig(level=logging.WARNING)
+    rows = Rows(options.trial or FOLDER)
+    changes = {"steps": 20} if options.trial else None
+    done = itertools.count(1)
+    for part in protocol.PARTS:
+        if options.part and part.name not in options.part:
+            continue
+        runner = None
+        for run in protocol.planned(part):
+            if all(rows.has(run.pool.name, run.arm.name, task, run.seed) for task in run.tasks):
+                continue
+            if runner is None:
+                folder = pools.prepared(part.pool, options.data, options.work)
+                runner = Runner(options.data, folder, rows, changes)
+            started = time.time()
+            runner.execute(run)
+            minutes = (time.time() - started) / 60
+            print(f"{time.strftime('%H:%M')} {part.name} {run.name} {minutes:.1f} min", flush=True)
+            if options.limit and next(done) >= options.limit:
+                return
+
+
+if __name__ == "__main__":
+    main()
