@@ -1,6 +1,7 @@
 """Run the registered evidence protocol (docs/log.md), or summarise its rows.
 
     python -m benchmarks.evidence $SEPT_DATA WORK_FOLDER [--part A] [--limit 4]
+    python -m benchmarks.evidence --summary
 
 Trains one network at a time on one thread; rows that exist are skipped, so it continues after an
 interruption and from a fresh checkout. `--trial` runs the script itself with a few steps into
@@ -16,23 +17,33 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.evidence import pools, protocol
+from benchmarks.evidence import pools, protocol, summary
 from benchmarks.evidence.rows import FOLDER, Rows
 from benchmarks.evidence.runs import Runner
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="folder with the development data")
-    parser.add_argument("work", type=Path, help="folder for projects and runs")
+    parser.add_argument("data", type=Path, nargs="?", help="folder with the development data")
+    parser.add_argument("work", type=Path, nargs="?", help="folder for projects and runs")
+    parser.add_argument("--summary", action="store_true", help="print the tables of all rows")
     parser.add_argument("--part", choices=[part.name for part in protocol.PARTS], action="append")
     parser.add_argument("--limit", type=int, help="number of networks to finish")
     parser.add_argument("--trial", type=Path, help="folder for the rows of a trial of 20 steps")
     options = parser.parse_args()
+    rows = Rows(options.trial or FOLDER)
+    if options.summary:
+        return print(summary.markdown(rows))
+    if options.work is None:
+        parser.error("give the data folder and a work folder, or --summary")
+    return execute(options, rows)
+
+
+def execute(options: argparse.Namespace, rows: Rows) -> None:
+    """Finish the missing networks of the requested parts, in their order."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the jobs that embed
     torch.set_num_threads(1)
     logging.basicConfig(level=logging.WARNING)
-    rows = Rows(options.trial or FOLDER)
     changes = {"steps": 20} if options.trial else None
     done = itertools.count(1)
     for part in protocol.PARTS:

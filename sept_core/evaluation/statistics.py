@@ -54,6 +54,31 @@ class Difference:
         return low > 0 or high < 0
 
 
+@dataclass(frozen=True)
+class Spread:
+    """Standard deviations of a value that has several seeds, and several draws in each.
+
+    Attributes:
+        seeds: between seeds, without the part that the draws cause; None for a single seed.
+        draws: between draws of one seed; None for a single draw.
+    """
+
+    seeds: float | None
+    draws: float | None
+
+
+def spread(values: np.ndarray) -> Spread:
+    """Separate the variances of (seeds, draws) values: one-way analysis with random effects."""
+    seeds, draws = values.shape
+    within = float(values.var(axis=1, ddof=1).mean()) if draws > 1 else None
+    if seeds < 2:
+        between = None
+    else:
+        of_means = float(values.mean(axis=1).var(ddof=1))
+        between = max(0.0, of_means - (within or 0.0) / draws)
+    return Spread(*(None if v is None else float(np.sqrt(v)) for v in (between, within)))
+
+
 def mean(accuracies: np.ndarray) -> Mean:
     """Compute the mean of (seeds,) accuracies with its t interval."""
     return Mean(float(np.mean(accuracies)), t_interval(accuracies), len(accuracies))

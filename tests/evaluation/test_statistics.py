@@ -126,3 +126,19 @@ def test_holm_is_the_step_down_procedure(p_values: list[float]) -> None:
 
 def test_holm_of_an_example_by_hand() -> None:
     assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_spread_keeps_seeds_and_draws_apart() -> None:
+    rng = np.random.default_rng(0)
+    seeds, draws = rng.normal(0, 0.03, (4000, 1)), rng.normal(0, 0.05, (4000, 5))
+    found = statistics.spread(0.5 + seeds + draws)
+    assert found.seeds == pytest.approx(0.03, rel=0.05)
+    assert found.draws == pytest.approx(0.05, rel=0.05)
+    only_draws = statistics.spread(np.array([[0.4, 0.6], [0.4, 0.6]]))
+    assert only_draws.seeds == 0 and only_draws.draws == pytest.approx(np.sqrt(0.02))
+
+
+def test_spread_of_one_seed_or_one_draw_is_unknown() -> None:
+    assert statistics.spread(np.array([[0.4, 0.5]])).seeds is None
+    one_draw = statistics.spread(np.array([[0.4], [0.5]]))
+    assert one_draw.draws is None and one_draw.seeds == pytest.approx(np.std([0.4, 0.5], ddof=1))
