@@ -9,8 +9,8 @@ only, after the subsets are made.
 Right domain: `evidence.protocol.DOMAINS`. Right label: an image of these domains whose label is the
 name of one of the target set's classes. RSSCN7 has other names than AID: `bField` counts as
 Farmland and `cIndustry` as Industrial. `fResident` does not count, because the target set's
-DenseResidential is only one of AID's three densities; nor does `gParking`, because the class Park is
-not a car park.
+DenseResidential is only one of three densities of AID; nor does `gParking`, because the class Park
+is not a car park.
 """
 
 import argparse
