@@ -41,6 +41,7 @@ class Runner:
     ) -> None:
         self.data, self.folder, self.rows, self.changes = data, folder, rows, changes
         self.scores = folder / (TRIAL_SCORES if changes else SCORES)
+        self.where = {"machine": machine.describe(), "commit": _commit()}
         job = folder / "evidence-job"
         job.mkdir(exist_ok=True)
         self.job = job_folder.JobFolder(job)
@@ -63,7 +64,7 @@ class Runner:
             used = time.process_time()
             scored, correct = self._score(run, task, arm)
             own = {"scoring_cpu_seconds": round(time.process_time() - used, 1)}
-            where = {"machine": machine.describe(), "commit": _commit(), "started_at": started}
+            where = self.where | {"started_at": round(started)}
             self.rows.append(
                 row | {"task": task, "seed": run.seed} | scored | facts | own | where, correct
             )
