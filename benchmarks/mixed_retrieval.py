@@ -53,25 +53,26 @@ def main() -> None:
         *(f"{what} {b:,}" for b in BUDGETS for what in ("domain", "label")),
     )
     print(f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads), sep="\n", flush=True)
-    with projects.opened(folder) as project:
-        for task in protocol.MIXED.tasks:
-            domain, label = right(project, options.data, task)
-            print(
-                f"| {task} | images of it in the pool: {len(domain):,} and {len(label):,} |",
-                flush=True,
+    for task in protocol.MIXED.tasks:
+        with projects.opened(folder) as project:
+            wanted = selections.Request(
+                (task,),
+                SelectionSettings(budget=1),
+                options.encoder,
+                decisions=False,
+                device="cpu",
             )
-            for name, cells in measure(project, task, options.encoder, domain, label):
-                print(f"| {task} | {name} | {' | '.join(cells)} |", flush=True)
+            scene = selections.open_scene(project, wanted)
+            domain, label = right(project, options.data, task)
+        print(f"| {task} | in the pool: {len(domain):,} and {len(label):,} |", flush=True)
+        for name, cells in measure(scene, domain, label):
+            print(f"| {task} | {name} | {' | '.join(cells)} |", flush=True)
 
 
 def measure(
-    project: Project, task: str, encoder: str, domain: set[str], label: set[str]
+    scene: selections.Scene, domain: set[str], label: set[str]
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield each strategy with its shares in percent: domain and label at each budget."""
-    first = SelectionSettings(budget=1)
-    scene = selections.open_scene(
-        project, selections.Request((task,), first, encoder, decisions=False, device="cpu")
-    )
     for name, changes in strategies.VARIANTS.items():
         whole: list[str] = []
         cells = []
