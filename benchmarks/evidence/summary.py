@@ -63,9 +63,9 @@ class Table:
         return np.array([self.row(pool, arm, task, s)["scores"][readout] for s in seeds])
 
     def correct(self, pool: str, arm: str, task: str, readout: str, seeds: list[int]) -> np.ndarray:
-        """Return (seeds, n_test): the share of draws that classify each image correctly."""
+        """Return (seeds, draws, n_test) bool: the images that are classified correctly."""
         own = [self.row(pool, arm, task, seed) for seed in seeds]
-        return np.stack([self.rows.correct(row, readout).mean(axis=0) for row in own])
+        return np.stack([self.rows.correct(row, readout) for row in own])
 
 
 def paired(table: Table, pool: str, task: str, readout: str, seeds: list[int]) -> np.ndarray:
@@ -197,7 +197,7 @@ def _difference(
         return "–"
     arm, reference = (table.correct(pool, name, task, readout, seeds) for name in pair)
     found = statistics.difference(arm, reference)
-    mark = "**" if found.distinguishable and len(seeds) > 2 else ""
+    mark = "**" if found.distinguishable and found.covers_seeds else ""
     over = f"{interval(found.over_seeds)}; {interval(found.over_images)}"
     return f"{mark}{points(found.value)}{mark} ({over})"
 

@@ -189,6 +189,12 @@ def evaluate(
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Number of random seeds.")] = 3,
+    draws: Annotated[
+        int,
+        typer.Option(
+            help="Draws of few labels per seed; 20-NN and linear probe are averaged over them."
+        ),
+    ] = 1,
     on: On = "here",
     processes: Processes = 1,
     nodes: Nodes = 1,
@@ -206,7 +212,7 @@ def evaluate(
     wanted = comparison.Comparison(
         target, tuple(run or ()), tuple(arm or ()), tuple(budget or ()), recipe,
         tuple(readout or evaluations.READOUTS), tuple(labels or ["all"]), seeds,
-        tuple(control or ()), equal_epochs, without_decisions,
+        tuple(control or ()), equal_epochs, without_decisions, draws,
     )  # fmt: skip
     with projects.opened(folder) as project:
         started = comparison.start(project, wanted)

@@ -61,6 +61,7 @@ class Study:
         controls: further labelled target sets that the same networks are tested on.
         equal_epochs: also train arms of other sizes for as many epochs as those of the budget.
         without_decisions: also train each strategy without review decisions.
+        draws: see `evaluations.Request`.
         where: number of processes of each run, and what starts them.
     """
 
@@ -77,6 +78,7 @@ class Study:
     equal_epochs: bool = False
     without_decisions: bool = False
     encoder: str | None = None
+    draws: int = 1
     where: Launch = HERE
 
 
@@ -98,8 +100,8 @@ def plan(project: Project, study: Study) -> list[Arm]:
         InputError: an arm is unknown or given twice, or no labels exist for an oracle.
         NotFoundError: a selection, group, encoder or target set does not exist.
     """
-    if not study.arms or not study.budgets or study.seeds < 1:
-        raise errors.InputError("A study needs at least one arm, one budget and one seed.")
+    if not study.arms or not study.budgets or min(study.seeds, study.draws) < 1:
+        raise errors.InputError("A study needs at least one arm, budget, seed and draw.")
     arms = [arm for word in study.arms for arm in _arms(project, study, word)]
     names = [arm.name for arm in arms]
     if twice := [name for name in names if names.count(name) > 1]:
