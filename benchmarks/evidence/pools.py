@@ -7,23 +7,20 @@ no project knows.
 
 import csv
 import dataclasses
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from benchmarks.evidence import protocol
 from benchmarks.evidence.protocol import Arm, Planned, Pool
 from sept_core import api, errors
 from sept_core.catalogue import place_table
 from sept_core.ingest import worklists
-from sept_core.manifest import manifest
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.settings import PretrainSettings
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import groups, manifests, selections
+from sept_core.services.curate import groups, selections
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.services.train import evaluations, pretraining
@@ -61,42 +58,11 @@ def training(folder: Path, data: Path, run: Planned, how: PretrainSettings) -> d
     """Select an arm's subset; return the request of its training and the selection's id."""
     with projects.opened(folder) as project:
         selection = select(project, data, run.pool, run.arm, run.tasks, run.seed)
+        own = ""
         if run.arm.options.get("joined"):
             own = select(project, data, run.pool, protocol.ALONE, run.tasks, run.seed)
-            request = _joined(project, own, selection, run, how)
-        else:
-            (request,) = pretraining.prepare_runs(project, selection, {run.name: how})
+        (request,) = pretraining.prepare_runs(project, selection, {run.name: how}, own=own)
     return request | {"selection": selection}
-
-
-def _joined(
-    project: Project, own: str, selection: str, run: Planned, how: PretrainSettings
-) -> dict[str, Any]:
-    """Return the request of a training on the target's own images and the first pool images.
-
-    Together they are as many as the budget; an image in both counts once, as the target's.
-    """
-    folder = project.paths.run(run.name.replace("+", "-"))
-    if not (folder / "manifest" / manifest.HEADER).exists():
-        staging = folder / "parts"
-        shutil.rmtree(folder, ignore_errors=True)
-        first = manifests.write_manifest(project, own, staging / "own")
-        second = manifests.write_manifest(project, selection, staging / "pool")
-        new = pc.invert(pc.is_in(second.rows["uid"], value_set=first.rows["uid"]))
-        rows = pa.concat_tables([first.rows, second.rows.filter(new)])[: protocol.BUDGET]
-        places = pa.concat_tables([first.locations, second.locations])
-        places = places.filter(pc.is_in(places["uid"], value_set=rows["uid"]))
-        roots = first.roots() | second.roots()
-        manifest.write(folder / "manifest", rows, places, second.guard, second.header, roots)
-        shutil.rmtree(staging)
-    subset = manifest.read(folder / "manifest")
-    return {
-        "manifest": str(subset.folder),
-        "roots": {name: str(root) for name, root in subset.roots().items()},
-        "pretrain": dataclasses.asdict(how),
-        "run": str(folder),
-        "probe_worklist": None,
-    }
 
 
 def select(

@@ -47,8 +47,9 @@ LaunchOption = Annotated[
 ]
 _ARM_HELP = (
     "Arm to train and compare, baselines first: a strategy of sept select, random-10x, oracle, "
-    "encoder, a selection id, NAME=SELECTION, NAME=group:GROUP or NAME=ENCODER "
-    "(timm:resnet18@/path/FILE). Repeatable."
+    "encoder, curated+target (or another strategy), 'metadata=FILTER', frozen=ENCODER "
+    "(timm:resnet18@/path/FILE), a selection id, NAME=SELECTION, NAME=group:GROUP or NAME=ENCODER. "
+    "Repeatable."
 )
 
 

@@ -14,7 +14,9 @@ from sept_core.evaluation import statistics
 from sept_core.evaluation.readout_names import READOUTS
 from sept_core.evaluation.results import Score
 
-NOT_ADAPTED = "{arms}: features without a network to adapt, so there is no fine-tuned score."
+NOT_ADAPTED = (
+    "{arms}: features without a network to adapt, or frozen, so there is no fine-tuned score."
+)
 
 ONE_TRAINING = (
     "Each of {arms} is one pre-trained network used for all seeds: the intervals do not "
