@@ -101,17 +101,30 @@ PARTS = (
 
 @dataclass(frozen=True)
 class Planned:
-    """One network to train or load, and the tasks that it is scored on."""
+    """One network to train or load, and the tasks that it is scored on.
+
+    Attributes:
+        part: name of the part.
+        seeds: number of seeds of the part.
+    """
 
     part: str
     pool: Pool
     arm: Arm
     tasks: tuple[str, ...]
     seed: int
+    seeds: int
+
+    @property
+    def same_for_all_seeds(self) -> bool:
+        """True for a frozen encoder: seeds differ in their draws of labels only."""
+        return self.arm in (RETRIEVAL, IMAGENET)
 
     @property
     def name(self) -> str:
         """Return a name for the run's folder."""
+        if self.same_for_all_seeds:
+            return self.arm.name
         own = () if self.arm.shared else self.tasks
         return "-".join((self.arm.name, *own, f"s{self.seed}"))
 
@@ -122,4 +135,4 @@ def planned(part: Part) -> Iterator[Planned]:
         for arm in part.arms:
             groups = [part.pool.tasks] if arm.shared else [(task,) for task in part.pool.tasks]
             for tasks in groups:
-                yield Planned(part.name, part.pool, arm, tasks, seed)
+                yield Planned(part.name, part.pool, arm, tasks, seed, part.seeds)

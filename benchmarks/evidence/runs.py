@@ -111,8 +111,10 @@ class Runner:
         worklist = out / "target.parquet"
         if not worklist.exists():
             pools.write_task(self.folder, task, worklist)
+        # The features of a frozen encoder are computed once, for the scores of all seeds.
+        seeds = list(range(run.seeds)) if run.same_for_all_seeds else [run.seed]
         asked = {
-            "arms": [arm], "seeds": [run.seed], "draws": protocol.DRAWS, "out": str(out),
+            "arms": [arm], "seeds": seeds, "draws": protocol.DRAWS, "out": str(out),
             "target_worklist": str(worklist),
         }  # fmt: skip
         kept = [pair for pair in protocol.READOUTS if pair[0] != "finetune" or "checkpoint" in arm]
@@ -124,14 +126,17 @@ class Runner:
             own = {"readouts": readouts, "labels": list(labels)}
             part = study.Part(self.job, asked | own, f"scoring {run.name} on {task}", (0, 1))
             report = evaluation.main(part)
-        return _as_row(out, report)
+        return _as_row(out, report, run.seed)
 
 
-def _as_row(out: Path, report: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _as_row(
+    out: Path, report: dict[str, Any], seed: int
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Collect the scores of one network: accuracies by readout, one per draw, and correctness."""
     found: dict[str, list[results.Score]] = {}
     for score in results.read(out).values():
-        found.setdefault(f"{score.readout} {score.labels}", []).append(score)
+        if score.seed == seed:
+            found.setdefault(f"{score.readout} {score.labels}", []).append(score)
     for scores in found.values():
         scores.sort(key=lambda score: score.draw)
     row = {
