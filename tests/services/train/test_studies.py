@@ -103,11 +103,12 @@ def test_the_command_prints_one_json_or_sentences_and_leaves_reports(
     monkeypatch.undo()  # real processes, not held ones
     words = ["--arm", "random", "--budget", 12, "--method", "simclr", "--backbone", "resnet10-tiny"]
     words += ["--steps", 2, "--batch-size", 4, "--image-size", 16, "--seeds", 1]
-    words += ["--readout", "knn"]
+    words += ["--readout", "knn", "--labels", "2-shot", "--draws", 3]
     done = sept("evaluate", project, "--target", "toys", *words, "--json")
     assert done.returncode == 0, done.stderr
     (one,) = json.loads(done.stdout)["evaluations"]
     assert one["compute"]["random"]["images_seen"] == 8
+    assert {mean["draws"] for mean in one["means"]} == {3}
     assert (project / "runs" / "evaluations" / one["id"] / report.NAME).exists()
     again = sept("evaluate", project, "--target", "toys", *words)
     assert again.returncode == 0 and one["sentences"][0][:20] in again.stdout
