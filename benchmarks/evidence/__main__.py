@@ -13,6 +13,7 @@ import itertools
 import logging
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -44,24 +45,33 @@ def execute(options: argparse.Namespace, rows: Rows) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the jobs that embed
     torch.set_num_threads(1)
     logging.basicConfig(level=logging.WARNING)
-    changes = {"steps": 20} if options.trial else None
     done = itertools.count(1)
-    for part in protocol.PARTS:
-        if options.part and part.name not in options.part:
+    runners: dict[protocol.Pool, Runner] = {}
+    for run in planned(options.part, rows):
+        if all(rows.has(run.pool.name, run.arm.name, task, run.seed) for task in run.tasks):
             continue
-        runner = None
-        for run in protocol.planned(part):
-            if all(rows.has(run.pool.name, run.arm.name, task, run.seed) for task in run.tasks):
-                continue
-            if runner is None:
-                folder = pools.prepared(part.pool, options.data, options.work)
-                runner = Runner(options.data, folder, rows, changes)
-            started = time.time()
-            runner.execute(run)
-            minutes = (time.time() - started) / 60
-            print(f"{time.strftime('%H:%M')} {part.name} {run.name} {minutes:.1f} min", flush=True)
-            if options.limit and next(done) >= options.limit:
-                return
+        if run.pool not in runners:
+            folder = pools.prepared(run.pool, options.data, options.work)
+            changes = {"steps": 20} if options.trial else None
+            runners[run.pool] = Runner(options.data, folder, rows, changes)
+        started = time.time()
+        runners[run.pool].execute(run)
+        minutes = (time.time() - started) / 60
+        print(f"{time.strftime('%H:%M')} {run.part} {run.name} {minutes:.1f} min", flush=True)
+        if options.limit and next(done) >= options.limit:
+            return
+
+
+def planned(names: list[str] | None, rows: Rows) -> Iterator[protocol.Planned]:
+    """Yield the networks of some parts; the seeds of part A grow once it is complete."""
+    for part in protocol.PARTS:
+        if names and part.name not in names:
+            continue
+        yield from protocol.planned(part)
+        if part is protocol.PARTS[0]:
+            seeds = summary.registered_seeds(rows)
+            if seeds > part.seeds:
+                yield from protocol.planned(protocol.grown(seeds))
 
 
 if __name__ == "__main__":

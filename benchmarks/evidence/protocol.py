@@ -26,8 +26,8 @@ READOUTS = (
 )  # fmt: skip
 ENDPOINT = ("linear", "10-shot")
 ENDPOINT_TASKS = ("satellite", "traffic", "plants")
-MOST_SEEDS, HALF_WIDTH = 10, 0.02
-"""Seeds may grow once to this many, until the interval's half-width is at most 2 points."""
+SEEDS, MOST_SEEDS, HALF_WIDTH = 5, 10, 0.02
+"""Seeds of the endpoint. They grow once, to as many as a half-width of 2 points needs."""
 
 DOMAINS = {
     "satellite": ("satellite-aid", "satellite-rsscn7"),
@@ -93,8 +93,8 @@ class Part:
 
 
 PARTS = (
-    Part("A", MIXED, (RANDOM, CURATED, UNTRAINED, RETRIEVAL, IMAGENET), 5),
-    Part("B", FIRST, (RANDOM, CURATED, UNTRAINED, RETRIEVAL, IMAGENET), 5),
+    Part("A", MIXED, (RANDOM, CURATED, UNTRAINED, RETRIEVAL, IMAGENET), SEEDS),
+    Part("B", FIRST, (RANDOM, CURATED, UNTRAINED, RETRIEVAL, IMAGENET), SEEDS),
     Part("C", MIXED, (WHOLE, METADATA, ALONE, UNION, CLASSIFIER, ORACLE), 3),
 )
 
@@ -127,6 +127,11 @@ class Planned:
             return self.arm.name
         own = () if self.arm.shared else self.tasks
         return "-".join((self.arm.name, *own, f"s{self.seed}"))
+
+
+def grown(seeds: int) -> Part:
+    """Return part A with more seeds, for the endpoint's arms only."""
+    return Part("A", MIXED, (RANDOM, CURATED), seeds)
 
 
 def planned(part: Part) -> Iterator[Planned]:

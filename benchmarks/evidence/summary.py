@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.evidence import protocol
-from benchmarks.evidence.protocol import CURATED, RANDOM, Part
+from benchmarks.evidence.protocol import CURATED, RANDOM
 from benchmarks.evidence.rows import Rows
 from sept_core.evaluation import statistics
 from sept_core.evaluation.readout_names import TITLES
@@ -75,13 +75,13 @@ def paired(table: Table, pool: str, task: str, readout: str, seeds: list[int]) -
 
 
 def _endpoint(table: Table) -> Iterator[str]:
-    part, readout = REGISTERED[protocol.MIXED.name], " ".join(protocol.ENDPOINT)
-    pool, tasks = part.pool.name, protocol.ENDPOINT_TASKS
+    readout = " ".join(protocol.ENDPOINT)
+    pool, tasks = protocol.MIXED.name, protocol.ENDPOINT_TASKS
     seeds = table.seeds(pool, (CURATED.name, RANDOM.name), tasks)
     yield f"## The endpoint: {CURATED.name} − {RANDOM.name}, {said(readout)}"
     yield ""
     if not seeds:
-        yield _not_reached(part, seeds)
+        yield _not_reached(0, protocol.SEEDS)
         return
     by_task = {task: paired(table, pool, task, readout, seeds) for task in tasks}
     yield "| task | seeds | difference | 95% over seeds | p | p, Holm | SD seeds | SD draws |"
@@ -94,7 +94,7 @@ def _endpoint(table: Table) -> Iterator[str]:
     together = np.mean(list(by_task.values()), axis=0)
     yield _endpoint_row("**mean**", together, _p(statistics.p_value(together.mean(axis=1))), "")
     yield ""
-    yield verdict(part, seeds, together.mean(axis=1))
+    yield verdict(seeds, together.mean(axis=1))
 
 
 def _endpoint_row(name: str, values: np.ndarray, p: str, adjusted: str) -> str:
@@ -107,36 +107,48 @@ def _endpoint_row(name: str, values: np.ndarray, p: str, adjusted: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def verdict(part: Part, seeds: list[int], values: np.ndarray) -> str:
+def verdict(seeds: list[int], values: np.ndarray) -> str:
     """Return the sentence about the endpoint, which claims nothing before all seeds are in."""
-    if len(seeds) < part.seeds:
-        return _not_reached(part, seeds)
-    needed = seeds_needed(float(values.std(ddof=1)), part.seeds)
-    if len(seeds) == part.seeds and needed > part.seeds:
-        return (
-            f"The registered {part.seeds} seeds are in; by their spread {needed} seeds are "
-            f"registered (docs/log.md). **Registered n not reached**: {len(seeds)} of {needed}."
-        )
+    registered = seeds_needed(values)
+    if len(seeds) < registered:
+        return _not_reached(len(seeds), registered)
     low, high = statistics.t_interval(values) or (-1.0, 1.0)
-    told = (
-        f"({points(values.mean())} points, 95% interval {interval((low, high))}, n = {len(seeds)})"
-    )
+    ends = interval((low, high))
+    told = f"({points(values.mean())} points, 95% interval {ends}, n = {len(seeds)})"
     if low > 0:
         return f"**Curation pays** {told}."
     return f"**{'Random is better' if high < 0 else 'Not distinguishable'}** {told}."
 
 
-def seeds_needed(deviation: float, least: int) -> int:
-    """Return the number of seeds at which the interval's half-width is at most 2 points."""
-    for n in range(least, protocol.MOST_SEEDS):
+def registered_seeds(rows: Rows) -> int:
+    """Return the number of seeds of the endpoint, by the rows that exist."""
+    table, pool = Table(rows), protocol.MIXED.name
+    seeds = table.seeds(pool, (CURATED.name, RANDOM.name), protocol.ENDPOINT_TASKS)
+    readout = " ".join(protocol.ENDPOINT)
+    by_task = [paired(table, pool, t, readout, seeds) for t in protocol.ENDPOINT_TASKS if seeds]
+    return seeds_needed(np.mean(by_task, axis=(0, 2)) if seeds else np.empty(0))
+
+
+def seeds_needed(values: np.ndarray) -> int:
+    """Return the registered number of seeds: at first `SEEDS`, then by the spread of these alone.
+
+    It is the smallest number at which the interval's half-width is at most `HALF_WIDTH`.
+
+    Args:
+        values: difference of each seed, in the order of the seeds.
+    """
+    if len(values) < protocol.SEEDS:
+        return protocol.SEEDS
+    deviation = values[: protocol.SEEDS].std(ddof=1)
+    for n in range(protocol.SEEDS, protocol.MOST_SEEDS):
         if stats.t.ppf(0.975, n - 1) * deviation / np.sqrt(n) <= protocol.HALF_WIDTH:
             return n
     return protocol.MOST_SEEDS
 
 
-def _not_reached(part: Part, seeds: list[int]) -> str:
+def _not_reached(seeds: int, registered: int) -> str:
     return (
-        f"**Registered n not reached**: {len(seeds)} of {part.seeds} seeds are complete. "
+        f"**Registered n not reached**: {seeds} of {registered} seeds are complete. "
         "The figures are interim; nothing is decided by them."
     )
 
