@@ -12,8 +12,9 @@ from sept_core.selection import evidence as ev
 from sept_core.selection import gate, lists, settings
 
 FIRST_DEPTH = 256
-"""Lists start at this length or at sixteen times each target's share; the result does not depend
-on it, only the number of searches does, and a search costs little more for longer lists."""
+"""Lists start at this length, times `lists.GROWTH` until it is twice each target's share. The result
+does not depend on it, only the number of searches does. The few lengths make different budgets
+share their searches."""
 
 Proposal = tuple[float, int, int]
 """(−key, code, row): the heap's order is the contracts' order by (−similarity, uid)."""
@@ -49,12 +50,15 @@ class Rounds:
     def __init__(
         self, options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
     ) -> None:
-        targets = max(len(evidence.target_uids), 1)
+        share = ledger.room / max(len(evidence.target_uids), 1)
+        depth = FIRST_DEPTH
+        while depth < 2 * share and depth < options.max_neighbours:
+            depth *= lists.GROWTH
         self._source = lists.ListSource(
             options,
             evidence,
             ledger,
-            depth=max(FIRST_DEPTH, -(-16 * ledger.room // targets)),
+            depth=depth,
             scaled=options.local_scaling,
         )
         self._ledger = ledger

@@ -4,6 +4,7 @@ In: feature stores, the eligible uids, the neighbour graph. Out: `PoolEvidence`,
 `selection.evidence.Evidence`; each member is computed once, on first use.
 """
 
+import copy
 import dataclasses
 import math
 from collections.abc import Callable
@@ -17,11 +18,14 @@ from sept_core.features import feature_store
 from sept_core.index import graph, ivf
 from sept_core.retrieval import neighbour_lists, scoring
 from sept_core.selection import evidence as contract
+from sept_core.storage import hashing
 
 BACKGROUND_IMAGES = 5000
 """Number of random pool images that represent "not a target" in scores (docs/method.md §7)."""
 
 MAX_CLUSTERS = 1000
+
+ALL_VETOED = "Every image of the target set is vetoed; undo some vetoes."
 
 
 class PoolEvidence:
@@ -78,9 +82,36 @@ class PoolEvidence:
             )
         first = first[~np.isin(kept, vetoed)]
         if not len(first):
-            raise errors.InputError("Every image of the target set is vetoed; undo some vetoes.")
+            raise errors.InputError(ALL_VETOED)
         self.target_uids, self.target_vectors = uids[first], vectors[first]
         self._lists: neighbour_lists.Neighbours | None = None
+        self._whole: PoolEvidence | None = None
+
+    def without(self, vetoed: frozenset[str]) -> "PoolEvidence":
+        """Return the view without vetoed targets, which shares these neighbour lists.
+
+        Raises:
+            InputError: no target image is left.
+        """
+        if not vetoed:
+            return self
+        left = ~np.isin(self.target_uids, np.array(list(vetoed), hashing.UID_DTYPE))
+        if not left.any():
+            raise errors.InputError(ALL_VETOED)
+        view = copy.copy(self)
+        view.target_uids, view.target_vectors = self.target_uids[left], self.target_vectors[left]
+        view._whole = self
+        for name in ("_clusters", "background"):  # computed from the targets
+            view.__dict__.pop(name, None)
+        return view
+
+    def known_lists(self) -> neighbour_lists.Neighbours | None:
+        """Return the longest lists so far, of all targets; None before the first search."""
+        return self._lists
+
+    def use_lists(self, lists: neighbour_lists.Neighbours) -> None:
+        """Start with the lists of an earlier search of the same targets in the same pool."""
+        self._lists = lists
 
     @property
     def all_uids(self) -> np.ndarray:
@@ -98,6 +129,15 @@ class PoolEvidence:
 
     def neighbours(self, k: int) -> neighbour_lists.Neighbours:
         """Return lists of at least `k`; a longer search replaces a shorter one."""
+        if self._whole is not None:
+            found = self._whole.neighbours(k)
+            left = np.isin(found.targets, self.target_uids)
+            return dataclasses.replace(
+                found,
+                targets=found.targets[left],
+                uids=found.uids[left],
+                similarity=found.similarity[left],
+            )
         known = self._lists
         if known is None or (known.uids.shape[1] < k and not known.complete):
             self._lists = known = neighbour_lists.find_neighbours(

@@ -8,6 +8,7 @@ key is a hash of the request without its budget, the features, the target images
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from sept_core.review import decision_log
 from sept_core.selection import gate, run
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import STRATEGIES
-from sept_core.services.curate import contamination_guard, groups, row_space
+from sept_core.services.curate import contamination_guard, groups, row_space, stored_lists
 from sept_core.services.curate.pool_view import PoolEvidence
 from sept_core.services.curate.requests import Request
 from sept_core.services.data import preparation
@@ -101,7 +102,9 @@ class Ranking:
         self._groups = preparation.groups_by_uid(project, encoder_id)
         self._pool_count = _pool_count(project)
         self._walking = threading.RLock()
-        self._evidence = Recent[frozenset[str], PoolEvidence](2)
+        self._folder = paths.ranking(self.key)
+        self._views = Recent[frozenset[str], PoolEvidence](2)
+        self._stored = 0  # length of the lists on disk
 
     def select(self, state: decision_log.ReviewState, budget: int | None) -> run.Selection:
         """Walk the ranking: the selection of a budget after the decisions of a log.
@@ -112,7 +115,9 @@ class Ranking:
         with self._walking:
             evidence = self.evidence(state.vetoed_targets)
             entry = self._gate(evidence, state)
-            return run.select(replace(self.request.settings, budget=budget), evidence, entry)
+            chosen = run.select(replace(self.request.settings, budget=budget), evidence, entry)
+            self._store()
+        return chosen
 
     def evidence(self, vetoed: frozenset[str]) -> PoolEvidence:
         """Return the view of pool and targets without vetoed targets.
@@ -120,7 +125,7 @@ class Ranking:
         Raises:
             InputError: no target image is left, or none has features.
         """
-        return self._evidence.get(vetoed, lambda: self._view(vetoed))
+        return self._views.get(vetoed, lambda: self._whole.without(vetoed))
 
     def nearest(self) -> dict[str, float]:
         """Return the similarity of each embedded target's nearest pool image, vetoed ones too."""
@@ -135,12 +140,14 @@ class Ranking:
         """Return the similarity at a percentile of random pairs of a target and a pool image."""
         return self.evidence(frozenset()).floor_similarity(percentile) or 0.0
 
-    def _view(self, vetoed: frozenset[str]) -> PoolEvidence:
-        return PoolEvidence(
+    @cached_property
+    def _whole(self) -> PoolEvidence:
+        """The view with all targets, and with the lists of an earlier process if there are any."""
+        whole = PoolEvidence(
             pool=self._pool,
             targets=self._stores,
             searching=_array([target.uid for target in self.targets]),
-            vetoed=_array(sorted(vetoed)),
+            vetoed=_array(()),
             labels=self._labels,
             inside=self._inside,
             index=self._index,
@@ -148,6 +155,18 @@ class Ranking:
             seed=self.request.settings.seed,
             device=self._device,
         )
+        lists = stored_lists.load(self._folder, self._pool, whole.target_uids)
+        if lists is not None:
+            whole.use_lists(lists)
+            self._stored = lists.uids.shape[1]
+        return whole
+
+    def _store(self) -> None:
+        """Store the lists of this ranking if they have grown since."""
+        lists = self._whole.known_lists()
+        if lists is not None and lists.uids.shape[1] > self._stored:
+            self._stored = lists.uids.shape[1]
+            stored_lists.save(self._folder, lists, self._pool)
 
     def _gate(self, evidence: PoolEvidence, state: decision_log.ReviewState) -> gate.Gate:
         live = np.isin(evidence.all_uids, self.rows.uids)
