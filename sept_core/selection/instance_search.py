@@ -12,9 +12,9 @@ from sept_core.selection import evidence as ev
 from sept_core.selection import gate, lists, settings
 
 FIRST_DEPTH = 256
-"""Lists start at this length, times `lists.GROWTH` until it is twice each target's share. The result
-does not depend on it, only the number of searches does. The few lengths make different budgets
-share their searches."""
+"""Lists start at this length, times `lists.GROWTH` until it is twice each target's share. The
+result does not depend on it, only the number of searches does. The few lengths make different
+budgets share their searches."""
 
 Proposal = tuple[float, int, int]
 """(−key, code, row): the heap's order is the contracts' order by (−similarity, uid)."""
