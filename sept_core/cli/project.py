@@ -43,7 +43,7 @@ def status(folder: Dir, as_json: Json = False) -> None:
         "Selections",
         ["id", "targets", "strategy", "images", "older than pool"],
         (
-            [s["id"], " ".join(s["targets"]), s["settings"]["strategy"], s["count"],
+            [s["id"], " ".join(s["targets"]), s["strategy"], s["count"],
              s["older_than_pool"]]
             for s in state["selections"]
         ),

@@ -10,14 +10,11 @@ from typing import Any, Self
 from sept_core import errors
 from sept_core.selection import recipes
 from sept_core.selection.recipes import Part
-from sept_core.selection.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
+from sept_core.selection.strategies import DEFAULT_STRATEGY, RECIPE, STRATEGIES, Strategy
 from sept_core.selection.weights import EVEN, Weights
 
 WITHIN_CLUSTER = ("hash", "distance")
 UNFILLED_QUOTA = ("leave", "donate")
-RECIPE = "recipe"
-"""Name of a recipe where a strategy's name is shown."""
-
 NAMED_IF_SET = (
     "recipe", "unfilled_part", "with_target", "stop_ratio", "stop_round", "weights",
 )  # fmt: skip

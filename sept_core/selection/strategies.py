@@ -4,6 +4,7 @@ In: nothing. Out: `STRATEGIES`. Imports no library, so that a page or a help tex
 strategies quickly; `run` calls their functions.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,9 @@ class Strategy:
 
 
 DEFAULT_STRATEGY = "instance-search"
+
+RECIPE = "recipe"
+"""Name of a recipe where a strategy's name is shown."""
 
 STRATEGIES: dict[str, Strategy] = {
     DEFAULT_STRATEGY: Strategy(
@@ -118,6 +122,11 @@ STRATEGIES: dict[str, Strategy] = {
     ),
 }
 """Strategies by name, in menu order."""
+
+
+def name_of(settings: Mapping[str, Any]) -> str:
+    """Return the name of the strategy in a selection's stored settings, or `RECIPE`."""
+    return RECIPE if settings.get("recipe") else str(settings["strategy"])
 
 
 def takes_targets(strategy: str) -> bool:

@@ -25,9 +25,9 @@ from sept_core.catalogue import (
 from sept_core.features import feature_store
 from sept_core.index import graph, ivf
 from sept_core.review import decision_log
-from sept_core.selection import advice, compare, gate, run
+from sept_core.selection import advice, compare, gate, run, strategies, weights
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import contamination_guard, groups
+from sept_core.services.curate import contamination_guard, groups, own_images
 from sept_core.services.curate.pool_view import PoolEvidence
 from sept_core.services.data import preparation
 from sept_core.services.project import projects
@@ -79,7 +79,7 @@ def select(project: Project, request: Request) -> dict[str, Any]:
     chosen = run.select(request.settings, scene.evidence, scene.entry)
     made_from = {
         "target_ids": list(scene.target_ids),
-        "settings": asdict(request.settings),
+        "settings": _stored_settings(request.settings, request.targets, scene.target_ids),
         "encoder_id": scene.encoder_id,
         "filter": request.filter,
         "group": [request.group, hashing.fingerprint(groups.members(project, request.group))]
@@ -93,7 +93,7 @@ def select(project: Project, request: Request) -> dict[str, Any]:
         "decision_hash": scene.log_hash,
     }
     named = made_from if request.decisions else {**made_from, "decisions": False}
-    selection_id = f"{request.settings.strategy}-{hashing.fingerprint(named)[:8]}"
+    selection_id = f"{request.settings.name}-{hashing.fingerprint(named)[:8]}"
     with atomic.write_then_rename(project.paths.selection(selection_id)) as temporary:
         pq.write_table(chosen.picks, temporary)
     record = made_from | {
@@ -109,11 +109,30 @@ def select(project: Project, request: Request) -> dict[str, Any]:
     return describe(project, record | {"id": selection_id})
 
 
+def _stored_settings(
+    settings: SelectionSettings, names: Sequence[str], ids: Sequence[str]
+) -> dict[str, Any]:
+    """Return settings as a record holds them: weights name target sets by id, as all else does."""
+    weights = settings.weights.renamed(dict(zip(names, ids, strict=True)))
+    return replace(settings, weights=weights).to_json()
+
+
+def named_settings(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a described record with the target sets' current names in weights."""
+    settings = SelectionSettings(**record["settings"])
+    names = dict(zip(record["target_ids"], record["targets"], strict=True))
+    return replace(settings, weights=settings.weights.renamed(names)).to_json()
+
+
 def describe(project: Project, record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with its id as `selection`, the target sets' current names, and staleness."""
+    """Return a record with its id as `selection`, the target sets' current names, and staleness.
+
+    `strategy` is the name of its strategy, or `recipe`.
+    """
     names = {source.id: source.name for source in source_table.every(project.db, "target")}
     return record | {
         "selection": record["id"],
+        "strategy": strategies.name_of(record["settings"]),
         "targets": [names.get(ident, f"removed ({ident})") for ident in record["target_ids"]],
         "older_than_pool": record["pool_fingerprint"] != image_table.pool_fingerprint(project.db),
         "older_than_decisions": record["decision_hash"] != log_of(project, record).hash,
@@ -221,10 +240,10 @@ def _picks_of(project: Project, record: dict[str, Any]) -> pa.Table:
 
 def request_of(project: Project, record: dict[str, Any]) -> Request:
     """Return the request of a record."""
-    settings = record["settings"]
+    described = describe(project, record)
     return Request(
-        targets=tuple(describe(project, record)["targets"]),
-        settings=SelectionSettings(**settings),
+        targets=tuple(described["targets"]),
+        settings=SelectionSettings(**named_settings(described)),
         encoder=record["encoder_id"],
         filter=record["filter"],
         group=record["group"][0] if record.get("group") else "",
@@ -322,6 +341,8 @@ def open_scene(project: Project, request: Request) -> Scene:
     groups = preparation.groups_by_uid(project, encoder_id)
     guard = contamination_guard.check(project, encoder_id, target_ids, wanted=request.guard)
     entry = _gate(project, evidence, groups, guard, log.state)
+    if request.settings.with_target:
+        entry = own_images.find(project, encoder_id, target_ids, guard).added_to(entry)
     return Scene(encoder_id, target_ids, evidence, entry, log.state, log.hash, guard.record())
 
 
@@ -339,6 +360,11 @@ def _evidence(
     rows = [
         split_table.labelled(db, t, target_layout.SEARCH_SPLITS).to_pylist() for t in target_ids
     ]
+    members = [
+        (name, row["uid"], row["label"])
+        for name, part in zip(request.targets, rows, strict=True)
+        for row in part
+    ]
     return PoolEvidence(
         pool=pool,
         targets=stores,
@@ -350,6 +376,7 @@ def _evidence(
         neighbour_graph=lambda: graph.load(paths.index(encoder_id, "graph")),
         seed=request.settings.seed,
         device=request.device,
+        weights=weights.by_target(request.settings.weights, members),
     )
 
 

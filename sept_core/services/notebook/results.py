@@ -162,7 +162,7 @@ _SPLITS = ("train", "val", "test", "unassigned")
 
 
 def _selection_row(record: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {name: record["settings"][name] for name in ("strategy", "budget")}
+    settings = {"strategy": record["strategy"], "budget": record["settings"]["budget"]}
     return {**record, **settings, "images": record["count"]}
 
 
@@ -203,7 +203,8 @@ class Selection:
         churn: added and removed images, if it updates an earlier selection.
         record: its inputs: settings, encoder, filter, guard, funnel, pool, decisions.
         table: the picks in order, with their provenance: uid, target_uid (the target image that
-            brought it in), target_rank, similarity, n_targets, phase, dup_group.
+            brought it in), target_rank, similarity, n_targets, phase, dup_group; with parts or
+            weights also part and weight.
     """
 
     id: str
@@ -333,11 +334,13 @@ class Diagnostics:
 
     Attributes:
         funnel: pool images that remain after each rule.
+        parts: images by part of a recipe; "" is pins and fill. Empty without parts.
         table: name, value (null where it could not be measured) and meaning.
     """
 
     selection: str
     funnel: Mapping[str, int]
+    parts: Mapping[str, int]
     table: pa.Table = field(repr=False)
 
 
@@ -346,9 +349,10 @@ def diagnosed(found: Mapping[str, Any]) -> Diagnostics:
     rows = (
         {"name": name, "value": value, "meaning": diagnostics.meaning(name)}
         for name, value in found.items()
-        if name not in ("selection", "funnel")
+        if name not in ("selection", "funnel", "parts")
     )
-    return Diagnostics(found["selection"], found["funnel"], table(rows, DIAGNOSTICS))
+    parts = found.get("parts", {})
+    return Diagnostics(found["selection"], found["funnel"], parts, table(rows, DIAGNOSTICS))
 
 
 @dataclass(frozen=True)

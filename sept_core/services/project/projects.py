@@ -24,6 +24,7 @@ from sept_core.encoders import fits
 from sept_core.features import feature_store
 from sept_core.imaging import decoders
 from sept_core.jobs import launcher
+from sept_core.selection import strategies
 from sept_core.services.data import scaling, target_layouts
 from sept_core.services.project.opening import adopt, opened, paths_of, stay_open, using
 from sept_core.services.project.project import Project
@@ -183,6 +184,7 @@ def status(project: Project) -> dict[str, Any]:
                     names.get(ident, f"removed ({ident})") for ident in record["target_ids"]
                 ],
                 "older_than_pool": record["pool_fingerprint"] != fingerprint,
+                "strategy": strategies.name_of(record["settings"]),
             }
             for record in selection_table.every(db)
         ],
