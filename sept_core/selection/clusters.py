@@ -10,8 +10,12 @@ import heapq
 import numpy as np
 
 from sept_core.selection import evidence as ev
-from sept_core.selection import gate, settings, simple
+from sept_core.selection import gate, hierarchy, settings, simple
 from sept_core.storage import hashing
+
+
+LARGE_POOL = 1_000_000
+"""Above this many images, flat clusters (at most 1,000) are too coarse to spread a subset evenly."""
 
 
 def target_clusters(
@@ -41,7 +45,12 @@ def target_clusters(
 def random_per_cluster(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Take equally many random images from every cluster, ignoring targets, as a baseline."""
+    """Take equally many random images from every cluster, ignoring targets, as a baseline.
+
+    In a large pool the clusters are those of a tree, see `hierarchy.balanced`.
+    """
+    if len(evidence.pool_uids) > LARGE_POOL:
+        return hierarchy.balanced(options, evidence, ledger)
     found = evidence.clusters()
     codes = ledger.codes_of(evidence.pool_uids)
     codes, cluster = codes[codes >= 0], found.pool[codes >= 0]
@@ -49,6 +58,12 @@ def random_per_cluster(
     weights = np.ones(found.pool.max(initial=-1) + 1, np.int64)
     taken = _Seats(ledger, codes, cluster, order, weights).fill()
     return ev.Outcome([ev.unowned(taken)], "pool_exhausted")
+
+
+def uses_tree(options: settings.SelectionSettings, evidence: ev.Evidence) -> bool:
+    """Return True if `random-per-cluster` samples from a tree here; part of a selection's id."""
+    used = [part.strategy for part in options.recipe] or [options.strategy]
+    return "random-per-cluster" in used and len(evidence.pool_uids) > LARGE_POOL
 
 
 def importance(

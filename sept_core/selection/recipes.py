@@ -65,7 +65,7 @@ def check(parts: Sequence[Part]) -> None:
                 f"The share of part {part.name!r} is {part.share}; it must be above 0 and at "
                 "most 1."
             )
-    total = sum(map(_exact, parts))
+    total = sum(map(_exact, parts), Fraction())
     if abs(total - 1) > TOLERANCE:
         raise errors.InputError(
             f"The shares of the parts {', '.join(names)} sum to {float(total):g}; they must sum "

@@ -4,9 +4,9 @@ from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
-from selection_worlds import open_gate, picked, plain
+from selection_worlds import open_gate, picked, plain, random_world
 
-from sept_core.selection import evidence
+from sept_core.selection import clusters, evidence
 from sept_core.selection.run import select
 from sept_core.selection.settings import SelectionSettings
 
@@ -43,6 +43,16 @@ def test_the_share_of_an_empty_branch_goes_to_its_siblings():
     forest = Forest([0, 1, 1, 1, 1, 2, 2, 2, 2], [0, 0, 1])
     assert Counter(forest.take(9)) == {0: 1, 1: 4, 2: 4}
     assert Counter(forest.take(4)) == {0: 1, 1: 1, 2: 2}
+
+
+def test_random_per_cluster_uses_the_tree_in_a_large_pool(monkeypatch):
+    monkeypatch.setattr(clusters, "LARGE_POOL", 29)
+    world = random_world(np.random.default_rng(0), 30, 2)
+    flat = SelectionSettings(strategy="random-per-cluster", budget=12)
+    tree = SelectionSettings(strategy="hierarchical", budget=12)
+    assert clusters.uses_tree(flat, world) and not clusters.uses_tree(tree, world)
+    entry = open_gate(world)
+    assert select(flat, world, entry).picks.equals(select(tree, world, entry).picks)
 
 
 def test_one_level_is_random_per_cluster():

@@ -94,7 +94,8 @@ def places(project: Project, record: Mapping[str, Any], picks: pa.Table) -> list
     ]
     if strategies.takes_targets(str(record["settings"]["strategy"])):
         return rows
-    return rows + place_table.locations(project.db, picks["uid"].to_pylist()).to_pylist()
+    rows += place_table.locations(project.db, picks["uid"].to_pylist()).to_pylist()
+    return rows
 
 
 def vectors(

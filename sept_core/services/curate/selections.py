@@ -25,7 +25,7 @@ from sept_core.catalogue import (
 from sept_core.features import feature_store
 from sept_core.index import graph, ivf
 from sept_core.review import decision_log
-from sept_core.selection import advice, compare, gate, run, strategies, weights
+from sept_core.selection import advice, clusters, compare, gate, run, strategies, weights
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import contamination_guard, groups, own_images
 from sept_core.services.curate.pool_view import PoolEvidence
@@ -91,6 +91,7 @@ def select(project: Project, request: Request) -> dict[str, Any]:
         "pool_fingerprint": image_table.pool_fingerprint(project.db),
         "decision_position": scene.state.position,
         "decision_hash": scene.log_hash,
+        **({"clusters": "tree"} if clusters.uses_tree(request.settings, scene.evidence) else {}),
     }
     named = made_from if request.decisions else {**made_from, "decisions": False}
     selection_id = f"{request.settings.name}-{hashing.fingerprint(named)[:8]}"

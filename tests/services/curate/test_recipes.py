@@ -1,8 +1,10 @@
 """Recipes, weights and the target's own images in a project: from the command to the manifest."""
 
 import json
+import re
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,14 @@ from sept_core.manifest import manifest, verification
 from sept_core.selection.recipes import Part
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.weights import Weights
-from sept_core.services.curate import manifests, own_images, selections, subset_diagnostics
+from sept_core.services.curate import (
+    judging,
+    manifests,
+    own_images,
+    recipe_file,
+    selections,
+    subset_diagnostics,
+)
 from sept_core.services.curate.selections import Request
 from sept_core.services.data import collections
 from sept_core.services.data.preparation import GroupsByUid
@@ -164,6 +173,8 @@ def test_curated_and_target_images(birds, tmp_path):
         assert twin not in picks["uid"].to_pylist()
         assert pretraining.of_selection(opened, made["id"]).images == 12
         assert subset_diagnostics.report(opened, made["id"])["parts"] == {"target": 6, "": 6}
+        doubted = judging.suggest(opened, made["id"])["uids"]
+        assert set(doubted) == set(picks["uid"].to_pylist()) - own
         written = manifests.write_manifest(opened, made["id"], tmp_path / "manifest")
     rows = {row["uid"]: row for row in written.rows.to_pylist()}
     both = rows[train["equal.png"]]
@@ -249,7 +260,6 @@ def test_a_stopped_selection_needs_no_budget(project):
 
 def test_groups_that_meet_become_one():
 
-
     names = np.array([f"{number:032x}" for number in range(8)], "S32")
     groups = GroupsByUid(names[:4], np.array([5, 5, 3, 3]))
     pairs = np.stack([names[[1, 4, 6]], names[[4, 2, 7]]], axis=1)
@@ -257,3 +267,12 @@ def test_groups_that_meet_become_one():
     assert [joined[name] for name in names[:5].tolist()] == [3] * 5
     assert joined[names[6]] == joined[names[7]] == near_duplicates.group_id(names[6])
     assert names[5] not in joined
+
+
+def test_the_recipe_in_the_documentation_is_valid(tmp_path):
+    text = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
+    path = tmp_path / "mix.toml"
+    path.write_text(re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1])
+    found = recipe_file.read(path)
+    assert found.with_target and found.unfilled_part == "donate"
+    assert len(SelectionSettings(budget=9, recipe=found.parts).recipe) == 3
