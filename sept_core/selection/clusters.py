@@ -13,9 +13,8 @@ from sept_core.selection import evidence as ev
 from sept_core.selection import gate, hierarchy, settings, simple
 from sept_core.storage import hashing
 
-
 LARGE_POOL = 1_000_000
-"""Above this many images, flat clusters (at most 1,000) are too coarse to spread a subset evenly."""
+"""Above this many images, flat clusters (at most 1,000) are too coarse to spread a subset."""
 
 
 def target_clusters(
