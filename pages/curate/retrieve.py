@@ -11,7 +11,7 @@ from sept_core.figures import retrieval as figures
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import groups, preview, selections, subset_diagnostics
-from sept_core.services.curate.selections import Request
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import collections, preparation
 from sept_core.services.project import projects
 from sept_core.wording import quantities
@@ -331,7 +331,7 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
     return {
         "Selection": record["selection"],
         "Target sets": " + ".join(record["targets"]),
-        "Strategy": record["settings"]["strategy"],
+        "Strategy": record["strategy"],
         "Images": record["count"],
         "Guard": record["guard"]["state"],
         "Created": quantities.moment(record["created_at"]),

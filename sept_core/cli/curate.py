@@ -22,6 +22,7 @@ from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import DEFAULT_STRATEGY, STRATEGIES
 from sept_core.services.curate import recipe_file, selections, subset_diagnostics
 from sept_core.services.curate.recipe_file import RecipeFile
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import preparation
 from sept_core.services.project import projects
 
@@ -191,9 +192,7 @@ def select(
         stop_round=stop_round,
         weights=weights.parse(weight or ()),
     )
-    request = selections.Request(
-        tuple(target), settings, encoder, filter_text, guard, device=device
-    )
+    request = Request(tuple(target), settings, encoder, filter_text, guard, device=device)
     follow.prepare(folder, encoder, device)
     with projects.opened(folder) as project:
         record = selections.select(project, request)
@@ -225,7 +224,7 @@ def advise(
 ) -> None:
     """Advise on the budget: show how similarity decays and where coverage flattens."""
     follow.prepare(folder, encoder)
-    request = selections.Request(tuple(target), SelectionSettings(budget=budget or 1), encoder)
+    request = Request(tuple(target), SelectionSettings(budget=budget or 1), encoder)
     with projects.opened(folder) as project:
         found = selections.advise(project, request)
     if as_json:

@@ -33,6 +33,8 @@ that an image belongs to, `target` for the target's own, null for pins and the f
 WEIGHT = pa.field("weight", pa.float64())
 """Last column if a weight is not 1: the weight of the owning target, null without one."""
 
+OPTIONAL = (PART.name, WEIGHT.name)
+
 Order = Callable[[settings.SelectionSettings, ev.Evidence, gate.Ledger], ev.Outcome]
 """The function of a strategy, which takes images from the ledger in order."""
 

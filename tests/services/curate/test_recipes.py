@@ -24,7 +24,7 @@ from sept_core.services.curate import (
     selections,
     subset_diagnostics,
 )
-from sept_core.services.curate.selections import Request
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import collections
 from sept_core.services.data.preparation import GroupsByUid
 from sept_core.services.project import projects
