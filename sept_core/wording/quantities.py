@@ -29,3 +29,14 @@ def duration(seconds: float) -> str:
 def moment(at: float) -> str:
     """Return a time of this machine's clock as `31 Dec 23:59`."""
     return time.strftime("%d %b %H:%M", time.localtime(at))
+
+
+def about(seconds: float) -> str:
+    """Return a duration to two digits, as one says it: `9 hours`, `25 minutes`, `1.5 days`."""
+    for unit, length in (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0)):
+        if seconds >= 0.95 * length:
+            count = (
+                f"{seconds / length:.2g}" if seconds < 9.5 * length else f"{seconds / length:.0f}"
+            )
+            return f"{count} {unit}" + ("" if count == "1" else "s")
+    return f"{max(1, round(seconds))} second" + ("" if round(seconds) <= 1 else "s")
