@@ -4,11 +4,8 @@ In: a finished evaluation and the reference arm. Out: the page's main part, in t
 report (`services.train.report`), and a menu that downloads every part of it.
 """
 
-import csv
 import html
-import io
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -94,9 +91,9 @@ def downloads(evaluation: Evaluation, reference: str) -> None:
               f"{ident}.svg")  # fmt: skip
         _file("Scores and differences (CSV)", lambda: evaluation_archive.as_csv(rows),
               f"{ident}.csv")  # fmt: skip
-        _file("Accuracies (CSV)", lambda: _as_csv(*findings.spread(evaluation)),
+        _file("Accuracies (CSV)", lambda: plain_table.as_csv(*findings.spread(evaluation)),
               f"{ident}-accuracies.csv")  # fmt: skip
-        _file("Costs (CSV)", lambda: _as_csv(findings.COSTS, findings.costs(evaluation)),
+        _file("Costs (CSV)", lambda: plain_table.as_csv(findings.COSTS, findings.costs(evaluation)),
               f"{ident}-costs.csv")  # fmt: skip
         _file("Everything (JSON)", lambda: evaluation_archive.as_json(evaluation), f"{ident}.json")
 
@@ -106,12 +103,6 @@ def _file(label: str, data: Callable[[], str], name: str) -> None:
         label, data, name, "application/octet-stream", type="tertiary",
         icon=":material/download:", on_click="ignore",
     )  # fmt: skip
-
-
-def _as_csv(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([heads, *rows])
-    return out.getvalue()
 
 
 def delete(evaluation: Evaluation) -> None:

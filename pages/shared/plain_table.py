@@ -4,7 +4,10 @@ read out row by row.
 In: column titles and rows. Out: an HTML table; all texts are escaped.
 """
 
+import csv
+import io
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -32,3 +35,10 @@ def draw(heads: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool =
     """
     kind = "sept-plain" if numbers else "sept-plain left"
     st.html(f'{_STYLE}<div class="{kind}">{report.table(heads, rows)}</div>')
+
+
+def as_csv(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return a table as csv."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([heads, *rows])
+    return out.getvalue()

@@ -240,3 +240,8 @@ def keep(name: str, value: object) -> None:
 def kept(name: str) -> object:
     """Return the value that `keep` stored, or None."""
     return st.session_state.get(name)
+
+
+def forget(name: str) -> None:
+    """Drop a stored value or a widget's value, so that the widget shows its default again."""
+    st.session_state.pop(name, None)

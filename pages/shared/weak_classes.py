@@ -71,13 +71,9 @@ def _table(found: weakest.WeakClasses) -> None:
         page_list.link(
             "Retrieve", "Open Curate with this target set", query_params={"target": found.target}
         )
+    heads = ("class", "error", "wrong", "images", "taken for")
+    whole = [[c.name, f"{c.error:.4f}", c.wrong, c.images, c.taken_for] for c in found.classes]
     st.download_button(
-        "Download table (CSV)",
-        "class,error,wrong,images,taken_for\n"
-        + "".join(
-            f'"{one.name}",{one.error:.4f},{one.wrong},{one.images},"{one.taken_for}"\n'
-            for one in found.classes
-        ),
-        f"weakest-{found.run}.csv", "text/csv", icon=":material/download:", on_click="ignore",
-        type="tertiary",
+        "Download table (CSV)", plain_table.as_csv(heads, whole), f"weakest-{found.run}.csv",
+        "text/csv", icon=":material/download:", on_click="ignore", type="tertiary",
     )  # fmt: skip

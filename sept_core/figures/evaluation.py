@@ -256,7 +256,8 @@ def _line(x1: float, y1: float, x2: float, y2: float, kind: str, width: float = 
 
 
 def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{_escape(text)}</text>'
+    where = f'x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}"'
+    return f"<text {where}>{_escape(text)}</text>"
 
 
 def _escape(text: str) -> str:

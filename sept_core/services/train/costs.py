@@ -130,9 +130,7 @@ def forward_flops(backbone: str, stem: str, side: int) -> float | None:
     per_pixel = FORWARD.get(backbone)
     if per_pixel is None:
         return None
-    small = (
-        stem == "small" and backbone.startswith("resnet") and backbone in ("resnet18", "resnet50")
-    )
+    small = stem == "small" and backbone in ("resnet18", "resnet50")
     return per_pixel * side**2 * (SMALL_STEM if small else 1.0)
 
 
@@ -172,7 +170,7 @@ def of_study(
 def _lengths(study: Study, pool: int) -> Iterator[float]:
     """Yield the length of each trained arm, as a multiple of the study's steps."""
     for word in study.arms:
-        name, given, value = word.partition("=")
+        _, given, value = word.partition("=")
         if word == studies.ENCODER or (given and _is_encoder(value)):
             continue
         if given or word not in studies.WORDS:

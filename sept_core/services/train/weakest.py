@@ -130,7 +130,7 @@ def _embed(
                 continue
             except images.UnreadableFile as problem:
                 raise errors.SourceError(
-                    f"{worklists.name_of(row)} cannot be read ({problem}); restore it and try again."
+                    f"{worklists.name_of(row)} cannot be read ({problem}); restore it, then retry."
                 ) from problem
             kept.append(row)
             pixels.append(encoder.preprocess(image))
