@@ -4,10 +4,13 @@ In: nothing. Out: `PAGES`, from which the menu, the steps on Overview and every 
 new page is one file and one record here.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+
+from pages.shared import state
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,23 @@ def menu() -> dict[str, list[Any]]:
     return sections
 
 
-def link(title: str, label: str, icon: str = "", **options: Any) -> None:
-    """Draw a link to a page.
+def link(
+    title: str,
+    label: str,
+    icon: str = "",
+    query_params: Mapping[str, str | Sequence[str]] | None = None,
+    **options: Any,
+) -> None:
+    """Draw a link to a page that keeps project, target set and the other carried parameters.
 
     Args:
         title: A key of `PAGES`.
         label: Text of the link.
         icon: A name from Material Symbols; the page's own by default.
+        query_params: Further parameters.
         options: Passed to `st.page_link`.
     """
     page = PAGES[title]
-    st.page_link(page.file, label=label, icon=f":material/{icon or page.icon}:", **options)
+    parameters = state.carried() | dict(query_params or {})
+    icon = f":material/{icon or page.icon}:"
+    st.page_link(page.file, label=label, icon=icon, query_params=parameters, **options)

@@ -32,6 +32,7 @@ from sept_core.storage import atomic, project_paths
 __all__ = [
     "adopt",
     "check_idle",
+    "contents",
     "delete",
     "encoders",
     "find_encoder",
@@ -257,6 +258,13 @@ def rename(project: Project, new_title: str) -> None:
     if not 1 <= len(wanted) <= 100:
         raise errors.InputError("A project's title has 1 to 100 characters.")
     settings.put(project.db, "title", wanted)
+
+
+def contents(project: Project) -> str:
+    """Return what is lost with a project: `12 decisions and 3 selections`."""
+    decisions = decision_table.last_position(project.db)
+    selections = len(selection_table.every(project.db))
+    return f"{decisions:,} decisions and {selections:,} selections"
 
 
 def delete(folder: Path) -> None:

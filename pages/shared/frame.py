@@ -1,0 +1,55 @@
+"""The bar on top of every page: project, pages, and running jobs.
+
+In: the title of the page. Out: one row that is the same on every page, so that a page change moves
+nothing. On a narrow window the links become a menu.
+"""
+
+import html
+
+import streamlit as st
+
+from pages.shared import job_menu, page_list, project_menu, state, style
+from pages.shared.page_list import PAGES
+
+_MARK = (
+    '<svg viewBox="0 0 16 16" width="18" height="18" aria-hidden="true">'
+    '<rect x="1" y="1" width="6" height="6" rx="1.5" opacity=".35"/>'
+    '<rect x="9" y="1" width="6" height="6" rx="1.5"/>'
+    '<rect x="1" y="9" width="6" height="6" rx="1.5"/>'
+    '<rect x="9" y="9" width="6" height="6" rx="1.5" opacity=".35"/></svg>'
+)
+
+
+def draw(title: str) -> None:
+    """Draw the bar.
+
+    Args:
+        title: of the current page, a key of `PAGES`.
+    """
+    style.apply()
+    state.arrive(title)
+    with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="small"):
+        heading = f'<h1 class="sept-unseen">{html.escape(title)}</h1>'
+        st.html(f'<div class="sept-mark">{_MARK}<b>SEPT</b></div>{heading}', width="content")
+        project_menu.draw()
+        if state.project_key() is not None:
+            _pages(title)
+            job_menu.draw(title)
+
+
+def _pages(title: str) -> None:
+    """Draw the links twice: in a row, and in a menu; the style shows one of them."""
+    parameters = state.carried()
+    here = f"bar-page-{list(PAGES).index(title) + 1}" if title in PAGES else "bar-page-none"
+    row = st.container(key="bar-pages", horizontal=True, gap=None, width="stretch")
+    with row:
+        st.html(f'<span class="{here}"></span>', width="content")
+        _links(parameters)
+    menu = st.popover(title, type="tertiary", key="bar-menu")
+    with menu:
+        _links(parameters)
+
+
+def _links(parameters: dict[str, list[str]]) -> None:
+    for name, page in PAGES.items():
+        st.page_link(page.file, label=name, query_params=parameters)
