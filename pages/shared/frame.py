@@ -11,14 +11,6 @@ import streamlit as st
 from pages.shared import job_menu, page_list, project_menu, state, style
 from pages.shared.page_list import PAGES
 
-_MARK = (
-    '<svg viewBox="0 0 16 16" width="18" height="18" aria-hidden="true">'
-    '<rect x="1" y="1" width="6" height="6" rx="1.5" opacity=".35"/>'
-    '<rect x="9" y="1" width="6" height="6" rx="1.5"/>'
-    '<rect x="1" y="9" width="6" height="6" rx="1.5"/>'
-    '<rect x="9" y="9" width="6" height="6" rx="1.5" opacity=".35"/></svg>'
-)
-
 
 def draw(title: str) -> None:
     """Draw the bar.
@@ -30,7 +22,7 @@ def draw(title: str) -> None:
     state.arrive(title)
     with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="small"):
         heading = f'<h1 class="sept-unseen">{html.escape(title)}</h1>'
-        st.html(f'<div class="sept-mark">{_MARK}<b>SEPT</b></div>{heading}', width="content")
+        st.html(f'<div class="sept-mark"><b>SEPT</b></div>{heading}', width="content")
         project_menu.draw()
         if state.project_key() is not None:
             _pages(title)

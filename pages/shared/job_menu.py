@@ -57,9 +57,7 @@ def _menu(paths: ProjectPaths, page: str) -> None:
         if page in continuation.PAGES:
             st.rerun()
         jobs = launcher.all_jobs(paths)
-    menu = st.popover(
-        summary(jobs), type="tertiary", key="job-menu", on_change="rerun", help="All jobs"
-    )
+    menu = st.popover(summary(jobs), type="tertiary", key="job-menu", on_change="rerun")
     if menu.open:
         with menu, notices.shown():
             _lanes(jobs)

@@ -18,7 +18,7 @@ LISTED = 8
 @st.fragment
 def draw() -> None:
     """Draw the menu: known projects, and what can be done with projects."""
-    menu = st.popover(_current(), type="tertiary", key=MENU, on_change="rerun", help="Projects")
+    menu = st.popover(_current(), type="tertiary", key=MENU, on_change="rerun")
     wanted = None
     if menu.open:
         with menu:
