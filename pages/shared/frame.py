@@ -8,7 +8,7 @@ import html
 
 import streamlit as st
 
-from pages.shared import job_menu, page_list, project_menu, state, style
+from pages.shared import job_menu, project_menu, state, style
 from pages.shared.page_list import PAGES
 
 
