@@ -34,6 +34,7 @@ PAGES: dict[str, Page] = {
     "Map": Page("pages/data/map.py", "scatter_plot", "Data"),
     "Retrieve": Page("pages/curate/retrieve.py", "image_search", "Curate"),
     "Review": Page("pages/curate/review.py", "grid_view", "Curate"),
+    "Curate": Page("pages/curate/curate.py", "grid_view", "Curate"),
     "Export": Page("pages/curate/export.py", "output", "Curate"),
     "Pre-train": Page("pages/train/pretrain.py", "model_training", "Train"),
     "Evaluate": Page("pages/train/evaluate.py", "monitoring", "Train"),
@@ -63,3 +64,8 @@ def link(title: str, label: str, icon: str = "", **options: Any) -> None:
     """
     page = PAGES[title]
     st.page_link(page.file, label=label, icon=f":material/{icon or page.icon}:", **options)
+
+
+def go(title: str, query_params: dict[str, Any]) -> None:
+    """Show another page, with URL parameters."""
+    st.switch_page(PAGES[title].file, query_params=query_params)
