@@ -161,7 +161,7 @@ export class Workspace {
       similar: (uid) => this.wish("search", { uid }),
     });
     this.side = new Side(
-      { map: this.mapTab.root, figures: this.figures.root, history: this.history.root },
+      { map: group("div", "mappanel", this.mapTab.root), figures: this.figures.root, history: this.history.root },
       (tab) => this.tabChanged(tab));
     this.side.show(this.look.get("tab") in this.side.tabs ? this.look.get("tab") : "map");
   }
@@ -485,11 +485,12 @@ export class Workspace {
     if (this.budget === null || (other && this.budget > this.most)) this.firstBudget();
     this.lister.take(sheet, other);
     if (other) this.orderFor = null;
-    if (decided) {
+    const { came, went } = this.lister.display;
+    if (decided || (!other && came + went > 0)) {
       this.lister.follow(this.budget, this.mapper.clusterOf);
       this.relist(false);
-      this.inspector.renew();
-      if (this.data.urls.audit) this.loadView();
+      if (decided) this.inspector.renew();
+      this.loadView();
     } else {
       this.loadView();
       this.relist(true, !other);
@@ -909,12 +910,13 @@ export class Workspace {
     this.notices.show(notice.text, notice.kind, link);
   }
 
-  /** Show the map over the grid, or put it back. */
+  /** Swap map and grid: the map takes the middle, the grid its place; or put them back. */
   enlarge() {
     const large = this.root.classList.toggle("mapped");
+    const [middle, aside] = large ? [this.mapTab.root, this.grid.root] : [this.grid.root, this.mapTab.root];
     this.side.show("map");
-    if (large) this.main.append(this.mapTab.root);
-    else this.side.root.append(this.mapTab.root);
+    this.main.insertBefore(middle, this.actionsBar.root);
+    this.side.panes.map.append(aside);
     this.map.larger.setAttribute("aria-pressed", String(large));
     (large ? this.map.root : this.grid.view).focus();
   }

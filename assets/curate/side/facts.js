@@ -30,7 +30,7 @@ export function told({ at, who, action, scope, reason, stands }) {
   return parts.filter(Boolean).join(" · ");
 }
 
-/** A time as a short text of this place. */
+/** A time, as text or in seconds, as a short text of this place. */
 export function moment(at) {
-  return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return new Date(typeof at === "number" ? at * 1000 : at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Gesture, toolOf } from "../../assets/map/gesture.js";
-import { asked, wheelZoom } from "../../assets/map/keys.js";
-import { crowd } from "../../assets/map/overlay.js";
-import { box, targetAt, thinned } from "../../assets/map/picking.js";
-import { density, drawn, look, opacities, told } from "../../assets/map/points.js";
-import { Viewport } from "../../assets/map/viewport.js";
+import { Gesture, toolOf } from "../../assets/curate/map/gesture.js";
+import { asked, wheelZoom } from "../../assets/curate/map/keys.js";
+import { crowd } from "../../assets/curate/map/overlay.js";
+import { areaTest, box, thinned } from "../../assets/curate/model/area.js";
+import { Cells, targetAt } from "../../assets/curate/model/cells.js";
+import { hiddenAfter, selectionClasses, selectionLegend } from "../../assets/curate/model/colours.js";
+import { levelOf, placedLabels } from "../../assets/curate/model/labels.js";
+import { Marks } from "../../assets/curate/model/marks.js";
+import { density, drawn, look, opacities, told } from "../../assets/curate/map/points.js";
+import { Viewport } from "../../assets/curate/map/viewport.js";
 
 function viewport() {
   const view = new Viewport();
@@ -102,26 +106,89 @@ test("few points are all drawn, many only if they are in view", () => {
   assert.equal(drawn(points, 1_000_000, all, true).count, 60_000);
 });
 
-test("the map shows the number of its images", () => {
-  assert.equal(told(161, 161, 161), "161 images");
-  assert.equal(told(2000, 2000, 300000), "2,000 images in view");
-  assert.equal(told(250000, 300000, 1000000), "250,000 of 300,000 images in view drawn");
+test("the map says when it draws a part of its points", () => {
+  assert.equal(told(161, 161), "");
+  assert.equal(told(250000, 300000), "250,000 of 300,000 points in view drawn");
   assert.ok(look(200000, 1).size < look(100, 1).size && look(200000, 1).alpha < look(100, 1).alpha);
   assert.equal(look(100, 100).size, look(100, 7).size);
 });
 
-test("the density counts cells from the top, and empty ones are clear", () => {
-  assert.deepEqual([...density(points, 2)], [0, 2, 2, 0]);
+test("the density counts cells from the top without points that are not on the map", () => {
+  assert.deepEqual([...density(points, 2)], [0, 1, 2, 0]);
   const shown = opacities(Uint32Array.from([0, 1, 100]));
   assert.deepEqual([shown[0], shown[2]], [0, 190]);
   assert.ok(shown[1] > 40 && shown[1] < 190);
 });
 
 test("a target is picked within reach, the first of several", () => {
-  const sets = [{ uids: ["a"], places: [[0.5, 0.5]] }, { uids: ["b", "c"], places: [[0.51, 0.5], [0, 0]] }];
-  assert.equal(targetAt(sets, [0.505, 0.5], 0.02), "a");
-  assert.equal(targetAt(sets, [0.001, 0], 0.02), "c");
-  assert.equal(targetAt(sets, [0.2, 0.2], 0.02), null);
+  const targets = [{ uid: "a", place: [0.5, 0.5] }, { uid: "b", place: null },
+    { uid: "c", place: [0.51, 0.5] }, { uid: "d", place: [0, 0] }];
+  assert.equal(targetAt(targets, [0.505, 0.5], 0.02).uid, "a");
+  assert.equal(targetAt(targets, [0.001, 0], 0.02).uid, "d");
+  assert.equal(targetAt(targets, [0.2, 0.2], 0.02), null);
+});
+
+test("the nearest point is found by cell, without those that are not on the map or hidden", () => {
+  const random = Uint16Array.from({ length: 4000 }, (_, i) => (i * 40503) % 65536);
+  random.set([65535, 65535], 20);
+  const cells = new Cells(random);
+  const slow = ([x, y], passes) => {
+    let best = [Infinity, -1];
+    for (let row = 0; row < 2000; row += 1) {
+      const far = (random[2 * row] - x * 65535) ** 2 + (random[2 * row + 1] - y * 65535) ** 2;
+      if (row !== 10 && passes(row) && far < best[0]) best = [far, row];
+    }
+    return best;
+  };
+  for (const place of [[0.1, 0.2], [0.5, 0.5], [0.999, 0.001], [1, 1]]) {
+    for (const passes of [() => true, (row) => row % 2 === 0]) {
+      const row = cells.nearest(place, 2, passes);
+      const [expected] = slow(place, passes);
+      const far = (random[2 * row] - place[0] * 65535) ** 2 + (random[2 * row + 1] - place[1] * 65535) ** 2;
+      assert.equal(far, expected);
+    }
+  }
+  assert.equal(cells.nearest([0.1, 0.2], 0), -1);
+});
+
+test("an area holds the points inside its corners", () => {
+  const test = areaTest(points, box([0.4, 0.4], [0.6, 0.6]));
+  assert.deepEqual([0, 1, 2, 3].map(test), [false, false, true, false]);
+  assert.equal(areaTest(points, []), null);
+  const whole = areaTest(points, box([-0.1, -0.1], [1.1, 1.1]));
+  assert.equal(whole(1), false, "65535, 65535 is not on the map");
+});
+
+test("the selection is coloured in the browser, with counts that add up", () => {
+  const marks = new Marks();
+  marks.adopt([["a", "veto"], ["b", "keep"]]);
+  const entry = (uid, row, more) => ({ uid, row, ghost: false, fresh: false, ...more });
+  const entries = [entry("a", 0, { ghost: true }), entry("b", 1), entry("c", 2), entry("d", 3, { fresh: true })];
+  const { classes, top, counts } = selectionClasses(6, entries, marks, { decided: [{ row: 5, action: "pin" }] });
+  assert.deepEqual([...classes], [3, 4, 1, 2, 0, 5]);
+  assert.deepEqual([...top], [5, 0, 1, 2, 3]);
+  assert.deepEqual(counts, [1, 1, 1, 1, 1, 1, 0]);
+  const legend = selectionLegend(counts, ["#a"]);
+  assert.deepEqual(legend.map(({ label }) => label), ["pool", "selected", "new", "vetoed", "kept", "pinned"]);
+});
+
+test("a click hides a class, a double click shows it alone or all again", () => {
+  const all = [0, 1, 2];
+  assert.deepEqual([...hiddenAfter(new Set(), 1, all, false)], [1]);
+  assert.deepEqual([...hiddenAfter(new Set([1]), 1, all, false)], []);
+  assert.deepEqual([...hiddenAfter(new Set(), 1, all, true)], [0, 2]);
+  assert.deepEqual([...hiddenAfter(new Set([0, 2]), 1, all, true)], []);
+});
+
+test("labels do not overlap, large clusters come first, coarse ones when zoomed out", () => {
+  const clusters = { names: ["a", "b", "c", "d"], counts: [5, 9, 1, 15], parent: [3, 3, 3],
+    centres: [[0.5, 0.5], [0.51, 0.5], [0.1, 0.1], [0.4, 0.4]] };
+  assert.deepEqual(levelOf(clusters, 1), [3]);
+  assert.deepEqual(levelOf(clusters, 3), [0, 1, 2]);
+  assert.deepEqual(levelOf({ ...clusters, parent: null }, 1), [0, 1, 2, 3]);
+  const toPage = ([x, y]) => [x * 1000, y * 1000];
+  const placed = placedLabels(clusters, 3, toPage, { width: 1000, height: 1000 });
+  assert.deepEqual(placed.map(({ cluster }) => cluster), [1, 2]);
 });
 
 test("an area is sent with at most 80 rounded corners", () => {
