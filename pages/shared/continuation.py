@@ -1,4 +1,4 @@
-"""Automatic steps that follow a finished job: preparation after an embedding, stages of the demo."""
+"""Steps that follow a finished job: preparation after an embedding, stages of the demo."""
 
 import streamlit as st
 

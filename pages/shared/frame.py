@@ -32,7 +32,8 @@ def draw(title: str) -> None:
 def _pages(title: str) -> None:
     """Draw the links twice: in a row, and in a menu; the style shows one of them."""
     parameters = state.carried()
-    here = f"bar-page-{list(PAGES).index(title) + 1}" if title in PAGES else "bar-page-none"
+    titles = [name for name, page in PAGES.items() if page.in_bar]
+    here = f"bar-page-{titles.index(title) + 1}" if title in titles else "bar-page-none"
     row = st.container(key="bar-pages", horizontal=True, gap=None, width="stretch")
     with row:
         st.html(f'<span class="{here}"></span>', width="content")
@@ -44,4 +45,5 @@ def _pages(title: str) -> None:
 
 def _links(parameters: dict[str, list[str]]) -> None:
     for name, page in PAGES.items():
-        st.page_link(page.file, label=name, query_params=parameters)
+        if page.in_bar:
+            st.page_link(page.file, label=name, query_params=parameters)

@@ -283,3 +283,18 @@ def keep(name: str, value: object) -> None:
 def kept(name: str) -> object:
     """Return the value that `keep` stored, or None."""
     return st.session_state.get(name)
+
+
+def parameters() -> dict[str, list[str]]:
+    """Return all values of the URL by name."""
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def replace_parameters(names: Sequence[str], values: Mapping[str, Sequence[str]]) -> None:
+    """Set these parameters of the URL at once; those without a value are removed."""
+    given = parameters()
+    kept = {name: value for name, value in given.items() if name not in (*names, "from")}
+    wanted = kept | {name: list(value) for name, value in values.items()}
+    if wanted != given:
+        st.query_params.from_dict(wanted)
+    st.session_state[_LATEST] = _carried()
