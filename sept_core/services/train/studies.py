@@ -19,7 +19,7 @@ from sept_core.pretrain.settings import PretrainSettings
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import groups, selections
-from sept_core.services.curate.selections import Request
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import collections
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
