@@ -48,8 +48,8 @@ LaunchOption = Annotated[
 _ARM_HELP = (
     "Arm to train and compare, baselines first: a strategy of sept select, random-10x, oracle, "
     "encoder, curated+target (or another strategy), 'metadata=FILTER', frozen=ENCODER "
-    "(timm:resnet18@/path/FILE), a selection id, NAME=SELECTION, NAME=group:GROUP or NAME=ENCODER. "
-    "Repeatable."
+    "(timm:resnet18@/path/FILE), continue=ENCODER:ARM, a selection id, NAME=SELECTION, "
+    "NAME=group:GROUP or NAME=ENCODER. Repeatable."
 )
 
 

@@ -170,6 +170,39 @@ def test_a_frozen_network_is_not_fine_tuned(project: Path) -> None:
     assert [arm.adaptable for arm in made] == [False, True]
 
 
+def test_an_arm_continues_from_an_encoder(project: Path) -> None:
+    with projects.opened(project) as opened:
+        first = studies.start(opened, a_study("random", seeds=1))
+        small_runs.work_off(first, study.main)
+        (run,) = (run["run"] for run in first.settings()["runs"])
+        asked = a_study("random", f"continue=checkpoint:{run}:random", seeds=1)
+        continued = studies.start(opened, asked)
+        result = small_runs.work_off(continued, study.main)
+        (found, *_) = evaluation_archive.every(opened.paths)
+        inits = [run["pretrain"]["init"] for run in continued.settings()["runs"]]
+    assert inits == ["", run] and len(result["runs"]) == 2
+    assert found.arms == ["random-init", "random", "continued random"]
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ("continue=random", "is incomplete; write continue=SPEC:ARM"),
+        ("continue=timm:resnet18@/x:random", "the weights of resnet18, but the study trains"),
+        ("continue=timm:encoder", "encoder is not trained"),
+    ],
+)
+def test_arms_that_cannot_continue(project: Path, arm: str, said: str) -> None:
+    with projects.opened(project) as opened, pytest.raises(errors.InputError, match=said):
+        studies.plan(opened, a_study(arm))
+
+
+def test_published_weights_of_the_backbone_are_initial_weights(project: Path) -> None:
+    with projects.opened(project) as opened:
+        planned = studies.plan(opened, a_study(f"continue=timm:{BACKBONE}@/w.safetensors:random"))
+    assert [arm.init for arm in planned] == ["timm@/w.safetensors"]
+
+
 def test_arms_of_every_kind(project: Path) -> None:
     with projects.opened(project) as opened:
         request = selections.Request(("toys",), SelectionSettings(budget=12))
