@@ -54,10 +54,12 @@ ADVICE = pa.schema(
      ("upper_quartile", _REAL)]
 )  # fmt: skip
 SCORES = pa.schema(
-    [("arm", _TEXT), ("readout", _TEXT), ("labels", _TEXT), ("seeds", _COUNT), ("steps", _REAL),
-     ("images_seen", _REAL), ("mean", _REAL), ("low", _REAL), ("high", _REAL),
+    [("arm", _TEXT), ("readout", _TEXT), ("labels", _TEXT), ("seeds", _COUNT), ("draws", _COUNT),
+     ("steps", _REAL), ("images_seen", _REAL), ("mean", _REAL), ("low", _REAL), ("high", _REAL),
+     ("over", _TEXT), ("sd_seeds", _REAL), ("sd_draws", _REAL), ("by_seed", pa.list_(_REAL)),
      ("difference", _REAL), ("difference_low", _REAL), ("difference_high", _REAL),
-     ("distinguishable", _YES)]
+     ("distinguishable", _YES), ("p", _REAL), ("p_holm", _REAL),
+     ("difference_by_seed", pa.list_(_REAL))]
 )  # fmt: skip
 
 

@@ -26,7 +26,9 @@ class Difference:
         value: mean over the seeds.
         interval: 95%; over seeds and test images, or over test images only, see `covers_seeds`;
             within −1 to 1.
-        better: True or False if the interval over seeds excludes zero, else None.
+        better: True or False if the interval over seeds excludes zero and the comparison holds
+            after Holm's correction for the others with the same reference; else None.
+        corrected: True if only the correction makes `better` None.
         pairs: (accuracy of the reference, accuracy of the arm) for each seed, ascending; empty if
             the evaluation's scores were deleted.
     """
@@ -39,6 +41,7 @@ class Difference:
     value: float
     interval: tuple[float, float]
     better: bool | None
+    corrected: bool
     pairs: tuple[tuple[float, float], ...]
 
     @property
@@ -51,6 +54,8 @@ class Difference:
         """The conclusion in two or three words."""
         if not self.covers_seeds:
             return "too few seeds"
+        if self.corrected:
+            return "no difference after Holm"
         return {True: "better", False: "worse", None: "no difference seen"}[self.better]
 
     @property
@@ -95,10 +100,11 @@ def _difference(
     low, high = sorted(sign * end for end in evaluation_archive.difference_interval(row))
     where = row["readout"], row["labels"]
     base, own = seeds.get((reference, *where), {}), seeds.get((arm, *where), {})
-    certain = enough and bool(row["distinguishable"])
+    apart = enough and bool(row["distinguishable"])
+    certain = apart and bool(row.get("holds", True))  # summaries of earlier versions lack it
     return Difference(
         arm, reference, *where, row["seeds"], sign * row["value"], (low, high),
-        sign * row["value"] > 0 if certain else None,
+        sign * row["value"] > 0 if certain else None, apart and not certain,
         tuple((base[seed], own[seed]) for seed in sorted(base.keys() & own.keys())),
     )  # fmt: skip
 
@@ -108,7 +114,7 @@ def by_seed(evaluation: Evaluation) -> dict[Key, dict[int, float]]:
     drawn: dict[Key, dict[int, dict[int, float]]] = {}
     for score in results.read(evaluation.folder).values():  # a later line replaces an earlier one
         seeds = drawn.setdefault((score.arm, score.readout, score.labels), {})
-        seeds.setdefault(score.seed, {})[getattr(score, "draw", 0)] = score.accuracy
+        seeds.setdefault(score.seed, {})[score.draw] = score.accuracy
     return {
         key: {seed: _mean(draws.values()) for seed, draws in sorted(seeds.items())}
         for key, seeds in drawn.items()

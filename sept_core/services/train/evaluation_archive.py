@@ -18,8 +18,14 @@ from sept_core.storage import atomic, project_paths
 LEAST_SEEDS = 3
 """Fewest seeds for an interval over seeds: two give a t interval of thirteen standard errors."""
 
-COLUMNS = ("arm", "readout", "labels", "seeds", "steps", "images_seen", "mean", "low", "high",
-           "difference", "difference_low", "difference_high", "distinguishable")  # fmt: skip
+COMPARED = ("difference", "difference_low", "difference_high", "distinguishable", "p", "p_holm",
+            "difference_by_seed")  # fmt: skip
+"""Columns that compare an arm with the reference."""
+COLUMNS = ("arm", "readout", "labels", "seeds", "draws", "steps", "images_seen", "mean", "low",
+           "high", "over", "sd_seeds", "sd_draws", "by_seed", *COMPARED)  # fmt: skip
+"""`low` and `high` are a 95% interval `over` seeds or images. `sd_seeds` and `sd_draws` are
+standard deviations between seeds, without the part that draws of labels cause, and between draws.
+"""
 
 
 @dataclass(frozen=True)
@@ -96,10 +102,14 @@ def table(evaluation: Evaluation, reference: str) -> list[dict[str, Any]]:
     for mean in evaluation.summary["means"]:
         where = {key: mean[key] for key in ("arm", "readout", "labels", "seeds")}
         low, high = _mean_interval(mean)
+        more = {key: mean.get(key) for key in ("draws", "over", "by_seed")}  # None: older summaries
+        spread = mean.get("spread", {})
+        more |= {f"sd_{key}": spread.get(key) for key in ("seeds", "draws")}
         known = evaluation.summary["compute"].get(mean["arm"]) or {}
         cost = {key: known.get(key) for key in ("steps", "images_seen")}
         rows.append(
             where
+            | more
             | cost
             | {"mean": mean["value"], "low": low, "high": high}
             | _difference(evaluation.summary["differences"], mean, reference)
@@ -108,7 +118,10 @@ def table(evaluation: Evaluation, reference: str) -> list[dict[str, Any]]:
 
 
 def _mean_interval(mean: dict[str, Any]) -> tuple[float | None, float | None]:
-    """Return the interval over seeds within 0 to 1; None with too few seeds."""
+    """Return the interval within 0 to 1; None with too few seeds in an older summary."""
+    if "over" in mean:  # over seeds, or over test images with too few seeds
+        low, high = mean["interval"]
+        return low, high
     if mean["interval"] is None or mean["seeds"] < LEAST_SEEDS:
         return None, None
     low, high = mean["interval"]
@@ -137,13 +150,17 @@ def _difference(
         )
         if sign:
             low, high = sorted((sign * low, sign * high))
+            by_seed = row.get("by_seed")  # None: a summary of an earlier version
             return {
                 "difference": sign * row["value"],
                 "difference_low": low,
                 "difference_high": high,
                 "distinguishable": row["distinguishable"] if row["seeds"] >= LEAST_SEEDS else None,
+                "p": row.get("p"),
+                "p_holm": row.get("p_holm"),
+                "difference_by_seed": None if by_seed is None else [sign * d for d in by_seed],
             }
-    return dict.fromkeys(COLUMNS[-4:])
+    return dict.fromkeys(COMPARED)
 
 
 def sentences(evaluation: Evaluation, reference: str) -> list[str]:

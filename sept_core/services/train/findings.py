@@ -53,7 +53,8 @@ def sentence(one: Difference) -> str:
     figures = f"95% interval {ends}; {how}, {one.seeds} seeds"
     if one.better is None:
         return (
-            f"{one.arm} and {one.reference} are not distinguishable: {points(one.value)} points "
+            f"{one.arm} and {one.reference} are not distinguishable"
+            f"{" after Holm's correction" if one.corrected else ''}: {points(one.value)} points "
             f"({figures})."
         )
     verb = "beats" if one.better else "falls behind"
@@ -98,7 +99,8 @@ def caveats(evaluation: Evaluation, reference: str) -> list[str]:
     """Return the limits of the figures: few seeds, unequal compute, the evaluation's own notes."""
     found = differences.of(evaluation, reference)
     notes = []
-    if few := {one.seeds for one in found if not one.covers_seeds}:
+    older = any("over" not in mean for mean in evaluation.summary["means"])  # lacks this note
+    if older and (few := {one.seeds for one in found if not one.covers_seeds}):
         notes.append(
             f"With {max(few)} seed{'s' if max(few) > 1 else ''} the intervals are over test images "
             f"only; they cover no chance of training. Use {LEAST_SEEDS} or more seeds "
