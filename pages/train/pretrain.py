@@ -67,7 +67,7 @@ def _path(subset_id: str, alone: bool) -> str:
     if subset_id != MANIFEST:
         return ""
     if alone:
-        page_list.link("Retrieve", "No selection yet: create one in Retrieve")
+        page_list.link("Curate", "No selection yet: create one in Curate")
     return st.text_input(
         "Manifest",
         key="manifest_path",
