@@ -26,10 +26,16 @@ from sept_core.storage import atomic, hashing
 from sept_core.storage.recent import Recent
 
 
-def select(project: Project, request: Request) -> dict[str, Any]:
+def select(project: Project, request: Request, *, study: bool = False) -> dict[str, Any]:
     """Make a selection under all contracts of docs/method.md §2 and store it.
 
     The same request on the same features, decisions and pool gives the same id and picks.
+
+    Args:
+        project: the open project.
+        request: of the selection.
+        study: the selection is an arm of a study, which lists keep apart from a person's own; one
+            that a person has made stays their own.
 
     Returns:
         The record: selection id, count, funnel, short_because, shortfall (a sentence) and its
@@ -57,8 +63,16 @@ def select(project: Project, request: Request) -> dict[str, Any]:
         "shortfall": chosen.shortfall,
         "lost_pins": chosen.lost_pins,
     }
+    if study and not _is_own(project, selection_id):
+        record["study"] = True
     selection_table.put(project.db, selection_id, record)
     return describe(project, record | {"id": selection_id})
+
+
+def _is_own(project: Project, selection_id: str) -> bool:
+    """Return True if a person has made this selection."""
+    known = {record["id"]: record for record in selection_table.every(project.db)}
+    return selection_id in known and not known[selection_id].get("study")
 
 
 def log_for(project: Project, request: Request, target_ids: tuple[str, ...]) -> decision_log.Log:
@@ -207,7 +221,7 @@ def picks(project: Project, selection_id: str) -> pa.Table:
 def _picks_of(project: Project, record: dict[str, Any]) -> pa.Table:
     path = project.paths.selection(record["id"])
     if not path.exists():
-        again = select(project, request_of(project, record))
+        again = select(project, request_of(project, record), study=bool(record.get("study")))
         if again["id"] != record["id"]:
             raise errors.InputError(
                 f"The picks of {record['id']} were deleted and the project has changed since; "

@@ -52,10 +52,10 @@ def sentence(one: Difference) -> str:
         )
     figures = f"95% interval {ends}; {how}, {one.seeds} seeds"
     if one.better is None:
+        after = " after Holm's correction" if one.corrected else ""
         return (
-            f"{one.arm} and {one.reference} are not distinguishable"
-            f"{" after Holm's correction" if one.corrected else ''}: {points(one.value)} points "
-            f"({figures})."
+            f"{one.arm} and {one.reference} are not distinguishable{after}: "
+            f"{points(one.value)} points ({figures})."
         )
     verb = "beats" if one.better else "falls behind"
     return f"{one.arm} {verb} {one.reference} by {size} ({figures})."
