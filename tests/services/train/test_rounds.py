@@ -24,7 +24,7 @@ TINY = ("--budget", 16, "--method", "simclr", "--backbone", "resnet10-narrow", "
 
 @given(st.dictionaries(st.text(min_size=1), st.floats(0, 1), min_size=1), st.floats(0.01, 1))
 def test_weights_are_bounded_and_grow_with_the_error(by_class, mean):
-    found = {name: 1.0 for name in by_class} | rounds.weights_of(by_class, mean)
+    found = dict.fromkeys(by_class, 1.0) | rounds.weights_of(by_class, mean)
     assert all(rounds.LEAST <= weight <= rounds.MOST for weight in found.values())
     ordered = [found[name] for name in sorted(by_class, key=lambda name: by_class[name])]
     assert ordered == sorted(ordered)
