@@ -331,7 +331,7 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
     return {
         "Selection": record["selection"],
         "Target sets": " + ".join(record["targets"]),
-        "Strategy": record["settings"]["strategy"],
+        "Strategy": record["strategy"],
         "Images": record["count"],
         "Guard": record["guard"]["state"],
         "Created": quantities.moment(record["created_at"]),

@@ -4,8 +4,10 @@ In: the pool, the guard's findings, the review decisions, duplicate groups (`Gat
 `Ledger`, which strategies take images from, and the selection funnel.
 """
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
@@ -37,6 +39,9 @@ class Gate:
         featureless: number of further decodable images, without features under this encoder.
         penalties: uid (bytes) → similarity ≥ 0 taken off before ranking (vetoes that serve as
             negative examples); the floor still applies to the similarity without penalty.
+        own: S32, the target's own training images, to be taken first; `decodable`, `groups` and
+            `leaked` cover them too. None takes none. They pass the filter, and keep to the
+            duplicate cap unless they are pinned.
     """
 
     decodable: np.ndarray
@@ -50,6 +55,7 @@ class Gate:
     groups: Mapping[bytes, int] = field(default_factory=dict)
     featureless: int = 0
     penalties: Mapping[bytes, float] = field(default_factory=dict)
+    own: np.ndarray | None = None
 
 
 class Ledger:
@@ -62,10 +68,10 @@ class Ledger:
     """
 
     def __init__(self, gate: Gate, budget: int | None, duplicate_cap: int) -> None:
-        """Apply the gate to the pool and take the pinned images.
+        """Apply the gate to the pool, take the pinned images, then the target's own ones.
 
         Raises:
-            InputError: the pins alone exceed the budget.
+            InputError: pins and own images alone exceed the budget.
         """
         order = np.argsort(gate.decodable, kind="stable")
         self.uids = np.asarray(gate.decodable, hashing.UID_DTYPE)[order]
@@ -75,6 +81,8 @@ class Ledger:
         self.in_filter = np.ones(len(self.uids), bool)
         if gate.in_filter is not None:
             self.in_filter = np.asarray(gate.in_filter, bool)[order]
+        own = _none() if gate.own is None else gate.own
+        self.in_filter |= self._mask(own)
         self.groups, self.group_ids = self._number_groups(gate.groups)
         self.leaked = self._with_groups(self._mask(gate.leaked))
         self.vetoed = self._mask(gate.vetoed)
@@ -88,8 +96,10 @@ class Ledger:
         self.vetoed_targets = np.asarray(gate.vetoed_targets, hashing.UID_DTYPE)
         self.penalty = self._penalties(gate.penalties)
         self.pins, self.lost_pins = self._take_pins(gate.pinned, budget)
+        self.own = self._take_own(own, budget)
+        self._has_own = gate.own is not None
         self._budget = len(self.uids) if budget is None else budget
-        self._count = len(self.pins)
+        self._count = len(self.pins) + len(self.own)
 
     @property
     def room(self) -> int:
@@ -114,6 +124,20 @@ class Ledger:
     def codes_of(self, uids: np.ndarray) -> np.ndarray:
         """Return the codes (int64, same shape) of uids; −1 for images that are not decodable."""
         return hashing.places_among(self.uids, np.asarray(uids, hashing.UID_DTYPE))
+
+    def fork(self) -> Self:
+        """Return a copy: images taken from one stay open in the other."""
+        other = copy.copy(self)
+        other.open = bytearray(self.open)
+        other._open_view = np.frombuffer(other.open, np.uint8)
+        other._room_in_group = list(self._room_in_group)
+        other.taken, other.considered = self.taken.copy(), self.considered.copy()
+        return other
+
+    def consider_refused(self, fork: Self) -> None:
+        """Record the candidates of a fork that are refused here too, whatever is taken."""
+        refused = self.leaked | self.vetoed | self._in_full_group()
+        self.considered |= fork.considered & refused
 
     def take(self, code: int) -> None:
         """Take an open image; closes its duplicate group if that is now full."""
@@ -155,11 +179,12 @@ class Ledger:
     def funnel(self) -> dict[str, int]:
         """Return the counts of the selection funnel, in order.
 
-        Of the candidates considered (pins apart, inside the filter), each was selected or is in
-        exactly one of the four losses.
+        Of the candidates considered (pins and the target's own images apart, inside the filter),
+        each was selected or is in exactly one of the four losses.
         """
         considered = self.considered & self.in_filter
         considered[self.pins] = False
+        considered[self.own] = False
         steps = {"pool": self._pool_count, "decodable": len(self.uids) + self._featureless}
         steps["no_features"] = self._featureless
         left = self.in_filter.copy()
@@ -176,7 +201,10 @@ class Ledger:
             steps[name] = int((rest & lost).sum())
             rest &= ~lost
         steps["lost_to_quota"] = int(rest.sum())
-        return {**steps, "pinned": len(self.pins), "selected": int(self.taken.sum())}
+        steps["pinned"] = len(self.pins)
+        if self._has_own:
+            steps["target_images"] = len(self.own)
+        return {**steps, "selected": int(self.taken.sum())}
 
     def _eligible(self) -> np.ndarray:
         return np.asarray(self.in_filter & ~self.leaked & ~self.vetoed)
@@ -207,6 +235,25 @@ class Ledger:
         codes = self.codes_of(np.asarray(uids, hashing.UID_DTYPE))
         for code in codes[codes >= 0].tolist():
             self._fill_place(code)
+
+    def _take_own(self, uids: np.ndarray, budget: int | None) -> np.ndarray:
+        """Take the target's own images by uid; those that are pinned count here, not as pins."""
+        codes = self.codes_of(np.unique(np.asarray(uids, hashing.UID_DTYPE)))
+        assert (codes >= 0).all(), "a target image is missing from the gate"
+        pinned = np.isin(self.pins, codes)
+        taken = self.pins[pinned].tolist()
+        self.pins = self.pins[~pinned]
+        for code in codes.tolist():
+            if self.open[code]:
+                self._close(code)
+                taken.append(code)
+        if budget is not None and len(self.pins) + len(taken) > budget:
+            pins = f" and {len(self.pins)} images are pinned" if len(self.pins) else ""
+            raise errors.InputError(
+                f"The target has {len(taken)} training images of its own{pins}, but the budget is "
+                f"{budget}; raise the budget, or select without them (--with-target)."
+            )
+        return np.sort(np.array(taken, np.int64))
 
     def _close(self, code: int) -> None:
         self.open[code] = 0

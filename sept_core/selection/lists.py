@@ -168,6 +168,12 @@ class _Scaled:
         self.pool[codes[codes >= 0]] = scaling.pool[codes >= 0]
 
 
+def weights_of(evidence: ev.Evidence, targets: np.ndarray) -> np.ndarray:
+    """Return (n,) float64, the weights of some of the evidence's targets."""
+    weights: np.ndarray = evidence.target_weights[_rows_of(targets, evidence.target_uids)]
+    return weights
+
+
 def _rows_of(wanted: np.ndarray, uids: np.ndarray) -> np.ndarray:
     """Return the rows of `uids` that hold the `wanted` ones."""
     order = np.argsort(uids, kind="stable")

@@ -114,7 +114,7 @@ def saved(project: Project) -> list[dict[str, Any]]:
             {
                 "id": record["id"],
                 "targets": record["targets"],
-                "strategy": record["settings"]["strategy"],
+                "strategy": record["strategy"],
                 "count": record["count"],
                 "budget": record["settings"]["budget"],
                 "encoder": record["encoder_id"],

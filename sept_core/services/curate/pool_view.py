@@ -7,8 +7,9 @@ In: feature stores, the eligible uids, the neighbour graph. Out: `PoolEvidence`,
 import copy
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ class PoolEvidence:
             have been held out since.
         vetoed: (v,) S32, vetoed targets, which are ignored everywhere.
         labels: label of each target uid, if known; used only by `class-balanced`.
+        weights: weight of each target uid that is not 1.
         inside: (n,) S32, the live pool images that pass the filter.
         index: an approximate index of the pool; None searches exactly.
         neighbour_graph: returns the neighbour graph of the pool, for local scaling.
@@ -57,8 +59,10 @@ class PoolEvidence:
         neighbour_graph: Callable[[], graph.Graph],
         seed: int,
         device: str,
+        weights: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._device = device
+        self._weights = weights
         self._pool = pool
         self._labels = labels
         self._index = index
@@ -127,6 +131,11 @@ class PoolEvidence:
     def target_labels(self) -> list[str | None]:
         return [self._labels.get(uid.decode()) for uid in self.target_uids.tolist()]
 
+    @property
+    def target_weights(self) -> np.ndarray:
+        """(T,) float64."""
+        return np.array([self._weights.get(uid.decode(), 1.0) for uid in self.target_uids.tolist()])
+
     def neighbours(self, k: int) -> neighbour_lists.Neighbours:
         """Return lists of at least `k`; a longer search replaces a shorter one."""
         if self._whole is not None:
@@ -172,11 +181,15 @@ class PoolEvidence:
         return scoring.background_sample(self._pool, self._seed, BACKGROUND_IMAGES)
 
     @cached_property
-    def _clusters(self) -> contract.Clusters:
+    def _kmeans(self) -> scoring.Clusters:
         count = max(2, min(MAX_CLUSTERS, math.isqrt(len(self._pool))))
-        found = scoring.kmeans(
+        return scoring.kmeans(
             self._pool, min(count, len(self._pool)), self._seed, device=self._device
         )
+
+    @cached_property
+    def _clusters(self) -> contract.Clusters:
+        found = self._kmeans
         own, _ = scoring.nearest_centroid(found.centroids, self.target_vectors)
         _, similarity = self.nearest_targets(self.pool_uids)
         return contract.Clusters(
@@ -188,6 +201,13 @@ class PoolEvidence:
     def clusters(self) -> contract.Clusters:
         """Return a k-means of the whole pool with about √N clusters."""
         return self._clusters
+
+    def tree(self) -> contract.Tree:
+        """Return these clusters as the leaves of a hierarchical k-means."""
+        found = self._kmeans
+        return contract.Tree(
+            found.assignment[self.inside], scoring.hierarchy(found.centroids, self._seed)
+        )
 
     def nearest_targets(self, uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the nearest target (S32) of each pool image and its cosine (float64)."""

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from sept_core import errors
 from sept_core.catalogue import decision_table, filters, image_table
 from sept_core.selection import advice
-from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import ranking_figures, rankings
 from sept_core.services.curate.requests import Request
 from sept_core.services.data import preparation
@@ -75,7 +74,7 @@ def stamp(project: Project, request: Request) -> str:
         InputError: the preparations are missing.
     """
     known = rankings.standing(project, request)
-    budget = None if STRATEGIES[request.settings.strategy].is_prefix else request.settings.budget
+    budget = None if request.settings.is_prefix else request.settings.budget
     log = decision_table.log_of(project.db, known.target_ids)
     return hashing.fingerprint([known.key, budget, log.hash])
 
@@ -86,7 +85,7 @@ def explore(project: Project, request: Request) -> Exploration:
     Raises:
         NotFoundError, InputError, LeakError: see `selections.select`.
     """
-    prefix = STRATEGIES[request.settings.strategy].is_prefix
+    prefix = request.settings.is_prefix
     budget = request.settings.budget
     ranking = rankings.ranking(project, request)
     state = decision_table.log_of(project.db, ranking.target_ids).state

@@ -26,10 +26,16 @@ from sept_core.catalogue import (
 from sept_core.features import feature_store
 from sept_core.index import graph, ivf
 from sept_core.review import decision_log
-from sept_core.selection import gate, run
+from sept_core.selection import gate, run, weights
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import STRATEGIES
-from sept_core.services.curate import contamination_guard, groups, row_space, stored_lists
+from sept_core.services.curate import (
+    contamination_guard,
+    groups,
+    own_images,
+    row_space,
+    stored_lists,
+)
 from sept_core.services.curate.pool_view import PoolEvidence
 from sept_core.services.curate.requests import Request
 from sept_core.services.data import preparation
@@ -80,6 +86,11 @@ class Ranking:
         self.encoder_id = encoder_id
         self.target_ids = standing.target_ids
         self.targets = _distinct(standing.targets)
+        names = dict(zip(standing.target_ids, request.targets, strict=True))
+        self._weights = weights.by_target(
+            request.settings.weights,
+            ((names[target.set_id], target.uid, target.label) for target in standing.targets),
+        )
         self._labels = {target.uid: target.label for target in standing.targets if target.label}
         self.rows = row_space.load(project, encoder_id)
         self.guard = contamination_guard.check(
@@ -101,6 +112,11 @@ class Ranking:
         self._inside = _inside(project, request)
         self._groups = preparation.groups_by_uid(project, encoder_id)
         self._pool_count = _pool_count(project)
+        self._own = (
+            own_images.find(project, encoder_id, standing.target_ids, self.guard)
+            if request.settings.with_target
+            else None
+        )
         self._walking = threading.RLock()
         self._folder = paths.ranking(self.key)
         self._views = Recent[frozenset[str], PoolEvidence](2)
@@ -115,6 +131,8 @@ class Ranking:
         with self._walking:
             evidence = self.evidence(state.vetoed_targets)
             entry = self._gate(evidence, state)
+            if self._own is not None:
+                entry = self._own.added_to(entry)
             chosen = run.select(replace(self.request.settings, budget=budget), evidence, entry)
             self._store()
         return chosen
@@ -130,6 +148,11 @@ class Ranking:
         judged = {self._groups.get(uid.encode()) for uid in state.having("keep", "pin")}
         grouped = ((uid, self._groups.get(uid.encode())) for uid in state.vetoed)
         return _array(uid for uid, group in grouped if group is not None and group not in judged)
+
+    def fewest(self, state: decision_log.ReviewState) -> int:
+        """Return a budget that pins and the target's own images cannot exceed."""
+        own = 0 if self._own is None else len(self._own.uids)
+        return len(state.pinned) + own
 
     def evidence(self, vetoed: frozenset[str]) -> PoolEvidence:
         """Return the view of pool and targets without vetoed targets.
@@ -166,6 +189,7 @@ class Ranking:
             neighbour_graph=self._graph,
             seed=self.request.settings.seed,
             device=self._device,
+            weights=self._weights,
         )
         lists = stored_lists.load(self._folder, self._pool, whole.target_uids)
         if lists is not None:

@@ -4,6 +4,7 @@ In: an open project and the user's choices. Out: `selections/ID.parquet` (the pi
 record in the catalogue with the inputs of the selection.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from sept_core import errors
 from sept_core.catalogue import decision_table, image_table, selection_table, source_table
 from sept_core.review import decision_log
-from sept_core.selection import advice, compare
+from sept_core.selection import advice, clusters, compare, strategies
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import rankings
 from sept_core.services.curate.rankings import Ranking
@@ -32,9 +33,9 @@ def select(project: Project, request: Request, *, study: bool = False) -> dict[s
 
     Args:
         project: the open project.
-        request: what is asked for.
-        study: a study makes it for one of its arms; the record says so, unless a person has made
-            the same selection.
+        request: of the selection.
+        study: the selection is an arm of a study, which lists keep apart from a person's own; one
+            that a person has made stays their own.
 
     Returns:
         The record: selection id, count, funnel, short_because, shortfall (a sentence) and its
@@ -50,7 +51,7 @@ def select(project: Project, request: Request, *, study: bool = False) -> dict[s
     chosen = ranking.select(log.state, request.settings.budget)
     made_from = inputs(ranking, request, log)
     named = made_from if request.decisions else {**made_from, "decisions": False}
-    selection_id = f"{request.settings.strategy}-{hashing.fingerprint(named)[:8]}"
+    selection_id = f"{request.settings.name}-{hashing.fingerprint(named)[:8]}"
     with atomic.write_then_rename(project.paths.selection(selection_id)) as temporary:
         pq.write_table(chosen.picks, temporary)
     record = made_from | {
@@ -63,16 +64,16 @@ def select(project: Project, request: Request, *, study: bool = False) -> dict[s
         "shortfall": chosen.shortfall,
         "lost_pins": chosen.lost_pins,
     }
-    if study and _is_of_study(project, selection_id):
-        record |= {"study": True}
+    if study and not _is_own(project, selection_id):
+        record["study"] = True
     selection_table.put(project.db, selection_id, record)
     return describe(project, record | {"id": selection_id})
 
 
-def _is_of_study(project: Project, selection_id: str) -> bool:
-    """Return False if a person has made this selection."""
+def _is_own(project: Project, selection_id: str) -> bool:
+    """Return True if a person has made this selection."""
     known = {record["id"]: record for record in selection_table.every(project.db)}
-    return selection_id not in known or bool(known[selection_id].get("study"))
+    return selection_id in known and not known[selection_id].get("study")
 
 
 def log_for(project: Project, request: Request, target_ids: tuple[str, ...]) -> decision_log.Log:
@@ -87,7 +88,7 @@ def inputs(ranking: Ranking, request: Request, log: decision_log.Log) -> dict[st
     evidence = ranking.evidence(log.state.vetoed_targets)
     return {
         "target_ids": list(ranking.target_ids),
-        "settings": asdict(request.settings),
+        "settings": _stored_settings(request.settings, request.targets, ranking.target_ids),
         "encoder_id": ranking.encoder_id,
         "filter": request.filter,
         "group": list(ranking.group),
@@ -99,14 +100,34 @@ def inputs(ranking: Ranking, request: Request, log: decision_log.Log) -> dict[st
         "decision_hash": log.hash,
         # Only where it can make a difference, so that all other selections keep their ids.
         **({"seated": True} if len(ranking.seated(log.state)) else {}),
+        **({"clusters": "tree"} if clusters.uses_tree(request.settings, evidence) else {}),
     }
 
 
+def _stored_settings(
+    settings: SelectionSettings, names: Sequence[str], ids: Sequence[str]
+) -> dict[str, Any]:
+    """Return settings as a record holds them: weights name target sets by id, as all else does."""
+    weights = settings.weights.renamed(dict(zip(names, ids, strict=True)))
+    return replace(settings, weights=weights).to_json()
+
+
+def named_settings(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a described record with the target sets' current names in weights."""
+    settings = SelectionSettings(**record["settings"])
+    names = dict(zip(record["target_ids"], record["targets"], strict=True))
+    return replace(settings, weights=settings.weights.renamed(names)).to_json()
+
+
 def describe(project: Project, record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with its id as `selection`, the target sets' current names, and staleness."""
+    """Return a record with its id as `selection`, the target sets' current names, and staleness.
+
+    `strategy` is the name of its strategy, or `recipe`.
+    """
     names = {source.id: source.name for source in source_table.every(project.db, "target")}
     return record | {
         "selection": record["id"],
+        "strategy": strategies.name_of(record["settings"]),
         "targets": [names.get(ident, f"removed ({ident})") for ident in record["target_ids"]],
         "older_than_pool": record["pool_fingerprint"] != image_table.pool_fingerprint(project.db),
         "older_than_decisions": record["decision_hash"] != log_of(project, record).hash,
@@ -203,8 +224,7 @@ def picks(project: Project, selection_id: str) -> pa.Table:
 def _picks_of(project: Project, record: dict[str, Any]) -> pa.Table:
     path = project.paths.selection(record["id"])
     if not path.exists():
-        study = bool(record.get("study"))
-        again = select(project, request_of(project, record), study=study)
+        again = select(project, request_of(project, record), study=bool(record.get("study")))
         if again["id"] != record["id"]:
             raise errors.InputError(
                 f"The picks of {record['id']} were deleted and the project has changed since; "
@@ -215,10 +235,10 @@ def _picks_of(project: Project, record: dict[str, Any]) -> pa.Table:
 
 def request_of(project: Project, record: dict[str, Any]) -> Request:
     """Return the request of a record."""
-    settings = record["settings"]
+    described = describe(project, record)
     return Request(
-        targets=tuple(describe(project, record)["targets"]),
-        settings=SelectionSettings(**settings),
+        targets=tuple(described["targets"]),
+        settings=SelectionSettings(**named_settings(described)),
         encoder=record["encoder_id"],
         filter=record["filter"],
         group=record["group"][0] if record.get("group") else "",

@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core.review import decision_log
-from sept_core.selection import advice
-from sept_core.selection.strategies import STRATEGIES
+from sept_core.selection import advice, run
 from sept_core.services.curate.contamination_guard import Finding
 from sept_core.services.curate.rankings import Ranking
 from sept_core.storage import hashing
@@ -29,9 +28,8 @@ def sheet(ranking: Ranking, state: decision_log.ReviewState, reach: int) -> dict
     Raises:
         InputError: see `selection.run.select`.
     """
-    strategy = STRATEGIES[ranking.request.settings.strategy]
-    chosen = ranking.select(state, max(reach, len(state.pinned)))
-    prefix = strategy.is_prefix
+    chosen = ranking.select(state, max(reach, ranking.fewest(state)))
+    prefix = ranking.request.settings.is_prefix
     return {
         "reach": reach,
         "complete": chosen.picks.num_rows < reach,
@@ -59,6 +57,7 @@ def _columns(ranking: Ranking, picks: pa.Table) -> dict[str, Any]:
         "n_targets": picks["n_targets"].to_pylist(),
         "phase": picks["phase"].to_pylist(),
         "dup_group": picks["dup_group"].fill_null(-1).to_pylist(),
+        **{name: picks[name].to_pylist() for name in run.OPTIONAL if name in picks.column_names},
     }
 
 

@@ -49,7 +49,7 @@ class Curate(Data):
 
         Args:
             targets: names of target sets.
-            settings: strategy, budget and their options.
+            settings: strategy or recipe, budget, weights and their options.
             encoder: id or spec; None for the last embedded one.
             filter: rule on metadata, such as 'width >= 256 and caption ~ "red fox"'.
             group: a named group of images that restricts the pool.

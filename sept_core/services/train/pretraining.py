@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core import errors
-from sept_core.catalogue import place_table, source_table, split_table
+from sept_core.catalogue import source_table, split_table
 from sept_core.ingest import worklists
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
@@ -28,9 +28,9 @@ from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.launch import HERE, Launch
 from sept_core.pretrain.methods import registry as methods
 from sept_core.pretrain.settings import PretrainSettings
-from sept_core.selection import strategies
-from sept_core.services.curate import manifests, selections
+from sept_core.services.curate import manifests, own_images, selections
 from sept_core.services.project.project import Project
+from sept_core.services.train import joined_subset
 from sept_core.storage import atomic, hashing, project_paths
 
 PROBE = "probe.parquet"
@@ -57,10 +57,12 @@ def of_selection(project: Project, selection_id: str) -> Subset:
     Raises:
         NotFoundError: the selection does not exist.
     """
-    uids = selections.picks(project, selection_id)["uid"]
-    own = strategies.takes_targets(selections.find(project, selection_id)["settings"]["strategy"])
-    role = "target" if own else "pool"
-    return Subset(selection_id, len(uids), _side(place_table.locations(project.db, uids, role)))
+    picks = selections.picks(project, selection_id)
+    rows = own_images.places(project, selections.find(project, selection_id), picks)
+    sizes = pa.table(
+        {side: pa.array([row[side] for row in rows], pa.int32()) for side in ("width", "height")}
+    )
+    return Subset(selection_id, picks.num_rows, _side(sizes))
 
 
 def of_manifest(path: Path) -> Subset:
@@ -148,6 +150,7 @@ def prepare_runs(
     selection_id: str,
     wanted: dict[str, PretrainSettings],
     where: Launch = HERE,
+    own: str = "",
 ) -> list[dict[str, Any]]:
     """Return requests for runs on a selection: existing runs are reused, others are new.
 
@@ -159,13 +162,19 @@ def prepare_runs(
         selection_id: the subset.
         wanted: checked settings by the name of a new run; invalid characters of names are replaced.
         where: number of processes, and what starts them.
+        own: id of a selection of the target's images that come first in the same number of images.
 
     Raises:
+        InputError: see `joined_subset.write_manifest`.
         LeakError: see `manifests.write_manifest`.
     """
     staging = project.paths.jobs / "worklists" / f"run-{selection_id}"
     shutil.rmtree(staging, ignore_errors=True)
-    subset = manifests.write_manifest(project, selection_id, staging)
+    if own:
+        budget = len(selections.picks(project, selection_id))
+        subset = joined_subset.write_manifest(project, own, selection_id, budget, staging)
+    else:
+        subset = manifests.write_manifest(project, selection_id, staging)
     known = _known_runs(project.paths)
     requests = []
     for name, chosen in wanted.items():
