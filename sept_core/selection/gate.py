@@ -14,6 +14,9 @@ import numpy as np
 from sept_core import errors
 from sept_core.storage import hashing
 
+TABLES = 4
+"""Tables of neighbour lists whose codes a `Ground` caches: a walk meets one for each depth."""
+
 
 def _none() -> np.ndarray:
     return np.empty(0, hashing.UID_DTYPE)
@@ -58,6 +61,69 @@ class Gate:
     own: np.ndarray | None = None
 
 
+class Ground:
+    """The part of a gate that no decision changes, by code; made once for many selections.
+
+    Attributes:
+        uids: (N,) S32, ascending.
+        in_filter, leaked: (N,) bool; leaked includes whole duplicate groups.
+        groups: (N,) int64, number of the duplicate group, −1 for none.
+        group_ids: (G,) int64, the groups' own ids.
+        members: the codes of each group.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        order = np.argsort(gate.decodable, kind="stable")
+        self.uids = np.asarray(gate.decodable, hashing.UID_DTYPE)[order]
+        assert (self.uids[1:] != self.uids[:-1]).all(), "pool uids are not unique"
+        self.in_filter = np.ones(len(self.uids), bool)
+        if gate.in_filter is not None:
+            self.in_filter = np.asarray(gate.in_filter, bool)[order]
+        if gate.own is not None:
+            self.in_filter |= self.mask(gate.own)
+        self.groups, self.group_ids = self._number_groups(gate.groups)
+        self.members = _Members(self.groups, len(self.group_ids))
+        self.leaked = self._with_groups(self.mask(gate.leaked))
+        self._lists: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def codes_of(self, uids: np.ndarray) -> np.ndarray:
+        """Return the codes (int64, same shape) of uids; −1 for images that are not decodable."""
+        return hashing.places_among(self.uids, np.asarray(uids, hashing.UID_DTYPE))
+
+    def codes_of_lists(self, uids: np.ndarray) -> np.ndarray:
+        """Return the codes of neighbour lists, which many selections share.
+
+        The last few tables are cached by identity.
+        """
+        for table, codes in self._lists:
+            if table is uids:
+                return codes
+        codes = self.codes_of(uids)
+        self._lists = [*self._lists[1 - TABLES :], (uids, codes)]
+        return codes
+
+    def mask(self, uids: np.ndarray) -> np.ndarray:
+        """Return (N,) bool, true for these images."""
+        mask = np.zeros(len(self.uids), bool)
+        codes = self.codes_of(uids)
+        mask[codes[codes >= 0]] = True
+        return mask
+
+    def _number_groups(self, groups: Mapping[bytes, int]) -> tuple[np.ndarray, np.ndarray]:
+        numbers = np.full(len(self.uids), -1, np.int64)
+        codes = self.codes_of(uid_array(groups))
+        ids = np.fromiter(groups.values(), np.int64, len(groups))[codes >= 0]
+        unique, inverse = np.unique(ids, return_inverse=True)
+        numbers[codes[codes >= 0]] = inverse
+        return numbers, unique
+
+    def _with_groups(self, mask: np.ndarray) -> np.ndarray:
+        hit = np.zeros(len(self.group_ids) + 1, bool)
+        hit[self.groups[mask]] = True
+        hit[-1] = False
+        return np.asarray(mask | hit[self.groups])
+
+
 class Ledger:
     """State of a running selection: images that are open, considered and taken.
 
@@ -67,31 +133,31 @@ class Ledger:
     to which code −1 ("not in the pool") points.
     """
 
-    def __init__(self, gate: Gate, budget: int | None, duplicate_cap: int) -> None:
+    def __init__(self, gate: Gate, ground: Ground, budget: int | None, duplicate_cap: int) -> None:
         """Apply the gate to the pool, take the pinned images, then the target's own ones.
+
+        Args:
+            gate: the gate.
+            ground: of this gate, or of one that differs from it in decisions only.
+            budget: number of images; None for all.
+            duplicate_cap: images allowed from one duplicate group.
 
         Raises:
             InputError: pins and own images alone exceed the budget.
         """
-        order = np.argsort(gate.decodable, kind="stable")
-        self.uids = np.asarray(gate.decodable, hashing.UID_DTYPE)[order]
-        assert (self.uids[1:] != self.uids[:-1]).all(), "pool uids are not unique"
+        self.ground = ground
+        self.uids, self.in_filter = ground.uids, ground.in_filter
+        self.groups, self.group_ids = ground.groups, ground.group_ids
+        self.leaked = ground.leaked
         self._pool_count = gate.pool_count
         self._featureless = gate.featureless
-        self.in_filter = np.ones(len(self.uids), bool)
-        if gate.in_filter is not None:
-            self.in_filter = np.asarray(gate.in_filter, bool)[order]
         own = _none() if gate.own is None else gate.own
-        self.in_filter |= self._mask(own)
-        self.groups, self.group_ids = self._number_groups(gate.groups)
-        self.leaked = self._with_groups(self._mask(gate.leaked))
-        self.vetoed = self._mask(gate.vetoed)
+        self.vetoed = ground.mask(gate.vetoed)
         self.considered = np.zeros(len(self.uids), bool)
         self.taken = np.zeros(len(self.uids), bool)
         self.open = bytearray(self._eligible().tobytes() + b"\0")
         self._open_view = np.frombuffer(self.open, np.uint8)
         self._room_in_group = [duplicate_cap] * len(self.group_ids)
-        self._members = _Members(self.groups, len(self.group_ids))
         self._seat(gate.seated)
         self.vetoed_targets = np.asarray(gate.vetoed_targets, hashing.UID_DTYPE)
         self.penalty = self._penalties(gate.penalties)
@@ -123,7 +189,7 @@ class Ledger:
 
     def codes_of(self, uids: np.ndarray) -> np.ndarray:
         """Return the codes (int64, same shape) of uids; −1 for images that are not decodable."""
-        return hashing.places_among(self.uids, np.asarray(uids, hashing.UID_DTYPE))
+        return self.ground.codes_of(uids)
 
     def fork(self) -> Self:
         """Return a copy: images taken from one stay open in the other."""
@@ -265,17 +331,11 @@ class Ledger:
         if group >= 0:
             self._room_in_group[group] -= 1
             if self._room_in_group[group] <= 0:
-                self._open_view[self._members.of(group)] = 0
+                self._open_view[self.ground.members.of(group)] = 0
 
     def _in_full_group(self) -> np.ndarray:
         full = np.array([room <= 0 for room in self._room_in_group] + [False])
         return np.asarray(full[self.groups])  # −1 (no group) indexes the last entry
-
-    def _mask(self, uids: np.ndarray) -> np.ndarray:
-        mask = np.zeros(len(self.uids), bool)
-        codes = self.codes_of(np.asarray(uids, hashing.UID_DTYPE))
-        mask[codes[codes >= 0]] = True
-        return mask
 
     def _penalties(self, penalties: Mapping[bytes, float]) -> np.ndarray:
         """Return (N,) float64 ≥ 0."""
@@ -285,21 +345,6 @@ class Ledger:
         dense = np.zeros(len(self.uids))
         dense[codes[codes >= 0]] = values[codes >= 0]
         return dense
-
-    def _number_groups(self, groups: Mapping[bytes, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Return (N,) int64 group numbers, −1 for none, and the group's own id by number."""
-        numbers = np.full(len(self.uids), -1, np.int64)
-        codes = self.codes_of(uid_array(groups))
-        ids = np.fromiter(groups.values(), np.int64, len(groups))[codes >= 0]
-        unique, inverse = np.unique(ids, return_inverse=True)
-        numbers[codes[codes >= 0]] = inverse
-        return numbers, unique
-
-    def _with_groups(self, mask: np.ndarray) -> np.ndarray:
-        hit = np.zeros(len(self.group_ids) + 1, bool)
-        hit[self.groups[mask]] = True
-        hit[-1] = False
-        return np.asarray(mask | hit[self.groups])
 
 
 class _Members:

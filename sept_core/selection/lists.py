@@ -84,7 +84,7 @@ class ListSource:
         found = self._evidence.neighbours(self._depth)
         rows = _rows_of(self.targets, found.targets)
         similarity = found.similarity[rows]
-        codes = self._ledger.codes_of(found.uids[rows])
+        codes = self._ledger.ground.codes_of_lists(found.uids)[rows]
         ended_by = self._ended_by(similarity, found.complete, floor)
         bare = np.where((similarity >= floor) & (codes >= 0), similarity, -np.inf)
         ranks = np.broadcast_to(np.arange(1, codes.shape[1] + 1, dtype=np.int32), codes.shape)

@@ -64,7 +64,10 @@ class Selection:
 
 
 def select(
-    options: settings.SelectionSettings, evidence: ev.Evidence, entry: gate.Gate
+    options: settings.SelectionSettings,
+    evidence: ev.Evidence,
+    entry: gate.Gate,
+    ground: Callable[[gate.Gate], gate.Ground] = gate.Ground,
 ) -> Selection:
     """Select images under all contracts of docs/method.md §2.
 
@@ -72,6 +75,8 @@ def select(
         options: the strategy and its settings.
         evidence: queried only for the data that the strategy needs.
         entry: the gate that decides which images may be selected.
+        ground: returns the part of the gate that no decision changes; a caller that selects often
+            keeps it.
 
     Raises:
         InputError: more pins than budget, no targets, or labels missing where needed.
@@ -79,7 +84,7 @@ def select(
     strategy = STRATEGIES[options.strategy]
     if strategy.from_targets:
         entry = _targets_as_pool(evidence, entry)
-    ledger = gate.Ledger(entry, options.budget, options.duplicate_cap)
+    ledger = gate.Ledger(entry, ground(entry), options.budget, options.duplicate_cap)
     tables = [_table([simple.owned_by_nearest(evidence, ledger, ledger.pins)], ledger)]
     tables += [_table([simple.own(ledger, ledger.own)], ledger, recipes.OWN_IMAGES)]
     reason, dry = "pool_exhausted", None

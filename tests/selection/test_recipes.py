@@ -154,8 +154,8 @@ def test_a_sequence_of_the_budgets_length_is_enough(recipe, **world):
     assume(len(pins) <= chosen.budget)
 
     def mixed(length):
-        ledger = gate.Ledger(entry, chosen.budget, chosen.duplicate_cap)
-        whole = gate.Ledger(entry, length, chosen.duplicate_cap)
+        ledger = gate.Ledger(entry, gate.Ground(entry), chosen.budget, chosen.duplicate_cap)
+        whole = gate.Ledger(entry, gate.Ground(entry), length, chosen.duplicate_cap)
         sequences = []
         for part in recipe:
             outcome = STRATEGIES[part.strategy].load()(chosen.of_part(part), world, whole.fork())
@@ -163,7 +163,7 @@ def test_a_sequence_of_the_budgets_length_is_enough(recipe, **world):
         made = mixing.mix(recipe, sequences, ledger, chosen.unfilled_part)
         return made.parts.tolist(), made.places.tolist()
 
-    if gate.Ledger(entry, chosen.budget, chosen.duplicate_cap).room:
+    if gate.Ledger(entry, gate.Ground(entry), chosen.budget, chosen.duplicate_cap).room:
         assert mixed(chosen.budget) == mixed(len(world.pool_uids))
 
 

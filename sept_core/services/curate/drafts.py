@@ -97,7 +97,8 @@ def _with_budget(request: Request, budget: int) -> Request:
 
 
 def _selection(ranking: Ranking, log: decision_log.Log, budget: int) -> Selection:
-    record = {"id": ranking.key, "encoder_id": ranking.encoder_id}
+    settings = ranking.request.settings.to_json()
+    record = {"id": ranking.key, "encoder_id": ranking.encoder_id, "settings": settings}
     picks = ranking.select(log.state, budget).picks
     return Selection(record | {"target_ids": list(ranking.target_ids)}, picks, log)
 

@@ -89,6 +89,7 @@ class PoolEvidence:
             raise errors.InputError(ALL_VETOED)
         self.target_uids, self.target_vectors = uids[first], vectors[first]
         self._lists: neighbour_lists.Neighbours | None = None
+        self._cut: dict[int, neighbour_lists.Neighbours] = {}
         self._whole: PoolEvidence | None = None
 
     def without(self, vetoed: frozenset[str]) -> "PoolEvidence":
@@ -104,7 +105,7 @@ class PoolEvidence:
             raise errors.InputError(ALL_VETOED)
         view = copy.copy(self)
         view.target_uids, view.target_vectors = self.target_uids[left], self.target_vectors[left]
-        view._whole = self
+        view._whole, view._cut = self, {}
         for name in ("_clusters", "background"):  # computed from the targets
             view.__dict__.pop(name, None)
         return view
@@ -116,6 +117,7 @@ class PoolEvidence:
     def use_lists(self, lists: neighbour_lists.Neighbours) -> None:
         """Start with the lists of an earlier search of the same targets in the same pool."""
         self._lists = lists
+        self._cut.clear()
 
     @property
     def all_uids(self) -> np.ndarray:
@@ -137,7 +139,12 @@ class PoolEvidence:
         return np.array([self._weights.get(uid.decode(), 1.0) for uid in self.target_uids.tolist()])
 
     def neighbours(self, k: int) -> neighbour_lists.Neighbours:
-        """Return lists of at least `k`; a longer search replaces a shorter one."""
+        """Return lists of `k`, the same object each time; a longer search replaces a shorter one."""
+        if k not in self._cut:
+            self._cut[k] = self._neighbours(k)
+        return self._cut[k]
+
+    def _neighbours(self, k: int) -> neighbour_lists.Neighbours:
         if self._whole is not None:
             found = self._whole.neighbours(k)
             left = np.isin(found.targets, self.target_uids)
@@ -149,6 +156,7 @@ class PoolEvidence:
             )
         known = self._lists
         if known is None or (known.uids.shape[1] < k and not known.complete):
+            self._cut.clear()
             self._lists = known = neighbour_lists.find_neighbours(
                 self._pool,
                 self.target_vectors,

@@ -121,6 +121,9 @@ class Ranking:
         self._folder = paths.ranking(self.key)
         self._views = Recent[frozenset[str], PoolEvidence](2)
         self._stored = 0  # length of the lists on disk
+        self._grounds = Recent[frozenset[str], gate.Ground](2)
+        inside = hashing.places_among(np.sort(self._inside), self.rows.uids)
+        self._passing: np.ndarray = inside >= 0
 
     def select(self, state: decision_log.ReviewState, budget: int | None) -> run.Selection:
         """Walk the ranking: the selection of a budget after the decisions of a log.
@@ -133,7 +136,14 @@ class Ranking:
             entry = self._gate(evidence, state)
             if self._own is not None:
                 entry = self._own.added_to(entry)
-            chosen = run.select(replace(self.request.settings, budget=budget), evidence, entry)
+            settings = replace(self.request.settings, budget=budget)
+            vetoed = state.vetoed_targets  # with its own images, a gate depends on them
+            chosen = run.select(
+                settings,
+                evidence,
+                entry,
+                lambda entry: self._grounds.get(vetoed, lambda: gate.Ground(entry)),
+            )
             self._store()
         return chosen
 
@@ -205,14 +215,13 @@ class Ranking:
             stored_lists.save(self._folder, lists, self._pool)
 
     def _gate(self, evidence: PoolEvidence, state: decision_log.ReviewState) -> gate.Gate:
-        live = np.isin(evidence.all_uids, self.rows.uids)
         negatives = _array(state.negatives)
         margin = evidence.floor_similarity(NEGATIVE_PERCENTILE) if len(negatives) else 0.0
         return gate.Gate(
-            decodable=evidence.all_uids[live],
+            decodable=self.rows.uids,
             pool_count=self._pool_count,
             featureless=self.rows.featureless,
-            in_filter=evidence.inside[live],
+            in_filter=self._passing,
             leaked=self.guard.leaked,
             vetoed=_array(state.vetoed),
             pinned=_array(state.pinned),
