@@ -139,7 +139,7 @@ class PoolEvidence:
         return np.array([self._weights.get(uid.decode(), 1.0) for uid in self.target_uids.tolist()])
 
     def neighbours(self, k: int) -> neighbour_lists.Neighbours:
-        """Return lists of `k`, the same object each time; a longer search replaces a shorter one."""
+        """Return lists of `k`, the same object each time until a longer search."""
         if k not in self._cut:
             self._cut[k] = self._neighbours(k)
         return self._cut[k]
