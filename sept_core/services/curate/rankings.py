@@ -110,6 +110,8 @@ class Ranking:
             if request.settings.with_target
             else None
         )
+        if self._own is not None:
+            self._groups = self._own.groups
         self._walking = threading.RLock()
         self._evidence = Recent[frozenset[str], PoolEvidence](2)
 
@@ -130,6 +132,18 @@ class Ranking:
         """Return a budget that pins and the target's own images cannot exceed."""
         own = 0 if self._own is None else len(self._own.uids)
         return len(state.pinned) + own
+
+    def seated(self, state: decision_log.ReviewState) -> np.ndarray:
+        """Return (n,) S32 vetoed images that keep their place in their duplicate group.
+
+        In a group with a kept or pinned image the duplicate cap alone decides. Near-duplicates may
+        always take the place if the request says so.
+        """
+        if self.request.refill_duplicates:
+            return _array([])
+        judged = {self._groups.get(uid.encode()) for uid in state.having("keep", "pin")}
+        grouped = ((uid, self._groups.get(uid.encode())) for uid in state.vetoed)
+        return _array(uid for uid, group in grouped if group is not None and group not in judged)
 
     def evidence(self, vetoed: frozenset[str]) -> PoolEvidence:
         """Return the view of pool and targets without vetoed targets.
@@ -180,6 +194,7 @@ class Ranking:
             vetoed=_array(state.vetoed),
             pinned=_array(state.pinned),
             vetoed_targets=_array(sorted(state.vetoed_targets)),
+            seated=self.seated(state),
             groups=self._groups,
             penalties=evidence.penalties(negatives, NEGATIVE_BETA, margin or 0.0),
         )

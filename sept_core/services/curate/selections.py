@@ -57,6 +57,7 @@ def select(project: Project, request: Request, *, study: bool = False) -> dict[s
     record = made_from | {
         "picks_sha256": atomic.sha256_file(project.paths.selection(selection_id)),
         "decisions": request.decisions,
+        "refill_duplicates": request.refill_duplicates,
         "count": chosen.picks.num_rows,
         "funnel": chosen.funnel,
         "short_because": chosen.short_because,
@@ -97,6 +98,8 @@ def inputs(ranking: Ranking, request: Request, log: decision_log.Log) -> dict[st
         "pool_fingerprint": ranking.pool_fingerprint,
         "decision_position": log.state.position,
         "decision_hash": log.hash,
+        # Only where it can make a difference, so that all other selections keep their ids.
+        **({"seated": True} if len(ranking.seated(log.state)) else {}),
         **({"clusters": "tree"} if clusters.uses_tree(request.settings, evidence) else {}),
     }
 
@@ -241,6 +244,8 @@ def request_of(project: Project, record: dict[str, Any]) -> Request:
         group=record["group"][0] if record.get("group") else "",
         guard=record["guard"]["state"] != "off",
         decisions=record.get("decisions", True),
+        # Selections made before there was this rule took near-duplicates of vetoed images.
+        refill_duplicates=record.get("refill_duplicates", True),
     )
 
 
