@@ -4,9 +4,9 @@ In: the parameters of the URL, as Curate writes them. Out: a `Draft`, and its se
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from pages.shared import state
-from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import drafts, review_sheet, views
 from sept_core.services.curate.requests import Request
 from sept_core.services.project.project import Project
@@ -27,8 +27,8 @@ class Draft:
 
     @property
     def title(self) -> str:
-        """Return `Current draft: nature · Instance search · 400 images`."""
-        strategy = STRATEGIES[self.request.settings.strategy].title
+        """Return `Current draft in Curate: nature · instance-search · 400 images`."""
+        strategy = self.request.settings.strategy
         names = " + ".join(self.request.targets)
         return f"Current draft in Curate: {names} · {strategy} · {self.budget:,} images"
 
@@ -70,11 +70,7 @@ def choices(project: Project) -> dict[str, str]:
     return titles
 
 
-def _title(names: str, record: dict[str, object]) -> str:
-    settings = record["settings"]
-    assert isinstance(settings, dict)
-    strategy = STRATEGIES[settings["strategy"]].title
-    when = quantities.moment(float(str(record["created_at"])))
+def _title(names: str, record: dict[str, Any]) -> str:
+    strategy, when = record["settings"]["strategy"], quantities.moment(record["created_at"])
     arm = " · arm of a study" if record.get("study") else ""
-    count = int(str(record["count"]))
-    return f"{names} · {strategy} · {count:,} images · {when} · {str(record['id'])[-8:]}{arm}"
+    return f"{names} · {strategy} · {record['count']:,} images · {when} · {record['id'][-8:]}{arm}"

@@ -37,9 +37,10 @@ def draw() -> None:
         state.keep("runs view", VIEWS[1])
         state.keep(run_form.NAME, "")
         state.keep("started", False)
+    watched = bool(state.named("run")) or any(run.active for run in known)
     new, old = st.tabs(
-        VIEWS, default=VIEWS[bool(known)], key="runs view", on_change="rerun"
-    )  # fmt: skip
+        VIEWS, default=VIEWS[bool(known) and watched], key="runs view", on_change="rerun"
+    )
     if new.open:
         with new:
             _new_run()
