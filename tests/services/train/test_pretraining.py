@@ -16,7 +16,7 @@ from sept_core.encoders import checkpoint
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.pretrain import estimate
-from sept_core.services.curate import decisions, manifests, selections
+from sept_core.services.curate import manifests, selections
 from sept_core.services.project import projects
 from sept_core.services.train import pretraining, runs
 from sept_core.storage import project_paths
