@@ -4,16 +4,19 @@ In: the parameters of the URL, as Curate writes them. Out: a `Draft`, and its se
 """
 
 from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
 
 from pages.shared import state
-from sept_core.selection.strategies import STRATEGIES
-from sept_core.services.curate import drafts, review_sheet, views
+from sept_core.services.curate import drafts, review_sheet, selections, views
 from sept_core.services.curate.requests import Request
 from sept_core.services.project.project import Project
 from sept_core.wording import quantities
 
 DRAFT = "draft"
 """Option of `choices` that stands for the draft."""
+PICTURES = 16
 USUAL_BUDGET = 1000
 """Budget of Curate before one was chosen."""
 
@@ -27,8 +30,8 @@ class Draft:
 
     @property
     def title(self) -> str:
-        """Return `Current draft: nature · Instance search · 400 images`."""
-        strategy = STRATEGIES[self.request.settings.strategy].title
+        """Return `Current draft in Curate: nature · instance-search · 400 images`."""
+        strategy = self.request.settings.strategy
         names = " + ".join(self.request.targets)
         return f"Current draft in Curate: {names} · {strategy} · {self.budget:,} images"
 
@@ -70,11 +73,21 @@ def choices(project: Project) -> dict[str, str]:
     return titles
 
 
-def _title(names: str, record: dict[str, object]) -> str:
-    settings = record["settings"]
-    assert isinstance(settings, dict)
-    strategy = STRATEGIES[settings["strategy"]].title
-    when = quantities.moment(float(str(record["created_at"])))
+def pictures(subset: str) -> None:
+    """Draw the first images of a selection in a row; nothing for a draft."""
+    if subset == DRAFT:
+        return
+    with state.project() as project:
+        uids = selections.picks(project, subset)["uid"].to_pylist()[:PICTURES]
+    images = "".join(
+        f'<img src="{state.url(f"/thumbnails/{uid}")}" alt="" style="width:64px;height:64px;'
+        'object-fit:cover;border-radius:4px;flex:none">'
+        for uid in uids
+    )
+    st.html(f'<div style="display:flex;gap:6px;overflow:hidden">{images}</div>')
+
+
+def _title(names: str, record: dict[str, Any]) -> str:
+    strategy, when = record["settings"]["strategy"], quantities.moment(record["created_at"])
     arm = " · arm of a study" if record.get("study") else ""
-    count = int(str(record["count"]))
-    return f"{names} · {strategy} · {count:,} images · {when} · {str(record['id'])[-8:]}{arm}"
+    return f"{names} · {strategy} · {record['count']:,} images · {when} · {record['id'][-8:]}{arm}"

@@ -118,6 +118,8 @@ def by_target(weights: Weights, members: Iterable[Member]) -> dict[str, float]:
     Raises:
         InputError: a weight names a set, class or image that is not among the members.
     """
+    if not weights:
+        return {}
     members = list(members)
     _check(weights, members)
     sets, classes, images = dict(weights.sets), dict(weights.classes), dict(weights.images)

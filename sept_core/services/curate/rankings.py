@@ -117,6 +117,8 @@ class Ranking:
             if request.settings.with_target
             else None
         )
+        if self._own is not None:
+            self._groups = self._own.groups
         self._walking = threading.RLock()
         self._folder = paths.ranking(self.key)
         self._views = Recent[frozenset[str], PoolEvidence](2)

@@ -23,7 +23,7 @@ from sept_core.review import decision_log
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.weights import Weights
 from sept_core.services.curate import selections
-from sept_core.services.curate.selections import Request
+from sept_core.services.curate.requests import Request
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.services.train import pretraining, runs, weakest
