@@ -13,7 +13,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,6 +34,13 @@ log = logging.getLogger("sept")
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
+EARLY = "early"
+"""Folder in the run folder: a checkpoint for each of `early_steps`, named by its step."""
+BEST = "best"
+"""Folder in the run folder, while a run with `patience` trains: the backbone of its best probe."""
+
+Keep = Callable[[nn.Module, Path], None]
+"""Writes a backbone into a folder."""
 
 _AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -60,8 +67,11 @@ def train(
     job: job_folder.JobFolder,
     probe: probing.Probe | None = None,
     group: Group = ALONE,
+    keep: Keep | None = None,
 ) -> states.State:
     """Train to the last step, from the checkpoint in `folder` if there is one.
+
+    With `patience`, a run whose probe no longer improves ends before.
 
     Args:
         folder: the run folder.
@@ -72,6 +82,7 @@ def train(
         job: receives the progress; checked for cancellation at every step.
         probe: labelled training images of the target.
         group: the processes that train together, on one GPU each or on CPUs.
+        keep: writes the backbones of `EARLY` and `BEST`.
 
     Raises:
         Cancelled: after writing a checkpoint, so that nothing is lost.
@@ -91,6 +102,8 @@ def train(
     batches = images.batches(chosen[own] for chosen in rows)
     run.method.train()
     job.new_phase()
+    early = settings.early_steps(total)
+    stalled = group.any(report.stalled())
     with _stop_requests() as stop:
 
         def tell() -> None:
@@ -99,19 +112,24 @@ def train(
             job.progress(run.step, total, "steps")
 
         try:
-            while run.step < total:
+            while run.step < total and not stalled:
                 report.clock.start(run.step)
                 batch = next(batches)
                 report.clock.lap("loading")
                 rate = learning_rate(settings, run.step, total)
+                run.frozen = run.step < settings.freeze * total
                 features = train_step(run, batch, settings, rate, precision, report.clock, group)
                 report.after_step(run, features, rate)
+                probed = probe is not None and _due(run.step, settings.probe_every, total)
                 if group.leads:
-                    if probe is not None and _due(run.step, settings.probe_every, total):
-                        report.probe(run, probe)
+                    if probe is not None and probed and report.probe(run, probe) and keep:
+                        keep(run.method.backbone, folder / BEST)
+                    if run.step in early and keep:
+                        keep(run.method.backbone, folder / EARLY / str(run.step))
                     if _due(run.step, settings.checkpoint_every, total):
                         report.book_time(run)
                         states.save(folder / CHECKPOINT, run)
+                stalled = probed and group.any(report.stalled())
                 group.first(tell)
         except job_folder.Cancelled:
             if group.leads:
@@ -148,7 +166,8 @@ def train_step(
     aspect[own] = batch.aspect
     draws = [augment.draw(settings.augment, aspect, numbers) for _ in range(run.method.views)]
     for tuned in run.optimizer.param_groups:
-        tuned["lr"] = rate
+        frozen = run.frozen and tuned.get("in_backbone", False)
+        tuned["lr"] = 0.0 if frozen else rate * tuned.get("scale", 1.0)
     parts = own.chunk(settings.accumulate)
     first: Tensor | None = None
     for rows, pixels in zip(parts, batch.images.chunk(len(parts)), strict=True):
@@ -224,14 +243,24 @@ class _Report:
                 "larger batch or stronger augmentation."
             )
 
-    def probe(self, run: states.State, probe: probing.Probe) -> None:
-        """Write the kNN accuracy on the target's training images, outside the step's time."""
+    def probe(self, run: states.State, probe: probing.Probe) -> bool:
+        """Write the kNN accuracy on the target's training images, outside the step's time.
+
+        Return True if a run with `patience` has to keep this backbone.
+        """
         start = time.perf_counter()
         size = self.settings.embed_size
         accuracy = probing.accuracy(run.method.backbone, probe, size, self.clock.device)
         self.metrics.append({"step": run.step, "probe_knn": round(accuracy, 5)})
         log.info("step %d kNN on the target's training images %.3f", run.step, accuracy)
         self._lined += time.perf_counter() - start
+        best = self.metrics.best_probe()
+        return self.settings.patience > 0 and best is not None and best.step == run.step
+
+    def stalled(self) -> bool:
+        """Return True if the probe has not improved for `patience` probes."""
+        best = self.metrics.best_probe() if self.settings.patience and self.group.leads else None
+        return best is not None and best.since >= self.settings.patience
 
     def _line(self, run: states.State, features: Tensor, rate: float) -> dict[str, Any]:
         now = time.perf_counter()

@@ -67,6 +67,14 @@ class PretrainSettings:
     weight_decay: float = 5e-4
     warmup: float = 0.05
     """Share of the steps during which the learning rate rises to `lr`."""
+    layer_decay: float = 1.0
+    """Learning rate of a layer of the backbone, as a share of that of the layer above it; the
+    method's heads keep `lr`. Below 1 to continue from trained weights; 0 trains only the heads."""
+    freeze: float = 0.0
+    """Share of the steps, at the start, in which only the method's heads are trained."""
+    early: int = 0
+    """Backbones to keep along the way, at a half, a quarter, an eighth … of the steps: when a run
+    continues from trained weights, an early one may be the best."""
     temperature: float = 0.1
     decoupled: bool = False
     """SimCLR: leave the positive pair out of the denominator (Yeh et al. 2022)."""
@@ -83,6 +91,8 @@ class PretrainSettings:
     checkpoint_every: int = 500
     probe_every: int = 500
     """Steps between kNN probes on the target's training images, if there are any."""
+    patience: int = 0
+    """Probes without a new best after which the run ends with its best backbone; 0: never."""
 
     def total_steps(self, subset_size: int) -> int:
         """Return the optimiser steps of the whole run; an epoch drops its incomplete last batch."""
@@ -90,6 +100,11 @@ class PretrainSettings:
             return self.steps
         assert self.epochs is not None
         return self.epochs * (subset_size // self.batch_size)
+
+    def early_steps(self, total: int) -> list[int]:
+        """Return the steps, out of `total`, after which a backbone is kept."""
+        steps = {total >> halvings for halvings in range(1, self.early + 1)}
+        return sorted(steps - {0})
 
 
 def choose(
@@ -275,7 +290,11 @@ def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -
     )
     _require(0 <= s.ema < 1, f"ema {s.ema} must be in [0, 1)")
     _require(0 <= s.warmup < 1, f"warmup {s.warmup} is a share of the steps, in [0, 1)")
+    _require(0 <= s.layer_decay <= 1, f"layer_decay {s.layer_decay} must be in [0, 1]")
+    _require(0 <= s.freeze < 1, f"freeze {s.freeze} is a share of the steps, in [0, 1)")
+    _require(0 <= s.early <= 10, f"early {s.early} must be between 0 and 10 backbones")
     _require(s.total_steps(subset_size) >= 1, "the run has no steps; raise steps or epochs")
+    _require(s.patience >= 0, f"patience {s.patience} is a number of probes, 0 or more")
     for name in ("log_every", "checkpoint_every", "probe_every", "accumulate"):
         _require(getattr(s, name) >= 1, f"{name} must be at least 1")
 
