@@ -29,6 +29,7 @@ from sept_core.pretrain import probe as probing
 from sept_core.pretrain import state as states
 from sept_core.pretrain.group import ALONE, Group
 from sept_core.pretrain.settings import COLLAPSED_STD, PretrainSettings
+from sept_core.pretrain.teachers import Teacher
 
 log = logging.getLogger("sept")
 
@@ -68,6 +69,7 @@ def train(
     probe: probing.Probe | None = None,
     group: Group = ALONE,
     keep: Keep | None = None,
+    teacher: Teacher | None = None,
 ) -> states.State:
     """Train to the last step, from the checkpoint in `folder` if there is one.
 
@@ -83,6 +85,7 @@ def train(
         probe: labelled training images of the target.
         group: the processes that train together, on one GPU each or on CPUs.
         keep: writes the backbones of `EARLY` and `BEST`.
+        teacher: of a distillation.
 
     Raises:
         Cancelled: after writing a checkpoint, so that nothing is lost.
@@ -93,7 +96,7 @@ def train(
     device = numerics.choose_device("auto")
     precision = choose_precision(settings.precision, device)
     total = settings.total_steps(count)
-    run = states.create(backbone, settings, device, precision, group)
+    run = states.create(backbone, settings, device, precision, group, teacher)
     if (folder / CHECKPOINT).exists():
         states.restore(folder / CHECKPOINT, run, device)
     report = _Report(settings, total, count, folder / METRICS, device, run.step, group)

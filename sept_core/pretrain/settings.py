@@ -82,6 +82,8 @@ class PretrainSettings:
     """MoCo: number of keys of earlier batches that serve as negatives."""
     ema: float = 0.99
     """MoCo: share of its own weights that the key network keeps at each step."""
+    teacher: str = ""
+    """Distillation: the encoder whose features the backbone learns, such as `bundled+classic`."""
     augment: Augment = field(default_factory=Augment)
     precision: str = "auto"
     threads: int | None = None
@@ -282,6 +284,10 @@ def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -
         f"batch_size {s.batch_size} is more than the {subset_size} images; use a smaller one",
     )
     _require(0 < s.augment.crop_min <= 1, f"crop_min {s.augment.crop_min} must be in (0, 1]")
+    _require(
+        "teacher" not in registry.find(s.method).own or bool(s.teacher),
+        f"method {s.method!r} needs a teacher, an encoder such as bundled+classic",
+    )
     _require(s.temperature > 0, f"temperature {s.temperature} must be above 0")
     _require(
         "queue" not in registry.find(s.method).own or 1 <= s.queue <= max(1, subset_size // 4),

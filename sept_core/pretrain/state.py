@@ -17,6 +17,7 @@ from sept_core.pretrain import augment, layers
 from sept_core.pretrain.group import ALONE, Group
 from sept_core.pretrain.methods.method import Method, build
 from sept_core.pretrain.settings import PretrainSettings
+from sept_core.pretrain.teachers import Teacher
 from sept_core.storage import atomic
 
 
@@ -53,11 +54,12 @@ def create(
     device: torch.device,
     precision: str,
     group: Group = ALONE,
+    teacher: Teacher | None = None,
 ) -> State:
     """Create a new state; the heads' initial weights depend only on the seed."""
     dim = feature_dim(backbone, settings.image_size)
     torch.manual_seed(augment.generator(settings.seed, "heads").initial_seed())
-    method = build(backbone, dim, settings)
+    method = build(backbone, dim, settings, teacher)
     group.synchronise(method)
     method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return State(

@@ -25,7 +25,7 @@ from sept_core import errors
 from sept_core.encoders import backbones, checkpoint, numerics
 from sept_core.jobs import job_folder
 from sept_core.manifest import image_reader, manifest
-from sept_core.pretrain import augment, data, flops, initial, loop, meter, probe
+from sept_core.pretrain import augment, data, flops, initial, loop, meter, probe, teachers
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
 from sept_core.pretrain.group import ALONE, Group
@@ -68,6 +68,7 @@ def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
             "of a target set for the probe, which this run does not have; set patience to 0."
         )
     roots = {name: Path(root) for name, root in asked["roots"].items()}
+    teacher = teachers.load(settings, folder.parents[1] / "encoders")
 
     def keep(kept: nn.Module, place: Path) -> None:
         described = card(settings, subset.content_hash, _last_metrics(folder))
@@ -81,10 +82,15 @@ def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
         if not (folder / loop.CHECKPOINT).exists():  # a resumed run has weights in its checkpoint
             initial.start_from(backbone, settings, folder.parents[1] / "encoders")
         trained = loop.train(
-            folder, images, len(subset), backbone, settings, job, target, group, keep
+            folder, images, len(subset), backbone, settings, job, target, group, keep, teacher
         )
-    cost = flops.per_image(build_backbone(settings), settings)  # on all processes: losses gather
-    known = {"processes": group.size, "image_flops": cost}
+    # on all processes: losses gather
+    cost = flops.per_image(build_backbone(settings), settings, teacher)
+    known = {
+        "processes": group.size,
+        "image_flops": cost,
+        "teacher": teacher.encoder.id if teacher else None,
+    }
     group.first(lambda: _leave(folder, trained, settings, subset, known))
     header: dict[str, Any] = atomic.read_json(folder / project_paths.RUN_HEADER)
     return header
@@ -138,6 +144,7 @@ def _leave(
         "seconds": round(trained.seconds, 1),
         "device": device_name(),
         "processes": known["processes"],
+        "teacher": known["teacher"],
         "metrics": metrics,
         "software": {
             name: importlib.metadata.version(name) for name in ("torch", "timm", "lightly")
