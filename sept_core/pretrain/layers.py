@@ -28,5 +28,7 @@ def scales(backbone: nn.Module, settings: PretrainSettings) -> dict[Parameter, f
             f"pre-training settings: layer_decay {decay} needs a backbone whose layers timm knows, "
             f"not {settings.backbone!r}; use layer_decay 1."
         )
-    groups = optim.param_groups_layer_decay(backbone, layer_decay=decay)
+    groups = optim.param_groups_layer_decay(  # type: ignore[attr-defined]
+        backbone, layer_decay=decay
+    )
     return {one: decay * group["lr_scale"] for group in groups for one in group["params"]}

@@ -13,18 +13,19 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sept_core import errors
 from sept_core.encoders import numerics
 from sept_core.jobs import job_folder
-from sept_core.pretrain import augment, data, meter
+from sept_core.pretrain import augment, data, loggers, meter
 from sept_core.pretrain import probe as probing
 from sept_core.pretrain import state as states
 from sept_core.pretrain.group import ALONE, Group
@@ -39,6 +40,9 @@ EARLY = "early"
 """Folder in the run folder: a checkpoint for each of `early_steps`, named by its step."""
 BEST = "best"
 """Folder in the run folder, while a run with `patience` trains: the backbone of its best probe."""
+
+SHOWN = 8
+"""Images whose views a logger shows."""
 
 Keep = Callable[[nn.Module, Path], None]
 """Writes a backbone into a folder."""
@@ -70,6 +74,7 @@ def train(
     group: Group = ALONE,
     keep: Keep | None = None,
     teacher: Teacher | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> states.State:
     """Train to the last step, from the checkpoint in `folder` if there is one.
 
@@ -86,6 +91,7 @@ def train(
         group: the processes that train together, on one GPU each or on CPUs.
         keep: writes the backbones of `EARLY` and `BEST`.
         teacher: of a distillation.
+        facts: settings and manifest, for the loggers.
 
     Raises:
         Cancelled: after writing a checkpoint, so that nothing is lost.
@@ -99,11 +105,15 @@ def train(
     run = states.create(backbone, settings, device, precision, group, teacher)
     if (folder / CHECKPOINT).exists():
         states.restore(folder / CHECKPOINT, run, device)
-    report = _Report(settings, total, count, folder / METRICS, device, run.step, group)
+    shown = settings.log if group.leads else ""
+    logs = loggers.Loggers(shown, loggers.Run(folder, facts or {}, run.step))
+    report = _Report(settings, total, count, folder / METRICS, device, run.step, group, logs)
     rows = data.row_batches(count, settings.batch_size, settings.seed, run.step, total)
     own = group.share(settings.batch_size, settings.accumulate)
     batches = images.batches(chosen[own] for chosen in rows)
     run.method.train()
+    if logs and run.step == 0:
+        logs.picture(0, "views", sample_views(images, count, settings, run.method.views))
     job.new_phase()
     early = settings.early_steps(total)
     stalled = group.any(report.stalled())
@@ -139,7 +149,29 @@ def train(
                 report.book_time(run)
                 states.save(folder / CHECKPOINT, run)
             raise
+        finally:
+            logs.close()
     return run
+
+
+def sample_views(
+    images: data.ImageSet, count: int, settings: PretrainSettings, views: int
+) -> np.ndarray:
+    """Draw a picture (H, W, 3) uint8 of the views of a few images: a row for each view.
+
+    The random numbers are their own, so that looking changes nothing.
+    """
+    rows = torch.arange(min(SHOWN, count))
+    batch = next(iter(images.batches([rows])))
+    numbers = augment.generator(settings.seed, "shown", 0)
+    draws = [augment.draw(settings.augment, batch.aspect, numbers) for _ in range(views)]
+    pixels = batch.images.float()
+    shown = []
+    for draw in draws:
+        view = augment.apply(pixels, draw.part(rows, pixels.device), settings.image_size)
+        shown.append(torch.cat([*augment.pixels(view)], 2))
+    picture = torch.cat(shown, 1).round().to(torch.uint8)
+    return picture.permute(1, 2, 0).cpu().numpy()
 
 
 def _due(step: int, every: int, total: int) -> bool:
@@ -210,8 +242,9 @@ class _Report:
         device: torch.device,
         first_step: int,
         group: Group,
+        logs: loggers.Loggers,
     ) -> None:
-        self.group = group
+        self.group, self.logs = group, logs
         self.settings, self.total, self.count = settings, total, count
         self.metrics, self.clock = meter.MetricsFile(path), meter.Clock(device)
         if group.leads:
@@ -236,7 +269,7 @@ class _Report:
             )
         line = self._line(run, self.group.gather(features), rate)
         if self.group.leads:
-            self.metrics.append(line)
+            self._append(line)
             log.info("step %(step)d loss %(loss).4f effective rank %(effective_rank).1f", line)
         warmed_up = run.step > self.settings.warmup * self.total
         if line["feature_std"] < COLLAPSED_STD and warmed_up:
@@ -254,11 +287,15 @@ class _Report:
         start = time.perf_counter()
         size = self.settings.embed_size
         accuracy = probing.accuracy(run.method.backbone, probe, size, self.clock.device)
-        self.metrics.append({"step": run.step, "probe_knn": round(accuracy, 5)})
+        self._append({"step": run.step, "probe_knn": round(accuracy, 5)})
         log.info("step %d kNN on the target's training images %.3f", run.step, accuracy)
         self._lined += time.perf_counter() - start
         best = self.metrics.best_probe()
         return self.settings.patience > 0 and best is not None and best.step == run.step
+
+    def _append(self, line: dict[str, Any]) -> None:
+        self.metrics.append(line)
+        self.logs.line(line)
 
     def stalled(self) -> bool:
         """Return True if the probe has not improved for `patience` probes."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sept_core import errors
+from sept_core.pretrain import loggers
 from sept_core.pretrain.methods import registry
 
 SMALL_BACKBONES = ("resnet10-narrow", "resnet10-tiny")
@@ -89,6 +90,8 @@ class PretrainSettings:
     threads: int | None = None
     """CPU threads; None leaves it to torch: one a physical core, or `OMP_NUM_THREADS`."""
     seed: int = 0
+    log: str = ""
+    """Loggers to show the run with, see `loggers`: names separated by commas."""
     log_every: int = 20
     checkpoint_every: int = 500
     probe_every: int = 500
@@ -301,6 +304,7 @@ def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -
     _require(0 <= s.early <= 10, f"early {s.early} must be between 0 and 10 backbones")
     _require(s.total_steps(subset_size) >= 1, "the run has no steps; raise steps or epochs")
     _require(s.patience >= 0, f"patience {s.patience} is a number of probes, 0 or more")
+    loggers.names(s.log)
     for name in ("log_every", "checkpoint_every", "probe_every", "accumulate"):
         _require(getattr(s, name) >= 1, f"{name} must be at least 1")
 

@@ -31,11 +31,8 @@ class Teacher:
         images only.
         """
         side, device = self.encoder.image_size, views.device
-        mean, std = (
-            torch.tensor(v, device=device)[:, None, None] for v in (augment.MEAN, augment.STD)
-        )
         with torch.no_grad(), torch.autocast(device.type, enabled=False):
-            pixels = (views.float() * std + mean) * 255
+            pixels = augment.pixels(views)
             if pixels.shape[2:] != (side, side):
                 pixels = F.interpolate(pixels, (side, side), mode="bicubic", antialias=True)
             images = pixels.round().clamp(0, 255).to(torch.uint8)

@@ -70,6 +70,8 @@ def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
     roots = {name: Path(root) for name, root in asked["roots"].items()}
     teacher = teachers.load(settings, folder.parents[1] / "encoders")
 
+    facts = {"manifest": subset.content_hash, "images": len(subset)} | dataclasses.asdict(settings)
+
     def keep(kept: nn.Module, place: Path) -> None:
         described = card(settings, subset.content_hash, _last_metrics(folder))
         checkpoint.save(place, kept, described)
@@ -82,7 +84,17 @@ def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
         if not (folder / loop.CHECKPOINT).exists():  # a resumed run has weights in its checkpoint
             initial.start_from(backbone, settings, folder.parents[1] / "encoders")
         trained = loop.train(
-            folder, images, len(subset), backbone, settings, job, target, group, keep, teacher
+            folder,
+            images,
+            len(subset),
+            backbone,
+            settings,
+            job,
+            target,
+            group,
+            keep,
+            teacher,
+            facts,
         )
     # on all processes: losses gather
     cost = flops.per_image(build_backbone(settings), settings, teacher)

@@ -124,8 +124,10 @@ def _of_all(rows: Tensor) -> Tensor:
     return torch.cat(processes.gather(rows)) if processes.world_size() > 1 else rows
 
 
-class _Center(Center):
+class _Center(Center):  # type: ignore[misc]
     """Mean of the teacher's patches over all processes, which hide different numbers of them."""
+
+    center: Tensor
 
     @torch.no_grad()
     def update(self, x: Tensor) -> None:
