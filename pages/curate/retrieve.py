@@ -11,7 +11,7 @@ from sept_core.figures import retrieval as figures
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import groups, preview, selections, subset_diagnostics
-from sept_core.services.curate.selections import Request
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import collections, preparation
 from sept_core.services.project import projects
 from sept_core.wording import quantities

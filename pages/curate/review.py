@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.shared import gallery, grid, notices, page_list, state
 from sept_core import errors
-from sept_core.services.curate import decisions, judging, review_sheet, selections
+from sept_core.services.curate import decisions, judging, outbox, review_sheet, selections
 from sept_core.wording import quantities
 
 GRID = "review_grid"
@@ -66,7 +66,7 @@ def _reviewer(selection: str, order: str) -> None:
                 "sheet": state.url(f"/sheets/{selection}/{order}/{position}"),
                 "query": state.query(),
                 "marks": review_sheet.marks(project, selection),
-                "acknowledged": review_sheet.acknowledged(project),
+                "acknowledged": outbox.acknowledged(project),
                 "fresh": state.kept(f"came:{selection}") or [],
                 "error": state.kept("not saved"),
             },

@@ -1,7 +1,7 @@
 """The review grid: a virtual list of images in the browser, and the decisions that it sends.
 
 The browser keeps every step until it is acknowledged, and sends all pending steps each time
-(docs/architecture.md, lossless review); this module turns them into `review_sheet.Step`s.
+(docs/architecture.md, lossless review); this module turns them into `outbox.Step`s.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pages.shared import component, state
-from sept_core.services.curate import review_sheet
+from sept_core.services.curate import outbox
 
 _render = component.declare("sept_grid")
 
@@ -19,7 +19,7 @@ class Sent:
     """The browser's last message: steps on one selection, some possibly applied already."""
 
     selection: str
-    steps: list[review_sheet.Step]
+    steps: list[outbox.Step]
 
 
 def draw(
@@ -49,7 +49,7 @@ def sent(key: str) -> Sent | None:
     if not outbox:
         return None
     steps = [
-        review_sheet.Step(str(client), int(number), str(action), tuple(map(str, uids)))
+        outbox.Step(str(client), int(number), str(action), tuple(map(str, uids)))
         for client, number, action, uids in outbox["steps"]
     ]
     return Sent(str(outbox["selection"]), steps)

@@ -20,6 +20,7 @@ from sept_core.index import formats
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import DEFAULT_STRATEGY, STRATEGIES
 from sept_core.services.curate import selections, subset_diagnostics
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import preparation
 from sept_core.services.project import projects
 
@@ -144,9 +145,7 @@ def select(
         within_cluster=within_cluster,
         unfilled_quota=unfilled_quota,
     )
-    request = selections.Request(
-        tuple(target), settings, encoder, filter_text, guard, device=device
-    )
+    request = Request(tuple(target), settings, encoder, filter_text, guard, device=device)
     follow.prepare(folder, encoder, device)
     with projects.opened(folder) as project:
         record = selections.select(project, request)
@@ -178,7 +177,7 @@ def advise(
 ) -> None:
     """Advise on the budget: show how similarity decays and where coverage flattens."""
     follow.prepare(folder, encoder)
-    request = selections.Request(tuple(target), SelectionSettings(budget=budget or 1), encoder)
+    request = Request(tuple(target), SelectionSettings(budget=budget or 1), encoder)
     with projects.opened(folder) as project:
         found = selections.advise(project, request)
     if as_json:

@@ -47,8 +47,9 @@ LaunchOption = Annotated[
 ]
 _ARM_HELP = (
     "Arm to train and compare, baselines first: a strategy of sept select, random-10x, oracle, "
-    "encoder, a selection id, NAME=SELECTION, NAME=group:GROUP or NAME=ENCODER "
-    "(timm:resnet18@/path/FILE). Repeatable."
+    "encoder, curated+target (or another strategy), 'metadata=FILTER', frozen=ENCODER "
+    "(timm:resnet18@/path/FILE), continue=ENCODER:ARM, a selection id, NAME=SELECTION, "
+    "NAME=group:GROUP or NAME=ENCODER. Repeatable."
 )
 
 
@@ -189,6 +190,12 @@ def evaluate(
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Number of random seeds.")] = 3,
+    draws: Annotated[
+        int,
+        typer.Option(
+            help="Draws of few labels per seed; 20-NN and linear probe are averaged over them."
+        ),
+    ] = 1,
     on: On = "here",
     processes: Processes = 1,
     nodes: Nodes = 1,
@@ -206,7 +213,7 @@ def evaluate(
     wanted = comparison.Comparison(
         target, tuple(run or ()), tuple(arm or ()), tuple(budget or ()), recipe,
         tuple(readout or evaluations.READOUTS), tuple(labels or ["all"]), seeds,
-        tuple(control or ()), equal_epochs, without_decisions,
+        tuple(control or ()), equal_epochs, without_decisions, draws,
     )  # fmt: skip
     with projects.opened(folder) as project:
         started = comparison.start(project, wanted)

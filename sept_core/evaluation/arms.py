@@ -113,17 +113,19 @@ class EncoderArm:
         name: name of the arm.
         spec: see `encoders.registry`.
         folder: folder of the project's fitted encoders.
+        frozen: True if it is not fine-tuned even if it could be.
     """
 
     name: str
     spec: str
     folder: Path
+    frozen: bool = False
     trained_once: ClassVar = True
 
     @property
     def adaptable(self) -> bool:
-        """False for hand-made features, alone or joined, which have no single network."""
-        return isinstance(self._loaded, network.NetworkEncoder)
+        """False if frozen, and for hand-made features, which have no single network."""
+        return not self.frozen and isinstance(self._loaded, network.NetworkEncoder)
 
     @cached_property
     def _loaded(self) -> Encoder:
@@ -155,7 +157,7 @@ def prepare(asked: list[dict[str, Any]], seeds: list[int], folder: Path) -> list
         asked: each `{"name": …, "checkpoint": folder | [folder for each seed] | null,
             "backbone": spec | null}`; without a checkpoint it is random initialisation, of
             `backbone` or else of the first trained arm's, at that arm's image size. Or `{"name": …,
-            "encoder": spec, "encoders_folder": folder}`.
+            "encoder": spec, "encoders_folder": folder, "frozen": bool}`.
         seeds: seeds of the evaluation.
         folder: output folder for untrained networks.
 
@@ -177,7 +179,7 @@ def prepare(asked: list[dict[str, Any]], seeds: list[int], folder: Path) -> list
         if name in trained:
             return CheckpointArm(name, trained[name])
         if spec := arm.get("encoder"):
-            return EncoderArm(name, spec, Path(arm["encoders_folder"]))
+            return EncoderArm(name, spec, Path(arm["encoders_folder"]), arm.get("frozen", False))
         where = folder / project_paths.check_name(name, "arm")
         return CheckpointArm(name, _untrained(arm, cards, seeds, where))
 

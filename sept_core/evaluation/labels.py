@@ -28,6 +28,11 @@ class LabelBudget:
             return f"{self.shots}-shot"
         return "all" if self.share == 1 else f"{100 * (self.share or 0):g}%"
 
+    @property
+    def drawn(self) -> bool:
+        """True if another draw gives other labels."""
+        return self.share != 1
+
 
 def parse(text: str) -> LabelBudget:
     """Read "5-shot", "10%" or "all".
@@ -43,6 +48,15 @@ def parse(text: str) -> LabelBudget:
     if text == "all":
         return LabelBudget(None, 1.0)
     raise errors.InputError(f"labels {text!r} cannot be used; write 5-shot, 10% or all.")
+
+
+DRAW_STEP = 1000
+"""Distance of the seeds of two draws; more than the seeds of any evaluation."""
+
+
+def draw_seed(seed: int, draw: int) -> int:
+    """Return the seed of a draw of labels; draw 0 of a seed is the seed itself."""
+    return seed + DRAW_STEP * draw
 
 
 def choose(budget: LabelBudget, labels: np.ndarray, names: list[str], seed: int) -> np.ndarray:

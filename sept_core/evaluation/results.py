@@ -23,6 +23,7 @@ class Score:
     Attributes:
         key: hash of everything that the score depends on.
         labels: the label budget as `labels.parse` reads it.
+        draw: number of the draw of labels, from 0; see `labels.draw_seed`.
         accuracy: share of correctly classified test images.
         seconds: wall time of the readout, without decoding and embedding.
     """
@@ -36,6 +37,7 @@ class Score:
     n_train: int
     n_test: int
     seconds: float
+    draw: int = 0
 
 
 def read(folder: Path) -> dict[str, Score]:

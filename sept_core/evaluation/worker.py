@@ -2,10 +2,11 @@
 
 In (job settings): `arms` (see `arms.prepare`; baselines first), `target_worklist` (parquet
 with label and split), `readouts` (of `READOUTS`), `labels` (see `labels.parse`), `seeds`,
-`out` (folder), optionally `value_ranges` (see `pixel_values.from_json`) and `fine_tuning` (see
+`out` (folder), optionally `draws` (of labels per seed, for readouts that train no network),
+`value_ranges` (see `pixel_values.from_json`) and `fine_tuning` (see
 `readouts.FineTuning`). Out, in that folder:
 
-    results.jsonl    one line for every arm, readout, label budget and seed, as it is done
+    results.jsonl    one line for every arm, readout, label budget, seed and draw, as it is done
     correct/KEY.npy  (n_test,) bool: the test images that the line classifies correctly
     arms/            the untrained networks of random initialisation
     summary.json     means, paired differences, sentences; written last
@@ -53,7 +54,13 @@ class Cell:
     weights: str
     readout: str
     budget: labels.LabelBudget
+    draw: int
     key: str
+
+    @property
+    def label_seed(self) -> int:
+        """Seed of the draw of labels, the same for every arm."""
+        return labels.draw_seed(self.seed, self.draw)
 
 
 class Views:
@@ -125,8 +132,15 @@ def _plan(
                 depends = [VERSION, arm.name, weights, task.fingerprint, name, budget.name, seed]
                 if name == "finetune":
                     depends.append(dataclasses.asdict(tuning))
-                cells.append(Cell(arm, seed, weights, name, budget, hashing.fingerprint(depends)))
+                for draw in range(_draws(asked, name, budget)):
+                    key = hashing.fingerprint([*depends, f"draw {draw}"] if draw else depends)
+                    cells.append(Cell(arm, seed, weights, name, budget, draw, key))
     return cells
+
+
+def _draws(asked: dict[str, Any], readout: str, budget: labels.LabelBudget) -> int:
+    """Return the number of draws of labels; one for all labels and for fine-tuning."""
+    return int(asked.get("draws", 1)) if budget.drawn and readout != "finetune" else 1
 
 
 def _views(cell: Cell, task: target.Target, last: Views | None) -> Views:
@@ -147,7 +161,7 @@ def _score(
     cell: Cell, views: Views, task: target.Target, tuning: readouts.FineTuning
 ) -> tuple[results.Score, np.ndarray]:
     """Compute one readout and its correctly classified test images."""
-    rows = labels.choose(cell.budget, task.train.labels, task.train.names, cell.seed)
+    rows = labels.choose(cell.budget, task.train.labels, task.train.names, cell.label_seed)
     start = time.perf_counter()
     correct = _predict(cell, views, task.train, rows, tuning) == task.test.labels
     score = results.Score(
@@ -160,6 +174,7 @@ def _score(
         n_train=len(rows),
         n_test=len(correct),
         seconds=round(time.perf_counter() - start, 3),
+        draw=cell.draw,
     )
     return score, correct
 
@@ -183,7 +198,8 @@ def _predict(
     if cell.readout == "knn":
         return readouts.knn(train[rows], torch.from_numpy(classes), test)
     names = [part.names[row] for row in rows]
-    return readouts.linear_probe(train[rows].numpy(), classes, test.numpy(), names, cell.seed)
+    seed = cell.label_seed
+    return readouts.linear_probe(train[rows].numpy(), classes, test.numpy(), names, seed)
 
 
 def _report(

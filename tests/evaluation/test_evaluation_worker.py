@@ -13,7 +13,7 @@ from PIL import Image
 
 from sept_core import errors
 from sept_core.encoders import backbones, checkpoint
-from sept_core.evaluation import results, target, worker
+from sept_core.evaluation import results, statistics, summary, target, worker
 from sept_core.imaging.pixel_values import ValueRange, ValueRanges
 from sept_core.ingest import worklists
 from sept_core.jobs import job_folder
@@ -100,7 +100,8 @@ def test_known_answer_and_every_score_once(tmp_path: Path, task: Path) -> None:
     assert written == json.loads(json.dumps(report))
     assert report["target"]["unreadable"] == ["t/broken.png/"]
     assert len(report["means"]) == 8 and len(report["differences"]) == 4
-    assert all("not distinguishable" in said for said in report["sentences"])
+    for said in report["sentences"]:  # two seeds
+        assert "not distinguishable" in said or "With these networks" in said
     assert "curated" in report["notes"][0] and "random-init" not in report["notes"][0]
 
 
@@ -126,7 +127,9 @@ def test_a_blind_network_is_worse_and_the_report_says_so(tmp_path: Path, task: P
     report = worker.main(_job(tmp_path, task, arms, readouts=["knn"], labels=["all"]))
     (difference,) = report["differences"]
     assert difference["value"] > 0.4 and difference["distinguishable"]
-    assert report["sentences"][0].startswith("20-NN, all labels: seeing is better than blind (+")
+    assert report["sentences"][0].startswith(
+        "20-NN, all labels: With these networks, seeing scores higher than blind (+"
+    )
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -157,7 +160,8 @@ def test_fine_tuning_runs_beside_the_frozen_readouts(tmp_path: Path, task: Path)
     report = worker.main(job)
     assert report["fine_tuning"]["least_steps"] == 12
     assert "random-init, curated" in report["notes"][0]
-    assert all(row["value"] > 0.5 and row["interval"] is None for row in report["means"])
+    assert all(row["value"] > 0.5 and row["over"] == "images" for row in report["means"])
+    assert report["notes"][1] == summary.FEW_SEEDS
 
 
 def test_an_interrupted_evaluation_does_only_what_is_missing(
@@ -175,6 +179,63 @@ def test_an_interrupted_evaluation_does_only_what_is_missing(
     assert len(seen) == 6
     assert len(path.read_text().splitlines()) == 16
     assert worker.main(job) == whole and len(seen) == 6
+
+
+def test_many_comparisons_with_one_arm_are_adjusted(tmp_path: Path, task: Path) -> None:
+    arms = [
+        {
+            "name": name,
+            "checkpoint": [_checkpoint(tmp_path / f"{name}{s}", 10 * n + s) for s in (0, 1)],
+        }
+        for n, name in enumerate(("base", "b", "c", "d"))
+    ]
+    job = _job(tmp_path, task, arms, readouts=["knn"], labels=["2-shot"])
+    rows = worker.main(job)["differences"]
+    family = [row for row in rows if row["other"] == "base"]
+    assert [row["comparisons"] for row in family] == [3] * 3
+    adjusted = statistics.holm([row["p"] for row in family])
+    assert [row["p_holm"] for row in family] == adjusted
+    assert [row["holds"] for row in rows] == [
+        row["distinguishable"] and row["p_holm"] < 0.05 for row in rows
+    ]
+    assert {row["comparisons"] for row in rows if row["other"] == "c"} == {1}
+
+
+def test_a_difference_that_holm_does_not_confirm_says_so() -> None:
+    rng = np.random.default_rng(2)
+    scores, correct = [], {}
+    for arm in ("base", "b", "c", "d", "e"):
+        for seed in range(3):
+            correct[arm, seed] = rng.random(1000) < (0.545 if arm == "b" else 0.5)
+            scores.append(results.Score(f"{arm}{seed}", arm, "knn", "all", seed, 0.5, 9, 1000, 0))
+    found = summary.summarise(scores, lambda score: correct[score.arm, score.seed], [])
+    first, said = found["differences"][0], found["sentences"][0]
+    assert first["distinguishable"] and not first["holds"] and first["p"] < 0.05 < first["p_holm"]
+    assert said.endswith("4 comparisons with base, they are not distinguishable (p = 0.185).")
+    assert not any("Holm" in other for other in found["sentences"][1:])
+
+
+def test_draws_of_few_labels_are_averaged_and_keep_earlier_scores(
+    tmp_path: Path, task: Path
+) -> None:
+    one = worker.main(_job(tmp_path, task, _arms(tmp_path), readouts=["knn"]))
+    known = results.read(tmp_path / "out")
+    job = _job(tmp_path, task, _arms(tmp_path), readouts=["knn"], draws=3)
+    report = worker.main(job)
+    scores = results.read(tmp_path / "out")
+    assert known.items() <= scores.items(), "the first draw is that of an evaluation without draws"
+    few = [score for score in scores.values() if score.labels == "2-shot"]
+    assert len(few) == 2 * 2 * 3 and len(scores) == len(few) + 2 * 2
+    for mean in report["means"]:
+        own = [
+            s.accuracy
+            for s in scores.values()
+            if (s.arm, s.labels) == (mean["arm"], mean["labels"])
+        ]
+        assert mean["value"] == pytest.approx(np.mean(own)) and mean["seeds"] == 2
+    assert [m for m in report["means"] if m["labels"] == "all"] == [
+        m for m in one["means"] if m["labels"] == "all"
+    ]
 
 
 def test_another_network_is_scored_anew(tmp_path: Path, task: Path) -> None:

@@ -52,3 +52,11 @@ def test_shares_keep_the_classes_in_proportion() -> None:
 def test_too_many_shots_are_refused() -> None:
     with pytest.raises(errors.InputError, match="the smallest has 5"):
         labels.choose(labels.parse("6-shot"), LABELS, NAMES, 0)
+
+
+def test_draws_differ_and_the_first_is_the_seeds_own() -> None:
+    few = labels.LabelBudget(2, None)
+    drawn = [labels.choose(few, LABELS, NAMES, labels.draw_seed(3, draw)) for draw in range(4)]
+    assert drawn[0].tolist() == labels.choose(few, LABELS, NAMES, 3).tolist()
+    assert len({tuple(rows) for rows in drawn}) == 4
+    assert few.drawn and not labels.parse("all").drawn and not labels.parse("100%").drawn

@@ -32,17 +32,16 @@ from sept_core.storage import hashing
 
 
 def write_manifest(project: Project, selection_id: str, folder: Path) -> manifest.Manifest:
-    """Write the native manifest of a selection.
+    """Write the native manifest of a selection as it is stored, vetoes made since included.
 
     Raises:
-        InputError: images of the selection were vetoed since it was made.
+        InputError: images of the selection are no longer in the pool.
         LeakError: the guard finds a leak in it, or cannot run.
         ManifestError: the folder already holds a manifest.
     """
     record = selections.find(project, selection_id)
     picks = selections.picks(project, selection_id)
     state = selections.log_of(project, record).state
-    _refuse_vetoed(picks, state, record)
     guard = contamination_guard.check(
         project,
         record["encoder_id"],
@@ -66,15 +65,18 @@ def write_manifest(project: Project, selection_id: str, folder: Path) -> manifes
     )
 
 
-def _refuse_vetoed(
-    picks: pa.Table, state: decision_log.ReviewState, record: dict[str, Any]
-) -> None:
-    vetoed = set(state.vetoed) & set(picks["uid"].to_pylist())
-    if vetoed:
-        raise errors.InputError(
-            f"{len(vetoed)} images of {record['id']} were vetoed since it was made; update the "
-            "selection first (Review page, or sept update)."
-        )
+def notice(project: Project, selection_id: str) -> str:
+    """Return a sentence if images of a selection were vetoed since it was made, else nothing."""
+    record = selections.find(project, selection_id)
+    vetoed = set(selections.log_of(project, record).state.vetoed)
+    count = len(vetoed & set(selections.picks(project, selection_id)["uid"].to_pylist()))
+    if not count:
+        return ""
+    images = f"{count:,} image{' of' if count == 1 else 's of'} {record['id']}"
+    return (
+        f"{images} {'was' if count == 1 else 'were'} vetoed since it was made and stay in it, "
+        "because a selection does not change; sept update makes a new one without them."
+    )
 
 
 def _refuse_leaks(picks: pa.Table, guard: contamination_guard.Finding) -> None:

@@ -3,7 +3,7 @@
 In: a request. Out: an `Exploration`, computed once; budgets up to its reach are slices of it.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sept_core import errors
-from sept_core.catalogue import filters, image_table
-from sept_core.selection import advice, run
+from sept_core.catalogue import decision_table, filters, image_table
+from sept_core.selection import advice
 from sept_core.selection.strategies import STRATEGIES
-from sept_core.services.curate import selections
-from sept_core.services.curate.selections import Request
+from sept_core.services.curate import ranking_figures, rankings
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import preparation
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
@@ -23,11 +23,6 @@ from sept_core.storage import hashing
 
 REACH = 10_000
 """Maximum length of a ranking that is computed once and then sliced."""
-
-DEPTH = 50
-"""Number of neighbours of each target in the curves and histograms."""
-
-BINS = 60
 
 
 @dataclass(frozen=True)
@@ -46,9 +41,9 @@ class Exploration:
         budgets: (K,) distinct images at each depth.
         flattens_at: the budget where similarity flattens, or None.
         hint: a sentence about the strategy, or None.
-        edges: (BINS + 1,) of the histograms.
-        background: (BINS,) shares of target–random similarities.
-        neighbours: (BINS,) shares of target–neighbour similarities.
+        edges: (b + 1,) of the histograms.
+        background: (b,) shares of target–random similarities.
+        neighbours: (b,) shares of target–neighbour similarities.
         percentiles: similarity at the background's 0th, 1st, … 100th percentile, (101,).
     """
 
@@ -77,12 +72,12 @@ def stamp(project: Project, request: Request) -> str:
 
     Raises:
         NotFoundError: a target set is unknown, or nothing is embedded.
+        InputError: the preparations are missing.
     """
-    settings = request.settings
-    if STRATEGIES[settings.strategy].is_prefix:
-        settings = replace(settings, budget=1)
-    standing = selections.standing(project, request)
-    return hashing.fingerprint([asdict(replace(request, settings=settings)), standing])
+    known = rankings.standing(project, request)
+    budget = None if STRATEGIES[request.settings.strategy].is_prefix else request.settings.budget
+    log = decision_table.log_of(project.db, known.target_ids)
+    return hashing.fingerprint([known.key, budget, log.hash])
 
 
 def explore(project: Project, request: Request) -> Exploration:
@@ -92,39 +87,28 @@ def explore(project: Project, request: Request) -> Exploration:
         NotFoundError, InputError, LeakError: see `selections.select`.
     """
     prefix = STRATEGIES[request.settings.strategy].is_prefix
-    settings = request.settings
-    if prefix and settings.budget is not None:
-        settings = replace(settings, budget=max(settings.budget, REACH))
-    scene = selections.open_scene(project, request)
-    chosen = run.select(settings, scene.evidence, scene.entry)
-    lists = scene.evidence.neighbours(DEPTH)
-    advised = advice.advise(lists, request.settings.budget)
-    near = lists.similarity[np.isfinite(lists.similarity)]
-    background = scene.evidence.background
-    low = float(min(background.min(), near.min(initial=1.0)))
-    edges = np.linspace(low, max(float(near.max(initial=low)), float(background.max())), BINS + 1)
+    budget = request.settings.budget
+    ranking = rankings.ranking(project, request)
+    state = decision_table.log_of(project.db, ranking.target_ids).state
+    reach = max(budget, REACH) if prefix and budget is not None else budget
+    chosen = ranking.select(state, reach)
+    figures = ranking_figures.figures(ranking, state)
     return Exploration(
         picks=chosen.picks,
-        exact_at=None if prefix else request.settings.budget,
+        exact_at=None if prefix else budget,
         funnel=chosen.funnel,
         shortfall=chosen.shortfall,
-        guard=scene.guard,
-        target_uids=[uid.decode() for uid in scene.evidence.target_uids.tolist()],
-        quartiles=advised.quartiles,
-        budgets=advised.budgets,
-        flattens_at=advised.flattens_at,
-        hint=advised.hint,
-        edges=edges,
-        background=_shares(background, edges),
-        neighbours=_shares(near, edges),
-        percentiles=np.percentile(background, np.arange(101), method="higher"),
+        guard=ranking.guard.record(),
+        target_uids=ranking.evidence(state.vetoed_targets).target_uids.astype(str).tolist(),
+        quartiles=figures.advice.quartiles,
+        budgets=figures.advice.budgets,
+        flattens_at=figures.advice.flattens_at,
+        hint=advice.hint(len(ranking.targets), budget),
+        edges=figures.edges,
+        background=figures.background,
+        neighbours=figures.neighbours,
+        percentiles=figures.percentiles,
     )
-
-
-def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    counts, _ = np.histogram(values, edges)
-    shares: np.ndarray = counts / max(1, len(values))
-    return shares
 
 
 def shares_of_targets(picks: pa.Table, target_uids: list[str]) -> dict[str, int]:

@@ -46,14 +46,32 @@ def report(
     """
     record = selections.find(project, selection_id)
     picks = selections.picks(project, selection_id)
-    facts = _facts(project, record, picks, labels)
-    found = _measured(project, record, picks, record["encoder_id"], facts)
+    found = of_picks(project, record, picks, labels=labels)
+    missing = found.pop("not_measured")
     if second is not None:
         other = _measured(project, record, picks, projects.find_encoder(project, second), None)
         found |= {f"second_{name}": value for name, value in other.items() if value is not None}
-    missing = _not_measured(project, record, picks)
     facts = {"selection": record["selection"], "funnel": record["funnel"], **found}
     return facts | {"not_measured": missing}
+
+
+def of_picks(
+    project: Project, record: dict[str, Any], picks: pa.Table, *, labels: Path | None = None
+) -> dict[str, Any]:
+    """Compute the diagnostics of picks under their encoder.
+
+    Args:
+        project: the open project.
+        record: the picks' inputs, see `selections.inputs`.
+        picks: in selected order.
+        labels: see `report`.
+
+    Returns:
+        Each diagnostic by name, and `not_measured`: a sentence, or None.
+    """
+    facts = _facts(project, record, picks, labels)
+    found: dict[str, Any] = _measured(project, record, picks, record["encoder_id"], facts)
+    return found | {"not_measured": _not_measured(project, record, picks)}
 
 
 def _not_measured(project: Project, record: dict[str, Any], picks: pa.Table) -> str | None:

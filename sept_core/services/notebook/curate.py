@@ -13,7 +13,7 @@ from sept_core.manifest import verification
 from sept_core.manifest.verification import VerifyReport
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, manifests, selections, subset_diagnostics
-from sept_core.services.curate.selections import Request
+from sept_core.services.curate.requests import Request
 from sept_core.services.notebook import results
 from sept_core.services.notebook.data import Data
 from sept_core.services.notebook.handle import Progress, waiting

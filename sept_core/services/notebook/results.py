@@ -14,6 +14,7 @@ from sept_core.catalogue.source_table import ScanReport
 from sept_core.review.decision_log import Churn
 from sept_core.selection import diagnostics
 from sept_core.services.data import embedding
+from sept_core.services.project.project_status import ProjectStatus, TargetStatus
 from sept_core.services.train import evaluation_archive, report, runs
 from sept_core.storage import project_paths
 
@@ -53,10 +54,12 @@ ADVICE = pa.schema(
      ("upper_quartile", _REAL)]
 )  # fmt: skip
 SCORES = pa.schema(
-    [("arm", _TEXT), ("readout", _TEXT), ("labels", _TEXT), ("seeds", _COUNT), ("steps", _REAL),
-     ("images_seen", _REAL), ("mean", _REAL), ("low", _REAL), ("high", _REAL),
+    [("arm", _TEXT), ("readout", _TEXT), ("labels", _TEXT), ("seeds", _COUNT), ("draws", _COUNT),
+     ("steps", _REAL), ("images_seen", _REAL), ("mean", _REAL), ("low", _REAL), ("high", _REAL),
+     ("over", _TEXT), ("sd_seeds", _REAL), ("sd_draws", _REAL), ("by_seed", pa.list_(_REAL)),
      ("difference", _REAL), ("difference_low", _REAL), ("difference_high", _REAL),
-     ("distinguishable", _YES)]
+     ("distinguishable", _YES), ("p", _REAL), ("p_holm", _REAL),
+     ("difference_by_seed", pa.list_(_REAL))]
 )  # fmt: skip
 
 
@@ -93,10 +96,9 @@ def listing(
     scan: ScanReport,
     counts: Mapping[str, int],
     notes: Iterable[str],
-    target: Mapping[str, Any] | None = None,
+    target: TargetStatus | None = None,
 ) -> Listing:
     """Build a listing, with the target set's entry of `projects.status` if it is one."""
-    found = target or {"layout": None, "classes": {}, "warnings": []}
     return Listing(
         name,
         counts["files"],
@@ -107,10 +109,10 @@ def listing(
         scan.gone,
         counts["rejected"],
         counts["unreadable"],
-        found["layout"],
-        found["classes"],
+        target.layout if target else None,
+        target.classes if target else {},
         tuple(notes),
-        tuple(found["warnings"]),
+        tuple(target.warnings) if target else (),
     )
 
 
@@ -137,8 +139,9 @@ class Status:
     runs: tuple[str, ...]
 
 
-def status(found: Mapping[str, Any]) -> Status:
+def status(state: ProjectStatus) -> Status:
     """Build the record of a result of `projects.status`."""
+    found = state.json()
     counts = {name: value for name, value in found["pool"].items() if isinstance(value, int)}
     return Status(
         found["title"],

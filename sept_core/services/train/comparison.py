@@ -31,6 +31,8 @@ class Comparison:
         controls: further labelled target sets to test the same networks on.
         equal_epochs: also train arms of other sizes for as many epochs as those of the budget.
         without_decisions: also train each strategy without review decisions.
+        draws: draws of few labels per seed ("10%" or "5-shot"); 20-NN and the linear probe are
+            averaged over them, fine-tuning uses the first.
     """
 
     target: str
@@ -44,6 +46,7 @@ class Comparison:
     controls: tuple[str, ...] = ()
     equal_epochs: bool = False
     without_decisions: bool = False
+    draws: int = 1
 
 
 def start(project: Project, wanted: Comparison) -> JobFolder:
@@ -69,6 +72,7 @@ def _of_runs(wanted: Comparison) -> evaluations.Request:
         readouts=wanted.readouts,
         labels=wanted.labels,
         seeds=wanted.seeds,
+        draws=wanted.draws,
     )
 
 
@@ -88,6 +92,7 @@ def _study(wanted: Comparison) -> studies.Study:
         wanted.controls,
         wanted.equal_epochs,
         wanted.without_decisions,
+        draws=wanted.draws,
         where=wanted.recipe.where,
     )
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import source_table, split_table
+from sept_core.catalogue import image_table, source_table, split_table
 from sept_core.evaluation import labels as label_budgets
 from sept_core.evaluation import readout_names
 from sept_core.filesystem.roots import FOLLOW_LINKS
@@ -58,6 +58,7 @@ class Request:
         runs: names of finished runs.
         folders: other checkpoints, by output folders of `sept pretrain`.
         labels: label counts as `evaluation.labels.parse` reads them.
+        draws: draws of few labels per seed, which 20-NN and the linear probe are averaged over.
     """
 
     target: str
@@ -66,15 +67,21 @@ class Request:
     readouts: tuple[str, ...] = tuple(READOUTS)
     labels: tuple[str, ...] = ("all",)
     seeds: int = 3
+    draws: int = 1
 
     def scores(self) -> int:
-        """Number of scores: arms × readouts × label counts × seeds."""
-        arms = 1 + len(self.runs) + len(self.folders)
-        return arms * len(self.readouts) * len(self.labels) * self.seeds
+        """Number of scores: arms × readouts × label counts × seeds, and draws of few labels."""
+        frozen = len([readout for readout in self.readouts if readout != "finetune"])
+        few = len([text for text in self.labels if label_budgets.parse(text).drawn])
+        drawn = len(self.labels) + few * (self.draws - 1)
+        return self._networks() * frozen * drawn + self.fine_tunings()
 
     def fine_tunings(self) -> int:
         """Number of scores that train a whole network."""
-        return self.scores() // len(self.readouts) if "finetune" in self.readouts else 0
+        return self._networks() * len(self.labels) if "finetune" in self.readouts else 0
+
+    def _networks(self) -> int:
+        return (1 + len(self.runs) + len(self.folders)) * self.seeds
 
 
 def targets(project: Project) -> list[str]:
@@ -178,6 +185,8 @@ class Measured(Protocol):
     def labels(self) -> tuple[str, ...]: ...
     @property
     def seeds(self) -> int: ...
+    @property
+    def draws(self) -> int: ...
 
 
 def prepare(
@@ -199,6 +208,8 @@ def prepare(
         "labels": list(how.labels),
         "seeds": list(range(how.seeds)),
     }
+    if how.draws != 1:
+        asked["draws"] = how.draws
     if ranges := scaling.current(project).to_json():
         asked["value_ranges"] = ranges
     named = [{key: row[key] for key in row if key != FOLLOW_LINKS} for row in rows]
@@ -207,15 +218,16 @@ def prepare(
     _refuse_twice(project.paths, out)
     worklist = out / "target.parquet"
     worklists.write(worklist, pa.Table.from_pylist(rows, worklists.SCHEMA))
-    atomic.write_json(out / "request.json", request)
+    pool = image_table.pool_counts(project.db)["images"]
+    atomic.write_json(out / "request.json", request | {"pool_images": pool})
     return asked | {"target_worklist": str(worklist), "out": str(out)}
 
 
 def _check(request: Request) -> None:
     if not request.runs and not request.folders:
         raise errors.InputError("There is nothing to compare; choose at least one finished run.")
-    if not request.readouts or not request.labels or request.seeds < 1:
-        raise errors.InputError("Choose at least one readout, one label count and one seed.")
+    if not request.readouts or not request.labels or min(request.seeds, request.draws) < 1:
+        raise errors.InputError("Choose at least one readout, label count, seed and draw.")
 
 
 def _refuse_twice(paths: project_paths.ProjectPaths, out: Path) -> None:

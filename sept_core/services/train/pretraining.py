@@ -31,6 +31,7 @@ from sept_core.pretrain.settings import PretrainSettings
 from sept_core.selection import strategies
 from sept_core.services.curate import manifests, selections
 from sept_core.services.project.project import Project
+from sept_core.services.train import joined_subset
 from sept_core.storage import atomic, hashing, project_paths
 
 PROBE = "probe.parquet"
@@ -149,6 +150,7 @@ def prepare_runs(
     selection_id: str,
     wanted: dict[str, PretrainSettings],
     where: Launch = HERE,
+    own: str = "",
 ) -> list[dict[str, Any]]:
     """Return requests for runs on a selection: existing runs are reused, others are new.
 
@@ -160,13 +162,19 @@ def prepare_runs(
         selection_id: the subset.
         wanted: checked settings by the name of a new run; invalid characters of names are replaced.
         where: number of processes, and what starts them.
+        own: id of a selection of the target's images that come first in the same number of images.
 
     Raises:
+        InputError: see `joined_subset.write_manifest`.
         LeakError: see `manifests.write_manifest`.
     """
     staging = project.paths.jobs / "worklists" / f"run-{selection_id}"
     shutil.rmtree(staging, ignore_errors=True)
-    subset = manifests.write_manifest(project, selection_id, staging)
+    if own:
+        budget = len(selections.picks(project, selection_id))
+        subset = joined_subset.write_manifest(project, own, selection_id, budget, staging)
+    else:
+        subset = manifests.write_manifest(project, selection_id, staging)
     known = _known_runs(project.paths)
     requests = []
     for name, chosen in wanted.items():

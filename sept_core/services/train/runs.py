@@ -4,10 +4,12 @@ In: the run folders and the jobs that fill them. Out: `Run`s, metrics, downloads
 catalogue.
 """
 
+import dataclasses
 import io
 import json
 import shutil
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,17 @@ def _run(folder: Path, settings: dict[str, Any], job: JobStatus | None) -> Run:
         last=last,
         job=job,
     )
+
+
+def differing(compared: Sequence[Run]) -> dict[str, list[Any]]:
+    """Return the settings that are not equal in all runs: name → the value of each run."""
+    flat = []
+    for run in compared:
+        values = dataclasses.asdict(run.settings)
+        flat.append(values | {f"augment.{k}": v for k, v in values.pop("augment").items()})
+    names = list(dict.fromkeys(name for values in flat for name in values if name != "augment"))
+    columns = {name: [values.get(name) for values in flat] for name in names}
+    return {name: held for name, held in columns.items() if any(v != held[0] for v in held)}
 
 
 def queue(paths: project_paths.ProjectPaths) -> list[JobStatus]:

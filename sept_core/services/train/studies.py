@@ -17,9 +17,9 @@ from sept_core.jobs.job_folder import JobFolder
 from sept_core.pretrain.launch import HERE, Launch
 from sept_core.pretrain.settings import PretrainSettings
 from sept_core.selection.settings import SelectionSettings
-from sept_core.selection.strategies import STRATEGIES
+from sept_core.selection.strategies import DEFAULT_STRATEGY, STRATEGIES
 from sept_core.services.curate import groups, selections
-from sept_core.services.curate.selections import Request
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import collections
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
@@ -42,6 +42,11 @@ OWN_SIZE = (LARGER, *UNSIZED)
 """Arms of a size other than the budget, for which equal steps and equal epochs differ."""
 
 WORDS = (*STRATEGIES, LARGER, ORACLE, ENCODER)
+WITH_TARGET, CURATED = "+target", "curated"
+"""`STRATEGY+target` puts the target's own images first; `curated` is the default strategy there."""
+METADATA, FROZEN, CONTINUE = "metadata", "frozen", "continue"
+"""`metadata=FILTER` is random within a filter on metadata, `frozen=SPEC` an encoder as it is, and
+`continue=SPEC:ARM` an arm that starts from the weights of an encoder."""
 RETRIEVAL = "retrieval encoder"
 WITHOUT = " without decisions"
 EPOCHS = " (equal epochs)"
@@ -53,14 +58,16 @@ class Study:
 
     Attributes:
         target: a labelled target set with a test split.
-        arms: each one of `WORDS` (a strategy, a baseline), a selection's id, or `NAME=…` with
-            a selection's id, `group:GROUP` or an encoder's spec. Baselines first: a later arm is
-            compared with each earlier one.
+        arms: each one of `WORDS` (a strategy, a baseline), `STRATEGY+target`, `metadata=FILTER`,
+            `frozen=SPEC`, `continue=SPEC:ARM`, a selection's id, or `NAME=…` with a selection's id,
+            `group:GROUP` or an encoder's spec. Baselines first: a later arm is compared with each
+            earlier one.
         budgets: numbers of images of the arms with a budget; several make a sweep.
         method, backbone, changes: see `pretraining.plan`; `changes` holds the steps.
         controls: further labelled target sets that the same networks are tested on.
         equal_epochs: also train arms of other sizes for as many epochs as those of the budget.
         without_decisions: also train each strategy without review decisions.
+        draws: see `evaluations.Request`.
         where: number of processes of each run, and what starts them.
     """
 
@@ -77,6 +84,7 @@ class Study:
     equal_epochs: bool = False
     without_decisions: bool = False
     encoder: str | None = None
+    draws: int = 1
     where: Launch = HERE
 
 
@@ -89,6 +97,12 @@ class Arm:
     epochs_of: int | None = None
     """Train for as many epochs as a budget of this many images."""
     encoder: str | None = None
+    own: str = ""
+    """Id of a selection of the target's own images, which come first in each subset."""
+    frozen: bool = False
+    """True if the encoder is not fine-tuned."""
+    init: str = ""
+    """Initial weights, see `pretrain.initial`; empty for random ones."""
 
 
 def plan(project: Project, study: Study) -> list[Arm]:
@@ -98,8 +112,8 @@ def plan(project: Project, study: Study) -> list[Arm]:
         InputError: an arm is unknown or given twice, or no labels exist for an oracle.
         NotFoundError: a selection, group, encoder or target set does not exist.
     """
-    if not study.arms or not study.budgets or study.seeds < 1:
-        raise errors.InputError("A study needs at least one arm, one budget and one seed.")
+    if not study.arms or not study.budgets or min(study.seeds, study.draws) < 1:
+        raise errors.InputError("A study needs at least one arm, budget, seed and draw.")
     arms = [arm for word in study.arms for arm in _arms(project, study, word)]
     names = [arm.name for arm in arms]
     if twice := [name for name in names if names.count(name) > 1]:
@@ -111,6 +125,8 @@ def _arms(project: Project, study: Study, word: str) -> Iterator[Arm]:
     name, given, value = word.partition("=")
     if given:
         yield from _named(project, study, name, value)
+    elif word.removesuffix(WITH_TARGET) in (CURATED, *_curating()) and word.endswith(WITH_TARGET):
+        yield from _with_target(project, study, word)
     elif word == ENCODER:
         record = projects.find_encoder_record(project, study.encoder)
         yield Arm(RETRIEVAL, encoder=record["spec"])
@@ -125,9 +141,62 @@ def _arms(project: Project, study: Study, word: str) -> Iterator[Arm]:
         yield Arm(word, found)
 
 
+def _curating() -> list[str]:
+    """List the strategies that curate, and random: those that the target's images can join."""
+    return [name for name, one in STRATEGIES.items() if one.needs_budget]
+
+
+def _with_target(project: Project, study: Study, word: str) -> Iterator[Arm]:
+    strategy = word.removesuffix(WITH_TARGET)
+    own = _select(project, study, "target-images-only", None, 0)
+    for budget in study.budgets:
+        chosen = DEFAULT_STRATEGY if strategy == CURATED else strategy
+        for arm in _of_budget(project, study, chosen, budget):
+            yield replace(arm, name=arm.name.replace(chosen, word, 1), own=own)
+
+
+def _continued(project: Project, study: Study, value: str) -> Iterator[Arm]:
+    """Yield the trained arms of `SPEC:ARM`, with the encoder's weights as initial weights."""
+    spec, _, word = value.rpartition(":")
+    family, _, model = spec.partition(":")
+    init = spec if family == spec else model
+    if family == "timm" and model:
+        named, at, file = model.partition("@")
+        if named != study.backbone:
+            raise errors.InputError(
+                f"{spec} has the weights of {named}, but the study trains {study.backbone}; "
+                f"choose --backbone {named}."
+            )
+        init = f"timm{at}{file}"
+    if not init or not word:
+        raise errors.InputError(
+            f"The arm {CONTINUE}={value} is incomplete; write {CONTINUE}=SPEC:ARM, such as "
+            f"{CONTINUE}=timm:{study.backbone}@/path/FILE:random."
+        )
+    for arm in _arms(project, study, word):
+        if arm.encoder:
+            raise errors.InputError(f"{CONTINUE}={value}: {word} is not trained; name another arm.")
+        yield replace(arm, name=f"continued {arm.name}", init=init)
+
+
+def _within_filter(project: Project, study: Study, text: str) -> Iterator[Arm]:
+    for budget in study.budgets:
+        drawn = tuple(
+            _select(project, study, "random", budget, seed, filter=text)
+            for seed in range(study.seeds)
+        )
+        yield Arm(_sized(study, f"{METADATA} {text}", budget), drawn)
+
+
 def _named(project: Project, study: Study, name: str, value: str) -> Iterator[Arm]:
     group = value.removeprefix("group:")
-    if group != value:
+    if name == FROZEN:
+        yield Arm(f"{FROZEN} {value.partition('@')[0]}", encoder=value, frozen=True)
+    elif name == METADATA:
+        yield from _within_filter(project, study, value)
+    elif name == CONTINUE:
+        yield from _continued(project, study, value)
+    elif group != value:
         groups.members(project, group)
         for budget in study.budgets:
             yield Arm(_sized(study, name, budget), _grouped(project, study, group, budget))
@@ -173,15 +242,16 @@ def _select(
     seed: int,
     *,
     group: str = "",
+    filter: str = "",
     decisions: bool = True,
 ) -> str:
     shared = strategy in SHARED and not group
     targets = tuple(collections.names(project, "target")) if shared else (study.target,)
     settings = SelectionSettings(strategy=strategy, budget=budget, seed=seed)
     request = Request(
-        targets, settings, study.encoder, group=group, decisions=decisions and not shared
+        targets, settings, study.encoder, filter, group=group, decisions=decisions and not shared
     )
-    return str(selections.select(project, request)["selection"])
+    return str(selections.select(project, request, study=True)["selection"])
 
 
 def _grouped(project: Project, study: Study, group: str, budget: int) -> tuple[str, ...]:
@@ -220,7 +290,8 @@ def start(project: Project, study: Study) -> JobFolder:
     for arm in arms:
         if arm.encoder:
             folder = str(project.paths.encoders)
-            compared.append({"name": arm.name, "encoder": arm.encoder, "encoders_folder": folder})
+            given = {"name": arm.name, "encoder": arm.encoder, "encoders_folder": folder}
+            compared.append(given | ({"frozen": True} if arm.frozen else {}))
             continue
         trained = _runs(project, study, arm, chosen[arm.name])
         folders = [run["run"] for run in trained]
@@ -245,13 +316,13 @@ def _runs(
     found: dict[int, dict[str, Any]] = {}
     for selection, own in seeds.items():
         wanted = {f"{arm.name}-{study.target}-s{s}": replace(settings, seed=s) for s in own}
-        prepared = pretraining.prepare_runs(project, selection, wanted, study.where)
+        prepared = pretraining.prepare_runs(project, selection, wanted, study.where, arm.own)
         found |= zip(own, prepared, strict=True)
     return [found[seed] for seed in range(study.seeds)]
 
 
 def settings_of(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str, PretrainSettings]:
-    """Return the settings of each trained arm, which differ only in length.
+    """Return the settings of each trained arm, which differ only in length and initial weights.
 
     They are those of the smallest subset, so that they suit all; checked for each.
     """
@@ -274,6 +345,6 @@ def settings_of(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str
             steps = base.steps or 0
             if arm.epochs_of:
                 steps = max(1, round(steps * subset.images / arm.epochs_of))
-            chosen[arm.name] = replace(base, steps=steps)
+            chosen[arm.name] = replace(base, steps=steps, init=arm.init or base.init)
             pretraining.check(subset, chosen[arm.name], study.where)
     return chosen

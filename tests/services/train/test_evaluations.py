@@ -73,6 +73,8 @@ def test_the_number_of_scores_is_known_before(project: Path) -> None:
     assert request.scores() == 4 * 3 * 2 * 3
     assert request.fine_tunings() == 4 * 2 * 3
     assert Request("toys", ("a",), readouts=("knn",)).fine_tunings() == 0
+    drawn = Request("toys", ("a",), (), ("knn", "finetune"), ("all", "5-shot"), seeds=3, draws=5)
+    assert drawn.scores() == 2 * 3 * ((1 + 5) + 2), "all labels and fine-tuning are drawn once"
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,7 @@ def test_the_number_of_scores_is_known_before(project: Path) -> None:
     [
         (Request("toys", ()), "nothing to compare"),
         (Request("toys", (RUN,), readouts=()), "at least one readout"),
+        (Request("toys", (RUN,), draws=0), "seed and draw"),
         (Request("toys", (RUN,), labels=("most",)), "5-shot, 10% or all"),
         (Request("toys", (RUN,), ("/elsewhere/tiny",)), "same name"),
     ],
@@ -113,6 +116,21 @@ def test_the_table_compares_every_arm_with_the_reference(trained_once: Path) -> 
     assert base["difference"] is None and base["distinguishable"] is None
     assert tiny["difference"] == pytest.approx(tiny["mean"] - base["mean"])
     assert tiny["difference_low"] <= tiny["difference"] <= tiny["difference_high"]
+
+
+def test_a_row_has_seeds_draws_and_their_spread(trained_once: Path) -> None:
+    found = the_evaluation(trained_once)
+    base, tiny = evaluation_archive.table(found, RANDOM)[:2]
+    assert base["draws"] == 1 and base["sd_draws"] is None and base["p"] is None
+    assert len(tiny["by_seed"]) == len(tiny["difference_by_seed"]) == tiny["seeds"]
+    assert sum(tiny["by_seed"]) / tiny["seeds"] == pytest.approx(tiny["mean"])
+    assert tiny["over"] == "images" and 0 <= tiny["low"] <= tiny["mean"] <= tiny["high"] <= 1
+    assert 0 < tiny["p"] <= tiny["p_holm"] <= 1
+    for difference in found.summary["differences"]:
+        for key in ("p", "p_holm", "by_seed"):
+            del difference[key]
+    old = evaluation_archive.table(found, RANDOM)[1]
+    assert old["difference"] == tiny["difference"] and old["p"] is None, "an earlier version's"
 
 
 def test_another_reference_turns_the_sign(trained_once: Path) -> None:

@@ -10,9 +10,10 @@ from small_project import sept
 
 from sept_core import errors
 from sept_core.catalogue import image_table
-from sept_core.evaluation import study
+from sept_core.evaluation import arms, study
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
+from sept_core.manifest import manifest
 from sept_core.pretrain import loop
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, groups, selections
@@ -102,14 +103,104 @@ def test_the_command_prints_one_json_or_sentences_and_leaves_reports(
     monkeypatch.undo()  # real processes, not held ones
     words = ["--arm", "random", "--budget", 12, "--method", "simclr", "--backbone", "resnet10-tiny"]
     words += ["--steps", 2, "--batch-size", 4, "--image-size", 16, "--seeds", 1]
-    words += ["--readout", "knn"]
+    words += ["--readout", "knn", "--labels", "2-shot", "--draws", 3]
     done = sept("evaluate", project, "--target", "toys", *words, "--json")
     assert done.returncode == 0, done.stderr
     (one,) = json.loads(done.stdout)["evaluations"]
     assert one["compute"]["random"]["images_seen"] == 8
+    assert {mean["draws"] for mean in one["means"]} == {3}
     assert (project / "runs" / "evaluations" / one["id"] / report.NAME).exists()
     again = sept("evaluate", project, "--target", "toys", *words)
     assert again.returncode == 0 and one["sentences"][0][:20] in again.stdout
+
+
+def test_named_arms_join_the_target_filter_by_metadata_and_stay_frozen(project: Path) -> None:
+    with projects.opened(project) as opened:
+        asked = a_study(
+            "random", "curated+target", "classifier+target", "metadata=width >= 1",
+            "frozen=classic", f"frozen=checkpoint:{project}/x",
+        )  # fmt: skip
+        planned = {arm.name: arm for arm in studies.plan(opened, asked)}
+        request = selections.Request(("toys",), SelectionSettings(budget=16))
+        plain = selections.select(opened, request)["selection"]
+        drawn = [selections.find(opened, s) for s in planned["metadata width >= 1"].selections]
+    assert list(planned) == [
+        "random", "curated+target", "classifier+target", "metadata width >= 1", "frozen classic",
+        f"frozen checkpoint:{project}/x",
+    ]  # fmt: skip
+    assert planned["curated+target"].selections == (plain, plain) and planned["curated+target"].own
+    assert [one["filter"] for one in drawn] == ["width >= 1"] * 2
+    assert drawn[0]["selection"] != drawn[1]["selection"], "each seed has its own draw"
+    assert planned["frozen classic"].encoder == "classic" and planned["frozen classic"].frozen
+
+
+def test_the_targets_images_come_first_in_a_joined_arm(project: Path) -> None:
+    with projects.opened(project) as opened:
+        asked = a_study("instance-search", "curated+target", seeds=1)
+        small_runs.work_off(studies.start(opened, asked), study.main)
+        (found,) = evaluation_archive.every(opened.paths)
+        folders = [path.parent for path in opened.paths.run_settings()]
+        rows = {folder.name: manifest.read(folder / "manifest").rows for folder in folders}
+        few = dict(TINY) | {"queue": 2}
+        small = Study("toys", ("curated+target",), (12,), METHOD, BACKBONE, few, seeds=1)
+        with pytest.raises(errors.InputError, match="12 own images leave no room"):
+            studies.start(opened, small)
+    assert found.arms == ["random-init", "instance-search", "curated+target"]
+    (joined,) = (rows[name] for name in rows if "target-toys" in name)
+    (plain,) = (rows[name] for name in rows if "target-toys" not in name)
+    sources = joined["source"].to_pylist()
+    assert sources[:12] == ["target:toys"] * 12 and "target:toys" not in sources[12:]
+    assert len(joined) == len(plain) == 16
+    assert joined["uid"].to_pylist()[12:] == plain["uid"].to_pylist()[:4]
+
+
+def test_a_frozen_network_is_not_fine_tuned(project: Path) -> None:
+    with projects.opened(project) as opened:
+        first = studies.start(opened, a_study("random", seeds=1))
+        small_runs.work_off(first, study.main)
+        (run,) = (Path(run["run"]) for run in first.settings()["runs"])
+        given = f"checkpoint:{run}"
+        asked = a_study(
+            "random", f"frozen={given}", f"own={given}", readouts=("finetune",), seeds=1
+        )
+        evaluated = studies.start(opened, asked).settings()["evaluations"][0]
+    (frozen,) = (arm for arm in evaluated["arms"] if arm["name"].startswith("frozen"))
+    assert frozen["frozen"] and "frozen" not in evaluated["arms"][-1]
+    made = arms.prepare([frozen, evaluated["arms"][-1]], [0], project)
+    assert [arm.adaptable for arm in made] == [False, True]
+
+
+def test_an_arm_continues_from_an_encoder(project: Path) -> None:
+    with projects.opened(project) as opened:
+        first = studies.start(opened, a_study("random", seeds=1))
+        small_runs.work_off(first, study.main)
+        (run,) = (run["run"] for run in first.settings()["runs"])
+        asked = a_study("random", f"continue=checkpoint:{run}:random", seeds=1)
+        continued = studies.start(opened, asked)
+        result = small_runs.work_off(continued, study.main)
+        (found, *_) = evaluation_archive.every(opened.paths)
+        inits = [run["pretrain"]["init"] for run in continued.settings()["runs"]]
+    assert inits == ["", run] and len(result["runs"]) == 2
+    assert found.arms == ["random-init", "random", "continued random"]
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ("continue=random", "is incomplete; write continue=SPEC:ARM"),
+        ("continue=timm:resnet18@/x:random", "the weights of resnet18, but the study trains"),
+        ("continue=timm:encoder", "encoder is not trained"),
+    ],
+)
+def test_arms_that_cannot_continue(project: Path, arm: str, said: str) -> None:
+    with projects.opened(project) as opened, pytest.raises(errors.InputError, match=said):
+        studies.plan(opened, a_study(arm))
+
+
+def test_published_weights_of_the_backbone_are_initial_weights(project: Path) -> None:
+    with projects.opened(project) as opened:
+        planned = studies.plan(opened, a_study(f"continue=timm:{BACKBONE}@/w.safetensors:random"))
+    assert [arm.init for arm in planned] == ["timm@/w.safetensors"]
 
 
 def test_arms_of_every_kind(project: Path) -> None:

@@ -1,0 +1,1 @@
+"""Evidence that curation pays: the registered protocol of docs/log.md, its runs and results."""

@@ -1,0 +1,157 @@
+"""One planned network: train or load it, score it on its tasks, store the rows.
+
+In: a `Planned` and the work folder. Out: rows of `rows.Rows`. An interrupted training continues
+from its checkpoint, an interrupted scoring from its last score.
+"""
+
+import itertools
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import machine
+from benchmarks.evidence import pools, protocol
+from benchmarks.evidence.protocol import Planned
+from benchmarks.evidence.rows import Rows
+from sept_core.encoders import checkpoint
+from sept_core.evaluation import results, study
+from sept_core.evaluation import worker as evaluation
+from sept_core.jobs import job_folder
+from sept_core.pretrain import launch, worker
+from sept_core.pretrain.settings import PretrainSettings
+
+SCORES, TRIAL_SCORES = "evidence-scores", "trial-scores"
+
+
+class Runner:
+    """Executes planned networks of one pool.
+
+    Args:
+        data: the folder with the development data.
+        folder: the pool's project.
+        rows: where results are stored.
+        changes: settings that differ from the protocol's, for a trial of the script only.
+    """
+
+    def __init__(
+        self, data: Path, folder: Path, rows: Rows, changes: dict[str, Any] | None = None
+    ) -> None:
+        self.data, self.folder, self.rows, self.changes = data, folder, rows, changes
+        self.scores = folder / (TRIAL_SCORES if changes else SCORES)
+        self.where = {"machine": machine.describe(), "commit": _commit()}
+        job = folder / "evidence-job"
+        job.mkdir(exist_ok=True)
+        self.job = job_folder.JobFolder(job)
+
+    def missing(self, run: Planned) -> list[str]:
+        """List the tasks of a run that have no row."""
+        return [t for t in run.tasks if not self.rows.has(run.pool.name, run.arm.name, t, run.seed)]
+
+    def execute(self, run: Planned) -> None:
+        """Train or load the network of a run, and store a row for each task that lacks one."""
+        started, used = time.time(), time.process_time()
+        how = pools.settings(run.seed, self.changes)
+        row: dict[str, Any] = {"part": run.part, "pool": run.pool.name, "arm": run.arm.name}
+        if run.arm.strategy:
+            arm, facts = self._train(run, how)
+        else:
+            arm, facts = self._without_training(run, how)
+        facts |= {"training_cpu_seconds": round(time.process_time() - used, 1)}
+        for task in self.missing(run):
+            used = time.process_time()
+            scored, correct = self._score(run, task, arm)
+            own = {"scoring_cpu_seconds": round(time.process_time() - used, 1)}
+            where = self.where | {"started_at": round(started)}
+            self.rows.append(
+                row | {"task": task, "seed": run.seed} | scored | facts | own | where, correct
+            )
+
+    def _train(self, run: Planned, how: PretrainSettings) -> tuple[dict[str, Any], dict[str, Any]]:
+        request = pools.training(self.folder, self.data, run, how)
+        selection = request.pop("selection")
+        part = study.Part(self.job, request, f"training {run.name}", (0, 1))
+        header = launch.main(part)
+        facts = {
+            "selection": selection,
+            "content_hash": header["manifest"],
+            "subset": header["subset"],
+            "settings": header["settings"],
+            "metrics": header["metrics"],
+            "cost": {
+                key: header[key] for key in ("steps", "images_seen", "flops", "seconds", "device")
+            },
+            "software": header["software"],
+        }
+        return {"name": run.arm.name, "checkpoint": [request["run"]]}, facts
+
+    def _without_training(
+        self, run: Planned, how: PretrainSettings
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return an encoder, or the weights that the trained arms of the seed start from."""
+        if run.arm == protocol.UNTRAINED:
+            folder = self.scores / run.name / "initial"
+            card = worker.card(how, "", {}) | {"method": "none"}
+            checkpoint.save(folder, worker.build_backbone(how), card)
+            facts = {"settings": pools.as_json(how)}
+            return {"name": run.arm.name, "checkpoint": [str(folder)]}, facts
+        spec = protocol.ENCODER
+        if run.arm == protocol.IMAGENET:
+            spec = protocol.PUBLISHED_SPEC.format(path=self.data / protocol.PUBLISHED)
+        fitted = str(self.folder / "encoders")
+        facts = {"encoder": spec.partition("@")[0]}
+        return {"name": run.arm.name, "encoder": spec, "encoders_folder": fitted}, facts
+
+    def _score(
+        self, run: Planned, task: str, arm: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        out = self.scores / run.name / task
+        worklist = out / "target.parquet"
+        if not worklist.exists():
+            pools.write_task(self.folder, task, worklist)
+        # The features of a frozen encoder are computed once, for the scores of all seeds.
+        seeds = list(range(run.seeds)) if run.same_for_all_seeds else [run.seed]
+        asked = {
+            "arms": [arm], "seeds": seeds, "draws": protocol.DRAWS, "out": str(out),
+            "target_worklist": str(worklist),
+        }  # fmt: skip
+        kept = [pair for pair in protocol.READOUTS if pair[0] != "finetune" or "checkpoint" in arm]
+        by_labels: dict[tuple[str, ...], list[str]] = {}
+        for readout, pairs in itertools.groupby(kept, key=lambda pair: pair[0]):
+            by_labels.setdefault(tuple(labels for _, labels in pairs), []).append(readout)
+        report: dict[str, Any] = {}
+        for labels, readouts in by_labels.items():
+            own = {"readouts": readouts, "labels": list(labels)}
+            part = study.Part(self.job, asked | own, f"scoring {run.name} on {task}", (0, 1))
+            report = evaluation.main(part)
+        return _as_row(out, report, run.seed)
+
+
+def _as_row(
+    out: Path, report: dict[str, Any], seed: int
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Collect the scores of one network: accuracies by readout, one per draw, and correctness."""
+    found: dict[str, list[results.Score]] = {}
+    for score in results.read(out).values():
+        if score.seed == seed:
+            found.setdefault(f"{score.readout} {score.labels}", []).append(score)
+    for scores in found.values():
+        scores.sort(key=lambda score: score.draw)
+    row = {
+        "n_test": report["target"]["test"],
+        "n_train": report["target"]["train"],
+        "scores": {name: [s.accuracy for s in scores] for name, scores in found.items()},
+    }
+    correct = {
+        name: np.stack([results.correct(out, score.key) for score in scores])
+        for name, scores in found.items()
+    }
+    return row, correct
+
+
+def _commit() -> str:
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True)
+    return done.stdout.strip()

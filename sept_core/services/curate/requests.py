@@ -1,0 +1,28 @@
+"""Requests: what a person asks of a selection.
+
+In: names of target sets, the strategy's settings, and how the pool is narrowed. Out: `Request`, the
+input of rankings and selections.
+"""
+
+from dataclasses import dataclass
+
+from sept_core.selection.settings import SelectionSettings
+
+
+@dataclass(frozen=True)
+class Request:
+    """Request for a selection: the strategy's settings and its inputs."""
+
+    targets: tuple[str, ...]
+    settings: SelectionSettings
+    encoder: str | None = None
+    filter: str = ""
+    guard: bool = True
+    group: str = ""
+    """Named group of images (see `groups`) that restricts the pool; empty for the whole pool."""
+    decisions: bool = True
+    """False ignores the review decisions, as an ablation."""
+    device: str = "auto"
+    """Device that compares features: "auto" uses a GPU if there is one, "ray" a cluster. It never
+    changes the result and is not stored.
+    """
