@@ -6,6 +6,7 @@ In: a method, a backbone and the size of the subset (`defaults`) or the saved JS
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -220,6 +221,41 @@ def _queue(subset_size: int, batch: int) -> int:
     """Return a quarter of the subset (docs/method.md §6) or 4,096 if less, in whole batches."""
     most, keys = max(1, min(4096, subset_size // 4)), 2 * batch
     return most // keys * keys or most
+
+
+def read(written: Iterable[str]) -> dict[str, Any]:
+    """Parse settings from NAME=VALUE, for `choose`; `augment.NAME` is a setting of the views.
+
+    Raises:
+        InputError: a name is unknown, or a value is of another type.
+    """
+    found: dict[str, Any] = {}
+    for text in written:
+        name, given, value = text.strip().partition("=")
+        if not given:
+            raise errors.InputError(f"Setting {name!r} has no value; write {name}=VALUE.")
+        group, _, own = name.rpartition(".")
+        if group not in ("", "augment"):
+            raise errors.InputError(f"The pre-training setting {name!r} is unknown.")
+        parsed = _parsed(Augment if group else PretrainSettings, own, value)
+        (found.setdefault(group, {}) if group else found)[own] = parsed
+    return found
+
+
+def _parsed(record: type, name: str, value: str) -> Any:
+    """Read one value as the record's field has it."""
+    fields = {field.name: field.type for field in dataclasses.fields(record)}
+    kind = str(getattr(fields.get(name), "__name__", fields.get(name)))
+    try:
+        if kind == "bool":
+            return {"true": True, "false": False}[value.lower()]
+        if kind.startswith("int"):
+            return int(value)
+        return float(value) if kind == "float" else value
+    except (ValueError, KeyError):
+        raise errors.InputError(
+            f"The pre-training setting {name} takes a value of type {kind}, not {value!r}."
+        ) from None
 
 
 def from_dict(values: dict[str, Any]) -> PretrainSettings:
