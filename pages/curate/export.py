@@ -20,7 +20,6 @@ LINKS = {
     "hardlink": "Hard links (same disk, no extra space)",
     "symlink": "Symbolic links (break when the pool moves)",
 }
-PICTURES = 12
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def draw() -> None:
     with form, notices.shown():
         subset = state.chosen("selection", list(titles), "Export", titles)
         _notice(subset)
-        _pictures(subset)
+        draft.pictures(subset)
         wanted = _format(subset)
     with card, st.container(border=True), notices.shown():
         _start(wanted)
@@ -61,20 +60,6 @@ def _notice(subset: str) -> None:
         notice = manifests.notice(project, subset)
     if notice:
         st.info(notices.plain(notice), icon=":material/history:")
-
-
-def _pictures(subset: str) -> None:
-    """Draw the first images of a selection."""
-    if subset == DRAFT:
-        return
-    with state.project() as project:
-        uids = selections.picks(project, subset)["uid"].to_pylist()[:PICTURES]
-    images = "".join(
-        f'<img src="{state.url(f"/thumbnails/{uid}")}" alt="" '
-        'style="width:72px;height:72px;object-fit:cover;border-radius:4px">'
-        for uid in uids
-    )
-    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:6px">{images}</div>')
 
 
 def _format(subset: str) -> Wanted:
@@ -141,10 +126,11 @@ def _plan(wanted: Wanted) -> Path:
     planned = _planned(wanted)
     with state.project() as project:
         proposed = exports.propose(project, wanted.subset, wanted.format)
-    st.metric("Images", f"{planned['count']:,}")
-    size, guard = st.columns(2)
-    size.metric("Export size", quantities.size(planned["bytes"]))
-    guard.metric("Contamination guard", _guard(planned["guard"]))
+    count = planned["count"]
+    st.markdown(f"### {count:,} image{'' if count == 1 else 's'}")
+    size = quantities.size(planned["bytes"])
+    written = f"{size} to write" if planned["bytes"] else "no image files are copied"
+    st.markdown(f"{written} · contamination guard: {_guard(planned['guard'])}")
     for note in planned["notes"]:
         st.caption(note)
     if planned["bytes"] > planned["free"]:
@@ -172,8 +158,8 @@ def _planned(wanted: Wanted) -> dict[str, Any]:
 
 def _guard(guard: dict[str, Any]) -> str:
     if guard["state"] == "on":
-        return f"no leaks in {guard['heldout_images']:,}"
-    return {"off": "off", "none": "none held out"}[guard["state"]]
+        return f"no leaks of {guard['heldout_images']:,} held-out images"
+    return {"off": "off", "none": "no held-out images"}[guard["state"]]
 
 
 def _finished() -> None:

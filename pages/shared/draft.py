@@ -6,14 +6,17 @@ In: the parameters of the URL, as Curate writes them. Out: a `Draft`, and its se
 from dataclasses import dataclass
 from typing import Any
 
+import streamlit as st
+
 from pages.shared import state
-from sept_core.services.curate import drafts, review_sheet, views
+from sept_core.services.curate import drafts, review_sheet, selections, views
 from sept_core.services.curate.requests import Request
 from sept_core.services.project.project import Project
 from sept_core.wording import quantities
 
 DRAFT = "draft"
 """Option of `choices` that stands for the draft."""
+PICTURES = 16
 USUAL_BUDGET = 1000
 """Budget of Curate before one was chosen."""
 
@@ -68,6 +71,20 @@ def choices(project: Project) -> dict[str, str]:
             if bool(record.get("study")) is study
         }
     return titles
+
+
+def pictures(subset: str) -> None:
+    """Draw the first images of a selection in a row; nothing for a draft."""
+    if subset == DRAFT:
+        return
+    with state.project() as project:
+        uids = selections.picks(project, subset)["uid"].to_pylist()[:PICTURES]
+    images = "".join(
+        f'<img src="{state.url(f"/thumbnails/{uid}")}" alt="" style="width:64px;height:64px;'
+        'object-fit:cover;border-radius:4px;flex:none">'
+        for uid in uids
+    )
+    st.html(f'<div style="display:flex;gap:6px;overflow:hidden">{images}</div>')
 
 
 def _title(names: str, record: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ In: a finished evaluation and the reference arm. Out: the page's main part, in t
 report (`services.train.report`), and a menu that downloads every part of it.
 """
 
+import base64
 import html
 from collections.abc import Callable
 
@@ -26,8 +27,7 @@ def draw(evaluation: Evaluation, reference: str) -> None:
     st.caption(" ".join([findings.cost(evaluation, reference), report.task(evaluation)]))
     for note in findings.caveats(evaluation, reference):
         st.caption(f":material/info: {notices.plain(note)}")
-    if differences.of(evaluation, reference):
-        st.html(report.figure(evaluation, reference))
+    _figure(evaluation, reference)
     left, right = st.columns([6, 5], gap="large")
     with left:
         st.subheader(report.ACCURACY, anchor=False)
@@ -41,6 +41,17 @@ def draw(evaluation: Evaluation, reference: str) -> None:
     with right:
         _made(evaluation)
     _unreadable(evaluation)
+
+
+def _figure(evaluation: Evaluation, reference: str) -> None:
+    """Draw the differences as an image that is part of the page; Streamlit removes inline SVG."""
+    rows = differences.of(evaluation, reference)
+    if rows:
+        drawn = figures.standalone(figures.forest(rows, reference), "transparent")
+        data = base64.b64encode(drawn.encode()).decode()
+        said = html.escape(figures.described(rows, reference))
+        size = f"width:100%;max-width:{figures.WIDTH}px"
+        st.html(f'<img src="data:image/svg+xml;base64,{data}" alt="{said}" style="{size}">')
 
 
 def _negative(evaluation: Evaluation, reference: str) -> None:

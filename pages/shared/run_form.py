@@ -111,9 +111,7 @@ def draw(subset: pretraining.Subset) -> Wanted:
         subset: that the defaults depend on.
     """
     recipe = _preset()
-    method_at, backbone_at, unit_at, length_at, size_at = st.columns(
-        [3, 3, 2, 2, 2], vertical_alignment="bottom"
-    )
+    method_at, backbone_at, unit_at, length_at, size_at = st.columns([3, 3, 2, 2, 2])
     known = list(methods.TITLES)
     method = method_at.selectbox(
         "Method", known, key="set:method", persist_state="session",

@@ -46,7 +46,7 @@ def _table() -> None:
         [_row(run) for run in known],
         hide_index=True,
         placeholder="–",
-        height=min(38 * (len(known) + 1), 300),
+        height=min(35 * (len(known) + 1) + 3, 230),
         column_config={
             "Loss": st.column_config.NumberColumn(format="%.3f"),
             "kNN probe, %": st.column_config.NumberColumn(format="%.1f"),
@@ -92,6 +92,9 @@ def _row(run: Run) -> dict[str, Any]:
 def _comparison(compared: list[Run]) -> None:
     """Draw the curves of several runs over each other, and what differs between them."""
     st.subheader(f"{len(compared)} runs compared", anchor=False)
+    with state.project() as project:
+        lines = {run.name: runs.metrics(project.paths.run(run.name)) for run in compared}
+    st.plotly_chart(figures.compared(lines), key="compared_curves", theme="streamlit")
     rows = [
         ["Loss", *(_text(run.last.get("loss"), ".3f") for run in compared)],
         ["kNN probe", *(_text(run.last.get("probe_knn"), ".1%") for run in compared)],
@@ -104,9 +107,6 @@ def _comparison(compared: list[Run]) -> None:
         "Download comparison (CSV)", lambda: plain_table.as_csv(heads, rows), "comparison.csv",
         "text/csv", icon=":material/download:", on_click="ignore", type="tertiary",
     )  # fmt: skip
-    with state.project() as project:
-        lines = {run.name: runs.metrics(project.paths.run(run.name)) for run in compared}
-    st.plotly_chart(figures.compared(lines), key="compared_curves", theme="streamlit")
 
 
 def _value(value: Any) -> str:

@@ -107,13 +107,13 @@ def _start(study: Study, task: Task) -> None:
 def _cost(cost: StudyCost, study: Study) -> None:
     st.markdown("**Cost on this machine**")
     if cost.seconds is None:
-        st.markdown("### not known yet")
+        st.markdown("## not known yet")
         st.caption(
             f"The speed of {notices.plain(study.backbone)} is unknown here; measure one run on "
             "the Pre-train page."
         )
     else:
-        st.markdown(f"### at most {quantities.about(cost.seconds)}")
+        st.markdown(f"## at most {quantities.about(cost.seconds)}")
         arms = f"{cost.arms} arm{'s' if cost.arms != 1 else ''}"
         seeds = f"{study.seeds} seed{'s' if study.seeds != 1 else ''}"
         st.markdown(

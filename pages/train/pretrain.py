@@ -74,6 +74,7 @@ def _source() -> Source:
                 notice = manifests.notice(project, chosen)
             if notice:
                 st.info(notices.plain(notice), icon=":material/history:")
+        draft.pictures(chosen)
         return Source(chosen)
     if len(titles) == 1:
         page_list.link("Curate", "No selection yet: make one in Curate")
@@ -144,11 +145,11 @@ def _cost(subset: Subset, chosen: PretrainSettings) -> None:
         f"({epochs:,.4g} epochs) · views of {chosen.image_size} px"
     )
     if found is None:
-        st.markdown("### not known yet")
+        st.markdown("## not known yet")
         st.markdown(length)
         st.caption("The speed of this network is unknown here; Measure finds it in a minute.")
         return
-    st.markdown(f"### {quantities.about(found.seconds)}")
+    st.markdown(f"## {quantities.about(found.seconds)}")
     st.markdown(f"{length} · {_per_step(found.per_step)}")
     if measured:
         st.markdown(_memory(measured))

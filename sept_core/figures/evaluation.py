@@ -119,10 +119,7 @@ def forest(rows: Sequence[Paired], reference: str) -> str:
         for row in own:
             parts.append(_row(row, y, points, shares))
             y += ROW
-    said = "; ".join(
-        f"{row.arm}, {row.group}: {_points(row.value)} points ({row.verdict})" for row in rows
-    )
-    label = _escape(f"Differences to {reference}: {said}")
+    label = _escape(described(rows, reference))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="sept-forest" role="img" '
         f'viewBox="0 0 {WIDTH} {height:.0f}" aria-label="{label}">'
@@ -130,10 +127,23 @@ def forest(rows: Sequence[Paired], reference: str) -> str:
     )
 
 
-def standalone(drawn: str) -> str:
-    """Return a figure of `forest` as a file of its own, on the paper of the reader's scheme."""
+def described(rows: Sequence[Paired], reference: str) -> str:
+    """Return the content of the figure in words, for readers who do not see it."""
+    said = "; ".join(
+        f"{row.arm}, {row.group}: {_points(row.value)} points ({row.verdict})" for row in rows
+    )
+    return f"Differences to {reference}: {said}"
+
+
+def standalone(drawn: str, ground: str = "light-dark(#fff,#151918)") -> str:
+    """Return a figure of `forest` as an image of its own, in the colour scheme of its reader.
+
+    Args:
+        drawn: the figure.
+        ground: CSS colour behind it.
+    """
     paper = (
-        "<style>:root{color-scheme:light dark;background:light-dark(#fff,#151918);"
+        f"<style>:root{{color-scheme:light dark;background:{ground};"
         "font-family:system-ui,sans-serif}</style>"
     )
     return drawn.replace("<style>", f"{paper}<style>", 1)
