@@ -34,9 +34,10 @@ FORWARD = {
 SMALL_STEM = 15.0
 """Factor of a ResNet without stride and pooling in its first layers."""
 
-PASSES = {"moco": 8.0, "byol": 9.5, "dino": 11.0, "mae": 1.2, "simsiam": 7.0,
-          "barlow-twins": 7.0, "vicreg": 7.0}  # fmt: skip
-"""Cost of an image of a training step in forward passes: views, backward passes, heads; else 6."""
+PASSES = {"moco": 8.0, "byol": 9.5, "dino": 11.0, "dinov2": 13.0, "lejepa": 7.0, "distil": 3.0,
+          "mae": 1.2, "simsiam": 7.0, "barlow-twins": 7.0, "vicreg": 7.0}  # fmt: skip
+"""Cost of an image of a training step in forward passes: views, backward passes, heads; else 6.
+A teacher's pass is not counted: its encoder may be of any size."""
 
 TUNING_EPOCHS, TUNING_LEAST, TUNING_BATCH = 20, 200, 64
 """Length of fine-tuning, see `evaluation.readouts.FineTuning`, which imports torch."""
@@ -108,7 +109,16 @@ def _per_step(
     return chosen.batch_size * forward * PASSES.get(chosen.method, 6.0) / on.flops, COUNTED
 
 
-SPEED = ("method", "backbone", "stem", "image_size", "batch_size", "accumulate", "precision")
+SPEED = (
+    "method",
+    "teacher",
+    "backbone",
+    "stem",
+    "image_size",
+    "batch_size",
+    "accumulate",
+    "precision",
+)
 """Settings that two runs of equal speed share."""
 
 
@@ -119,7 +129,7 @@ def _timed(paths: project_paths.ProjectPaths, chosen: PretrainSettings) -> float
     for path in paths.runs.glob(f"*/{project_paths.RUN_HEADER}"):
         header: dict[str, Any] = atomic.read_json(path)
         held = header["settings"]
-        same = all(held.get(name) == wanted[name] for name in SPEED)
+        same = all(held.get(name, "") == wanted[name] for name in SPEED)
         if same and header.get("seconds") and header.get("steps"):
             found.append(header["seconds"] / header["steps"])
     return sorted(found)[len(found) // 2] if found else None

@@ -23,7 +23,7 @@ from sept_core.ingest import worklists
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.manifest import manifest
-from sept_core.pretrain import launch
+from sept_core.pretrain import launch, loggers
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.launch import HERE, Launch
 from sept_core.pretrain.methods import registry as methods
@@ -36,7 +36,7 @@ from sept_core.storage import atomic, hashing, project_paths
 PROBE = "probe.parquet"
 """Worklist in a run's folder: the target images of its kNN probe."""
 
-REPORTING = ("log_every", "checkpoint_every", "probe_every", "threads")
+REPORTING = ("log", "log_every", "checkpoint_every", "probe_every", "threads")
 """Settings that change the reporting and the speed of a run, not its result."""
 RESERVED = "evaluations"
 """Folder next to those of the runs, so no run can have this name."""
@@ -104,6 +104,7 @@ def check(subset: Subset, chosen: PretrainSettings, where: Launch = HERE) -> Non
     """
     launch.validate(where)
     pretrain_settings.validate(chosen, subset.images, where.members)
+    loggers.check_installed(chosen.log)
 
 
 def _checked(

@@ -332,6 +332,11 @@ def settings_of(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str
         raise errors.InputError("A study trains at least one arm; give a strategy or a selection.")
     smallest = min(subsets.values(), key=lambda subset: subset.images)
     base = pretraining.plan(smallest, study.method, study.backbone, study.changes)
+    if base.patience:
+        raise errors.InputError(
+            f"The arms of a study train for equal steps, so no probe may end one early; set "
+            f"patience to 0, not {base.patience}."
+        )
     budget = study.budgets[0]
     base = replace(base, steps=base.total_steps(budget), epochs=None)
     chosen = {}
