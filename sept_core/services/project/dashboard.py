@@ -19,7 +19,7 @@ from sept_core.services.train import evaluation_archive, runs
 from sept_core.services.train.evaluation_archive import Evaluation
 from sept_core.storage import atomic, project_paths
 
-MOSAIC, STRIP = 84, 14
+MOSAIC, STRIP = 70, 14
 """Numbers of pictures."""
 
 READOUTS = ("linear", "finetune", "knn")
@@ -131,11 +131,16 @@ class EvidenceCard:
     @property
     def sentence(self) -> str:
         """The conclusion in one sentence."""
-        points = f"{100 * self.value:+.1f} points ({100 * self.low:+.1f} to {100 * self.high:+.1f})"
+        value, low, high = (_points(share) for share in (self.value, self.low, self.high))
+        points = f"{value} points ({low} to {high})"
         if not self.distinguishable:
             return f"{points}: no difference to a random subset is seen with {self.seeds} seeds."
         better = "better" if self.value > 0 else "worse"
         return f"{points}: {better} than a random subset of the same size, {self.seeds} seeds."
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 @dataclass(frozen=True)
