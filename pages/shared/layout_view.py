@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+
 import streamlit as st
 
 from pages.shared import notices
