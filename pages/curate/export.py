@@ -25,7 +25,7 @@ def draw() -> None:
         records = {record["selection"]: record for record in selections.every(project)}
     if not records:
         st.info("There is no selection to export yet.", icon=":material/info:")
-        page_list.link("Retrieve", "Create a selection")
+        page_list.link("Curate", "Create a selection")
         return
     left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
     with left:

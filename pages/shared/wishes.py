@@ -109,7 +109,9 @@ def _uids(payload: dict[str, Any]) -> list[str]:
 def _save_group(turn: Turn, payload: dict[str, Any]) -> None:
     uids = _uids(payload)
     groups.save(turn.project, str(payload["name"]), uids)
-    turn.tell(f"Saved {len(uids):,} images as group {payload['name']}; Settings can restrict to it.")
+    turn.tell(
+        f"Saved {len(uids):,} images as group {payload['name']}; Settings can restrict to it."
+    )
 
 
 def _remove_group(turn: Turn, payload: dict[str, Any]) -> None:

@@ -67,7 +67,7 @@ def _path(subset_id: str, alone: bool) -> str:
     if subset_id != MANIFEST:
         return ""
     if alone:
-        page_list.link("Retrieve", "No selection yet: create one in Retrieve")
+        page_list.link("Curate", "No selection yet: create one in Curate")
     return st.text_input(
         "Manifest",
         key="manifest_path",
@@ -89,7 +89,7 @@ def _older(subset_id: str) -> None:
             "images.",
             icon=":material/warning:",
         )
-        page_list.link("Review", "Go to Review", query_params={"selection": subset_id})
+        page_list.link("Curate", "Go to Curate")
 
 
 def _subset(subset_id: str, path: str) -> pretraining.Subset:

@@ -18,6 +18,15 @@ pytestmark = needs_chromium
 AT_30 = "target=toys&budget=30"
 
 
+@pytest.fixture(autouse=True)
+def small_tiles(page: Page) -> None:
+    """Make the tiles so small that all of a test's images are drawn."""
+    page.context.add_init_script(
+        "try { if (!localStorage['sept-curate-look']) "
+        "localStorage['sept-curate-look'] = '{\"size\": 64}'; } catch {}"
+    )
+
+
 def marks(page: Page) -> list[str]:
     return [tile.get_attribute("data-mark") or "" for tile in page.locator(".tile").all()]
 
@@ -55,7 +64,9 @@ def test_vetoes_by_keyboard_survive_reload_and_restart(project: Path, page: Page
         first = uids(page)[:4]
         for key in ("x", "k", "x", "z", "p"):
             page.keyboard.press(key)
-        assert marks(page)[:5] == ["veto", "keep", "", "pin", ""], "marked before the server responds"
+        assert marks(page)[:5] == ["veto", "keep", "", "pin", ""], (
+            "marked before the server responds"
+        )
         wait_until_saved(page)
         page.reload()
         open_curate(page, page.url)
@@ -68,7 +79,13 @@ def test_vetoes_by_keyboard_survive_reload_and_restart(project: Path, page: Page
         page.locator(".chips .state", has_text="1 vetoed").click()
         expect(page.locator(".tile")).to_have_count(1)
         assert uids(page) == first[:1], "an earlier veto is found again"
-    assert [event["action"] for event in history(project)] == ["veto", "keep", "veto", "undo", "pin"]
+    assert [event["action"] for event in history(project)] == [
+        "veto",
+        "keep",
+        "veto",
+        "undo",
+        "pin",
+    ]
 
 
 def test_fast_vetoes_stay_in_place_and_are_refilled(project: Path, page: Page) -> None:
@@ -385,7 +402,9 @@ def test_a_failed_map_is_loaded_again(mapped: Path, page: Page) -> None:
     with running(mapped) as address:
         open_curate(page, f"{address}/curate?{AT_30}")
         notice = page.locator(".notice.error")
-        expect(notice).to_contain_text("The map could not be loaded. There is no map.", timeout=PATIENCE)
+        expect(notice).to_contain_text(
+            "The map could not be loaded. There is no map.", timeout=PATIENCE
+        )
         page.unroute("**/points/**")
         notice.get_by_role("button", name="Retry").click()
         ready(page)
@@ -421,13 +440,15 @@ def test_a_pasted_image_searches_the_pool(project: Path, page: Page) -> None:
         const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
         const transfer = new DataTransfer();
         transfer.items.add(new File([bytes], "pasted.png", {type: "image/png"}));
-        document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true}));
+        const paste = new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true});
+        document.dispatchEvent(paste);
     }"""
     with running(project) as address:
         open_curate(page, f"{address}/curate?{AT_30}")
         page.evaluate(paste, [base64.b64encode(path.read_bytes()).decode()])
         expect(chip(page, "pasted.png")).to_be_visible(timeout=PATIENCE)
-        expect(page.locator(".tile .value").first).to_have_text(re.compile(r"^[01]\.\d\d$"), timeout=PATIENCE)
+        value = page.locator(".tile .value").first
+        expect(value).to_have_text(re.compile(r"^[01]\.\d\d$"), timeout=PATIENCE)
         chip(page, "pasted.png").click()
         expect(page.locator(".tile")).to_have_count(30, timeout=PATIENCE)
 

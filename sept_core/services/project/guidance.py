@@ -27,13 +27,10 @@ def steps(status: dict[str, Any]) -> list[Step]:
     """
     fresh = any(not record["older_than_pool"] for record in status["selections"])
     targets = ", ".join(target["name"] for target in status["targets"])
-    drawn = bool(status["maps"]) and not status["maps"][-1]["older_than_pool"]
     return [
         Step("Pool", bool(status["encoders"]) and not _waiting(status), _pool(status)),
         Step("Targets", bool(status["targets"]), targets or "no target set yet"),
-        Step("Map", drawn, _map(status["maps"])),
-        Step("Retrieve", fresh, _selections(status["selections"], fresh=fresh)),
-        Step("Review", status["decisions"] > 0, _count(status["decisions"], "decision")),
+        Step("Curate", fresh and status["decisions"] > 0, _curated(status, fresh=fresh)),
         Step("Export", status["exports"] > 0, _count(status["exports"], "export")),
         Step("Pre-train", bool(status["runs"]), _count(len(status["runs"]), "run")),
         Step("Evaluate", status["evaluations"] > 0, _count(status["evaluations"], "evaluation")),
@@ -61,10 +58,9 @@ def _selections(chosen: list[dict[str, Any]], *, fresh: bool) -> str:
     return told if fresh or not chosen else f"{told}, older than the pool"
 
 
-def _map(maps: list[dict[str, Any]]) -> str:
-    if not maps:
-        return "not drawn yet"
-    return "older than the pool" if maps[-1]["older_than_pool"] else "drawn"
+def _curated(status: dict[str, Any], *, fresh: bool) -> str:
+    decided = _count(status["decisions"], "decision")
+    return f"{_selections(status['selections'], fresh=fresh)} · {decided}"
 
 
 def _waiting(status: dict[str, Any]) -> int:
@@ -88,11 +84,11 @@ def next_step(status: dict[str, Any]) -> tuple[str, str]:
     if waiting or not status["encoders"]:
         return "Pool", f"Embed the images: {waiting:,} files have not been read yet."
     if not chosen:
-        return "Retrieve", "Select a subset of the pool for a target set."
+        return "Curate", "Select a subset of the pool for a target set."
     if all(record["older_than_pool"] for record in chosen):
-        return "Retrieve", "The pool has changed since the latest selection; update one."
+        return "Curate", "The pool has changed since the latest selection; update one."
     if not status["decisions"]:
-        return "Review", "Review the latest selection: keep what is right and veto what is wrong."
+        return "Curate", "Review the latest selection: keep what is right and veto what is wrong."
     if not status["runs"]:
         return (
             "Pre-train",
