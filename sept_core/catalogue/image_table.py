@@ -113,6 +113,14 @@ def pool_counts(db: Connection) -> dict[str, int]:
     return dict(zip(("files", "waiting", "unreadable", "rejected", "images"), row, strict=True))
 
 
+def sample(db: Connection, count: int) -> list[str]:
+    """Return the first pool images by uid; a uid is a hash, so that they are a fair sample."""
+    query = f"""SELECT DISTINCT f.uid {LIVE} AND s.role = 'pool' AND f.state = 'ok'
+                ORDER BY f.uid LIMIT ?"""
+    rows = revision.once(db, f"sample:{count}", lambda: table(db, query, [count]))
+    return [str(uid) for uid in rows["uid"].to_pylist()]
+
+
 def pool_fingerprint(db: Connection) -> str:
     """Return a fingerprint of the set of pool images: independent of order, different once one
     comes or goes.

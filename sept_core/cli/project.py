@@ -28,7 +28,7 @@ def init(folder: Dir, as_json: Json = False) -> None:
 def status(folder: Dir, as_json: Json = False) -> None:
     """Show sources, target sets, encoders, selections, runs and jobs."""
     with projects.opened(folder) as project:
-        state = projects.status(project)
+        state = projects.status(project).json()
     if as_json:
         return output.as_json(state)
     output.facts(f"Project {state['project']}", state["pool"])

@@ -14,6 +14,7 @@ from sept_core.catalogue.source_table import ScanReport
 from sept_core.review.decision_log import Churn
 from sept_core.selection import diagnostics
 from sept_core.services.data import embedding
+from sept_core.services.project.project_status import ProjectStatus, TargetStatus
 from sept_core.services.train import evaluation_archive, report, runs
 from sept_core.storage import project_paths
 
@@ -93,10 +94,9 @@ def listing(
     scan: ScanReport,
     counts: Mapping[str, int],
     notes: Iterable[str],
-    target: Mapping[str, Any] | None = None,
+    target: TargetStatus | None = None,
 ) -> Listing:
     """Build a listing, with the target set's entry of `projects.status` if it is one."""
-    found = target or {"layout": None, "classes": {}, "warnings": []}
     return Listing(
         name,
         counts["files"],
@@ -107,10 +107,10 @@ def listing(
         scan.gone,
         counts["rejected"],
         counts["unreadable"],
-        found["layout"],
-        found["classes"],
+        target.layout if target else None,
+        target.classes if target else {},
         tuple(notes),
-        tuple(found["warnings"]),
+        tuple(target.warnings) if target else (),
     )
 
 
@@ -137,8 +137,9 @@ class Status:
     runs: tuple[str, ...]
 
 
-def status(found: Mapping[str, Any]) -> Status:
+def status(state: ProjectStatus) -> Status:
     """Build the record of a result of `projects.status`."""
+    found = state.json()
     counts = {name: value for name, value in found["pool"].items() if isinstance(value, int)}
     return Status(
         found["title"],
