@@ -3,14 +3,12 @@
 GET only, by uid, selection id or a name in a known list, never by path.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -77,16 +75,6 @@ def _picture(found: "image_server.Picture") -> Response:
     return Response(found.data, media_type=found.media_type, headers=headers)
 
 
-def _moved(page: str) -> Callable[[Request], RedirectResponse]:
-    """Return an endpoint that leads links to an earlier page to the same state in Curate."""
-
-    def answer(request: Request) -> RedirectResponse:
-        query = urlencode([("from", page), *request.query_params.multi_items()])
-        return RedirectResponse(f"/curate?{query}", 307, {"cache-control": answers.NEVER})
-
-    return answer
-
-
 async def asset(request: Request) -> Response:
     """Serve a script or style of the app, under the hash of the whole tree."""
     version, path = request.path_params["version"], request.path_params["path"]
@@ -124,7 +112,6 @@ PATHS: dict[str, answers.Endpoint] = {
 ROUTES = [
     *(Route(path, _signed(endpoint), methods=["GET"]) for path, endpoint in PATHS.items()),
     Route("/assets/{version}/{path:path}", asset, methods=["GET"]),
-    *(Route(f"/{page}", _moved(page), methods=["GET"]) for page in ("map", "retrieve", "review")),
 ]
 MIDDLEWARE = [
     Middleware(TrustedHostMiddleware, allowed_hosts=access.HOSTS),

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import routes, wishes, workspace
+from pages.shared import wishes, workspace
 from sept_core import errors
 from sept_core.services.curate import groups, selections, views
 from sept_core.services.project import projects
@@ -49,15 +47,6 @@ def test_an_unknown_view_is_a_sentence(app: AppTest) -> None:
     app.query_params["view"] = "nothing"
     app.switch_page(PAGE).run()
     assert not app.exception and "no view 'nothing'" in app.error[0].value.replace("\\", "")
-
-
-@pytest.mark.parametrize("page", ["map", "retrieve", "review"])
-def test_old_links_lead_to_curate(page: str) -> None:
-    client = TestClient(Starlette(routes=routes.ROUTES), follow_redirects=False)
-    answer = client.get(f"/{page}?project=p-1&target=a&target=b&area=[[0,0]]")
-    assert answer.status_code == 307
-    expected = f"/curate?from={page}&project=p-1&target=a&target=b&area=%5B%5B0%2C0%5D%5D"
-    assert answer.headers["location"] == expected
 
 
 def test_an_old_link_becomes_a_place_in_the_url(app: AppTest) -> None:
@@ -115,7 +104,7 @@ def test_a_search_is_a_part_of_the_view(turn: wishes.Turn) -> None:
     wishes.fulfil(turn, "search", {"uid": uid})
     found = turn.place.view.search
     assert found and json.dumps(found)
-    with pytest.raises(errors.InputError, match="cannot be used|incomplete"):
+    with pytest.raises(errors.InputError, match="cannot be used"):
         wishes.fulfil(turn, "search", {"image": "bm8gaW1hZ2U=", "name": "a.png"})
     assert turn.place.view.search == found
 
