@@ -64,7 +64,8 @@ def test_every_module_is_reached_from_the_address_and_lasts(client: TestClient) 
     [
         "", "curate", "curate/", "curate/nothing.js", "package.json", "login.html", "icon.svg",
         "bundled/card.json", "../app.py", "..%2fapp.py", "%2e%2e/app.py", "curate/../../app.py",
-        "%2fetc%2fpasswd", "/etc/passwd", "curate%5cindex.js", "curate/index.js%00", "CURATE/INDEX.JS",
+        "%2fetc%2fpasswd", "/etc/passwd", "curate%5cindex.js", "curate/index.js%00",
+        "CURATE/INDEX.JS",
     ],
 )  # fmt: skip
 def test_nothing_but_scripts_and_styles_is_served(client: TestClient, path: str) -> None:

@@ -1,6 +1,5 @@
 """The Curate page: its place in the URL, and the wishes of the browser, each fulfilled once."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import wishes, workspace
 from sept_core import errors
-from sept_core.services.curate import groups, selections, views
+from sept_core.services.curate import groups, searches, selections, views
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 
@@ -103,7 +102,12 @@ def test_a_search_is_a_part_of_the_view(turn: wishes.Turn) -> None:
     (uid,) = some_uids(turn.project, 1)
     wishes.fulfil(turn, "search", {"uid": uid})
     found = turn.place.view.search
-    assert found and json.dumps(found)
+    wishes.fulfil(turn, "search", {"uids": some_uids(turn.project, 3)})
+    assert found and turn.place.view.search != found
+    results = searches.results(turn.project, turn.encoder, turn.place.view.search)
+    assert results.label == "like 3 images"
+    assert set(some_uids(turn.project, 3)) & set(results.uids[:20].astype(str))
+    found = turn.place.view.search
     with pytest.raises(errors.InputError, match="cannot be used"):
         wishes.fulfil(turn, "search", {"image": "bm8gaW1hZ2U=", "name": "a.png"})
     assert turn.place.view.search == found
