@@ -26,7 +26,7 @@ import { nameOf, NOTHING } from "./model/items.js";
 import { ORDERS } from "./model/orders.js";
 import { Pool } from "./model/pool.js";
 import { audited, counted, number } from "./model/saving.js";
-import { extended, shares } from "./model/sheet.js";
+import { extended, namesIn, shares } from "./model/sheet.js";
 import { Wishes } from "./model/wishes.js";
 import { SheetLoader } from "./sheet_loader.js";
 import { FiguresPane } from "./side/figures_pane.js";
@@ -125,7 +125,6 @@ export class Workspace {
       pickTarget: (target) => this.inspectTarget(target.uid),
       hover: (row, target) => this.hoverPoint(row, target),
       cluster: (cluster) => this.setView({ cluster: this.view.cluster === cluster ? null : cluster }),
-      nameCluster: (cluster) => commands.nameCluster(cluster),
       enlarge: () => this.enlarge(),
       thumbnail: (uid) => this.thumbnail(uid),
       letters: () => this.look.get("letters"),
@@ -159,6 +158,9 @@ export class Workspace {
       floor: () => (this.figures.figures?.floor ?? null),
       zoom: () => commands.zoom(),
       similar: (uid) => this.wish("search", { uid }),
+      clusterOf: (row) => this.mapper.clusterOf(row),
+      showCluster: (cluster) => this.setView({ cluster }),
+      nameCluster: (cluster) => commands.nameCluster(cluster),
     });
     this.side = new Side(
       { map: group("div", "mappanel", this.mapTab.root), figures: this.figures.root, history: this.history.root },
@@ -431,11 +433,11 @@ export class Workspace {
 
   /** Ask for the list of an order; a later decision does not change it while it is reviewed. */
   wantOrder() {
-    const wanted = `${this.sheets.key}/${this.budget}/${this.lister.order}`;
+    const wanted = `${namesIn(this.data.urls.order).key}/${this.budget}/${this.lister.order}`;
     if (this.orderFor === wanted) return;
     this.orderFor = wanted;
     this.lister.listed = null;
-    this.loading.order.want(this.url(this.data.urls.order, [this.budget, this.lister.order]));
+    this.loading.order.load(this.url(this.data.urls.order, [this.budget, this.lister.order]));
   }
 
   loadSheet() {
@@ -484,7 +486,6 @@ export class Workspace {
     this.failure.hide();
     if (this.budget === null || (other && this.budget > this.most)) this.firstBudget();
     this.lister.take(sheet, other);
-    if (other) this.orderFor = null;
     const { came, went } = this.lister.display;
     if (decided || (!other && came + went > 0)) {
       this.lister.follow(this.budget, this.mapper.clusterOf);

@@ -74,7 +74,9 @@ def _place(project: Project) -> Place:
 def _write(project: Project, place: Place) -> None:
     """Put a place into the URL; no target set at all is written as an empty one."""
     written: dict[str, Sequence[str]] = {"target": [""]} | views.write(project, place)
-    state.replace_parameters(PARAMETERS, written)
+    given = state.parameters()
+    old = [name for name in given if name != "project"] if ARRIVED in given else []
+    state.replace_parameters([*PARAMETERS, *old], written)
 
 
 def _prepare(project: Project, found: dict[str, Any]) -> str | None:

@@ -10,7 +10,8 @@ const DELAY = 120; // ms that an image must stay the current one until its facts
 
 export class Inspector {
   /** `actions`: image(uid), thumbnail(uid), facts(uid) (URLs), go(uid), goTarget(uid),
-      clusterName(row), floor(), zoom(), similar(uid). */
+      clusterName(row), clusterOf(row), showCluster(number), nameCluster(number), floor(), zoom(),
+      similar(uid). */
   constructor(actions) {
     this.actions = actions;
     this.root = element("section", "inspector");
@@ -76,6 +77,11 @@ export class Inspector {
     const about = group("div", "about", rows);
     const buttons = group("div", "row-buttons",
       button("link", "Find similar", () => this.actions.similar(uid)));
+    const cluster = this.actions.clusterOf(entry.row);
+    if (cluster >= 0) {
+      buttons.append(button("link", "Show cluster", () => this.actions.showCluster(cluster)),
+        button("link", "Name cluster…", () => this.actions.nameCluster(cluster)));
+    }
     about.append(buttons);
     this.body.replaceChildren(group("div", "pair", this.large, about), ...this.more());
   }
