@@ -2,14 +2,16 @@
 
 import streamlit as st
 
-from pages.shared import access, page_list, routes, streamlit_compat
+from pages.shared import access, frame, page_list, routes, streamlit_compat
 
 
 def main() -> None:
     """Draw the frame and run the page of the URL."""
     st.set_page_config(page_title="SEPT", page_icon="assets/icon.svg", layout="wide")
     access.require()
-    st.navigation(page_list.menu(), position="sidebar").run()
+    page = st.navigation(page_list.menu(), position="hidden")
+    frame.draw(page.title)
+    page.run()
 
 
 if st.runtime.exists():

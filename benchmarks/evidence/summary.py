@@ -159,14 +159,12 @@ def _task(table: Table, pool: str, task: str) -> Iterator[str]:
         yield "No row yet."
         return
     yield from _means(table, pool, task, arms)
-    for reference in (RANDOM.name, CURATED.name):
-        others = [arm for arm in arms if arm != reference]
-        if reference not in arms or not others:
-            continue
-        yield ""
-        yield f"Difference to {reference}, points (95% over seeds; over test images), and seeds:"
-        yield ""
-        yield from _differences(table, pool, task, others, reference)
+    to_random = [(arm, arm, RANDOM.name) for arm in arms if arm != RANDOM.name]
+    yield from _compared(table, pool, task, f"Each arm − {RANDOM.name}", to_random)
+    if CURATED.name in arms:
+        others = [arm for arm in arms if arm not in (RANDOM.name, CURATED.name)]
+        from_curated = [(other, CURATED.name, other) for other in others]
+        yield from _compared(table, pool, task, f"{CURATED.name} − each other arm", from_curated)
 
 
 def _means(table: Table, pool: str, task: str, arms: list[str]) -> Iterator[str]:
@@ -187,31 +185,49 @@ def _means(table: Table, pool: str, task: str, arms: list[str]) -> Iterator[str]
         yield f"| {' | '.join(cells)} |"
 
 
-def _differences(
-    table: Table, pool: str, task: str, arms: list[str], reference: str
+def _compared(
+    table: Table, pool: str, task: str, title: str, pairs: list[tuple[str, str, str]]
 ) -> Iterator[str]:
+    """Yield a table of differences: a row for each (name, arm, other)."""
+    if not pairs:
+        return
+    yield ""
+    yield (
+        f"{title}, points (95% over seeds; over test images). Bold: distinguishable with at least "
+        f"{statistics.LEAST_SEEDS} seeds, also after Holm's correction for the arms of the column."
+    )
+    yield ""
     yield from _head(("arm", "seeds"))
-    for arm in arms:
-        seeds = table.seeds(pool, (arm, reference), (task,))
-        cells = [arm, str(len(seeds))]
-        for readout in _readouts():
-            cells.append(_difference(table, pool, task, (arm, reference), readout, seeds))
+    seeds = {name: table.seeds(pool, (arm, other), (task,)) for name, arm, other in pairs}
+    columns = [_column(table, pool, task, pairs, seeds, readout) for readout in _readouts()]
+    for name, _, _ in pairs:
+        cells = [name, str(len(seeds[name])), *(column[name] for column in columns)]
         yield f"| {' | '.join(cells)} |"
 
 
-def _difference(
-    table: Table, pool: str, task: str, pair: tuple[str, str], readout: str, seeds: list[int]
-) -> str:
-    scored = [
-        readout in table.row(pool, arm, task, seed)["scores"] for arm in pair for seed in seeds
-    ]
-    if not seeds or not all(scored):
-        return "–"
-    arm, reference = (table.correct(pool, name, task, readout, seeds) for name in pair)
-    found = statistics.difference(arm, reference)
-    mark = "**" if found.distinguishable and found.covers_seeds else ""
-    over = f"{interval(found.over_seeds)}; {interval(found.over_images)}"
-    return f"{mark}{points(found.value)}{mark} ({over})"
+def _column(
+    table: Table,
+    pool: str,
+    task: str,
+    pairs: list[tuple[str, str, str]],
+    seeds: dict[str, list[int]],
+    readout: str,
+) -> dict[str, str]:
+    """Return the cell of each pair for one readout."""
+    found: dict[str, statistics.Difference] = {}
+    for name, *both in pairs:
+        rows = [table.row(pool, arm, task, seed) for arm in both for seed in seeds[name]]
+        if rows and all(readout in row["scores"] for row in rows):
+            sides = (table.correct(pool, arm, task, readout, seeds[name]) for arm in both)
+            found[name] = statistics.difference(*sides)
+    adjusted = statistics.holm([one.p for one in found.values()])
+    cells = dict.fromkeys((name for name, *_ in pairs), "–")
+    for (name, one), p in zip(found.items(), adjusted, strict=True):
+        holds = one.covers_seeds and one.distinguishable and p < 1 - statistics.CONFIDENCE
+        mark = "**" if holds else ""
+        over = f"{interval(one.over_seeds)}; {interval(one.over_images)}"
+        cells[name] = f"{mark}{points(one.value)}{mark} ({over})"
+    return cells
 
 
 def _readouts() -> list[str]:

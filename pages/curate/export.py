@@ -1,13 +1,17 @@
-"""Export: write a selection in a trainer's format, verify it, download it."""
+"""Export: write the draft or a selection in a trainer's format, verify it, download it."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.shared import job_panel, notices, page_list, state
+from pages.shared import draft, job_panel, notices, page_list, state
+from pages.shared.draft import DRAFT
 from sept_core.export import formats, registry
 from sept_core.export.formats import FORMATS
 from sept_core.services.curate import exports, manifests, selections
+from sept_core.services.project.project import Project
 from sept_core.storage import project_paths
 from sept_core.wording import quantities
 
@@ -18,19 +22,50 @@ LINKS = {
 }
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What to write: the draft or a selection, in which format, with which links and options."""
+
+    subset: str
+    format: str
+    link: str
+    options: dict[str, Any]
+
+
 def draw() -> None:
     """Draw the page."""
-    st.title("Export", anchor=False)
     with state.project() as project:
-        records = {record["selection"]: record for record in selections.every(project)}
-    if not records:
+        titles = draft.choices(project)
+    if not titles:
         st.info("There is no selection to export yet.", icon=":material/info:")
-        page_list.link("Retrieve", "Create a selection")
+        page_list.link("Curate", "Make a selection in Curate")
         return
-    left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
+    form, card = st.columns([5, 2], gap="large")
+    with form, notices.shown():
+        subset = state.chosen("selection", list(titles), "Export", titles)
+        _notice(subset)
+        draft.pictures(subset)
+        wanted = _format(subset)
+    with card, st.container(border=True), notices.shown():
+        _start(wanted)
+    job_panel.draw(("export",))
+    _finished()
+
+
+def _notice(subset: str) -> None:
+    """Say if the selection holds images that were vetoed since it was made."""
+    if subset == DRAFT:
+        return
+    with state.project() as project:
+        notice = manifests.notice(project, subset)
+    if notice:
+        st.info(notices.plain(notice), icon=":material/history:")
+
+
+def _format(subset: str) -> Wanted:
+    """Draw the choice of the format, of links, and of the format's own settings."""
+    left, right = st.columns([3, 3], vertical_alignment="bottom")
     with left:
-        selection = state.chosen("selection", list(records), "Selection", _labels(records))
-    with middle:
         chosen = state.chosen("format", list(FORMATS), "Format")
     link = "copy"
     if FORMATS[chosen].images == "linked":
@@ -38,75 +73,84 @@ def draw() -> None:
             link = state.chosen("link", list(LINKS), "Image files", LINKS)
     about = FORMATS[chosen].about
     st.caption(f"{about[0].upper()}{about[1:]}.")
-    _new(records[selection], chosen, link)
-    job_panel.draw(("export",))
-    _finished()
+    return Wanted(subset, chosen, link, _options(chosen))
 
 
-def _labels(records: dict[str, dict[str, Any]]) -> dict[str, str]:
-    return {
-        ident: f"{' + '.join(record['targets'])} · {record['settings']['strategy']} · "
-        f"{record['count']:,} images · {ident[-8:]}"
-        for ident, record in records.items()
-    }
+def _options(export_format: str) -> dict[str, Any]:
+    """Draw the format's own settings; return those that are filled in, as typed."""
+    own = FORMATS[export_format].options
+    typed = {}
+    for column, (name, option) in zip(st.columns(max(1, len(own))), own.items(), strict=False):
+        typed[name] = column.text_input(
+            name.replace("_", " ").capitalize(), key=f"{export_format} {name}", help=option.about
+        ).strip()
+    return {name: text for name, text in typed.items() if text}
 
 
-def _new(record: dict[str, Any], export_format: str, link: str) -> None:
-    """Draw the plan of an export, its destination, and the button that starts it."""
-    if record["older_than_decisions"]:
-        st.warning(
-            "Decisions were made after this selection; update it on the Review page first.",
-            icon=":material/history:",
-        )
-    planned = _planned(record, export_format, link)
+def _start(wanted: Wanted) -> None:
+    """Draw what will be written, its destination, and the button."""
     with state.project() as project:
-        proposed = exports.propose(project, record["selection"], export_format)
-    counts, size, guard = st.columns(3)
-    counts.metric("Images", f"{planned['count']:,}")
-    size.metric("Export size", quantities.size(planned["bytes"]))
-    guard.metric("Contamination guard", _guard(planned["guard"]))
+        held = draft.current(project) if wanted.subset == DRAFT else None
+    if held is not None:
+        st.markdown(f"### up to {held.budget:,} images")
+        st.caption(
+            "The draft is saved as a selection first, under the decisions made until then. The "
+            f"contamination guard is {'on' if held.request.guard else 'off'}."
+        )
+        proposed = None
+    else:
+        proposed = _plan(wanted)
+    out = st.text_input(
+        "Destination (must not exist)", str(proposed or ""), key=f"out {proposed}",
+        placeholder="a new folder in the project's exports",
+    ).strip()  # fmt: skip
+    label = "Save and export" if held is not None else "Export"
+    if st.button(label, type="primary", icon=":material/output:", width="stretch"):
+        with state.WRITING, state.project() as project, st.spinner("Writing the manifest…"):
+            ident = draft.save(project, held) if held is not None else wanted.subset
+            _export(project, ident, wanted, out)
+        st.rerun()
+
+
+def _export(project: Project, ident: str, wanted: Wanted, out: str) -> None:
+    place = project_paths.expanded(out) if out else exports.propose(project, ident, wanted.format)
+    typed = [f"{name}={text}" for name, text in wanted.options.items()]
+    manifests.start_export(
+        project, ident, wanted.format, place, link=wanted.link,
+        options=registry.read_options(wanted.format, typed),
+    )  # fmt: skip
+
+
+def _plan(wanted: Wanted) -> Path:
+    """Draw count, size and guard of an export; return the proposed destination."""
+    planned = _planned(wanted)
+    with state.project() as project:
+        proposed = exports.propose(project, wanted.subset, wanted.format)
+    count = planned["count"]
+    st.markdown(f"### {count:,} image{'' if count == 1 else 's'}")
+    size = quantities.size(planned["bytes"])
+    written = f"{size} to write" if planned["bytes"] else "no image files are copied"
+    st.markdown(f"{written} · contamination guard: {_guard(planned['guard'])}")
     for note in planned["notes"]:
         st.caption(note)
-    options = _options(export_format)
-    where, start = st.columns([7, 1], vertical_alignment="bottom")
-    out = where.text_input("Destination (must not exist)", str(proposed), key=f"out {proposed}")
     if planned["bytes"] > planned["free"]:
         st.error(
             f"The disk has only {quantities.size(planned['free'])} free; choose links or another "
             "destination.",
             icon=":material/hard_drive:",
         )
-    if start.button("Export", type="primary", icon=":material/output:", width="stretch"):
-        with state.WRITING, state.project() as project:
-            manifests.start_export(
-                project,
-                record["selection"],
-                export_format,
-                project_paths.expanded(out.strip()),
-                link=link,
-                options=registry.read_options(export_format, options),
-            )
-        st.rerun()
+    return proposed
 
 
-def _options(export_format: str) -> list[str]:
-    """Draw the format's own settings; return those that are filled in, as `NAME=VALUE`."""
-    typed = {
-        name: st.text_input(
-            name.replace("_", " ").capitalize(), key=f"{export_format} {name}", help=option.about
-        ).strip()
-        for name, option in FORMATS[export_format].options.items()
-    }
-    return [f"{name}={text}" for name, text in typed.items() if text]
-
-
-def _planned(record: dict[str, Any], export_format: str, link: str) -> dict[str, Any]:
+def _planned(wanted: Wanted) -> dict[str, Any]:
     """Return the plan, cached until the selection, its decisions or the choices change."""
-    key = [record["selection"], record["older_than_decisions"], export_format, link]
+    with state.project() as project:
+        log = selections.log_of(project, selections.find(project, wanted.subset)).hash
+    key = [wanted.subset, log, wanted.format, wanted.link]
     held: Any = state.kept("export plan")
     if held is None or held[0] != key:
         with st.spinner("Planning the export…"), state.project() as project:
-            held = (key, exports.plan(project, record["selection"], export_format, link))
+            held = (key, exports.plan(project, wanted.subset, wanted.format, wanted.link))
         state.keep("export plan", held)
     planned: dict[str, Any] = held[1]
     return planned
@@ -114,8 +158,8 @@ def _planned(record: dict[str, Any], export_format: str, link: str) -> dict[str,
 
 def _guard(guard: dict[str, Any]) -> str:
     if guard["state"] == "on":
-        return f"no leaks in {guard['heldout_images']:,}"
-    return {"off": "off", "none": "none held out"}[guard["state"]]
+        return f"no leaks of {guard['heldout_images']:,} held-out images"
+    return {"off": "off", "none": "no held-out images"}[guard["state"]]
 
 
 def _finished() -> None:

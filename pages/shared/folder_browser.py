@@ -1,4 +1,7 @@
-"""A path on this machine, typed or browsed for in the folders that the app may use."""
+"""A path on this machine, typed or browsed for in the folders that the app may use.
+
+Draw it in a fragment or a dialog, which reruns alone while a person browses.
+"""
 
 from pathlib import Path
 
@@ -65,11 +68,7 @@ def _project() -> Path | None:
     return state.folder() or next((entry.folder for entry in recent.every()), None)
 
 
-@st.fragment
 def _browse(key: str, archives: bool) -> None:
-    if state.kept(f"picked:{key}"):
-        state.keep(f"picked:{key}", False)
-        st.rerun()
     with notices.shown():
         place = state.kept(f"place:{key}")
         if isinstance(place, Path):
@@ -117,7 +116,6 @@ def _button(key: str, label: str, place: Path | None, icon: str = "folder") -> N
 def _use(key: str, path: Path) -> None:
     state.keep(_typed(key), str(path))
     state.keep(_menu(key), False)
-    state.keep(f"picked:{key}", True)
 
 
 def _typed(key: str) -> str:

@@ -46,12 +46,30 @@ def _panel(kinds: tuple[str, ...], on_end: Callable[[JobStatus], None] | None) -
         with state.project() as project:
             known = [job for job in launcher.all_jobs(project.paths) if job.kind in kinds]
         _notice_ends(kinds, known, on_end)
-        for job in sorted(known, key=lambda job: job.place):  # in the order of the queue
-            if not job.ended:
-                _running(job)
-        for job in known[:SHOWN_ENDED]:
-            if job.ended and job.state != "done":
-                _interrupted(job)
+        rows(known)
+
+
+def worth_showing(jobs: Sequence[JobStatus]) -> bool:
+    """Return whether `rows` would draw anything."""
+    return bool(_interrupted(jobs)) or any(not job.ended for job in jobs)
+
+
+def rows(jobs: Sequence[JobStatus], place: str = "page") -> None:
+    """Draw unfinished jobs in the order of the queue, then those that were interrupted.
+
+    Args:
+        jobs: latest first, as `launcher.all_jobs` lists them.
+        place: part of the window, which may show a job twice.
+    """
+    for job in sorted(jobs, key=lambda job: job.place):
+        if not job.ended:
+            _running(job, place)
+    for job in _interrupted(jobs):
+        _resumable(job, place)
+
+
+def _interrupted(jobs: Sequence[JobStatus]) -> list[JobStatus]:
+    return [job for job in jobs[:SHOWN_ENDED] if job.ended and job.state != "done"]
 
 
 def _notice_ends(
@@ -70,40 +88,46 @@ def _notice_ends(
         st.rerun()
 
 
-def _running(job: JobStatus) -> None:
-    text, earlier, button = st.columns([8, 1, 1], vertical_alignment="bottom")
+def _running(job: JobStatus, place: str) -> None:
     progress = job.progress
     share = min(1.0, progress["done"] / progress["total"]) if progress and progress["total"] else 0
-    text.progress(share, f"**{job.title}** · {detail(job)}")
-    if job.state == "queued" and earlier.button("Run next", key=f"next:{job.id}", width="stretch"):
-        with state.project() as project:
-            launcher.move_to(project.paths, job.id, 1)
-        st.rerun()
-    if button.button("Cancel", key=f"cancel:{job.id}", width="stretch"):
-        with state.project() as project, st.spinner("Cancelling…"):
-            launcher.cancel(project.paths, job.id)
-    with st.expander("Log", key=f"log:{job.id}"), state.project() as project:
-        st.code(launcher.tail(project.paths, job.id, 30) or "The log is empty.", language=None)
+    with st.container(border=True):
+        st.progress(share, f"**{notices.plain(job.title)}**  \n:small[{detail(job)}]")
+        with st.container(horizontal=True, gap="small"):
+            queued = job.state == "queued"
+            if queued and st.button("Run next", key=f"next:{place}:{job.id}", type="tertiary"):
+                with state.project() as project:
+                    launcher.move_to(project.paths, job.id, 1)
+                st.rerun()
+            if st.button("Cancel", key=f"cancel:{place}:{job.id}", type="tertiary"):
+                with state.project() as project, st.spinner("Cancelling…"):
+                    launcher.cancel(project.paths, job.id)
+            with (
+                st.popover("Log", key=f"log:{place}:{job.id}", type="tertiary"),
+                state.project() as project,
+            ):
+                log = launcher.tail(project.paths, job.id, 30) or "The log is empty."
+                st.code(log, language=None)
 
 
-def _interrupted(job: JobStatus) -> None:
+def _resumable(job: JobStatus, place: str) -> None:
     text, button = st.columns([8, 1], vertical_alignment="center")
     reason = notices.plain(job.reason)
     text.warning(f"**{notices.plain(job.title)}** · {STATES[job.state]}: {reason}")
-    if button.button("Resume", key=f"resume:{job.id}", width="stretch"):
+    if button.button("Resume", key=f"resume:{place}:{job.id}", width="stretch"):
         with state.project() as project:
             launcher.relaunch(project.paths, job.id)
         st.rerun()
 
 
 def detail(job: JobStatus) -> str:
-    """Return a job's progress: `1,200 of 50,000 images, 340/s, 2 min 05 s left`."""
+    """Return a job's progress: `1,200 of 50,000 images · 340 images/s · 2 min left`."""
     progress = job.progress
     if progress is None:
         return STATES[job.state]
-    text = f"{progress['done']:,} of {progress['total']:,} {progress['unit']}"
+    parts = [f"{progress['done']:,} of {progress['total']:,} {progress['unit']}"]
     if progress["rate"]:
-        text += f", {progress['rate']:,.3g}/s"
+        parts.append(quantities.pace(progress["rate"], progress["unit"]))
     if progress["seconds_left"] is not None:
-        text += f", {quantities.duration(progress['seconds_left'])} left"
-    return f"{text} {progress['note']}".rstrip()
+        parts.append(f"{quantities.roughly(progress['seconds_left'])} left")
+    return " · ".join([*parts, *([progress["note"]] if progress["note"] else [])])

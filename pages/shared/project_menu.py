@@ -1,82 +1,156 @@
-"""Forms that open, create, rename and delete projects, and create the demo."""
+"""The project menu of the bar, and the forms that open, create, rename and delete projects."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import folder_browser, notices, state
+from pages.shared import folder_browser, notices, page_list, state
 from sept_core.services.project import projects, recent
 from sept_core.storage import atomic, project_paths
 from sept_core.wording import quantities
 
+MENU = "project-menu"
+LISTED = 8
+"""Longer lists scroll."""
 
+
+@st.fragment
 def draw() -> None:
-    """Draw the known projects, and the forms that open or create another one."""
-    for entry in recent.every():
-        _known(entry)
-    new, other, demo = st.tabs(["New project", "Open project", "Demo"])
-    with new, notices.shown():
-        _new()
-    with other, notices.shown():
+    """Draw the menu: known projects, and what can be done with projects."""
+    menu = st.popover(_current(), type="tertiary", key=MENU, on_change="rerun")
+    wanted = None
+    if menu.open:
+        with menu:
+            wanted = _list() or _actions()
+    if wanted is not None:
+        wanted()
+
+
+def _current() -> str:
+    """Return the title of this tab's project; nothing is opened for it."""
+    key = state.project_key()
+    if key is None:
+        return "Choose a project"
+    titles = {entry.key: entry.title for entry in recent.every()}
+    folder = state.folder()
+    return notices.plain(titles.get(key) or (folder.name if folder else key))
+
+
+def _list() -> Callable[[], None] | None:
+    known, chosen = recent.every(), None
+    with st.container(
+        key="project-list", height=320 if len(known) > LISTED else "content", border=False, gap=None
+    ):
+        for entry in known:
+            current = entry.key == state.project_key()
+            if st.button(
+                f"{notices.plain(entry.title)}  \n:small[:gray[{notices.plain(entry.folder)}]]",
+                key=f"open {entry.key}",
+                icon=":material/check:" if current else ":material/folder:",
+                type="tertiary",
+                width="stretch",
+                on_click=_close,
+            ):
+                chosen = entry
+    return None if chosen is None else lambda: _open(chosen.folder)
+
+
+def _actions() -> Callable[[], None] | None:
+    """Draw the buttons of the menu; return the dialog of the one that was pressed."""
+    actions: dict[str, tuple[str, Callable[[], None]]] = {
+        "New project": ("add", create),
+        "Open project": ("folder_open", open_other),
+        "Create demo": ("auto_awesome", demo),
+    }
+    if state.project_key() is not None:
+        actions |= {
+            "Rename": ("edit", rename),
+            "Backup and check": ("shield", keep_safe),
+            "Delete": ("delete", delete),
+        }
+    chosen = None
+    with st.container(key="project-actions", gap=None):
+        for label, (icon, act) in actions.items():
+            if st.button(
+                label, key=f"menu {label}", icon=f":material/{icon}:", type="tertiary",
+                width="stretch", on_click=_close,
+            ):  # fmt: skip
+                chosen = act
+    return chosen
+
+
+def _close() -> None:
+    state.keep(MENU, False)
+
+
+@st.dialog("New project")
+def create() -> None:
+    """Draw the dialog that creates an empty project."""
+    with notices.shown():
+        name = st.text_input("Name", placeholder="letters, digits, - _ .", key="new project name")
+        parent = folder_browser.pick(
+            "new project", "Parent folder", archives=False, start=folder_browser.home()
+        )
+        if st.button("Create project", type="primary", icon=":material/add:"):
+            folder = folder_browser.chosen(parent) / project_paths.check_name(name, "Project")
+            projects.init(folder)
+            _open(folder)
+
+
+@st.dialog("Open project")
+def open_other() -> None:
+    """Draw the dialog that opens a project by its folder."""
+    with notices.shown():
         path = folder_browser.pick("other project", "Project folder", archives=False)
         if st.button("Open project", type="primary", icon=":material/folder_open:"):
             _open(folder_browser.chosen(path))
-    with demo, notices.shown():
-        _demo()
 
 
-def _known(entry: recent.Known) -> None:
-    text, button = st.columns([8, 1], vertical_alignment="center")
-    title, folder = notices.plain(entry.title), notices.plain(entry.folder)
-    text.markdown(f"**{title}**  \n:small[:gray[{folder}]]")
-    if entry.key == state.project_key():
-        button.caption("current")
-    elif button.button("Open", key=f"open {entry.key}", width="stretch"):
-        _open(entry.folder)
-
-
-def _new() -> None:
-    name = st.text_input("Name", placeholder="letters, digits, - _ .", key="new project name")
-    parent = folder_browser.pick(
-        "new project", "Parent folder", archives=False, start=folder_browser.home()
-    )
-    if st.button("Create project", type="primary", icon=":material/add:"):
-        folder = folder_browser.chosen(parent) / project_paths.check_name(name, "Project")
-        projects.init(folder)
-        _open(folder)
-
-
-def _demo() -> None:
+@st.dialog("Create the demo")
+def demo() -> None:
+    """Draw the dialog that creates the demo project."""
     st.write(
         "About 4,300 drawn pictures of 26 families with two target sets, embedded, mapped and "
         "curated. Takes two to three minutes on two cores, offline, and continues while a page is "
         "open."
     )
-    name = st.text_input("Name", "sept-demo", key="demo name")
-    parent = folder_browser.pick(
-        "demo", "Parent folder", archives=False, start=folder_browser.home()
-    )
-    if st.button("Create demo", type="primary", icon=":material/auto_awesome:"):
-        from sept_core.services.project import (
-            demo_project,  # imports faiss, which the first paint does not need
+    with notices.shown():
+        name = st.text_input("Name", "sept-demo", key="demo name")
+        parent = folder_browser.pick(
+            "demo", "Parent folder", archives=False, start=folder_browser.home()
         )
+        if st.button("Create demo", type="primary", icon=":material/auto_awesome:"):
+            from sept_core.services.project import (
+                demo_project,  # imports faiss, which the first paint does not need
+            )
 
-        folder = folder_browser.chosen(parent) / project_paths.check_name(name, "Project")
-        demo_project.begin(folder)
-        _open(folder)
+            folder = folder_browser.chosen(parent) / project_paths.check_name(name, "Project")
+            demo_project.begin(folder)
+            _open(folder)
 
 
 def _open(folder: Path) -> None:
     state.open_folder(folder)
-    st.rerun()
+    st.switch_page(page_list.PAGES[page_list.FRONT].file, query_params=state.carried())
+
+
+@st.dialog("Backup and check", width="large")
+def keep_safe() -> None:
+    """Draw the dialog for backup, restore and check."""
+    from pages.shared import safety  # imports pydantic, which the first paint does not need
+
+    safety.draw()
 
 
 @st.dialog("Rename project")
-def rename(title: str) -> None:
+def rename() -> None:
     """Draw the dialog that renames the project."""
-    wanted = st.text_input("Title", title)
-    if st.button("Rename", type="primary"):
-        with notices.shown():
+    with notices.shown():
+        with state.project() as project:
+            title = projects.title(project)
+        wanted = st.text_input("Title", title)
+        if st.button("Rename", type="primary"):
             with state.WRITING, state.project() as project:
                 projects.rename(project, wanted)
                 recent.remember(project.paths.root, projects.title(project))
@@ -84,20 +158,18 @@ def rename(title: str) -> None:
 
 
 @st.dialog("Delete project")
-def delete(folder: Path, title: str, told: str) -> None:
-    """Draw the dialog that deletes a project once its title is typed.
-
-    Args:
-        folder: of the project.
-        title: that the user must type.
-        told: what is lost, with counts.
-    """
-    with st.spinner("Measuring the folder…"):
-        size = quantities.size(atomic.folder_size(folder))
-    st.write(f"This deletes `{folder}`: {size} with {told}. Images outside it are unchanged.")
-    typed = st.text_input(f"Type **{notices.plain(title)}** to confirm")
-    if st.button("Delete project", type="primary", disabled=typed != title):
-        with notices.shown():
+def delete() -> None:
+    """Draw the dialog that deletes the project once its title is typed."""
+    with notices.shown():
+        with state.project() as project, st.spinner("Measuring the folder…"):
+            folder, title = project.paths.root, projects.title(project)
+            contents = projects.contents(project)
+            size = quantities.size(atomic.folder_size(folder))
+        st.write(
+            f"This deletes `{folder}`: {size} with {contents}. Images outside it are unchanged."
+        )
+        typed = st.text_input(f"Type **{notices.plain(title)}** to confirm")
+        if st.button("Delete project", type="primary", disabled=typed != title):
             projects.check_idle(folder)
             state.close_folder(folder)
             projects.delete(folder)

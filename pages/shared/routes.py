@@ -1,25 +1,21 @@
-"""Routes that the app serves besides its pages: images, review sheets, scripts; and headers.
+"""Routes that the app serves besides its pages: images, data of Curate, scripts; and headers.
 
 GET only, by uid, selection id or a name in a known list, never by path.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.shared import access, asset_tree, state
-from sept_core import errors
+from pages.shared import access, answers, asset_tree, curate_routes, state
 
 if TYPE_CHECKING:
     from sept_core.services.data import image_server
-    from sept_core.services.explore import point_map
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -34,10 +30,6 @@ HEADERS = {
         "object-src 'none'; base-uri 'self'; form-action 'self'"
     ),
 }
-FOREVER = "private, max-age=31536000, immutable"
-"""For answers that never change: a uid names bytes, a sheet's URL names its revision."""
-
-NEVER = "no-store"
 
 
 class SecurityHeaders:
@@ -57,137 +49,30 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
-async def _answer(make: Callable[[], Response], cache: str = FOREVER) -> Response:
-    """Return the response of `make`, run in a thread; an error becomes a 404 with its sentence.
-
-    `cache` is the response's cache-control, unless `make` sets one itself.
-    """
-    try:
-        response = await run_in_threadpool(make)
-    except errors.SeptError as problem:
-        return PlainTextResponse(str(problem), 404, {"cache-control": NEVER})
-    response.headers.setdefault("cache-control", cache)
-    return response
-
-
-def _key(request: Request) -> str:
-    """Return the project key of a request; only projects opened on this machine have one."""
-    return request.query_params.get("project", "")
-
-
 async def image(request: Request) -> Response:
     """Serve the image of a uid."""
 
     def make() -> Response:
-        return _picture(state.opened(_key(request)).server.image(request.path_params["uid"]))
+        return _picture(state.opened(answers.key(request)).server.image(request.path_params["uid"]))
 
-    return await _answer(make)
+    return await answers.answer(make)
 
 
 async def thumbnail(request: Request) -> Response:
     """Serve a small JPEG of a uid."""
 
     def make() -> Response:
-        return _picture(state.opened(_key(request)).server.thumbnail(request.path_params["uid"]))
+        return _picture(
+            state.opened(answers.key(request)).server.thumbnail(request.path_params["uid"])
+        )
 
-    return await _answer(make)
+    return await answers.answer(make)
 
 
 def _picture(found: "image_server.Picture") -> Response:
     """Return an image's bytes; images that depend on value ranges are not cached."""
-    headers = None if found.lasting else {"cache-control": NEVER}
+    headers = None if found.lasting else {"cache-control": answers.NEVER}
     return Response(found.data, media_type=found.media_type, headers=headers)
-
-
-async def sheet(request: Request) -> Response:
-    """Serve the images of a selection in an order, for the review grid."""
-
-    def make() -> Response:
-        from sept_core.services.curate import (
-            review_sheet,  # imports faiss, which the first page does not need
-        )
-
-        path = request.path_params
-        with state.project(_key(request)) as project:
-            order = review_sheet.Order(path["order"], path["position"])
-            return JSONResponse(review_sheet.sheet(project, path["selection"], order))
-
-    return await _answer(make)
-
-
-async def why(request: Request) -> Response:
-    """Serve the details shown next to the full-size image of a selection."""
-
-    def make() -> Response:
-        from sept_core.services.curate import (
-            review_sheet,  # imports faiss, which the first page does not need
-        )
-
-        path = request.path_params
-        with state.project(_key(request)) as project:
-            return JSONResponse(review_sheet.why(project, path["selection"], path["uid"]))
-
-    return await _answer(make, NEVER)
-
-
-def _map(request: Request) -> "point_map.Map":
-    """Return the map of a request."""
-    from sept_core.services.explore import (
-        point_map,  # imports faiss, which the first page does not need
-    )
-
-    with state.project(_key(request)) as project:
-        return point_map.load(project, request.path_params["encoder"])
-
-
-async def map_points(request: Request) -> Response:
-    """Serve x and y of every point of a map, 4 bytes for each point."""
-
-    return await _answer(lambda: _raw(_map(request).points()))
-
-
-async def map_colours(request: Request) -> Response:
-    """Serve the colour class of every point of a map, 1 byte for each point."""
-
-    def make() -> Response:
-        from sept_core.services.explore import point_colours, point_map
-
-        encoder = request.path_params["encoder"]
-        with state.project(_key(request)) as project:
-            drawn = point_map.load(project, encoder)
-            by = request.query_params.get("by", "")
-            return _raw(point_colours.colour(project, encoder, drawn, by).classes.tobytes())
-
-    return await _answer(make)
-
-
-async def map_targets(request: Request) -> Response:
-    """Serve uids and places of each target set's images on a map."""
-
-    return await _answer(lambda: JSONResponse(_map(request).target_places()))
-
-
-async def map_nearest(request: Request) -> Response:
-    """Serve the uid of the image nearest to a place on a map, or null."""
-
-    def make() -> Response:
-        try:
-            x, y, within = (float(request.query_params[name]) for name in ("x", "y", "within"))
-        except (KeyError, ValueError):
-            raise errors.NotFoundError(
-                "The request lacks x, y or within, or one is not a number."
-            ) from None
-        return JSONResponse({"uid": _map(request).nearest(x, y, within)})
-
-    return await _answer(make)
-
-
-def _raw(data: bytes) -> Response:
-    """Return bytes marked as encoded: compressing a million points costs more than it saves."""
-    return Response(data, media_type="application/octet-stream", headers=IDENTITY)
-
-
-IDENTITY = {"content-encoding": "identity"}
 
 
 async def asset(request: Request) -> Response:
@@ -200,17 +85,14 @@ async def asset(request: Request) -> Response:
         found = asset_tree.find(version, path)
         return Response(found.data, media_type=found.media_type)
 
-    return await _answer(make)
+    return await answers.answer(make)
 
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-def _signed(endpoint: Endpoint) -> Endpoint:
+def _signed(endpoint: answers.Endpoint) -> answers.Endpoint:
     """Return an endpoint that requires a valid token if there is a login."""
 
     async def answer(request: Request) -> Response:
-        if access.may_fetch(request.query_params.get("token", ""), _key(request)):
+        if access.may_fetch(request.query_params.get("token", ""), answers.key(request)):
             return await endpoint(request)
         return _expired()
 
@@ -219,18 +101,13 @@ def _signed(endpoint: Endpoint) -> Endpoint:
 
 def _expired() -> Response:
     text = "This address has expired; reload the page."
-    return PlainTextResponse(text, 403, {"cache-control": NEVER})
+    return PlainTextResponse(text, 403, {"cache-control": answers.NEVER})
 
 
-PATHS: dict[str, Endpoint] = {
-    "/map/{encoder}/points/{revision}": map_points,
-    "/map/{encoder}/colours/{revision}": map_colours,
-    "/map/{encoder}/targets/{revision}": map_targets,
-    "/map/{encoder}/nearest/{revision}": map_nearest,
+PATHS: dict[str, answers.Endpoint] = {
     "/images/{uid}": image,
     "/thumbnails/{uid}": thumbnail,
-    "/why/{selection}/{uid}": why,
-    "/sheets/{selection}/{order}/{position:int}": sheet,
+    **curate_routes.PATHS,
 }
 ROUTES = [
     *(Route(path, _signed(endpoint), methods=["GET"]) for path, endpoint in PATHS.items()),

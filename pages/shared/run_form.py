@@ -1,6 +1,7 @@
-"""The settings of a new pre-training run; empty fields show the values that will be used.
+"""The settings of a new pre-training run: six choices, and the rest folded under headings.
 
-In: a subset and the fields filled in so far. Out: only the changes to the defaults.
+In: a subset and what was filled in so far. Out: the requested run. Empty fields show the values
+that will be used: those of the preset, else the defaults for the subset.
 """
 
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.launch import Launch
 from sept_core.pretrain.methods import registry as methods
 from sept_core.pretrain.settings import PretrainSettings
-from sept_core.services.train import pretraining
+from sept_core.services.train import costs, machine, presets, pretraining
+from sept_core.services.train.recipe import Recipe
 
-NAME = "run_name"
+NAME, PRESET = "run_name", "run_preset"
 BACKBONES = (
     "resnet18",
     "resnet50",
@@ -30,7 +32,6 @@ BACKBONES = (
 class Wanted:
     """The requested run."""
 
-    name: str
     method: str
     backbone: str
     changes: dict[str, Any]
@@ -47,85 +48,139 @@ class Field:
     choices: tuple[Any, ...] = ()
 
 
-MAIN = (
-    Field("epochs", "Epochs", "Passes over the subset; set either epochs or steps."),
-    Field("steps", "Steps", "Optimiser steps; set either steps or epochs."),
-    Field("batch_size", "Batch size", "Images per step."),
-    Field("image_size", "Image size, px", "Side length of the training views."),
-    Field("lr", "Learning rate", "Peak value after the warm-up; followed by half-cosine decay."),
-    Field(
-        "seed", "Seed", "Random seed of weights, order and views; the same seed gives the same run."
+STEPS = Field("steps", "Steps", "Optimiser steps.")
+EPOCHS = Field("epochs", "Epochs", "Passes over the subset.")
+SIZE = Field("image_size", "Image size, px", "Side length of the training views.")
+LENGTHS = {"Steps": STEPS, "Epochs": EPOCHS}
+
+SECTIONS: dict[str, tuple[Field, ...]] = {
+    "Data": (
+        Field("cache_size", "Cache size, px", "Side length of the images cached for training."),
+        Field("embed_size", "Evaluation size, px", "Side length at which the backbone embeds."),
+        Field("seed", "Seed", "Random seed of weights, order and views; the same seed gives the "
+              "same run."),
     ),
-)
-MORE = (
-    Field("stem", "Stem", "small: no stride or pooling in the first layers, for small images.",
-          pretrain_settings.STEMS),
-    Field("init", "Initial weights", "A checkpoint folder, timm (published weights of the "
-          "backbone) or timm@/path/FILE; leave empty to train from scratch."),
-    Field("cache_size", "Cache size, px", "Side length of the images cached for training."),
-    Field("embed_size", "Evaluation size, px", "Side length at which the backbone embeds."),
-    Field("optimizer", "Optimiser", "Algorithm that updates the weights.",
-          pretrain_settings.OPTIMIZERS),
-    Field("weight_decay", "Weight decay", "Shrinkage of the weights towards zero."),
-    Field("warmup", "Warm-up", "Share of the steps during which the learning rate rises."),
-    Field("accumulate", "Micro-batches", "Number of parts a batch is computed in, to save memory."),
-    Field("temperature", "Temperature", "Temperature of the contrastive loss."),
-    Field("queue", "Queue length", "Number of keys from earlier batches used as negatives."),
-    Field("ema", "Momentum", "Share of its weights that the momentum encoder keeps at each step."),
-    Field("decoupled", "Decoupled loss", "Excludes the positive pair from the denominator.",
-          (True, False)),
-    Field("augment.crop_min", "Minimum crop scale", "Smallest share of the image in a view."),
-    Field("augment.jitter", "Colour jitter", "Lower it if colour distinguishes the classes."),
-    Field("augment.grayscale", "Grayscale probability", "Probability that a view is grayscale."),
-    Field("augment.flip", "Horizontal flip", "Probability that a view is flipped."),
-    Field("augment.blur", "Blur probability", "Probability that a view is blurred."),
-    Field("precision", "Precision", "auto selects bf16 where the machine computes it fast.",
-          pretrain_settings.PRECISIONS),
-    Field("threads", "CPU threads", "Leave empty for one per physical core."),
-    Field("probe_every", "Probe interval, steps",
-          "Steps between kNN probes on the target's training images."),
-    Field("checkpoint_every", "Checkpoint interval, steps",
-          "A killed run loses at most this many steps."),
-)  # fmt: skip
+    "Optimisation": (
+        Field("batch_size", "Batch size", "Images per step."),
+        Field("lr", "Learning rate",
+              "Peak value after the warm-up; followed by half-cosine decay."),
+        Field("optimizer", "Optimiser", "Algorithm that updates the weights.",
+              pretrain_settings.OPTIMIZERS),
+        Field("weight_decay", "Weight decay", "Shrinkage of the weights towards zero."),
+        Field("warmup", "Warm-up", "Share of the steps during which the learning rate rises."),
+        Field("init", "Initial weights", "A checkpoint folder, timm (published weights of the "
+              "backbone) or timm@/path/FILE; leave empty to use the preset's."),
+        Field("stem", "Stem", "small: no stride or pooling in the first layers, for small images.",
+              pretrain_settings.STEMS),
+        Field("temperature", "Temperature", "Temperature of the contrastive loss."),
+        Field("queue", "Queue length", "Number of keys from earlier batches used as negatives."),
+        Field("ema", "Momentum", "Share of its weights that the momentum encoder keeps at each "
+              "step."),
+        Field("decoupled", "Decoupled loss", "Excludes the positive pair from the denominator.",
+              (True, False)),
+    ),
+    "Augmentation": (
+        Field("augment.crop_min", "Minimum crop scale", "Smallest share of the image in a view."),
+        Field("augment.jitter", "Colour jitter", "Lower it if colour distinguishes the classes."),
+        Field("augment.grayscale", "Grayscale probability",
+              "Probability that a view is grayscale."),
+        Field("augment.flip", "Horizontal flip", "Probability that a view is flipped."),
+        Field("augment.blur", "Blur probability", "Probability that a view is blurred."),
+    ),
+    "Hardware": (
+        Field("precision", "Precision", "auto selects bf16 where the machine computes it fast.",
+              pretrain_settings.PRECISIONS),
+        Field("threads", "CPU threads", "Leave empty for one per physical core."),
+        Field("accumulate", "Micro-batches", "Number of parts a batch is computed in, to save "
+              "memory."),
+        Field("probe_every", "Probe interval, steps",
+              "Steps between kNN probes on the target's training images."),
+        Field("checkpoint_every", "Checkpoint interval, steps",
+              "A killed run loses at most this many steps."),
+    ),
+}  # fmt: skip
+"""Folded settings by heading."""
+
+PER_ROW = 5
 
 
-def draw(subset: pretraining.Subset, suggested: str) -> Wanted:
+def draw(subset: pretraining.Subset) -> Wanted:
     """Draw the form and return the requested run.
 
     Args:
         subset: that the defaults depend on.
-        suggested: the run's name if none is typed.
     """
-    name_at, method_at, backbone_at = st.columns(3)
-    name = name_at.text_input(
-        "Run name", key=NAME, persist_state="session", placeholder=suggested,
-        help="Letters, digits, dots, dashes; leave empty to use the suggestion.",
-    ).strip()  # fmt: skip
-    base = PretrainSettings()
+    recipe = _preset()
+    method_at, backbone_at, unit_at, length_at, size_at = st.columns([3, 3, 2, 2, 2])
+    known = list(methods.TITLES)
     method = method_at.selectbox(
-        "Method", list(methods.TITLES), key="set:method", persist_state="session",
-        index=list(methods.TITLES).index(base.method),
-        format_func=methods.TITLES.__getitem__,
+        "Method", known, key="set:method", persist_state="session",
+        index=known.index(recipe.method), format_func=methods.TITLES.__getitem__,
     )  # fmt: skip
     backbone = backbone_at.selectbox(
         "Backbone", BACKBONES, key="set:backbone", persist_state="session",
-        index=BACKBONES.index(base.backbone), accept_new_options=True,
+        index=BACKBONES.index(recipe.backbone), accept_new_options=True,
         help="Any timm model by name; resnet10-narrow and -tiny are designed for CPUs.",
     )  # fmt: skip
+    unit = unit_at.segmented_control(
+        "Length", list(LENGTHS), key="set:unit", persist_state="session", required=True,
+        default="Epochs" if recipe.steps is None else "Steps",
+    )  # fmt: skip
+    length = LENGTHS[unit or "Steps"]
     unread = methods.unread(method)
-    more = [field for field in MORE if field.name not in unread]
-    changes = _changes([*MAIN, *more])
-    shown = pretraining.plan(subset, method, backbone, changes)
-    for column, field in zip(st.columns(len(MAIN)), MAIN, strict=True):
+    folded = [f for fields in SECTIONS.values() for f in fields if f.name not in unread]
+    changes = _changes(recipe, [length, SIZE, *folded])
+    shown = pretraining.plan(subset, method, str(backbone), changes)
+    for column, field in ((length_at, length), (size_at, SIZE)):
         with column:
             _widget(field, _value(shown, field, subset))
-    with st.expander("More settings", key="more_settings"):
-        for start in range(0, len(more), 5):
-            for column, field in zip(st.columns(5), more[start : start + 5], strict=False):
-                with column:
-                    _widget(field, _value(shown, field, subset))
-        where = draw_launch()
-    return Wanted(name or suggested, method, backbone, changes, where)
+    where = Launch()
+    for heading, fields in SECTIONS.items():
+        with st.expander(heading, key=f"section_{heading.lower()}"):
+            _section([f for f in fields if f.name not in unread], shown, subset)
+            if heading == "Hardware":
+                where = draw_launch()
+    return Wanted(method, str(backbone), changes, where)
+
+
+def _preset() -> Recipe:
+    """Draw the choice of a preset; a new choice clears the fields. Return its recipe."""
+    name = st.segmented_control(
+        "Preset", list(presets.PRESETS), key=PRESET, persist_state="session", required=True,
+        default=presets.DEFAULT, format_func=lambda name: presets.find(name).title,
+        on_change=_clear,
+    )  # fmt: skip
+    preset = presets.find(name or presets.DEFAULT)
+    st.caption(preset.about)
+    return preset.recipe(machine.here())
+
+
+def _clear() -> None:
+    """Forget what was filled in, so that the new preset shows unchanged."""
+    for name in ("method", "backbone", "unit"):
+        state.forget(f"set:{name}")
+    for fields in (LENGTHS.values(), (SIZE,), *SECTIONS.values()):
+        for field in fields:
+            state.keep(f"set:{field.name}", "" if field.name == "init" else None)
+
+
+def _section(fields: list[Field], shown: PretrainSettings, subset: pretraining.Subset) -> None:
+    for start in range(0, len(fields), PER_ROW):
+        row = fields[start : start + PER_ROW]
+        for column, field in zip(st.columns(PER_ROW), row, strict=False):
+            with column:
+                _widget(field, _value(shown, field, subset))
+
+
+def source(name: str) -> str:
+    """Return what a cost was estimated from, in a sentence."""
+    on = machine.here().name
+    return {
+        costs.DRY: f"Measured by training a few steps on {on}.",
+        costs.EARLIER: f"From the speed of an earlier run on {on}.",
+        costs.COUNTED: f"Estimated for {on} from the size of the network; may be off by a factor "
+        "of two or three.",
+    }[name]
 
 
 def draw_launch() -> Launch:
@@ -154,14 +209,17 @@ def draw_launch() -> Launch:
     return Launch(on, processes, nodes, launch.read_options(options.split()))
 
 
-def _changes(fields: list[Field]) -> dict[str, Any]:
-    """Return the filled-in values by setting, in the form for `pretrain.settings.choose`."""
-    changes: dict[str, Any] = {}
+def _changes(recipe: Recipe, fields: list[Field]) -> dict[str, Any]:
+    """Return the preset's settings with the filled-in values, for `pretrain.settings.choose`."""
+    changes = recipe.changes()
     for field in fields:
         value = state.kept(f"set:{field.name}")
         if value not in (None, ""):
             group, _, name = field.name.rpartition(".")
             (changes.setdefault(group, {}) if group else changes)[name] = value
+            for other in LENGTHS.values():
+                if field in LENGTHS.values() and other != field:
+                    changes.pop(other.name, None)
     return changes
 
 
@@ -169,6 +227,8 @@ def _value(shown: PretrainSettings, field: Field, subset: pretraining.Subset) ->
     """Return the value that is used while the field is empty."""
     if field.name == "steps":
         return shown.total_steps(subset.images)
+    if field.name == "epochs":
+        return round(shown.total_steps(subset.images) * shown.batch_size / subset.images)
     value: Any = shown
     for part in field.name.split("."):
         value = getattr(value, part)
@@ -185,7 +245,7 @@ def _widget(field: Field, value: Any) -> None:
         )  # fmt: skip
         return
     if field.name == "init":
-        st.text_input(field.label, placeholder="scratch", **common)
+        st.text_input(field.label, placeholder=value or "scratch", **common)
         return
     example = default if "." not in field.name else default.augment
     whole = not isinstance(getattr(example, field.name.rpartition(".")[2]), float)

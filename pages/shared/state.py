@@ -24,6 +24,8 @@ WRITING = threading.RLock()
 _OPENING = threading.RLock()
 """Separate from `WRITING`, so that images are served while a long listing is written."""
 
+CARRIED = ("project", "target", "strategy", "encoder", "budget", "order", "view")
+"""Parameters of the URL that links to other pages pass on."""
 
 STAY_OPEN_SECONDS = 1.0
 """Time for which the catalogue stays open after an action; commands wait less."""
@@ -97,7 +99,9 @@ def close_folder(folder: Path) -> None:
 
 def _use(key: str) -> None:
     st.session_state["project"] = key
-    st.query_params["project"] = key
+    for name in CARRIED:  # they belong to the project before
+        st.query_params.pop(name, None)
+    _put("project", key)
 
 
 def project_key() -> str | None:
@@ -106,7 +110,7 @@ def project_key() -> str | None:
     if named is None and (folder := _started_with()) is not None:
         named = recent.key_of(folder)
     if named is not None and named != st.query_params.get("project"):
-        st.query_params["project"] = named  # the menu's links leave it out
+        _put("project", named)
     st.session_state["project"] = named
     return named
 
@@ -170,7 +174,7 @@ def chosen(
     shown = titles or {}
     value = st.selectbox(label, options, key=key, format_func=lambda key: shown.get(key, key))
     if value != wanted:
-        st.query_params[name] = value
+        _put(name, value)
     st.session_state[f"url:{name}"] = value
     return value
 
@@ -184,7 +188,7 @@ def chosen_many(name: str, options: Sequence[str], label: str) -> list[str]:
         st.session_state[key] = [v for v in st.session_state[key] if v in options]
     values = st.multiselect(label, options, key=key)
     if values != named:
-        st.query_params[name] = values
+        _put(name, values)
     st.session_state[f"url:{name} list"] = values
     return values
 
@@ -218,12 +222,51 @@ def named(name: str) -> str | None:
     return value or None
 
 
-def choose(name: str, value: str) -> None:
+def choose(name: str, value: str | Sequence[str]) -> None:
     """Set the value that `chosen` returns from the next run on; an empty value removes it."""
+    _put(name, value)
+
+
+def _put(name: str, value: str | Sequence[str]) -> None:
+    """Write a parameter of the URL; every change goes through here."""
     if value:
         st.query_params[name] = value
     else:
         st.query_params.pop(name, None)
+    st.session_state[_LATEST] = _carried()
+
+
+_LATEST, _LINKED, _PAGE = "carried parameters", "linked parameters", "page"
+
+
+def _carried() -> dict[str, list[str]]:
+    return {name: found for name in CARRIED if (found := st.query_params.get_all(name))}
+
+
+def arrive(page: str) -> None:
+    """Bring the URL up to date after a page change.
+
+    A part of a page that reruns alone cannot redraw the links of the bar, so that a link may hold
+    values from before the last change. If the URL is exactly what the links were drawn with, the
+    values that this tab set last replace it.
+
+    Args:
+        page: title of the page of this run.
+    """
+    came = st.session_state.get(_PAGE) not in (None, page)
+    st.session_state[_PAGE] = page
+    latest = st.session_state.get(_LATEST)
+    if came and latest and _carried() == st.session_state.get(_LINKED):
+        for name in CARRIED:
+            _put(name, latest.get(name, ""))
+    st.session_state[_LATEST] = _carried()
+
+
+def carried() -> dict[str, list[str]]:
+    """Return the parameters for links to other pages."""
+    project_key()
+    st.session_state[_LINKED] = _carried()
+    return _carried()
 
 
 def component_value(key: str, name: str) -> object:
@@ -240,3 +283,23 @@ def keep(name: str, value: object) -> None:
 def kept(name: str) -> object:
     """Return the value that `keep` stored, or None."""
     return st.session_state.get(name)
+
+
+def forget(name: str) -> None:
+    """Drop a stored value or a widget's value, so that the widget shows its default again."""
+    st.session_state.pop(name, None)
+
+
+def parameters() -> dict[str, list[str]]:
+    """Return all values of the URL by name."""
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def replace_parameters(names: Sequence[str], values: Mapping[str, Sequence[str]]) -> None:
+    """Set these parameters of the URL at once; those without a value are removed."""
+    given = parameters()
+    kept = {name: value for name, value in given.items() if name not in names}
+    wanted = kept | {name: list(value) for name, value in values.items()}
+    if wanted != given:
+        st.query_params.from_dict(wanted)
+    st.session_state[_LATEST] = _carried()

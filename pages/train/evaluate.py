@@ -1,41 +1,46 @@
-"""Evaluate: compare runs and baselines on a target set, with confidence intervals."""
+"""Evaluate: what pre-training on a subset is worth, results first, then new comparisons."""
 
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
-from pages.shared import job_panel, notices, page_list, state, study_form
-from sept_core.figures import evaluation as figures
+from pages.shared import (
+    evaluation_view,
+    job_panel,
+    notices,
+    page_list,
+    state,
+    study_form,
+    weak_classes,
+)
 from sept_core.jobs import launcher
 from sept_core.services.train import evaluation_archive, evaluations, report, runs
 from sept_core.services.train.evaluation_archive import Evaluation
-from sept_core.services.train.evaluations import READOUTS, Request, Task
+from sept_core.services.train.evaluations import Request, Task
 from sept_core.wording import quantities
 
-VIEWS = ("Compare runs", "Train and compare", "Results")
+VIEWS = ("Results", "Train and compare", "Compare runs")
 JOBS = ("evaluate", "study")
 
 
 def draw() -> None:
     """Draw the page."""
-    st.title("Evaluate", anchor=False)
     with state.project() as project:
         found = evaluation_archive.every(project.paths)
     if state.kept("evaluated"):  # before the widget of this key is drawn
-        state.keep("show", VIEWS[2])
+        state.keep("show", VIEWS[0])
         state.keep("evaluated", False)
-    runs_at, study_at, results_at = st.tabs(
-        VIEWS, default=VIEWS[2 if found else 0], key="show", on_change="rerun", bind="query-params"
+    results_at, study_at, runs_at = st.tabs(
+        VIEWS, default=VIEWS[0 if found else 1], key="show", on_change="rerun", bind="query-params"
     )
-    for tab, form in ((runs_at, _form), (study_at, study_form.draw)):
-        if tab.open:
-            with tab:
-                _new(form)
     if results_at.open:
         with results_at:
             job_panel.draw(JOBS, _show)
             _results(found)
+    for tab, form in ((study_at, study_form.draw), (runs_at, _form)):
+        if tab.open:
+            with tab:
+                _new(form)
 
 
 def _show(job: launcher.JobStatus) -> None:
@@ -119,111 +124,26 @@ def _results(found: list[Evaluation]) -> None:
         )
         return
     titles = {evaluation.id: _title(evaluation) for evaluation in found}
-    left, right = st.columns([3, 2])
-    with left:
+    which, against, files, delete = st.columns([5, 3, 2, 2], vertical_alignment="bottom")
+    with which:
         chosen = state.chosen("evaluation", list(titles), "Evaluation", titles)
     evaluation = next(known for known in found if known.id == chosen)
-    with right:
-        reference = state.chosen("reference", evaluation.arms, "Reference arm")
-    rows = evaluation_archive.table(evaluation, reference)
-    st.markdown(
-        "\n".join(f"- {said}" for said in evaluation_archive.sentences(evaluation, reference))
-    )
-    if unmatched := evaluation.unmatched():
-        st.warning(unmatched, icon=":material/balance:")
-    st.plotly_chart(figures.intervals(rows, READOUTS), key="intervals")
-    _table(rows, reference)
-    for note in (*evaluation_archive.cost_sentences(evaluation), *evaluation.summary["notes"]):
-        st.caption(note)
-    _unreadable(evaluation)
-    _files(evaluation, rows)
+    first = report.reference(evaluation)
+    others = [arm for arm in evaluation.arms if arm != first]
+    with against:
+        reference = state.chosen("reference", [first, *others], "Compare with")
+    with files:
+        evaluation_view.downloads(evaluation, reference)
+    with delete:
+        evaluation_view.delete(evaluation)
+    evaluation_view.draw(evaluation, reference)
+    weak_classes.draw(evaluation)
 
 
 def _title(evaluation: Evaluation) -> str:
     when = quantities.moment(evaluation.at)
     ident, count = evaluation.id[-6:], len(evaluation.arms)
     return f"{evaluation.request['target']} · {count} arms · {when} · {ident}"
-
-
-def _table(rows: list[dict[str, Any]], reference: str) -> None:
-    shown = [
-        {
-            "Arm": row["arm"],
-            "Readout": READOUTS[row["readout"]],
-            "Labels": row["labels"],
-            "Steps": row["steps"],
-            "Images seen": row["images_seen"],
-            "Accuracy, %": 100 * row["mean"],
-            "95% interval": _interval(row["low"], row["high"], "{:.1f}"),
-            f"vs {reference}, points": _points(row["difference"]),
-            "Difference, 95% interval": _interval(
-                row["difference_low"], row["difference_high"], "{:+.1f}"
-            ),
-            "Distinguishable": {True: "yes", False: "no", None: "–"}[row["distinguishable"]],
-        }
-        for row in rows
-    ]
-    form = st.column_config.NumberColumn
-    st.dataframe(
-        shown,
-        hide_index=True,
-        placeholder="–",
-        column_config={
-            "Steps": form(format="localized", help="Optimiser steps of pre-training."),
-            "Images seen": form(format="localized", help="In pre-training: steps × batch size."),
-            "Accuracy, %": form(format="%.1f", help="Mean over the seeds."),
-            f"vs {reference}, points": form(
-                format="%+.1f", help="Paired difference on the same seeds and test images."
-            ),
-        },
-    )
-
-
-def _points(share: float | None) -> float | None:
-    return None if share is None else 100 * share
-
-
-def _interval(low: float | None, high: float | None, form: str) -> str:
-    if low is None or high is None:
-        return "–"
-    return f"{form.format(100 * low)} to {form.format(100 * high)}"
-
-
-def _unreadable(evaluation: Evaluation) -> None:
-    names = evaluation.summary["target"]["unreadable"]
-    if names:
-        with st.expander(f"{len(names):,} unreadable images, excluded for every arm"):
-            st.code("\n".join(names), language=None)
-
-
-def _files(evaluation: Evaluation, rows: list[dict[str, Any]]) -> None:
-    table, whole, page, delete, _ = st.columns([1.3, 1.3, 1.5, 1.5, 1.5])
-    table.download_button(
-        "Download CSV", evaluation_archive.as_csv(rows), f"{evaluation.id}.csv", "text/csv",
-        icon=":material/download:", on_click="ignore", width="stretch",
-    )  # fmt: skip
-    whole.download_button(
-        "Download JSON", evaluation_archive.as_json(evaluation), f"{evaluation.id}.json",
-        "application/json", icon=":material/download:", on_click="ignore", width="stretch",
-    )  # fmt: skip
-    page.download_button(
-        "Download report", lambda: report.page(evaluation), f"{evaluation.id}.html", "text/html",
-        icon=":material/download:", on_click="ignore", width="stretch",
-        help="HTML: plots, tables, costs and findings in one file that works offline.",
-    )  # fmt: skip
-    with delete.popover("Delete…", icon=":material/delete:", width="stretch"):
-        _delete(evaluation)
-
-
-def _delete(evaluation: Evaluation) -> None:
-    with state.project() as project:
-        size = quantities.size(evaluation_archive.size(project.paths, evaluation.id))
-    count = len(evaluation.summary["means"])
-    st.write(f"This deletes {count:,} results ({size} on disk). The runs are kept.")
-    if st.button("Delete evaluation", type="primary", icon=":material/delete:"):
-        with state.project() as project:
-            evaluation_archive.delete(project.paths, evaluation.id)
-        st.rerun()
 
 
 with notices.shown():

@@ -1,33 +1,45 @@
-"""Pre-train: choose a subset and settings, estimate the cost, start runs and monitor them."""
+"""Pre-train: choose a subset and settings, see the cost, start runs, watch and compare them."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
-from pages.shared import job_panel, notices, page_list, run_form, run_view, state
+from pages.shared import draft, job_panel, notices, page_list, run_form, run_view, state
+from pages.shared.draft import DRAFT
 from sept_core import errors
-from sept_core.pretrain.methods.registry import TITLES
-from sept_core.services.curate import review_sheet, selections
+from sept_core.pretrain.settings import PretrainSettings
+from sept_core.services.curate import manifests
 from sept_core.services.project.project import Project
-from sept_core.services.train import pretraining, runs
+from sept_core.services.train import costs, pretraining, runs
+from sept_core.services.train.pretraining import Subset
 from sept_core.wording import quantities
 
 MANIFEST = "manifest"
 VIEWS = ("New run", "Runs")
+UNREAD_SIDE = 224
+"""Assumed shorter side of a draft's images, in pixels."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What to train on: a selection's id, `DRAFT` or `MANIFEST` with its path."""
+
+    id: str
+    path: str = ""
 
 
 def draw() -> None:
     """Draw the page."""
-    st.title("Pre-train", anchor=False)
     with state.project() as project:
         known = runs.every(project.paths)
     if state.kept("started"):  # before the widgets of these keys are drawn
-        state.keep("view", VIEWS[1])
+        state.keep("runs view", VIEWS[1])
         state.keep(run_form.NAME, "")
         state.keep("started", False)
+    watched = bool(state.named("run")) or any(run.active for run in known)
     new, old = st.tabs(
-        VIEWS, default=VIEWS[bool(known)], key="view", on_change="rerun", bind="query-params"
+        VIEWS, default=VIEWS[bool(known) and watched], key="runs view", on_change="rerun"
     )
     if new.open:
         with new:
@@ -38,108 +50,83 @@ def draw() -> None:
 
 
 def _new_run() -> None:
-    chosen, where = st.columns(2, vertical_alignment="bottom")
-    with chosen, state.project() as project:
-        titles = _selections(project) | {MANIFEST: "Exported manifest"}
-        subset_id = state.chosen("selection", list(titles), "Subset", titles)
-    with where:
-        path = _path(subset_id, len(titles) == 1)
-    if subset_id == MANIFEST and not path:
+    form, card = st.columns([5, 2], gap="large")
+    with form:
+        source = _source()
+    if source.id == MANIFEST and not source.path:
         return
-    _older(subset_id)
     with notices.shown():
-        subset = _subset(subset_id, path)
-        _form(subset, subset_id, path)
+        subset = _subset(source)
+        with form:
+            wanted = run_form.draw(subset)
+        with card, st.container(border=True):
+            _start_card(source, subset, wanted)
 
 
-def _selections(project: Project) -> dict[str, str]:
-    """Return the title of each selection by id, the latest first."""
-    return {
-        record["id"]: f"{names} · {record['settings']['strategy']} · {record['count']:,} images · "
-        f"{quantities.moment(record['created_at'])} · "
-        f"{record['id'][-8:]}"
-        for names, records in review_sheet.choices(project).items()
-        for record in records
-    }
-
-
-def _path(subset_id: str, alone: bool) -> str:
-    if subset_id != MANIFEST:
-        return ""
-    if alone:
-        page_list.link("Retrieve", "No selection yet: create one in Retrieve")
-    return st.text_input(
-        "Manifest",
-        key="manifest_path",
-        persist_state="session",
+def _source() -> Source:
+    """Draw the choice of the draft, a selection or a manifest."""
+    with state.project() as project:
+        titles = draft.choices(project) | {MANIFEST: "Exported manifest"}
+    chosen = state.chosen("selection", list(titles), "Train on", titles)
+    if chosen != MANIFEST:
+        if chosen != DRAFT:
+            with state.project() as project:
+                notice = manifests.notice(project, chosen)
+            if notice:
+                st.info(notices.plain(notice), icon=":material/history:")
+        draft.pictures(chosen)
+        return Source(chosen)
+    if len(titles) == 1:
+        page_list.link("Curate", "No selection yet: make one in Curate")
+    path = st.text_input(
+        "Manifest", key="manifest_path", persist_state="session",
         placeholder="/path/to/manifest",
         help="Folder of a manifest on this machine, from this project or another.",
-    ).strip()
+    ).strip()  # fmt: skip
+    return Source(MANIFEST, path)
 
 
-def _older(subset_id: str) -> None:
-    """Warn if the selection does not reflect the latest decisions."""
-    if subset_id == MANIFEST:
-        return
+def _subset(source: Source) -> Subset:
+    if source.id == MANIFEST:
+        return pretraining.of_manifest(Path(source.path))
     with state.project() as project:
-        older = selections.find(project, subset_id)["older_than_decisions"]
-    if older:
-        st.warning(
-            "Decisions were made after this selection; update it in Review to exclude vetoed "
-            "images.",
-            icon=":material/warning:",
-        )
-        page_list.link("Review", "Go to Review", query_params={"selection": subset_id})
+        if source.id == DRAFT:
+            held = draft.current(project)
+            assert held is not None, "the option exists only with a draft"
+            return Subset("-".join(held.request.targets), held.budget, UNREAD_SIDE)
+        return pretraining.of_selection(project, source.id)
 
 
-def _subset(subset_id: str, path: str) -> pretraining.Subset:
-    if subset_id == MANIFEST:
-        return pretraining.of_manifest(Path(path))
-    with state.project() as project:
-        return pretraining.of_selection(project, subset_id)
-
-
-def _form(subset: pretraining.Subset, subset_id: str, path: str) -> None:
-    """Draw the settings, a summary of the run, and the two buttons."""
-    wanted = run_form.draw(subset, _suggested(subset))
+def _start_card(source: Source, subset: Subset, wanted: run_form.Wanted) -> None:
+    """Draw the cost of the run, its name, and the two buttons."""
     chosen = pretraining.plan(subset, wanted.method, wanted.backbone, wanted.changes)
     problem = _problem(subset, chosen, wanted)
+    st.markdown("**Cost on this machine**")
     if problem:
-        st.error(problem, icon=":material/error:")
+        st.error(notices.plain(problem), icon=":material/error:")
     else:
-        epochs = chosen.total_steps(subset.images) / (subset.images // chosen.batch_size)
-        st.markdown(
-            f"**{subset.images:,} images · {chosen.total_steps(subset.images):,} steps of "
-            f"{chosen.batch_size:,} images ({epochs:,.4g} epochs) · views of "
-            f"{chosen.image_size} px**, trained with {TITLES[chosen.method]}."
-        )
-    start, estimate, _ = st.columns([1, 1, 4])
-    started = start.button(
-        "Start", type="primary", icon=":material/play_arrow:", width="stretch",
-        disabled=problem is not None,
+        _cost(subset, chosen)
+    measure = st.button(
+        "Measure", icon=":material/timer:", disabled=problem is not None, type="tertiary",
+        help="Trains a few steps on this subset to measure time and memory. It waits for running "
+        "jobs, which would distort the timing.",
     )  # fmt: skip
-    dry = estimate.button(
-        "Estimate", icon=":material/timer:", width="stretch", disabled=problem is not None,
-        help="Runs a few training steps on this subset to measure time and memory. "
-        "It waits for running jobs, which would distort the timing.",
+    job_panel.draw(("dryrun",))
+    name = st.text_input(
+        "Run name", key=run_form.NAME, persist_state="session", placeholder=_suggested(subset),
+        help="Letters, digits, dots, dashes; leave empty to use the suggestion.",
+    ).strip()  # fmt: skip
+    started = st.button(
+        "Save and pre-train" if source.id == DRAFT else "Start pre-training", type="primary",
+        icon=":material/play_arrow:", width="stretch", disabled=problem is not None,
     )  # fmt: skip
     if started:
-        _start(subset_id, path, wanted)
-    if dry:
-        _estimate(subset_id, path, wanted)
-    job_panel.draw(("dryrun",))
-    with state.project() as project:
-        found = pretraining.estimated(project.paths, subset, chosen)
-    if found:
-        _estimated(found)
+        _start(source, name or _suggested(subset), wanted)
+    if measure:
+        _measure(source, wanted)
 
 
-def _suggested(subset: pretraining.Subset) -> str:
-    with state.project() as project:
-        return pretraining.free_name(project.paths, Path(subset.name).name)
-
-
-def _problem(subset: pretraining.Subset, chosen: Any, wanted: run_form.Wanted) -> str | None:
+def _problem(subset: Subset, chosen: PretrainSettings, wanted: run_form.Wanted) -> str | None:
     try:
         pretraining.check(subset, chosen, wanted.where)
     except errors.InputError as problem:
@@ -147,48 +134,75 @@ def _problem(subset: pretraining.Subset, chosen: Any, wanted: run_form.Wanted) -
     return None
 
 
-def _start(subset_id: str, path: str, wanted: run_form.Wanted) -> None:
-    how = (wanted.name, wanted.method, wanted.backbone, wanted.changes, wanted.where)
+def _cost(subset: Subset, chosen: PretrainSettings) -> None:
+    with state.project() as project:
+        found = costs.of_run(project.paths, subset, chosen)
+        measured = pretraining.estimated(project.paths, subset, chosen)
+    steps = chosen.total_steps(subset.images)
+    epochs = steps / max(1, subset.images // chosen.batch_size)
+    length = (
+        f"{subset.images:,} images · {steps:,} steps of {chosen.batch_size:,} images "
+        f"({epochs:,.4g} epochs) · views of {chosen.image_size} px"
+    )
+    if found is None:
+        st.markdown("## not known yet")
+        st.markdown(length)
+        st.caption("The speed of this network is unknown here; Measure finds it in a minute.")
+        return
+    st.markdown(f"## {quantities.about(found.seconds)}")
+    st.markdown(f"{length} · {_per_step(found.per_step)}")
+    if measured:
+        st.markdown(_memory(measured))
+    st.caption(run_form.source(found.source))
+
+
+def _memory(measured: dict[str, float]) -> str:
+    text = f"Memory {quantities.size(measured['memory_bytes'])}"
+    if measured["gpu_memory_bytes"] is not None:
+        text += f" · GPU memory {quantities.size(measured['gpu_memory_bytes'])}"
+    cached = "cached in memory" if measured["packed"] else "decoded again at every step"
+    return f"{text} · images are {cached}"
+
+
+def _per_step(seconds: float) -> str:
+    text = f"{seconds:.2g} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
+    return f"{text} per step"
+
+
+def _suggested(subset: Subset) -> str:
+    with state.project() as project:
+        return pretraining.free_name(project.paths, Path(subset.name).name)
+
+
+def _selection(project: Project, source: Source) -> str:
+    """Return the id of the selection to train on; a draft is saved first."""
+    if source.id != DRAFT:
+        return source.id
+    held = draft.current(project)
+    assert held is not None, "the option exists only with a draft"
+    return draft.save(project, held)
+
+
+def _start(source: Source, name: str, wanted: run_form.Wanted) -> None:
+    how = (name, wanted.method, wanted.backbone, wanted.changes, wanted.where)
     with state.WRITING, state.project() as project, st.spinner("Writing the manifest…"):
-        if subset_id == MANIFEST:
-            pretraining.start_manifest(project.paths, Path(path), *how)
+        if source.id == MANIFEST:
+            pretraining.start_manifest(project.paths, Path(source.path), *how)
         else:
-            pretraining.start_selection(project, subset_id, *how)
-    state.choose("run", wanted.name)
+            pretraining.start_selection(project, _selection(project, source), *how)
+    state.choose("run", name)
     state.keep("started", True)
     st.rerun()
 
 
-def _estimate(subset_id: str, path: str, wanted: run_form.Wanted) -> None:
+def _measure(source: Source, wanted: run_form.Wanted) -> None:
     how = (wanted.method, wanted.backbone, wanted.changes)
     with state.WRITING, state.project() as project, st.spinner("Writing the manifest…"):
-        if subset_id == MANIFEST:
-            pretraining.estimate_manifest(project.paths, Path(path), *how)
+        if source.id == MANIFEST:
+            pretraining.estimate_manifest(project.paths, Path(source.path), *how)
         else:
-            pretraining.estimate_selection(project, subset_id, *how)
+            pretraining.estimate_selection(project, _selection(project, source), *how)
     st.rerun()
-
-
-def _estimated(found: dict[str, Any]) -> None:
-    figures = {
-        "Time per step": _seconds(found["seconds_per_step"]),
-        "Images per second": f"{found['images_per_second']:,.0f}",
-        "Total time": quantities.duration(found["seconds"]),
-        "Memory": quantities.size(found["memory_bytes"]),
-    }
-    if found["gpu_memory_bytes"] is not None:
-        figures["GPU memory"] = quantities.size(found["gpu_memory_bytes"])
-    for column, (label, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
-        column.metric(label, value)
-    cached = "cached in memory" if found["packed"] else "decoded again at every step"
-    st.caption(
-        f"Measured over {found['steps_timed']} steps on {found['device']}; images are {cached}. "
-        "kNN probes are not included."
-    )
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
 
 
 def _runs(known: list[runs.Run]) -> None:
@@ -198,12 +212,10 @@ def _runs(known: list[runs.Run]) -> None:
     with state.project() as project:
         waiting = runs.queue(project.paths)
     if len(waiting) > 1:
-        order = " → ".join(job.title for job in waiting)
+        order = " → ".join(notices.plain(job.title) for job in waiting)
         st.caption(f"Queue: {order}. It continues when the app is closed.")
     job_panel.draw(("pretrain",))
-    run_view.table(known)
-    name = state.chosen("run", [run.name for run in known], "Run")
-    run_view.draw(name)
+    run_view.draw(known)
 
 
 with notices.shown():

@@ -107,6 +107,20 @@ def _places(db: Connection, uid: str, where: str, values: list[int]) -> list[Pla
     ]
 
 
+def pixels(db: Connection, uid: str) -> tuple[int | None, int | None, str | None] | None:
+    """Return width, height and metadata (JSON) of an image from one of its live files, or None."""
+    uids, rows = revision.once(db, "rows", lambda: _rows(db))
+    place = int(np.searchsorted(uids, uid.encode()))
+    if place == len(uids) or uids[place] != uid.encode():
+        return None
+    found = db.execute(
+        """SELECT i.width, i.height, f.metadata FROM files f JOIN images i ON i.uid = f.uid
+           WHERE f.rowid = ? AND i.rowid = ? AND f.uid = ?""",
+        [*rows[place].tolist(), uid],
+    ).fetchall()
+    return (found[0][0], found[0][1], found[0][2]) if found else None
+
+
 def keys(db: Connection, role: str, source_id: str | None = None) -> pa.Table:
     """Return the names under which other tools may know the images: columns uid, source_uid,
     rel_path.

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from sept_core import errors
-from sept_core.catalogue.connection import Connection, transaction
+from sept_core.catalogue.connection import Connection, one, transaction
 
 
 def put(db: Connection, selection_id: str, record: dict[str, Any]) -> None:
@@ -21,6 +21,13 @@ def put(db: Connection, selection_id: str, record: dict[str, Any]) -> None:
 def every(db: Connection) -> list[dict[str, Any]]:
     """Return all records, oldest first, each with its `id` and `created_at`."""
     return _records(db, "TRUE", [])
+
+
+def stamp(db: Connection) -> list[Any]:
+    """Return a value that changes when a selection is stored or deleted."""
+    return list(
+        one(db, "SELECT count(*), max(created_at), bit_xor(hash(id))::TEXT FROM selections")
+    )
 
 
 def _records(db: Connection, where: str, values: list[str]) -> list[dict[str, Any]]:

@@ -53,6 +53,7 @@ SECTIONS = {
     "Train": {
         "pretrain": "sept_core.cli.train:pretrain",
         "evaluate": "sept_core.cli.train:evaluate",
+        "round": "sept_core.cli.rounds:run_round",
         "train-encoder": "sept_core.cli.train:train_encoder",
     },
     "Jobs": {

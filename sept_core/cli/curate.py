@@ -17,9 +17,12 @@ from sept_core.cli.options import (
     path_option,
 )
 from sept_core.index import formats
+from sept_core.selection import weights
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import DEFAULT_STRATEGY, STRATEGIES
-from sept_core.services.curate import selections, subset_diagnostics
+from sept_core.services.curate import recipe_file, selections, subset_diagnostics
+from sept_core.services.curate.recipe_file import RecipeFile
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import preparation
 from sept_core.services.project import projects
 
@@ -115,6 +118,44 @@ def select(
             help="class-balanced: leave the unused quota of a class empty, or donate it to others.",
         ),
     ] = "leave",
+    recipe: Annotated[
+        Path | None,
+        path_option("Recipe: a TOML file of parts with shares, in place of --strategy."),
+    ] = None,
+    unfilled_part: Annotated[
+        str | None,
+        typer.Option(
+            metavar="leave|donate",
+            help="--recipe: leave the seats of a part without further images open (default), or "
+            "donate them to the other parts.",
+        ),
+    ] = None,
+    with_target: Annotated[
+        bool,
+        typer.Option(
+            "--with-target",
+            help="Begin with the target's own training images (never its test split).",
+        ),
+    ] = False,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=WEIGHT",
+            help="Weight of a target set (pets=2), a class (food/ramen=3) or a target image "
+            "(uid:HEX=2), default 1. Repeatable.",
+        ),
+    ] = None,
+    stop_ratio: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATIO",
+            help="Stop instance search after the first round whose mean similarity is below this "
+            "share of that of round --stop-round (SimCore: 0.95); --budget is then optional.",
+        ),
+    ] = None,
+    stop_round: Annotated[
+        int, typer.Option(metavar="ROUND", help="Round that --stop-ratio compares with.")
+    ] = 20,
     filter_text: Annotated[
         str,
         typer.Option(
@@ -126,10 +167,18 @@ def select(
     guard: Annotated[
         bool, typer.Option(help="Contamination guard: exclude near-duplicates of held-out images.")
     ] = True,
+    refill_duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--refill-duplicates",
+            help="Let a near-duplicate of a vetoed image be selected in its place.",
+        ),
+    ] = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Select a subset of the pool for one or several target sets."""
+    mixed = RecipeFile(()) if recipe is None else recipe_file.read(recipe)
     settings = SelectionSettings(
         strategy=strategy,
         budget=budget,
@@ -143,9 +192,21 @@ def select(
         min_targets=min_targets,
         within_cluster=within_cluster,
         unfilled_quota=unfilled_quota,
+        recipe=mixed.parts,
+        unfilled_part=unfilled_part or mixed.unfilled_part or "leave",
+        with_target=with_target or bool(mixed.with_target),
+        stop_ratio=stop_ratio,
+        stop_round=stop_round,
+        weights=weights.parse(weight or ()),
     )
-    request = selections.Request(
-        tuple(target), settings, encoder, filter_text, guard, device=device
+    request = Request(
+        tuple(target),
+        settings,
+        encoder,
+        filter_text,
+        guard,
+        refill_duplicates=refill_duplicates,
+        device=device,
     )
     follow.prepare(folder, encoder, device)
     with projects.opened(folder) as project:
@@ -178,7 +239,7 @@ def advise(
 ) -> None:
     """Advise on the budget: show how similarity decays and where coverage flattens."""
     follow.prepare(folder, encoder)
-    request = selections.Request(tuple(target), SelectionSettings(budget=budget or 1), encoder)
+    request = Request(tuple(target), SelectionSettings(budget=budget or 1), encoder)
     with projects.opened(folder) as project:
         found = selections.advise(project, request)
     if as_json:

@@ -80,13 +80,13 @@ def finish_embedding(folder: Path, job_id: str) -> dict[str, Any]:
 
 
 def _detail(status: JobStatus) -> str:
-    """Format `1,200/50,000 images, 340/s, 2 min left`."""
+    """Format `1,200/50,000 images, 340 images/s, 2 min 05 s left`."""
     so_far = status.progress
     if so_far is None:
         return status.state
     text = f"{so_far['done']:,}/{so_far['total']:,} {so_far['unit']}"
     if so_far["rate"]:
-        text += f", {so_far['rate']:,.3g}/s"
+        text += f", {quantities.pace(so_far['rate'], so_far['unit'])}"
     if so_far["seconds_left"] is not None:
         text += f", {quantities.duration(so_far['seconds_left'])} left"
     return f"{text} {so_far['note']}".rstrip()

@@ -24,7 +24,7 @@ OTHERWISE = (
 
 
 def warn(folder: Path, entry: Mapping[str, Any]) -> None:
-    """Print the warnings of a target set, as `projects.status` returns them."""
+    """Print the warnings of a target set, as in the JSON of `projects.status`."""
     for sentence in entry["warnings"]:
         text = f"warning: target set {entry['name']}: {sentence}"
         output.console.print(output.text(text), style="yellow")
@@ -35,7 +35,8 @@ def warn(folder: Path, entry: Mapping[str, Any]) -> None:
 
 def show(folder: Path, project: Project, name: str, report: ScanReport, as_json: bool) -> None:
     """Print the listing of a target set, and its layout."""
-    found = next(t for t in projects.status(project)["targets"] if t["name"] == name)
+    known = projects.status(project).json()["targets"]
+    found = next(target for target in known if target["name"] == name)
     keys = ("layout", "splits", "classes", "taken", "warnings")
     if as_json:
         return output.as_json({"name": name, **asdict(report)} | {key: found[key] for key in keys})

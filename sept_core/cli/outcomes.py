@@ -32,7 +32,7 @@ KINDS = {"pool": "sources", "target": "targets"}
 def show(folder: Path, role: str, name: str | None, out: Path | None, as_json: bool) -> None:
     """Print counts and reasons for the files of a role, or of one source or target set."""
     with projects.opened(folder) as project:
-        state = projects.status(project)
+        state = projects.status(project).json()
         table = file_outcomes.reasons(project, role, name)
         more = file_outcomes.more(project, role, name)
     entries = [entry for entry in state[KINDS[role]] if name in (None, entry["name"])]

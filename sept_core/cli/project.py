@@ -28,7 +28,7 @@ def init(folder: Dir, as_json: Json = False) -> None:
 def status(folder: Dir, as_json: Json = False) -> None:
     """Show sources, target sets, encoders, selections, runs and jobs."""
     with projects.opened(folder) as project:
-        state = projects.status(project)
+        state = projects.status(project).json()
     if as_json:
         return output.as_json(state)
     output.facts(f"Project {state['project']}", state["pool"])
@@ -43,7 +43,7 @@ def status(folder: Dir, as_json: Json = False) -> None:
         "Selections",
         ["id", "targets", "strategy", "images", "older than pool"],
         (
-            [s["id"], " ".join(s["targets"]), s["settings"]["strategy"], s["count"],
+            [s["id"], " ".join(s["targets"]), s["strategy"], s["count"],
              s["older_than_pool"]]
             for s in state["selections"]
         ),

@@ -153,7 +153,9 @@ def audit(found: Mapping[str, Any]) -> None:
 def report(found: Mapping[str, Any]) -> None:
     """Print the available diagnostics with their meaning."""
     output.facts(f"Selection {found['selection']}", found["funnel"])
-    known = [name for name in found if name not in ("selection", "funnel", "not_measured")]
+    if parts := found.get("parts"):
+        output.facts("Images by part", {name or "pins and fill": n for name, n in parts.items()})
+    known = [name for name in found if name not in ("selection", "funnel", "not_measured", "parts")]
     output.rows(
         "Diagnostics (not evidence)",
         ["name", "value", "meaning"],

@@ -9,11 +9,18 @@ from sept_core import errors
 from sept_core.cli import follow, jobs, outcomes, output
 from sept_core.cli.jobs import Wait
 from sept_core.cli.options import Dir, Json, Seed, path_option
-from sept_core.pretrain import launch
+from sept_core.pretrain import launch, loggers, settings
 from sept_core.pretrain.methods import registry as methods
 from sept_core.services.data import chain, embedding
 from sept_core.services.project import projects
-from sept_core.services.train import comparison, evaluations, own_encoder, pretraining, report
+from sept_core.services.train import (
+    comparison,
+    evaluations,
+    own_encoder,
+    presets,
+    pretraining,
+    report,
+)
 from sept_core.services.train.recipe import Recipe
 
 Method = Annotated[
@@ -24,6 +31,22 @@ Backbone = Annotated[
     str,
     typer.Option(
         metavar="BACKBONE", help="A timm model, or resnet10-narrow or resnet10-tiny for CPUs."
+    ),
+]
+OptionalMethod = Annotated[
+    str | None,
+    typer.Option(
+        metavar="METHOD",
+        help=f"Pre-training method: {', '.join(methods.METHODS)}. Default: the preset's, or "
+        f"{methods.DEFAULT_METHOD}.",
+    ),
+]
+OptionalBackbone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BACKBONE",
+        help="A timm model, or resnet10-narrow or resnet10-tiny for CPUs. Default: the preset's, "
+        "or resnet18.",
     ),
 ]
 Steps = Annotated[int | None, typer.Option(help="Number of optimiser steps.")]
@@ -45,11 +68,20 @@ LaunchOption = Annotated[
         "Repeatable.",
     ),
 ]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Further setting of the training, such as layer_decay=0.75 or augment.jitter=0.1. "
+        "Repeatable.",
+    ),
+]
 _ARM_HELP = (
     "Arm to train and compare, baselines first: a strategy of sept select, random-10x, oracle, "
     "encoder, curated+target (or another strategy), 'metadata=FILTER', frozen=ENCODER "
-    "(timm:resnet18@/path/FILE), a selection id, NAME=SELECTION, NAME=group:GROUP or NAME=ENCODER. "
-    "Repeatable."
+    "(timm:resnet18@/path/FILE), continue=ENCODER:ARM, a selection id, NAME=SELECTION, "
+    "NAME=group:GROUP or NAME=ENCODER. Repeatable."
 )
 
 
@@ -61,8 +93,15 @@ def pretrain(
     manifest: Annotated[
         Path | None, path_option("Manifest to train on, instead of a selection.")
     ] = None,
-    method: Method = methods.DEFAULT_METHOD,
-    backbone: Backbone = "resnet18",
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(presets.PRESETS),
+            help="Settings that suit this machine; other options change them.",
+        ),
+    ] = None,
+    method: OptionalMethod = None,
+    backbone: OptionalBackbone = None,
     steps: Steps = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
@@ -74,6 +113,28 @@ def pretrain(
             "timm@/path/FILE."
         ),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENCODER",
+            help="With method distil: the encoder whose features the backbone learns.",
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            help="End the run, with its best backbone, after this many kNN probes on the target's "
+            "training images without a new best. Default: train to the last step.",
+        ),
+    ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help=f"Also log to {', '.join(loggers.LOGGERS)}; several separated by commas.",
+        ),
+    ] = None,
+    setting: SetOption = None,
     seed: Seed = 0,
     run: Annotated[
         str | None,
@@ -89,10 +150,12 @@ def pretrain(
     """Pre-train a backbone on a selection or a manifest."""
     if (selection is None) == (manifest is None):
         raise errors.InputError("Give either SELECTION or --manifest PATH.")
-    changes = _given(
+    given = _given(
         steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size, seed=seed,
-        init=init,
+        init=init, teacher=teacher, patience=patience, log=log,
     )  # fmt: skip
+    chosen = presets.recipe(preset, method, backbone, settings.read(setting or ()) | given)
+    method, backbone, changes = chosen.method, chosen.backbone, chosen.changes()
     where = _launch(on, processes, nodes, launch_option)
     if selection is not None:
         name = run or f"{selection}-{method}-{seed}"
@@ -119,6 +182,7 @@ def train_encoder(
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     image_size: ImageSize = None,
+    setting: SetOption = None,
     seed: Seed = 0,
     on: On = "here",
     processes: Processes = 1,
@@ -127,9 +191,10 @@ def train_encoder(
     as_json: Json = False,
 ) -> None:
     """Train an encoder on a random part of the pool, then embed the whole pool with it."""
-    changes = _given(
+    given = _given(
         steps=steps, epochs=epochs, batch_size=batch_size, image_size=image_size, seed=seed
     )
+    changes = settings.read(setting or ()) | given
     where = _launch(on, processes, nodes, launch_option)
     with projects.opened(folder) as project:
         unread = not projects.encoders(project)
@@ -162,6 +227,7 @@ def evaluate(
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     image_size: ImageSize = None,
+    setting: SetOption = None,
     equal_epochs: Annotated[
         bool,
         typer.Option(
@@ -207,7 +273,7 @@ def evaluate(
     if bool(run) == bool(arm):
         raise errors.InputError("Give either finished runs (--run) or arms to train (--arm).")
     recipe = Recipe(
-        method, backbone, steps, epochs, batch_size, image_size,
+        method, backbone, steps, epochs, batch_size, image_size, more=settings.read(setting or ()),
         where=_launch(on, processes, nodes, launch_option),
     )  # fmt: skip
     wanted = comparison.Comparison(

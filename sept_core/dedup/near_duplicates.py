@@ -266,8 +266,13 @@ def _as_groups(uids: np.ndarray, representatives: dict[int, int]) -> Groups:
     members = np.array(sorted(representatives), np.int64)
     centres = np.array([representatives[member] for member in members.tolist()], np.int64)
     _, smallest, inverse = np.unique(centres, return_index=True, return_inverse=True)
-    ids = [int(uid[:16], 16) >> 1 for uid in uids[members[smallest]].tolist()]
+    ids = [group_id(uid) for uid in uids[members[smallest]].tolist()]
     return Groups(uids[members], np.array(ids, np.int64)[inverse], uids[centres])
+
+
+def group_id(uid: bytes) -> int:
+    """Return the id of the group whose smallest uid is given: 63 bits of it."""
+    return int(uid[:16], 16) >> 1
 
 
 def main(job: job_folder.JobFolder) -> dict[str, Any]:

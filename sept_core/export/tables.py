@@ -13,7 +13,6 @@ from sept_core.export import subset
 from sept_core.manifest import manifest, manifest_tables
 from sept_core.storage import atomic
 
-COLUMNS = ("path", *manifest_tables.SCHEMA.names)
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 """First characters of text that a spreadsheet would run as a formula, or change."""
 
@@ -32,7 +31,8 @@ def native(chosen: subset.Subset, out: Path) -> None:
 
 def table_csv(chosen: subset.Subset, out: Path) -> None:
     """Write one line per image: its absolute `path`, then the manifest's columns."""
-    chosen.expect(write_csv(out, COLUMNS, _listed(chosen)), "rows")
+    columns = ("path", *chosen.opened.rows.column_names)
+    chosen.expect(write_csv(out, columns, _listed(chosen)), "rows")
 
 
 def table_jsonl(chosen: subset.Subset, out: Path) -> None:

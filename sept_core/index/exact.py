@@ -33,6 +33,13 @@ TILE_SCORES = 4_000_000
 MOST_PAIRS = 4_000_000
 """Candidates of one block; where more are above the bounds, ranking them is cheaper."""
 
+DENSE = 100
+"""Where one pair in this many is a candidate, exact products of all pairs of a tile cost less than
+those of the candidates alone, one query after the other."""
+
+LONG = 128
+"""From this many candidates per query on, partitioning a table of products is faster than FAISS."""
+
 Pair = tuple[np.ndarray, np.ndarray]
 
 
@@ -170,6 +177,14 @@ class _Scan:
         self, block: blocks.Block, vectors: np.ndarray, owner: np.ndarray, local: np.ndarray
     ) -> None:
         """Add the candidates to the lists with their exact cosines."""
+        dense = len(owner) * DENSE > len(self._queries) * len(vectors)
+        score = self._all_products if dense else self._products
+        products, squared = score(vectors, owner, local)
+        micro = cosine.micro(products, squared, self._squared[owner])
+        self._best.add(self._numbers[owner], block.rows[local], block.uids[local], micro)
+
+    def _products(self, vectors: np.ndarray, owner: np.ndarray, local: np.ndarray) -> Pair:
+        """Exact products of the candidates, query by query, and the vectors' squared lengths."""
         counts = np.bincount(owner, minlength=len(self._queries))
         products, squared = np.empty(len(owner)), np.empty(len(owner))
         end = 0
@@ -178,8 +193,18 @@ class _Scan:
             products[start:end], squared[start:end] = cosine.products(
                 vectors.take(local[start:end], axis=0), self._queries[query]
             )
-        micro = cosine.micro(products, squared, self._squared[owner])
-        self._best.add(self._numbers[owner], block.rows[local], block.uids[local], micro)
+        return products, squared
+
+    def _all_products(self, vectors: np.ndarray, owner: np.ndarray, local: np.ndarray) -> Pair:
+        """Return the same from the products of all pairs, a tile of queries at a time."""
+        wide = vectors.astype(np.float64)
+        products = np.empty(len(owner))
+        step = max(1, TILE_SCORES // len(vectors))
+        for low in range(0, len(self._queries), step):
+            part = slice(*np.searchsorted(owner, [low, low + step]))  # owners rise
+            table = self._queries[low : low + step].astype(np.float64) @ wide.T
+            products[part] = table[owner[part] - low, local[part]]
+        return products, cosine.squared_lengths(vectors)[local]
 
     def cut_too_early(self) -> np.ndarray:
         """Return the numbers of the queries whose lists may lack images because candidates were cut
@@ -208,7 +233,24 @@ def _cuda_works() -> bool:
 
 
 def _faiss_nearest(queries: np.ndarray, vectors: np.ndarray, count: int) -> Pair:
+    if count >= LONG:
+        return _longest(queries, vectors, count)
     raw, local = faiss.knn(queries, vectors, count, metric=faiss.METRIC_INNER_PRODUCT)
+    return raw, local
+
+
+def _longest(queries: np.ndarray, vectors: np.ndarray, count: int) -> Pair:
+    """Return the same as FAISS for long lists, a tile of queries at a time."""
+    raw = np.empty((len(queries), count), np.float32)
+    local = np.empty((len(queries), count), np.int64)
+    step = max(1, TILE_SCORES // len(vectors))
+    for low in range(0, len(queries), step):
+        table = queries[low : low + step] @ vectors.T
+        first = np.argpartition(-table, count - 1, axis=1)[:, :count]
+        scores = np.take_along_axis(table, first, axis=1)
+        order = np.argsort(-scores, axis=1)
+        raw[low : low + step] = np.take_along_axis(scores, order, axis=1)
+        local[low : low + step] = np.take_along_axis(first, order, axis=1)
     return raw, local
 
 

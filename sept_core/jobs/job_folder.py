@@ -102,7 +102,7 @@ class JobFolder:
                 "total": total,
                 "unit": unit,
                 "note": note,
-                "rate": round(rate, 3),
+                "rate": float(f"{rate:.4g}"),  # slow steps have 0.003 a second
                 "seconds_left": round((total - done) / rate, 1) if rate > 0 else None,
                 "at": time.time(),
             },

@@ -36,6 +36,8 @@ from sept_core.manifest import manifest_faults, manifest_tables
 from sept_core.storage import atomic, hashing
 
 FORMAT = 1
+WITH_PARTS = 2
+"""Format of a manifest whose rows have optional columns (`manifest_tables.OPTIONAL`)."""
 HEADER = "manifest.json"
 ROOTS = "roots.json"
 LINKS = "links.json"
@@ -138,7 +140,8 @@ def write(
     """Write a manifest; the header goes last, so a manifest is complete or absent.
 
     Args:
-        rows: columns of `SCHEMA` (any order, castable types), in selected order.
+        rows: columns of `SCHEMA` and perhaps `OPTIONAL` (any order, castable types), in selected
+            order.
         locations: columns of `LOCATIONS`, all places of images that have several.
         guard: columns of `GUARD`, the held-out images; empty unless the guard is on.
         header: the entries of `REQUIRED`; `bands` (source → as `images.parse_bands` reads it)
@@ -166,7 +169,7 @@ def write(
     if followed:
         atomic.write_json(folder / LINKS, sorted(followed))
     complete = dict(header) | {
-        "format": FORMAT,
+        "format": WITH_PARTS if manifest_tables.optional(tables["manifest"]) else FORMAT,
         "content_hash": manifest_tables.content_hash(tables["manifest"]),
         "sha256": {name: atomic.sha256_file(folder / f"{name}.parquet") for name in tables},
         "software": software(),
@@ -190,8 +193,9 @@ def read(path: Path) -> Manifest:
 
 
 def picks(manifest: Manifest) -> pa.Table:
-    """Return the selection as `selection` made it: the columns of `PICKS`, in selected order."""
-    return manifest.rows.select(manifest_tables.PICKS)
+    """Return the selection as `selection` made it: the columns of its picks, in selected order."""
+    names = [*manifest_tables.PICKS, *manifest_tables.optional(manifest.rows)]
+    return manifest.rows.select(names)
 
 
 def software() -> dict[str, str]:
@@ -231,9 +235,10 @@ def open_header(path: Path) -> tuple[Path, dict[str, Any]]:
     except errors.IntegrityError as problem:
         raise errors.ManifestError(str(problem)) from None
     version = header.get("format") if isinstance(header, dict) else None
-    if version != FORMAT:
+    if version not in (FORMAT, WITH_PARTS):
         raise errors.ManifestError(
-            f"{folder / HEADER} is of format {version!r}, this version of SEPT reads {FORMAT}."
+            f"{folder / HEADER} is of format {version!r}, this version of SEPT reads {FORMAT} and "
+            f"{WITH_PARTS}."
         )
     if not _is_whole(header):
         raise errors.ManifestError(

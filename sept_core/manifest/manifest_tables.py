@@ -4,13 +4,15 @@ In: tables from a writer or from disk. Out: the same with exactly the columns of
 the hash that names the selected rows.
 
 The content hash names the selected images: SHA-256 over one JSON line for each row, sorted,
-with the columns of `HASHED`. Left out are `decided_by` and `decided_at` (people, times) and
-`index_id` (a version: rebuilding an index, or another shard layout, changes its name and
-not the selection). The order of the rows is kept by the checksum of the file instead.
+with the columns of `HASHED` and those of `OPTIONAL` that there are. Left out are `decided_by` and
+`decided_at` (people, times) and `index_id` (a version: rebuilding an index, or another shard
+layout, changes its name and not the selection). The order of the rows is kept by the checksum of
+the file instead.
 """
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -32,6 +34,10 @@ SCHEMA = pa.schema([
     ("dup_group", pa.int64()), ("leak_distance", _FLOAT),
     ("encoder_id", _TEXT), ("index_id", _TEXT),
 ])
+OPTIONAL = pa.schema([
+    ("part", _TEXT),  # of a recipe; `target` for the target's own images
+    ("weight", _FLOAT),  # of the owning target
+])  # only in manifests of selections that have parts or weights, so that others keep their hash
 PLACE = ("rel_path", "shard", "key")
 LOCATIONS = pa.schema([(name, _TEXT) for name in ("uid", "source", *PLACE)])
 GUARD = pa.schema([("uid", _TEXT), ("phash", pa.uint64()), ("target", _TEXT)])
@@ -45,9 +51,23 @@ Location = tuple[str, str, str]
 """source, rel_path of the plain file or of the container, member ('' for a plain file)."""
 
 
+def schema_with(names: Iterable[str]) -> pa.Schema:
+    """Return `SCHEMA` with those columns of `OPTIONAL` that are named, in their order."""
+    wanted = set(names)
+    return pa.schema([*SCHEMA, *(field for field in OPTIONAL if field.name in wanted)])
+
+
+def optional(table: pa.Table) -> list[str]:
+    """List the columns of `OPTIONAL` that a table has."""
+    return [name for name in OPTIONAL.names if name in table.column_names]
+
+
 def conform(table: pa.Table, what: str) -> pa.Table:
-    """Return the table with exactly the columns and types of its schema; no place is ''."""
-    schema = TABLES[what]
+    """Return the table with exactly the columns and types of its schema; no place is ''.
+
+    A manifest's rows may have columns of `OPTIONAL` too.
+    """
+    schema = schema_with(table.column_names) if what == "manifest" else TABLES[what]
     if set(table.column_names) != set(schema.names):
         odd = sorted(set(table.column_names) ^ set(schema.names))
         raise errors.ManifestError(
@@ -72,12 +92,13 @@ def location(uid: str, source: str, rel_path: str, shard: str, key: str) -> Loca
 def content_hash(rows: pa.Table) -> str:
     """Return 64 hex digits that name the selected rows in any order (see the module).
 
-    Each row is the JSON array of its `HASHED` columns, without blanks, in ASCII; floats
-    are rounded to 1e-6 and NaN is null. The sorted lines follow the line of column names.
+    Each row is the JSON array of its `HASHED` and `OPTIONAL` columns, without blanks, in ASCII;
+    floats are rounded to 1e-6 and NaN is null. The sorted lines follow the line of column names.
     """
-    columns = [_canonical(rows[name].to_pylist()) for name in HASHED]
+    names = (*HASHED, *optional(rows))
+    columns = [_canonical(rows[name].to_pylist()) for name in names]
     lines = sorted(_line(values) for values in zip(*columns, strict=True))
-    return hashlib.sha256(b"".join([_line(HASHED), *lines])).hexdigest()
+    return hashlib.sha256(b"".join([_line(names), *lines])).hexdigest()
 
 
 def _canonical(values: list[Any]) -> list[Any]:

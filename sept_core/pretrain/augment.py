@@ -185,3 +185,9 @@ def plain(images: Tensor, size: int) -> Tensor:
     )
     mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in (MEAN, STD))
     return ((resized / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def pixels(views: Tensor) -> Tensor:
+    """Undo the normalisation of views: (B, 3, H, W) float32 in 0..255."""
+    mean, std = (torch.tensor(v, device=views.device)[:, None, None] for v in (MEAN, STD))
+    return ((views.float() * std + mean) * 255).clamp(0, 255)

@@ -18,7 +18,7 @@ from sept_core import errors
 from sept_core.encoders import numerics
 from sept_core.jobs import job_folder
 from sept_core.manifest import image_reader, manifest
-from sept_core.pretrain import data, loop, meter, worker
+from sept_core.pretrain import data, loop, meter, teachers, worker
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
 from sept_core.pretrain.settings import PretrainSettings
@@ -102,7 +102,10 @@ def _time_steps(
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     precision = loop.choose_precision(settings.precision, device)
-    run = states.create(worker.build_backbone(settings), settings, device, precision)
+    teacher = teachers.load(settings, job.path.parents[1] / "encoders")
+    run = states.create(
+        worker.build_backbone(settings), settings, device, precision, teacher=teacher
+    )
     run.method.train()
     most = WARM_UP + ENOUGH_STEPS
     batches = images.batches(data.row_batches(count, settings.batch_size, settings.seed, 0, most))

@@ -11,10 +11,13 @@ from torch import nn
 from sept_core import errors
 from sept_core.encoders import checkpoint, network, registry, timm_models
 from sept_core.encoders.families import Kind
+from sept_core.pretrain.methods import registry as methods
 from sept_core.pretrain.settings import PretrainSettings
 from sept_core.storage import project_paths
 
 PUBLISHED = "timm"
+TOLD: tuple[Kind, ...] = ("supervised", "image-text")
+"""Kinds that pass to networks that continue or imitate them, the stronger first."""
 
 
 def start_from(backbone: nn.Module, settings: PretrainSettings, encoders_folder: Path) -> nn.Module:
@@ -52,7 +55,17 @@ def start_from(backbone: nn.Module, settings: PretrainSettings, encoders_folder:
 
 
 def kind(settings: PretrainSettings) -> Kind:
-    """Return the kind of the finished network: labels or captions of the initial weights count."""
+    """Return the kind of the finished network: labels or captions of what it learned from count.
+
+    It learned from its initial weights and, in a distillation, from its teacher.
+    """
+    kinds = [_kind_of_start(settings)]
+    if "teacher" in methods.find(settings.method).own:
+        kinds.append(registry.describe(settings.teacher).kind)
+    return next((one for one in TOLD if one in kinds), "self-supervised")
+
+
+def _kind_of_start(settings: PretrainSettings) -> Kind:
     if not settings.init:
         return "self-supervised"
     if settings.init.partition("@")[0] == PUBLISHED:

@@ -13,27 +13,39 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sept_core import errors
 from sept_core.encoders import numerics
 from sept_core.jobs import job_folder
-from sept_core.pretrain import augment, data, meter
+from sept_core.pretrain import augment, data, loggers, meter
 from sept_core.pretrain import probe as probing
 from sept_core.pretrain import state as states
 from sept_core.pretrain.group import ALONE, Group
 from sept_core.pretrain.settings import COLLAPSED_STD, PretrainSettings
+from sept_core.pretrain.teachers import Teacher
 
 log = logging.getLogger("sept")
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
+EARLY = "early"
+"""Folder in the run folder: a checkpoint for each of `early_steps`, named by its step."""
+BEST = "best"
+"""Folder in the run folder, while a run with `patience` trains: the backbone of its best probe."""
+
+SHOWN = 8
+"""Images whose views a logger shows."""
+
+Keep = Callable[[nn.Module, Path], None]
+"""Writes a backbone into a folder."""
 
 _AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -60,8 +72,13 @@ def train(
     job: job_folder.JobFolder,
     probe: probing.Probe | None = None,
     group: Group = ALONE,
+    keep: Keep | None = None,
+    teacher: Teacher | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> states.State:
     """Train to the last step, from the checkpoint in `folder` if there is one.
+
+    With `patience`, a run whose probe no longer improves ends before.
 
     Args:
         folder: the run folder.
@@ -72,6 +89,9 @@ def train(
         job: receives the progress; checked for cancellation at every step.
         probe: labelled training images of the target.
         group: the processes that train together, on one GPU each or on CPUs.
+        keep: writes the backbones of `EARLY` and `BEST`.
+        teacher: of a distillation.
+        facts: settings and manifest, for the loggers.
 
     Raises:
         Cancelled: after writing a checkpoint, so that nothing is lost.
@@ -82,15 +102,21 @@ def train(
     device = numerics.choose_device("auto")
     precision = choose_precision(settings.precision, device)
     total = settings.total_steps(count)
-    run = states.create(backbone, settings, device, precision, group)
+    run = states.create(backbone, settings, device, precision, group, teacher)
     if (folder / CHECKPOINT).exists():
         states.restore(folder / CHECKPOINT, run, device)
-    report = _Report(settings, total, count, folder / METRICS, device, run.step, group)
+    shown = settings.log if group.leads else ""
+    logs = loggers.Loggers(shown, loggers.Run(folder, facts or {}, run.step))
+    report = _Report(settings, total, count, folder / METRICS, device, run.step, group, logs)
     rows = data.row_batches(count, settings.batch_size, settings.seed, run.step, total)
     own = group.share(settings.batch_size, settings.accumulate)
     batches = images.batches(chosen[own] for chosen in rows)
     run.method.train()
+    if logs and run.step == 0:
+        logs.picture(0, "views", sample_views(images, count, settings, run.method.views))
     job.new_phase()
+    early = settings.early_steps(total)
+    stalled = group.any(report.stalled())
     with _stop_requests() as stop:
 
         def tell() -> None:
@@ -99,26 +125,53 @@ def train(
             job.progress(run.step, total, "steps")
 
         try:
-            while run.step < total:
+            while run.step < total and not stalled:
                 report.clock.start(run.step)
                 batch = next(batches)
                 report.clock.lap("loading")
                 rate = learning_rate(settings, run.step, total)
+                run.frozen = run.step < settings.freeze * total
                 features = train_step(run, batch, settings, rate, precision, report.clock, group)
                 report.after_step(run, features, rate)
+                probed = probe is not None and _due(run.step, settings.probe_every, total)
                 if group.leads:
-                    if probe is not None and _due(run.step, settings.probe_every, total):
-                        report.probe(run, probe)
+                    if probe is not None and probed and report.probe(run, probe) and keep:
+                        keep(run.method.backbone, folder / BEST)
+                    if run.step in early and keep:
+                        keep(run.method.backbone, folder / EARLY / str(run.step))
                     if _due(run.step, settings.checkpoint_every, total):
                         report.book_time(run)
                         states.save(folder / CHECKPOINT, run)
+                stalled = probed and group.any(report.stalled())
                 group.first(tell)
         except job_folder.Cancelled:
             if group.leads:
                 report.book_time(run)
                 states.save(folder / CHECKPOINT, run)
             raise
+        finally:
+            logs.close()
     return run
+
+
+def sample_views(
+    images: data.ImageSet, count: int, settings: PretrainSettings, views: int
+) -> np.ndarray:
+    """Draw a picture (H, W, 3) uint8 of the views of a few images: a row for each view.
+
+    The random numbers are their own, so that looking changes nothing.
+    """
+    rows = torch.arange(min(SHOWN, count))
+    batch = next(iter(images.batches([rows])))
+    numbers = augment.generator(settings.seed, "shown", 0)
+    draws = [augment.draw(settings.augment, batch.aspect, numbers) for _ in range(views)]
+    pixels = batch.images.float()
+    shown = []
+    for draw in draws:
+        view = augment.apply(pixels, draw.part(rows, pixels.device), settings.image_size)
+        shown.append(torch.cat([*augment.pixels(view)], 2))
+    picture = torch.cat(shown, 1).round().to(torch.uint8)
+    return picture.permute(1, 2, 0).cpu().numpy()
 
 
 def _due(step: int, every: int, total: int) -> bool:
@@ -148,7 +201,8 @@ def train_step(
     aspect[own] = batch.aspect
     draws = [augment.draw(settings.augment, aspect, numbers) for _ in range(run.method.views)]
     for tuned in run.optimizer.param_groups:
-        tuned["lr"] = rate
+        frozen = run.frozen and tuned.get("in_backbone", False)
+        tuned["lr"] = 0.0 if frozen else rate * tuned.get("scale", 1.0)
     parts = own.chunk(settings.accumulate)
     first: Tensor | None = None
     for rows, pixels in zip(parts, batch.images.chunk(len(parts)), strict=True):
@@ -188,8 +242,9 @@ class _Report:
         device: torch.device,
         first_step: int,
         group: Group,
+        logs: loggers.Loggers,
     ) -> None:
-        self.group = group
+        self.group, self.logs = group, logs
         self.settings, self.total, self.count = settings, total, count
         self.metrics, self.clock = meter.MetricsFile(path), meter.Clock(device)
         if group.leads:
@@ -214,7 +269,7 @@ class _Report:
             )
         line = self._line(run, self.group.gather(features), rate)
         if self.group.leads:
-            self.metrics.append(line)
+            self._append(line)
             log.info("step %(step)d loss %(loss).4f effective rank %(effective_rank).1f", line)
         warmed_up = run.step > self.settings.warmup * self.total
         if line["feature_std"] < COLLAPSED_STD and warmed_up:
@@ -224,14 +279,28 @@ class _Report:
                 "larger batch or stronger augmentation."
             )
 
-    def probe(self, run: states.State, probe: probing.Probe) -> None:
-        """Write the kNN accuracy on the target's training images, outside the step's time."""
+    def probe(self, run: states.State, probe: probing.Probe) -> bool:
+        """Write the kNN accuracy on the target's training images, outside the step's time.
+
+        Return True if a run with `patience` has to keep this backbone.
+        """
         start = time.perf_counter()
         size = self.settings.embed_size
         accuracy = probing.accuracy(run.method.backbone, probe, size, self.clock.device)
-        self.metrics.append({"step": run.step, "probe_knn": round(accuracy, 5)})
+        self._append({"step": run.step, "probe_knn": round(accuracy, 5)})
         log.info("step %d kNN on the target's training images %.3f", run.step, accuracy)
         self._lined += time.perf_counter() - start
+        best = self.metrics.best_probe()
+        return self.settings.patience > 0 and best is not None and best.step == run.step
+
+    def _append(self, line: dict[str, Any]) -> None:
+        self.metrics.append(line)
+        self.logs.line(line)
+
+    def stalled(self) -> bool:
+        """Return True if the probe has not improved for `patience` probes."""
+        best = self.metrics.best_probe() if self.settings.patience and self.group.leads else None
+        return best is not None and best.since >= self.settings.patience
 
     def _line(self, run: states.State, features: Tensor, rate: float) -> dict[str, Any]:
         now = time.perf_counter()

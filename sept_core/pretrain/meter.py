@@ -7,6 +7,7 @@ a warning, then an error, when the features collapse (all images look alike).
 import json
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,21 @@ class Clock:
         return time.perf_counter()
 
 
+@dataclass(frozen=True)
+class BestProbe:
+    """The first probe with the highest accuracy.
+
+    Attributes:
+        step: step of the run.
+        accuracy: of the kNN vote on the target's training images.
+        since: number of probes after it.
+    """
+
+    step: int
+    accuracy: float
+    since: int
+
+
 class MetricsFile:
     """`metrics.jsonl` of a run; a resumed run removes the lines after its checkpoint."""
 
@@ -68,6 +84,14 @@ class MetricsFile:
             return []
         text = self.path.read_text()
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    def best_probe(self) -> BestProbe | None:
+        """Return the best probe so far; None before the first one."""
+        probes = [(line["step"], line["probe_knn"]) for line in self.lines() if "probe_knn" in line]
+        if not probes:
+            return None
+        place = max(range(len(probes)), key=lambda index: probes[index][1])
+        return BestProbe(*probes[place], since=len(probes) - 1 - place)
 
     def rewind(self, step: int) -> None:
         """Remove the lines after `step`, which will be computed and written again."""

@@ -6,10 +6,12 @@ In: a method, a backbone and the size of the subset (`defaults`) or the saved JS
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from sept_core import errors
+from sept_core.pretrain import loggers
 from sept_core.pretrain.methods import registry
 
 SMALL_BACKBONES = ("resnet10-narrow", "resnet10-tiny")
@@ -67,6 +69,14 @@ class PretrainSettings:
     weight_decay: float = 5e-4
     warmup: float = 0.05
     """Share of the steps during which the learning rate rises to `lr`."""
+    layer_decay: float = 1.0
+    """Learning rate of a layer of the backbone, as a share of that of the layer above it; the
+    method's heads keep `lr`. Below 1 to continue from trained weights; 0 trains only the heads."""
+    freeze: float = 0.0
+    """Share of the steps, at the start, in which only the method's heads are trained."""
+    early: int = 0
+    """Backbones to keep along the way, at a half, a quarter, an eighth … of the steps: when a run
+    continues from trained weights, an early one may be the best."""
     temperature: float = 0.1
     decoupled: bool = False
     """SimCLR: leave the positive pair out of the denominator (Yeh et al. 2022)."""
@@ -74,15 +84,21 @@ class PretrainSettings:
     """MoCo: number of keys of earlier batches that serve as negatives."""
     ema: float = 0.99
     """MoCo: share of its own weights that the key network keeps at each step."""
+    teacher: str = ""
+    """Distillation: the encoder whose features the backbone learns, such as `bundled+classic`."""
     augment: Augment = field(default_factory=Augment)
     precision: str = "auto"
     threads: int | None = None
     """CPU threads; None leaves it to torch: one a physical core, or `OMP_NUM_THREADS`."""
     seed: int = 0
+    log: str = ""
+    """Loggers to show the run with, see `loggers`: names separated by commas."""
     log_every: int = 20
     checkpoint_every: int = 500
     probe_every: int = 500
     """Steps between kNN probes on the target's training images, if there are any."""
+    patience: int = 0
+    """Probes without a new best after which the run ends with its best backbone; 0: never."""
 
     def total_steps(self, subset_size: int) -> int:
         """Return the optimiser steps of the whole run; an epoch drops its incomplete last batch."""
@@ -90,6 +106,11 @@ class PretrainSettings:
             return self.steps
         assert self.epochs is not None
         return self.epochs * (subset_size // self.batch_size)
+
+    def early_steps(self, total: int) -> list[int]:
+        """Return the steps, out of `total`, after which a backbone is kept."""
+        steps = {total >> halvings for halvings in range(1, self.early + 1)}
+        return sorted(steps - {0})
 
 
 def choose(
@@ -202,6 +223,41 @@ def _queue(subset_size: int, batch: int) -> int:
     return most // keys * keys or most
 
 
+def read(written: Iterable[str]) -> dict[str, Any]:
+    """Parse settings from NAME=VALUE, for `choose`; `augment.NAME` is a setting of the views.
+
+    Raises:
+        InputError: a name is unknown, or a value is of another type.
+    """
+    found: dict[str, Any] = {}
+    for text in written:
+        name, given, value = text.strip().partition("=")
+        if not given:
+            raise errors.InputError(f"Setting {name!r} has no value; write {name}=VALUE.")
+        group, _, own = name.rpartition(".")
+        if group not in ("", "augment"):
+            raise errors.InputError(f"The pre-training setting {name!r} is unknown.")
+        parsed = _parsed(Augment if group else PretrainSettings, own, value)
+        (found.setdefault(group, {}) if group else found)[own] = parsed
+    return found
+
+
+def _parsed(record: type, name: str, value: str) -> Any:
+    """Read one value as the record's field has it."""
+    fields = {field.name: field.type for field in dataclasses.fields(record)}
+    kind = str(getattr(fields.get(name), "__name__", fields.get(name)))
+    try:
+        if kind == "bool":
+            return {"true": True, "false": False}[value.lower()]
+        if kind.startswith("int"):
+            return int(value)
+        return float(value) if kind == "float" else value
+    except (ValueError, KeyError):
+        raise errors.InputError(
+            f"The pre-training setting {name} takes a value of type {kind}, not {value!r}."
+        ) from None
+
+
 def from_dict(values: dict[str, Any]) -> PretrainSettings:
     """Read settings back from JSON.
 
@@ -267,6 +323,10 @@ def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -
         f"batch_size {s.batch_size} is more than the {subset_size} images; use a smaller one",
     )
     _require(0 < s.augment.crop_min <= 1, f"crop_min {s.augment.crop_min} must be in (0, 1]")
+    _require(
+        "teacher" not in registry.find(s.method).own or bool(s.teacher),
+        f"method {s.method!r} needs a teacher, an encoder such as bundled+classic",
+    )
     _require(s.temperature > 0, f"temperature {s.temperature} must be above 0")
     _require(
         "queue" not in registry.find(s.method).own or 1 <= s.queue <= max(1, subset_size // 4),
@@ -275,7 +335,12 @@ def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -
     )
     _require(0 <= s.ema < 1, f"ema {s.ema} must be in [0, 1)")
     _require(0 <= s.warmup < 1, f"warmup {s.warmup} is a share of the steps, in [0, 1)")
+    _require(0 <= s.layer_decay <= 1, f"layer_decay {s.layer_decay} must be in [0, 1]")
+    _require(0 <= s.freeze < 1, f"freeze {s.freeze} is a share of the steps, in [0, 1)")
+    _require(0 <= s.early <= 10, f"early {s.early} must be between 0 and 10 backbones")
     _require(s.total_steps(subset_size) >= 1, "the run has no steps; raise steps or epochs")
+    _require(s.patience >= 0, f"patience {s.patience} is a number of probes, 0 or more")
+    loggers.names(s.log)
     for name in ("log_every", "checkpoint_every", "probe_every", "accumulate"):
         _require(getattr(s, name) >= 1, f"{name} must be at least 1")
 

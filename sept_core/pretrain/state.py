@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from sept_core import errors
-from sept_core.pretrain import augment
+from sept_core.pretrain import augment, layers
 from sept_core.pretrain.group import ALONE, Group
 from sept_core.pretrain.methods.method import Method, build
 from sept_core.pretrain.settings import PretrainSettings
+from sept_core.pretrain.teachers import Teacher
 from sept_core.storage import atomic
 
 
@@ -33,6 +34,7 @@ class State:
         loss_count: number of these losses.
         step: optimiser steps completed.
         seconds: time spent training, over all processes that worked on the run.
+        frozen: whether the current step trains the heads only.
     """
 
     method: Method
@@ -43,6 +45,7 @@ class State:
     loss_count: int = 0
     step: int = 0
     seconds: float = 0.0
+    frozen: bool = False
 
 
 def create(
@@ -51,11 +54,12 @@ def create(
     device: torch.device,
     precision: str,
     group: Group = ALONE,
+    teacher: Teacher | None = None,
 ) -> State:
     """Create a new state; the heads' initial weights depend only on the seed."""
     dim = feature_dim(backbone, settings.image_size)
     torch.manual_seed(augment.generator(settings.seed, "heads").initial_seed())
-    method = build(backbone, dim, settings)
+    method = build(backbone, dim, settings, teacher)
     group.synchronise(method)
     method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return State(
@@ -77,15 +81,30 @@ def feature_dim(backbone: nn.Module, image_size: int) -> int:
 
 
 def _optimizer(method: Method, settings: PretrainSettings) -> torch.optim.Optimizer:
-    """Build the optimiser; as usual, biases and norms (one dimension) get no weight decay."""
-    trained = [p for p in method.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    """Build the optimiser; as usual, biases and norms (one dimension) get no weight decay.
+
+    A group's `scale` is its share of the learning rate, `in_backbone` whether it can be frozen.
+    """
+    scales = layers.scales(method.backbone, settings)
+    split = settings.layer_decay < 1 or settings.freeze > 0
+    groups: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
+    for parameter in method.parameters():
+        if parameter.requires_grad:
+            inside = split and parameter in scales
+            key = (scales.get(parameter, 1.0), inside, parameter.ndim <= 1)
+            groups.setdefault(key, []).append(parameter)
+    chosen = [
+        {
+            "params": found,
+            "weight_decay": 0.0 if flat else settings.weight_decay,
+            "scale": scale,
+            "in_backbone": inside,
+        }
+        for (scale, inside, flat), found in sorted(groups.items(), key=lambda item: item[0][1:])
     ]
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.98))
-    return torch.optim.SGD(groups, lr=settings.lr, momentum=0.9)
+        return torch.optim.AdamW(chosen, lr=settings.lr, betas=(0.9, 0.98))
+    return torch.optim.SGD(chosen, lr=settings.lr, momentum=0.9)
 
 
 def save(path: Path, state: State) -> None:

@@ -6,12 +6,15 @@ In (job settings): `manifest` (path), `roots` (source name → folder), `run` (f
     settings.json      the settings, with the manifest's hash; a resumed run must match
     metrics.jsonl      one line every few steps
     checkpoint.pt      while it runs: all that is needed to continue exactly
+    early/STEP/        backbones kept along the way, if asked for
+    best/              while a run with `patience` trains: the backbone of its best probe
     backbone.safetensors, card.json, load.py    see `encoders.checkpoint`
     run.json           the header, written last: the run is complete
 """
 
 import dataclasses
 import importlib.metadata
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from sept_core import errors
 from sept_core.encoders import backbones, checkpoint, numerics
 from sept_core.jobs import job_folder
 from sept_core.manifest import image_reader, manifest
-from sept_core.pretrain import augment, data, flops, initial, loop, meter, probe
+from sept_core.pretrain import augment, data, flops, initial, loop, meter, probe, teachers
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain import state as states
 from sept_core.pretrain.group import ALONE, Group
@@ -59,7 +62,20 @@ def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
         target = probe.load(
             Path(probe_worklist), settings.embed_size, settings.seed, subset.value_ranges
         )
+    elif settings.patience:
+        raise errors.InputError(
+            f"pre-training settings: patience {settings.patience} needs labelled training images "
+            "of a target set for the probe, which this run does not have; set patience to 0."
+        )
     roots = {name: Path(root) for name, root in asked["roots"].items()}
+    teacher = teachers.load(settings, folder.parents[1] / "encoders")
+
+    facts = {"manifest": subset.content_hash, "images": len(subset)} | dataclasses.asdict(settings)
+
+    def keep(kept: nn.Module, place: Path) -> None:
+        described = card(settings, subset.content_hash, _last_metrics(folder))
+        checkpoint.save(place, kept, described)
+
     with image_reader.ImageReader(subset, roots) as reader:
         found: list[data.ImageSet] = []
         group.first(lambda: found.append(_load_images(subset, reader, folder, settings, job)))
@@ -67,9 +83,26 @@ def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
         images = found[0] if found else _load_images(subset, reader, folder, settings, job)
         if not (folder / loop.CHECKPOINT).exists():  # a resumed run has weights in its checkpoint
             initial.start_from(backbone, settings, folder.parents[1] / "encoders")
-        trained = loop.train(folder, images, len(subset), backbone, settings, job, target, group)
-    cost = flops.per_image(build_backbone(settings), settings)  # on all processes: losses gather
-    known = {"processes": group.size, "image_flops": cost}
+        trained = loop.train(
+            folder,
+            images,
+            len(subset),
+            backbone,
+            settings,
+            job,
+            target,
+            group,
+            keep,
+            teacher,
+            facts,
+        )
+    # on all processes: losses gather
+    cost = flops.per_image(build_backbone(settings), settings, teacher)
+    known = {
+        "processes": group.size,
+        "image_flops": cost,
+        "teacher": teacher.encoder.id if teacher else None,
+    }
     group.first(lambda: _leave(folder, trained, settings, subset, known))
     header: dict[str, Any] = atomic.read_json(folder / project_paths.RUN_HEADER)
     return header
@@ -103,8 +136,12 @@ def _leave(
     known: dict[str, Any],
 ) -> None:
     """Write the backbone with its card, then the header; delete the files for resuming."""
-    metrics = _last_metrics(folder)
-    checkpoint.save(folder, trained.method.backbone, card(settings, subset.content_hash, metrics))
+    total = settings.total_steps(len(subset))
+    backbone, metrics = trained.method.backbone, _last_metrics(folder)
+    if trained.step < total:
+        backbone, described = checkpoint.load_backbone(folder / loop.BEST)
+        metrics = described["metrics"]
+    checkpoint.save(folder, backbone, card(settings, subset.content_hash, metrics))
     images_seen = trained.step * settings.batch_size
     header = {
         "format": FORMAT,
@@ -112,11 +149,14 @@ def _leave(
         "subset": len(subset),
         "settings": dataclasses.asdict(settings),
         "steps": trained.step,
+        "stopped": _stopped(folder, trained.step) if trained.step < total else None,
+        "early": [step for step in settings.early_steps(total) if step <= trained.step],
         "images_seen": images_seen,
         "flops": images_seen * known["image_flops"],
         "seconds": round(trained.seconds, 1),
         "device": device_name(),
         "processes": known["processes"],
+        "teacher": known["teacher"],
         "metrics": metrics,
         "software": {
             name: importlib.metadata.version(name) for name in ("torch", "timm", "lightly")
@@ -128,7 +168,21 @@ def _leave(
     }
     atomic.write_json(folder / project_paths.RUN_HEADER, header)
     (folder / loop.CHECKPOINT).unlink(missing_ok=True)
+    shutil.rmtree(folder / loop.BEST, ignore_errors=True)
     data.remove_cache(folder)
+
+
+def _stopped(folder: Path, step: int) -> dict[str, Any]:
+    """Describe why a run ended early: its backbone is the one of the best probe."""
+    best = meter.MetricsFile(folder / loop.METRICS).best_probe()
+    assert best is not None, "only a probe ends a run early"
+    return {
+        "by": "patience",
+        "step": step,
+        "best_step": best.step,
+        "best_probe": best.accuracy,
+        "probes_since": best.since,
+    }
 
 
 def build_backbone(settings: PretrainSettings) -> nn.Module:

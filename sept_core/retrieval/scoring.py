@@ -28,6 +28,10 @@ Function = Callable[[blocks.Block], tuple[np.ndarray, ...]]
 TRAINING_POINTS = 256
 """Sampled images per k-means centroid; more hardly change the centroids."""
 
+BRANCHES, FEWEST_BRANCHES = 10, 3
+"""Clusters of one level per cluster of the next higher one, and clusters of the highest level at
+least."""
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -148,8 +152,38 @@ def kmeans(
             f"{k} clusters cannot be made from {len(store)} images; ask for 1 to {len(store)}."
         )
     sample = store.vectors_of(background_sample(store, seed, TRAINING_POINTS * k))
+    centroids = _centroids(sample, k, seed, rounds)
+    those = among.Among(centroids)
+    found = _over_blocks(store, lambda block: those.nearest(block.vectors), block_rows, device)
+    uids, assignment, similarity = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Clusters(centroids, uids, assignment.astype(np.int32), similarity)
+
+
+def hierarchy(centroids: np.ndarray, seed: int) -> tuple[np.ndarray, ...]:
+    """Cluster centroids, then the centroids of these clusters, and so on (Vo et al. 2024).
+
+    Each level has a tenth of the clusters of the one below, down to at least `FEWEST_BRANCHES`.
+
+    Args:
+        centroids: (k, D) float16 unit vectors, as `kmeans` returns them.
+        seed: of the centroids of each level.
+
+    Returns:
+        For each level from the lowest, (k,) int32: the cluster above each of its k clusters; empty
+        if there are too few for another level.
+    """
+    parents: list[np.ndarray] = []
+    while (count := len(centroids) // BRANCHES) >= FEWEST_BRANCHES:
+        above = _centroids(centroids, count, seed)
+        parents.append(nearest_centroid(above, centroids)[0])
+        centroids = above
+    return tuple(parents)
+
+
+def _centroids(vectors: np.ndarray, k: int, seed: int, rounds: int = 20) -> np.ndarray:
+    """Return (k, D) float16 unit centroids of a spherical k-means over (n, D) vectors."""
     trainer = faiss.Kmeans(
-        store.dim,
+        vectors.shape[1],
         k,
         niter=rounds,
         seed=seed,
@@ -157,12 +191,8 @@ def kmeans(
         min_points_per_centroid=1,
         max_points_per_centroid=TRAINING_POINTS,
     )
-    trainer.train(sample.astype(np.float32))
-    centroids = cosine.as_stored(np.asarray(trainer.centroids))
-    those = among.Among(centroids)
-    found = _over_blocks(store, lambda block: those.nearest(block.vectors), block_rows, device)
-    uids, assignment, similarity = (np.concatenate(column) for column in zip(*found, strict=True))
-    return Clusters(centroids, uids, assignment.astype(np.int32), similarity)
+    trainer.train(vectors.astype(np.float32))
+    return cosine.as_stored(np.asarray(trainer.centroids))
 
 
 def nearest_centroid(centroids: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -207,6 +207,18 @@ class Log:
         return _folded(self._base, self._own, self._own)
 
 
+def earlier(log: Log, name: str) -> Log | None:
+    """Return a log as it was when its hash began with `name`; None if it never did."""
+    if log.hash.startswith(name):
+        return log
+    running = hashlib.sha256()
+    for count, event in enumerate(log.events):
+        if running.hexdigest().startswith(name):
+            return Log(log.events[:count])
+        running.update(_line(event))
+    return None
+
+
 def standing(events: Iterable[Event]) -> tuple[Event, ...]:
     """Events whose effect no standing undo reverts, oldest first, including undos."""
     ordered = _in_order(events)

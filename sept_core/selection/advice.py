@@ -13,6 +13,9 @@ from sept_core.selection import evidence as ev
 IMAGES_PER_TARGET = 200
 """docs/method.md §3: above this many images per target, clusters work better than lists."""
 
+KNEE_DEPTH = 100
+"""Ranks of each list in which the knee is looked for, whatever the budget and the depth shown."""
+
 CLEAR_KNEE = 0.1
 """A curve that stays this close to a straight line has no knee worth naming."""
 
@@ -27,7 +30,8 @@ class Advice:
         budgets: (K,) int64, distinct pool images among the lists' first ranks: the budget that
             instance search fills from about that depth.
         flattens_at: the budget beyond which the similarity to the targets falls only slowly,
-            because the rest of the pool is about equally similar. None without a knee.
+            because the rest of the pool is about equally similar: the knee of the median
+            similarity over the first `KNEE_DEPTH` ranks. None without a knee.
         hint: a sentence about the strategy, or None.
     """
 
@@ -41,17 +45,18 @@ def advise(neighbours: ev.Neighbours, budget: int | None = None) -> Advice:
     """Compute advice from the neighbour lists of all targets.
 
     Args:
-        neighbours: lists of T ≥ 1 targets, preferably without vetoed ones.
+        neighbours: lists of T ≥ 1 targets, preferably without vetoed ones; at least `KNEE_DEPTH`
+            long, unless the pool is smaller.
         budget: the budget considered, for the hint.
     """
     quartiles = _quartiles(neighbours.similarity)
     budgets = _distinct_by_rank(neighbours.uids)
-    place = knee(budgets, quartiles[:, 1])
+    place = knee(budgets[:KNEE_DEPTH], quartiles[:KNEE_DEPTH, 1])
     return Advice(
         quartiles=quartiles,
         budgets=budgets,
         flattens_at=None if place is None else int(budgets[place]),
-        hint=_hint(len(neighbours.targets), budget),
+        hint=hint(len(neighbours.targets), budget),
     )
 
 
@@ -90,7 +95,8 @@ def _distinct_by_rank(uids: np.ndarray) -> np.ndarray:
     return np.cumsum(np.bincount(ranks, minlength=uids.shape[1])).astype(np.int64)
 
 
-def _hint(targets: int, budget: int | None) -> str | None:
+def hint(targets: int, budget: int | None) -> str | None:
+    """Suggest another strategy where a budget is large for the number of targets."""
     if budget is None or budget <= IMAGES_PER_TARGET * targets:
         return None
     return (

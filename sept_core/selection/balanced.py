@@ -1,4 +1,4 @@
-"""Class-balanced instance search: fair turns with the same quota for every target label.
+"""Class-balanced instance search: fair turns with a quota for every target label.
 
 In: neighbour lists and target labels. Out: picks in the order of the rounds. The quotas depend
 on the budget, so the picks of a smaller budget are not a prefix of a larger one's.
@@ -16,15 +16,17 @@ def class_balanced(
 ) -> ev.Outcome:
     """Fill equal quotas by largest remainder, with instance search per class (docs/method.md §3).
 
-    Targets without a label form a separate class. A quota that its class cannot fill is left
-    unfilled, or donated in equal parts to the classes that still have images.
+    Quotas are in proportion to the mean weight of each class's targets. Targets without a label
+    form a separate class. A quota that its class cannot fill is left unfilled, or donated in the
+    same proportion to the classes that still have images.
 
     Raises:
         InputError: no target has a label.
     """
     rounds = instance_search.Rounds(options, evidence, ledger)
     classes, count = _classes(evidence, rounds.targets)
-    quota = largest_remainder(ledger.room, np.ones(count)).tolist()
+    weights = np.bincount(classes, rounds.weights) / np.bincount(classes)
+    quota = largest_remainder(ledger.room, weights).tolist()
     picks = []
     for phase, floor in lists.floors(options, evidence):
         if ledger.room:
@@ -32,7 +34,7 @@ def class_balanced(
             rounds.run(classes, quota)
             while options.unfilled_quota == "donate" and ledger.room and (live := rounds.live()):
                 able = np.isin(np.arange(count), [classes[row] for row in live])
-                quota = largest_remainder(ledger.room, able.astype(float)).tolist()
+                quota = largest_remainder(ledger.room, able * weights).tolist()
                 rounds.run(classes, quota)
             picks.append(rounds.close_floor(phase))
     blocked = bool(ledger.room and rounds.live())

@@ -10,8 +10,11 @@ import heapq
 import numpy as np
 
 from sept_core.selection import evidence as ev
-from sept_core.selection import gate, settings, simple
+from sept_core.selection import gate, hierarchy, settings, simple
 from sept_core.storage import hashing
+
+LARGE_POOL = 1_000_000
+"""Above this many images, flat clusters (at most 1,000) are too coarse to spread a subset."""
 
 
 def target_clusters(
@@ -19,9 +22,9 @@ def target_clusters(
 ) -> ev.Outcome:
     """Fill clusters with at least `min_targets` targets by water-filling (docs/method.md §3).
 
-    The level of a cluster is its images over its targets; the share of a cluster without further
-    images goes to the others. Inside a cluster, images come in hash order or nearest to a target
-    first.
+    The level of a cluster is its images over the weights of its targets; the share of a cluster
+    without further images goes to the others. Inside a cluster, images come in hash order or
+    nearest to a target first.
     """
     found = evidence.clusters()
     held = _targets_held(evidence, found, ledger)
@@ -32,7 +35,8 @@ def target_clusters(
         order = found.distance[inside]
     else:
         order = simple.uniforms(options.seed, ledger.uids[codes])
-    taken = _Seats(ledger, codes, cluster, order, held).fill()
+    weights = _targets_held(evidence, found, ledger, weighted=True)
+    taken = _Seats(ledger, codes, cluster, order, weights).fill()
     picks = simple.owned_by_nearest(evidence, ledger, taken)
     return ev.Outcome([picks], "quota")
 
@@ -40,7 +44,12 @@ def target_clusters(
 def random_per_cluster(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
-    """Take equally many random images from every cluster, ignoring targets, as a baseline."""
+    """Take equally many random images from every cluster, ignoring targets, as a baseline.
+
+    In a large pool the clusters are those of a tree, see `hierarchy.balanced`.
+    """
+    if len(evidence.pool_uids) > LARGE_POOL:
+        return hierarchy.balanced(options, evidence, ledger)
     found = evidence.clusters()
     codes = ledger.codes_of(evidence.pool_uids)
     codes, cluster = codes[codes >= 0], found.pool[codes >= 0]
@@ -50,18 +59,25 @@ def random_per_cluster(
     return ev.Outcome([ev.unowned(taken)], "pool_exhausted")
 
 
+def uses_tree(options: settings.SelectionSettings, evidence: ev.Evidence) -> bool:
+    """Return True if `random-per-cluster` samples from a tree here; part of a selection's id."""
+    used = [part.strategy for part in options.recipe] or [options.strategy]
+    return "random-per-cluster" in used and len(evidence.pool_uids) > LARGE_POOL
+
+
 def importance(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
     """Importance resampling over cluster histograms (DSIR, Xie et al. 2023): Gumbel top-k.
 
-    An image's weight is its cluster's share of the targets over its share of the pool. One
-    pseudo-target with the distribution of the pool gives every cluster a positive weight. With u
-    hashed from seed and uid, the order by log w − log(−log u) is a weighted draw without
+    An image's weight is its cluster's share of the targets (by weight) over its share of the pool.
+    One pseudo-target with the distribution of the pool gives every cluster a positive weight. With
+    u hashed from seed and uid, the order by log w − log(−log u) is a weighted draw without
     replacement.
     """
     found = evidence.clusters()
-    held = _targets_held(evidence, found, ledger)
+    held = _targets_held(evidence, found, ledger, weighted=True)
+    held *= _targets_held(evidence, found, ledger).sum() / max(held.sum(), 1e-6)  # mean weight 1
     share = np.bincount(found.pool, minlength=len(held)) / max(len(found.pool), 1)
     log_weight = np.log(held[found.pool] / share[found.pool] + 1)  # up to a common factor
     gumbel = -np.log(-np.log(simple.uniforms(options.seed, evidence.pool_uids)))
@@ -147,8 +163,11 @@ class _Seats:
         return level, float(self._order[position]), int(self._codes[position]), queue
 
 
-def _targets_held(evidence: ev.Evidence, found: ev.Clusters, ledger: gate.Ledger) -> np.ndarray:
-    """Count the targets of each cluster, without vetoed ones."""
+def _targets_held(
+    evidence: ev.Evidence, found: ev.Clusters, ledger: gate.Ledger, *, weighted: bool = False
+) -> np.ndarray:
+    """Count the targets of each cluster, or sum their weights, without vetoed ones."""
     kept = ~np.isin(evidence.target_uids, ledger.vetoed_targets)
     count = max(found.pool.max(initial=-1), found.targets.max(initial=-1)) + 1
-    return np.bincount(found.targets[kept], minlength=count)
+    weights = evidence.target_weights[kept] if weighted else None
+    return np.bincount(found.targets[kept], weights, minlength=count)

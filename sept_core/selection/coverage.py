@@ -1,7 +1,7 @@
-"""Coverage: lazy greedy on Σ_t √Σ_{s∈S} w_ts over the sparse neighbour graph (docs/method.md §3).
+"""Coverage: lazy greedy on Σ_t v_t·√Σ_{s∈S} w_ts over the neighbour graph (docs/method.md §3).
 
-In: neighbour lists. Out: picks in greedy order. The root makes a target's tenth image worth less
-than another target's first.
+In: neighbour lists, target weights. Out: picks in greedy order. The root makes a target's tenth
+image worth less than another target's first.
 """
 
 import heapq
@@ -27,12 +27,13 @@ def lazy_greedy(
 ) -> ev.Outcome:
     """Select greedily over the graph; when all its images are taken, over a graph twice as deep.
 
-    w_ts is the similarity (less its penalty), an edge where it is positive and above the floor.
+    w_ts is the similarity (less its penalty), an edge where it is positive and above the floor; v_t
+    is the weight of the target.
     Gains only fall as images are taken, so an old gain is an upper bound and only the front of the
     heap must be recomputed.
     """
     source = lists.ListSource(options, evidence, ledger, depth=FIRST_DEPTH, scaled=False)
-    covered = [0.0] * len(source.targets)
+    covered = _Covered(lists.weights_of(evidence, source.targets))
     picks: list[ev.Picks] = []
     for phase, floor in lists.floors(options, evidence):
         found = source.lists(max(floor, SMALLEST_WEIGHT))
@@ -76,9 +77,26 @@ class _Graph:
         return cls(nodes, np.append(starts, len(rows)), rows, weights, places)
 
 
-def _greedy(graph: _Graph, covered: list[float], ledger: gate.Ledger) -> np.ndarray:
-    """Return the nodes of the graph in the order taken; adds their weights to `covered` (T)."""
-    starts, roots = graph.starts.tolist(), [math.sqrt(value) for value in covered]
+class _Covered:
+    """Coverage of each target so far, and its term of the objective: weight · √coverage."""
+
+    def __init__(self, weights: np.ndarray) -> None:
+        self.weights = weights.tolist()
+        self.sums = [0.0] * len(weights)
+        self.terms = [0.0] * len(weights)
+
+    def term_with(self, row: int, more: float) -> float:
+        term: float = self.weights[row] * math.sqrt(self.sums[row] + more)
+        return term
+
+    def add(self, row: int, more: float) -> None:
+        self.sums[row] += more
+        self.terms[row] = self.term_with(row, 0.0)
+
+
+def _greedy(graph: _Graph, covered: _Covered, ledger: gate.Ledger) -> np.ndarray:
+    """Return the nodes of the graph in the order taken; adds their edges to `covered`."""
+    starts, terms, term_with = graph.starts.tolist(), covered.terms, covered.term_with
 
     def edges(node: int) -> Iterator[tuple[int, float]]:
         part = slice(starts[node], starts[node + 1])
@@ -86,7 +104,7 @@ def _greedy(graph: _Graph, covered: list[float], ledger: gate.Ledger) -> np.ndar
 
     def gain(node: int) -> float:
         # Most images have few edges: a plain loop beats arrays by far.
-        gained = [math.sqrt(covered[row] + weight) - roots[row] for row, weight in edges(node)]
+        gained = [term_with(row, weight) - terms[row] for row, weight in edges(node)]
         return round(sum(gained), 9)
 
     heap = [(-gain(node), node) for node in range(len(graph.codes))]
@@ -102,8 +120,7 @@ def _greedy(graph: _Graph, covered: list[float], ledger: gate.Ledger) -> np.ndar
                 continue
             ledger.take(code)
             for row, weight in edges(node):
-                covered[row] += weight
-                roots[row] = math.sqrt(covered[row])
+                covered.add(row, weight)
             taken.append(node)
         looked.append(code)
         heapq.heappop(heap)

@@ -51,6 +51,20 @@ class Clusters:
 
 
 @dataclass(frozen=True)
+class Tree:
+    """Clusters of the pool, clusters of their centroids, and so on.
+
+    Attributes:
+        leaves: (N,) int, the lowest cluster of each of `Evidence.pool_uids`.
+        parents: for each level from the lowest, (k,) int: the cluster above each of its k clusters.
+            The clusters of the highest level have none.
+    """
+
+    leaves: np.ndarray
+    parents: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
 class Scaling:
     """Local scaling (docs/method.md §3): s' = 2s − r_t − r_x.
 
@@ -82,11 +96,18 @@ class Evidence(Protocol):
     def target_labels(self) -> Sequence[str | None]:
         """T labels, aligned with `target_uids`; None where unknown."""
 
+    @property
+    def target_weights(self) -> np.ndarray:
+        """(T,) float64 > 0, aligned with `target_uids`; 1 where none is set."""
+
     def neighbours(self, k: int) -> Neighbours:
         """Find the `k` nearest pool images of all targets; longer lists begin with shorter ones."""
 
     def clusters(self) -> Clusters:
         """Return k-means clusters of the pool."""
+
+    def tree(self) -> Tree:
+        """Return hierarchical k-means clusters of the pool."""
 
     def scores(self, name: str) -> np.ndarray:
         """(N,) float64 over `pool_uids`, higher is better: `classifier` or `hub-corrected`."""

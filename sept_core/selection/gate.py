@@ -4,13 +4,18 @@ In: the pool, the guard's findings, the review decisions, duplicate groups (`Gat
 `Ledger`, which strategies take images from, and the selection funnel.
 """
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
 from sept_core import errors
 from sept_core.storage import hashing
+
+TABLES = 4
+"""Tables of neighbour lists whose codes a `Ground` caches: a walk meets one for each depth."""
 
 
 def _none() -> np.ndarray:
@@ -31,10 +36,15 @@ class Gate:
         vetoed: S32, pool images vetoed by their latest decision.
         pinned: S32, pool images pinned by their latest decision.
         vetoed_targets: S32, targets whose lists are dropped.
+        seated: S32, vetoed images that keep their place in their duplicate group, so that no
+            near-duplicate is taken instead.
         groups: uid (bytes) → near-duplicate group; images in no group are missing.
         featureless: number of further decodable images, without features under this encoder.
         penalties: uid (bytes) → similarity ≥ 0 taken off before ranking (vetoes that serve as
             negative examples); the floor still applies to the similarity without penalty.
+        own: S32, the target's own training images, to be taken first; `decodable`, `groups` and
+            `leaked` cover them too. None takes none. They pass the filter, and keep to the
+            duplicate cap unless they are pinned.
     """
 
     decodable: np.ndarray
@@ -44,9 +54,74 @@ class Gate:
     vetoed: np.ndarray = field(default_factory=_none)
     pinned: np.ndarray = field(default_factory=_none)
     vetoed_targets: np.ndarray = field(default_factory=_none)
+    seated: np.ndarray = field(default_factory=_none)
     groups: Mapping[bytes, int] = field(default_factory=dict)
     featureless: int = 0
     penalties: Mapping[bytes, float] = field(default_factory=dict)
+    own: np.ndarray | None = None
+
+
+class Ground:
+    """The part of a gate that no decision changes, by code; made once for many selections.
+
+    Attributes:
+        uids: (N,) S32, ascending.
+        in_filter, leaked: (N,) bool; leaked includes whole duplicate groups.
+        groups: (N,) int64, number of the duplicate group, −1 for none.
+        group_ids: (G,) int64, the groups' own ids.
+        members: the codes of each group.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        order = np.argsort(gate.decodable, kind="stable")
+        self.uids = np.asarray(gate.decodable, hashing.UID_DTYPE)[order]
+        assert (self.uids[1:] != self.uids[:-1]).all(), "pool uids are not unique"
+        self.in_filter = np.ones(len(self.uids), bool)
+        if gate.in_filter is not None:
+            self.in_filter = np.asarray(gate.in_filter, bool)[order]
+        if gate.own is not None:
+            self.in_filter |= self.mask(gate.own)
+        self.groups, self.group_ids = self._number_groups(gate.groups)
+        self.members = _Members(self.groups, len(self.group_ids))
+        self.leaked = self._with_groups(self.mask(gate.leaked))
+        self._lists: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def codes_of(self, uids: np.ndarray) -> np.ndarray:
+        """Return the codes (int64, same shape) of uids; −1 for images that are not decodable."""
+        return hashing.places_among(self.uids, np.asarray(uids, hashing.UID_DTYPE))
+
+    def codes_of_lists(self, uids: np.ndarray) -> np.ndarray:
+        """Return the codes of neighbour lists, which many selections share.
+
+        The last few tables are cached by identity.
+        """
+        for table, codes in self._lists:
+            if table is uids:
+                return codes
+        codes = self.codes_of(uids)
+        self._lists = [*self._lists[1 - TABLES :], (uids, codes)]
+        return codes
+
+    def mask(self, uids: np.ndarray) -> np.ndarray:
+        """Return (N,) bool, true for these images."""
+        mask = np.zeros(len(self.uids), bool)
+        codes = self.codes_of(uids)
+        mask[codes[codes >= 0]] = True
+        return mask
+
+    def _number_groups(self, groups: Mapping[bytes, int]) -> tuple[np.ndarray, np.ndarray]:
+        numbers = np.full(len(self.uids), -1, np.int64)
+        codes = self.codes_of(uid_array(groups))
+        ids = np.fromiter(groups.values(), np.int64, len(groups))[codes >= 0]
+        unique, inverse = np.unique(ids, return_inverse=True)
+        numbers[codes[codes >= 0]] = inverse
+        return numbers, unique
+
+    def _with_groups(self, mask: np.ndarray) -> np.ndarray:
+        hit = np.zeros(len(self.group_ids) + 1, bool)
+        hit[self.groups[mask]] = True
+        hit[-1] = False
+        return np.asarray(mask | hit[self.groups])
 
 
 class Ledger:
@@ -58,34 +133,39 @@ class Ledger:
     to which code −1 ("not in the pool") points.
     """
 
-    def __init__(self, gate: Gate, budget: int | None, duplicate_cap: int) -> None:
-        """Apply the gate to the pool and take the pinned images.
+    def __init__(self, gate: Gate, ground: Ground, budget: int | None, duplicate_cap: int) -> None:
+        """Apply the gate to the pool, take the pinned images, then the target's own ones.
+
+        Args:
+            gate: the gate.
+            ground: of this gate, or of one that differs from it in decisions only.
+            budget: number of images; None for all.
+            duplicate_cap: images allowed from one duplicate group.
 
         Raises:
-            InputError: the pins alone exceed the budget.
+            InputError: pins and own images alone exceed the budget.
         """
-        order = np.argsort(gate.decodable, kind="stable")
-        self.uids = np.asarray(gate.decodable, hashing.UID_DTYPE)[order]
-        assert (self.uids[1:] != self.uids[:-1]).all(), "pool uids are not unique"
+        self.ground = ground
+        self.uids, self.in_filter = ground.uids, ground.in_filter
+        self.groups, self.group_ids = ground.groups, ground.group_ids
+        self.leaked = ground.leaked
         self._pool_count = gate.pool_count
         self._featureless = gate.featureless
-        self.in_filter = np.ones(len(self.uids), bool)
-        if gate.in_filter is not None:
-            self.in_filter = np.asarray(gate.in_filter, bool)[order]
-        self.groups, self.group_ids = self._number_groups(gate.groups)
-        self.leaked = self._with_groups(self._mask(gate.leaked))
-        self.vetoed = self._mask(gate.vetoed)
+        own = _none() if gate.own is None else gate.own
+        self.vetoed = ground.mask(gate.vetoed)
         self.considered = np.zeros(len(self.uids), bool)
         self.taken = np.zeros(len(self.uids), bool)
         self.open = bytearray(self._eligible().tobytes() + b"\0")
         self._open_view = np.frombuffer(self.open, np.uint8)
         self._room_in_group = [duplicate_cap] * len(self.group_ids)
-        self._members = _Members(self.groups, len(self.group_ids))
+        self._seat(gate.seated)
         self.vetoed_targets = np.asarray(gate.vetoed_targets, hashing.UID_DTYPE)
         self.penalty = self._penalties(gate.penalties)
         self.pins, self.lost_pins = self._take_pins(gate.pinned, budget)
+        self.own = self._take_own(own, budget)
+        self._has_own = gate.own is not None
         self._budget = len(self.uids) if budget is None else budget
-        self._count = len(self.pins)
+        self._count = len(self.pins) + len(self.own)
 
     @property
     def room(self) -> int:
@@ -109,7 +189,21 @@ class Ledger:
 
     def codes_of(self, uids: np.ndarray) -> np.ndarray:
         """Return the codes (int64, same shape) of uids; −1 for images that are not decodable."""
-        return hashing.places_among(self.uids, np.asarray(uids, hashing.UID_DTYPE))
+        return self.ground.codes_of(uids)
+
+    def fork(self) -> Self:
+        """Return a copy: images taken from one stay open in the other."""
+        other = copy.copy(self)
+        other.open = bytearray(self.open)
+        other._open_view = np.frombuffer(other.open, np.uint8)
+        other._room_in_group = list(self._room_in_group)
+        other.taken, other.considered = self.taken.copy(), self.considered.copy()
+        return other
+
+    def consider_refused(self, fork: Self) -> None:
+        """Record the candidates of a fork that are refused here too, whatever is taken."""
+        refused = self.leaked | self.vetoed | self._in_full_group()
+        self.considered |= fork.considered & refused
 
     def take(self, code: int) -> None:
         """Take an open image; closes its duplicate group if that is now full."""
@@ -151,11 +245,12 @@ class Ledger:
     def funnel(self) -> dict[str, int]:
         """Return the counts of the selection funnel, in order.
 
-        Of the candidates considered (pins apart, inside the filter), each was selected or is in
-        exactly one of the four losses.
+        Of the candidates considered (pins and the target's own images apart, inside the filter),
+        each was selected or is in exactly one of the four losses.
         """
         considered = self.considered & self.in_filter
         considered[self.pins] = False
+        considered[self.own] = False
         steps = {"pool": self._pool_count, "decodable": len(self.uids) + self._featureless}
         steps["no_features"] = self._featureless
         left = self.in_filter.copy()
@@ -172,7 +267,10 @@ class Ledger:
             steps[name] = int((rest & lost).sum())
             rest &= ~lost
         steps["lost_to_quota"] = int(rest.sum())
-        return {**steps, "pinned": len(self.pins), "selected": int(self.taken.sum())}
+        steps["pinned"] = len(self.pins)
+        if self._has_own:
+            steps["target_images"] = len(self.own)
+        return {**steps, "selected": int(self.taken.sum())}
 
     def _eligible(self) -> np.ndarray:
         return np.asarray(self.in_filter & ~self.leaked & ~self.vetoed)
@@ -198,24 +296,46 @@ class Ledger:
             self._close(code)
         return codes, lost
 
+    def _seat(self, uids: np.ndarray) -> None:
+        """Give each of these images, none of which is taken, a place in its duplicate group."""
+        codes = self.codes_of(np.asarray(uids, hashing.UID_DTYPE))
+        for code in codes[codes >= 0].tolist():
+            self._fill_place(code)
+
+    def _take_own(self, uids: np.ndarray, budget: int | None) -> np.ndarray:
+        """Take the target's own images by uid; those that are pinned count here, not as pins."""
+        codes = self.codes_of(np.unique(np.asarray(uids, hashing.UID_DTYPE)))
+        assert (codes >= 0).all(), "a target image is missing from the gate"
+        pinned = np.isin(self.pins, codes)
+        taken = self.pins[pinned].tolist()
+        self.pins = self.pins[~pinned]
+        for code in codes.tolist():
+            if self.open[code]:
+                self._close(code)
+                taken.append(code)
+        if budget is not None and len(self.pins) + len(taken) > budget:
+            pins = f" and {len(self.pins)} images are pinned" if len(self.pins) else ""
+            raise errors.InputError(
+                f"The target has {len(taken)} training images of its own{pins}, but the budget is "
+                f"{budget}; raise the budget, or select without them (--with-target)."
+            )
+        return np.sort(np.array(taken, np.int64))
+
     def _close(self, code: int) -> None:
         self.open[code] = 0
         self.taken[code] = True
+        self._fill_place(code)
+
+    def _fill_place(self, code: int) -> None:
         group = int(self.groups[code])
         if group >= 0:
             self._room_in_group[group] -= 1
             if self._room_in_group[group] <= 0:
-                self._open_view[self._members.of(group)] = 0
+                self._open_view[self.ground.members.of(group)] = 0
 
     def _in_full_group(self) -> np.ndarray:
         full = np.array([room <= 0 for room in self._room_in_group] + [False])
         return np.asarray(full[self.groups])  # −1 (no group) indexes the last entry
-
-    def _mask(self, uids: np.ndarray) -> np.ndarray:
-        mask = np.zeros(len(self.uids), bool)
-        codes = self.codes_of(np.asarray(uids, hashing.UID_DTYPE))
-        mask[codes[codes >= 0]] = True
-        return mask
 
     def _penalties(self, penalties: Mapping[bytes, float]) -> np.ndarray:
         """Return (N,) float64 ≥ 0."""
@@ -225,21 +345,6 @@ class Ledger:
         dense = np.zeros(len(self.uids))
         dense[codes[codes >= 0]] = values[codes >= 0]
         return dense
-
-    def _number_groups(self, groups: Mapping[bytes, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Return (N,) int64 group numbers, −1 for none, and the group's own id by number."""
-        numbers = np.full(len(self.uids), -1, np.int64)
-        codes = self.codes_of(uid_array(groups))
-        ids = np.fromiter(groups.values(), np.int64, len(groups))[codes >= 0]
-        unique, inverse = np.unique(ids, return_inverse=True)
-        numbers[codes[codes >= 0]] = inverse
-        return numbers, unique
-
-    def _with_groups(self, mask: np.ndarray) -> np.ndarray:
-        hit = np.zeros(len(self.group_ids) + 1, bool)
-        hit[self.groups[mask]] = True
-        hit[-1] = False
-        return np.asarray(mask | hit[self.groups])
 
 
 class _Members:

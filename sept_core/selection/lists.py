@@ -12,6 +12,9 @@ from sept_core.selection import evidence as ev
 from sept_core.selection import gate, settings
 from sept_core.storage import hashing
 
+GROWTH = 4
+"""A search for lists four times as long costs little more than one for lists twice as long."""
+
 
 @dataclass(frozen=True)
 class Lists:
@@ -81,7 +84,7 @@ class ListSource:
         found = self._evidence.neighbours(self._depth)
         rows = _rows_of(self.targets, found.targets)
         similarity = found.similarity[rows]
-        codes = self._ledger.codes_of(found.uids[rows])
+        codes = self._ledger.ground.codes_of_lists(found.uids)[rows]
         ended_by = self._ended_by(similarity, found.complete, floor)
         bare = np.where((similarity >= floor) & (codes >= 0), similarity, -np.inf)
         ranks = np.broadcast_to(np.arange(1, codes.shape[1] + 1, dtype=np.int32), codes.shape)
@@ -92,8 +95,8 @@ class ListSource:
         return self._reranked(canonical)
 
     def grow(self) -> None:
-        """Double the depth, up to the cap."""
-        self._depth = min(2 * self._depth, self._cap)
+        """Lengthen the lists by `GROWTH`, up to the cap."""
+        self._depth = min(GROWTH * self._depth, self._cap)
 
     def _ended_by(self, similarity: np.ndarray, complete: bool, floor: float) -> np.ndarray:
         used = ~np.isneginf(similarity)
@@ -163,6 +166,12 @@ class _Scaled:
         codes = ledger.codes_of(evidence.pool_uids)
         self.pool = np.full(len(ledger.uids), np.inf)  # never the minimum, never in a list
         self.pool[codes[codes >= 0]] = scaling.pool[codes >= 0]
+
+
+def weights_of(evidence: ev.Evidence, targets: np.ndarray) -> np.ndarray:
+    """Return (n,) float64, the weights of some of the evidence's targets."""
+    weights: np.ndarray = evidence.target_weights[_rows_of(targets, evidence.target_uids)]
+    return weights
 
 
 def _rows_of(wanted: np.ndarray, uids: np.ndarray) -> np.ndarray:

@@ -12,19 +12,36 @@ SENTENCES = {
     "neighbour_cap": "The targets' neighbour lists are exhausted; allow longer lists "
     "(--max-neighbours).",
     "quota": "The quotas are exhausted, and the strategy takes no more images.",
+    "stop_rule": "The similarity of the rounds has fallen below the stop (--stop-ratio), or the "
+    "targets have 50 images each.",
     "pool_exhausted": "No more images are eligible.",
 }
 
 
-def sentence(reason: str, options: settings.SelectionSettings, ledger: gate.Ledger) -> str | None:
+def sentence(
+    reason: str,
+    options: settings.SelectionSettings,
+    ledger: gate.Ledger,
+    dry: str | None = None,
+) -> str | None:
     """Explain one of `SENTENCES`; if near-duplicates are the cause, with the cap that helps.
 
-    Without a budget, only near-duplicates give a sentence.
+    Without a budget, only near-duplicates and the stop by similarity give a sentence.
+
+    Args:
+        reason: a key of `SENTENCES`.
+        options: the settings.
+        ledger: the ledger after the selection.
+        dry: the first part of a recipe that ran dry for this reason, if one did.
     """
+    if dry is not None:
+        if options.unfilled_part == "donate":
+            return f"All parts have run out of images, {dry!r} first. {SENTENCES[reason]}"
+        return f"Part {dry!r} has no more images, and its seats stay open. {SENTENCES[reason]}"
     sizes = ledger.group_sizes()
     crowded = sizes[sizes > options.duplicate_cap]
     if reason != "pool_exhausted" or not len(crowded):
-        return SENTENCES[reason] if options.budget else None
+        return SENTENCES[reason] if options.budget or reason == "stop_rule" else None
     return f"{_crowds(crowded, options.duplicate_cap)} {_remedy(options, ledger, crowded)}"
 
 

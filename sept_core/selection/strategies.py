@@ -4,6 +4,7 @@ In: nothing. Out: `STRATEGIES`. Imports no library, so that a page or a help tex
 strategies quickly; `run` calls their functions.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ class Strategy:
         from_targets: It takes the target set's own images instead of the pool's.
         ignores_targets: The targets have no influence, so that one selection serves all target
             sets of a study.
+        weighted: Weights of targets change its order.
+        stops: It runs in rounds that can be stopped by similarity.
     """
 
     order: str
@@ -34,6 +37,8 @@ class Strategy:
     needs_budget: bool = True
     from_targets: bool = False
     ignores_targets: bool = False
+    weighted: bool = False
+    stops: bool = False
 
     def load(self) -> Any:
         """Import the function; see `run.Order`."""
@@ -42,11 +47,16 @@ class Strategy:
 
 DEFAULT_STRATEGY = "instance-search"
 
+RECIPE = "recipe"
+"""Name of a recipe where a strategy's name is shown."""
+
 STRATEGIES: dict[str, Strategy] = {
     DEFAULT_STRATEGY: Strategy(
         "instance_search:search",
         "Fair turns: in every round each target image gains its most similar pool image "
         "(the method of the paper).",
+        weighted=True,
+        stops=True,
     ),
     "hub-corrected": Strategy(
         "simple:scored",
@@ -61,19 +71,23 @@ STRATEGIES: dict[str, Strategy] = {
         "clusters:target_clusters",
         "Fills the clusters that hold target images, in proportion to how many they hold "
         "(few targets, large budgets).",
+        weighted=True,
     ),
     "class-balanced": Strategy(
         "balanced:class_balanced",
         "Fair turns with the same quota for every target label.",
         is_prefix=False,
+        weighted=True,
     ),
     "coverage": Strategy(
         "coverage:lazy_greedy",
         "Greedy: each next image is the one that helps the least covered targets most.",
+        weighted=True,
     ),
     "importance": Strategy(
         "clusters:importance",
         "Random, weighted so that the subset is spread over clusters as the targets are (DSIR).",
+        weighted=True,
     ),
     "random": Strategy(
         "simple:random",
@@ -85,6 +99,12 @@ STRATEGIES: dict[str, Strategy] = {
         "clusters:random_per_cluster",
         "Baseline: random images, the same number from every cluster.",
         baseline="random, evenly from all clusters",
+    ),
+    "hierarchical": Strategy(
+        "hierarchy:balanced",
+        "Baseline: random images, the same number from every branch of a tree of clusters "
+        "(hierarchical k-means; for large pools).",
+        baseline="random, evenly from a tree of clusters",
     ),
     "whole-pool": Strategy(
         "simple:whole_pool",
@@ -102,6 +122,11 @@ STRATEGIES: dict[str, Strategy] = {
     ),
 }
 """Strategies by name, in menu order."""
+
+
+def name_of(settings: Mapping[str, Any]) -> str:
+    """Return the name of the strategy in a selection's stored settings, or `RECIPE`."""
+    return RECIPE if settings.get("recipe") else str(settings["strategy"])
 
 
 def takes_targets(strategy: str) -> bool:

@@ -106,6 +106,14 @@ class ProjectPaths:
     def selection(self, selection_id: str) -> Path:
         return self.selections / f"{selection_id}.parquet"
 
+    @property
+    def rankings(self) -> Path:
+        """Cache of rankings: may be deleted at any time."""
+        return self.root / "rankings"
+
+    def ranking(self, key: str) -> Path:
+        return self.rankings / key
+
     def job(self, job_id: str) -> Path:
         return self.jobs / job_id
 

@@ -82,6 +82,7 @@ def test_the_whole_protocol_gives_the_verdict(tmp_path: Path) -> None:
     _fill(rows, 5)
     text = summary.markdown(rows)
     assert "**Curation pays** (+2" in text and "not reached" not in text.split("###")[0]
+    assert "Each arm − random, points" in text and "| instance-search | 5 | **+2" in text
     table = summary.Table(rows)
     values = [
         summary.paired(table, "mixed", task, "linear 10-shot", list(range(5))).mean(axis=1)

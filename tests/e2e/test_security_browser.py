@@ -16,7 +16,7 @@ from browser_app import (
     PATIENCE,
     ROOT,
     needs_chromium,
-    open_grid,
+    open_curate,
     running,
     wait_until_saved,
     wait_until_up,
@@ -96,8 +96,6 @@ server_metadata_url = "{provider}/.well-known/openid-configuration"
 def test_an_identity_provider_says_who_enters_and_who_decided(
     page: Page, project: Path, tmp_path: Path
 ) -> None:
-    made = sept("select", project, "--target", "toys", "--budget", 30, "--json")
-    ident = json.loads(made.stdout)["selection"]
     port, home = _free_port(), tmp_path / "home"
     (home / ".streamlit").mkdir(parents=True)
     with identity_provider.provider() as provider:
@@ -105,7 +103,7 @@ def test_an_identity_provider_says_who_enters_and_who_decided(
         (home / ".streamlit" / "secrets.toml").write_text(text)
         login = {"SEPT_LOGIN": "oidc", "SEPT_USERS": "ada@example.org", "HOME": str(home)}
         with running(project, port, **login) as address:
-            page.goto(f"{address}/review?selection={ident}")
+            page.goto(f"{address}/curate?target=toys&budget=30")
             enter = page.get_by_role("button", name="Log in")
             expect(enter).to_be_visible(timeout=PATIENCE)
             assert page.locator("img").count() == 0 and "toys" not in page.content()
@@ -116,9 +114,9 @@ def test_an_identity_provider_says_who_enters_and_who_decided(
             expect(enter).to_be_visible(timeout=PATIENCE)
             provider.email = "ada@example.org"
             enter.click()
-            page.get_by_role("link", name="Review").click()
-            open_grid(page, f"{address}/review?selection={ident}")
-            page.locator(".view").focus()
+            page.get_by_role("link", name="Curate").click()
+            open_curate(page, f"{address}/curate?target=toys&budget=30")
+            page.locator(".gridpane .view").focus()
             page.keyboard.press("x")
             wait_until_saved(page)
     history = json.loads(sept("history", project, "--target", "toys", "--json").stdout)

@@ -16,7 +16,7 @@ from sept_core import errors
 from sept_core.catalogue import decision_table
 from sept_core.jobs import launcher
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import decisions, selections
+from sept_core.services.curate import decisions, rankings, selections
 from sept_core.services.project import backups, project_check, projects
 from sept_core.storage import atomic, project_paths
 
@@ -108,7 +108,9 @@ def test_a_clock_that_goes_back_changes_no_order(
     assert [event["at"] for event in events] == sorted((e["at"] for e in events), reverse=True)
     with projects.opened(project) as opened:
         request = selections.Request(("toys",), SelectionSettings(budget=160))
-        assert selections.open_scene(opened, request).state.decisions[uid].position == 4
+        ids = rankings.ranking(opened, request).target_ids
+        state = selections.log_for(opened, request, ids).state
+        assert state.decisions[uid].position == 4
 
 
 def test_one_command_twice_at_once_ends_like_once(project: Path, tmp_path: Path) -> None:

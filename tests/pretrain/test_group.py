@@ -30,7 +30,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Trained]:
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
-@pytest.mark.parametrize("method", ["simclr", "moco", "dino"])
+@pytest.mark.parametrize("method", ["simclr", "moco", "dino", "dinov2", "lejepa", "distil"])
 def test_two_processes_train_as_one_does(
     both: tuple[Trained, Trained], method: str, accumulate: int
 ) -> None:

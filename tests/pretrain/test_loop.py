@@ -6,9 +6,11 @@ import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import group_steps
 import numpy as np
 import pytest
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from sept_core import errors
@@ -48,6 +50,11 @@ def _backbone() -> nn.Module:
     )
 
 
+def _transformer() -> nn.Module:
+    torch.manual_seed(0)
+    return VisionTransformer(8, 4, embed_dim=16, depth=2, num_heads=2, num_classes=0)
+
+
 def _images() -> data.PackedImages:
     rng = np.random.default_rng(0)
     base = rng.integers(0, 256, (COUNT, 3, 3, 3), np.uint8)
@@ -72,13 +79,15 @@ def _train(
     folder.mkdir(exist_ok=True)
     job = _StopsAt(folder, stop)
     images = extra.pop("images", _images())
-    return loop.train(folder, images, COUNT, _backbone(), settings, job, **extra)  # type: ignore[arg-type]
+    backbone = _transformer() if settings.method == "dinov2" else _backbone()
+    extra.setdefault("teacher", group_steps.TEACHER)
+    return loop.train(folder, images, COUNT, backbone, settings, job, **extra)  # type: ignore[arg-type]
 
 
 def _tensors(run: state.State) -> list[Tensor]:
     """Weights, running means and MoCo's queue, which a `state_dict` leaves out."""
-    bank = run.method.criterion.memory_bank
-    queue = [bank.bank, bank.bank_ptr] if len(bank.bank) else []
+    bank = getattr(getattr(run.method, "criterion", None), "memory_bank", None)
+    queue = [bank.bank, bank.bank_ptr] if bank is not None and len(bank.bank) else []
     return [*run.method.state_dict().values(), *queue]
 
 
@@ -93,7 +102,7 @@ def _losses(folder: Path) -> list[tuple[int, float]]:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-@pytest.mark.parametrize("method", ["moco", "simclr"])
+@pytest.mark.parametrize("method", ["moco", "simclr", "lejepa", "dinov2", "distil"])
 def test_a_run_cancelled_twice_ends_like_one_that_was_not(
     tmp_path: Path, method: str, optimizer: str
 ) -> None:

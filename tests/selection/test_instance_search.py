@@ -120,17 +120,17 @@ def test_round_is_ordered_by_similarity():
     ]
 
 
-def test_lists_double_until_the_budget_is_full():
+def test_lists_grow_until_the_budget_is_full():
     world = plain(np.linspace(1, 0, 100)[None].repeat(4, axis=0))
     with mock.patch.object(instance_search, "FIRST_DEPTH", 8):
         result = select(SelectionSettings(budget=60), world, open_gate(world))
-    assert world.asked == [240]  # sixteen times each target's share: enough even if all collide
+    assert world.asked == [32, 128]  # from twice each target's share on
     assert result.picks.num_rows == 60
     world.asked.clear()
     most = world.pool_uids[:70]
     with mock.patch.object(instance_search, "FIRST_DEPTH", 8):
         result = select(SelectionSettings(budget=20), world, open_gate(world, vetoed=most))
-    assert world.asked == [80, 160]
+    assert world.asked == [32, 128]
     assert picked(result) == uids("p", 100)[70:90].tolist()
 
 
@@ -219,7 +219,7 @@ def test_scaling_extends_lists_until_it_can_no_longer_change_the_picks():
         result = select(options, world, open_gate(world))
     assert picked(result) == [uid("p19")]
     assert result.picks["target_rank"].to_pylist() == [20]
-    assert world.asked == [16, 32]
+    assert world.asked == [4, 16, 64]
 
 
 def test_lost_candidates_are_counted_where_they_were_lost():

@@ -214,7 +214,7 @@ def test_coverage_goes_on_over_longer_lists(monkeypatch):
     monkeypatch.setattr(coverage, "FIRST_DEPTH", 2)
     world = plain(np.linspace(0.9, 0.1, 9)[None])
     result = select(SelectionSettings("coverage", budget=9), world, open_gate(world))
-    assert world.asked == [2, 4, 8, 16]
+    assert world.asked == [2, 8, 32]
     assert picked(result) == world.pool_uids.tolist()
 
 

@@ -4,8 +4,10 @@ import json
 import pytest
 
 from sept_core import errors
-from sept_core.selection.settings import SelectionSettings
+from sept_core.selection.recipes import Part
+from sept_core.selection.settings import NAMED_IF_SET, SelectionSettings
 from sept_core.selection.strategies import STRATEGIES
+from sept_core.selection.weights import Weights
 
 
 def test_settings_survive_json():
@@ -38,3 +40,26 @@ def test_wrong_settings_are_named(wrong, words):
 def test_every_strategy_is_described_in_one_line():
     for strategy in STRATEGIES.values():
         assert strategy.description.endswith(".") and "\n" not in strategy.description
+
+
+def test_settings_with_a_recipe_survive_json():
+    chosen = SelectionSettings(
+        budget=7,
+        recipe=(Part("a", "instance-search", 0.7), Part("b", "random", 0.3)),
+        unfilled_part="donate",
+        with_target=True,
+        stop_ratio=0.9,
+        stop_round=5,
+        weights=Weights({"pets": 2}, {"food/ramen": 3}),
+    )
+    assert SelectionSettings(**json.loads(json.dumps(chosen.to_json()))) == chosen
+    assert SelectionSettings(**json.loads(json.dumps(dataclasses.asdict(chosen)))) == chosen
+    assert (chosen.name, chosen.is_prefix) == ("recipe", True)
+
+
+def test_what_is_not_set_stays_out_of_the_json():
+    plain = SelectionSettings(budget=7, weights=Weights({"pets": 1.0})).to_json()
+    assert not set(NAMED_IF_SET) & set(plain)
+    assert set(SelectionSettings(budget=7, with_target=True).to_json()) - set(plain) == {
+        "with_target"
+    }

@@ -22,7 +22,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
-PATIENCE = 120_000  # ms; a shared machine may be slow, a hang is still found
+PATIENCE = 25_000  # ms; a shared machine may be slow, a hang is still found
 
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"), reason="needs chromium; CI must have it"
@@ -67,9 +67,9 @@ def wait_until_up(server: subprocess.Popen[bytes], address: str) -> None:
     pytest.fail("the app did not start")
 
 
-def open_grid(page: Page, url: str) -> None:
+def open_curate(page: Page, url: str) -> None:
     page.goto(url)
-    page.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
+    page.wait_for_selector(".sept-curate[data-ready]", timeout=PATIENCE)
 
 
 def wait_until_saved(page: Page) -> None:

@@ -8,7 +8,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from sept_core.pretrain import data, group, loop, meter, state
+from sept_core.pretrain import data, group, loop, meter, state, teachers
 from sept_core.pretrain import settings as pretrain
 from sept_core.pretrain.methods import registry
 
@@ -21,6 +21,23 @@ SETTINGS = dataclasses.replace(
 )  # fmt: skip
 
 
+WITHOUT_NORM = {"simclr": 8, "lejepa": 64}
+"""Heads that usually have batch norm, by the length of their output."""
+
+
+class _Encoder:
+    """A teacher of fixed random weights, see `encoders.protocol.Encoder`."""
+
+    dim, image_size, device, id = 6, 4, "cpu", "fake"
+
+    def encode(self, batch: Tensor) -> Tensor:
+        weights = torch.randn(48, 6, generator=torch.Generator().manual_seed(4))
+        return nn.functional.normalize(batch.float().flatten(1).sub(128) @ weights)
+
+
+TEACHER = teachers.Teacher(_Encoder())  # type: ignore[arg-type]
+
+
 def backbone() -> nn.Module:
     """Layer norm only: no statistics of the batch."""
     torch.manual_seed(1)
@@ -30,10 +47,10 @@ def backbone() -> nn.Module:
 def steps(method: str, own: group.Group, accumulate: int) -> dict[str, Tensor]:
     """What every trained tensor has become, and the mean of the losses."""
     settings = dataclasses.replace(SETTINGS, method=method, accumulate=accumulate)
-    run = state.create(backbone(), settings, CPU, "fp32", own)
-    if method == "simclr":  # its usual head has batch norm
+    run = state.create(backbone(), settings, CPU, "fp32", own, TEACHER)
+    if method in WITHOUT_NORM:
         torch.manual_seed(2)
-        run.method.head = nn.Linear(16, 8)
+        run.method.head = nn.Linear(16, WITHOUT_NORM[method])
         run = dataclasses.replace(
             run,
             network=own.averaging(run.method),

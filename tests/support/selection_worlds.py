@@ -30,6 +30,7 @@ class World:
     score: np.ndarray = None
     r_t: np.ndarray = None
     r_x: np.ndarray = None
+    weights: np.ndarray = None
     floors: dict = field(default_factory=dict)
     asked: list = field(default_factory=list)
 
@@ -49,6 +50,14 @@ class World:
     def clusters(self):
         distance = 1 - self.table.max(axis=0)
         return evidence.Clusters(self.pool_clusters, self.target_clusters, distance)
+
+    @property
+    def target_weights(self):
+        return np.ones(len(self.target_uids)) if self.weights is None else self.weights
+
+    def tree(self):
+        """The clusters in pairs: 0 and 1 have the parent 0, and so on."""
+        return evidence.Tree(self.pool_clusters, (np.arange(6) // 2,))
 
     def scores(self, name):
         assert name in {"classifier", "hub-corrected"}
@@ -82,6 +91,7 @@ class World:
             score=self.score[p],
             r_t=self.r_t[t],
             r_x=self.r_x[p],
+            weights=None if self.weights is None else self.weights[t],
             asked=[],
         )
 

@@ -32,5 +32,28 @@ def test_durations(seconds: float, words: str) -> None:
     assert quantities.duration(seconds) == words
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(4.4, "4 s"), (59, "59 s"), (65, "1 min"), (150, "2 min"), (3700, "1 h"), (200_000, "2 days")],
+)
+def test_rough_durations(seconds: float, words: str) -> None:
+    assert quantities.roughly(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("rate", "unit", "words"),
+    [
+        (340.0, "images", "340 images/s"),
+        (1234.5, "images", "1,234 images/s"),
+        (12.34, "files", "12.3 files/s"),
+        (0.4, "steps", "2.5 s per step"),
+        (0.05, "steps", "20 s per step"),
+        (0.0033, "steps", "5 min per step"),
+    ],
+)
+def test_speeds(rate: float, unit: str, words: str) -> None:
+    assert quantities.pace(rate, unit) == words
+
+
 def test_a_moment_names_day_and_minute() -> None:
     assert re.fullmatch(r"\d\d \w+ \d\d:\d\d", quantities.moment(0))

@@ -29,13 +29,9 @@ class DINO(Method):
 
     def __init__(self, backbone: nn.Module, dim: int, settings: PretrainSettings) -> None:
         super().__init__(backbone, dim, settings)
-        self.head = _head(dim)
         self.slow_backbone = copy.deepcopy(backbone)
-        # deepcopy cannot copy weight_norm's tensors, so a second head gets their values.
-        self.slow_head = _head(dim)
-        self.slow_head.load_state_dict(self.head.state_dict())
+        self.head, self.slow_head = heads(dim)
         deactivate_requires_grad(self.slow_backbone)
-        deactivate_requires_grad(self.slow_head)
         self.ema = settings.ema
         self.criterion = DINOLoss(PROTOTYPES)
 
@@ -53,6 +49,14 @@ class DINO(Method):
         """Update the teacher towards the student."""
         update_momentum(self.backbone, self.slow_backbone, self.ema)
         update_momentum(self.head, self.slow_head, self.ema)
+
+
+def heads(dim: int) -> tuple[DINOProjectionHead, DINOProjectionHead]:
+    """Return a student's head and its slow copy, which takes no gradient."""
+    head, slow = _head(dim), _head(dim)
+    slow.load_state_dict(head.state_dict())  # deepcopy cannot copy weight_norm's tensors
+    deactivate_requires_grad(slow)
+    return head, slow
 
 
 def _head(dim: int) -> DINOProjectionHead:

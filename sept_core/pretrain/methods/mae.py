@@ -38,7 +38,12 @@ class MAE(Method):
                 f"method 'mae' needs a vision transformer such as vit_tiny_patch16_224, not "
                 f"{settings.backbone!r}."
             )
-        self.masked = MaskedVisionTransformerTIMM(backbone)
+        drawn = "skip" if settings.init else ""  # lightly draws new weights, over trained ones too
+        self.masked = MaskedVisionTransformerTIMM(
+            backbone,
+            weight_initialization=drawn,
+            pos_embed_initialization=drawn or "sincos",
+        )
         self.masked.mask_token.requires_grad_(False)  # the encoder sees only visible patches
         self.patch = int(backbone.patch_embed.patch_size[0])
         width = max(64, dim // 2 // (2 * DECODER_HEADS) * 2 * DECODER_HEADS)

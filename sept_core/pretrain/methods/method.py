@@ -4,10 +4,13 @@ In: settings and a backbone. Out: the `Method` that the loop trains. A new metho
 subclass, and one record in `registry.METHODS`.
 """
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from sept_core.pretrain.methods import registry
 from sept_core.pretrain.settings import PretrainSettings
+from sept_core.pretrain.teachers import Teacher
 
 
 class Method(nn.Module):
@@ -32,11 +35,17 @@ class Method(nn.Module):
         """Run after the optimiser's step, for example to update a moving average."""
 
 
-def build(backbone: nn.Module, dim: int, settings: PretrainSettings) -> Method:
+def build(
+    backbone: nn.Module, dim: int, settings: PretrainSettings, teacher: Teacher | None = None
+) -> Method:
     """Build the method of the settings around a backbone with `dim` features.
+
+    A method whose record names the setting `teacher` gets the loaded teacher as well.
 
     Raises:
         InputError: no method has that name, or it cannot train that backbone.
     """
-    chosen: type[Method] = registry.find(settings.method).load()
-    return chosen(backbone, dim, settings)
+    record = registry.find(settings.method)
+    chosen: Callable[..., Method] = record.load()
+    extra = (teacher,) if "teacher" in record.own else ()
+    return chosen(backbone, dim, settings, *extra)

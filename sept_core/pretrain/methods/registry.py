@@ -48,6 +48,14 @@ METHODS: dict[str, MethodRecord] = {
     "barlow-twins": MethodRecord("barlow_twins:BarlowTwins", "Barlow Twins"),
     "vicreg": MethodRecord("vicreg:VICReg", "VICReg"),
     "dino": MethodRecord("dino:DINO", "DINO", own=("ema",)),
+    "dinov2": MethodRecord("dinov2:DINOv2", "DINO with KoLeo and iBOT", own=("ema",)),
+    "lejepa": MethodRecord("lejepa:LeJEPA", "LeJEPA"),
+    "distil": MethodRecord(
+        "distil:Distillation",
+        "Distillation",
+        own=("temperature", "teacher"),
+        defaults={"temperature": 0.07},
+    ),
     "mae": MethodRecord("mae:MAE", "MAE"),
 }
 """Methods by name, in menu order: the default first."""

@@ -8,12 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from sept_core.catalogue import place_table
 from sept_core.features import feature_store
 from sept_core.review import audit, decision_log, suggestions
-from sept_core.services.curate import selections
+from sept_core.services.curate import own_images, selections
 from sept_core.services.curate.selections import Selection
 from sept_core.services.project.project import Project
 from sept_core.storage import hashing
@@ -39,10 +40,13 @@ def suggest(
 def doubtful(
     project: Project, chosen: Selection, count: int, position: int | None = None
 ) -> suggestions.Suggestions:
-    """Suggest like `suggest`, for a resolved selection."""
-    picks = chosen.picks
+    """Suggest like `suggest`, for a resolved selection; never the target's own images."""
     state = _state(chosen, position)
     store = feature_store.FeatureStore(project.paths.pool_features(chosen.encoder_id))
+    own = own_images.among(chosen.record["settings"], chosen.picks)
+    picks = chosen.picks.filter(
+        pc.invert(pc.is_in(chosen.picks["uid"], pa.array(own, pa.string())))
+    )
     uids = hashing.uid_array(picks["uid"])
     judged = np.array(list(state.decisions), hashing.UID_DTYPE)
     judged = judged[store.rows_of(judged) >= 0]

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core import errors
-from sept_core.catalogue import image_table, place_table, source_table
+from sept_core.catalogue import image_table, source_table
 from sept_core.dedup import leakage
 from sept_core.export import registry as export_registry
 from sept_core.export import run as export_run
@@ -24,32 +24,35 @@ from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.manifest import manifest, manifest_tables
 from sept_core.review import decision_log
-from sept_core.selection import strategies
-from sept_core.services.curate import contamination_guard, export_needs, selections
+from sept_core.services.curate import contamination_guard, export_needs, own_images, selections
 from sept_core.services.data import scaling
 from sept_core.services.project.project import Project
 from sept_core.storage import hashing
 
 
 def write_manifest(project: Project, selection_id: str, folder: Path) -> manifest.Manifest:
-    """Write the native manifest of a selection.
+    """Write the native manifest of a selection as it is stored, vetoes made since included.
 
     Raises:
-        InputError: images of the selection were vetoed since it was made.
+        InputError: images of the selection are no longer in the pool.
         LeakError: the guard finds a leak in it, or cannot run.
         ManifestError: the folder already holds a manifest.
     """
     record = selections.find(project, selection_id)
     picks = selections.picks(project, selection_id)
     state = selections.log_of(project, record).state
-    _refuse_vetoed(picks, state, record)
     guard = contamination_guard.check(
         project,
         record["encoder_id"],
         tuple(record["target_ids"]),
         wanted=record["guard"]["state"] != "off",
     )
-    _refuse_leaks(picks, guard)
+    leaked = set(guard.found["uid"].to_pylist())
+    if record["settings"].get("with_target"):
+        ids = tuple(record["target_ids"])
+        own = own_images.leaks(project, record["encoder_id"], ids, guard)
+        leaked |= set(own.astype(str).tolist())
+    _refuse_leaks(picks, leaked)
     places = _places(project, picks, record)
     names = {target.id: target.name for target in source_table.every(project.db, "target")}
     guarded = guard.heldout.set_column(
@@ -66,20 +69,22 @@ def write_manifest(project: Project, selection_id: str, folder: Path) -> manifes
     )
 
 
-def _refuse_vetoed(
-    picks: pa.Table, state: decision_log.ReviewState, record: dict[str, Any]
-) -> None:
-    vetoed = set(state.vetoed) & set(picks["uid"].to_pylist())
-    if vetoed:
-        raise errors.InputError(
-            f"{len(vetoed)} images of {record['id']} were vetoed since it was made; update the "
-            "selection first (Review page, or sept update)."
-        )
+def notice(project: Project, selection_id: str) -> str:
+    """Return a sentence if images of a selection were vetoed since it was made, else nothing."""
+    record = selections.find(project, selection_id)
+    vetoed = set(selections.log_of(project, record).state.vetoed)
+    count = len(vetoed & set(selections.picks(project, selection_id)["uid"].to_pylist()))
+    if not count:
+        return ""
+    images = f"{count:,} image{' of' if count == 1 else 's of'} {record['id']}"
+    return (
+        f"{images} {'was' if count == 1 else 'were'} vetoed since it was made and stay in it, "
+        "because a selection does not change; sept update makes a new one without them."
+    )
 
 
-def _refuse_leaks(picks: pa.Table, guard: contamination_guard.Finding) -> None:
-    leaked = set(guard.found["uid"].to_pylist()) & set(picks["uid"].to_pylist())
-    if leaked:
+def _refuse_leaks(picks: pa.Table, leaks: set[str]) -> None:
+    if leaked := leaks & set(picks["uid"].to_pylist()):
         raise errors.LeakError(
             f"{len(leaked)} images of the selection are copies of held-out target images (first: "
             f"{min(leaked)}); update the selection."
@@ -87,16 +92,12 @@ def _refuse_leaks(picks: pa.Table, guard: contamination_guard.Finding) -> None:
 
 
 def _places(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return every live place of the picks; a target set's source is named `target:NAME`."""
-    own = strategies.takes_targets(record["settings"]["strategy"])
-    role = "target" if own else "pool"
-    rows: list[dict[str, Any]] = place_table.locations(
-        project.db, picks["uid"].to_pylist(), role
-    ).to_pylist()
-    if own:
-        rows = [row for row in rows if row["source_id"] in record["target_ids"]]
-        for row in rows:
-            row["source"] = f"target:{row['source']}"
+    """Return every live place of the picks, see `own_images.places`.
+
+    Raises:
+        InputError: an image has none.
+    """
+    rows = own_images.places(project, record, picks)
     missing = set(picks["uid"].to_pylist()) - {row["uid"] for row in rows}
     if missing:
         are = "image of the selection is" if len(missing) == 1 else "images of the selection are"
@@ -161,16 +162,21 @@ def _rows(
                 "index_id": record["index"]["id"],
             }
         )
-    return pa.Table.from_pylist(rows, schema=manifest_tables.SCHEMA)
+    return pa.Table.from_pylist(rows, schema=manifest_tables.schema_with(picks.column_names))
 
 
 def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) -> list[float | None]:
-    """Return 1 − cosine of each pick to its nearest held-out image; None if there is none."""
+    """Return 1 − cosine of each pick to its nearest held-out image; None if there is none.
+
+    With the target's own images, those that are not in the pool have None.
+    """
     encoder_id, uids = record["encoder_id"], hashing.uid_array(picks["uid"])
     pool = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
-    if record["guard"]["state"] != "on" or (pool.rows_of(uids) < 0).any():
+    seen = pool.rows_of(uids) >= 0
+    partly = bool(record["settings"].get("with_target")) and bool(seen.any())
+    if record["guard"]["state"] != "on" or not (partly or seen.all()):
         return [None] * len(uids)
-    ordered, place = np.unique(uids, return_inverse=True)
+    ordered, place = np.unique(uids[seen], return_inverse=True)
     chosen = leakage.Images(ordered, pool, image_table.hashes(project.db, "pool"))
     heldout = [
         contamination_guard.heldout_images(project, encoder_id, t) for t in record["target_ids"]
@@ -179,8 +185,9 @@ def _leak_distance(project: Project, picks: pa.Table, record: dict[str, Any]) ->
     if not guarded:
         return [None] * len(uids)
     nearest = np.max([leakage.nearest_heldout(part, chosen).similarity for part in guarded], axis=0)
-    values: list[float | None] = np.round(1.0 - nearest[place], 6).tolist()
-    return values
+    values: np.ndarray = np.full(len(uids), None, object)
+    values[seen] = np.round(1.0 - nearest[place], 6).tolist()
+    return list(values)
 
 
 def _header(
@@ -200,8 +207,10 @@ def _header(
         "targets": record["targets"],
         "encoder": {name: card[name] for name in ("id", "spec", "kind", "identity")},
         "index": record["index"],
-        "strategy": record["settings"]["strategy"],
-        "settings": record["settings"] | {"filter": record["filter"]},
+        "strategy": record["strategy"],
+        "settings": selections.named_settings(record)
+        | {"filter": record["filter"]}
+        | ({"refill_duplicates": False} if record.get("seated") else {}),
         "seed": record["settings"]["seed"],
         "counts": record["funnel"],
         "short_because": record["short_because"],

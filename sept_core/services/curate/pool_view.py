@@ -4,10 +4,12 @@ In: feature stores, the eligible uids, the neighbour graph. Out: `PoolEvidence`,
 `selection.evidence.Evidence`; each member is computed once, on first use.
 """
 
+import copy
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,11 +19,14 @@ from sept_core.features import feature_store
 from sept_core.index import graph, ivf
 from sept_core.retrieval import neighbour_lists, scoring
 from sept_core.selection import evidence as contract
+from sept_core.storage import hashing
 
 BACKGROUND_IMAGES = 5000
 """Number of random pool images that represent "not a target" in scores (docs/method.md §7)."""
 
 MAX_CLUSTERS = 1000
+
+ALL_VETOED = "Every image of the target set is vetoed; undo some vetoes."
 
 
 class PoolEvidence:
@@ -34,6 +39,7 @@ class PoolEvidence:
             have been held out since.
         vetoed: (v,) S32, vetoed targets, which are ignored everywhere.
         labels: label of each target uid, if known; used only by `class-balanced`.
+        weights: weight of each target uid that is not 1.
         inside: (n,) S32, the live pool images that pass the filter.
         index: an approximate index of the pool; None searches exactly.
         neighbour_graph: returns the neighbour graph of the pool, for local scaling.
@@ -53,8 +59,10 @@ class PoolEvidence:
         neighbour_graph: Callable[[], graph.Graph],
         seed: int,
         device: str,
+        weights: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._device = device
+        self._weights = weights
         self._pool = pool
         self._labels = labels
         self._index = index
@@ -78,9 +86,38 @@ class PoolEvidence:
             )
         first = first[~np.isin(kept, vetoed)]
         if not len(first):
-            raise errors.InputError("Every image of the target set is vetoed; undo some vetoes.")
+            raise errors.InputError(ALL_VETOED)
         self.target_uids, self.target_vectors = uids[first], vectors[first]
         self._lists: neighbour_lists.Neighbours | None = None
+        self._cut: dict[int, neighbour_lists.Neighbours] = {}
+        self._whole: PoolEvidence | None = None
+
+    def without(self, vetoed: frozenset[str]) -> "PoolEvidence":
+        """Return the view without vetoed targets, which shares these neighbour lists.
+
+        Raises:
+            InputError: no target image is left.
+        """
+        if not vetoed:
+            return self
+        left = ~np.isin(self.target_uids, np.array(list(vetoed), hashing.UID_DTYPE))
+        if not left.any():
+            raise errors.InputError(ALL_VETOED)
+        view = copy.copy(self)
+        view.target_uids, view.target_vectors = self.target_uids[left], self.target_vectors[left]
+        view._whole, view._cut = self, {}
+        for name in ("_clusters", "background"):  # computed from the targets
+            view.__dict__.pop(name, None)
+        return view
+
+    def known_lists(self) -> neighbour_lists.Neighbours | None:
+        """Return the longest lists so far, of all targets; None before the first search."""
+        return self._lists
+
+    def use_lists(self, lists: neighbour_lists.Neighbours) -> None:
+        """Start with the lists of an earlier search of the same targets in the same pool."""
+        self._lists = lists
+        self._cut.clear()
 
     @property
     def all_uids(self) -> np.ndarray:
@@ -96,10 +133,30 @@ class PoolEvidence:
     def target_labels(self) -> list[str | None]:
         return [self._labels.get(uid.decode()) for uid in self.target_uids.tolist()]
 
+    @property
+    def target_weights(self) -> np.ndarray:
+        """(T,) float64."""
+        return np.array([self._weights.get(uid.decode(), 1.0) for uid in self.target_uids.tolist()])
+
     def neighbours(self, k: int) -> neighbour_lists.Neighbours:
-        """Return lists of at least `k`; a longer search replaces a shorter one."""
+        """Return lists of `k`, the same object each time until a longer search."""
+        if k not in self._cut:
+            self._cut[k] = self._neighbours(k)
+        return self._cut[k]
+
+    def _neighbours(self, k: int) -> neighbour_lists.Neighbours:
+        if self._whole is not None:
+            found = self._whole.neighbours(k)
+            left = np.isin(found.targets, self.target_uids)
+            return dataclasses.replace(
+                found,
+                targets=found.targets[left],
+                uids=found.uids[left],
+                similarity=found.similarity[left],
+            )
         known = self._lists
         if known is None or (known.uids.shape[1] < k and not known.complete):
+            self._cut.clear()
             self._lists = known = neighbour_lists.find_neighbours(
                 self._pool,
                 self.target_vectors,
@@ -132,11 +189,15 @@ class PoolEvidence:
         return scoring.background_sample(self._pool, self._seed, BACKGROUND_IMAGES)
 
     @cached_property
-    def _clusters(self) -> contract.Clusters:
+    def _kmeans(self) -> scoring.Clusters:
         count = max(2, min(MAX_CLUSTERS, math.isqrt(len(self._pool))))
-        found = scoring.kmeans(
+        return scoring.kmeans(
             self._pool, min(count, len(self._pool)), self._seed, device=self._device
         )
+
+    @cached_property
+    def _clusters(self) -> contract.Clusters:
+        found = self._kmeans
         own, _ = scoring.nearest_centroid(found.centroids, self.target_vectors)
         _, similarity = self.nearest_targets(self.pool_uids)
         return contract.Clusters(
@@ -148,6 +209,13 @@ class PoolEvidence:
     def clusters(self) -> contract.Clusters:
         """Return a k-means of the whole pool with about √N clusters."""
         return self._clusters
+
+    def tree(self) -> contract.Tree:
+        """Return these clusters as the leaves of a hierarchical k-means."""
+        found = self._kmeans
+        return contract.Tree(
+            found.assignment[self.inside], scoring.hierarchy(found.centroids, self._seed)
+        )
 
     def nearest_targets(self, uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the nearest target (S32) of each pool image and its cosine (float64)."""

@@ -14,18 +14,17 @@ import pyarrow as pa
 
 from sept_core import errors
 from sept_core.catalogue import (
-    connection,
     decision_table,
     place_table,
     selection_table,
-    settings,
     source_table,
     split_table,
 )
 from sept_core.features import feature_store
 from sept_core.index import cosine
 from sept_core.review import audit
-from sept_core.services.curate import decisions, judging, selections
+from sept_core.services.curate import decisions, judging, outbox, selections
+from sept_core.services.curate.outbox import Step
 from sept_core.services.curate.selections import Selection
 from sept_core.services.data import preparation
 from sept_core.services.explore import point_map
@@ -38,7 +37,6 @@ AUDITED = 100
 """Sample size of an audit, the same as in `judging.audit_plan`."""
 
 ACTIONS = ("veto", "keep", "pin")
-CLIENTS_REMEMBERED = 50
 NEAREST, MOST_SHOWN = 4, 12
 """Number of target images and near-duplicates shown next to an image in full size."""
 
@@ -49,19 +47,6 @@ class Order:
 
     name: str
     position: int = 0
-
-
-@dataclass(frozen=True)
-class Step:
-    """One key press; `undo` has no uids.
-
-    `client` identifies one instance of the grid in a browser tab, `number` counts its steps from 1.
-    """
-
-    client: str
-    number: int
-    action: str
-    uids: tuple[str, ...]
 
 
 def choices(project: Project) -> dict[str, list[dict[str, Any]]]:
@@ -231,12 +216,6 @@ def position(project: Project) -> int:
     return decision_table.last_position(project.db)
 
 
-def acknowledged(project: Project) -> dict[str, int]:
-    """Return the number of the last saved step of each recent client."""
-    known: dict[str, int] = settings.get(project.db, "acknowledged", {})
-    return known
-
-
 def apply(project: Project, selection_id: str, steps: Sequence[Step]) -> None:
     """Commit the new steps in the given order, all or none.
 
@@ -249,17 +228,14 @@ def apply(project: Project, selection_id: str, steps: Sequence[Step]) -> None:
     """
     chosen = selections.resolve(project, selection_id)
     selections.check_targets(project, chosen)
-    known, who = _known(project, chosen), decisions.signature(project)
-    with connection.transaction(project.db):
-        done = acknowledged(project)
-        for step in steps:
-            last = done.pop(step.client, 0)
-            if step.number > last:
-                _apply_step(project, chosen.target_ids, step, known, who)
-            # The latest writer is last, so that the oldest entries are dropped.
-            done[step.client] = max(last, step.number)
-        recent = list(done)[-CLIENTS_REMEMBERED:]
-        settings.put(project.db, "acknowledged", {client: done[client] for client in recent})
+    known = _known(project, chosen)
+    for step in steps:
+        if step.action not in (*ACTIONS, "undo") or not known.issuperset(step.uids):
+            raise errors.InputError(
+                f"{step.action!r} on {len(step.uids)} images does not match this selection; reload "
+                "the page."
+            )
+    outbox.apply(project, "+".join(chosen.target_ids), steps)
 
 
 _picked = Recent[tuple[Path, str], frozenset[str]](4)
@@ -269,17 +245,3 @@ def _known(project: Project, chosen: Selection) -> frozenset[str]:
     """Return the images of a selection, cached by its id."""
     key = (project.paths.root, chosen.id)
     return _picked.get(key, lambda: frozenset(chosen.picks["uid"].to_pylist()))
-
-
-def _apply_step(
-    project: Project, target_ids: list[str], step: Step, known: frozenset[str], who: str
-) -> None:
-    if step.action == "undo":
-        decisions.take_back(project, target_ids, who)  # having nothing to undo is no error
-        return
-    if step.action not in ACTIONS or not known.issuperset(step.uids):
-        raise errors.InputError(
-            f"{step.action!r} on {len(step.uids)} images does not match this selection; reload "
-            "the page."
-        )
-    decisions.commit(project, target_ids, step.action, step.uids, who)

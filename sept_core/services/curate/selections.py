@@ -4,7 +4,7 @@ In: an open project and the user's choices. Out: `selections/ID.parquet` (the pi
 record in the catalogue with the inputs of the selection.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,57 +14,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sept_core import errors
-from sept_core import targets as target_layout
-from sept_core.catalogue import (
-    decision_table,
-    image_table,
-    selection_table,
-    source_table,
-    split_table,
-)
-from sept_core.features import feature_store
-from sept_core.index import graph, ivf
+from sept_core.catalogue import decision_table, image_table, selection_table, source_table
 from sept_core.review import decision_log
-from sept_core.selection import advice, compare, gate, run
+from sept_core.selection import advice, clusters, compare, strategies
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import contamination_guard, groups
-from sept_core.services.curate.pool_view import PoolEvidence
-from sept_core.services.data import preparation
-from sept_core.services.project import projects
+from sept_core.services.curate import rankings
+from sept_core.services.curate.rankings import Ranking
+from sept_core.services.curate.requests import Request
 from sept_core.services.project.project import Project
 from sept_core.storage import atomic, hashing
 from sept_core.storage.recent import Recent
 
-NEGATIVE_BETA = 0.5
-NEGATIVE_PERCENTILE = 99.0
-"""A veto as negative example penalises the images that are closer to it than this share of the
-pool.
-"""
 
-
-@dataclass(frozen=True)
-class Request:
-    """Request for a selection: the strategy's settings and its inputs."""
-
-    targets: tuple[str, ...]
-    settings: SelectionSettings
-    encoder: str | None = None
-    filter: str = ""
-    guard: bool = True
-    group: str = ""
-    """Named group of images (see `groups`) that restricts the pool; empty for the whole pool."""
-    decisions: bool = True
-    """False ignores the review decisions, as an ablation."""
-    device: str = "auto"
-    """Device that compares features: "auto" uses a GPU if there is one, "ray" a cluster. It never
-    changes the result and is not stored.
-    """
-
-
-def select(project: Project, request: Request) -> dict[str, Any]:
+def select(project: Project, request: Request, *, study: bool = False) -> dict[str, Any]:
     """Make a selection under all contracts of docs/method.md §2 and store it.
 
     The same request on the same features, decisions and pool gives the same id and picks.
+
+    Args:
+        project: the open project.
+        request: of the selection.
+        study: the selection is an arm of a study, which lists keep apart from a person's own; one
+            that a person has made stays their own.
 
     Returns:
         The record: selection id, count, funnel, short_because, shortfall (a sentence) and its
@@ -75,45 +46,88 @@ def select(project: Project, request: Request) -> dict[str, Any]:
         InputError: the settings are invalid, or the preparations are missing.
         LeakError: the guard is on and cannot run.
     """
-    scene = open_scene(project, request)
-    chosen = run.select(request.settings, scene.evidence, scene.entry)
-    made_from = {
-        "target_ids": list(scene.target_ids),
-        "settings": asdict(request.settings),
-        "encoder_id": scene.encoder_id,
-        "filter": request.filter,
-        "group": [request.group, hashing.fingerprint(groups.members(project, request.group))]
-        if request.group
-        else [],
-        "guard": scene.guard,
-        "index": scene.evidence.searched_by(),
-        "features": scene.evidence.content_id,
-        "pool_fingerprint": image_table.pool_fingerprint(project.db),
-        "decision_position": scene.state.position,
-        "decision_hash": scene.log_hash,
-    }
+    ranking = rankings.ranking(project, request)
+    log = log_for(project, request, ranking.target_ids)
+    chosen = ranking.select(log.state, request.settings.budget)
+    made_from = inputs(ranking, request, log)
     named = made_from if request.decisions else {**made_from, "decisions": False}
-    selection_id = f"{request.settings.strategy}-{hashing.fingerprint(named)[:8]}"
+    selection_id = f"{request.settings.name}-{hashing.fingerprint(named)[:8]}"
     with atomic.write_then_rename(project.paths.selection(selection_id)) as temporary:
         pq.write_table(chosen.picks, temporary)
     record = made_from | {
         "picks_sha256": atomic.sha256_file(project.paths.selection(selection_id)),
         "decisions": request.decisions,
+        "refill_duplicates": request.refill_duplicates,
         "count": chosen.picks.num_rows,
         "funnel": chosen.funnel,
         "short_because": chosen.short_because,
         "shortfall": chosen.shortfall,
         "lost_pins": chosen.lost_pins,
     }
+    if study and not _is_own(project, selection_id):
+        record["study"] = True
     selection_table.put(project.db, selection_id, record)
     return describe(project, record | {"id": selection_id})
 
 
+def _is_own(project: Project, selection_id: str) -> bool:
+    """Return True if a person has made this selection."""
+    known = {record["id"]: record for record in selection_table.every(project.db)}
+    return selection_id in known and not known[selection_id].get("study")
+
+
+def log_for(project: Project, request: Request, target_ids: tuple[str, ...]) -> decision_log.Log:
+    """Return the log of the decisions that a request obeys."""
+    if not request.decisions:
+        return decision_log.Log()
+    return decision_table.log_of(project.db, target_ids)
+
+
+def inputs(ranking: Ranking, request: Request, log: decision_log.Log) -> dict[str, Any]:
+    """Return the part of a selection's record that its id is a hash of."""
+    evidence = ranking.evidence(log.state.vetoed_targets)
+    return {
+        "target_ids": list(ranking.target_ids),
+        "settings": _stored_settings(request.settings, request.targets, ranking.target_ids),
+        "encoder_id": ranking.encoder_id,
+        "filter": request.filter,
+        "group": list(ranking.group),
+        "guard": ranking.guard.record(),
+        "index": evidence.searched_by(),
+        "features": evidence.content_id,
+        "pool_fingerprint": ranking.pool_fingerprint,
+        "decision_position": log.state.position,
+        "decision_hash": log.hash,
+        # Only where it can make a difference, so that all other selections keep their ids.
+        **({"seated": True} if len(ranking.seated(log.state)) else {}),
+        **({"clusters": "tree"} if clusters.uses_tree(request.settings, evidence) else {}),
+    }
+
+
+def _stored_settings(
+    settings: SelectionSettings, names: Sequence[str], ids: Sequence[str]
+) -> dict[str, Any]:
+    """Return settings as a record holds them: weights name target sets by id, as all else does."""
+    weights = settings.weights.renamed(dict(zip(names, ids, strict=True)))
+    return replace(settings, weights=weights).to_json()
+
+
+def named_settings(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a described record with the target sets' current names in weights."""
+    settings = SelectionSettings(**record["settings"])
+    names = dict(zip(record["target_ids"], record["targets"], strict=True))
+    return replace(settings, weights=settings.weights.renamed(names)).to_json()
+
+
 def describe(project: Project, record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with its id as `selection`, the target sets' current names, and staleness."""
+    """Return a record with its id as `selection`, the target sets' current names, and staleness.
+
+    `strategy` is the name of its strategy, or `recipe`.
+    """
     names = {source.id: source.name for source in source_table.every(project.db, "target")}
     return record | {
         "selection": record["id"],
+        "strategy": strategies.name_of(record["settings"]),
         "targets": [names.get(ident, f"removed ({ident})") for ident in record["target_ids"]],
         "older_than_pool": record["pool_fingerprint"] != image_table.pool_fingerprint(project.db),
         "older_than_decisions": record["decision_hash"] != log_of(project, record).hash,
@@ -210,7 +224,7 @@ def picks(project: Project, selection_id: str) -> pa.Table:
 def _picks_of(project: Project, record: dict[str, Any]) -> pa.Table:
     path = project.paths.selection(record["id"])
     if not path.exists():
-        again = select(project, request_of(project, record))
+        again = select(project, request_of(project, record), study=bool(record.get("study")))
         if again["id"] != record["id"]:
             raise errors.InputError(
                 f"The picks of {record['id']} were deleted and the project has changed since; "
@@ -221,15 +235,17 @@ def _picks_of(project: Project, record: dict[str, Any]) -> pa.Table:
 
 def request_of(project: Project, record: dict[str, Any]) -> Request:
     """Return the request of a record."""
-    settings = record["settings"]
+    described = describe(project, record)
     return Request(
-        targets=tuple(describe(project, record)["targets"]),
-        settings=SelectionSettings(**settings),
+        targets=tuple(described["targets"]),
+        settings=SelectionSettings(**named_settings(described)),
         encoder=record["encoder_id"],
         filter=record["filter"],
         group=record["group"][0] if record.get("group") else "",
         guard=record["guard"]["state"] != "off",
         decisions=record.get("decisions", True),
+        # Selections made before there was this rule took near-duplicates of vetoed images.
+        refill_duplicates=record.get("refill_duplicates", True),
     )
 
 
@@ -258,138 +274,19 @@ def compared(project: Project, first: str, second: str) -> dict[str, Any]:
     return asdict(compare.compare(picks(project, first), picks(project, second)))
 
 
-def advise(project: Project, request: Request, depth: int = 100) -> dict[str, Any]:
-    """Compute how similarity falls with rank and where coverage flattens; stores nothing."""
-    scene = open_scene(project, replace(request, guard=False))
-    found = advice.advise(scene.evidence.neighbours(depth), request.settings.budget)
+def advise(project: Project, request: Request, depth: int = advice.KNEE_DEPTH) -> dict[str, Any]:
+    """Compute how similarity falls with rank and where coverage flattens; stores nothing.
+
+    The lists are shown to `depth` ranks; where coverage flattens does not depend on it.
+    """
+    ranking = rankings.ranking(project, replace(request, guard=False))
+    state = log_for(project, request, ranking.target_ids).state
+    evidence = ranking.evidence(state.vetoed_targets)
+    lists = evidence.neighbours(max(depth, advice.KNEE_DEPTH))
+    found = advice.advise(lists, request.settings.budget)
     return {
-        "quartiles": np.round(found.quartiles, 6).tolist(),
-        "budgets": found.budgets.tolist(),
+        "quartiles": np.round(found.quartiles[:depth], 6).tolist(),
+        "budgets": found.budgets[:depth].tolist(),
         "flattens_at": found.flattens_at,
         "hint": found.hint,
     }
-
-
-def standing(project: Project, request: Request) -> list[str]:
-    """Return hashes of a selection's inputs besides its request: features, pool, decisions.
-
-    Raises:
-        NotFoundError: a target set is unknown, or nothing is embedded with the encoder.
-    """
-    encoder_id = projects.find_encoder(project, request.encoder)
-    targets = [source_table.find(project.db, "target", name).id for name in request.targets]
-    folders = [project.paths.target_features(encoder_id, target) for target in targets]
-    stores = [project.paths.pool_features(encoder_id), *folders]
-    return [
-        encoder_id,
-        *(feature_store.FeatureStore(folder).content_id() for folder in stores),
-        *(_searching(project, target) for target in targets),
-        image_table.pool_fingerprint(project.db),
-        decision_table.log_of(project.db, targets).hash,
-    ]
-
-
-def _searching(project: Project, target_id: str) -> str:
-    """Return a hash of the training images of a target set and their labels."""
-    rows = split_table.labelled(project.db, target_id, target_layout.SEARCH_SPLITS)
-    return hashing.fingerprint(rows.select(["uid", "label"]).to_pylist())
-
-
-@dataclass(frozen=True)
-class Scene:
-    """All inputs of one selection."""
-
-    encoder_id: str
-    target_ids: tuple[str, ...]
-    evidence: PoolEvidence
-    entry: gate.Gate
-    state: decision_log.ReviewState
-    log_hash: str
-    guard: dict[str, Any]
-
-
-def open_scene(project: Project, request: Request) -> Scene:
-    """Collect features, decisions, duplicate groups and leaks for a request.
-
-    Raises:
-        NotFoundError, InputError, LeakError: see `select`.
-    """
-    encoder_id = projects.find_encoder(project, request.encoder)
-    records = [source_table.find(project.db, "target", name) for name in request.targets]
-    target_ids = tuple(record.id for record in records)
-    log = decision_table.log_of(project.db, target_ids) if request.decisions else decision_log.Log()
-    evidence = _evidence(project, encoder_id, target_ids, request, log.state)
-    groups = preparation.groups_by_uid(project, encoder_id)
-    guard = contamination_guard.check(project, encoder_id, target_ids, wanted=request.guard)
-    entry = _gate(project, evidence, groups, guard, log.state)
-    return Scene(encoder_id, target_ids, evidence, entry, log.state, log.hash, guard.record())
-
-
-def _evidence(
-    project: Project,
-    encoder_id: str,
-    target_ids: tuple[str, ...],
-    request: Request,
-    state: decision_log.ReviewState,
-) -> PoolEvidence:
-    paths, db = project.paths, project.db
-    pool = feature_store.FeatureStore(paths.pool_features(encoder_id))
-    indexed = preparation.is_fresh(project, encoder_id, "index", pool)
-    stores = [feature_store.FeatureStore(paths.target_features(encoder_id, t)) for t in target_ids]
-    rows = [
-        split_table.labelled(db, t, target_layout.SEARCH_SPLITS).to_pylist() for t in target_ids
-    ]
-    return PoolEvidence(
-        pool=pool,
-        targets=stores,
-        searching=_array([row["uid"] for part in rows for row in part]),
-        vetoed=_array(sorted(state.vetoed_targets)),
-        labels={row["uid"]: row["label"] for part in rows for row in part if row["label"]},
-        inside=_inside(project, request),
-        index=ivf.load(paths.index(encoder_id, "index")) if indexed else None,
-        neighbour_graph=lambda: graph.load(paths.index(encoder_id, "graph")),
-        seed=request.settings.seed,
-        device=request.device,
-    )
-
-
-def _inside(project: Project, request: Request) -> np.ndarray:
-    found = image_table.eligible(project.db, "pool", request.filter)
-    if not request.group:
-        return found
-    return found[np.isin(found, _array(groups.members(project, request.group)))]
-
-
-def _gate(
-    project: Project,
-    evidence: PoolEvidence,
-    groups: Mapping[bytes, int],
-    guard: contamination_guard.Finding,
-    state: decision_log.ReviewState,
-) -> gate.Gate:
-    eligible = image_table.eligible(project.db)
-    live = np.isin(evidence.all_uids, eligible)
-    negatives = _array(state.negatives)
-    margin = evidence.floor_similarity(NEGATIVE_PERCENTILE) if len(negatives) else 0.0
-    return gate.Gate(
-        decodable=evidence.all_uids[live],
-        pool_count=_pool_count(project),
-        featureless=len(eligible) - int(live.sum()),
-        in_filter=evidence.inside[live],
-        leaked=guard.leaked,
-        vetoed=_array(state.vetoed),
-        pinned=_array(state.pinned),
-        vetoed_targets=_array(sorted(state.vetoed_targets)),
-        groups=groups,
-        penalties=evidence.penalties(negatives, NEGATIVE_BETA, margin or 0.0),
-    )
-
-
-def _pool_count(project: Project) -> int:
-    """Count distinct images whose bytes are known, and every file that has not been read yet."""
-    counts = image_table.pool_counts(project.db)
-    return sum(counts[state] for state in ("images", "waiting", "unreadable", "rejected"))
-
-
-def _array(uids: Sequence[str]) -> np.ndarray:
-    return np.array(uids, hashing.UID_DTYPE)

@@ -15,8 +15,7 @@ from sept_core import errors
 from sept_core import targets as target_layout
 from sept_core.catalogue import image_table, place_table, split_table
 from sept_core.features import feature_store
-from sept_core.selection import strategies
-from sept_core.services.curate import contamination_guard, selections
+from sept_core.services.curate import contamination_guard, own_images, selections
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.storage import hashing
@@ -46,14 +45,42 @@ def report(
     """
     record = selections.find(project, selection_id)
     picks = selections.picks(project, selection_id)
-    facts = _facts(project, record, picks, labels)
-    found = _measured(project, record, picks, record["encoder_id"], facts)
+    found = of_picks(project, record, picks, labels=labels)
+    missing = found.pop("not_measured")
     if second is not None:
         other = _measured(project, record, picks, projects.find_encoder(project, second), None)
         found |= {f"second_{name}": value for name, value in other.items() if value is not None}
-    missing = _not_measured(project, record, picks)
     facts = {"selection": record["selection"], "funnel": record["funnel"], **found}
+    if "part" in picks.column_names:
+        facts["parts"] = parts(picks)
     return facts | {"not_measured": missing}
+
+
+def parts(picks: pa.Table) -> dict[str, int]:
+    """Count the images of each part of a recipe, in order of appearance; "" is pins and fill."""
+    counts: dict[str, int] = {}
+    for name in picks["part"].to_pylist():
+        counts[name or ""] = counts.get(name or "", 0) + 1
+    return counts
+
+
+def of_picks(
+    project: Project, record: dict[str, Any], picks: pa.Table, *, labels: Path | None = None
+) -> dict[str, Any]:
+    """Compute the diagnostics of picks under their encoder.
+
+    Args:
+        project: the open project.
+        record: the picks' inputs, see `selections.inputs`.
+        picks: in selected order.
+        labels: see `report`.
+
+    Returns:
+        Each diagnostic by name, and `not_measured`: a sentence, or None.
+    """
+    facts = _facts(project, record, picks, labels)
+    found: dict[str, Any] = _measured(project, record, picks, record["encoder_id"], facts)
+    return found | {"not_measured": _not_measured(project, record, picks)}
 
 
 def _not_measured(project: Project, record: dict[str, Any], picks: pa.Table) -> str | None:
@@ -68,8 +95,7 @@ def _measured(
 ) -> dict[str, float | None]:
     from sept_core.selection import diagnostics
 
-    pool = _pool_of(project, record, encoder_id)
-    chosen = _with_features(pool, hashing.uid_array(picks["uid"]))
+    chosen = own_images.vectors(project, record, picks, encoder_id)
     if picks.num_rows and not len(chosen):
         raise errors.InputError(
             f"No image of the selection has features under {encoder_id}; choose another encoder."
@@ -78,7 +104,7 @@ def _measured(
     live = _with_features(whole, image_table.eligible(project.db, "pool", record["filter"]))
     random = live[hashing.hashed_order(record["settings"]["seed"] + 1, live)[: picks.num_rows]]
     return diagnostics.report(
-        pool.vectors_of(chosen),
+        chosen,
         _heldout(project, record, encoder_id),
         whole.vectors_of(random),
         facts,
@@ -89,17 +115,6 @@ def _measured(
 def _with_features(store: feature_store.FeatureStore, uids: np.ndarray) -> np.ndarray:
     """Return the images with features under an encoder; other encoders may lack some."""
     return uids[store.rows_of(uids) >= 0]
-
-
-def _pool_of(
-    project: Project, record: dict[str, Any], encoder_id: str
-) -> feature_store.FeatureStore:
-    """Return the store of the picks: the pool's, or the target's own (`target-images-only`)."""
-    if strategies.takes_targets(record["settings"]["strategy"]):
-        return feature_store.FeatureStore(
-            project.paths.target_features(encoder_id, record["target_ids"][0])
-        )
-    return feature_store.FeatureStore(project.paths.pool_features(encoder_id))
 
 
 def _heldout(project: Project, record: dict[str, Any], encoder_id: str) -> np.ndarray | None:

@@ -11,10 +11,10 @@ import numpy as np
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import image_table, source_table, split_table
+from sept_core.catalogue import decision_table, image_table, source_table, split_table
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import contamination_guard, selections
-from sept_core.services.curate.selections import Request
+from sept_core.services.curate import contamination_guard, rankings
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import preparation
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
@@ -139,10 +139,12 @@ def reach(project: Project, target: str) -> Reach:
     """Find gaps of the pool for this target set, without using held-out images.
 
     Raises:
-        NotFoundError, InputError: see `selections.open_scene`.
+        NotFoundError, InputError: see `rankings.ranking`.
     """
     request = Request((target,), SelectionSettings(budget=1), guard=False)
-    evidence = selections.open_scene(project, request).evidence
+    ranking = rankings.ranking(project, request)
+    vetoed = decision_table.log_of(project.db, ranking.target_ids).state.vetoed_targets
+    evidence = ranking.evidence(vetoed)
     lists = evidence.neighbours(1)
     nearest, background = lists.similarity[:, 0], evidence.background
     low, high = (f(np.concatenate([nearest, background])) for f in (np.min, np.max))

@@ -4,8 +4,9 @@ In: a map of `point_map` and a key of `choices`. Out: one class per point, a pal
 Each colouring is computed once per state of the project.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,7 +21,6 @@ from sept_core.catalogue import (
 from sept_core.features import feature_store
 from sept_core.retrieval import neighbour_lists
 from sept_core.services.curate import selections
-from sept_core.services.explore.point_map import Map
 from sept_core.services.project.project import Project
 from sept_core.storage import hashing
 from sept_core.storage.recent import Recent
@@ -46,6 +46,33 @@ KEPT = 12
 """Number of colourings in memory; a million points use a megabyte each."""
 
 
+MOST_CLASSES = 250
+"""Categories with a class of their own; of more, several share one."""
+
+
+class Points(Protocol):
+    """Points to colour: a map, or the rows of Curate."""
+
+    @property
+    def revision(self) -> str:
+        """Hash of uids and clusters."""
+
+    @property
+    def uids(self) -> np.ndarray:
+        """(N,) S32, ascending."""
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """(N,) int64, −1 for none."""
+
+    @property
+    def targets(self) -> Collection[str]:
+        """Names of the target sets."""
+
+    def rows_of(self, uids: np.ndarray) -> np.ndarray:
+        """Return the rows of those uids that are among the points."""
+
+
 @dataclass(frozen=True)
 class Colouring:
     """One class per point, with palette and legend.
@@ -53,7 +80,7 @@ class Colouring:
     Attributes:
         classes: (N,) uint8, rows of `palette`.
         palette: hex colours.
-        legend: label, colour and count of each named class.
+        legend: label, colour, count and class of each named class.
     """
 
     classes: np.ndarray
@@ -64,7 +91,7 @@ class Colouring:
 _made = Recent[str, Colouring](KEPT)
 
 
-def choices(project: Project, drawn: Map) -> dict[str, str]:
+def choices(project: Project, drawn: Points) -> dict[str, str]:
     """List the available colourings: key and display name."""
     found = {"cluster": "Cluster", "source": "Source"}
     found |= {f"similarity:{name}": f"Similarity to {name}" for name in drawn.targets}
@@ -74,7 +101,7 @@ def choices(project: Project, drawn: Map) -> dict[str, str]:
     return found | {f"quality:{name}": name.capitalize() for name in QUALITY}
 
 
-def stamp(project: Project, encoder_id: str, drawn: Map, by: str) -> str:
+def stamp(project: Project, encoder_id: str, drawn: Points, by: str) -> str:
     """Return a hash of what a colouring depends on: equal stamps mean equal colours.
 
     Raises:
@@ -95,7 +122,7 @@ def stamp(project: Project, encoder_id: str, drawn: Map, by: str) -> str:
     return hashing.fingerprint([root, encoder_id, drawn.revision, by, known])
 
 
-def colour(project: Project, encoder_id: str, drawn: Map, by: str) -> Colouring:
+def colour(project: Project, encoder_id: str, drawn: Points, by: str) -> Colouring:
     """Colour every point.
 
     Raises:
@@ -105,7 +132,7 @@ def colour(project: Project, encoder_id: str, drawn: Map, by: str) -> Colouring:
     return _made.get(key, lambda: _colour(project, encoder_id, drawn, by))
 
 
-def _colour(project: Project, encoder_id: str, drawn: Map, by: str) -> Colouring:
+def _colour(project: Project, encoder_id: str, drawn: Points, by: str) -> Colouring:
     kind, _, name = by.partition(":")
     if kind == "cluster":
         return _categories(drawn.clusters, _cluster_names(drawn.clusters))
@@ -129,7 +156,7 @@ def _cluster_names(clusters: np.ndarray) -> list[str]:
     return [f"cluster {number}" for number in range(int(clusters.max(initial=-1)) + 1)]
 
 
-def _by_source(project: Project, drawn: Map) -> Colouring:
+def _by_source(project: Project, drawn: Points) -> Colouring:
     table = image_table.first_sources(project.db)
     encoded = table["source"].combine_chunks().dictionary_encode()
     names = sorted(encoded.dictionary.to_pylist())
@@ -138,7 +165,7 @@ def _by_source(project: Project, drawn: Map) -> Colouring:
     return _categories(np.nan_to_num(codes, nan=-1).astype(np.int64), names)
 
 
-def _by_decision(project: Project, drawn: Map, target: str) -> Colouring:
+def _by_decision(project: Project, drawn: Points, target: str) -> Colouring:
     record = source_table.find(project.db, "target", target)
     state = decision_table.log_of(project.db, [record.id]).state
     kept = [uid for uid, decision in state.decisions.items() if decision.action == "keep"]
@@ -160,7 +187,7 @@ def _stores(
     )
 
 
-def _similarity(project: Project, encoder_id: str, drawn: Map, target: str) -> np.ndarray:
+def _similarity(project: Project, encoder_id: str, drawn: Points, target: str) -> np.ndarray:
     """Return (N,) cosine of each point's nearest target; NaN if the pool has changed since."""
     pool, theirs = _stores(project, encoder_id, target)
     known = pool.rows_of(drawn.uids) >= 0
@@ -173,7 +200,7 @@ def _similarity(project: Project, encoder_id: str, drawn: Map, target: str) -> n
     return values
 
 
-def _aligned(drawn: Map, uids: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _aligned(drawn: Points, uids: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return (N,) float64 values of the map's points, NaN if there is none; `uids` ascend."""
     known = np.append(values.astype(np.float64), np.nan)  # −1 (no place) indexes the last entry
     aligned: np.ndarray = known[hashing.places_among(uids, drawn.uids)]
@@ -184,16 +211,17 @@ def _categories(
     codes: np.ndarray, labels: list[str], palette: tuple[str, ...] = CATEGORICAL
 ) -> Colouring:
     """Colour categories: code −1 is pale; the others cycle through the colours."""
-    count = len(palette)
-    classes = np.where(codes < 0, count, codes % count).astype(np.uint8)
+    count = min(len(labels), MOST_CLASSES)
+    shown = [palette[i % len(palette)] for i in range(count)]
+    classes = np.where(codes < 0, count, codes % max(count, 1)).astype(np.uint8)
     sizes = np.bincount(codes[codes >= 0], minlength=len(labels))
     legend = [
-        {"label": label, "colour": palette[i % count], "count": int(sizes[i])}
+        {"label": label, "colour": shown[i % count], "count": int(sizes[i]), "class": i % count}
         for i, label in enumerate(labels)
     ]
     if rest := int((codes < 0).sum()):
-        legend.append({"label": "others", "colour": PALE, "count": rest})
-    return Colouring(classes, [*palette, PALE], legend)
+        legend.append({"label": "others", "colour": PALE, "count": rest, "class": count})
+    return Colouring(classes, [*shown, PALE], legend)
 
 
 def _continuous(values: np.ndarray) -> Colouring:
@@ -206,7 +234,8 @@ def _continuous(values: np.ndarray) -> Colouring:
     edges = np.linspace(low, high, steps + 1)
     counts = np.bincount(classes, minlength=steps + 1)
     legend = [
-        {"label": f"{edges[i]:.2f} to {edges[i + 1]:.2f}", "colour": c, "count": int(counts[i])}
+        {"label": f"{edges[i]:.2f} to {edges[i + 1]:.2f}", "colour": c, "count": int(counts[i]),
+         "class": i}
         for i, c in enumerate(CONTINUOUS)
-    ]
+    ]  # fmt: skip
     return Colouring(classes, [*CONTINUOUS, PALE], legend)

@@ -35,6 +35,19 @@ def find(project: Project, encoder_id: str, words: str, count: int) -> list[tupl
     Raises:
         EncoderError: the encoder cannot be loaded, or has changed since it embedded the pool.
     """
+    store = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
+    query = np.array(["0" * 32], hashing.UID_DTYPE)  # a text has no uid
+    found = neighbour_lists.find_neighbours(store, vector(project, encoder_id, words), query, count)
+    rows = zip(found.uids[0].tolist(), found.similarity[0].tolist(), strict=True)
+    return [(uid.decode(), value) for uid, value in rows if uid]
+
+
+def vector(project: Project, encoder_id: str, words: str) -> np.ndarray:
+    """Return the (1, D) float32 unit vector of a text.
+
+    Raises:
+        EncoderError: as in `find`.
+    """
     card = _card(project, encoder_id)
     encoder = _load(card["spec"], project.paths.encoders, card["precision"])
     if encoder.id != encoder_id:
@@ -42,12 +55,7 @@ def find(project: Project, encoder_id: str, words: str, count: int) -> list[tupl
             f"{card['spec']} has changed since it embedded this pool; embed again to search by "
             "text."
         )
-    store = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
-    query = np.array(["0" * 32], hashing.UID_DTYPE)  # a text has no uid
-    vector = _vector(encoder, " ".join(words.split()))
-    found = neighbour_lists.find_neighbours(store, vector, query, count)
-    rows = zip(found.uids[0].tolist(), found.similarity[0].tolist(), strict=True)
-    return [(uid.decode(), value) for uid, value in rows if uid]
+    return _vector(encoder, " ".join(words.split()))
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from sept_core.manifest import verification
 from sept_core.manifest.verification import VerifyReport
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, manifests, selections, subset_diagnostics
-from sept_core.services.curate.selections import Request
+from sept_core.services.curate.requests import Request
 from sept_core.services.notebook import results
 from sept_core.services.notebook.data import Data
 from sept_core.services.notebook.handle import Progress, waiting
@@ -41,6 +41,7 @@ class Curate(Data):
         filter: str = "",
         group: str = "",
         guard: bool = True,
+        refill_duplicates: bool = False,
         device: str = "auto",
         progress: Progress | None = None,
     ) -> Selection:
@@ -48,11 +49,12 @@ class Curate(Data):
 
         Args:
             targets: names of target sets.
-            settings: strategy, budget and their options.
+            settings: strategy or recipe, budget, weights and their options.
             encoder: id or spec; None for the last embedded one.
             filter: rule on metadata, such as 'width >= 256 and caption ~ "red fox"'.
             group: a named group of images that restricts the pool.
             guard: exclude near-duplicates of held-out images (contamination guard).
+            refill_duplicates: let a near-duplicate of a vetoed image be selected in its place.
             device: auto, cpu, cuda or ray; never changes the result.
             progress: called during the preparation with (done, total, unit).
 
@@ -63,7 +65,14 @@ class Curate(Data):
         """
         self.prepare(encoder, device=device, progress=progress)
         asked = Request(
-            _names(targets), settings, encoder, filter, guard, group=group, device=device
+            _names(targets),
+            settings,
+            encoder,
+            filter,
+            guard,
+            group=group,
+            refill_duplicates=refill_duplicates,
+            device=device,
         )
         with self._opened() as project:
             return self._selection(project, selections.select(project, asked))

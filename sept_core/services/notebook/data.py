@@ -52,8 +52,8 @@ class Data(Session):
             see = commands.line(role, "status", self.folder)
             counts = file_outcomes.check_listing(project, role, name, see)
             notes = collections.reading(project, role, name)
-            known = projects.status(project)["targets"] if role == "target" else []
-        target = next((one for one in known if one["name"] == name), None)
+            known = projects.status(project).targets if role == "target" else []
+        target = next((one for one in known if one.name == name), None)
         return results.listing(name, scan, counts, notes, target)
 
     def embed(

@@ -14,6 +14,7 @@ from sept_core.catalogue.source_table import ScanReport
 from sept_core.review.decision_log import Churn
 from sept_core.selection import diagnostics
 from sept_core.services.data import embedding
+from sept_core.services.project.project_status import ProjectStatus, TargetStatus
 from sept_core.services.train import evaluation_archive, report, runs
 from sept_core.storage import project_paths
 
@@ -95,10 +96,9 @@ def listing(
     scan: ScanReport,
     counts: Mapping[str, int],
     notes: Iterable[str],
-    target: Mapping[str, Any] | None = None,
+    target: TargetStatus | None = None,
 ) -> Listing:
     """Build a listing, with the target set's entry of `projects.status` if it is one."""
-    found = target or {"layout": None, "classes": {}, "warnings": []}
     return Listing(
         name,
         counts["files"],
@@ -109,10 +109,10 @@ def listing(
         scan.gone,
         counts["rejected"],
         counts["unreadable"],
-        found["layout"],
-        found["classes"],
+        target.layout if target else None,
+        target.classes if target else {},
         tuple(notes),
-        tuple(found["warnings"]),
+        tuple(target.warnings) if target else (),
     )
 
 
@@ -139,8 +139,9 @@ class Status:
     runs: tuple[str, ...]
 
 
-def status(found: Mapping[str, Any]) -> Status:
+def status(state: ProjectStatus) -> Status:
     """Build the record of a result of `projects.status`."""
+    found = state.json()
     counts = {name: value for name, value in found["pool"].items() if isinstance(value, int)}
     return Status(
         found["title"],
@@ -164,7 +165,7 @@ _SPLITS = ("train", "val", "test", "unassigned")
 
 
 def _selection_row(record: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {name: record["settings"][name] for name in ("strategy", "budget")}
+    settings = {"strategy": record["strategy"], "budget": record["settings"]["budget"]}
     return {**record, **settings, "images": record["count"]}
 
 
@@ -205,7 +206,8 @@ class Selection:
         churn: added and removed images, if it updates an earlier selection.
         record: its inputs: settings, encoder, filter, guard, funnel, pool, decisions.
         table: the picks in order, with their provenance: uid, target_uid (the target image that
-            brought it in), target_rank, similarity, n_targets, phase, dup_group.
+            brought it in), target_rank, similarity, n_targets, phase, dup_group; with parts or
+            weights also part and weight.
     """
 
     id: str
@@ -335,11 +337,13 @@ class Diagnostics:
 
     Attributes:
         funnel: pool images that remain after each rule.
+        parts: images by part of a recipe; "" is pins and fill. Empty without parts.
         table: name, value (null where it could not be measured) and meaning.
     """
 
     selection: str
     funnel: Mapping[str, int]
+    parts: Mapping[str, int]
     table: pa.Table = field(repr=False)
 
 
@@ -348,9 +352,10 @@ def diagnosed(found: Mapping[str, Any]) -> Diagnostics:
     rows = (
         {"name": name, "value": value, "meaning": diagnostics.meaning(name)}
         for name, value in found.items()
-        if name not in ("selection", "funnel")
+        if name not in ("selection", "funnel", "parts")
     )
-    return Diagnostics(found["selection"], found["funnel"], table(rows, DIAGNOSTICS))
+    parts = found.get("parts", {})
+    return Diagnostics(found["selection"], found["funnel"], parts, table(rows, DIAGNOSTICS))
 
 
 @dataclass(frozen=True)

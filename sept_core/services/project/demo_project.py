@@ -17,6 +17,7 @@ from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, selections
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import collections, embedding, preparation
 from sept_core.services.explore import map_job
 from sept_core.services.project import projects
@@ -117,7 +118,7 @@ def curate(project: Project) -> dict[str, Any]:
     demo = settings.get(project.db, "demo")
     if "selection" in demo:
         return selections.find(project, demo["selection"])
-    request = selections.Request((TARGET,), SelectionSettings(budget=BUDGET), ENCODER)
+    request = Request((TARGET,), SelectionSettings(budget=BUDGET), ENCODER)
     first = selections.select(project, request)
     _review(project, first["id"])
     second = selections.update(project, first["id"])

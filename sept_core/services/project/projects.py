@@ -24,14 +24,24 @@ from sept_core.encoders import fits
 from sept_core.features import feature_store
 from sept_core.imaging import decoders
 from sept_core.jobs import launcher
+from sept_core.selection import strategies
 from sept_core.services.data import scaling, target_layouts
 from sept_core.services.project.opening import adopt, opened, paths_of, stay_open, using
 from sept_core.services.project.project import Project
+from sept_core.services.project.project_status import (
+    CollectionStatus,
+    MapStatus,
+    PoolCounts,
+    ProjectStatus,
+    TargetStatus,
+    UnfinishedJob,
+)
 from sept_core.storage import atomic, project_paths
 
 __all__ = [
     "adopt",
     "check_idle",
+    "contents",
     "delete",
     "encoders",
     "find_encoder",
@@ -160,78 +170,82 @@ def pool_features(project: Project, encoder_id: str) -> feature_store.FeatureSto
     )
 
 
-def status(project: Project) -> dict[str, Any]:
-    """Return the state of the project, step by step, as JSON values."""
+def status(project: Project) -> ProjectStatus:
+    """Return the state of the project, step by step."""
     db = project.db
     fingerprint = image_table.pool_fingerprint(db)
     targets = source_table.every(db, "target")
-    names = {target.id: target.name for target in targets}
-    return {
-        "project": str(project.paths.root),
-        "title": title(project),
-        "pool": image_table.pool_counts(db) | {"fingerprint": fingerprint},
-        "sources": [_source_status(project, record) for record in source_table.every(db, "pool")],
-        "encoders": encoders(project),
-        "targets": [_source_status(project, record) for record in targets],
-        "decisions": decision_table.last_position(db),
-        "value_ranges": scaling.describe(project),
-        "maps": _maps(project),
-        "selections": [
-            record
-            | {
-                "targets": [
-                    names.get(ident, f"removed ({ident})") for ident in record["target_ids"]
-                ],
-                "older_than_pool": record["pool_fingerprint"] != fingerprint,
-            }
-            for record in selection_table.every(db)
+    jobs = launcher.all_jobs(project.paths)
+    return ProjectStatus(
+        project=str(project.paths.root),
+        title=title(project),
+        pool=PoolCounts(**image_table.pool_counts(db), fingerprint=fingerprint),
+        sources=[
+            CollectionStatus(**_collection(project, record))
+            for record in source_table.every(db, "pool")
         ],
-        "exports": sum(
-            job.kind == "export" and job.state == "done" for job in launcher.all_jobs(project.paths)
-        ),
-        "evaluations": len(list(project.paths.runs.glob("evaluations/*/summary.json"))),
-        "runs": [path.parent.name for path in project.paths.run_settings()],
-        "jobs": [
-            {"id": job.id, "kind": job.kind, "title": job.title, "state": job.state}
-            for job in launcher.all_jobs(project.paths)
-            if not job.ended
+        encoders=encoders(project),
+        targets=[_target(project, record) for record in targets],
+        decisions=decision_table.last_position(db),
+        value_ranges=scaling.describe(project),
+        maps=_maps(project),
+        selections=_selections(project, targets, fingerprint),
+        exports=sum(job.kind == "export" and job.state == "done" for job in jobs),
+        evaluations=len(list(project.paths.runs.glob("evaluations/*/summary.json"))),
+        runs=[path.parent.name for path in project.paths.run_settings()],
+        jobs=[
+            UnfinishedJob(job.id, job.kind, job.title, job.state) for job in jobs if not job.ended
         ],
-    }
+    )
 
 
-def _source_status(project: Project, record: source_table.SourceRecord) -> dict[str, Any]:
+def _collection(project: Project, record: source_table.SourceRecord) -> dict[str, Any]:
     return {
         "name": record.name,
         "kind": record.spec.kind,
         "path": str(record.spec.path),
         "note": record.note,
         **source_table.counts(project.db, record.id),
-        **(_reading_status(project, record) if record.role == "target" else {}),
     }
 
 
-def _reading_status(project: Project, record: source_table.SourceRecord) -> dict[str, Any]:
-    """Return splits and classes of a target set, their origin, and warnings."""
+def _target(project: Project, record: source_table.SourceRecord) -> TargetStatus:
     found = target_layouts.shown(project.db, record)
-    return {
-        "splits": {split: sum(labels.values()) for split, labels in found.splits.items()},
-        "classes": found.splits,
-        "layout": found.layout,
-        "read_by": found.words,
-        "taken": [asdict(one) for one in found.taken],
-        "warnings": found.warnings,
-        "outdated": found.outdated,
-    }
+    return TargetStatus(
+        **_collection(project, record),
+        splits={split: sum(labels.values()) for split, labels in found.splits.items()},
+        classes=found.splits,
+        layout=found.layout,
+        read_by=found.words,
+        taken=[asdict(one) for one in found.taken],
+        warnings=found.warnings,
+        outdated=found.outdated,
+    )
 
 
-def _maps(project: Project) -> list[dict[str, Any]]:
-    """Return each finished map, and whether it is out of date."""
+def _selections(
+    project: Project, targets: list[source_table.SourceRecord], fingerprint: str
+) -> list[dict[str, Any]]:
+    """Return the stored selections with the names of their target sets, and their age."""
+    names = {target.id: target.name for target in targets}
+    return [
+        record
+        | {
+            "targets": [names.get(ident, f"removed ({ident})") for ident in record["target_ids"]],
+            "older_than_pool": record["pool_fingerprint"] != fingerprint,
+            "strategy": strategies.name_of(record["settings"]),
+        }
+        for record in selection_table.every(project.db)
+    ]
+
+
+def _maps(project: Project) -> list[MapStatus]:
     found = []
     for path in sorted(project.paths.maps.glob(f"*/{project_paths.HEADER}")):
         header = atomic.read_json(path)
         store = feature_store.FeatureStore(project.paths.pool_features(path.parent.name))
         older = header["content_id"] != store.content_id()
-        found.append({"encoder": path.parent.name, "older_than_pool": older})
+        found.append(MapStatus(path.parent.name, older))
     return found
 
 
@@ -257,6 +271,13 @@ def rename(project: Project, new_title: str) -> None:
     if not 1 <= len(wanted) <= 100:
         raise errors.InputError("A project's title has 1 to 100 characters.")
     settings.put(project.db, "title", wanted)
+
+
+def contents(project: Project) -> str:
+    """Return what is lost with a project: `12 decisions and 3 selections`."""
+    decisions = decision_table.last_position(project.db)
+    selections = len(selection_table.every(project.db))
+    return f"{decisions:,} decisions and {selections:,} selections"
 
 
 def delete(folder: Path) -> None:

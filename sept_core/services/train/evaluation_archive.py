@@ -15,6 +15,9 @@ from sept_core import errors
 from sept_core.services.train import pretraining
 from sept_core.storage import atomic, project_paths
 
+LEAST_SEEDS = 3
+"""Fewest seeds for an interval over seeds: two give a t interval of thirteen standard errors."""
+
 COMPARED = ("difference", "difference_low", "difference_high", "distinguishable", "p", "p_holm",
             "difference_by_seed")  # fmt: skip
 """Columns that compare an arm with the reference."""
@@ -98,7 +101,7 @@ def table(evaluation: Evaluation, reference: str) -> list[dict[str, Any]]:
     rows = []
     for mean in evaluation.summary["means"]:
         where = {key: mean[key] for key in ("arm", "readout", "labels", "seeds")}
-        low, high = mean["interval"] or (None, None)
+        low, high = _mean_interval(mean)
         more = {key: mean.get(key) for key in ("draws", "over", "by_seed")}  # None: older summaries
         spread = mean.get("spread", {})
         more |= {f"sd_{key}": spread.get(key) for key in ("seeds", "draws")}
@@ -114,6 +117,26 @@ def table(evaluation: Evaluation, reference: str) -> list[dict[str, Any]]:
     return rows
 
 
+def _mean_interval(mean: dict[str, Any]) -> tuple[float | None, float | None]:
+    """Return the interval within 0 to 1; None with too few seeds in an older summary."""
+    if "over" in mean:  # over seeds, or over test images with too few seeds
+        low, high = mean["interval"]
+        return low, high
+    if mean["interval"] is None or mean["seeds"] < LEAST_SEEDS:
+        return None, None
+    low, high = mean["interval"]
+    return max(0.0, low), min(1.0, high)
+
+
+def difference_interval(row: dict[str, Any]) -> tuple[float, float]:
+    """Return the interval of a stored difference that may be shown, within −1 to 1.
+
+    It covers seeds and test images; with too few seeds, test images only.
+    """
+    low, high = row["interval"] if row["seeds"] >= LEAST_SEEDS else row["over_images"]
+    return max(-1.0, low), min(1.0, high)
+
+
 def _difference(
     differences: list[dict[str, Any]], mean: dict[str, Any], reference: str
 ) -> dict[str, Any]:
@@ -121,7 +144,7 @@ def _difference(
     for row in differences:
         if (row["readout"], row["labels"]) != (mean["readout"], mean["labels"]):
             continue
-        low, high = row["interval"]
+        low, high = difference_interval(row)
         sign = {(mean["arm"], reference): 1, (reference, mean["arm"]): -1}.get(
             (row["arm"], row["other"])
         )
@@ -132,7 +155,7 @@ def _difference(
                 "difference": sign * row["value"],
                 "difference_low": low,
                 "difference_high": high,
-                "distinguishable": row["distinguishable"],
+                "distinguishable": row["distinguishable"] if row["seeds"] >= LEAST_SEEDS else None,
                 "p": row.get("p"),
                 "p_holm": row.get("p_holm"),
                 "difference_by_seed": None if by_seed is None else [sign * d for d in by_seed],
@@ -144,27 +167,6 @@ def sentences(evaluation: Evaluation, reference: str) -> list[str]:
     """Return sentences about the comparisons with the reference."""
     pairs = zip(evaluation.summary["differences"], evaluation.summary["sentences"], strict=True)
     return [said for row, said in pairs if reference in (row["arm"], row["other"])]
-
-
-def cost_sentences(evaluation: Evaluation) -> list[str]:
-    """Compare the arms' training cost with alternatives, in sentences."""
-    known = {a: c for a, c in evaluation.summary["compute"].items() if c and c["images_seen"]}
-    parts = [
-        f"{arm} saw {cost['images_seen']:,.0f} images ({cost['flops']:.2g} FLOP, "
-        f"{cost['seconds'] / 60:.1f} minutes)."
-        for arm, cost in known.items()
-    ]
-    largest = max(known.items(), key=lambda item: item[1]["subset"], default=None)
-    if largest:
-        name, whole = largest
-        parts += [
-            f"As many epochs on {name} ({whole['subset']:,} images) as {arm} had on its "
-            f"{cost['subset']:,} would take {whole['subset'] / cost['subset']:.0f} times its "
-            "training."
-            for arm, cost in known.items()
-            if whole["subset"] >= 2 * cost["subset"]
-        ]
-    return parts
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from sept_core import errors
 from sept_core import targets as target_layout
-from sept_core.catalogue import source_table, split_table
+from sept_core.catalogue import image_table, source_table, split_table
 from sept_core.evaluation import labels as label_budgets
 from sept_core.evaluation import readout_names
 from sept_core.filesystem.roots import FOLLOW_LINKS
@@ -218,7 +218,8 @@ def prepare(
     _refuse_twice(project.paths, out)
     worklist = out / "target.parquet"
     worklists.write(worklist, pa.Table.from_pylist(rows, worklists.SCHEMA))
-    atomic.write_json(out / "request.json", request)
+    pool = image_table.pool_counts(project.db)["images"]
+    atomic.write_json(out / "request.json", request | {"pool_images": pool})
     return asked | {"target_worklist": str(worklist), "out": str(out)}
 
 

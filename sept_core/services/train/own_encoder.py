@@ -12,7 +12,7 @@ from sept_core.jobs.job_folder import JobFolder
 from sept_core.pretrain.launch import HERE, Launch
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import selections
-from sept_core.services.curate.selections import Request
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import chain, collections
 from sept_core.services.project.project import Project
 from sept_core.services.train import pretraining

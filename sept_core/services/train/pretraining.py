@@ -18,18 +18,17 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core import errors
-from sept_core.catalogue import place_table, source_table, split_table
+from sept_core.catalogue import source_table, split_table
 from sept_core.ingest import worklists
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.manifest import manifest
-from sept_core.pretrain import launch
+from sept_core.pretrain import launch, loggers
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.launch import HERE, Launch
 from sept_core.pretrain.methods import registry as methods
 from sept_core.pretrain.settings import PretrainSettings
-from sept_core.selection import strategies
-from sept_core.services.curate import manifests, selections
+from sept_core.services.curate import manifests, own_images, selections
 from sept_core.services.project.project import Project
 from sept_core.services.train import joined_subset
 from sept_core.storage import atomic, hashing, project_paths
@@ -37,7 +36,7 @@ from sept_core.storage import atomic, hashing, project_paths
 PROBE = "probe.parquet"
 """Worklist in a run's folder: the target images of its kNN probe."""
 
-REPORTING = ("log_every", "checkpoint_every", "probe_every", "threads")
+REPORTING = ("log", "log_every", "checkpoint_every", "probe_every", "threads")
 """Settings that change the reporting and the speed of a run, not its result."""
 RESERVED = "evaluations"
 """Folder next to those of the runs, so no run can have this name."""
@@ -58,10 +57,12 @@ def of_selection(project: Project, selection_id: str) -> Subset:
     Raises:
         NotFoundError: the selection does not exist.
     """
-    uids = selections.picks(project, selection_id)["uid"]
-    own = strategies.takes_targets(selections.find(project, selection_id)["settings"]["strategy"])
-    role = "target" if own else "pool"
-    return Subset(selection_id, len(uids), _side(place_table.locations(project.db, uids, role)))
+    picks = selections.picks(project, selection_id)
+    rows = own_images.places(project, selections.find(project, selection_id), picks)
+    sizes = pa.table(
+        {side: pa.array([row[side] for row in rows], pa.int32()) for side in ("width", "height")}
+    )
+    return Subset(selection_id, picks.num_rows, _side(sizes))
 
 
 def of_manifest(path: Path) -> Subset:
@@ -103,6 +104,7 @@ def check(subset: Subset, chosen: PretrainSettings, where: Launch = HERE) -> Non
     """
     launch.validate(where)
     pretrain_settings.validate(chosen, subset.images, where.members)
+    loggers.check_installed(chosen.log)
 
 
 def _checked(

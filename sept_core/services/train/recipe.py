@@ -17,7 +17,8 @@ class Recipe:
     """A pre-training; None means the default for the subset.
 
     Attributes:
-        method: moco, simclr, byol, simsiam, barlow-twins, vicreg, dino or mae.
+        method: moco, simclr, byol, simsiam, barlow-twins, vicreg, dino, dinov2, lejepa, distil or
+            mae.
         backbone: a timm model, or resnet10-narrow or resnet10-tiny for CPUs.
         steps: optimiser steps.
         epochs: instead of steps.

@@ -4,10 +4,12 @@ In: the run folders and the jobs that fill them. Out: `Run`s, metrics, downloads
 catalogue.
 """
 
+import dataclasses
 import io
 import json
 import shutil
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,16 @@ def every(paths: project_paths.ProjectPaths) -> list[Run]:
     return list(found.values())
 
 
+def latest(paths: project_paths.ProjectPaths) -> Run | None:
+    """Return the run that was launched last; only its own files are read."""
+    for job in launcher.all_jobs(paths):
+        for asked in _training_settings(paths, job)[::-1]:
+            folder = _folder(paths, asked)
+            if folder.exists():
+                return _run(folder, asked["pretrain"], job)
+    return next(iter(every(paths)), None)
+
+
 def _training_settings(paths: project_paths.ProjectPaths, job: JobStatus) -> list[dict[str, Any]]:
     """Return the training settings of a job, by run."""
     if job.kind not in ("pretrain", "study"):
@@ -120,6 +132,17 @@ def _run(folder: Path, settings: dict[str, Any], job: JobStatus | None) -> Run:
         last=last,
         job=job,
     )
+
+
+def differing(compared: Sequence[Run]) -> dict[str, list[Any]]:
+    """Return the settings that are not equal in all runs: name → the value of each run."""
+    flat = []
+    for run in compared:
+        values = dataclasses.asdict(run.settings)
+        flat.append(values | {f"augment.{k}": v for k, v in values.pop("augment").items()})
+    names = list(dict.fromkeys(name for values in flat for name in values if name != "augment"))
+    columns = {name: [values.get(name) for values in flat] for name in names}
+    return {name: held for name, held in columns.items() if any(v != held[0] for v in held)}
 
 
 def queue(paths: project_paths.ProjectPaths) -> list[JobStatus]:

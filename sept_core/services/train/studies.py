@@ -19,7 +19,7 @@ from sept_core.pretrain.settings import PretrainSettings
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import DEFAULT_STRATEGY, STRATEGIES
 from sept_core.services.curate import groups, selections
-from sept_core.services.curate.selections import Request
+from sept_core.services.curate.requests import Request
 from sept_core.services.data import collections
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
@@ -44,8 +44,9 @@ OWN_SIZE = (LARGER, *UNSIZED)
 WORDS = (*STRATEGIES, LARGER, ORACLE, ENCODER)
 WITH_TARGET, CURATED = "+target", "curated"
 """`STRATEGY+target` puts the target's own images first; `curated` is the default strategy there."""
-METADATA, FROZEN = "metadata", "frozen"
-"""`metadata=FILTER` is random within a filter on metadata, `frozen=SPEC` an untrained encoder."""
+METADATA, FROZEN, CONTINUE = "metadata", "frozen", "continue"
+"""`metadata=FILTER` is random within a filter on metadata, `frozen=SPEC` an encoder as it is, and
+`continue=SPEC:ARM` an arm that starts from the weights of an encoder."""
 RETRIEVAL = "retrieval encoder"
 WITHOUT = " without decisions"
 EPOCHS = " (equal epochs)"
@@ -58,8 +59,9 @@ class Study:
     Attributes:
         target: a labelled target set with a test split.
         arms: each one of `WORDS` (a strategy, a baseline), `STRATEGY+target`, `metadata=FILTER`,
-            `frozen=SPEC`, a selection's id, or `NAME=…` with a selection's id, `group:GROUP` or an
-            encoder's spec. Baselines first: a later arm is compared with each earlier one.
+            `frozen=SPEC`, `continue=SPEC:ARM`, a selection's id, or `NAME=…` with a selection's id,
+            `group:GROUP` or an encoder's spec. Baselines first: a later arm is compared with each
+            earlier one.
         budgets: numbers of images of the arms with a budget; several make a sweep.
         method, backbone, changes: see `pretraining.plan`; `changes` holds the steps.
         controls: further labelled target sets that the same networks are tested on.
@@ -99,6 +101,8 @@ class Arm:
     """Id of a selection of the target's own images, which come first in each subset."""
     frozen: bool = False
     """True if the encoder is not fine-tuned."""
+    init: str = ""
+    """Initial weights, see `pretrain.initial`; empty for random ones."""
 
 
 def plan(project: Project, study: Study) -> list[Arm]:
@@ -151,20 +155,48 @@ def _with_target(project: Project, study: Study, word: str) -> Iterator[Arm]:
             yield replace(arm, name=arm.name.replace(chosen, word, 1), own=own)
 
 
+def _continued(project: Project, study: Study, value: str) -> Iterator[Arm]:
+    """Yield the trained arms of `SPEC:ARM`, with the encoder's weights as initial weights."""
+    spec, _, word = value.rpartition(":")
+    family, _, model = spec.partition(":")
+    init = spec if family == spec else model
+    if family == "timm" and model:
+        named, at, file = model.partition("@")
+        if named != study.backbone:
+            raise errors.InputError(
+                f"{spec} has the weights of {named}, but the study trains {study.backbone}; "
+                f"choose --backbone {named}."
+            )
+        init = f"timm{at}{file}"
+    if not init or not word:
+        raise errors.InputError(
+            f"The arm {CONTINUE}={value} is incomplete; write {CONTINUE}=SPEC:ARM, such as "
+            f"{CONTINUE}=timm:{study.backbone}@/path/FILE:random."
+        )
+    for arm in _arms(project, study, word):
+        if arm.encoder:
+            raise errors.InputError(f"{CONTINUE}={value}: {word} is not trained; name another arm.")
+        yield replace(arm, name=f"continued {arm.name}", init=init)
+
+
+def _within_filter(project: Project, study: Study, text: str) -> Iterator[Arm]:
+    for budget in study.budgets:
+        drawn = tuple(
+            _select(project, study, "random", budget, seed, filter=text)
+            for seed in range(study.seeds)
+        )
+        yield Arm(_sized(study, f"{METADATA} {text}", budget), drawn)
+
+
 def _named(project: Project, study: Study, name: str, value: str) -> Iterator[Arm]:
+    group = value.removeprefix("group:")
     if name == FROZEN:
         yield Arm(f"{FROZEN} {value.partition('@')[0]}", encoder=value, frozen=True)
-        return
-    if name == METADATA:
-        for budget in study.budgets:
-            drawn = tuple(
-                _select(project, study, "random", budget, seed, filter=value)
-                for seed in range(study.seeds)
-            )
-            yield Arm(_sized(study, f"{METADATA} {value}", budget), drawn)
-        return
-    group = value.removeprefix("group:")
-    if group != value:
+    elif name == METADATA:
+        yield from _within_filter(project, study, value)
+    elif name == CONTINUE:
+        yield from _continued(project, study, value)
+    elif group != value:
         groups.members(project, group)
         for budget in study.budgets:
             yield Arm(_sized(study, name, budget), _grouped(project, study, group, budget))
@@ -219,7 +251,7 @@ def _select(
     request = Request(
         targets, settings, study.encoder, filter, group=group, decisions=decisions and not shared
     )
-    return str(selections.select(project, request)["selection"])
+    return str(selections.select(project, request, study=True)["selection"])
 
 
 def _grouped(project: Project, study: Study, group: str, budget: int) -> tuple[str, ...]:
@@ -290,7 +322,7 @@ def _runs(
 
 
 def settings_of(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str, PretrainSettings]:
-    """Return the settings of each trained arm, which differ only in length.
+    """Return the settings of each trained arm, which differ only in length and initial weights.
 
     They are those of the smallest subset, so that they suit all; checked for each.
     """
@@ -300,6 +332,11 @@ def settings_of(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str
         raise errors.InputError("A study trains at least one arm; give a strategy or a selection.")
     smallest = min(subsets.values(), key=lambda subset: subset.images)
     base = pretraining.plan(smallest, study.method, study.backbone, study.changes)
+    if base.patience:
+        raise errors.InputError(
+            f"The arms of a study train for equal steps, so no probe may end one early; set "
+            f"patience to 0, not {base.patience}."
+        )
     budget = study.budgets[0]
     base = replace(base, steps=base.total_steps(budget), epochs=None)
     chosen = {}
@@ -308,6 +345,6 @@ def settings_of(project: Project, study: Study, arms: Sequence[Arm]) -> dict[str
             steps = base.steps or 0
             if arm.epochs_of:
                 steps = max(1, round(steps * subset.images / arm.epochs_of))
-            chosen[arm.name] = replace(base, steps=steps)
+            chosen[arm.name] = replace(base, steps=steps, init=arm.init or base.init)
             pretraining.check(subset, chosen[arm.name], study.where)
     return chosen

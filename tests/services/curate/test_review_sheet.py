@@ -7,8 +7,9 @@ import pytest
 from sept_core import errors
 from sept_core.catalogue import place_table, selection_table, source_table
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import decisions, review_sheet, selections
-from sept_core.services.curate.review_sheet import Order, Step
+from sept_core.services.curate import decisions, outbox, review_sheet, selections
+from sept_core.services.curate.outbox import Step
+from sept_core.services.curate.review_sheet import Order
 from sept_core.services.project import projects
 
 
@@ -21,16 +22,16 @@ def test_a_step_sent_again_counts_once(project: Path) -> None:
     with projects.opened(project) as opened:
         ident = selection(opened)
         first, second = selections.picks(opened, ident)["uid"].to_pylist()[:2]
-        outbox = [Step("tab", 1, "veto", (first,)), Step("tab", 2, "veto", (second,))]
-        review_sheet.apply(opened, ident, outbox)
-        outbox.append(Step("tab", 3, "undo", ()))
-        review_sheet.apply(opened, ident, outbox)
+        steps = [Step("tab", 1, "veto", (first,)), Step("tab", 2, "veto", (second,))]
+        review_sheet.apply(opened, ident, steps)
+        steps.append(Step("tab", 3, "undo", ()))
+        review_sheet.apply(opened, ident, steps)
         assert review_sheet.marks(opened, ident) == {first: "veto"}
     with projects.opened(project) as restarted:
-        review_sheet.apply(restarted, ident, outbox)
+        review_sheet.apply(restarted, ident, steps)
         assert review_sheet.marks(restarted, ident) == {first: "veto"}
         assert len(decisions.history(restarted, ["toys"])) == 3
-        assert review_sheet.acknowledged(restarted) == {"tab": 3}
+        assert outbox.acknowledged(restarted) == {"tab": 3}
 
 
 def test_two_tabs_do_not_share_numbers(project: Path) -> None:
@@ -51,22 +52,22 @@ def test_a_batch_is_saved_whole_or_not_at_all(project: Path, action: str, uid: s
         with pytest.raises(errors.InputError, match="does not match"):
             review_sheet.apply(opened, ident, steps)
         assert review_sheet.marks(opened, ident) == {}
-        assert review_sheet.acknowledged(opened) == {}
+        assert outbox.acknowledged(opened) == {}
 
 
 def test_undo_of_nothing_is_acknowledged(project: Path) -> None:
     with projects.opened(project) as opened:
         review_sheet.apply(opened, selection(opened), [Step("tab", 1, "undo", ())])
-        assert review_sheet.acknowledged(opened) == {"tab": 1}
+        assert outbox.acknowledged(opened) == {"tab": 1}
 
 
 def test_only_recent_tabs_are_remembered(project: Path) -> None:
     with projects.opened(project) as opened:
         ident = selection(opened)
-        for number in range(review_sheet.CLIENTS_REMEMBERED + 5):
+        for number in range(outbox.CLIENTS_REMEMBERED + 5):
             review_sheet.apply(opened, ident, [Step(f"tab {number}", 1, "undo", ())])
-        known = review_sheet.acknowledged(opened)
-    assert len(known) == review_sheet.CLIENTS_REMEMBERED and "tab 0" not in known
+        known = outbox.acknowledged(opened)
+    assert len(known) == outbox.CLIENTS_REMEMBERED and "tab 0" not in known
 
 
 def test_a_sheet_by_target_holds_every_pick_beside_its_target(project: Path) -> None:

@@ -15,7 +15,7 @@ from sept_core.catalogue import scans, source_table, split_table
 from sept_core.features import feature_store
 from sept_core.ingest import sources
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import selections
+from sept_core.services.curate import rankings, selections
 from sept_core.services.data import collections
 from sept_core.services.project import backups, projects
 from sept_core.storage import hashing
@@ -39,7 +39,8 @@ def empty(tmp_path: Path) -> Path:
 
 
 def entry(project: projects.Project, name: str = "set") -> dict[str, Any]:
-    return next(t for t in projects.status(project)["targets"] if t["name"] == name)
+    known = projects.status(project).json()["targets"]
+    return next(target for target in known if target["name"] == name)
 
 
 def as_before(project: projects.Project, root: Path) -> None:
@@ -74,7 +75,7 @@ def test_an_ambiguous_set_is_not_added(empty: Path, tmp_path: Path) -> None:
     with projects.opened(empty) as project:
         with pytest.raises(AmbiguousError, match="'train' next to 'bus', 'car'"):
             collections.add(project, "target", "set", root)
-        assert projects.status(project)["targets"] == []
+        assert projects.status(project).targets == []
         collections.add(project, "target", "set", root, {"layout": "classes"})
         assert entry(project)["splits"] == {"train": 6}
         assert "guard: none" in entry(project)["warnings"][0]
@@ -185,10 +186,12 @@ def test_images_held_out_since_are_not_searched_with(
 
         collections.adopt(opened, "set")
         assert entry(opened)["waiting"] == 9, "what is held out now is embedded apart"
-        scene = selections.open_scene(opened, replace(request, guard=False))
+        scene = rankings.ranking(opened, replace(request, guard=False))
         ident = source_table.find(opened.db, "target", "set").id
-        assert len(scene.evidence.target_uids) == 13, "both.png is known in one split"
-        assert set(scene.evidence.target_uids) == set(split_table.searching(opened.db, ident))
+        assert len(scene.evidence(frozenset()).target_uids) == 13, "both.png is known in one split"
+        assert set(scene.evidence(frozenset()).target_uids) == set(
+            split_table.searching(opened.db, ident)
+        )
         with pytest.raises(errors.LeakError, match="9 held-out images"):
             selections.select(opened, request)
     assert sept("embed", project).returncode == 0

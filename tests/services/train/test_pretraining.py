@@ -16,7 +16,7 @@ from sept_core.encoders import checkpoint
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.pretrain import estimate
-from sept_core.services.curate import decisions, manifests, selections
+from sept_core.services.curate import manifests, selections
 from sept_core.services.project import projects
 from sept_core.services.train import pretraining, runs
 from sept_core.storage import project_paths
@@ -59,11 +59,10 @@ def test_a_run_that_cannot_start_leaves_its_name_free(project: Path) -> None:
         selection = small_runs.select(opened)
         with pytest.raises(errors.InputError, match="already"):
             pretraining.start_selection(opened, selection, "evaluations", *RECIPE)
-        decisions.decide(
-            opened, ["toys"], "veto", selections.picks(opened, selection)["uid"].to_pylist()[:1]
-        )
-        with pytest.raises(errors.InputError, match="vetoed since"):
-            pretraining.start_selection(opened, selection, "mine", *RECIPE)
+        with pytest.raises(errors.InputError, match="more than the"):
+            pretraining.start_selection(
+                opened, selection, "mine", RECIPE[0], RECIPE[1], {"batch_size": 512}
+            )
         assert pretraining.free_name(opened.paths, "mine") == "mine"
 
 

@@ -18,7 +18,14 @@ from sept_core.pretrain import loop
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, groups, selections
 from sept_core.services.project import projects
-from sept_core.services.train import evaluation_archive, evaluations, report, runs, studies
+from sept_core.services.train import (
+    evaluation_archive,
+    evaluations,
+    findings,
+    report,
+    runs,
+    studies,
+)
 from sept_core.services.train.studies import Study
 from sept_core.storage import atomic
 
@@ -57,8 +64,12 @@ def test_a_study_trains_every_arm_alike_and_compares_them(project: Path) -> None
     assert cost["random"]["flops"] > 0 and cost["retrieval encoder"] is None
     assert found.unmatched() is None
     page = report.page(found)
-    assert all(said.split("(")[0] in page for said in found.summary["sentences"])
-    assert "http://" not in page.split("<script")[0] and "instance-search" in page
+    assert findings.headline(found, "random") in page and page.startswith("<!doctype html>")
+    assert "<script" not in page and "instance-search" in page
+    text = report.markdown(found)
+    assert text.index("Accuracy") < text.index("## Cost") < text.index("## Without a gain")
+    with projects.opened(project) as opened:
+        assert all(record.get("study") for record in selections.every(opened))
 
 
 def test_runs_are_shared_and_a_study_goes_on(
@@ -168,6 +179,39 @@ def test_a_frozen_network_is_not_fine_tuned(project: Path) -> None:
     assert frozen["frozen"] and "frozen" not in evaluated["arms"][-1]
     made = arms.prepare([frozen, evaluated["arms"][-1]], [0], project)
     assert [arm.adaptable for arm in made] == [False, True]
+
+
+def test_an_arm_continues_from_an_encoder(project: Path) -> None:
+    with projects.opened(project) as opened:
+        first = studies.start(opened, a_study("random", seeds=1))
+        small_runs.work_off(first, study.main)
+        (run,) = (run["run"] for run in first.settings()["runs"])
+        asked = a_study("random", f"continue=checkpoint:{run}:random", seeds=1)
+        continued = studies.start(opened, asked)
+        result = small_runs.work_off(continued, study.main)
+        (found, *_) = evaluation_archive.every(opened.paths)
+        inits = [run["pretrain"]["init"] for run in continued.settings()["runs"]]
+    assert inits == ["", run] and len(result["runs"]) == 2
+    assert found.arms == ["random-init", "random", "continued random"]
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ("continue=random", "is incomplete; write continue=SPEC:ARM"),
+        ("continue=timm:resnet18@/x:random", "the weights of resnet18, but the study trains"),
+        ("continue=timm:encoder", "encoder is not trained"),
+    ],
+)
+def test_arms_that_cannot_continue(project: Path, arm: str, said: str) -> None:
+    with projects.opened(project) as opened, pytest.raises(errors.InputError, match=said):
+        studies.plan(opened, a_study(arm))
+
+
+def test_published_weights_of_the_backbone_are_initial_weights(project: Path) -> None:
+    with projects.opened(project) as opened:
+        planned = studies.plan(opened, a_study(f"continue=timm:{BACKBONE}@/w.safetensors:random"))
+    assert [arm.init for arm in planned] == ["timm@/w.safetensors"]
 
 
 def test_arms_of_every_kind(project: Path) -> None:

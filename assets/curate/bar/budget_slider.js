@@ -1,0 +1,65 @@
+/* The budget: a slider with its number, and the mark where similarity flattens. */
+
+import { element, group, input } from "../../shared/elements.js";
+import { budgetAt, positionOf, STEPS } from "../model/budget.js";
+import { number } from "../model/saving.js";
+
+export class BudgetSlider {
+  /** `onBudget(budget, final)`: while the slider moves, `final` is false. */
+  constructor(onBudget) {
+    this.onBudget = onBudget;
+    this.most = 1;
+    this.root = element("div", "budget control");
+    this.field = input("number", "", { min: 1, step: 1, "aria-label": "Budget, images" });
+    this.of = element("span", "of");
+    this.slider = input("range", 0, { min: 0, max: STEPS, "aria-label": "Budget" });
+    this.tick = element("span", "tick");
+    this.tick.append(element("span", "", "similarity flattens"));
+    this.root.append(
+      group("div", "label", element("span", "", "Budget"), this.field, this.of),
+      group("div", "track", this.slider, this.tick));
+    this.slider.oninput = () => this.slide(false);
+    this.slider.onchange = () => this.slide(true);
+    this.field.onchange = () => this.type();
+  }
+
+  slide(final) {
+    const budget = budgetAt(Number(this.slider.value), this.most);
+    this.field.value = budget;
+    this.draw(budget);
+    this.onBudget(budget, final);
+  }
+
+  type() {
+    const budget = Math.max(1, Math.min(this.most, Math.round(Number(this.field.value)) || 1));
+    this.show(budget, this.most, this.flattens);
+    this.onBudget(budget, true);
+  }
+
+  /** Show a budget out of the most images that there are; `flattens` may be null. */
+  show(budget, most, flattens, disabled = false) {
+    this.most = Math.max(1, most);
+    this.flattens = flattens;
+    if (this.field !== this.field.getRootNode().activeElement) this.field.value = budget;
+    this.field.max = this.most;
+    this.slider.disabled = this.field.disabled = disabled;
+    this.of.textContent = `of ${number(most)} images`;
+    if (this.slider !== this.slider.getRootNode().activeElement) {
+      this.slider.value = positionOf(budget, this.most);
+    }
+    this.draw(budget);
+    const seen = flattens && flattens < most;
+    this.tick.hidden = !seen;
+    if (!seen) return;
+    const share = positionOf(flattens, this.most) / STEPS;
+    this.tick.style.left = `calc(8px + (100% - 16px) * ${share})`;
+    this.tick.classList.toggle("left", share > 0.75);
+    this.tick.title = `Similarity flattens at about ${number(flattens)} images`;
+  }
+
+  draw(budget) {
+    this.field.style.width = `${String(this.field.value || budget).length + 2}ch`;
+    this.slider.setAttribute("aria-valuetext", `${number(budget)} images`);
+    this.slider.style.setProperty("--share", positionOf(budget, this.most) / STEPS);
+  }
+}

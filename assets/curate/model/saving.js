@@ -1,0 +1,35 @@
+/* Texts of the chips: counts of decisions, and the state of saving. */
+
+/** The state of saving and its sentence.
+
+    `error` is the reason why the server could not save; `late` means that it has not responded for
+    a while; `kept`, that unsaved steps would survive a reload. */
+export function saving({ waiting, late, error, kept }) {
+  const state = error ? "failed" : late ? "late" : waiting ? "saving" : "saved";
+  const stay = kept ? "" : " Keep this tab open.";
+  const sentence = {
+    saved: "saved",
+    saving: `saving ${waiting}`,
+    late: `${waiting} not saved yet: the app does not respond.${stay} Retry`,
+    failed: `${waiting} not saved: ${error}${stay} Retry`,
+  }[state];
+  return { state, sentence, canSend: state === "late" || state === "failed" };
+}
+
+/** A number as people write it. */
+export function number(value) {
+  return Number(value).toLocaleString("en");
+}
+
+/** A number of things, such as "1 image" and "2 images". */
+export function counted(count, thing) {
+  return `${number(count)} ${thing}${count === 1 ? "" : "s"}`;
+}
+
+/** The precision of an audit so far. */
+export function audited({ judged, size, precision, low, high }) {
+  const share = (value) => Math.round(value * 100);
+  const part = `audit: ${number(judged)} of ${number(size)} judged`;
+  if (!judged || precision === null) return part;
+  return `${part}, precision ${share(precision)}% (${share(low)}–${share(high)})`;
+}

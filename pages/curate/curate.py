@@ -1,0 +1,155 @@
+"""Curate: see, judge and refine the subset on one screen."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from pages.shared import job_panel, notices, page_list, state, wishes, workspace
+from sept_core import errors
+from sept_core.services.curate import outbox, views
+from sept_core.services.curate import workspace as data_of
+from sept_core.services.curate.views import Place
+from sept_core.services.data import collections, preparation
+from sept_core.services.project.project import Project
+
+KEY = "workspace"
+PARAMETERS = ("target", "strategy", "encoder", "budget", "order", "view")
+ARRIVED = "from"
+"""URL parameter of old links: the page that they were made for."""
+
+STYLE = """<style>
+.stMainBlockContainer:has(.st-key-workspace_frame) {padding-left: 0; padding-right: 0;
+  padding-bottom: 0; max-width: none}
+.stMain:has(.st-key-workspace_frame) {overflow-x: hidden}
+.st-key-workspace_frame {gap: 0}
+.stMainBlockContainer:has(.st-key-workspace_frame) > .stVerticalBlock {gap: 0}
+.st-key-workspace_frame > .stElementContainer:has(> .stHtml) {display: none}
+</style>"""
+
+
+@st.fragment
+def draw() -> None:
+    """Draw the workspace; decisions and wishes rerun only this."""
+    _leave()
+    with st.container(key="workspace_frame"):
+        st.html(STYLE)
+        with notices.shown():
+            with state.project() as project:
+                data = _data(project)
+            workspace.draw(KEY, data, _save, _fulfil)
+
+
+def _data(project: Project) -> dict[str, Any]:
+    place = _place(project)
+    found = data_of.data(project, place).json()
+    if state.kept("preparing"):
+        found["map"] |= {"preparing": _prepare(project, found)}
+    client = state.kept("wishing client")
+    return found | {
+        "query": state.query(),
+        "client": client,
+        "done": state.kept(f"done:{client}") or 0,
+        "error": state.kept("not saved"),
+        "notice": state.kept("curate notice"),
+    }
+
+
+def _place(project: Project) -> Place:
+    """Return the place of the URL; without target sets in it, the first one is searched for."""
+    given = state.parameters()
+    if page := given.get(ARRIVED):
+        place = views.of_old_link(project, page[0], given)
+    else:
+        place = views.read(project, given)
+    if "target" not in given and not place.request.targets:
+        first = tuple(collections.names(project, "target")[:1])
+        place = replace(place, request=replace(place.request, targets=first))
+    if ARRIVED in given or "target" not in given:
+        _write(project, place)
+    return place
+
+
+def _write(project: Project, place: Place) -> None:
+    """Put a place into the URL; no target set at all is written as an empty one."""
+    written: dict[str, Sequence[str]] = {"target": [""]} | views.write(project, place)
+    given = state.parameters()
+    old = [name for name in given if name != "project"] if ARRIVED in given else []
+    state.replace_parameters([*PARAMETERS, *old], written)
+
+
+def _prepare(project: Project, found: dict[str, Any]) -> str | None:
+    """Start the next preparation if none runs; return a sentence on it, None at the end."""
+    if found["pool"]["prepared"]:
+        state.keep("preparing", None)
+        return None
+    if not job_panel.active(project, preparation.KINDS):
+        preparation.next_job(project, found["encoder"])
+    return "Preparing the pool: near-duplicates and thresholds."
+
+
+def _save() -> None:
+    """Commit the browser's decisions before anything is drawn."""
+    sent = workspace.sent(KEY)
+    if sent is None or not sent.steps:
+        return
+    problem = None
+    try:
+        with state.WRITING, state.project() as project:
+            outbox.apply(project, sent.context, sent.steps)
+    except errors.SeptError as raised:
+        problem = str(raised)
+    state.keep("not saved", problem)
+
+
+def _fulfil() -> None:
+    """Fulfil the browser's wishes that are new, each once, in order."""
+    client, asked = workspace.wishes(KEY)
+    done = int(str(state.kept(f"done:{client}") or 0))
+    new = [wish for wish in asked if wish.number > done]
+    if not new:
+        return
+    state.keep("wishing client", client)
+    with state.WRITING, state.project() as project:
+        turn = wishes.Turn(project, _place(project))
+        before = turn.place
+        for wish in new:
+            _fulfil_one(turn, wish)
+            state.keep(f"done:{client}", wish.number)
+        if turn.place != before:
+            _write(project, turn.place)
+    if turn.preparing:
+        state.keep("preparing", True)
+    if turn.notice:
+        _tell(turn.notice)
+    if turn.leave:
+        state.keep("leave curate", turn.leave)
+
+
+def _fulfil_one(turn: wishes.Turn, wish: workspace.Wish) -> None:
+    try:
+        wishes.fulfil(turn, wish.kind, wish.payload)
+    except errors.SeptError as raised:
+        turn.notice = {"text": str(raised), "kind": "error", "link": None}
+    except OSError as raised:
+        turn.notice = {"text": f"{raised.strerror or raised}.", "kind": "error", "link": None}
+
+
+def _tell(notice: dict[str, Any]) -> None:
+    """Number a notice, so that the browser shows it once."""
+    number = int(str(state.kept("curate notices") or 0)) + 1
+    state.keep("curate notices", number)
+    state.keep("curate notice", notice | {"n": number})
+
+
+def _leave() -> None:
+    """Go to the page that a wish asked for."""
+    leave: Any = state.kept("leave curate")
+    if leave:
+        state.keep("leave curate", None)
+        page, query = leave
+        page_list.go(page, query)
+
+
+draw()

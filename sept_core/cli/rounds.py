@@ -1,0 +1,182 @@
+"""The command `round`: select, train and score round after round."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sept_core import errors
+from sept_core.cli import follow, output
+from sept_core.cli.options import Dir, Encoder, Json, Seed, path_option
+from sept_core.cli.train import Backbone, BatchSize, ImageSize, Method, Steps
+from sept_core.pretrain.methods import registry as methods
+from sept_core.selection import weights
+from sept_core.selection.settings import SelectionSettings
+from sept_core.selection.strategies import DEFAULT_STRATEGY
+from sept_core.services.curate import recipe_file
+from sept_core.services.curate.recipe_file import RecipeFile
+from sept_core.services.project import projects
+from sept_core.services.train import rounds
+from sept_core.services.train.recipe import Recipe
+from sept_core.services.train.rounds import Plan, Series
+from sept_core.storage import commands
+
+
+def run_round(
+    folder: Dir,
+    target: Annotated[str, typer.Option(metavar="NAME", help="Labelled target set.")],
+    budget: Annotated[int, typer.Option(help="Number of images in each round's subset.")],
+    strategy: Annotated[
+        str, typer.Option(metavar="STRATEGY", help="Strategy of the selections; see sept select.")
+    ] = DEFAULT_STRATEGY,
+    recipe: Annotated[
+        Path | None, path_option("Recipe of the selections, in place of --strategy.")
+    ] = None,
+    with_target: Annotated[
+        bool, typer.Option("--with-target", help="Begin with the target's own training images.")
+    ] = False,
+    encoder: Encoder = None,
+    guard: Annotated[
+        bool, typer.Option(help="Contamination guard: exclude near-duplicates of held-out images.")
+    ] = True,
+    method: Method = methods.DEFAULT_METHOD,
+    backbone: Backbone = "resnet18",
+    steps: Steps = None,
+    batch_size: BatchSize = None,
+    image_size: ImageSize = None,
+    init: Annotated[
+        str | None, typer.Option(help="Initial weights of every round; see sept pretrain.")
+    ] = None,
+    seed: Seed = 0,
+    rounds_wanted: Annotated[
+        int | None,
+        typer.Option(
+            "--rounds",
+            metavar="COUNT",
+            help="Continue until there are this many rounds. Default: one more, or the "
+            "interrupted one.",
+        ),
+    ] = None,
+    ask: Annotated[
+        bool,
+        typer.Option(
+            "--ask", help="Stop after a selection, so that you can review it; the next call trains."
+        ),
+    ] = False,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS=WEIGHT",
+            help="Weight of a class in the round that is selected next, in place of all computed "
+            "ones. Repeatable.",
+        ),
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin again; selections and runs are kept.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Do a round: select with weights for the weakest classes, train, score on training images."""
+    mixed = RecipeFile(()) if recipe is None else recipe_file.read(recipe)
+    settings = SelectionSettings(
+        strategy=strategy,
+        budget=budget,
+        seed=seed,
+        recipe=mixed.parts,
+        unfilled_part=mixed.unfilled_part or "leave",
+        with_target=with_target or bool(mixed.with_target),
+    )
+    training = Recipe(
+        method, backbone, steps, batch_size=batch_size, image_size=image_size, seed=seed, init=init
+    )
+    own = _weights(target, weight)
+    follow.prepare(folder, encoder)
+    with projects.opened(folder) as project:
+        if restart:
+            rounds.remove(project, target)
+        series = rounds.begin(project, Plan(target, settings, training, encoder, guard))
+    series, why = _advance(folder, series, rounds_wanted, ask, own)
+    _show(folder, series, why, as_json)
+
+
+def _weights(target: str, words: list[str] | None) -> dict[str, float] | None:
+    """Return the weights of classes by name; None if none are given."""
+    if not words:
+        return None
+    given = weights.parse(f"{target}/{word}" for word in words)
+    return {name.partition("/")[2]: value for name, value in given.classes}
+
+
+def _advance(
+    folder: Path, series: Series, wanted: int | None, ask: bool, own: dict[str, float] | None
+) -> tuple[Series, str | None]:
+    """Do rounds until there are enough; return the series and why it stopped early, if it did."""
+    goal = series.complete + 1 if wanted is None else wanted
+    while series.complete < goal:
+        pending = series.open
+        if pending is None and (why := rounds.ended(series)):
+            return series, why
+        if pending is None or pending.run is None:
+            with projects.opened(folder) as project:
+                series = rounds.select(project, series, own)
+            own = None
+            if ask and pending is None:
+                return series, (
+                    f"Review selection {series.rounds[-1].selection} (page Review), then repeat "
+                    "this command to train on it."
+                )
+        series = _train(folder, series)
+    if own is not None:
+        raise errors.InputError(
+            "No round was selected, so --weight had no effect; give it with the next round."
+        )
+    return series, None
+
+
+def _train(folder: Path, series: Series) -> Series:
+    """Train and score the selected round; a finished run is only scored."""
+    with projects.opened(folder) as project:
+        series, job = rounds.train(project, series)
+    follow.to_end(projects.paths_of(folder), job.path.name)
+    with projects.opened(folder) as project:
+        return rounds.score(project, series)
+
+
+def _show(folder: Path, series: Series, why: str | None, as_json: bool) -> None:
+    if as_json:
+        found = [dataclasses.asdict(one) for one in series.rounds]
+        return output.as_json({"target": series.plan.target, "rounds": found, "stopped": why})
+    output.rows(
+        f"Rounds of {series.plan.target} (errors on its training images, cross-validated)",
+        ["round", "selection", "new images", "weights", "run", "error"],
+        (
+            [one.number, one.selection, one.new, _range(one.weights), one.run, one.error]
+            for one in series.rounds
+        ),
+    )
+    if why:
+        output.say(why)
+    if series.complete > 1 and series.open is None:
+        output.say(f"Compare with random and with round 1: {_comparison(folder, series)}")
+    return None
+
+
+def _range(values: Any) -> str:
+    if not values:
+        return "all 1"
+    return f"{min(values.values()):g} to {max(values.values()):g}"
+
+
+def _comparison(folder: Path, series: Series) -> str:
+    """Return the command that opens the test split once, after the last round."""
+    plan = series.plan
+    held = series.pretrain or {}
+    words: list[object] = ["evaluate", folder, "--target", plan.target, "--arm", "random"]
+    for one in (series.rounds[0], series.rounds[-1]):
+        words += ["--arm", f"round-{one.number}={one.selection}"]
+    words += ["--budget", plan.settings.budget, "--method", plan.training.method]
+    words += ["--backbone", plan.training.backbone, "--steps", held.get("steps")]
+    for name in ("batch_size", "image_size"):
+        words += [f"--{name.replace('_', '-')}", held.get(name)]
+    return commands.line(*words)
