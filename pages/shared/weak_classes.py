@@ -69,7 +69,7 @@ def _table(found: weakest.WeakClasses) -> None:
             f"{notices.plain(found.run)}."
         )
         page_list.link(
-            "Retrieve", "Open Curate with this target set", query_params={"target": found.target}
+            "Curate", "Open Curate with this target set", query_params={"target": found.target}
         )
     heads = ("class", "error", "wrong", "images", "taken for")
     whole = [[c.name, f"{c.error:.4f}", c.wrong, c.images, c.taken_for] for c in found.classes]

@@ -284,10 +284,12 @@ def measure_distance(project: Project, selection_id: str) -> Distance | None:
     found = subset_diagnostics.report(project, selection_id)
     subset, random = found.get("energy"), found.get("energy_random")
     stored: dict[str, Any] = {"made_from": _distance_key(project, record)}
-    known = subset is not None and random is not None
-    stored |= {"subset": subset, "random": random} if known else {}
+    distance = None
+    if subset is not None and random is not None:
+        stored |= {"subset": subset, "random": random}
+        distance = Distance(float(subset), float(random))
     settings.put(project.db, DISTANCE + record["id"], stored)
-    return Distance(float(subset), float(random)) if known else None
+    return distance
 
 
 def _run(paths: project_paths.ProjectPaths) -> RunCard | None:
