@@ -1,14 +1,18 @@
-"""Measure the speed of the app in a browser (issue 3).
+"""Measure the speed of the app in a browser.
 
-    python -m benchmarks.app PROJECT
+    python -m benchmarks.app PROJECT [--target NAME]
 
 PROJECT must be embedded, prepared and mapped, preferably with the 50,000-image pool. A copy of it
-is measured, with a selection of the whole pool. Every figure is the median of ROUNDS, taken in
-headless Chromium with software WebGL; `first paint` counts from the launch of the server's process
-to the page's content in a browser that is already open. The blank app is one `st.write`.
+is measured, with the ranking of a target set as the draft. Every figure is the median of ROUNDS,
+taken in headless Chromium with software WebGL; `first paint` counts from the launch of the server's
+process to the page's content in a browser that is already open. The blank app is one `st.write`.
+The first generation (Map, Retrieve and Review as three pages) is measured by the same command in a
+checkout of commit 3c4b129.
 """
 
 import argparse
+import base64
+import io
 import json
 import shutil
 import statistics
@@ -19,16 +23,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from PIL import Image
+from playwright.sync_api import Browser
 
 from benchmarks import browser
 
 ROUNDS = 5
 KEYS = 400
-# The grid lives in a shadow tree: each script is given its root.
-MARKED = """(grid, key) => new Promise((done) => {
-    const view = grid.querySelector('.view');
-    const tile = grid.querySelector('.tile[data-row="0"]');
+BLANK = (
+    "import streamlit as st\nst.write('blank')\nst.html('<div style=\"height:9000px\"></div>')\n"
+)
+
+READY = ".sept-curate[data-ready] .tile img"
+SAVED = '.status[data-state="saved"]'
+DRAWN = ".map[data-ready]"
+
+MARKED = """([view, key]) => new Promise((done) => {
+    const tile = view.querySelector('.tile.current');
     const before = tile.dataset.mark;
     const started = performance.now();
     const look = () => tile.dataset.mark !== before
@@ -37,41 +48,74 @@ MARKED = """(grid, key) => new Promise((done) => {
     view.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
     look();
 })"""
-SAVED = """(grid) => new Promise((done) => {
+COMMITTED = """([view, key, refilled]) => new Promise((done) => {
+    const root = view.closest('.sept-curate');
+    const status = root.querySelector('.status');
+    const count = () => (root.querySelector('.chips .counts').textContent.match(
+        /(\\d+) refilled/) || [0, 0])[1];
+    const before = count();
     const started = performance.now();
-    const status = () => grid.querySelector('.status').dataset.state;
-    let left = false;
+    let left = false, saved = 0;
     const look = () => {
-        if (status() !== 'saved') left = true;
-        left && status() === 'saved' ? done(performance.now() - started) : setTimeout(look, 5);
+        const now = performance.now() - started;
+        if (status.dataset.state !== 'saved') left = true;
+        if (left && !saved && status.dataset.state === 'saved') saved = now;
+        if (saved && (!refilled || count() !== before)) return done([saved, now]);
+        if (now > 60000) return done([saved, NaN]);
+        setTimeout(look, 5);
     };
-    grid.querySelector('.view')
-        .dispatchEvent(new KeyboardEvent('keydown', {key: 'k', bubbles: true}));
+    view.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
     look();
 })"""
-SCROLLED = """(grid) => new Promise((done) => {
-    const view = grid.querySelector('.view');
-    const started = performance.now();
-    const frames = [];
+SCROLLED = """(view) => new Promise((done) => {
+    const frames = [], started = performance.now(), steps = 60;
     let last = started, step = 0;
-    const steps = 60;
     const look = (now) => {
         frames.push(now - last); last = now;
-        if (step <= steps) {
-            view.scrollTop = (view.scrollHeight - view.clientHeight) * step++ / steps;
-            return requestAnimationFrame(look);
-        }
-        const images = [...grid.querySelectorAll('.tile img')];
-        const shown = images.length && images.every((image) => image.complete);
-        shown ? done([performance.now() - started, frames]) : requestAnimationFrame(look);
+        if (step > steps) return done([performance.now() - started, frames]);
+        view.scrollTop = (view.scrollHeight - view.clientHeight) * step++ / steps;
+        requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
 })"""
-
-BUDGET = "() => (document.body.innerText.match(/([\\d,]+) images for/) || [])[1]"
-GALLERY = """() => {
-    const seen = [...document.querySelectorAll('.sept-gallery img')].slice(0, 6);
+HOVERED = """([root, x, y]) => new Promise((done) => {
+    const overlay = root.querySelector('.map .overlay');
+    const started = performance.now();
+    let frames = 0;
+    const look = () => {
+        frames += 1;
+        const linked = root.querySelector('.tile.linked');
+        linked || frames > 60 ? done([frames, performance.now() - started])
+            : requestAnimationFrame(look);
+    };
+    overlay.dispatchEvent(new PointerEvent('pointermove', {clientX: x, clientY: y, bubbles: true}));
+    requestAnimationFrame(look);
+})"""
+MOVED = """([root, budget]) => new Promise((done) => {
+    const field = root.querySelector('input[aria-label="Budget, images"]');
+    const counts = () => root.querySelector('.chips .counts strong').textContent;
+    const before = counts(), started = performance.now();
+    const look = () => counts() !== before
+        ? requestAnimationFrame(() => done(performance.now() - started))
+        : requestAnimationFrame(look);
+    field.value = budget;
+    field.dispatchEvent(new Event('input', {bubbles: true}));
+    field.dispatchEvent(new Event('change', {bubbles: true}));
+    look();
+})"""
+LOADED = """() => {
+    const find = (root) => root.querySelector('.sept-curate .gridpane')
+        || [...root.querySelectorAll('*')].map((e) => e.shadowRoot && find(e.shadowRoot))
+            .find(Boolean);
+    const pane = find(document);
+    const seen = pane ? [...pane.querySelectorAll('.tile img')].slice(0, 12) : [];
     return seen.length > 0 && seen.every((image) => image.complete && image.naturalWidth);
+}"""
+PASTE = """(data) => {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], "pasted.png", {type: "image/png"}));
+    document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true}));
 }"""
 
 
@@ -83,24 +127,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         project = Path(name) / "project"
         shutil.copytree(options.project, project)
-        selection = whole_pool(project, options.target)
-        size = sept("status", project)["pool"]["images"]
-        print(f"{size:,} images in the pool, {selection['count']:,} in the selection\n")
+        shutil.rmtree(project / "rankings", ignore_errors=True)
+        state = sept("status", project)
+        target = options.target or state["targets"][0]["name"]
+        print(f"{state['pool']['images']:,} images in the pool, target set {target}\n")
         print("| measure | median | all |\n| --- | --- | --- |")
+        blank = Path(name) / "blank.py"
+        blank.write_text(BLANK)
         with browser.chromium() as chromium:
-            measure_start(chromium, project, Path(name))
+            measure_start(chromium, project, blank)
+            with browser.serving(blank) as server:
+                plain = measure_blank(chromium, server)
             with browser.serving(browser.ROOT / "app.py", project) as server:
-                measure_map(chromium, server)
-                measure_grid(chromium, server, selection["selection"])
-                measure_slider(chromium, server)
-            measure_bare_slider(chromium, Path(name))
-
-
-def whole_pool(project: Path, target: str | None = None) -> dict:
-    """Return the record of a selection of all eligible images, for a given or the first target."""
-    state = sept("status", project)
-    words = ("--target", target or state["targets"][0]["name"], "--strategy", "random")
-    return sept("select", project, *words, "--budget", str(state["pool"]["images"]))
+                Curate(chromium, server, target, plain).measure()
 
 
 def sept(command: str, project: Path, *words: str) -> dict:
@@ -117,10 +156,12 @@ def tell(measure: str, values: list[float], unit: str) -> float:
     return median
 
 
-def measure_start(chromium: Browser, project: Path, folder: Path) -> None:
+def repeat(measure: Callable[[], float]) -> list[float]:
+    return [measure() for _ in range(ROUNDS)]
+
+
+def measure_start(chromium: Browser, project: Path, blank: Path) -> None:
     """Measure the start of a fresh server each time, alternating with a blank app."""
-    blank = folder / "blank.py"
-    blank.write_text("import streamlit as st\nst.write('blank')\n")
     starts: dict[str, list[float]] = {"app": [], "blank": [], "app up": [], "blank up": []}
     for _ in range(ROUNDS):
         for name, script, given, sign in (
@@ -131,7 +172,7 @@ def measure_start(chromium: Browser, project: Path, folder: Path) -> None:
             with browser.serving(script, given) as server:
                 starts[f"{name} up"].append(time.perf_counter() - server.launched)
                 page.goto(server.address)
-                page.wait_for_selector(sign, timeout=browser.PATIENCE)
+                page.wait_for_selector(sign, state="attached", timeout=browser.PATIENCE)
                 starts[name].append(time.perf_counter() - server.launched)
             page.close()
     ours = tell("launch to first paint", starts["app"], "s")
@@ -141,178 +182,240 @@ def measure_start(chromium: Browser, project: Path, folder: Path) -> None:
     print(f"| ratios to the blank app | {ours / theirs:.2f} and {up / blank_up:.2f} | |")
 
 
-def measure_map(chromium: Browser, server: browser.Server) -> None:
-    """Measure the map of the whole pool; a gallery counts once its first thumbnails are decoded."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+def measure_blank(chromium: Browser, server: browser.Server) -> tuple[float, float]:
+    """Return the seconds of a blank page, and the 95th percentile of its frames (ms)."""
+    page = chromium.new_page(viewport={"width": 1440, "height": 900})
 
-    def painted() -> float:
+    def shown() -> float:
         started = time.perf_counter()
-        page.goto(f"{server.address}/map")
-        page.wait_for_selector(".sept-map[data-ready]", timeout=browser.PATIENCE)
-        return time.perf_counter() - started
-
-    tell("map ready", repeat(painted), "s")
-    page.locator(".sept-map").focus()
-    page.keyboard.press("l")
-    for share in (0.2, 0.5):
-        found: list[int] = []
-        seconds = [lasso(page, share, found) for _ in range(ROUNDS)]
-        tell(f"lasso end to gallery, {share:.0%} of the side", seconds, "s")
-        print(f"| images in these areas | {statistics.median(found):,.0f} | |")
-    tell("filter to gallery", repeat(lambda: filtered(page)), "s")
-    page.close()
-
-
-def lasso(page: Page, share: float, found: list[int]) -> float:
-    """Return the seconds from the end of a drawn area to the thumbnails of its images."""
-    count = page.get_by_text("images in the area")
-    page.keyboard.press("Escape")
-    count.wait_for(state="detached", timeout=browser.PATIENCE)
-    box = page.locator(".sept-map .overlay").bounding_box()
-    assert box
-    side = min(box["width"], box["height"]) * share
-    x, y = box["x"] + box["width"] / 2 - side / 2, box["y"] + box["height"] / 2 - side / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for to_x, to_y in ((x + side, y), (x + side, y + side), (x, y + side), (x, y + 4)):
-        page.mouse.move(to_x, to_y, steps=4)
-    page.mouse.up()
-    started = time.perf_counter()
-    count.wait_for(timeout=browser.PATIENCE)
-    page.wait_for_function(GALLERY, timeout=browser.PATIENCE)
-    seconds = time.perf_counter() - started
-    text = page.locator("p", has_text="images in the area").first.inner_text()
-    found.append(int(text.split()[0].replace(",", "")))
-    return seconds
-
-
-def filtered(page: Page) -> float:
-    """Return the seconds from a metadata filter's Enter to the thumbnails of its images."""
-    field = page.get_by_role("textbox", name="Metadata filter")
-    field.fill("")
-    field.press("Enter")
-    passing = page.get_by_text("images pass")
-    passing.wait_for(state="detached", timeout=browser.PATIENCE)
-    field.fill("brightness > 0.5")
-    started = time.perf_counter()
-    field.press("Enter")
-    passing.wait_for(timeout=browser.PATIENCE)
-    page.wait_for_function(GALLERY, timeout=browser.PATIENCE)
-    return time.perf_counter() - started
-
-
-def measure_grid(chromium: Browser, server: browser.Server, selection: str) -> None:
-    """Measure the review grid over the whole selection."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 800})
-    address = f"{server.address}/review?selection={selection}"
-
-    def ready() -> float:
-        started = time.perf_counter()
-        page.goto(address)
-        page.wait_for_selector(".sept-grid[data-ready] .tile", timeout=browser.PATIENCE)
-        return time.perf_counter() - started
-
-    tell("review grid ready", repeat(ready), "s")
-    tell("key press to visible mark", repeat(lambda: marked(page)), "ms")
-    grid = page.locator(".sept-grid")
-    tell("key press to committed", repeat(lambda: grid.evaluate(SAVED)), "ms")
-    scrolls = []
-    for _ in range(ROUNDS):
-        grid.evaluate("(grid) => { grid.querySelector('.view').scrollTop = 0; }")
-        scrolls.append(grid.evaluate(SCROLLED))
-    tell("scroll to the end of the grid, thumbnails there", [s[0] for s in scrolls], "ms")
-    frames = sorted(frame for _, found in scrolls for frame in found)
-    print(
-        f"| frame while scrolling, 95th percentile | {frames[int(len(frames) * 0.95)]:.3g} ms | |"
-    )
-    page.reload()
-    page.wait_for_selector(".sept-grid[data-ready] .tile", timeout=browser.PATIENCE)
-    lost, seconds = many_keys(page)
-    print(f"| {KEYS} key presses in {seconds:.2f} s | {lost} lost | |")
-    print(f"| memory of the server | {server.memory() / 2**20:.0f} MiB | |")
-    page.close()
-
-
-def measure_slider(chromium: Browser, server: browser.Server) -> None:
-    """Measure the first ranking of the pool, then a key press on the budget until the page shows
-    it.
-    """
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    started = time.perf_counter()
-    page.goto(f"{server.address}/retrieve")
-    slider = page.get_by_role("slider", name="Budget (images)")
-    slider.wait_for(timeout=10 * browser.PATIENCE)
-    ranked = time.perf_counter() - started
-    print(f"| Retrieve: the pool ranked for the first time | {ranked:.1f} s | |")
-    page.wait_for_timeout(3000)  # the charts of the first ranking are drawn
-    tell("budget moved to the page's new count", repeat(lambda: moved(page)), "ms")
-    page.close()
-
-
-def measure_bare_slider(chromium: Browser, folder: Path) -> None:
-    """Measure Streamlit's own time for a slider and one line of text."""
-    script = folder / "slider.py"
-    script.write_text(
-        "import streamlit as st\n"
-        "count = st.slider('Budget (images)', 1, 10_000, 1_000)\n"
-        "st.write(f'{count:,} images for nothing')\n"
-    )
-    with browser.serving(script, None) as server:
-        page = chromium.new_page(viewport={"width": 1280, "height": 900})
         page.goto(server.address)
-        page.get_by_text("images for").wait_for(timeout=browser.PATIENCE)
-        tell("the same of a slider alone", repeat(lambda: moved(page)), "ms")
-        page.close()
+        page.wait_for_selector("text=blank", timeout=browser.PATIENCE)
+        return time.perf_counter() - started
+
+    seconds = tell("a blank page", repeat(shown), "s")
+    scrolled = page.locator('[data-testid="stMain"]').evaluate(SCROLLED)
+    page.close()
+    return seconds, frames_of("frame while scrolling a blank page", [scrolled])
 
 
-def moved(page: Page) -> float:
-    """Return the milliseconds from a key press on the budget's slider to the new count."""
-    before = page.evaluate(BUDGET)
-    page.get_by_role("slider", name="Budget (images)").focus()
-    started = time.perf_counter()
-    page.keyboard.press("ArrowLeft")
-    page.wait_for_function(f"(before) => ({BUDGET})() !== before", arg=before)
-    return 1000 * (time.perf_counter() - started)
+def frames_of(measure: str, scrolls: list[list]) -> float:
+    """Print and return the 95th percentile of the frames, in ms."""
+    frames = sorted(frame for _, found in scrolls for frame in found)
+    worst = float(frames[int(len(frames) * 0.95)])
+    print(f"| {measure}, 95th percentile | {worst:.3g} ms | |", flush=True)
+    return worst
 
 
-def repeat(measure: Callable[[], float]) -> list[float]:
-    return [measure() for _ in range(ROUNDS)]
+class Curate:
+    """The measures of the workspace, on one server."""
 
+    def __init__(
+        self,
+        chromium: Browser,
+        server: browser.Server,
+        target: str,
+        plain: tuple[float, float],
+    ) -> None:
+        self.server, self.plain = server, plain
+        self.page = chromium.new_page(viewport={"width": 1440, "height": 900})
+        self.url = f"{server.address}/curate?target={target}&budget=1000"
+        self.root = self.page.locator(".sept-curate")
+        self.view = self.page.locator(".gridpane .view")
 
-def marked(page: Page) -> float:
-    """Return the milliseconds from a key press to the frame that shows its mark."""
-    page.locator(".sept-grid .view").focus()
-    page.keyboard.press("Home")
-    current = page.locator('.tile[data-row="0"]').get_attribute("data-mark")
-    key = "k" if current == "veto" else "x"
-    milliseconds: float = page.locator(".sept-grid").evaluate(MARKED, key)
-    page.wait_for_selector('.status[data-state="saved"]', timeout=browser.PATIENCE)
-    return milliseconds
+    def measure(self) -> None:
+        self.first()
+        self.ready()
+        self.keys()
+        self.budget()
+        self.map()
+        self.filters()
+        self.search()
+        self.scrolling()
+        self.pages()
+        self.lossless()
+        print(f"| memory of the server | {self.server.memory() / 2**20:.0f} MiB | |")
 
+    def first(self) -> None:
+        """Measure a ranking that does not exist yet."""
+        started = time.perf_counter()
+        self.page.goto(self.url)
+        self.page.wait_for_selector(READY, timeout=browser.PATIENCE)
+        images = time.perf_counter() - started
+        self.page.wait_for_selector('.sept-curate[data-ready$="/10000"]', timeout=browser.PATIENCE)
+        whole = time.perf_counter() - started
+        print(f"| first ranking: first images, all | {images:.1f} s, {whole:.1f} s | |")
 
-def many_keys(page: Page) -> tuple[int, float]:
-    """Type `KEYS` vetoes as fast as the browser accepts them; return the unsaved count and the
-    time.
-    """
-    page.locator(".sept-grid .view").focus()
-    page.keyboard.press("Home")
-    started = time.perf_counter()
-    page.locator(".sept-grid").evaluate(
-        """async (grid, count) => {
-            const view = grid.querySelector('.view');
-            for (let i = 0; i < count; i++) {
-                view.dispatchEvent(new KeyboardEvent('keydown', {key: 'x', bubbles: true}));
-                if (i % 10 === 9) await new Promise((done) => setTimeout(done, 40));
-            }
-        }""",
-        KEYS,
-    )
-    seconds = time.perf_counter() - started
-    page.wait_for_selector('.status[data-state="saved"]', timeout=browser.PATIENCE)
-    page.reload()
-    page.wait_for_selector(".sept-grid[data-ready] .tile", timeout=browser.PATIENCE)
-    told = page.locator(".sept-grid .counts").inner_text()
-    return KEYS - int(told.split("·")[1].split()[0]), seconds
+    def ready(self) -> None:
+        def shown() -> float:
+            started = time.perf_counter()
+            self.page.goto(self.url)
+            self.page.wait_for_selector(READY, timeout=browser.PATIENCE)
+            self.page.wait_for_selector(DRAWN, timeout=browser.PATIENCE)
+            return time.perf_counter() - started
+
+        seconds = tell("Curate ready: grid and map drawn", repeat(shown), "s")
+        print(f"| the same after a blank page | {seconds - self.plain[0]:.2f} s | |")
+        self.page.wait_for_selector('.sept-curate[data-ready$="/10000"]', timeout=browser.PATIENCE)
+
+    def keys(self) -> None:
+        self.page.wait_for_timeout(1500)
+
+        def marked() -> float:
+            self.view.focus()
+            found = self.view.evaluate(f"(view) => ({MARKED})([view, 'k'])")
+            self.page.wait_for_selector(SAVED, timeout=browser.PATIENCE)
+            return float(found)
+
+        tell("key press to visible mark", repeat(marked), "ms")
+        steps = [
+            self.view.evaluate(f"(view) => ({COMMITTED})([view, 'x', true])") for _ in range(ROUNDS)
+        ]
+        tell("veto to committed", [saved for saved, _ in steps], "ms")
+        tell("veto to refilled", [refilled for _, refilled in steps], "ms")
+
+    def budget(self) -> None:
+        sizes = iter(range(400, 400 + 50 * ROUNDS, 50))
+
+        def moved() -> float:
+            found = self.root.evaluate(f"(root) => ({MOVED})([root, {next(sizes)}])")
+            self.page.wait_for_timeout(500)
+            return float(found)
+
+        tell("budget moved to grid and count", repeat(moved), "ms")
+
+    def map(self) -> None:
+        box = self.page.locator(".map .overlay").bounding_box()
+        assert box
+        side = min(box["width"], box["height"])
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        frames, times = [], []
+        for step in range(400):
+            if len(frames) == ROUNDS:
+                break
+            dx, dy = (step % 20 - 10) * side / 40, (step // 20 - 10) * side / 40
+            found, milliseconds = self.root.evaluate(
+                f"(root) => ({HOVERED})([root, {x + dx}, {y + dy}])"
+            )
+            if found <= 60:
+                frames.append(float(found))
+                times.append(milliseconds)
+        tell("hovering a point to its tile", frames or [float("nan")], "frames")
+        for share in (0.2, 0.5):
+            tell(
+                f"lasso to filtered grid, {share:.0%} of the side",
+                repeat(lambda share=share: self.lasso(x, y, side * share)),
+                "s",
+            )
+
+    def lasso(self, x: float, y: float, side: float) -> float:
+        chip = self.page.locator(".chips .chip", has_text="area on the map")
+        if chip.count():
+            chip.click()
+            chip.wait_for(state="detached", timeout=browser.PATIENCE)
+            self.page.wait_for_timeout(500)
+        self.page.locator(".map").focus()
+        self.page.keyboard.press("l")
+        left, top = x - side / 2, y - side / 2
+        mouse = self.page.mouse
+        mouse.move(left, top)
+        mouse.down()
+        for to in ((left + side, top), (left + side, top + side), (left, top + side),
+                   (left, top + 4)):  # fmt: skip
+            mouse.move(*to, steps=4)
+        mouse.up()
+        started = time.perf_counter()
+        chip.wait_for(timeout=browser.PATIENCE)
+        self.page.wait_for_function(LOADED, timeout=browser.PATIENCE)
+        return time.perf_counter() - started
+
+    def filters(self) -> None:
+        self.page.goto(self.url)
+        self.page.wait_for_selector(READY, timeout=browser.PATIENCE)
+        self.page.wait_for_timeout(1500)
+        cards = self.page.locator(".targets .card .open")
+        numbers = iter(range(ROUNDS))
+
+        def filtered() -> float:
+            started = time.perf_counter()
+            cards.nth(next(numbers)).click()
+            self.page.locator(".chips .chip", has_text="target").wait_for(timeout=browser.PATIENCE)
+            self.page.wait_for_function(LOADED, timeout=browser.PATIENCE)
+            return time.perf_counter() - started
+
+        tell("a target's filter to grid", repeat(filtered), "s")
+        self.page.locator(".chips .chip", has_text="target").click()
+
+    def search(self) -> None:
+        image = io.BytesIO()
+        Image.effect_noise((64, 64), 60).convert("RGB").save(image, "PNG")
+        data = base64.b64encode(image.getvalue()).decode()
+        chip = self.page.locator(".chips .chip", has_text="pasted.png")
+
+        def searched() -> float:
+            started = time.perf_counter()
+            self.page.evaluate(PASTE, data)
+            chip.wait_for(timeout=browser.PATIENCE)
+            self.page.wait_for_function(LOADED, timeout=browser.PATIENCE)
+            seconds = time.perf_counter() - started
+            chip.click()
+            chip.wait_for(state="detached", timeout=browser.PATIENCE)
+            return seconds
+
+        searched()  # loads the encoder
+        tell("image search to grid, encoder loaded", repeat(searched), "s")
+
+    def scrolling(self) -> None:
+        scrolls = []
+        for _ in range(ROUNDS):
+            self.view.evaluate("(view) => { view.scrollTop = 0; }")
+            self.page.wait_for_timeout(300)
+            scrolls.append(self.view.evaluate(SCROLLED))
+        worst = frames_of("frame while scrolling the grid", scrolls)
+        print(f"| ratio to a blank page's frame | {worst / self.plain[1]:.2f} | |")
+
+    def pages(self) -> None:
+        def changed() -> float:
+            self.page.locator(".st-key-bar-pages a", has_text="Targets").click()
+            self.page.wait_for_selector("h1:has-text('Targets')", state="attached")
+            self.page.wait_for_timeout(1500)
+            started = time.perf_counter()
+            self.page.locator(".st-key-bar-pages a", has_text="Curate").click()
+            self.page.wait_for_selector(READY, timeout=browser.PATIENCE)
+            return time.perf_counter() - started
+
+        seconds = tell("page change to Curate's images", repeat(changed), "s")
+        print(f"| the same after a blank page | {seconds - self.plain[0]:.2f} s | |")
+
+    def lossless(self) -> None:
+        """Type `KEYS` keeps as fast as the browser accepts them, reload, count."""
+        self.page.goto(self.url)
+        self.page.wait_for_selector(READY, timeout=browser.PATIENCE)
+        self.page.wait_for_timeout(1500)
+        self.view.focus()
+        self.page.keyboard.press("Home")
+        before = self.kept()
+        started = time.perf_counter()
+        self.view.evaluate(
+            """async (view, count) => {
+                for (let i = 0; i < count; i++) {
+                    view.dispatchEvent(new KeyboardEvent('keydown', {key: 'k', bubbles: true}));
+                    if (i % 10 === 9) await new Promise((done) => setTimeout(done, 40));
+                }
+            }""",
+            KEYS,
+        )
+        seconds = time.perf_counter() - started
+        shown = self.kept()
+        self.page.wait_for_selector(SAVED, timeout=browser.PATIENCE)
+        self.page.reload()
+        self.page.wait_for_selector(READY, timeout=browser.PATIENCE)
+        self.page.wait_for_timeout(1500)
+        print(f"| {KEYS} key presses in {seconds:.2f} s | {shown - self.kept()} lost | "
+              f"{shown - before} new keeps |")  # fmt: skip
+
+    def kept(self) -> int:
+        found = self.page.locator(".chips .state", has_text="kept")
+        return int(found.inner_text().split()[0].replace(",", "")) if found.count() else 0
 
 
 if __name__ == "__main__":

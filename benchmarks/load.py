@@ -2,8 +2,8 @@
 
     python -m benchmarks.load PROJECT --sessions 20 --minutes 3 --cycles 60
 
-PROJECT is embedded and prepared; a copy of it is used, with a selection of the whole pool. Every
-session is a browser context of its own on the review grid. It presses keys that decide (veto, keep,
+PROJECT is embedded and prepared; a copy of it is used, with a random draft of the whole pool. Every
+session is a browser context of its own in Curate. It presses keys that decide (veto, keep,
 pin), about one a second, and waits for each until the grid says that it is saved. At the end every
 key must be an event in the log, no page may have shown an error, and the server must have released
 its resources. Then a soak test: sessions open, decide and close, `--cycles` times five, and the
@@ -25,7 +25,7 @@ from pathlib import Path
 from playwright.async_api import Browser, Page, async_playwright
 
 from benchmarks import browser, machine
-from benchmarks.app import whole_pool
+from benchmarks.app import sept
 from sept_core.catalogue import decision_table
 from sept_core.services.project import projects
 
@@ -35,7 +35,7 @@ AT_ONCE = 5  # sessions of a soak's cycle
 PRESSED = """(grid, key) => new Promise((done, fail) => {
     const started = performance.now();
     const state = () => grid.querySelector('.status').dataset.state;
-    grid.querySelector('.view').dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+    grid.querySelector('.gridpane .view').dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
     if (state() === 'saved') return fail('the key did nothing');
     const look = () => {
         if (state() === 'saved') return done(performance.now() - started);
@@ -66,12 +66,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         project = Path(name) / "project"
         shutil.copytree(options.project, project)
-        selection = whole_pool(project)["selection"]
+        state = sept("status", project)
+        target, count = state["targets"][0]["name"], state["pool"]["images"]
+        words = f"target={target}&strategy=random&budget={count}"
         before = last_position(project)
         with browser.serving(browser.ROOT / "app.py", project) as server:
-            told = asyncio.run(
-                everything(server, f"{server.address}/review?selection={selection}", options)
-            )
+            told = asyncio.run(everything(server, f"{server.address}/curate?{words}", options))
         logged = last_position(project) - before
     print(f"{told.keys:,} decisions were told saved, {logged:,} are in the log")
     print(f"problems: {len(told.problems)}")
@@ -136,14 +136,14 @@ async def visit(opened: Browser, url: str, told: Told, number: int) -> None:
 
 
 async def open_grid(opened: Browser, url: str, told: Told, number: int) -> Page | None:
-    """Open the review grid in a new browser context, ready for keys."""
+    """Open Curate in a new browser context, ready for keys."""
     context = await opened.new_context(viewport={"width": 1100, "height": 700})
     page = await context.new_page()
     page.on("pageerror", lambda problem: told.problems.append(f"script: {problem}"))
     try:
         await page.goto(url, timeout=browser.PATIENCE)
-        await page.wait_for_selector(".sept-grid[data-ready] .tile", timeout=browser.PATIENCE)
-        await page.locator(".sept-grid .view").focus()
+        await page.wait_for_selector(".sept-curate[data-ready] .tile", timeout=browser.PATIENCE)
+        await page.locator(".gridpane .view").focus()
     except Exception as problem:
         told.problems.append(f"session {number} did not open: {str(problem)[:300]}")
         await context.close()
@@ -171,7 +171,7 @@ async def decide(page: Page, draw: random.Random) -> float:
     """Return the seconds from a key to its acknowledgement, on a random image."""
     for _ in range(draw.randint(1, 3)):
         await page.keyboard.press("ArrowRight")
-    milliseconds = await page.locator(".sept-grid").evaluate(PRESSED, draw.choice(KEYS))
+    milliseconds = await page.locator(".sept-curate").evaluate(PRESSED, draw.choice(KEYS))
     return float(milliseconds) / 1000
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.screenshots DEMO_PROJECT
 
 A copy of the demo project is used, so that changes by the pages are discarded. Pictures go to
-docs/screenshots/ as WebP, 1280 pixels wide.
+docs/screenshots/ as WebP, 1440 × 900 pixels.
 """
 
 import io
@@ -19,15 +19,14 @@ from benchmarks import browser
 
 OUT = browser.ROOT / "docs" / "screenshots"
 PAGES = {
-    "overview": ("", "h1"),
+    "overview": ("", ".st-key-bar"),
     "pool": ("pool", "button:has-text('Measure speed')"),
-    "targets": ("targets", ".sept-gallery a"),
-    "map": ("map", ".sept-map[data-ready]"),
-    "retrieve": ("retrieve", ".sept-gallery a"),
-    "review": ("review", ".sept-grid[data-ready] .tile"),
+    "targets": ("targets", ".st-key-bar"),
+    "curate": ("curate?target=nature&budget=400", ".sept-curate[data-ready] .tile"),
+    "figures": ("curate?target=nature&budget=400", ".sept-curate[data-ready] .tile"),
     "export": ("export", "button:has-text('Export')"),
-    "pretrain": ("pretrain", "button:has-text('Estimate')"),
-    "evaluate": ("evaluate", "h1"),
+    "pretrain": ("pretrain", "button:has-text('Measure')"),
+    "evaluate": ("evaluate", ".st-key-bar"),
 }
 """Path of each page, and an element that exists once it is drawn."""
 
@@ -43,28 +42,15 @@ def main() -> None:
         ):
             for scheme in ("light", "dark"):
                 page = chromium.new_page(
-                    viewport={"width": 1280, "height": 860}, color_scheme=scheme
+                    viewport={"width": 1440, "height": 900}, color_scheme=scheme
                 )
                 for title, (path, sign) in PAGES.items():
                     page.goto(f"{server.address}/{path}")
                     page.locator(sign).first.wait_for(timeout=browser.PATIENCE)
-                    if title == "map":
-                        _lasso(page)
+                    if title == "figures":
+                        page.get_by_role("tab", name="Figures").click()
                     _settle(page)
                     _save(page, OUT / f"{title}-{scheme}.webp")
-
-
-def _lasso(page: Page) -> None:
-    """Draw an area on the map, so that its gallery shows."""
-    box = page.locator(".sept-map .overlay").bounding_box()
-    assert box
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x - 60, y - 60)
-    page.mouse.down()
-    for dx, dy in ((90, -80), (140, 20), (60, 110), (-70, 60)):
-        page.mouse.move(x + dx, y + dy)
-    page.mouse.up()
-    page.get_by_text("images in the area").wait_for(timeout=browser.PATIENCE)
 
 
 def _settle(page: Page) -> None:

@@ -48,12 +48,13 @@ def main() -> None:
 def work_together(project: Path, target: str, vetoes: int, steps: int) -> int:
     """Lost decisions of one session."""
     words = ("--target", target, "--strategy", "random", "--budget", 5 * vetoes)
+    draft = f"target={target}&strategy=random&budget={5 * vetoes}"
     selection = sept("select", project, *words)["selection"]
     before = decisions(project, target)
     sept("pretrain", project, selection, "--run", "beside", "--steps", steps, *TINY, "--no-wait")
     with browser.serving(browser.ROOT / "app.py", project) as server, browser.chromium() as chrome:
         page = chrome.new_page(viewport={"width": 1280, "height": 800})
-        url = f"{server.address}/review?selection={selection}"
+        url = f"{server.address}/curate?{draft}"
         open_grid(page, url)
         uids = page.locator(".tile").evaluate_all("tiles => tiles.map(t => t.dataset.uid)")
         alone = [press(page) for _ in range(vetoes // 4)]
@@ -65,15 +66,15 @@ def work_together(project: Path, target: str, vetoes: int, steps: int) -> int:
         record = sept("select", project, "--target", target, "--budget", vetoes)
         made = record["selection"]
         sept("export", project, made, "--out", project.parent / "out")
-        open_grid(page, f"{server.address}/review?selection={made}")
-        shown = page.locator(".tile").count()
+        open_grid(page, f"{server.address}/curate?target={target}&budget={vetoes}")
+        shown = page.locator(".chips .counts strong").inner_text()
         sept(
             "evaluate", project, "--target", target, "--arm", "random", "--arm", made, "--budget",
             vetoes, "--steps", 4, "--seeds", 1, "--readout", "knn", *TINY,
         )  # fmt: skip
     found = decisions(project, target) - before
     print(f"decisions: {found} of {2 * vetoes} in the log")
-    print(f"the app drew {shown} tiles of {made}, which has {record['count']} images")
+    print(f"the app shows {shown}; {made} has {record['count']} images")
     for name, times in (("alone", alone), ("with the terminal at work", beside)):
         print(f"key to saved, {name}: median {1e3 * statistics.median(times):.0f} ms")
     return 2 * vetoes - found
@@ -112,14 +113,14 @@ def veto_all(project: Path, target: str, uids: list[str]) -> None:
 
 def open_grid(page: Page, url: str) -> None:
     page.goto(url)
-    page.wait_for_selector(".sept-grid[data-ready]", timeout=browser.PATIENCE)
-    page.locator(".view").focus()
+    page.wait_for_selector(".sept-curate[data-ready] .tile", timeout=browser.PATIENCE)
+    page.locator(".gridpane .view").focus()
 
 
 def press(page: Page) -> float:
     """Seconds from the veto key to the saved decision."""
     time.sleep(0.05)
-    milliseconds: float = page.locator(".sept-grid").evaluate(PRESSED, "x")
+    milliseconds: float = page.locator(".sept-curate").evaluate(PRESSED, "x")
     return milliseconds / 1e3
 
 
