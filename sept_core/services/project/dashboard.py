@@ -7,10 +7,11 @@ and stored with the content ids of the features that they were made from.
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from sept_core import targets as target_layout
 from sept_core.catalogue import image_table, settings, source_table, split_table
 from sept_core.features import feature_store
-from sept_core.services.curate import judging
 from sept_core.services.project import guidance, projects
 from sept_core.services.project.guidance import NextStep
 from sept_core.services.project.project import Project
@@ -244,8 +245,7 @@ def _selection(project: Project, status: ProjectStatus) -> SelectionCard | None:
     heldout = [t for t in status.targets if t.name in latest["targets"]]
     stored = settings.get(project.db, DISTANCE + latest["id"]) or {}
     fresh = stored.get("made_from") == _distance_key(project, latest)
-    plan = judging.audit_plan(project, latest["id"]) if latest["count"] else {"precision": []}
-    whole = plan["precision"][-1] if plan["precision"] else None
+    whole = _audited(project, latest["id"]) if latest["count"] and status.decisions else None
     return SelectionCard(
         latest["id"],
         tuple(latest["targets"]),
@@ -260,11 +260,20 @@ def _selection(project: Project, status: ProjectStatus) -> SelectionCard | None:
     )
 
 
-def _first(project: Project, record: dict[str, Any]) -> tuple[str, ...]:
-    from sept_core.services.curate import selections
+def _audited(project: Project, selection_id: str) -> dict[str, Any] | None:
+    """Return the precision of the whole selection; None while nothing is judged."""
+    from sept_core.services.curate import judging  # imports faiss, which a new project avoids
 
-    uids = selections.picks(project, record["id"])["uid"]
-    return tuple(uids[:STRIP].to_pylist())
+    found: list[dict[str, Any]] = judging.audit_plan(project, selection_id)["precision"]
+    return found[-1] if found else None
+
+
+def _first(project: Project, record: dict[str, Any]) -> tuple[str, ...]:
+    """Return the first images; none if the file is missing, which Curate writes again."""
+    path = project.paths.selection(record["id"])
+    if not path.exists():
+        return ()
+    return tuple(pq.read_table(path, columns=["uid"])["uid"][:STRIP].to_pylist())
 
 
 def _distance_key(project: Project, record: dict[str, Any]) -> list[str]:
