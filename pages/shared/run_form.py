@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import state
-from sept_core.pretrain import launch
+from sept_core.pretrain import launch, loggers
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.launch import Launch
 from sept_core.pretrain.methods import registry as methods
@@ -72,7 +72,15 @@ SECTIONS: dict[str, tuple[Field, ...]] = {
               "backbone) or timm@/path/FILE; leave empty to use the preset's."),
         Field("stem", "Stem", "small: no stride or pooling in the first layers, for small images.",
               pretrain_settings.STEMS),
-        Field("temperature", "Temperature", "Temperature of the contrastive loss."),
+        Field("teacher", "Teacher", "The encoder whose features the backbone learns."),
+        Field("layer_decay", "Layer decay", "Learning rate of a layer as a share of that of the "
+              "layer above it; below 1 to continue from trained weights."),
+        Field("freeze", "Frozen start", "Share of the steps in which only the heads train."),
+        Field("early", "Early checkpoints", "Backbones to keep at a half, a quarter … of the "
+              "steps."),
+        Field("patience", "Patience, probes", "Ends the run, with its best backbone, after so many "
+              "kNN probes without a new best; 0 trains to the last step."),
+        Field("temperature", "Temperature", "Temperature of the loss."),
         Field("queue", "Queue length", "Number of keys from earlier batches used as negatives."),
         Field("ema", "Momentum", "Share of its weights that the momentum encoder keeps at each "
               "step."),
@@ -97,11 +105,14 @@ SECTIONS: dict[str, tuple[Field, ...]] = {
               "Steps between kNN probes on the target's training images."),
         Field("checkpoint_every", "Checkpoint interval, steps",
               "A killed run loses at most this many steps."),
+        Field("log", "Loggers", f"Separated by commas: {', '.join(loggers.LOGGERS)}."),
     ),
 }  # fmt: skip
 """Folded settings by heading."""
 
 PER_ROW = 5
+TEXTS = {"init": "scratch", "teacher": "none", "log": "none"}
+"""Settings that are typed, with the word for an empty value."""
 
 
 def draw(subset: pretraining.Subset) -> Wanted:
@@ -161,7 +172,7 @@ def _clear() -> None:
         state.forget(f"set:{name}")
     for fields in (LENGTHS.values(), (SIZE,), *SECTIONS.values()):
         for field in fields:
-            state.keep(f"set:{field.name}", "" if field.name == "init" else None)
+            state.keep(f"set:{field.name}", "" if field.name in TEXTS else None)
 
 
 def _section(fields: list[Field], shown: PretrainSettings, subset: pretraining.Subset) -> None:
@@ -244,8 +255,8 @@ def _widget(field: Field, value: Any) -> None:
             format_func=_text, **common,
         )  # fmt: skip
         return
-    if field.name == "init":
-        st.text_input(field.label, placeholder=value or "scratch", **common)
+    if field.name in TEXTS:
+        st.text_input(field.label, placeholder=value or TEXTS[field.name], **common)
         return
     example = default if "." not in field.name else default.augment
     whole = not isinstance(getattr(example, field.name.rpartition(".")[2]), float)

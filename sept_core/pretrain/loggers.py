@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sept_core import errors
-from sept_core.storage import hashing, late
+from sept_core.storage import late
 
 if TYPE_CHECKING:
     import numpy as np
@@ -160,8 +160,3 @@ def flattened(line: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
         elif isinstance(value, int | float):
             values[prefix + name] = value
     return values
-
-
-def run_id(run: Run) -> str:
-    """Return an id by which a resumed run continues its curves elsewhere."""
-    return hashing.fingerprint([run.folder.name, dict(run.facts)])[:16]

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 import wandb
 
-from sept_core.pretrain.loggers import PROJECT, Run, run_id
+from sept_core.pretrain.loggers import PROJECT, Run
+from sept_core.storage import hashing
 
 REACH_SECONDS = 60
 """Seconds that the server has to answer; the run waits for it."""
@@ -27,7 +28,7 @@ class Online:
             init_timeout=REACH_SECONDS,
         )  # fmt: skip
         self._run = wandb.init(
-            project=PROJECT, name=run.folder.name, id=run_id(run), resume="allow",
+            project=PROJECT, name=run.folder.name, id=_id(run), resume="allow",
             dir=str(run.folder), config=dict(run.facts), mode=self.mode, settings=quiet,
         )  # fmt: skip
 
@@ -48,3 +49,8 @@ class Offline(Online):
     """The same without a network."""
 
     mode = "offline"
+
+
+def _id(run: Run) -> str:
+    """Return an id by which a resumed run continues its curves."""
+    return hashing.fingerprint([run.folder.name, dict(run.facts)])[:16]

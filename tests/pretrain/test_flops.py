@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import group_steps
 import pytest
 
 from sept_core.pretrain import flops, worker
@@ -11,11 +12,12 @@ from sept_core.pretrain.methods import registry
 
 @pytest.mark.parametrize("method", registry.METHODS)
 def test_every_method_is_counted(method: str) -> None:
-    backbone = "vit_tiny_patch16_224" if method == "mae" else "resnet10-tiny"
+    backbone = "vit_tiny_patch16_224" if method in ("mae", "dinov2") else "resnet10-tiny"
     settings = replace(
         pretrain.defaults(method, backbone, 100), image_size=32, cache_size=32, embed_size=32
     )
-    assert flops.per_image(worker.build_backbone(settings), settings) > 1e6
+    teacher = group_steps.TEACHER if method == "distil" else None
+    assert flops.per_image(worker.build_backbone(settings), settings, teacher) > 1e6
 
 
 def test_a_convolution_is_counted_forward_and_backward() -> None:

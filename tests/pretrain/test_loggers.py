@@ -191,9 +191,3 @@ def _leveldb_records(content: bytes) -> Iterator[bytes]:
         if kind in (1, 4):  # whole, or the last part
             yield parts
             parts = b""
-
-
-def test_a_resumed_run_continues_its_curves(tmp_path: Path, notes: list[_Notes]) -> None:
-    run = loggers.Run(tmp_path / "run", {"lr": 0.1})
-    assert loggers.run_id(run) == loggers.run_id(dataclasses.replace(run, step=7))
-    assert loggers.run_id(run) != loggers.run_id(dataclasses.replace(run, facts={"lr": 0.2}))

@@ -313,7 +313,7 @@ def _eight_bits(views: Tensor) -> Tensor:
     """The views as images of the teacher's size."""
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in (augment.MEAN, augment.STD))
     larger = nn.functional.interpolate(
-        (views * std + mean) * 255, (4, 4), mode="bicubic", antialias=True
+        ((views * std + mean) * 255).clamp(0, 255), (4, 4), mode="bicubic", antialias=True
     )
     return larger.round().clamp(0, 255).to(torch.uint8)
 

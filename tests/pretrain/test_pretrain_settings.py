@@ -53,6 +53,24 @@ def test_what_depends_on_a_change_follows_it() -> None:
     assert (epochs.steps, epochs.epochs) == (None, 3)
 
 
+def test_settings_are_read_by_name() -> None:
+    written = ["lr=0.01", "steps=50", "decoupled=true", "teacher=classic", "augment.jitter=0"]
+    assert pretrain.read(written) == {
+        "lr": 0.01, "steps": 50, "decoupled": True, "teacher": "classic",
+        "augment": {"jitter": 0.0},
+    }  # fmt: skip
+    for text, message in (
+        ("lr", "has no value; write lr=VALUE"),
+        ("lr=much", "lr takes a value of type float, not 'much'"),
+        ("decoupled=1", "of type bool"),
+        ("view.jitter=1", "'view.jitter' is unknown"),
+    ):
+        with pytest.raises(errors.InputError, match=message):
+            pretrain.read([text])
+    with pytest.raises(errors.InputError, match="'rate' is unknown"):
+        pretrain.choose("moco", "resnet18", 3000, pretrain.read(["rate=1"]))
+
+
 def test_settings_survive_json() -> None:
     chosen = pretrain.defaults("moco", "resnet18", 3000)
     assert pretrain.from_dict(json.loads(json.dumps(dataclasses.asdict(chosen)))) == chosen

@@ -1,6 +1,7 @@
 """Studies: the arms, what they share, and one job that trains and evaluates them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,15 @@ def held(monkeypatch: pytest.MonkeyPatch) -> None:
 def a_study(*arms: str, **changes: Any) -> Study:
     known = {"seeds": 2, "readouts": ("knn",)}
     return Study("toys", arms, (16,), METHOD, BACKBONE, dict(TINY), **{**known, **changes})
+
+
+def test_no_probe_ends_an_arm_early(project: Path) -> None:
+    with (
+        projects.opened(project) as opened,
+        pytest.raises(errors.InputError, match="equal steps, so no probe may end one early"),
+    ):
+        asked = a_study("random")
+        studies.start(opened, replace(asked, changes={**asked.changes, "patience": 2}))
 
 
 def test_a_study_trains_every_arm_alike_and_compares_them(project: Path) -> None:

@@ -1,0 +1,42 @@
+"""Presets: each is a valid run on every machine, and what a user gives goes first."""
+
+import pytest
+
+from sept_core import errors
+from sept_core.pretrain.methods import registry as methods
+from sept_core.services.train import machine, presets, pretraining
+from sept_core.services.train.machine import Machine
+
+SUBSET = pretraining.Subset("some", 5000, 300)
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+@pytest.mark.parametrize("name", presets.PRESETS)
+def test_every_preset_can_start(name: str, gpu: bool) -> None:
+    recipe = presets.find(name).recipe(Machine(gpu, 2))
+    chosen = pretraining.plan(SUBSET, recipe.method, recipe.backbone, recipe.changes())
+    pretraining.check(SUBSET, chosen)
+    assert recipe.method in methods.METHODS
+
+
+def test_the_four_presets() -> None:
+    assert set(presets.PRESETS) == {"quick", "standard", "continue", "distil"}
+    continued = presets.find("continue").recipe(Machine(False, 2)).changes()
+    assert continued["init"] == "timm" and continued["layer_decay"] < 1
+    assert presets.find("distil").recipe(Machine(False, 2)).changes()["teacher"]
+
+
+def test_what_is_given_replaces_the_presets_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "here", lambda: Machine(False, 2))
+    plain = presets.recipe("quick", None, None, {})
+    assert (plain.method, plain.backbone) == ("simclr", "resnet10-tiny")
+    assert plain.changes()["steps"] == 200
+    changed = presets.recipe("quick", "moco", None, {"epochs": 3, "seed": 4})
+    assert (changed.method, changed.backbone) == ("moco", "resnet10-tiny")
+    found = changed.changes()
+    assert found["epochs"] == 3 and found["seed"] == 4 and "steps" not in found
+    assert presets.recipe("quick", None, None, {"lr": 0.5}).changes()["lr"] == 0.5
+    none = presets.recipe(None, None, "resnet50", {"seed": 0})
+    assert (none.method, none.backbone, none.changes()) == ("moco", "resnet50", {"seed": 0})
+    with pytest.raises(errors.InputError, match="Preset 'slow' is unknown; use one of"):
+        presets.recipe("slow", None, None, {})
