@@ -60,12 +60,13 @@ def _encoders() -> str:
 
 def _strategies() -> str:
     return _table(
-        ("strategy", "what it does", "budget"),
+        ("strategy", "what it does", "budget", "weights"),
         (
             (
                 f"`{name}`" + (" (default)" if name == DEFAULT_STRATEGY else ""),
                 one.description,
                 "needed" if one.needs_budget else "optional",
+                "used" if one.weighted else "–",
             )
             for name, one in STRATEGIES.items()
         ),

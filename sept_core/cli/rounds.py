@@ -138,7 +138,7 @@ def _train(folder: Path, series: Series) -> Series:
     """Train and score the selected round; a finished run is only scored."""
     with projects.opened(folder) as project:
         series, job = rounds.train(project, series)
-    follow.to_end(projects.paths_of(folder), job.path.name)
+    follow.to_end(projects.paths_of(folder), job.id)
     with projects.opened(folder) as project:
         return rounds.score(project, series)
 

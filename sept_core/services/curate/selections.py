@@ -114,6 +114,8 @@ def _stored_settings(
 
 def named_settings(record: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a described record with the target sets' current names in weights."""
+    if "weights" not in record["settings"]:
+        return dict(record["settings"])
     settings = SelectionSettings(**record["settings"])
     names = dict(zip(record["target_ids"], record["targets"], strict=True))
     return replace(settings, weights=settings.weights.renamed(names)).to_json()

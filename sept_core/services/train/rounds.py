@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sept_core import errors
+from sept_core import targets as target_layout
 from sept_core.catalogue import settings as stored_settings
-from sept_core.catalogue import source_table
+from sept_core.catalogue import source_table, split_table
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.pretrain import settings as pretrain_settings
@@ -142,8 +143,10 @@ def begin(project: Project, plan: Plan) -> Series:
 
     Raises:
         NotFoundError: there is no such target set, or nothing is embedded.
-        InputError: the series has another plan.
+        InputError: the series has another plan, weights do not change the strategy, or fewer than
+            two classes have training images.
     """
+    _check_classes(project, plan.target)
     plan = replace(plan, encoder=projects.find_encoder(project, plan.encoder))
     _weighted(plan, {"any": MOST})  # refuses a strategy that weights do not change
     series = find(project, plan.target)
@@ -161,6 +164,17 @@ def begin(project: Project, plan: Plan) -> Series:
             "give the same ones, or begin again (--restart)."
         )
     return series
+
+
+def _check_classes(project: Project, target: str) -> None:
+    record = source_table.find(project.db, "target", target)
+    rows = split_table.labelled(project.db, record.id, target_layout.SEARCH_SPLITS)
+    classes = set(rows["label"].drop_null().to_pylist())
+    if len(classes) < 2:
+        raise errors.InputError(
+            f"{target} has {len(classes)} classes with labelled training images, but rounds weigh "
+            "classes; label at least two (folders by class, or a label column)."
+        )
 
 
 def remove(project: Project, target: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_project import sept
+from small_project import picture, sept
 
 from sept_core import errors
 from sept_core.catalogue import source_table, split_table
@@ -106,6 +106,15 @@ def test_an_interrupted_round_continues(project, monkeypatch):
         series = rounds.find(opened, "toys")
         assert series.complete == 1 and series.rounds[0].run == "toys-round-1"
         assert replace(series.rounds[0], error=None, errors={}) == waiting.rounds[0]
+
+
+def test_a_target_set_without_classes_is_refused(project, tmp_path):
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    picture("red", 5000).save(folder / "one.png")
+    assert sept("target", "add", project, "plain", folder).returncode == 0
+    done = sept("round", project, "--target", "plain", *TINY)
+    assert done.returncode != 0 and "plain has 0 classes" in done.stderr
 
 
 def test_a_strategy_without_weights_is_refused(prepared):
