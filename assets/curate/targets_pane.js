@@ -100,11 +100,11 @@ export class TargetsPane {
     const text = count === null ? "" : [number(count), weakest?.toFixed(2)].filter(Boolean).join(" · ");
     const open = element("button", "open");
     open.type = "button";
-    open.append(picture(this.actions.thumbnail(target.uid), ""), element("span", "value", text));
+    open.append(picture(this.actions.thumbnail(target.uid), ""),
+      element("span", "hidden-text", named(target, i, count, weakest)), element("span", "value", text));
     if (target.gap) open.append(element("span", "gap", "gap"));
     if (target.vetoed) open.append(element("span", "badge", "✕"));
     open.setAttribute("aria-pressed", String(this.chosen === target.uid));
-    open.setAttribute("aria-label", named(target, i, count, weakest));
     open.title = described(target, count, weakest);
     open.onclick = () => this.actions.filter(target.uid);
     const veto = iconButton("veto", target.vetoed ? "undo" : "cross",

@@ -41,6 +41,7 @@ const BUDGET_DELAY = 400; // ms after the last move of the slider until the app 
 const PULSE = 8000; // ms between two looks for decisions of other tabs
 const JOB_PULSE = 3000; // ms between two looks at a running job
 const MOST_LOOKED_UP = 300; // earlier decisions whose place on the map is looked up
+const MEANWHILE = 900; // ms that the first images of a ranking may take until the pool is shown
 const FULL_WAIT = 4000; // ms until unanswered wishes are sent again
 const NO_VIEW = { area: [], cluster: null, target: "", state: "", words: "", search: "", focus: "" };
 
@@ -217,6 +218,7 @@ export class Workspace {
     clearInterval(this.pulsing);
     clearInterval(this.working);
     clearTimeout(this.resending);
+    clearTimeout(this.patience);
     this.fitting.disconnect();
     this.deciding.stop();
     this.sheets.forget();
@@ -254,8 +256,11 @@ export class Workspace {
     this.figures.want(this.maybe(data.urls.figures));
     this.loadView();
     this.loadSheet();
-    if (moved || !this.items) this.relist(true);
+    this.showMeanwhile();
+    const kind = `${this.mode}/${this.poolKey}/${Boolean(this.sheet)}`;
+    if (moved || !this.items || this.shownKind !== kind) this.relist(true);
     else this.refresh();
+    this.shownKind = kind;
     this.tellNotice(data.notice);
   }
 
@@ -314,7 +319,26 @@ export class Workspace {
   get mode() {
     if (this.view.search) return "search";
     const chosen = this.request.targets.length && this.lister.order !== "uid" && this.data.urls.sheet;
-    return chosen ? "selection" : "pool";
+    return chosen && !this.meanwhile ? "selection" : "pool";
+  }
+
+  /** Whether the ranking of the request is still being made. */
+  get ranks() {
+    const { sheet } = this.data.urls;
+    return Boolean(sheet) && !this.sheets.failed && this.shownKey !== namesIn(sheet).key;
+  }
+
+  /** Show the pool while a first ranking takes long. */
+  showMeanwhile() {
+    clearTimeout(this.patience);
+    this.meanwhile &&= this.ranks;
+    if (!this.ranks || this.sheet) return;
+    this.patience = setTimeout(() => {
+      if (!this.ranks || this.sheet || !this.attached) return;
+      this.meanwhile = true;
+      this.loadView();
+      this.relist(true);
+    }, MEANWHILE);
   }
 
   get most() {
@@ -444,7 +468,7 @@ export class Workspace {
     const { urls, pool } = this.data;
     if (!urls.sheet || !pool.prepared) {
       this.sheets.forget();
-      this.sheet = null;
+      this.sheet = this.shownKey = this.shownLog = null;
       this.lister.take(null, true);
       return;
     }
@@ -483,6 +507,7 @@ export class Workspace {
     this.shownLog = log;
     this.sheet = sheet;
     this.ranking = "";
+    this.meanwhile = false;
     this.failure.hide();
     if (this.budget === null || (other && this.budget > this.most)) this.firstBudget();
     this.lister.take(sheet, other);
@@ -688,7 +713,7 @@ export class Workspace {
 
   refreshLoading() {
     const { data } = this;
-    const waits = data.urls.sheet && !this.sheet && !this.failure.root.hidden === false;
+    const waits = this.ranks && data.pool.prepared;
     this.loadingLine.replaceChildren();
     if (this.request.targets.length && !data.pool.prepared && data.rows) this.offerPreparation();
     else if (waits) {

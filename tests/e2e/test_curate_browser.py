@@ -291,6 +291,23 @@ def test_a_target_shows_what_it_brought_and_is_vetoed(project: Path, page: Page)
     assert (event["action"], event["scope"]) == ("veto", "target")
 
 
+def test_without_a_target_set_the_pool_is_shown(project: Path, page: Page) -> None:
+    with running(project) as address:
+        open_curate(page, f"{address}/curate?{AT_30}")
+        page.locator(".opener").click()
+        page.get_by_role("checkbox", name="toys").uncheck()
+        expect(page.locator(".chips .counts")).to_contain_text("161 images", timeout=PATIENCE)
+        page.keyboard.press("Escape")
+        expect(page.locator(".tile .value", has_text="0.")).to_have_count(0)
+        grid(page)
+        page.keyboard.press("x")
+        expect(page.get_by_text("Decisions belong to a target set")).to_be_visible()
+        page.locator(".opener").click()
+        page.get_by_role("checkbox", name="toys").check()
+        expect(page.locator(".chips .counts")).to_contain_text("30 images", timeout=PATIENCE)
+        expect(page.locator(".tile .value", has_text="0.").first).to_be_visible()
+
+
 # --- map ---------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
-PATIENCE = 25_000  # ms; a shared machine may be slow, a hang is still found
+PATIENCE = 120_000  # ms; a shared machine may be slow, a hang is still found
 
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"), reason="needs chromium; CI must have it"

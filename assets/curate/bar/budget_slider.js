@@ -58,7 +58,7 @@ export class BudgetSlider {
   }
 
   draw(budget) {
-    this.field.style.width = `${String(this.field.value || budget).length + 2}ch`;
+    this.field.style.width = `calc(${String(this.field.value || budget).length}ch + 18px)`;
     this.slider.setAttribute("aria-valuetext", `${number(budget)} images`);
     this.slider.style.setProperty("--share", positionOf(budget, this.most) / STEPS);
   }
