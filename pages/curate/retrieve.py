@@ -21,7 +21,6 @@ EXAMPLES = 24
 
 def draw() -> None:
     """Draw the page."""
-    st.title("Retrieve", anchor=False)
     with state.project() as project:
         targets = collections.names(project, "target")
         encoders = {record["id"]: record for record in projects.encoders(project)}

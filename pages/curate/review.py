@@ -26,7 +26,6 @@ SCOPES = {
 
 def draw() -> None:
     """Draw the page."""
-    st.title("Review", anchor=False)
     with state.project() as project:
         choices = review_sheet.choices(project)
     if not choices:

@@ -31,7 +31,6 @@ LOOKS = ("near", "area", "words", "filter", "group")
 
 def draw() -> None:
     """Draw the page."""
-    st.title("Map", anchor=False)
     with state.project() as project:
         encoders = [record["id"] for record in projects.encoders(project)]
     if not encoders:

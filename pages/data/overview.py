@@ -1,102 +1,234 @@
-"""Overview: the state of the project, its next step, and the other projects."""
+"""Overview: the project on one page, in pictures and numbers, with its next step."""
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from pages.shared import job_panel, notices, page_list, project_menu, state
-from pages.shared.page_list import PAGES
-from sept_core.jobs import launcher
-from sept_core.services.data import chain
-from sept_core.services.project import guidance, projects
-from sept_core.storage import atomic
+from pages.shared import continuation, notices, page_list, project_menu, sketches, state
+from sept_core.services.project import dashboard, projects
+from sept_core.services.project.dashboard import Dashboard, SelectionCard, TargetCard
+from sept_core.services.project.guidance import NextStep
 from sept_core.wording import quantities
+
+TARGETS_SHOWN = 4
+READOUTS = {"linear": "linear probe", "finetune": "fine-tuning", "knn": "kNN"}
+
+START = (
+    ("Pool", "Add the pool", "Folders, archives or lists of unlabelled images."),
+    ("Targets", "Add target images", "A few images of the task that you care about."),
+    ("Pool", "Embed", "Reads each image once; maps and near-duplicates follow by themselves."),
+)
+"""Page, title and sentence of each step of an empty project."""
 
 
 def draw() -> None:
     """Draw the page."""
-    if state.project_key() is not None:
-        with notices.shown():
-            _project()
-            return
-    else:
-        st.title("SEPT", anchor=False)
-        st.write("Choose the part of an unlabelled image pool that is worth pre-training on.")
-    project_menu.draw()  # also when the project in the URL cannot be opened
+    if state.project_key() is None:
+        _welcome()
+        return
+    with notices.shown():
+        continuation.go_on()
+        with state.WRITING, state.project() as project:
+            status = projects.status(project)
+            shown = dashboard.assemble(project, status)
+        if status.sources:
+            _next(shown.next)
+            _cards(shown)
+        else:
+            _start()
+        return
+    _welcome()  # the project in the URL cannot be opened
 
 
-def _project() -> None:
-    _go_on()
-    with state.WRITING, state.project() as project:
-        projects.adopt(project)
-        status = projects.status(project)
-    size = _head(status)
-    job_panel.draw(tuple(launcher.WORKERS))
-    _next(status)
-    _steps(status)
-    menu = st.expander("Projects", icon=":material/folder:", key="projects", on_change="rerun")
-    if menu.open:
-        with menu:
-            project_menu.draw()
-    menu = st.expander("Backup and check", icon=":material/shield:", key="kept", on_change="rerun")
-    if menu.open:
-        from pages.shared import safety  # imports pydantic, which the first paint does not need
-
-        with menu:
-            safety.draw()
-    with state.project() as project:  # last, because it visits every file
-        used = atomic.folder_size(project.paths.root)
-    size.caption(f"{status['project']} · {quantities.size(used)}")
-
-
-def _go_on() -> None:
-    """Start the next automatic step: of the demo, or of the preparation after an embedding."""
-    with state.project() as project:
-        if not projects.is_unfinished_demo(project):
-            with state.WRITING:
-                chain.advance(project)
-            return
-        from sept_core.services.project import (
-            demo_project,  # imports faiss, only while the demo is created
+def _welcome() -> None:
+    """Draw what can be done without a project."""
+    with st.container(key="welcome"):
+        st.html(
+            "<h2>Choose the part of an unlabelled image pool that is worth pre-training on.</h2>"
         )
-
-        with st.spinner("Continuing the demo…"), state.WRITING:
-            demo_project.go_on(project)
-
-
-def _head(status: dict[str, Any]) -> DeltaGenerator:
-    """Draw the title and the project's actions; return the placeholder for its size."""
-    title, rename, delete = st.columns([7, 1.3, 1.3], vertical_alignment="center")
-    title.title(notices.plain(status["title"]), anchor=False)
-    size = st.empty()
-    size.caption(status["project"])
-    if rename.button("Rename", icon=":material/edit:", width="stretch"):
-        project_menu.rename(status["title"])
-    if delete.button("Delete…", icon=":material/delete:", width="stretch"):
-        contents = f"{status['decisions']:,} decisions and {len(status['selections']):,} selections"
-        with state.project() as project:
-            project_menu.delete(project.paths.root, status["title"], contents)
-    return size
+        new, other, demo = st.columns(3)
+        _entry(new, "Start a project", "An empty project for your own images.", "New project",
+               "add", project_menu.create)  # fmt: skip
+        _entry(other, "Continue", "A project that exists on this machine.", "Open project",
+               "folder_open", project_menu.open_other)  # fmt: skip
+        _entry(demo, "Try the demo", "4,300 drawn pictures, ready in two to three minutes.",
+               "Create demo", "auto_awesome", project_menu.demo)  # fmt: skip
 
 
-def _next(status: dict[str, Any]) -> None:
-    name, sentence = guidance.next_step(status)
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Next step:** {sentence}" if name in PAGES else sentence)
-        if name in PAGES:
-            page_list.link(name, f"Go to {name}")
+def _entry(
+    place: st.delta_generator.DeltaGenerator,
+    title: str,
+    sentence: str,
+    label: str,
+    icon: str,
+    act: Callable[[], None],
+) -> None:
+    with place, st.container(border=True):
+        st.html(f"<h3>{title}</h3><p class='sept-quiet'>{sentence}</p>")
+        if st.button(label, icon=f":material/{icon}:", type="primary", width="stretch"):
+            act()
 
 
-def _steps(status: dict[str, Any]) -> None:
-    st.subheader("Steps", anchor=False)
-    for step in guidance.steps(status):
-        link, progress = st.columns([2, 8], vertical_alignment="center")
-        icon = "check_circle" if step.done else "radio_button_unchecked"
-        with link:
-            page_list.link(step.name, step.name, icon, width="stretch")
-        progress.caption(step.told)
+def _start() -> None:
+    """Draw the three steps of an empty project, and the demo."""
+    with st.container(key="welcome"):
+        st.html("<h2>Three steps to the first selection</h2>")
+        columns = st.columns(3)
+        for number, (column, (page, title, sentence)) in enumerate(
+            zip(columns, START, strict=True), 1
+        ):
+            with column, st.container(border=True):
+                st.html(f"<h3>{number}. {title}</h3><p class='sept-quiet'>{sentence}</p>")
+                page_list.link(page, title, width="stretch")
+        if st.button("Create the demo instead", icon=":material/auto_awesome:", type="tertiary"):
+            project_menu.demo()
 
 
-with notices.shown():
-    draw()
+def _next(step: NextStep) -> None:
+    with st.container(key="next-step", horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Next:** {notices.plain(step.sentence)}")
+        if step.label:
+            page_list.link(step.page, step.label, "arrow_forward")
+
+
+def _cards(shown: Dashboard) -> None:
+    pool, targets = st.columns([3, 2])
+    with pool:
+        _pool(shown)
+    with targets:
+        _targets(shown)
+    selection, run, evidence = st.columns(3)
+    with selection:
+        _selection(shown.selection)
+    with run:
+        _run(shown)
+    with evidence:
+        _evidence(shown)
+
+
+@contextmanager
+def _card(title: str, page: str, label: str, key: str) -> Iterator[None]:
+    """Draw a card with its heading and the link to its page."""
+    with st.container(border=True, key=f"card-{key}", height="stretch"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.html(f"<h2>{title}</h2>", width="stretch")
+            page_list.link(page, label, "arrow_forward", icon_position="right")
+        yield
+
+
+def _pool(shown: Dashboard) -> None:
+    pool = shown.pool
+    with _card("Pool", "Pool", "Open Pool", "pool"):
+        pairs = [
+            (f"{pool.counts.images:,}", "images"),
+            (f"{pool.sources:,}", "source" if pool.sources == 1 else "sources"),
+            (f"{pool.counts.rejected:,}", "rejected files"),
+        ]
+        if pool.counts.waiting:
+            pairs.append((f"{pool.counts.waiting:,}", "to embed"))
+        if pool.counts.unreadable:
+            pairs.append((f"{pool.counts.unreadable:,}", "unreadable"))
+        if pool.duplicates is not None:
+            pairs.append((f"{pool.duplicates:,}", "near-duplicates"))
+        mosaic = sketches.images(pool.mosaic, "mosaic", "A sample of the pool") or ""
+        st.html(sketches.numbers(pairs) + mosaic)
+
+
+def _targets(shown: Dashboard) -> None:
+    with _card("Targets", "Targets", "Open Targets", "targets"):
+        if not shown.targets:
+            st.caption("No target set yet. Add a few images of your task.")
+        for card in shown.targets[:TARGETS_SHOWN]:
+            _target(card)
+        if len(shown.targets) > TARGETS_SHOWN:
+            st.caption(f"and {len(shown.targets) - TARGETS_SHOWN:,} more target sets")
+
+
+def _target(card: TargetCard) -> None:
+    facts = [f"{card.searching:,} to search with", f"{card.heldout:,} held out"]
+    facts += [f"{card.waiting:,} to embed"] if card.waiting else []
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{notices.plain(card.name)}** :small[:gray[{' · '.join(facts)}]]")
+        if not card.measured and card.strip and st.button(
+            "Measure gap", key=f"gap {card.name}", type="tertiary",
+            help="Measure which target images have no similar image in the pool.",
+        ):  # fmt: skip
+            with st.spinner("Comparing with the pool…"), state.WRITING, state.project() as project:
+                dashboard.measure_gap(project, card.name)
+            st.rerun()
+        elif card.measured:
+            st.markdown(_gap(card.gap))
+    st.html(sketches.images(card.strip, "strip", f"Target images of {card.name}"))
+
+
+def _gap(gap: float | None) -> str:
+    if gap is None:
+        return ":small[:gray[pool too small to tell gaps]]"
+    return f":small[:orange[gap for {gap:.0%}]]" if gap else ":small[:green[no gap]]"
+
+
+def _selection(card: SelectionCard | None) -> None:
+    with _card("Latest selection", "Curate", "Open Curate", "selection"):
+        if card is None:
+            st.caption("No selection yet. Choose images in Curate and save them.")
+            return
+        targets = notices.plain(" + ".join(card.targets))
+        made = quantities.moment(card.created_at)
+        st.html(sketches.images(card.strip, "strip", "The first images of the selection"))
+        st.markdown(
+            f"**{card.count:,} images** · {card.strategy} · {targets} :small[:gray[{made}]]"
+        )
+        if card.precision is None:
+            st.caption("Precision: not audited yet.")
+        else:
+            found = card.precision
+            st.markdown(
+                f"Precision **{found.estimate:.0%}** ({found.low:.0%} to {found.high:.0%}), "
+                f"{found.judged:,} judged"
+            )
+        if card.distance is not None:
+            st.html(
+                "<p class='sept-quiet'>Distance to held-out targets (lower is better)</p>"
+                + sketches.bars(
+                    [("selection", card.distance.subset), ("random", card.distance.random)]
+                )
+            )
+        elif card.measurable and st.button("Measure distance to held-out targets", type="tertiary"):
+            with st.spinner("Measuring…"), state.WRITING, state.project() as project:
+                dashboard.measure_distance(project, card.id)
+            st.rerun()
+
+
+def _run(shown: Dashboard) -> None:
+    card = shown.run
+    with _card("Latest run", "Pre-train", "Open Pre-train", "run"):
+        if card is None:
+            st.caption("No run yet. Pre-train a backbone on a selection.")
+            return
+        st.markdown(f"**{notices.plain(card.name)}** :small[:gray[{card.state}]]")
+        st.html(sketches.curve(card.losses, "Training loss by step"))
+        ends = f"{card.losses[0][1]:.2f} → {card.losses[-1][1]:.2f}" if card.losses else ""
+        last = f" · loss {ends}" if ends else ""
+        took = f" · {quantities.duration(card.seconds)}" if card.seconds else ""
+        st.caption(f"{card.method} · {card.backbone} · {card.steps:,} steps{last}{took}")
+
+
+def _evidence(shown: Dashboard) -> None:
+    card = shown.evidence
+    with _card("Evidence", "Evaluate", "Open Evaluate", "evidence"):
+        if card is None:
+            st.caption(
+                "No comparison with a random subset yet. Evaluate a run to see whether the "
+                "selection helps."
+            )
+            return
+        st.markdown(
+            f"**{notices.plain(card.arm)}** on {notices.plain(card.target)} "
+            f":small[:gray[{READOUTS[card.readout]}]]"
+        )
+        st.html(sketches.interval(card.value, card.low, card.high, card.sentence))
+        st.markdown(notices.plain(card.sentence))
+
+
+draw()

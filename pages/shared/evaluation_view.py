@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.shared import notices, plain_table, state
+from pages.shared import notices, plain_table, state, weak_classes
 from sept_core.figures import evaluation as figures
 from sept_core.pretrain.methods.registry import TITLES
 from sept_core.services.train import differences, evaluation_archive, findings, report
@@ -38,6 +38,7 @@ def draw(evaluation: Evaluation, reference: str) -> None:
         plain_table.draw(findings.COSTS, findings.costs(evaluation))
     with left:
         _negative(evaluation, reference)
+        weak_classes.draw(evaluation)
     with right:
         _made(evaluation)
     _unreadable(evaluation)

@@ -27,7 +27,7 @@ def draw(evaluation: Evaluation) -> None:
         st.info("This project has no finished run.", icon=":material/info:")
         return
     with notices.shown():
-        run_at, find_at, _ = st.columns([3, 2, 5], vertical_alignment="bottom")
+        run_at, find_at = st.columns([3, 2], vertical_alignment="bottom")
         with run_at:
             run = state.chosen("weak", names, "Run")
         with state.project() as project:
@@ -50,7 +50,11 @@ def _runs(evaluation: Evaluation) -> list[str]:
 
 
 def _table(found: weakest.WeakClasses) -> None:
-    left, right = st.columns([5, 3], gap="large")
+    st.markdown(
+        f"**{100 * found.error:.0f}%** of {found.images:,} training images of "
+        f"{notices.plain(found.target)} are classified wrongly with the features of "
+        f"{notices.plain(found.run)}."
+    )
     rows = [
         [
             one.name,
@@ -60,17 +64,10 @@ def _table(found: weakest.WeakClasses) -> None:
         ]
         for one in found.classes[:SHOWN]
     ]
-    with left:
-        plain_table.draw(("Class", "Error, shrunk", "Wrong", "Most often taken for"), rows)
-    with right:
-        st.markdown(
-            f"**{100 * found.error:.0f}%** of {found.images:,} training images of "
-            f"{notices.plain(found.target)} are classified wrongly with the features of "
-            f"{notices.plain(found.run)}."
-        )
-        page_list.link(
-            "Retrieve", "Open Curate with this target set", query_params={"target": found.target}
-        )
+    plain_table.draw(("Class", "Error, shrunk", "Wrong", "Most often taken for"), rows)
+    page_list.link(
+        "Curate", "Open Curate with this target set", query_params={"target": found.target}
+    )
     heads = ("class", "error", "wrong", "images", "taken for")
     whole = [[c.name, f"{c.error:.4f}", c.wrong, c.images, c.taken_for] for c in found.classes]
     st.download_button(

@@ -11,7 +11,6 @@ from pages.shared import (
     page_list,
     state,
     study_form,
-    weak_classes,
 )
 from sept_core.jobs import launcher
 from sept_core.services.train import evaluation_archive, evaluations, report, runs
@@ -137,7 +136,6 @@ def _results(found: list[Evaluation]) -> None:
     with delete:
         evaluation_view.delete(evaluation)
     evaluation_view.draw(evaluation, reference)
-    weak_classes.draw(evaluation)
 
 
 def _title(evaluation: Evaluation) -> str:

@@ -50,6 +50,8 @@ def export(
         job = manifests.start_export(
             project, selection, export_format, out, link=link, options=options
         )
+        if notice := manifests.notice(project, selection):
+            output.say(notice, to=output.notes)
     result = follow.to_end(projects.paths_of(folder), job.id)
     if as_json:
         return output.as_json(result)

@@ -11,6 +11,7 @@ from sept_core.cli.jobs import Wait
 from sept_core.cli.options import Dir, Json, Seed, path_option
 from sept_core.pretrain import launch
 from sept_core.pretrain.methods import registry as methods
+from sept_core.services.curate import manifests
 from sept_core.services.data import chain, embedding
 from sept_core.services.project import projects
 from sept_core.services.train import comparison, evaluations, own_encoder, pretraining, report
@@ -100,6 +101,8 @@ def pretrain(
             started = pretraining.start_selection(
                 project, selection, name, method, backbone, changes, where
             )
+            if notice := manifests.notice(project, selection):
+                output.say(notice, to=output.notes)
     else:
         assert manifest is not None
         name = run or f"{manifest.name}-{method}-{seed}"

@@ -23,8 +23,9 @@ RUN_SETTINGS = "settings.json"
 
 """Written first into a run folder: the settings of the run."""
 
+EVALUATIONS = "evaluations"
+"""Folder next to those of the runs, so no run can have this name."""
 RUN_HEADER = "run.json"
-
 """Written last into a run folder: the run is complete."""
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -76,7 +76,7 @@ def test_work_goes_on_in_an_old_project(fixture: Path, tmp_path: Path) -> None:
     assert done.returncode == len(left), done.stderr
     assert not left or "1 file could not be read" in done.stderr, "it is named and was never there"
     with projects.opened(project) as opened:
-        counts = projects.status(opened)
+        counts = projects.status(opened).json()
         truth = Counter(expected.get("truth", {"broken.png": "rejected"}).values())
         assert counts["pool"]["waiting"] == 0 and counts["pool"]["unreadable"] == len(left)
         assert counts["pool"]["rejected"] == truth["rejected"]

@@ -181,7 +181,7 @@ def test_small_demo_from_end_to_end(drawn: Layout, tmp_path: Path) -> None:
     with projects.opened(folder) as project:
         record = demo_project.curate(project)
         assert demo_project.curate(project)["id"] == record["id"]
-        state = projects.status(project)
+        state = projects.status(project).json()
         events = decisions.history(project, [demo_project.TARGET])
         picked = selections.picks(project, record["id"])["uid"].to_pylist()
         truth = demo_project.layout(project.paths).truth

@@ -1,6 +1,8 @@
 """The curves of a run and the dots of an evaluation, seen as Plotly will draw them."""
 
+from dataclasses import dataclass
 from typing import Any
+from xml.etree import ElementTree
 
 from sept_core.figures import evaluation, training
 
@@ -32,16 +34,46 @@ def test_new_lines_change_only_the_data() -> None:
     assert line.y0 == line.y1 == 0.02
 
 
+def test_compared_runs_share_the_panels_and_keep_their_names() -> None:
+    figure: Any = training.compared({"a": LINES, "b": LINES[:1]})
+    named = {(trace.name, trace.line.color) for trace in figure.data}
+    assert len(named) == 2 and {name for name, _ in named} == {"a", "b"}
+    assert [trace.showlegend for trace in figure.data].count(True) == 2
+
+
+@dataclass(frozen=True)
+class Row:
+    """A paired difference."""
+
+    arm: str
+    group: str
+    value: float
+    interval: tuple[float, float]
+    better: bool | None
+    verdict: str
+    pairs: tuple[tuple[float, float], ...]
+
+
 ROWS = [
-    {"arm": "a", "readout": "knn", "labels": "all", "mean": 0.5, "low": 0.4, "high": 0.7},
-    {"arm": "b", "readout": "knn", "labels": "all", "mean": 0.6, "low": None, "high": None},
+    Row("whole", "20-NN", 0.02, (-0.01, 0.05), None, "no difference seen", ((0.5, 0.52),)),
+    Row("<b>", "20-NN", 0.1, (0.08, 0.12), True, "better", ((0.5, 0.61), (0.52, 0.61))),
 ]
 
 
-def test_every_arm_has_a_colour_and_its_interval() -> None:
-    figure: Any = evaluation.intervals(ROWS, {"knn": "20-NN"})
-    first, second = figure.data
-    assert (first.name, first.x, first.y) == ("a", (50.0,), ("20-NN, all",))
-    assert [round(end) for end in (first.error_x.array[0], first.error_x.arrayminus[0])] == [20, 10]
-    assert (second.error_x.array, second.error_x.arrayminus) == ((0.0,), (0.0,))
-    assert first.marker.color != second.marker.color
+def test_every_seed_is_a_dot_and_a_pair_in_the_figure() -> None:
+    drawn = evaluation.forest(ROWS, "random")
+    root = ElementTree.fromstring(drawn)
+    kinds = [element.get("class") for element in root.iter()]
+    assert kinds.count("seed") == 3 and kinds.count("pair") == 3
+    assert [kind for kind in kinds if kind in ("better", "worse")] == ["better"]
+    assert "+10.0 points (better)" in evaluation.described(ROWS, "random")
+    assert "<b>" not in drawn.replace("&lt;b&gt;", ""), "names are escaped"
+
+
+def test_the_axis_covers_every_interval_and_zero() -> None:
+    drawn = evaluation.forest(ROWS[1:], "random")
+    root = ElementTree.fromstring(drawn)
+    lines = [e for e in root.iter() if e.get("class") in ("mark", "zero") and e.get("x1")]
+    places = [float(str(line.get("x1"))) for line in lines]
+    assert min(places) >= 226 and max(places) <= 600
+    assert "color-scheme:light dark" in evaluation.standalone(drawn)

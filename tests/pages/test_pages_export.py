@@ -25,10 +25,25 @@ def test_it_shows_the_plan_and_refuses_an_existing_destination(app: AppTest, pro
     assert sept("select", project, "--target", "toys", "--budget", 9).returncode == 0
     app.run().switch_page(PAGE).run()
     assert not app.exception and not app.error
-    assert {m.label: m.value for m in app.metric}["Images"] == "9"
+    assert "### 9 images" in [text.value for text in app.markdown]
     app.text_input[0].set_value(str(project)).run()
     next(b for b in app.button if b.label == "Export").click().run()
     assert not app.exception and "exists; choose another name" in app.error[0].value
+
+
+def test_the_draft_is_saved_and_exported(app: AppTest, project: Path) -> None:
+    app.run().switch_page(PAGE)
+    app.query_params["target"], app.query_params["budget"] = "toys", "9"
+    app.run()
+    assert not app.exception and "up to 9 images" in " ".join(t.value for t in app.markdown)
+    next(b for b in app.button if b.label == "Save and export").click().run()
+    assert not app.exception and not app.error
+    with projects.opened(project) as opened:
+        (record,) = selections.every(opened)
+    paths = projects.paths_of(project)
+    (job,) = [status for status in launcher.all_jobs(paths) if status.kind == "export"]
+    assert [s.state for s in launcher.follow(paths, job.id)][-1] == "done"
+    assert record["count"] == 9 and record["selection"] in job.title
 
 
 def test_exports_are_listed_checked_and_zipped(project: Path) -> None:

@@ -10,8 +10,9 @@ import small_runs
 from streamlit.testing.v1 import AppTest
 
 from sept_core.pretrain import estimate
+from sept_core.services.curate import decisions, selections
 from sept_core.services.project import projects
-from sept_core.services.train import evaluation_archive, runs
+from sept_core.services.train import evaluation_archive, machine, runs
 from sept_core.storage import atomic
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +25,7 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     import streamlit as st
 
     small_runs.hold(monkeypatch)
+    monkeypatch.setattr(machine, "here", lambda: machine.Machine(gpu=False, cores=2))
 
     def opened(folder: Path, page: str, **query: str) -> AppTest:
         monkeypatch.setenv("SEPT_PROJECT", str(folder))
@@ -55,10 +57,17 @@ def sound(app: AppTest) -> bool:
     return not app.exception and not app.error
 
 
+def lines(app: AppTest) -> str:
+    return texts(app.markdown)
+
+
 def test_without_a_selection_the_page_leads_to_one(open_app: Any, project: Path) -> None:
     app = open_app(project, PRETRAIN)
     assert sound(app) and by_label(app.text_input, "Manifest")
-    assert not [button for button in app.button if button.label == "Start"]
+    assert not [button for button in app.button if button.label == START]
+
+
+START = "Start pre-training"
 
 
 def test_an_invalid_manifest_is_an_error(open_app: Any, project: Path) -> None:
@@ -70,14 +79,31 @@ def test_an_invalid_manifest_is_an_error(open_app: Any, project: Path) -> None:
 def test_empty_fields_show_the_values_that_are_used(open_app: Any, project: Path) -> None:
     select(project)
     app = open_app(project, PRETRAIN)
-    assert sound(app) and "16 images · 400 steps of 8 images (200 epochs)" in texts(app.markdown)
-    assert by_label(app.number_input, "Epochs").placeholder == "200"
+    assert sound(app) and "16 images · 3,000 steps of 8 images (1,500 epochs)" in lines(app)
+    assert by_label(app.number_input, "Steps").placeholder == "3,000"
     by_label(app.number_input, "Steps").set_value(30).run()
-    assert "30 steps of 8 images (15 epochs)" in texts(app.markdown)
-    assert by_label(app.number_input, "Epochs").placeholder == "–"
-    assert not [field for field in app.selectbox if field.label == "Decoupled loss"]
-    by_label(app.selectbox, "Method").set_value("simclr").run()
+    assert "30 steps of 8 images (15 epochs)" in lines(app)
     assert by_label(app.selectbox, "Decoupled loss").value is None
+    by_label(app.selectbox, "Method").set_value("moco").run()
+    assert not [field for field in app.selectbox if field.label == "Decoupled loss"]
+
+
+def test_a_preset_fills_the_form_and_forgets_what_was_typed(open_app: Any, project: Path) -> None:
+    select(project)
+    app = open_app(project, PRETRAIN)
+    by_label(app.number_input, "Steps").set_value(30).run()
+    by_label(app.button_group, "Preset").set_value("quick").run()
+    assert sound(app) and "200 steps of 8 images" in lines(app)
+    by_label(app.button_group, "Length").set_value("Epochs").run()
+    by_label(app.number_input, "Epochs").set_value(7).run()
+    assert "14 steps of 8 images (7 epochs)" in lines(app)
+
+
+def test_the_cost_follows_the_settings(open_app: Any, project: Path) -> None:
+    select(project)
+    app = open_app(project, PRETRAIN)
+    by_label(app.number_input, "Steps").set_value(40_000_000).run()
+    assert "days" in lines(app) and "from the size of the network" in texts(app.caption)
 
 
 def test_invalid_settings_disable_start(open_app: Any, project: Path) -> None:
@@ -85,7 +111,7 @@ def test_invalid_settings_disable_start(open_app: Any, project: Path) -> None:
     app = open_app(project, PRETRAIN)
     by_label(app.number_input, "Batch size").set_value(64).run()
     assert "batch_size 64 is more than the 16 images" in texts(app.error)
-    assert by_label(app.button, "Start").disabled
+    assert by_label(app.button, START).disabled
 
 
 def test_a_run_on_slurm_needs_valid_options(open_app: Any, project: Path) -> None:
@@ -98,7 +124,7 @@ def test_a_run_on_slurm_needs_valid_options(open_app: Any, project: Path) -> Non
     by_label(app.text_input, "Options").set_value("slurm_partition").run()
     assert "write slurm_partition=VALUE" in texts(app.error)
     by_label(app.text_input, "Options").set_value("slurm_partition=gpu timeout_min=60").run()
-    by_label(app.button, "Start").click().run()
+    by_label(app.button, START).click().run()
     assert sound(app)
     (job,) = projects.paths_of(project).jobs.glob("*-pretrain-*")
     assert atomic.read_json(job / "settings.json")["launch"] == {
@@ -113,41 +139,81 @@ def test_start_launches_a_run_and_shows_it(open_app: Any, project: Path) -> None
     by_label(app.text_input, "Run name").set_value("mine")
     by_label(app.number_input, "Steps").set_value(30)
     by_label(app.number_input, "Minimum crop scale").set_value(0.5).run()
-    by_label(app.button, "Start").click().run()
-    assert sound(app) and app.query_params["run"] == "mine"
+    by_label(app.button, START).click().run()
+    assert sound(app) and app.query_params["run"] in ("mine", ["mine"])
     (run,) = runs.every(projects.paths_of(project))
     assert (run.name, run.settings.steps, run.settings.augment.crop_min) == ("mine", 30, 0.5)
     assert app.dataframe[0].value["State"].tolist() == ["queued"]
 
 
-def test_the_estimate_appears_once_it_is_finished(open_app: Any, project: Path) -> None:
+def test_the_draft_is_saved_and_trained_on(open_app: Any, project: Path) -> None:
+    app = open_app(project, PRETRAIN, target="toys", budget="16")
+    assert sound(app) and "16 images" in lines(app)
+    by_label(app.number_input, "Steps").set_value(3).run()
+    by_label(app.button, "Save and pre-train").click().run()
+    assert sound(app)
+    with projects.opened(project) as opened:
+        (record,) = selections.every(opened)
+    assert record["count"] == 16 and not record.get("study")
+    (run,) = runs.every(projects.paths_of(project))
+    assert run.settings.steps == 3
+
+
+def test_a_selection_trains_as_it_is_stored_with_a_notice(open_app: Any, project: Path) -> None:
+    chosen = select(project)
+    with projects.opened(project) as opened:
+        first = selections.picks(opened, chosen)["uid"][0].as_py()
+        decisions.decide(opened, ["toys"], "veto", [first])
+    app = open_app(project, PRETRAIN, selection=chosen)
+    assert "1 image of" in texts(app.info) and "stay in it" in texts(app.info)
+    by_label(app.number_input, "Steps").set_value(3).run()
+    by_label(app.button, START).click().run()
+    assert sound(app) and len(runs.every(projects.paths_of(project))) == 1
+
+
+def test_the_measured_cost_replaces_the_estimate(open_app: Any, project: Path) -> None:
     select(project)
     app = open_app(project, PRETRAIN)
-    by_label(app.selectbox, "Backbone").set_value("resnet10-narrow")
     by_label(app.number_input, "Image size, px").set_value(16).run()
-    by_label(app.button, "Estimate").click().run()
-    assert sound(app) and not app.metric
+    by_label(app.button, "Measure").click().run()
+    assert sound(app) and "from the size of the network" in texts(app.caption)
     (folder,) = projects.paths_of(project).jobs.glob("*-dryrun-*")
     small_runs.work_off(small_runs.JobFolder(folder), estimate.main)
     app.run()
-    assert {metric.label for metric in app.metric} >= {"Time per step", "Total time", "Memory"}
+    assert "Measured by training" in texts(app.caption) and "Memory" in lines(app)
     by_label(app.number_input, "Steps").set_value(30).run()
-    assert not app.metric, "an estimate belongs to its settings"
+    assert "Memory" not in lines(app), "a measurement belongs to its settings"
 
 
 def test_a_finished_run_shows_curves_and_downloads(open_app: Any, trained: Path) -> None:
-    app = open_app(trained, PRETRAIN)
+    app = open_app(trained, PRETRAIN, run=small_runs.RUN)
     assert sound(app)
-    assert {metric.label: metric.value for metric in app.metric}["Steps"] == "6 of 6"
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Steps"] == "6 of 6" and shown["Speed"].endswith("per step")
     charts = app.get("plotly_chart")
     assert "Feature standard deviation" in charts[0].proto.spec
     labels = [button.proto.label for button in app.get("download_button")]
-    assert labels == ["Download checkpoint", "Download weights", "Download card"]
+    assert labels == ["Download table (CSV)", *CHECKPOINT]
     assert "load_state_dict" in texts(app.code)
 
 
+CHECKPOINT = ["Download checkpoint", "Download weights", "Download card"]
+
+
+def test_two_runs_are_compared(open_app: Any, trained: Path) -> None:
+    with projects.opened(trained) as opened:
+        chosen = selections.every(opened)[0]["selection"]
+        small_runs.train(opened, chosen, "other", lr=0.01)
+    app = open_app(trained, PRETRAIN, run=["tiny", "other"])
+    assert sound(app) and "2 runs compared" in [heading.value for heading in app.subheader]
+    (chart,) = app.get("plotly_chart")
+    assert '"name":"other"' in chart.proto.spec
+    tables = " ".join(element.proto.body for element in app.get("html"))
+    assert "<td>lr</td>" in tables and "<td>0.01</td>" in tables and "<td>seed</td>" not in tables
+
+
 def test_a_run_is_deleted_after_asking(open_app: Any, trained: Path) -> None:
-    app = open_app(trained, PRETRAIN)
+    app = open_app(trained, PRETRAIN, run=small_runs.RUN)
     assert "MB on disk" in texts(app.markdown)
     assert projects.paths_of(trained).run(small_runs.RUN).exists()
     by_label(app.button, "Delete run").click().run()
@@ -155,7 +221,7 @@ def test_a_run_is_deleted_after_asking(open_app: Any, trained: Path) -> None:
 
 
 def test_the_pool_is_embedded_with_a_checkpoint(open_app: Any, trained: Path) -> None:
-    app = open_app(trained, PRETRAIN)
+    app = open_app(trained, PRETRAIN, run=small_runs.RUN)
     by_label(app.button, "Embed pool with this run").click().run()
     assert sound(app)
     settings = max(trained.glob("jobs/*-embed-*/settings.json"))
@@ -164,7 +230,7 @@ def test_the_pool_is_embedded_with_a_checkpoint(open_app: Any, trained: Path) ->
 
 
 def test_evaluation_without_a_run_leads_to_one(open_app: Any, project: Path) -> None:
-    app = open_app(project, EVALUATE)
+    app = open_app(project, EVALUATE, show="Compare runs")
     assert sound(app) and "no finished run" in texts(app.info)
     assert by_label(app.button, "Evaluate").disabled
 
@@ -181,7 +247,7 @@ def test_evaluate_counts_and_launches(open_app: Any, trained: Path) -> None:
 
 def test_a_study_is_planned_and_launched(open_app: Any, trained: Path) -> None:
     app = open_app(trained, EVALUATE, show="Train and compare")
-    assert sound(app)
+    assert sound(app) and "2 arms × 3 seeds = 6 runs" in lines(app), "the cost is known before"
     by_label(app.multiselect, "Baselines").set_value(["random", "target-images-only"]).run()
     by_label(app.multiselect, "Budgets (images)").set_value(["12"]).run()
     for label, value in (("Steps", 3), ("Batch size", 4), ("Image size, px", 16)):
@@ -194,15 +260,29 @@ def test_a_study_is_planned_and_launched(open_app: Any, trained: Path) -> None:
     assert {run["pretrain"]["steps"] for run in asked["runs"]} == {3}
 
 
+def html(app: AppTest) -> str:
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
 def test_results_compare_with_the_chosen_arm(open_app: Any, trained: Path) -> None:
     app = open_app(trained, EVALUATE)
-    assert sound(app) and "20-NN, all labels:" in texts(app.markdown)
-    table = app.dataframe[0].value
-    assert table["Arm"].tolist() == ["random-init", "tiny"] * 2
-    assert table["Difference, 95% interval"].tolist()[0] == "–"
-    by_label(app.selectbox, "Reference arm").set_value("tiny").run()
-    assert app.query_params["reference"] == "tiny"
-    assert app.dataframe[0].value["Difference, 95% interval"].tolist()[1] == "–"
-    assert len(app.get("plotly_chart")) == 1
+    shown = html(app)
+    assert sound(app) and "tiny scores" in shown and "too few to tell chance" in shown
+    assert "data:image/svg+xml" in shown and "Linear probe, all labels" in shown
+    assert not app.get("plotly_chart"), "the figure waits for no script"
+    by_label(app.selectbox, "Compare with").set_value("tiny").run()
+    assert app.query_params["reference"] in ("tiny", ["tiny"])
+    assert "random-init scores" in html(app)
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert {"Report (HTML)", "Report (Markdown)", "Figure (SVG)", "Costs (CSV)"} <= set(labels)
     by_label(app.button, "Delete evaluation").click().run()
     assert sound(app) and not evaluation_archive.every(projects.paths_of(trained))
+
+
+def test_the_weakest_classes_open_curate(open_app: Any, trained: Path) -> None:
+    app = open_app(trained, EVALUATE)
+    by_label(app.button, "Find weakest classes").click().run()
+    assert sound(app) and "of 12 training images" in lines(app)
+    assert "Most often taken for" in html(app)
+    links = [link.proto for link in app.get("page_link")]
+    assert any(link.label == "Open Curate with this target set" for link in links)

@@ -26,7 +26,7 @@ def request(budget: int = 20, **settings: object) -> selections.Request:
 
 def test_every_file_is_embedded_or_listed(project: Path) -> None:
     with projects.opened(project) as project:
-        state = projects.status(project)
+        state = projects.status(project).json()
         rejected = collections.rejected(project).to_pylist()
     pool = state["pool"]
     assert pool["files"] == 163
@@ -159,7 +159,7 @@ def test_pool_grows_and_selections_say_so(project: Path, tmp_path: Path) -> None
         collections.add(opened, "pool", "extra", extra)
     assert sept("embed", project).returncode == 0
     with projects.opened(project) as opened:
-        assert projects.status(opened)["pool"]["images"] == 166
+        assert projects.status(opened).pool.images == 166
         assert selections.find(opened, record["id"])["older_than_pool"]
     done = sept("update", project, record["id"], "--json")
     assert done.returncode == 0, done.stderr
@@ -183,8 +183,8 @@ def test_rescan_reports_new_changed_and_gone(
         assert collections.scan(opened, "pool", "moving").gone == 0
     assert sept("embed", project).returncode == 0
     with projects.opened(project) as opened:
-        counts = {s["name"]: s for s in projects.status(opened)["sources"]}["moving"]
-        assert (counts["ok"], counts["waiting"], counts["gone"]) == (41, 0, 0)
+        counts = {s.name: s for s in projects.status(opened).sources}["moving"]
+        assert (counts.ok, counts.waiting, counts.gone) == (41, 0, 0)
 
 
 def test_rename_keeps_everything(project: Path) -> None:
@@ -239,5 +239,5 @@ def test_files_that_were_touched_are_read_again_whatever_the_encoder(
     assert sept("pool", "add", project, "shapes", home).returncode == 0
     assert sept("embed", project, "--encoder", "classic").returncode == 0
     with projects.opened(project) as opened:
-        counts = projects.status(opened)["sources"][0]
-    assert (counts["waiting"], counts["ok"], counts["rejected"]) == (0, 162, 1)
+        counts = projects.status(opened).sources[0]
+    assert (counts.waiting, counts.ok, counts.rejected) == (0, 162, 1)

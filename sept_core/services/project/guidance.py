@@ -1,101 +1,51 @@
-"""Finished steps, the next step and its page, from a project's status. Pure."""
+"""The next step of a project, from its status. Pure."""
 
 from dataclasses import dataclass
-from typing import Any
+
+from sept_core.services.project.project_status import ProjectStatus
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step from a pool to evidence.
+class NextStep:
+    """What to do next.
 
     Attributes:
-        name: a page's name.
-        done: True if the step is done.
-        told: its progress, in a few words.
+        page: title of the page to go to; Overview if the project only has to wait.
+        sentence: the step and its reason.
+        label: of the button that goes there.
     """
 
-    name: str
-    done: bool
-    told: str
+    page: str
+    sentence: str
+    label: str = ""
 
 
-def steps(status: dict[str, Any]) -> list[Step]:
-    """Return every step in order.
-
-    Args:
-        status: a result of `projects.status`.
-    """
-    fresh = any(not record["older_than_pool"] for record in status["selections"])
-    targets = ", ".join(target["name"] for target in status["targets"])
-    drawn = bool(status["maps"]) and not status["maps"][-1]["older_than_pool"]
-    return [
-        Step("Pool", bool(status["encoders"]) and not _waiting(status), _pool(status)),
-        Step("Targets", bool(status["targets"]), targets or "no target set yet"),
-        Step("Map", drawn, _map(status["maps"])),
-        Step("Retrieve", fresh, _selections(status["selections"], fresh=fresh)),
-        Step("Review", status["decisions"] > 0, _count(status["decisions"], "decision")),
-        Step("Export", status["exports"] > 0, _count(status["exports"], "export")),
-        Step("Pre-train", bool(status["runs"]), _count(len(status["runs"]), "run")),
-        Step("Evaluate", status["evaluations"] > 0, _count(status["evaluations"], "evaluation")),
-    ]
-
-
-def _count(number: int, word: str) -> str:
-    """Format `no run yet`, `1 run`, `1,200 runs`."""
-    return f"{number:,} {word}{'s' if number != 1 else ''}" if number else f"no {word} yet"
-
-
-def _pool(status: dict[str, Any]) -> str:
-    if not status["sources"]:
-        return "no source yet"
-    pool, waiting = status["pool"], _waiting(status)
-    parts = [f"{_count(pool['images'], 'image')} in {_count(len(status['sources']), 'source')}"]
-    parts += [f"{waiting:,} files to embed"] if waiting else []
-    parts += [f"{pool['unreadable']:,} unreadable files"] if pool["unreadable"] else []
-    parts += [f"{pool['rejected']:,} rejected files"] if pool["rejected"] else []
-    return " · ".join(parts)
-
-
-def _selections(chosen: list[dict[str, Any]], *, fresh: bool) -> str:
-    told = _count(len(chosen), "selection")
-    return told if fresh or not chosen else f"{told}, older than the pool"
-
-
-def _map(maps: list[dict[str, Any]]) -> str:
-    if not maps:
-        return "not drawn yet"
-    return "older than the pool" if maps[-1]["older_than_pool"] else "drawn"
-
-
-def _waiting(status: dict[str, Any]) -> int:
-    return int(status["pool"]["waiting"]) + sum(int(t["waiting"]) for t in status["targets"])
-
-
-def next_step(status: dict[str, Any]) -> tuple[str, str]:
-    """Return the page to go to next, and the reason in one sentence.
-
-    Args:
-        status: a result of `projects.status`.
-    """
-    waiting, chosen = _waiting(status), status["selections"]
-    if not status["sources"]:
-        return "Pool", "Add a source of images to the pool."
-    if not status["targets"]:
-        return "Targets", "Add a target set: a few images of what you care about."
-    if status["jobs"]:
-        title = status["jobs"][0]["title"]
-        return "Overview", f"{title} is running; you can close the app meanwhile."
-    if waiting or not status["encoders"]:
-        return "Pool", f"Embed the images: {waiting:,} files have not been read yet."
+def next_step(status: ProjectStatus) -> NextStep:
+    """Return the next step."""
+    chosen = status.selections
+    if not status.sources:
+        return NextStep("Pool", "Add a source of images to the pool.", "Add a source")
+    if not status.targets:
+        sentence = "Add a target set: a few images of what you care about."
+        return NextStep("Targets", sentence, "Add a target set")
+    if status.jobs:
+        title = status.jobs[0].title
+        return NextStep("Overview", f"{title} is running; you can close the app meanwhile.")
+    if status.waiting or not status.encoders:
+        sentence = f"Embed the images: {status.waiting:,} files have not been read yet."
+        return NextStep("Pool", sentence, "Embed images")
     if not chosen:
-        return "Retrieve", "Select a subset of the pool for a target set."
+        return NextStep("Curate", "Select a subset of the pool for a target set.", "Curate")
     if all(record["older_than_pool"] for record in chosen):
-        return "Retrieve", "The pool has changed since the latest selection; update one."
-    if not status["decisions"]:
-        return "Review", "Review the latest selection: keep what is right and veto what is wrong."
-    if not status["runs"]:
-        return (
-            "Pre-train",
-            "Export the selection or pre-train on it; you can review more at any time.",
-        )
-    return "Evaluate", "Evaluate the runs on your target set, or review more of the selection."
+        sentence = "The pool has changed since the latest selection; save a new one."
+        return NextStep("Curate", sentence, "Update selection")
+    if not status.decisions:
+        sentence = "Review the selection: keep what is right and veto what is wrong."
+        return NextStep("Curate", sentence, "Review selection")
+    if not status.runs:
+        sentence = "Pre-train on the selection or export it; you can review more at any time."
+        return NextStep("Pre-train", sentence, "Pre-train")
+    if not status.evaluations:
+        return NextStep("Evaluate", "Evaluate the runs on your target set.", "Evaluate")
+    sentence = "Refine the selection where the evaluation is weak, then compare again."
+    return NextStep("Curate", sentence, "Refine selection")

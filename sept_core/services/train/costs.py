@@ -170,17 +170,25 @@ def of_study(
 def _lengths(study: Study, pool: int) -> Iterator[float]:
     """Yield the length of each trained arm, as a multiple of the study's steps."""
     for word in study.arms:
-        _, given, value = word.partition("=")
-        if word == studies.ENCODER or (given and _is_encoder(value)):
-            continue
-        if given or word not in studies.WORDS:
-            yield 1.0
-        elif word in studies.UNSIZED:
-            yield 1.0
-            if study.equal_epochs:
-                yield max(1.0, pool / study.budgets[0])
-        else:
-            yield from _sized_lengths(study, word)
+        yield from _arm_lengths(study, word, pool)
+
+
+def _arm_lengths(study: Study, word: str, pool: int) -> Iterator[float]:
+    name, given, value = word.partition("=")
+    if name == studies.CONTINUE:
+        yield from _arm_lengths(study, value.rpartition(":")[2], pool)
+    elif name == studies.METADATA:
+        yield from [1.0] * len(study.budgets)
+    elif word == studies.ENCODER or (given and _is_encoder(value)):
+        return
+    elif word in studies.UNSIZED:
+        yield 1.0
+        if study.equal_epochs:
+            yield max(1.0, pool / study.budgets[0])
+    elif word in studies.WORDS or word.endswith(studies.WITH_TARGET):
+        yield from _sized_lengths(study, word)
+    else:
+        yield 1.0
 
 
 def _sized_lengths(study: Study, word: str) -> Iterator[float]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from sept_core import errors
-from sept_core.services.train import pretraining
 from sept_core.storage import atomic, project_paths
 
 LEAST_SEEDS = 3
@@ -73,7 +72,7 @@ def every(paths: project_paths.ProjectPaths) -> list[Evaluation]:
             atomic.read_json(path),
             path.stat().st_mtime,
         )
-        for path in (paths.runs / pretraining.RESERVED).glob("*/summary.json")
+        for path in (paths.runs / project_paths.EVALUATIONS).glob("*/summary.json")
         if (path.parent / "request.json").exists()
     ]
     return sorted(found, key=lambda evaluation: -evaluation.at)
@@ -185,7 +184,7 @@ def as_json(evaluation: Evaluation) -> str:
 
 def size(paths: project_paths.ProjectPaths, name: str) -> int:
     """Return the size on disk in bytes."""
-    return atomic.folder_size(paths.runs / pretraining.RESERVED / name)
+    return atomic.folder_size(paths.runs / project_paths.EVALUATIONS / name)
 
 
 def delete(paths: project_paths.ProjectPaths, name: str) -> None:
@@ -194,4 +193,4 @@ def delete(paths: project_paths.ProjectPaths, name: str) -> None:
     Raises:
         NotFoundError: the name is unknown.
     """
-    shutil.rmtree(paths.runs / pretraining.RESERVED / find(paths, name).id)
+    shutil.rmtree(paths.runs / project_paths.EVALUATIONS / find(paths, name).id)

@@ -22,7 +22,7 @@ from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.services.data import scaling
 from sept_core.services.project.project import Project
-from sept_core.services.train import pretraining, runs
+from sept_core.services.train import runs
 from sept_core.storage import atomic, hashing, project_paths
 
 RANDOM_INIT = "random-init"
@@ -214,7 +214,7 @@ def prepare(
         asked["value_ranges"] = ranges
     named = [{key: row[key] for key in row if key != FOLLOW_LINKS} for row in rows]
     name = f"{target}-{hashing.fingerprint([asked, named])}"
-    out = project.paths.runs / pretraining.RESERVED / name
+    out = project.paths.runs / project_paths.EVALUATIONS / name
     _refuse_twice(project.paths, out)
     worklist = out / "target.parquet"
     worklists.write(worklist, pa.Table.from_pylist(rows, worklists.SCHEMA))

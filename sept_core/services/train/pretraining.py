@@ -38,8 +38,6 @@ PROBE = "probe.parquet"
 
 REPORTING = ("log_every", "checkpoint_every", "probe_every", "threads")
 """Settings that change the reporting and the speed of a run, not its result."""
-RESERVED = "evaluations"
-"""Folder next to those of the runs, so no run can have this name."""
 
 
 @dataclass(frozen=True)
@@ -307,7 +305,7 @@ def free_name(paths: project_paths.ProjectPaths, wanted: str) -> str:
 def _new_run(paths: project_paths.ProjectPaths, run: str) -> Iterator[Path]:
     """Create the folder of a new run, which is removed if the run cannot start."""
     folder = paths.run(project_paths.check_name(run, "Run"))
-    if folder.exists() or run == RESERVED:
+    if folder.exists() or run == project_paths.EVALUATIONS:
         raise errors.InputError(
             f"A run named {run!r} already exists; choose another name, or continue it if it was "
             "interrupted (Resume on its page, or sept job resume)."

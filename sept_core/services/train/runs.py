@@ -79,6 +79,16 @@ def every(paths: project_paths.ProjectPaths) -> list[Run]:
     return list(found.values())
 
 
+def latest(paths: project_paths.ProjectPaths) -> Run | None:
+    """Return the run that was launched last; only its own files are read."""
+    for job in launcher.all_jobs(paths):
+        for asked in _training_settings(paths, job)[::-1]:
+            folder = _folder(paths, asked)
+            if folder.exists():
+                return _run(folder, asked["pretrain"], job)
+    return next(iter(every(paths)), None)
+
+
 def _training_settings(paths: project_paths.ProjectPaths, job: JobStatus) -> list[dict[str, Any]]:
     """Return the training settings of a job, by run."""
     if job.kind not in ("pretrain", "study"):

@@ -86,9 +86,9 @@ def hashes(project: projects.Project) -> list[int]:
 
 def test_status_says_how_images_are_scaled(folder: Path, embed: Embed) -> None:
     with projects.opened(folder) as project:
-        assert projects.status(project)["value_ranges"] == []
+        assert projects.status(project).value_ranges == []
         embed(project)
-        [found] = projects.status(project)["value_ranges"]
+        [found] = projects.status(project).value_ranges
         low, high = (f"{end:,.0f}" for end in (found["low"], found["high"]))
     told = f"uint16 images are scaled from {low} to {high} (fitted on 24 images)."
     assert found["summary"] == told and found["warnings"] == []
@@ -138,7 +138,7 @@ def test_16_bit_colour_is_scaled_in_the_app(folder: Path, embed: Embed) -> None:
 def test_a_range_is_set_and_kept(folder: Path, embed: Embed) -> None:
     with projects.opened(folder) as project:
         embed(project, value_range=["uint16=7000:8000"])
-        [found] = projects.status(project)["value_ranges"]
+        [found] = projects.status(project).value_ranges
         assert found["summary"] == "uint16 images are scaled from 7,000 to 8,000 (set by the user)."
         embed(project)
         embed(project, value_range=["float32=0:5"])
@@ -162,7 +162,7 @@ def test_another_range_is_refused_until_all_is_embedded_again(folder: Path, embe
         assert scaling.current(project) == before
         embed(project, value_range=[before.find("uint16").option])  # type: ignore[union-attr]
         embed(project, value_range=["0:9000"], rebuild=True)
-        [found] = projects.status(project)["value_ranges"]
+        [found] = projects.status(project).value_ranges
         assert (found["low"], found["high"], found["embedded"]) == (0, 9000, 28)
         assert hashes(project) != first, "hash and figures follow the features"
         store = feature_store.FeatureStore(project.paths.pool_features("fake-1"))
@@ -178,7 +178,7 @@ def test_features_of_another_encoder_are_named_when_their_range_is_past(
         embed(project)
         embed(project, "other")
         embed(project, "other", value_range=["0:9000"], rebuild=True)
-        [found] = projects.status(project)["value_ranges"]
+        [found] = projects.status(project).value_ranges
         assert found["warnings"][-1].startswith("Features of fake-1 were made with another range")
         assert "--encoder fake --rebuild" in found["warnings"][-1]
         with pytest.raises(errors.InputError, match="fake-1"):
@@ -223,7 +223,7 @@ def test_a_source_that_is_very_different_is_named(folder: Path, embed: Embed) ->
         embed(project)
         collections.add(project, "pool", "more", folder.parent / "more", {})
         embed(project)
-        [found] = projects.status(project)["value_ranges"]
+        [found] = projects.status(project).value_ranges
     assert found["clipped"] == 6
     assert found["warnings"][0].startswith("6 of 34 uint16 files lie mostly outside this range")
 
@@ -237,7 +237,7 @@ def test_label_masks_are_named(tmp_path: Path, embed: Embed) -> None:
     with projects.opened(tmp_path / "project") as project:
         collections.add(project, "pool", "masks", tmp_path / "pool", {})
         embed(project)
-        [found] = projects.status(project)["value_ranges"]
+        [found] = projects.status(project).value_ranges
     assert "12 of the 12 uint16 images" in found["warnings"][0]
     assert "look like label masks (7 distinct values at most)" in found["warnings"][0]
 

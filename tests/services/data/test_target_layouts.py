@@ -39,7 +39,8 @@ def empty(tmp_path: Path) -> Path:
 
 
 def entry(project: projects.Project, name: str = "set") -> dict[str, Any]:
-    return next(t for t in projects.status(project)["targets"] if t["name"] == name)
+    known = projects.status(project).json()["targets"]
+    return next(target for target in known if target["name"] == name)
 
 
 def as_before(project: projects.Project, root: Path) -> None:
@@ -74,7 +75,7 @@ def test_an_ambiguous_set_is_not_added(empty: Path, tmp_path: Path) -> None:
     with projects.opened(empty) as project:
         with pytest.raises(AmbiguousError, match="'train' next to 'bus', 'car'"):
             collections.add(project, "target", "set", root)
-        assert projects.status(project)["targets"] == []
+        assert projects.status(project).targets == []
         collections.add(project, "target", "set", root, {"layout": "classes"})
         assert entry(project)["splits"] == {"train": 6}
         assert "guard: none" in entry(project)["warnings"][0]

@@ -105,8 +105,8 @@ def test_nothing_to_embed_says_why(tmp_path: Path, launched: list[str]) -> None:
 
 
 def sources_of(project: projects.Project) -> dict[str, int]:
-    [source] = projects.status(project)["sources"]
-    return {word: source[word] for word in ("waiting", "unreadable")}
+    [source] = projects.status(project).sources
+    return {"waiting": source.waiting, "unreadable": source.unreadable}
 
 
 def test_a_source_that_cannot_be_listed_stays_as_it_is(tmp_path: Path, launched: list[str]) -> None:
@@ -223,7 +223,7 @@ def test_one_encoders_failure_removes_no_image_for_the_others(
     with projects.opened(project) as opened:
         record = next(r for r in projects.encoders(opened) if r["spec"] == spec)
         status = projects.status(opened)
-        assert (status["pool"]["images"], status["pool"]["rejected"]) == (162, 1)
+        assert (status.pool.images, status.pool.rejected) == (162, 1)
         assert (record["pool_images"], record["no_features"]) == (161, 1)
         [selected] = selections.every(opened)
         assert not selected["older_than_pool"], "the same images are in the pool"
@@ -302,4 +302,4 @@ def test_status_names_older_decoders_and_renewal_replaces_them(project: Path) ->
         assert (after["older_decoder"], after["pool_images"]) == (0, 161)
         assert list(after["decoders"]) == list(record["decoders"])
         state = projects.status(opened)
-        assert (state["pool"]["images"], state["pool"]["rejected"]) == (161, 1)
+        assert (state.pool.images, state.pool.rejected) == (161, 1)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from sept_core import errors
 from sept_core.evaluation import worker
 from sept_core.services.data import collections
 from sept_core.services.project import projects
-from sept_core.services.train import evaluation_archive, evaluations
+from sept_core.services.train import differences, evaluation_archive, evaluations, findings
 from sept_core.services.train.evaluation_archive import Evaluation
 from sept_core.services.train.evaluations import Request
 
@@ -185,3 +186,58 @@ def test_deleting_an_evaluation(trained: Path) -> None:
     assert evaluation_archive.every(paths) == []
     with pytest.raises(errors.NotFoundError, match="no finished evaluation"):
         evaluation_archive.find(paths, found.id)
+
+
+def test_two_seeds_show_both_and_give_no_verdict(trained_once: Path) -> None:
+    found = the_evaluation(trained_once)
+    one = differences.of(found, RANDOM)[0]
+    assert (one.arm, one.group, one.seeds) == (RUN, "20-NN, all labels", 2)
+    assert len(one.pairs) == 2 and one.better is None and one.verdict == "too few seeds"
+    mean = sum(arm - base for base, arm in one.pairs) / 2
+    assert one.value == pytest.approx(mean)
+    assert all(-1 <= end <= 1 for end in one.interval)
+    assert "too few to tell chance from effect" in findings.headline(found, RANDOM)
+    assert findings.negative(found, RANDOM) == []
+    assert any("seeds" in note for note in findings.caveats(found, RANDOM))
+
+
+def test_five_seeds_give_a_verdict_a_tally_and_negative_results(trained_once: Path) -> None:
+    found = the_evaluation(trained_once)
+    known = {"readout": "knn", "labels": "all", "seeds": 5, "over_images": (0.01, 0.03)}
+    rows = [
+        known | {"arm": "curated", "other": "random", "value": 0.02, "interval": (0.01, 0.05),
+                 "distinguishable": True},
+        known | {"arm": "weak", "other": "random", "value": 0.01, "interval": (-0.01, 0.05),
+                 "distinguishable": False},
+        known | {"arm": "many", "other": "random", "value": 0.02, "interval": (0.001, 0.05),
+                 "distinguishable": True, "holds": False},
+    ]  # fmt: skip
+    means = [{"arm": arm, "readout": "knn", "labels": "all", "value": 0.5, "seeds": 5, "over": ""}
+             for arm in ("random", "curated", "weak", "many")]  # fmt: skip
+    made = replace(found, summary=found.summary | {"differences": rows, "means": means})
+    said = findings.headline(made, "random")
+    assert said.startswith("curated beats random by 2.0 points (95% interval +1.0 to +5.0")
+    assert "1 better, 2 without a visible difference" in said
+    assert [one.verdict for one in differences.of(made, "random")] == [
+        "better", "no difference seen", "no difference after Holm"
+    ]  # fmt: skip
+    assert [text.split(" is ")[0] for text in findings.negative(made, "random")] == ["weak", "many"]
+    turned = differences.of(made, "curated")[0]
+    assert (turned.arm, turned.better) == ("random", False)
+
+
+def test_costs_name_the_share_of_the_pool(trained_once: Path) -> None:
+    found = the_evaluation(trained_once)
+    (row,) = findings.costs(found)
+    assert row[:3] == [RUN, "16", f"{100 * 16 / found.request['pool_images']:.0f}%"]
+    assert "of the pool" in findings.cost(found, RANDOM)
+    heads, rows = findings.spread(found)
+    assert heads[1] == "20-NN, all labels" and rows[0][0] == RANDOM and "±" in rows[0][1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [("all", "all labels"), ("10%", "10% of the labels"), ("1-shot", "1 label a class")],
+)
+def test_label_counts_in_words(labels: str, said: str) -> None:
+    assert differences.labels_said(labels) == said

@@ -18,7 +18,14 @@ from sept_core.pretrain import loop
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, groups, selections
 from sept_core.services.project import projects
-from sept_core.services.train import evaluation_archive, evaluations, report, runs, studies
+from sept_core.services.train import (
+    evaluation_archive,
+    evaluations,
+    findings,
+    report,
+    runs,
+    studies,
+)
 from sept_core.services.train.studies import Study
 from sept_core.storage import atomic
 
@@ -57,8 +64,12 @@ def test_a_study_trains_every_arm_alike_and_compares_them(project: Path) -> None
     assert cost["random"]["flops"] > 0 and cost["retrieval encoder"] is None
     assert found.unmatched() is None
     page = report.page(found)
-    assert all(said.split("(")[0] in page for said in found.summary["sentences"])
-    assert "http://" not in page.split("<script")[0] and "instance-search" in page
+    assert findings.headline(found, "random") in page and page.startswith("<!doctype html>")
+    assert "<script" not in page and "instance-search" in page
+    text = report.markdown(found)
+    assert text.index("Accuracy") < text.index("## Cost") < text.index("## Without a gain")
+    with projects.opened(project) as opened:
+        assert all(record.get("study") for record in selections.every(opened))
 
 
 def test_runs_are_shared_and_a_study_goes_on(

@@ -1,0 +1,349 @@
+"""The numbers and pictures of Overview, from what is stored; nothing is computed over the pool.
+
+In: an open project and its status. Out: a `Dashboard`. Gaps and distances are measured on request
+and stored with the content ids of the features that they were made from.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from sept_core import targets as target_layout
+from sept_core.catalogue import image_table, settings, source_table, split_table
+from sept_core.features import feature_store
+from sept_core.services.project import guidance, projects
+from sept_core.services.project.guidance import NextStep
+from sept_core.services.project.project import Project
+from sept_core.services.project.project_status import PoolCounts, ProjectStatus, TargetStatus
+from sept_core.services.train import evaluation_archive, runs
+from sept_core.services.train.evaluation_archive import Evaluation
+from sept_core.storage import atomic, project_paths
+
+MOSAIC, STRIP = 70, 14
+"""Numbers of pictures."""
+
+READOUTS = ("linear", "finetune", "knn")
+"""Readouts in the order in which the evidence card prefers them."""
+
+GAP, DISTANCE = "dashboard:gap:", "dashboard:distance:"
+
+
+@dataclass(frozen=True)
+class PoolCard:
+    """The pool: counts, uids of a sample, and near-duplicates (None before they are detected)."""
+
+    counts: PoolCounts
+    sources: int
+    mosaic: tuple[str, ...]
+    duplicates: int | None
+
+
+@dataclass(frozen=True)
+class TargetCard:
+    """One target set.
+
+    Attributes:
+        searching, heldout: numbers of images.
+        strip: uids of some training images, one of each class first.
+        gap: share of training images that the pool covers no better than chance; None if the pool
+            is too small or it was not measured.
+        measured: True if the gap is up to date.
+    """
+
+    name: str
+    searching: int
+    heldout: int
+    waiting: int
+    strip: tuple[str, ...]
+    gap: float | None
+    measured: bool
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Share of relevant images by the audit, with its 95% interval."""
+
+    estimate: float
+    low: float
+    high: float
+    judged: int
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Energy distance ×10³ to the held-out targets: of the subset, and of as many random images."""
+
+    subset: float
+    random: float
+
+
+@dataclass(frozen=True)
+class SelectionCard:
+    """The latest selection that a person saved.
+
+    Attributes:
+        strip: uids of its first images.
+        precision: None while nothing is judged.
+        distance: None if it was not measured for these features.
+        measurable: True if there are held-out images to compare with.
+    """
+
+    id: str
+    targets: tuple[str, ...]
+    strategy: str
+    count: int
+    created_at: float
+    older_than_pool: bool
+    strip: tuple[str, ...]
+    precision: Precision | None
+    distance: Distance | None
+    measurable: bool
+
+
+@dataclass(frozen=True)
+class RunCard:
+    """The latest pre-training run; `losses` are (step, loss), `seconds` None before it is done."""
+
+    name: str
+    state: str
+    method: str
+    backbone: str
+    steps: int
+    total: int
+    losses: tuple[tuple[float, float], ...]
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class EvidenceCard:
+    """The latest paired difference to a random subset, in shares of the test images."""
+
+    evaluation: str
+    target: str
+    arm: str
+    readout: str
+    seeds: int
+    value: float
+    low: float
+    high: float
+    distinguishable: bool
+
+    @property
+    def sentence(self) -> str:
+        """The conclusion in one sentence."""
+        value, low, high = (_points(share) for share in (self.value, self.low, self.high))
+        points = f"{value} points ({low} to {high})"
+        if not self.distinguishable:
+            return f"{points}: no difference to a random subset is seen with {self.seeds} seeds."
+        better = "better" if self.value > 0 else "worse"
+        return f"{points}: {better} than a random subset of the same size, {self.seeds} seeds."
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """All cards; those without content are None."""
+
+    pool: PoolCard
+    targets: tuple[TargetCard, ...]
+    selection: SelectionCard | None
+    run: RunCard | None
+    evidence: EvidenceCard | None
+    next: NextStep
+
+
+def assemble(project: Project, status: ProjectStatus) -> Dashboard:
+    """Return the dashboard.
+
+    Args:
+        project: the open project.
+        status: its status.
+    """
+    encoder = projects.find_encoder(project, None) if status.encoders else None
+    records = {record.name: record for record in source_table.every(project.db, "target")}
+    return Dashboard(
+        pool=PoolCard(
+            status.pool,
+            len(status.sources),
+            tuple(image_table.sample(project.db, MOSAIC)),
+            _duplicates(project, encoder),
+        ),
+        targets=tuple(
+            _target(project, entry, records[entry.name].id, encoder) for entry in status.targets
+        ),
+        selection=_selection(project, status),
+        run=_run(project.paths),
+        evidence=_evidence(project.paths),
+        next=guidance.next_step(status),
+    )
+
+
+def _duplicates(project: Project, encoder: str | None) -> int | None:
+    if encoder is None:
+        return None
+    path = project.paths.index(encoder, "duplicates") / project_paths.HEADER
+    return int(atomic.read_json(path)["images"]) if path.exists() else None
+
+
+def _target(
+    project: Project, entry: TargetStatus, target_id: str, encoder: str | None
+) -> TargetCard:
+    stored = settings.get(project.db, GAP + target_id) or {}
+    fresh = encoder is not None and stored.get("made_from") == _gap_key(project, encoder, target_id)
+    return TargetCard(
+        entry.name,
+        sum(entry.splits.get(split, 0) for split in target_layout.SEARCH_SPLITS),
+        sum(entry.splits.get(split, 0) for split in target_layout.HELDOUT_SPLITS),
+        entry.waiting,
+        _strip(project, target_id),
+        stored["gap"] if fresh else None,
+        fresh,
+    )
+
+
+def _strip(project: Project, target_id: str) -> tuple[str, ...]:
+    """Return training images, taken from the classes in turn."""
+    rows = split_table.labelled(project.db, target_id, target_layout.SEARCH_SPLITS)
+    turns: dict[str, int] = {}
+    order = []
+    pairs = zip(rows["label"].to_pylist(), rows["uid"].to_pylist(), strict=True)
+    for label, uid in pairs:
+        turns[label or ""] = turns.get(label or "", 0) + 1
+        order.append((turns[label or ""], label or "", uid))
+    return tuple(uid for _, _, uid in sorted(order)[:STRIP])
+
+
+def _gap_key(project: Project, encoder: str, target_id: str) -> list[str]:
+    stores = project.paths.pool_features(encoder), project.paths.target_features(encoder, target_id)
+    return [encoder, *(feature_store.FeatureStore(store).content_id() for store in stores)]
+
+
+def measure_gap(project: Project, target: str) -> float | None:
+    """Measure and store the share of a target set's training images in a gap of the pool.
+
+    Raises:
+        NotFoundError, InputError: see `inspection.reach`.
+    """
+    from sept_core.services.data import inspection  # imports faiss, which the first page avoids
+
+    record = source_table.find(project.db, "target", target)
+    gap = inspection.reach(project, target).at_random
+    key = _gap_key(project, projects.find_encoder(project, None), record.id)
+    settings.put(project.db, GAP + record.id, {"made_from": key, "gap": gap})
+    return gap
+
+
+def _selection(project: Project, status: ProjectStatus) -> SelectionCard | None:
+    own = [record for record in status.selections if not record.get("study")]
+    if not own:
+        return None
+    latest = own[-1]
+    heldout = [t for t in status.targets if t.name in latest["targets"]]
+    stored = settings.get(project.db, DISTANCE + latest["id"]) or {}
+    fresh = stored.get("made_from") == _distance_key(project, latest)
+    whole = _audited(project, latest["id"]) if latest["count"] and status.decisions else None
+    return SelectionCard(
+        latest["id"],
+        tuple(latest["targets"]),
+        latest["settings"]["strategy"],
+        latest["count"],
+        latest["created_at"],
+        latest["older_than_pool"],
+        _first(project, latest),
+        whole and Precision(whole["estimate"], whole["low"], whole["high"], whole["judged"]),
+        Distance(stored["subset"], stored["random"]) if fresh and "subset" in stored else None,
+        any(t.splits.get(s, 0) for t in heldout for s in target_layout.HELDOUT_SPLITS),
+    )
+
+
+def _audited(project: Project, selection_id: str) -> dict[str, Any] | None:
+    """Return the precision of the whole selection; None while nothing is judged."""
+    from sept_core.services.curate import judging  # imports faiss, which a new project avoids
+
+    found: list[dict[str, Any]] = judging.audit_plan(project, selection_id)["precision"]
+    return found[-1] if found else None
+
+
+def _first(project: Project, record: dict[str, Any]) -> tuple[str, ...]:
+    """Return the first images; none if the file is missing, which Curate writes again."""
+    path = project.paths.selection(record["id"])
+    if not path.exists():
+        return ()
+    return tuple(pq.read_table(path, columns=["uid"])["uid"][:STRIP].to_pylist())
+
+
+def _distance_key(project: Project, record: dict[str, Any]) -> list[str]:
+    store = feature_store.FeatureStore(project.paths.pool_features(record["encoder_id"]))
+    return [record["id"], record["encoder_id"], store.content_id()]
+
+
+def measure_distance(project: Project, selection_id: str) -> Distance | None:
+    """Measure and store the distance of a selection to the held-out targets; None if too few.
+
+    Raises:
+        NotFoundError: no such selection.
+    """
+    from sept_core.services.curate import selections, subset_diagnostics
+
+    record = selections.find(project, selection_id)
+    found = subset_diagnostics.report(project, selection_id)
+    subset, random = found.get("energy"), found.get("energy_random")
+    stored: dict[str, Any] = {"made_from": _distance_key(project, record)}
+    known = subset is not None and random is not None
+    stored |= {"subset": subset, "random": random} if known else {}
+    settings.put(project.db, DISTANCE + record["id"], stored)
+    return Distance(float(subset), float(random)) if known else None
+
+
+def _run(paths: project_paths.ProjectPaths) -> RunCard | None:
+    run = runs.latest(paths)
+    if run is None:
+        return None
+    lines = runs.metrics(paths.run(run.name))
+    losses = tuple((float(line["step"]), float(line["loss"])) for line in lines if "loss" in line)
+    header = paths.run(run.name) / project_paths.RUN_HEADER
+    seconds = atomic.read_json(header).get("seconds") if header.exists() else None
+    chosen = run.settings
+    return RunCard(
+        run.name, run.state, chosen.method, chosen.backbone, run.steps, run.total, losses, seconds
+    )
+
+
+def _evidence(paths: project_paths.ProjectPaths) -> EvidenceCard | None:
+    """Return the evidence of the latest evaluation that compares with a random subset."""
+    for evaluation in evaluation_archive.every(paths):
+        rows = [row for row in evaluation.summary["differences"] if _is_to_random(row)]
+        if rows:
+            return _card(evaluation, min(rows, key=_preference))
+    return None
+
+
+def _is_to_random(row: dict[str, Any]) -> bool:
+    """Return whether one arm, and only one, is a random subset; untrained weights are none."""
+    arms = row["arm"], row["other"]
+    return "random-init" not in arms and [a.startswith("random") for a in arms].count(True) == 1
+
+
+def _preference(row: dict[str, Any]) -> tuple[bool, int]:
+    known = row["readout"] in READOUTS
+    return row["labels"] != "all", READOUTS.index(row["readout"]) if known else len(READOUTS)
+
+
+def _card(evaluation: Evaluation, row: dict[str, Any]) -> EvidenceCard:
+    sign = 1 if row["other"].startswith("random") else -1
+    low, high = sorted(sign * end for end in row["interval"])
+    return EvidenceCard(
+        evaluation.id,
+        str(evaluation.request["target"]),
+        row["arm"] if sign == 1 else row["other"],
+        row["readout"],
+        row["seeds"],
+        sign * row["value"],
+        low,
+        high,
+        bool(row["distinguishable"]),
+    )

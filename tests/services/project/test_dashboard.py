@@ -1,0 +1,70 @@
+"""Overview's record: stored figures only, measured on request, stale after a change."""
+
+from pathlib import Path
+
+from sept_core.catalogue import settings
+from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import selections
+from sept_core.services.curate.requests import Request
+from sept_core.services.project import dashboard, projects
+
+
+def assembled(project: projects.Project) -> dashboard.Dashboard:
+    return dashboard.assemble(project, projects.status(project))
+
+
+def test_a_new_project_has_empty_cards(tmp_path: Path) -> None:
+    projects.init(tmp_path / "new")
+    with projects.opened(tmp_path / "new") as project:
+        shown = assembled(project)
+    assert shown.pool.mosaic == () and shown.targets == () and shown.next.page == "Pool"
+    assert (shown.selection, shown.run, shown.evidence) == (None, None, None)
+
+
+def test_pictures_and_counts_come_from_the_catalogue(project: Path) -> None:
+    with projects.opened(project) as opened:
+        shown = assembled(opened)
+    assert shown.pool.counts.images == 161 and len(shown.pool.mosaic) == dashboard.MOSAIC
+    (toys,) = shown.targets
+    assert (toys.name, toys.searching, toys.heldout, len(toys.strip)) == ("toys", 12, 9, 12)
+
+
+def test_a_gap_is_measured_on_request_only(project: Path) -> None:
+    with projects.opened(project) as opened:
+        assert not assembled(opened).targets[0].measured
+        gap = dashboard.measure_gap(opened, "toys")
+        card = assembled(opened).targets[0]
+        assert card.measured and card.gap == gap is not None
+        (key,) = settings.keys(opened.db, dashboard.GAP)
+        stored = settings.get(opened.db, key)
+        settings.put(opened.db, key, stored | {"made_from": ["another pool"]})
+        assert not assembled(opened).targets[0].measured
+
+
+def test_the_latest_selection_that_no_study_made_is_shown(project: Path) -> None:
+    with projects.opened(project) as opened:
+        request = Request(("toys",), SelectionSettings(budget=20))
+        made = selections.select(opened, request)
+        card = assembled(opened).selection
+        assert card is not None and (card.id, card.count) == (made["id"], 20)
+        assert card.precision is None and card.distance is None and card.measurable
+        dashboard.measure_distance(opened, card.id)
+        assert len(card.strip) == dashboard.STRIP
+
+
+def test_the_evidence_is_the_difference_to_random(trained_once: Path) -> None:
+    with projects.opened(trained_once) as opened:
+        shown = assembled(opened)
+    assert shown.run is not None and shown.run.state == "done" and shown.run.seconds is not None
+
+
+def test_a_difference_stored_the_other_way_round_changes_its_sign() -> None:
+    row = {
+        "arm": "random", "other": "mine", "readout": "knn", "labels": "all", "seeds": 3,
+        "value": -0.1, "interval": [-0.2, -0.05], "distinguishable": True,
+    }  # fmt: skip
+    assert dashboard._is_to_random(row)
+    evaluation = dashboard.Evaluation(Path("x"), {"target": "toys"}, {}, 0.0)
+    card = dashboard._card(evaluation, row)
+    assert (card.arm, card.value, card.low, card.high) == ("mine", 0.1, 0.05, 0.2)
+    assert "better than a random subset" in card.sentence
