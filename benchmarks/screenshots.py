@@ -22,9 +22,7 @@ PAGES = {
     "overview": ("", "h1"),
     "pool": ("pool", "button:has-text('Measure speed')"),
     "targets": ("targets", ".sept-gallery a"),
-    "map": ("map", ".sept-map[data-ready]"),
-    "retrieve": ("retrieve", ".sept-gallery a"),
-    "review": ("review", ".sept-grid[data-ready] .tile"),
+    "curate": ("curate?budget=400", ".sept-curate[data-ready] .map[data-ready]"),
     "export": ("export", "button:has-text('Export')"),
     "pretrain": ("pretrain", "button:has-text('Estimate')"),
     "evaluate": ("evaluate", "h1"),
@@ -48,23 +46,8 @@ def main() -> None:
                 for title, (path, sign) in PAGES.items():
                     page.goto(f"{server.address}/{path}")
                     page.locator(sign).first.wait_for(timeout=browser.PATIENCE)
-                    if title == "map":
-                        _lasso(page)
                     _settle(page)
                     _save(page, OUT / f"{title}-{scheme}.webp")
-
-
-def _lasso(page: Page) -> None:
-    """Draw an area on the map, so that its gallery shows."""
-    box = page.locator(".sept-map .overlay").bounding_box()
-    assert box
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x - 60, y - 60)
-    page.mouse.down()
-    for dx, dy in ((90, -80), (140, 20), (60, 110), (-70, 60)):
-        page.mouse.move(x + dx, y + dy)
-    page.mouse.up()
-    page.get_by_text("images in the area").wait_for(timeout=browser.PATIENCE)
 
 
 def _settle(page: Page) -> None:

@@ -20,7 +20,6 @@ LINKS = {
 
 def draw() -> None:
     """Draw the page."""
-    st.title("Export", anchor=False)
     with state.project() as project:
         records = {record["selection"]: record for record in selections.every(project)}
     if not records:

@@ -12,6 +12,7 @@ from sept_core.services.project.guidance import NextStep
 from sept_core.wording import quantities
 
 TARGETS_SHOWN = 4
+READOUTS = {"linear": "linear probe", "finetune": "fine-tuning", "knn": "kNN"}
 
 START = (
     ("Pool", "Add the pool", "Folders, archives or lists of unlabelled images."),
@@ -207,7 +208,8 @@ def _run(shown: Dashboard) -> None:
             return
         st.markdown(f"**{notices.plain(card.name)}** :small[:gray[{card.state}]]")
         st.html(sketches.curve(card.losses, "Training loss by step"))
-        last = f" · loss {card.losses[-1][1]:.2f}" if card.losses else ""
+        ends = f"{card.losses[0][1]:.2f} → {card.losses[-1][1]:.2f}" if card.losses else ""
+        last = f" · loss {ends}" if ends else ""
         took = f" · {quantities.duration(card.seconds)}" if card.seconds else ""
         st.caption(f"{card.method} · {card.backbone} · {card.steps:,} steps{last}{took}")
 
@@ -223,7 +225,7 @@ def _evidence(shown: Dashboard) -> None:
             return
         st.markdown(
             f"**{notices.plain(card.arm)}** on {notices.plain(card.target)} "
-            f":small[:gray[accuracy, {card.readout}]]"
+            f":small[:gray[{READOUTS[card.readout]}]]"
         )
         st.html(sketches.interval(card.value, card.low, card.high, card.sentence))
         st.markdown(notices.plain(card.sentence))

@@ -23,6 +23,7 @@ from sept_core.imaging import decoders
 from sept_core.pretrain.methods import registry as methods
 from sept_core.services.data import chain, collections, embedding, image_server, inspection
 from sept_core.services.project import projects
+from sept_core.services.project.project_status import ProjectStatus
 from sept_core.services.train import own_encoder
 from sept_core.wording import quantities
 
@@ -34,7 +35,6 @@ KINDS = (*chain.KINDS, "speed")
 
 def draw() -> None:
     """Draw the page."""
-    st.title("Pool", anchor=False)
     with state.WRITING, state.project() as project:
         projects.adopt(project)
         chain.advance(project)
@@ -44,8 +44,8 @@ def draw() -> None:
     if sentence := state.kept("told"):
         st.success(sentence, icon=":material/check:")
         state.keep("told", None)
-    if status["sources"]:
-        collection_list.draw("pool", status["sources"])
+    if status.sources:
+        collection_list.draw("pool", status.sources)
     else:
         st.info("The pool is empty. Add a folder or archive of images.", icon=":material/info:")
     if fields:
@@ -55,9 +55,9 @@ def draw() -> None:
             f"{row['source']}: only {row['taken']} was read from {row['images']:,} {row['format']} "
             f"images ({row['pixels']}). Use `sept pool add --bands` for other bands of TIFF images."
         )
-    with st.expander("Add a source", expanded=not status["sources"], icon=":material/add:"):
-        adding.draw("pool", "source", _added)
-    if status["sources"]:
+    with st.expander("Add a source", expanded=not status.sources, icon=":material/add:"):
+        st.fragment(adding.draw)("pool", "source", _added)
+    if status.sources:
         with notices.shown():
             retry_button.draw("pool")
             _embed(status)
@@ -69,13 +69,15 @@ def _added(sentence: str) -> None:
     st.rerun()
 
 
-def _embed(status: dict[str, Any]) -> None:
+def _embed(status: ProjectStatus) -> None:
     st.subheader("Embed", anchor=False)
-    waiting = status["pool"]["waiting"] + sum(t["waiting"] for t in status["targets"])
     with state.project() as project:
         busy = job_panel.active(project, KINDS)
-    if waiting and not busy:
-        st.info(f"{waiting:,} files are waiting to be embedded.", icon=":material/hourglass_empty:")
+    if status.waiting and not busy:
+        st.info(
+            f"{status.waiting:,} files are waiting to be embedded.",
+            icon=":material/hourglass_empty:",
+        )
     chosen, about = st.columns([3, 2], gap="large")
     with chosen:
         spec = _encoder()
@@ -94,9 +96,9 @@ def _embed(status: dict[str, Any]) -> None:
         st.rerun()
     _fit_note(spec, status)
     job_panel.draw((*KINDS, "pretrain"))
-    for record in status["encoders"]:
+    for record in status.encoders:
         _older_decoder(record, busy=busy)
-    if status["encoders"]:
+    if status.encoders:
         _own_encoder()
 
 
@@ -130,9 +132,9 @@ def _encoder() -> str:
     )
 
 
-def _scaling(status: dict[str, Any]) -> tuple[list[str], bool]:
+def _scaling(status: ProjectStatus) -> tuple[list[str], bool]:
     """Show how images of more than 8 bits are scaled; return the ranges to set and `rebuild`."""
-    for found in status["value_ranges"]:
+    for found in status.value_ranges:
         st.caption(found["summary"])
         for warning in found["warnings"]:
             st.warning(notices.plain(warning), icon=":material/warning:")
@@ -143,7 +145,7 @@ def _scaling(status: dict[str, Any]) -> tuple[list[str], bool]:
         help="The range that 16-bit and float images are scaled from: 0:4095 for all of them, "
         "uint16=0:4095 for one pixel kind, several separated by spaces; auto fits it again.",
     )
-    rebuild = bool(status["encoders"]) and st.checkbox(
+    rebuild = bool(status.encoders) and st.checkbox(
         "Rebuild this encoder's features",
         key="embed rebuild",
         help="Delete the existing features and embed all images again.",
@@ -151,9 +153,9 @@ def _scaling(status: dict[str, Any]) -> tuple[list[str], bool]:
     return given.split(), rebuild
 
 
-def _fit_note(spec: str, status: dict[str, Any]) -> None:
+def _fit_note(spec: str, status: ProjectStatus) -> None:
     """Warn if the chosen encoder was fitted to a degenerate sample."""
-    notes = [e["fit"] for e in status["encoders"] if e["spec"] == spec]
+    notes = [e["fit"] for e in status.encoders if e["spec"] == spec]
     if notes and notes[-1]:
         st.warning(
             f"{spec} was {notes[-1]}. Its similarities are less informative; rebuild its features "
@@ -192,7 +194,7 @@ def _start(chosen: embedding.EmbedSettings, value_range: list[str], rebuild: boo
     st.rerun()
 
 
-def _about(spec: str, status: dict[str, Any]) -> None:
+def _about(spec: str, status: ProjectStatus) -> None:
     known = embedding.about(spec)
     with state.project() as project:
         rate = embedding.measured_speed(project, spec)
@@ -202,7 +204,7 @@ def _about(spec: str, status: dict[str, Any]) -> None:
         "Input": f"{known.image_size} × {known.image_size} px",
         "Download": _download(known.download),
         "Licence": known.licence or "unknown",
-        "Speed on this machine": _speed(rate, status["pool"]["files"]),
+        "Speed on this machine": _speed(rate, status.pool.files),
     }
     st.markdown("\n".join(f"- {name}: **{value}**" for name, value in facts.items()))
 
@@ -217,10 +219,10 @@ def _download(needed: Download | None) -> str:
 def _speed(rate: float | None, count: int) -> str:
     if not rate:
         return "not measured yet"
-    return f"{rate:,.3g} images/s, {quantities.duration(count / rate)} for the pool"
+    return f"{quantities.pace(rate, 'images')}, {quantities.roughly(count / rate)} for the pool"
 
 
-def _inspect(status: dict[str, Any]) -> None:
+def _inspect(status: ProjectStatus) -> None:
     """Draw the inspection tabs; only the open one is computed."""
     st.subheader("Inspect", anchor=False)
     tabs = st.tabs(LOOKS, key="look", on_change="rerun", bind="query-params")
@@ -229,7 +231,7 @@ def _inspect(status: dict[str, Any]) -> None:
             with tab, notices.shown():
                 if look is _rejected:
                     _rejected(status)
-                elif status["pool"]["images"]:
+                elif status.pool.images:
                     look()
                 else:
                     st.caption("Available once images are embedded.")
@@ -266,14 +268,14 @@ def _copies() -> None:
         gallery.draw(members, height=130)
 
 
-def _rejected(status: dict[str, Any]) -> None:
+def _rejected(status: ProjectStatus) -> None:
     feature_rows.draw()
     with state.project() as project:
         rejected, featureless = collections.rejected(project), collections.featureless(project)
     if not rejected.num_rows:
         st.caption("No files were rejected.")
     _reasons(rejected, "rejected.csv")
-    for record in status["encoders"]:
+    for record in status.encoders:
         if record["no_features"]:
             st.markdown(
                 f"**{record['no_features']:,}** images have no features under {record['id']}; "

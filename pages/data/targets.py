@@ -1,7 +1,6 @@
 """Targets: add target sets, inspect their labels, gaps in the pool, and leaks."""
 
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
@@ -19,6 +18,7 @@ from sept_core import targets
 from sept_core.figures import inspection as figures
 from sept_core.services.data import collections, inspection
 from sept_core.services.project import projects
+from sept_core.services.project.project_status import TargetStatus
 from sept_core.targets.reading import AmbiguousError
 
 LOOKS = ("Images", "Gaps in the pool", "Leaks")
@@ -35,16 +35,15 @@ HOW = {
 
 def draw() -> None:
     """Draw the page."""
-    st.title("Targets", anchor=False)
     if sentence := state.kept("told"):
         st.success(sentence, icon=":material/check:")
         state.keep("told", None)
     with state.WRITING, state.project() as project:
         projects.adopt(project)
         status = projects.status(project)
-    sets = {entry["name"]: entry for entry in status["targets"]}
+    sets = {entry.name: entry for entry in status.targets}
     if sets:
-        collection_list.draw("target", status["targets"])
+        collection_list.draw("target", status.targets)
     else:
         st.info(
             "Add a target set: a few images of your task, ideally with a test split "
@@ -52,7 +51,7 @@ def draw() -> None:
             icon=":material/target:",
         )
     with st.expander("Add a target set", expanded=not sets, icon=":material/add:"):
-        adding.draw("target", "target set", _added)
+        st.fragment(adding.draw)("target", "target set", _added)
     if sets:
         st.subheader("Inspect", anchor=False)
         name = state.chosen("target", list(sets), "Target set")
@@ -64,18 +63,18 @@ def _added(sentence: str) -> None:
     st.rerun()
 
 
-def _one(name: str, entry: dict[str, Any]) -> None:
-    opened = entry["outdated"] or not entry["images"]
+def _one(name: str, entry: TargetStatus) -> None:
+    opened = entry.outdated or not entry.images
     icon = ":material/account_tree:"
     with st.expander("Splits and classes", expanded=opened, icon=icon), notices.shown():
         _reading(name, entry)
-    if entry["waiting"]:
-        st.info(f"{entry['waiting']:,} images are waiting to be embedded.", icon=":material/info:")
+    if entry.waiting:
+        st.info(f"{entry.waiting:,} images are waiting to be embedded.", icon=":material/info:")
         page_list.link("Pool", "Embed images")
     retry_button.draw("target")
-    if entry["rejected"]:
+    if entry.rejected:
         _rejected(name)
-    if not entry["images"]:
+    if not entry.images:
         return
     tabs = st.tabs(LOOKS, key="see", on_change="rerun", bind="query-params")
     for tab, look in zip(tabs, (_labels, _gaps, _leaks), strict=True):
@@ -84,7 +83,7 @@ def _one(name: str, entry: dict[str, Any]) -> None:
                 look(name)
 
 
-def _reading(name: str, entry: dict[str, Any]) -> None:
+def _reading(name: str, entry: TargetStatus) -> None:
     layout_view.shown(entry)
     problem = state.kept(f"{name} to be read anew")
     if isinstance(problem, AmbiguousError):
@@ -95,11 +94,11 @@ def _reading(name: str, entry: dict[str, Any]) -> None:
         if given_up:
             state.keep(f"{name} to be read anew", None)
             st.rerun()
-    elif entry["outdated"]:
+    elif entry.outdated:
         st.caption("Images that move between the search and held-out splits are embedded again.")
         if st.button("Reread layout", icon=":material/refresh:", key=f"adopt {name}"):
             _adopt(name, {})
-    elif entry["splits"] and set(entry["splits"]).isdisjoint(targets.HELDOUT_SPLITS):
+    elif entry.splits and set(entry.splits).isdisjoint(targets.HELDOUT_SPLITS):
         _hold_out(name)
 
 

@@ -2,12 +2,12 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import streamlit as st
 
 from pages.shared import notices
 from sept_core import targets
+from sept_core.services.project.project_status import TargetStatus
 from sept_core.targets.reading import Reading
 
 FEW, TALLEST = 6, 245
@@ -104,23 +104,22 @@ def _option(reading: Reading) -> str:
     return f"{notices.plain(reading.options.title)} ({summary(reading.splits)})"
 
 
-def shown(entry: Mapping[str, Any]) -> None:
+def shown(entry: TargetStatus) -> None:
     """Draw the current layout of a target set.
 
     Args:
-        entry: as in `projects.status`.
+        entry: of `projects.status`.
     """
-    words = shlex.join(entry["read_by"])
+    words = shlex.join(entry.read_by)
     st.caption(notices.plain(words) if words else "Read by an earlier version.")
-    table(entry["classes"], f"classes {entry['name']}")
-    taken([(one["what"], one["split"], one["files"]) for one in entry["taken"]])
+    table(entry.classes, f"classes {entry.name}")
+    taken([(one["what"], one["split"], one["files"]) for one in entry.taken])
 
 
-def warnings(entry: Mapping[str, Any]) -> None:
+def warnings(entry: TargetStatus) -> None:
     """Draw the permanent warnings about a target set."""
     lines = [
-        f":orange[:material/warning:] {notices.plain(sentence)}"
-        for sentence in entry.get("warnings", ())
+        f":orange[:material/warning:] {notices.plain(sentence)}" for sentence in entry.warnings
     ]
     if lines:
         st.markdown("  \n".join(lines))

@@ -132,7 +132,7 @@ def demo() -> None:
 
 def _open(folder: Path) -> None:
     state.open_folder(folder)
-    st.switch_page(page_list.PAGES[page_list.FRONT].file, query_params=state.carried())
+    page_list.go(page_list.FRONT, {})
 
 
 @st.dialog("Backup and check", width="large")

@@ -12,7 +12,8 @@ from pages.shared import state
 
 WIDTH, HEIGHT = 320, 96
 
-_CURVE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" preserveAspectRatio="none">
+_CURVE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}"
+ preserveAspectRatio="none">
 <style>path{{fill:none;stroke:#0f766e;stroke-width:2;vector-effect:non-scaling-stroke}}
 .a{{fill:#0f766e;opacity:.12;stroke:none}}
 @media (prefers-color-scheme:dark){{path{{stroke:#3fb8a9}}.a{{fill:#3fb8a9}}}}</style>

@@ -19,7 +19,6 @@ JOBS = ("evaluate", "study")
 
 def draw() -> None:
     """Draw the page."""
-    st.title("Evaluate", anchor=False)
     with state.project() as project:
         found = evaluation_archive.every(project.paths)
     if state.kept("evaluated"):  # before the widget of this key is drawn

@@ -19,7 +19,6 @@ VIEWS = ("New run", "Runs")
 
 def draw() -> None:
     """Draw the page."""
-    st.title("Pre-train", anchor=False)
     with state.project() as project:
         known = runs.every(project.paths)
     if state.kept("started"):  # before the widgets of these keys are drawn

@@ -113,11 +113,21 @@ def pool_counts(db: Connection) -> dict[str, int]:
     return dict(zip(("files", "waiting", "unreadable", "rejected", "images"), row, strict=True))
 
 
-def sample(db: Connection, count: int) -> list[str]:
-    """Return the first pool images by uid; a uid is a hash, so that they are a fair sample."""
-    query = f"""SELECT DISTINCT f.uid {LIVE} AND s.role = 'pool' AND f.state = 'ok'
-                ORDER BY f.uid LIMIT ?"""
-    rows = revision.once(db, f"sample:{count}", lambda: table(db, query, [count]))
+def sample(db: Connection, count: int, role: str = "pool", source: str = "") -> list[str]:
+    """Return the first images of a role by uid; a uid is a hash, so that they are a fair sample.
+
+    Args:
+        db: the catalogue.
+        count: the most images.
+        role: `pool` or `target`.
+        source: name of one source or target set; empty for all.
+    """
+    query = f"""SELECT DISTINCT f.uid {LIVE} AND s.role = $role AND f.state = 'ok'
+                  AND ($source = '' OR s.name = $source)
+                ORDER BY f.uid LIMIT $count"""
+    values = {"role": role, "source": source, "count": count}
+    what = f"sample:{role}:{source}:{count}"
+    rows = revision.once(db, what, lambda: table(db, query, values))
     return [str(uid) for uid in rows["uid"].to_pylist()]
 
 

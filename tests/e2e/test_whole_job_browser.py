@@ -35,10 +35,11 @@ def add(page: Page, what: str, name: str, path: Path) -> None:
 
 
 def create_project(page: Page, folder: Path) -> None:
+    page.get_by_role("button", name="New project").last.click()
     fill(page, "Name", folder.name)
     fill(page, "Parent folder", str(folder.parent))
     page.get_by_role("button", name="Create project").click()
-    expect(page.get_by_role("heading", name=folder.name)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="Three steps")).to_be_visible(timeout=PATIENCE)
 
 
 def embed(page: Page) -> None:

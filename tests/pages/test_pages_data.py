@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.shared import page_list
 from sept_core.catalogue import revision
 from sept_core.jobs import job_folder, launcher
 from sept_core.services.data import feature_import
@@ -48,6 +49,9 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return kinds
 
 
+CHOICES = {"New project", "Open project", "Create demo"}
+
+
 def texts(elements: Any) -> str:
     return " ".join(element.value for element in elements)
 
@@ -63,7 +67,7 @@ def fill(app: AppTest, key: str, value: str) -> None:
 def test_without_a_project_one_can_be_chosen(open_app: Callable[..., AppTest]) -> None:
     app = open_app(None)
     assert not app.exception and not app.error
-    assert {tab.label for tab in app.tabs} == {"New project", "Open project", "Demo"}
+    assert {button.label for button in app.button} >= CHOICES
     app.switch_page(POOL).run()
     assert "No project is open" in texts(app.error)
 
@@ -74,41 +78,49 @@ def test_a_project_that_cannot_be_opened_leaves_the_choice(
 ) -> None:
     app = open_app(tmp_path / "nowhere", **query)
     assert not app.exception and app.error
-    assert "Demo" in {tab.label for tab in app.tabs}
+    assert {button.label for button in app.button} >= CHOICES
 
 
-def test_a_project_is_created(open_app: Callable[..., AppTest], tmp_path: Path) -> None:
-    app = open_app(None)
+def test_a_project_is_created(open_dialog: Callable[..., AppTest], tmp_path: Path) -> None:
+    app = open_dialog("create")
     fill(app, "new project name", "fresh")
     fill(app, "path:new project", str(tmp_path))
     press(app, "Create project")
     folder = tmp_path / "fresh"
     assert not app.exception and not app.error
-    assert app.title[0].value == "fresh" and "Add a source" in texts(app.markdown)
-    assert app.query_params["project"] == recent.key_of(folder)
+    assert [entry.folder for entry in recent.every()] == [folder]
+    assert app.query_params["project"] == [recent.key_of(folder)]
 
 
-def _rename_and_delete() -> None:
+def _dialog() -> None:
     """Draw a page that keeps a dialog open, as a click in the browser does."""
-    import os
-    from pathlib import Path
-
     import streamlit as st
 
     from pages.shared import project_menu
 
-    folder = os.environ.get("SEPT_PROJECT")
-    if folder and st.query_params["dialog"] == "rename":
-        project_menu.rename("project")
-    elif folder:
-        project_menu.delete(Path(folder), "Birds of the north", "15 decisions")
+    if name := st.query_params.get("dialog"):
+        getattr(project_menu, name)()
+
+
+@pytest.fixture
+def open_dialog(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Open a dialog of the project menu; a project that it opens stays on this page."""
+    monkeypatch.setattr(page_list, "go", lambda title, parameters: st.rerun())
+    monkeypatch.delenv("SEPT_PROJECT", raising=False)
+
+    def opened(name: str) -> AppTest:
+        app = AppTest.from_function(_dialog, default_timeout=60)
+        app.query_params["dialog"] = name
+        return app.run()
+
+    return opened
 
 
 def test_a_project_is_renamed_and_deleted(
     monkeypatch: pytest.MonkeyPatch, project: Path, launched: list[str]
 ) -> None:
     monkeypatch.setenv("SEPT_PROJECT", str(project))
-    app = AppTest.from_function(_rename_and_delete, default_timeout=60)
+    app = AppTest.from_function(_dialog, default_timeout=60)
     app.query_params["dialog"] = "rename"
     app.run().text_input[0].set_value("Birds of the north")
     press(app, "Rename")
@@ -119,7 +131,7 @@ def test_a_project_is_renamed_and_deleted(
 
     app.query_params["dialog"] = "delete"
     app.run()
-    assert "15 decisions" in texts(app.markdown) and app.button[0].disabled
+    assert "0 decisions and 0 selections" in texts(app.markdown) and app.button[0].disabled
     app.text_input[0].set_value("Birds of the north").run()
     paths = projects.paths_of(project)
     job = launcher.launch(paths, "map", {}, "Drawing the map")
@@ -133,10 +145,10 @@ def test_a_project_is_renamed_and_deleted(
 
 @pytest.mark.parametrize("parent", ["/etc", "", "link"])
 def test_projects_are_created_in_allowed_folders_only(
-    open_app: Callable[..., AppTest], tmp_path: Path, parent: str
+    open_dialog: Callable[..., AppTest], tmp_path: Path, parent: str
 ) -> None:
     (tmp_path / "link").symlink_to("/etc")
-    app = open_app(None)
+    app = open_dialog("create")
     fill(app, "new project name", "fresh")
     fill(app, "path:new project", str(tmp_path / parent) if parent == "link" else parent)
     press(app, "Create project")
@@ -152,22 +164,25 @@ def test_switching_keeps_each_tab_with_its_project(
     recent.remember(other, "other")
     first = open_app(project)
     second = open_app(project, project=recent.key_of(other))
-    assert [app.title[0].value for app in (first, second)] == ["project", "other"]
-    second.switch_page(POOL).run()  # the menu's links leave the parameter out
+    assert first.query_params["project"] != second.query_params["project"]
+    second.switch_page(POOL).run()  # without the parameter
     assert second.query_params["project"] == recent.key_of(other)
     assert "The pool is empty" in texts(second.info)
-    assert first.run().title[0].value == "project"
+    assert "Next" in texts(first.run().markdown)
 
 
 def test_the_demo_starts_and_continues(
-    open_app: Callable[..., AppTest], tmp_path: Path, launched: list[str]
+    open_app: Callable[..., AppTest],
+    open_dialog: Callable[..., AppTest],
+    tmp_path: Path,
+    launched: list[str],
 ) -> None:
-    app = open_app(None)
+    app = open_dialog("demo")
     fill(app, "path:demo", str(tmp_path))
     press(app, "Create demo")
     assert not app.exception and not app.error
-    assert app.title[0].value.replace("\\", "") == "sept-demo" and launched == ["demo"]
-    app.run()
+    assert launched == ["demo"] and recent.every()[0].title == "sept-demo"
+    assert not open_app(tmp_path / "sept-demo").exception
     assert launched == ["demo"], "one step at a time"
 
 

@@ -234,6 +234,11 @@ def partly_taken(project: Project, role: str = "pool") -> pa.Table:
     return image_table.partly_taken(project.db, role)
 
 
+def sample(project: Project, role: str, name: str, count: int) -> list[str]:
+    """Return uids of some images of a source or target set, for a picture of it."""
+    return image_table.sample(project.db, count, role, name)
+
+
 def metadata_fields(project: Project, role: str = "pool") -> list[str]:
     """List the metadata columns of the files of a role."""
     return image_table.metadata_fields(project.db, role)

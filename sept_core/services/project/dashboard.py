@@ -7,10 +7,11 @@ and stored with the content ids of the features that they were made from.
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from sept_core import targets as target_layout
 from sept_core.catalogue import image_table, settings, source_table, split_table
 from sept_core.features import feature_store
-from sept_core.services.curate import judging
 from sept_core.services.project import guidance, projects
 from sept_core.services.project.guidance import NextStep
 from sept_core.services.project.project import Project
@@ -19,7 +20,7 @@ from sept_core.services.train import evaluation_archive, runs
 from sept_core.services.train.evaluation_archive import Evaluation
 from sept_core.storage import atomic, project_paths
 
-MOSAIC, STRIP = 84, 14
+MOSAIC, STRIP = 70, 14
 """Numbers of pictures."""
 
 READOUTS = ("linear", "finetune", "knn")
@@ -131,11 +132,16 @@ class EvidenceCard:
     @property
     def sentence(self) -> str:
         """The conclusion in one sentence."""
-        points = f"{100 * self.value:+.1f} points ({100 * self.low:+.1f} to {100 * self.high:+.1f})"
+        value, low, high = (_points(share) for share in (self.value, self.low, self.high))
+        points = f"{value} points ({low} to {high})"
         if not self.distinguishable:
             return f"{points}: no difference to a random subset is seen with {self.seeds} seeds."
         better = "better" if self.value > 0 else "worse"
         return f"{points}: {better} than a random subset of the same size, {self.seeds} seeds."
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 @dataclass(frozen=True)
@@ -239,8 +245,7 @@ def _selection(project: Project, status: ProjectStatus) -> SelectionCard | None:
     heldout = [t for t in status.targets if t.name in latest["targets"]]
     stored = settings.get(project.db, DISTANCE + latest["id"]) or {}
     fresh = stored.get("made_from") == _distance_key(project, latest)
-    plan = judging.audit_plan(project, latest["id"]) if latest["count"] else {"precision": []}
-    whole = plan["precision"][-1] if plan["precision"] else None
+    whole = _audited(project, latest["id"]) if latest["count"] and status.decisions else None
     return SelectionCard(
         latest["id"],
         tuple(latest["targets"]),
@@ -255,11 +260,20 @@ def _selection(project: Project, status: ProjectStatus) -> SelectionCard | None:
     )
 
 
-def _first(project: Project, record: dict[str, Any]) -> tuple[str, ...]:
-    from sept_core.services.curate import selections
+def _audited(project: Project, selection_id: str) -> dict[str, Any] | None:
+    """Return the precision of the whole selection; None while nothing is judged."""
+    from sept_core.services.curate import judging  # imports faiss, which a new project avoids
 
-    uids = selections.picks(project, record["id"])["uid"]
-    return tuple(uids[:STRIP].to_pylist())
+    found: list[dict[str, Any]] = judging.audit_plan(project, selection_id)["precision"]
+    return found[-1] if found else None
+
+
+def _first(project: Project, record: dict[str, Any]) -> tuple[str, ...]:
+    """Return the first images; none if the file is missing, which Curate writes again."""
+    path = project.paths.selection(record["id"])
+    if not path.exists():
+        return ()
+    return tuple(pq.read_table(path, columns=["uid"])["uid"][:STRIP].to_pylist())
 
 
 def _distance_key(project: Project, record: dict[str, Any]) -> list[str]:

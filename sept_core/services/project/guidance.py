@@ -45,4 +45,7 @@ def next_step(status: ProjectStatus) -> NextStep:
     if not status.runs:
         sentence = "Pre-train on the selection or export it; you can review more at any time."
         return NextStep("Pre-train", sentence, "Pre-train")
-    return NextStep("Evaluate", "Evaluate the runs on your target set.", "Evaluate")
+    if not status.evaluations:
+        return NextStep("Evaluate", "Evaluate the runs on your target set.", "Evaluate")
+    sentence = "Refine the selection where the evaluation is weak, then compare again."
+    return NextStep("Curate", sentence, "Refine selection")

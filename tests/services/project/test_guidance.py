@@ -32,6 +32,7 @@ STAGES: list[tuple[dict[str, Any], str, str]] = [
     ({"selections": [{"older_than_pool": False}]}, "Curate", "Review"),
     ({"decisions": 5}, "Pre-train", "export it"),
     ({"runs": ["r"]}, "Evaluate", "Evaluate"),
+    ({"evaluations": 1}, "Curate", "Refine"),
     ({"selections": [{"older_than_pool": True}]}, "Curate", "The pool has changed"),
     ({"jobs": [UnfinishedJob("1", "embed", "Embedding", "running")]}, "Overview", "is running"),
 ]
