@@ -35,7 +35,8 @@ AT_ONCE = 5  # sessions of a soak's cycle
 PRESSED = """(grid, key) => new Promise((done, fail) => {
     const started = performance.now();
     const state = () => grid.querySelector('.status').dataset.state;
-    grid.querySelector('.gridpane .view').dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+    grid.querySelector('.gridpane .view')
+        .dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
     if (state() === 'saved') return fail('the key did nothing');
     const look = () => {
         if (state() === 'saved') return done(performance.now() - started);

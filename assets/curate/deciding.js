@@ -116,19 +116,26 @@ export class Deciding {
 
   send() {
     if (!this.waiting) return;
-    clearTimeout(this.impatience);
-    this.impatience = setTimeout(() => this.wait(), PATIENCE);
-    this.sentAt = Date.now();
     this.late = false;
     this.error = null;
-    this.post("outbox", this.outbox.message(this.sentAt));
+    this.sendAgain();
     this.onChange([]);
   }
 
-  /** Say that nothing has come back; the steps are sent again at the next rerun or on request. */
+  sendAgain() {
+    clearTimeout(this.impatience);
+    this.impatience = setTimeout(() => this.wait(), PATIENCE);
+    this.sentAt = Date.now();
+    this.post("outbox", this.outbox.message(this.sentAt));
+  }
+
+  /** Say that nothing has come back, and send the steps again: a server that was started again
+      gives no sign of its own. */
   wait() {
+    if (!this.waiting || this.error) return;
     this.late = true;
     this.onChange([]);
+    this.sendAgain();
   }
 
   stop() {

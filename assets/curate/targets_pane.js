@@ -4,7 +4,8 @@ import { element, group, iconButton, picture, select } from "../shared/elements.
 import { counted, number } from "./model/saving.js";
 
 const RATIO = 0.72; // height of a picture, of its width
-const WIDEST = 320; // CSS pixels of a picture
+const WIDEST = 320; // CSS pixels of a picture; wider lists are a phone's
+const ON_PHONE = 150;
 const GAP = 8;
 const MARGIN = 300;
 const SORTS = [["set", "in order"], ["most", "most images"], ["fewest", "fewest images"],
@@ -62,7 +63,8 @@ export class TargetsPane {
       weakest: (i) => weakest[i] ?? 2,
     }[this.sort];
     this.order = this.targets.map((_, i) => i).sort((a, b) => key(a) - key(b) || a - b);
-    this.step = Math.round(Math.min(this.list.clientWidth, WIDEST) * RATIO) || 60;
+    const { clientWidth } = this.list;
+    this.step = Math.round((clientWidth > WIDEST ? ON_PHONE : clientWidth) * RATIO) || 60;
     this.canvas.style.height = this.order.length * (this.step + GAP) + "px";
     this.canvas.replaceChildren();
     this.drawn.clear();

@@ -257,7 +257,7 @@ export class Workspace {
     this.loadView();
     this.loadSheet();
     this.showMeanwhile();
-    const kind = `${this.mode}/${this.poolKey}/${Boolean(this.sheet)}`;
+    const kind = `${this.mode}/${this.poolKey}`;
     if (moved || !this.items || this.shownKind !== kind) this.relist(true);
     else this.refresh();
     this.shownKind = kind;
@@ -468,6 +468,7 @@ export class Workspace {
     const { urls, pool } = this.data;
     if (!urls.sheet || !pool.prepared) {
       this.sheets.forget();
+      if (this.sheet) this.shownKind = null;
       this.sheet = this.shownKey = this.shownLog = null;
       this.lister.take(null, true);
       return;

@@ -130,3 +130,16 @@ test("a vetoed target is used again by keeping it; images stay unmarked", () => 
   assert.equal(made.vetoedTargets.has("t"), false);
   made.stop();
 });
+
+test("steps without an answer are sent again, and the status says so", () => {
+  const { made, posts, data } = deciding();
+  made.decide("veto", ["a"]);
+  made.send();
+  made.wait(); // the timer of patience
+  assert.deepEqual([made.late, posts.length], [true, 2]);
+  made.update(data({ acknowledged: latest(made), marks: { a: "veto" } }));
+  assert.deepEqual([made.late, made.waiting], [false, 0]);
+  made.wait();
+  assert.equal(posts.length, 2, "nothing waits any more");
+  made.stop();
+});

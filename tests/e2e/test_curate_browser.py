@@ -158,6 +158,24 @@ def test_a_decision_while_the_app_is_down_is_shown_and_saved_later(
     assert [(event["action"], event["uids"]) for event in events] == [("veto", [first])]
 
 
+def test_a_killed_server_in_the_middle_of_vetoes_loses_nothing(project: Path, page: Page) -> None:
+    with running(project) as address:
+        open_curate(page, f"{address}/curate?{AT_30}")
+        first = uids(page)[:16]
+        grid(page)
+        for _ in range(8):
+            page.keyboard.press("x")
+    for _ in range(8):
+        page.keyboard.press("x")
+    assert marks(page)[:16] == ["veto"] * 16
+    expect(page.locator(".status")).to_have_attribute("data-state", "late", timeout=PATIENCE)
+    with running(project, int(address.rpartition(":")[2])):
+        wait_until_saved(page)  # without a reload: the tab connects again
+        assert marks(page)[:16] == ["veto"] * 16 and uids(page)[:16] == first
+    events = history(project)
+    assert [event["uids"] for event in events] == [[uid] for uid in first]
+
+
 def test_a_full_storage_and_a_failed_ranking_lose_nothing(project: Path, page: Page) -> None:
     page.add_init_script(
         "Object.defineProperty(window, 'sessionStorage', "

@@ -68,7 +68,7 @@ def test_anything_else_is_not_found(client: TestClient, project: Path, name: str
 
 @pytest.mark.parametrize("key", ["", "nowhere-123456", "../other"])
 def test_a_project_that_was_not_opened_is_not_found(client: TestClient, key: str) -> None:
-    for path in (f"/images/{UNKNOWN}", "/sheets/s/by-target/0"):
+    for path in (f"/images/{UNKNOWN}", "/curate/sheet/k/l/200"):
         answer = client.get(f"{path}?project={key}")
         assert answer.status_code == 404 and "No project" in answer.text
 

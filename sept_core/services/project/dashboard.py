@@ -254,7 +254,9 @@ def _selection(project: Project, status: ProjectStatus) -> SelectionCard | None:
         latest["created_at"],
         latest["older_than_pool"],
         _first(project, latest),
-        whole and Precision(whole["estimate"], whole["low"], whole["high"], whole["judged"]),
+        Precision(whole["estimate"], whole["low"], whole["high"], whole["judged"])
+        if whole
+        else None,
         Distance(stored["subset"], stored["random"]) if fresh and "subset" in stored else None,
         any(t.splits.get(s, 0) for t in heldout for s in target_layout.HELDOUT_SPLITS),
     )
