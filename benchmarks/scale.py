@@ -42,7 +42,7 @@ from sept_core.index import blocks, exact, ivf, lists
 from sept_core.jobs import launcher
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import STRATEGIES
-from sept_core.services.curate import manifests, preview, selections
+from sept_core.services.curate import manifests, selections, workspace
 from sept_core.services.project import projects
 from sept_core.storage import atomic, hashing
 
@@ -296,7 +296,7 @@ class Column:
         found = {}
         budget = len(self.store) // 10
         with projects.opened(self.path) as project:
-            if not preview.is_prepared(project, self.encoder):
+            if not workspace.is_prepared(project, self.encoder):
                 return {}
             for name, strategy in STRATEGIES.items():
                 if not strategy.needs_budget:

@@ -10,7 +10,7 @@ const STEP = 16; // CSS pixels per arrow key
 const SIZES = {
   left: { least: 76, usual: 116, most: 320 },
   right: { least: 280, usual: 440, most: 1100 },
-  below: { least: 120, usual: 270, most: 700 },
+  below: { least: 120, usual: Math.round(Math.min(270, innerHeight * 0.3)), most: 700 },
 };
 
 export class Splitters {

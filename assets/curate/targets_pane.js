@@ -4,6 +4,7 @@ import { element, group, iconButton, picture, select } from "../shared/elements.
 import { counted, number } from "./model/saving.js";
 
 const RATIO = 0.72; // height of a picture, of its width
+const WIDEST = 320; // CSS pixels of a picture
 const GAP = 8;
 const MARGIN = 300;
 const SORTS = [["set", "in order"], ["most", "most images"], ["fewest", "fewest images"],
@@ -61,7 +62,7 @@ export class TargetsPane {
       weakest: (i) => weakest[i] ?? 2,
     }[this.sort];
     this.order = this.targets.map((_, i) => i).sort((a, b) => key(a) - key(b) || a - b);
-    this.step = Math.round(this.list.clientWidth * RATIO) || 60;
+    this.step = Math.round(Math.min(this.list.clientWidth, WIDEST) * RATIO) || 60;
     this.canvas.style.height = this.order.length * (this.step + GAP) + "px";
     this.canvas.replaceChildren();
     this.drawn.clear();
@@ -99,11 +100,11 @@ export class TargetsPane {
     const text = count === null ? "" : [number(count), weakest?.toFixed(2)].filter(Boolean).join(" · ");
     const open = element("button", "open");
     open.type = "button";
-    open.append(picture(this.actions.thumbnail(target.uid), ""), element("span", "value", text));
+    open.append(picture(this.actions.thumbnail(target.uid), ""),
+      element("span", "hidden-text", named(target, i, count, weakest)), element("span", "value", text));
     if (target.gap) open.append(element("span", "gap", "gap"));
     if (target.vetoed) open.append(element("span", "badge", "✕"));
     open.setAttribute("aria-pressed", String(this.chosen === target.uid));
-    open.setAttribute("aria-label", named(target, i, count, weakest));
     open.title = described(target, count, weakest);
     open.onclick = () => this.actions.filter(target.uid);
     const veto = iconButton("veto", target.vetoed ? "undo" : "cross",

@@ -26,7 +26,7 @@ import { nameOf, NOTHING } from "./model/items.js";
 import { ORDERS } from "./model/orders.js";
 import { Pool } from "./model/pool.js";
 import { audited, counted, number } from "./model/saving.js";
-import { extended, shares } from "./model/sheet.js";
+import { extended, namesIn, shares } from "./model/sheet.js";
 import { Wishes } from "./model/wishes.js";
 import { SheetLoader } from "./sheet_loader.js";
 import { FiguresPane } from "./side/figures_pane.js";
@@ -41,6 +41,7 @@ const BUDGET_DELAY = 400; // ms after the last move of the slider until the app 
 const PULSE = 8000; // ms between two looks for decisions of other tabs
 const JOB_PULSE = 3000; // ms between two looks at a running job
 const MOST_LOOKED_UP = 300; // earlier decisions whose place on the map is looked up
+const MEANWHILE = 900; // ms that the first images of a ranking may take until the pool is shown
 const FULL_WAIT = 4000; // ms until unanswered wishes are sent again
 const NO_VIEW = { area: [], cluster: null, target: "", state: "", words: "", search: "", focus: "" };
 
@@ -125,7 +126,6 @@ export class Workspace {
       pickTarget: (target) => this.inspectTarget(target.uid),
       hover: (row, target) => this.hoverPoint(row, target),
       cluster: (cluster) => this.setView({ cluster: this.view.cluster === cluster ? null : cluster }),
-      nameCluster: (cluster) => commands.nameCluster(cluster),
       enlarge: () => this.enlarge(),
       thumbnail: (uid) => this.thumbnail(uid),
       letters: () => this.look.get("letters"),
@@ -159,6 +159,9 @@ export class Workspace {
       floor: () => (this.figures.figures?.floor ?? null),
       zoom: () => commands.zoom(),
       similar: (uid) => this.wish("search", { uid }),
+      clusterOf: (row) => this.mapper.clusterOf(row),
+      showCluster: (cluster) => this.setView({ cluster }),
+      nameCluster: (cluster) => commands.nameCluster(cluster),
     });
     this.side = new Side(
       { map: group("div", "mappanel", this.mapTab.root), figures: this.figures.root, history: this.history.root },
@@ -215,6 +218,7 @@ export class Workspace {
     clearInterval(this.pulsing);
     clearInterval(this.working);
     clearTimeout(this.resending);
+    clearTimeout(this.patience);
     this.fitting.disconnect();
     this.deciding.stop();
     this.sheets.forget();
@@ -252,8 +256,11 @@ export class Workspace {
     this.figures.want(this.maybe(data.urls.figures));
     this.loadView();
     this.loadSheet();
-    if (moved || !this.items) this.relist(true);
+    this.showMeanwhile();
+    const kind = `${this.mode}/${this.poolKey}/${Boolean(this.sheet)}`;
+    if (moved || !this.items || this.shownKind !== kind) this.relist(true);
     else this.refresh();
+    this.shownKind = kind;
     this.tellNotice(data.notice);
   }
 
@@ -312,7 +319,26 @@ export class Workspace {
   get mode() {
     if (this.view.search) return "search";
     const chosen = this.request.targets.length && this.lister.order !== "uid" && this.data.urls.sheet;
-    return chosen ? "selection" : "pool";
+    return chosen && !this.meanwhile ? "selection" : "pool";
+  }
+
+  /** Whether the ranking of the request is still being made. */
+  get ranks() {
+    const { sheet } = this.data.urls;
+    return Boolean(sheet) && !this.sheets.failed && this.shownKey !== namesIn(sheet).key;
+  }
+
+  /** Show the pool while a first ranking takes long. */
+  showMeanwhile() {
+    clearTimeout(this.patience);
+    this.meanwhile &&= this.ranks;
+    if (!this.ranks || this.sheet) return;
+    this.patience = setTimeout(() => {
+      if (!this.ranks || this.sheet || !this.attached) return;
+      this.meanwhile = true;
+      this.loadView();
+      this.relist(true);
+    }, MEANWHILE);
   }
 
   get most() {
@@ -431,18 +457,18 @@ export class Workspace {
 
   /** Ask for the list of an order; a later decision does not change it while it is reviewed. */
   wantOrder() {
-    const wanted = `${this.sheets.key}/${this.budget}/${this.lister.order}`;
+    const wanted = `${namesIn(this.data.urls.order).key}/${this.budget}/${this.lister.order}`;
     if (this.orderFor === wanted) return;
     this.orderFor = wanted;
     this.lister.listed = null;
-    this.loading.order.want(this.url(this.data.urls.order, [this.budget, this.lister.order]));
+    this.loading.order.load(this.url(this.data.urls.order, [this.budget, this.lister.order]));
   }
 
   loadSheet() {
     const { urls, pool } = this.data;
     if (!urls.sheet || !pool.prepared) {
       this.sheets.forget();
-      this.sheet = null;
+      this.sheet = this.shownKey = this.shownLog = null;
       this.lister.take(null, true);
       return;
     }
@@ -481,10 +507,10 @@ export class Workspace {
     this.shownLog = log;
     this.sheet = sheet;
     this.ranking = "";
+    this.meanwhile = false;
     this.failure.hide();
     if (this.budget === null || (other && this.budget > this.most)) this.firstBudget();
     this.lister.take(sheet, other);
-    if (other) this.orderFor = null;
     const { came, went } = this.lister.display;
     if (decided || (!other && came + went > 0)) {
       this.lister.follow(this.budget, this.mapper.clusterOf);
@@ -687,7 +713,7 @@ export class Workspace {
 
   refreshLoading() {
     const { data } = this;
-    const waits = data.urls.sheet && !this.sheet && !this.failure.root.hidden === false;
+    const waits = this.ranks && data.pool.prepared;
     this.loadingLine.replaceChildren();
     if (this.request.targets.length && !data.pool.prepared && data.rows) this.offerPreparation();
     else if (waits) {

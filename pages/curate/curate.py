@@ -20,11 +20,13 @@ ARRIVED = "from"
 """URL parameter of old links: the page that they were made for."""
 
 STYLE = """<style>
-.stMainBlockContainer:has(.st-key-workspace_frame) {padding-left: 0; padding-right: 0;
-  padding-bottom: 0; max-width: none}
-.stMain:has(.st-key-workspace_frame) {overflow-x: hidden}
+[data-testid="stMainBlockContainer"]:has(.st-key-workspace_frame) {padding-bottom: 0}
+[data-testid="stMainBlockContainer"]:has(.st-key-workspace_frame)
+  > [data-testid="stVerticalBlock"] {gap: 0}
+[data-testid="stLayoutWrapper"]:has(> .st-key-workspace_frame) {
+  margin: 0 calc(-1 * var(--sept-edge, 0px)); max-width: none;
+  width: calc(100% + 2 * var(--sept-edge, 0px))}
 .st-key-workspace_frame {gap: 0}
-.stMainBlockContainer:has(.st-key-workspace_frame) > .stVerticalBlock {gap: 0}
 .st-key-workspace_frame > .stElementContainer:has(> .stHtml) {display: none}
 </style>"""
 
@@ -74,7 +76,9 @@ def _place(project: Project) -> Place:
 def _write(project: Project, place: Place) -> None:
     """Put a place into the URL; no target set at all is written as an empty one."""
     written: dict[str, Sequence[str]] = {"target": [""]} | views.write(project, place)
-    state.replace_parameters(PARAMETERS, written)
+    given = state.parameters()
+    old = [name for name in given if name != "project"] if ARRIVED in given else []
+    state.replace_parameters([*PARAMETERS, *old], written)
 
 
 def _prepare(project: Project, found: dict[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""Routes that the app serves besides its pages: images, review sheets, scripts; and headers.
+"""Routes that the app serves besides its pages: images, data of Curate, scripts; and headers.
 
 GET only, by uid, selection id or a name in a known list, never by path.
 """
@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pages.shared import access, answers, asset_tree, curate_routes, state
-from sept_core import errors
 
 if TYPE_CHECKING:
     from sept_core.services.data import image_server
-    from sept_core.services.explore import point_map
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -77,89 +75,6 @@ def _picture(found: "image_server.Picture") -> Response:
     return Response(found.data, media_type=found.media_type, headers=headers)
 
 
-async def sheet(request: Request) -> Response:
-    """Serve the images of a selection in an order, for the review grid."""
-
-    def make() -> Response:
-        from sept_core.services.curate import (
-            review_sheet,  # imports faiss, which the first page does not need
-        )
-
-        path = request.path_params
-        with state.project(answers.key(request)) as project:
-            order = review_sheet.Order(path["order"], path["position"])
-            return JSONResponse(review_sheet.sheet(project, path["selection"], order))
-
-    return await answers.answer(make)
-
-
-async def why(request: Request) -> Response:
-    """Serve the details shown next to the full-size image of a selection."""
-
-    def make() -> Response:
-        from sept_core.services.curate import (
-            review_sheet,  # imports faiss, which the first page does not need
-        )
-
-        path = request.path_params
-        with state.project(answers.key(request)) as project:
-            return JSONResponse(review_sheet.why(project, path["selection"], path["uid"]))
-
-    return await answers.answer(make, answers.NEVER)
-
-
-def _map(request: Request) -> "point_map.Map":
-    """Return the map of a request."""
-    from sept_core.services.explore import (
-        point_map,  # imports faiss, which the first page does not need
-    )
-
-    with state.project(answers.key(request)) as project:
-        return point_map.load(project, request.path_params["encoder"])
-
-
-async def map_points(request: Request) -> Response:
-    """Serve x and y of every point of a map, 4 bytes for each point."""
-
-    return await answers.answer(lambda: answers.raw(_map(request).points()))
-
-
-async def map_colours(request: Request) -> Response:
-    """Serve the colour class of every point of a map, 1 byte for each point."""
-
-    def make() -> Response:
-        from sept_core.services.explore import point_colours, point_map
-
-        encoder = request.path_params["encoder"]
-        with state.project(answers.key(request)) as project:
-            drawn = point_map.load(project, encoder)
-            by = request.query_params.get("by", "")
-            return answers.raw(point_colours.colour(project, encoder, drawn, by).classes.tobytes())
-
-    return await answers.answer(make)
-
-
-async def map_targets(request: Request) -> Response:
-    """Serve uids and places of each target set's images on a map."""
-
-    return await answers.answer(lambda: JSONResponse(_map(request).target_places()))
-
-
-async def map_nearest(request: Request) -> Response:
-    """Serve the uid of the image nearest to a place on a map, or null."""
-
-    def make() -> Response:
-        try:
-            x, y, within = (float(request.query_params[name]) for name in ("x", "y", "within"))
-        except (KeyError, ValueError):
-            raise errors.NotFoundError(
-                "The request lacks x, y or within, or one is not a number."
-            ) from None
-        return JSONResponse({"uid": _map(request).nearest(x, y, within)})
-
-    return await answers.answer(make)
-
-
 async def asset(request: Request) -> Response:
     """Serve a script or style of the app, under the hash of the whole tree."""
     version, path = request.path_params["version"], request.path_params["path"]
@@ -190,14 +105,8 @@ def _expired() -> Response:
 
 
 PATHS: dict[str, answers.Endpoint] = {
-    "/map/{encoder}/points/{revision}": map_points,
-    "/map/{encoder}/colours/{revision}": map_colours,
-    "/map/{encoder}/targets/{revision}": map_targets,
-    "/map/{encoder}/nearest/{revision}": map_nearest,
     "/images/{uid}": image,
     "/thumbnails/{uid}": thumbnail,
-    "/why/{selection}/{uid}": why,
-    "/sheets/{selection}/{order}/{position:int}": sheet,
     **curate_routes.PATHS,
 }
 ROUTES = [

@@ -293,7 +293,7 @@ def parameters() -> dict[str, list[str]]:
 def replace_parameters(names: Sequence[str], values: Mapping[str, Sequence[str]]) -> None:
     """Set these parameters of the URL at once; those without a value are removed."""
     given = parameters()
-    kept = {name: value for name, value in given.items() if name not in (*names, "from")}
+    kept = {name: value for name, value in given.items() if name not in names}
     wanted = kept | {name: list(value) for name, value in values.items()}
     if wanted != given:
         st.query_params.from_dict(wanted)

@@ -1,8 +1,8 @@
 """The Curate workspace component, and what the browser posts.
 
-In (data): `services.curate.workspace.Data` as JSON, with `query` (project, rules and token of URLs),
-`client` and `done` (the last wish of that client that was fulfilled), `error` (why decisions could
-not be saved) and `notice`. Out: the decisions and the wishes of the browser. It sends both again
+In (data): `services.curate.workspace.Data` as JSON, with `query` (project, rules and token of
+URLs), `client` and `done` (the last wish of that client that was fulfilled), `error` (why decisions
+could not be saved) and `notice`. Out: the decisions and wishes of the browser, which it sends again
 until they are acknowledged (docs/architecture.md, no decision is lost).
 """
 
@@ -18,7 +18,7 @@ _render = component.declare("sept_curate")
 
 @dataclass(frozen=True)
 class Sent:
-    """Decisions for the target sets of `context` (ids joined by `+`), some possibly saved already."""
+    """Decisions for the target sets of `context`, ids joined by `+`; some may be saved already."""
 
     context: str
     steps: list[Step]

@@ -88,7 +88,7 @@ def _older(subset_id: str) -> None:
             "images.",
             icon=":material/warning:",
         )
-        page_list.link("Review", "Go to Review", query_params={"selection": subset_id})
+        page_list.link("Curate", "Go to Curate")
 
 
 def _subset(subset_id: str, path: str) -> pretraining.Subset:

@@ -127,6 +127,13 @@ def select(
     guard: Annotated[
         bool, typer.Option(help="Contamination guard: exclude near-duplicates of held-out images.")
     ] = True,
+    refill_duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--refill-duplicates",
+            help="Let a near-duplicate of a vetoed image be selected in its place.",
+        ),
+    ] = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -145,7 +152,15 @@ def select(
         within_cluster=within_cluster,
         unfilled_quota=unfilled_quota,
     )
-    request = Request(tuple(target), settings, encoder, filter_text, guard, device=device)
+    request = Request(
+        tuple(target),
+        settings,
+        encoder,
+        filter_text,
+        guard,
+        refill_duplicates=refill_duplicates,
+        device=device,
+    )
     follow.prepare(folder, encoder, device)
     with projects.opened(folder) as project:
         record = selections.select(project, request)

@@ -31,6 +31,8 @@ class Gate:
         vetoed: S32, pool images vetoed by their latest decision.
         pinned: S32, pool images pinned by their latest decision.
         vetoed_targets: S32, targets whose lists are dropped.
+        seated: S32, vetoed images that keep their place in their duplicate group, so that no
+            near-duplicate is taken instead.
         groups: uid (bytes) → near-duplicate group; images in no group are missing.
         featureless: number of further decodable images, without features under this encoder.
         penalties: uid (bytes) → similarity ≥ 0 taken off before ranking (vetoes that serve as
@@ -44,6 +46,7 @@ class Gate:
     vetoed: np.ndarray = field(default_factory=_none)
     pinned: np.ndarray = field(default_factory=_none)
     vetoed_targets: np.ndarray = field(default_factory=_none)
+    seated: np.ndarray = field(default_factory=_none)
     groups: Mapping[bytes, int] = field(default_factory=dict)
     featureless: int = 0
     penalties: Mapping[bytes, float] = field(default_factory=dict)
@@ -81,6 +84,7 @@ class Ledger:
         self._open_view = np.frombuffer(self.open, np.uint8)
         self._room_in_group = [duplicate_cap] * len(self.group_ids)
         self._members = _Members(self.groups, len(self.group_ids))
+        self._seat(gate.seated)
         self.vetoed_targets = np.asarray(gate.vetoed_targets, hashing.UID_DTYPE)
         self.penalty = self._penalties(gate.penalties)
         self.pins, self.lost_pins = self._take_pins(gate.pinned, budget)
@@ -198,9 +202,18 @@ class Ledger:
             self._close(code)
         return codes, lost
 
+    def _seat(self, uids: np.ndarray) -> None:
+        """Give each of these images, none of which is taken, a place in its duplicate group."""
+        codes = self.codes_of(np.asarray(uids, hashing.UID_DTYPE))
+        for code in codes[codes >= 0].tolist():
+            self._fill_place(code)
+
     def _close(self, code: int) -> None:
         self.open[code] = 0
         self.taken[code] = True
+        self._fill_place(code)
+
+    def _fill_place(self, code: int) -> None:
         group = int(self.groups[code])
         if group >= 0:
             self._room_in_group[group] -= 1

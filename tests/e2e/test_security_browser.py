@@ -16,7 +16,7 @@ from browser_app import (
     PATIENCE,
     ROOT,
     needs_chromium,
-    open_grid,
+    open_curate,
     running,
     wait_until_saved,
     wait_until_up,
@@ -31,8 +31,7 @@ from sept_core.services.project import projects
 
 PASSWORD = "correct horse battery"
 MARKUP = "<img src=x onerror=window.pwned=1>"
-PAGES = ("Overview", "Pool", "Targets", "Map", "Retrieve", "Review", "Export", "Pre-train",
-         "Evaluate")  # fmt: skip
+PAGES = ("Overview", "Pool", "Targets", "Curate", "Export", "Pre-train", "Evaluate")
 ODD_NAMES = (
     f"{MARKUP}.png", "![x](http:⁄⁄192.0.2.1⁄x.png).png", "[go](javascript:alert(1)).png",
     "=HYPERLINK(1).png", "right\u202eto left.png", "new\nline.png", "'\"`;--.png",
@@ -66,7 +65,7 @@ def test_a_password_stands_before_everything(page: Page, project: Path) -> None:
         expect(page.get_by_role("alert")).to_have_text("Wrong password.")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
-        expect(page.get_by_role("heading", name=project.name)).to_be_visible(timeout=PATIENCE)
+        expect(page.locator(".st-key-project-menu")).to_contain_text(project.name, timeout=PATIENCE)
         cookies = {str(cookie["name"]): cookie for cookie in page.context.cookies()}
         assert cookies["sept_login"]["httpOnly"]
         inside = {"cookie": f"sept_login={cookies['sept_login']['value']}"}
@@ -96,8 +95,6 @@ server_metadata_url = "{provider}/.well-known/openid-configuration"
 def test_an_identity_provider_says_who_enters_and_who_decided(
     page: Page, project: Path, tmp_path: Path
 ) -> None:
-    made = sept("select", project, "--target", "toys", "--budget", 30, "--json")
-    ident = json.loads(made.stdout)["selection"]
     port, home = _free_port(), tmp_path / "home"
     (home / ".streamlit").mkdir(parents=True)
     with identity_provider.provider() as provider:
@@ -105,7 +102,7 @@ def test_an_identity_provider_says_who_enters_and_who_decided(
         (home / ".streamlit" / "secrets.toml").write_text(text)
         login = {"SEPT_LOGIN": "oidc", "SEPT_USERS": "ada@example.org", "HOME": str(home)}
         with running(project, port, **login) as address:
-            page.goto(f"{address}/review?selection={ident}")
+            page.goto(f"{address}/curate?target=toys&budget=30")
             enter = page.get_by_role("button", name="Log in")
             expect(enter).to_be_visible(timeout=PATIENCE)
             assert page.locator("img").count() == 0 and "toys" not in page.content()
@@ -116,9 +113,9 @@ def test_an_identity_provider_says_who_enters_and_who_decided(
             expect(enter).to_be_visible(timeout=PATIENCE)
             provider.email = "ada@example.org"
             enter.click()
-            page.get_by_role("link", name="Review").click()
-            open_grid(page, f"{address}/review?selection={ident}")
-            page.locator(".view").focus()
+            page.get_by_role("link", name="Curate").click()
+            open_curate(page, f"{address}/curate?target=toys&budget=30")
+            page.locator(".gridpane .view").focus()
             page.keyboard.press("x")
             wait_until_saved(page)
     history = json.loads(sept("history", project, "--target", "toys", "--json").stdout)
@@ -156,9 +153,7 @@ def test_names_stay_text_on_every_page(page: Page, tmp_path: Path) -> None:
         expect(page.get_by_text("onerror").first).to_be_visible(timeout=PATIENCE)
         for name in PAGES:
             page.get_by_role("link", name=name, exact=True).first.click()
-            expect(page.get_by_test_id("stMain").get_by_role("heading").first).to_be_visible(
-                timeout=PATIENCE
-            )
+            expect(page.locator("h1").first).to_have_text(name, timeout=PATIENCE)
             expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=PATIENCE)
             assert page.evaluate("window.pwned") is None, name
             assert page.locator("[onerror], a[href^='javascript'], img[src='x']").count() == 0, name

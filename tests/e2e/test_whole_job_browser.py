@@ -7,7 +7,7 @@ from pathlib import Path
 from shutil import make_archive
 
 import pytest
-from browser_app import PATIENCE, needs_chromium, open_grid, running, wait_until_saved
+from browser_app import PATIENCE, needs_chromium, open_curate, running, wait_until_saved
 from playwright.sync_api import Page, expect
 from small_project import sept
 
@@ -53,9 +53,11 @@ def embed(page: Page) -> None:
 
 
 def lasso(page: Page) -> None:
-    go(page, "Map")
-    page.wait_for_selector(".sept-map[data-ready]", timeout=PATIENCE)
-    box = page.locator(".sept-map .overlay").bounding_box()
+    """Draw around the whole map and take the filter away again."""
+    go(page, "Curate")
+    page.wait_for_selector(".sept-curate[data-ready]", timeout=PATIENCE)
+    page.wait_for_selector(".map[data-ready]", timeout=PATIENCE)
+    box = page.locator(".map .overlay").bounding_box()
     assert box
     left, top = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     reach = box["height"] / 2 - 4
@@ -64,7 +66,10 @@ def lasso(page: Page) -> None:
     for dx, dy in ((reach, -reach), (reach, reach), (-reach, reach), (-reach, 0)):
         page.mouse.move(left + dx, top + dy)
     page.mouse.up()
-    expect(page.get_by_text("161 images in the area")).to_be_visible(timeout=PATIENCE)
+    area = page.locator(".chips .chip", has_text="area on the map")
+    expect(area).to_be_visible(timeout=PATIENCE)
+    area.click()
+    expect(area).to_have_count(0)
 
 
 def test_from_folders_to_a_trained_network(
@@ -82,22 +87,23 @@ def test_from_folders_to_a_trained_network(
         add(page, "target set", "toys", zipped)
         embed(page)
         lasso(page)
-        go(page, "Retrieve")
-        page.get_by_role("button", name="Save selection").click()
-        page.get_by_role("link", name="Review selection").click()
-        page.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
-        page.locator(".view").focus()
+        field = page.get_by_label("Budget, images")
+        field.fill("40")
+        field.press("Enter")
+        expect(page.locator(".chips .counts")).to_contain_text("40 images")
+        page.locator(".gridpane .view").focus()
         for _ in range(20):
             page.keyboard.press("x")
-        page.keyboard.press("z")
+        page.keyboard.press("Control+z")
         wait_until_saved(page)
-        expect(page.get_by_text("19 vetoed")).to_be_visible()
+        expect(page.locator(".chips .counts")).to_contain_text("19 vetoed")
+        expect(page.locator(".chips .counts")).to_contain_text("19 refilled", timeout=PATIENCE)
         url = page.url
     with running(folder) as address:  # the app is started again in the middle of the review
-        open_grid(page, address + "/" + url.split("/", 3)[3])
-        expect(page.get_by_text("19 vetoed")).to_be_visible(timeout=PATIENCE)
-        page.get_by_role("button", name="Update selection").click()
-        expect(page.get_by_text("images added")).to_be_visible(timeout=PATIENCE)
+        open_curate(page, address + "/" + url.split("/", 3)[3])
+        expect(page.locator(".chips .counts")).to_contain_text("19 vetoed", timeout=PATIENCE)
+        page.get_by_role("button", name="Save selection").click()
+        expect(page.get_by_text("Saved 40 images as")).to_be_visible(timeout=PATIENCE)
         export_and_verify(page)
         pretrain(page)
     state = json.loads(sept("status", folder, "--json").stdout)

@@ -55,16 +55,17 @@ def test_every_module_is_reached_from_the_address_and_lasts(client: TestClient) 
         assert "immutable" in answer.headers["cache-control"]
         waiting |= _imported(name, answer.text) - seen
     assert seen == {path.relative_to(ASSETS).as_posix() for path in ASSETS.rglob("*.js")}
-    style = client.get(f"{base}/grid/grid.css")
+    style = client.get(f"{base}/curate/grid.css")
     assert style.headers["content-type"] == "text/css; charset=utf-8"
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "", "grid", "grid/", "grid/nothing.js", "package.json", "login.html", "icon.svg",
-        "bundled/card.json", "../app.py", "..%2fapp.py", "%2e%2e/app.py", "grid/../../app.py",
-        "%2fetc%2fpasswd", "/etc/passwd", "grid%5cindex.js", "grid/index.js%00", "GRID/INDEX.JS",
+        "", "curate", "curate/", "curate/nothing.js", "package.json", "login.html", "icon.svg",
+        "bundled/card.json", "../app.py", "..%2fapp.py", "%2e%2e/app.py", "curate/../../app.py",
+        "%2fetc%2fpasswd", "/etc/passwd", "curate%5cindex.js", "curate/index.js%00",
+        "CURATE/INDEX.JS",
     ],
 )  # fmt: skip
 def test_nothing_but_scripts_and_styles_is_served(client: TestClient, path: str) -> None:
@@ -87,13 +88,13 @@ def test_only_get_and_only_known_trees(client: TestClient) -> None:
 def test_an_edit_gives_another_address_and_the_new_text(client: TestClient, copy: Path) -> None:
     before = asset_tree.address()
     assert asset_tree.address() == before
-    module = copy / "grid" / "keys.js"
+    module = copy / "curate" / "model" / "keys.js"
     module.write_text(module.read_text() + "// edited\n")
     after = asset_tree.address()
     assert after != before
-    old, edited = (at.replace(asset_tree.ENTRY, "grid/keys.js") for at in (before, after))
+    old, edited = (at.replace(asset_tree.ENTRY, "curate/model/keys.js") for at in (before, after))
     assert client.get(edited).text.endswith("// edited\n")
-    assert client.get(old).text == (ASSETS / "grid" / "keys.js").read_text(), (
+    assert client.get(old).text == (ASSETS / "curate" / "model" / "keys.js").read_text(), (
         "an old address keeps its content"
     )
     (copy / "shared" / "more.css").write_text("")
@@ -108,7 +109,7 @@ def test_with_a_login_an_address_carries_a_token_in_its_path(
     monkeypatch.setattr(access, "LOGIN", auth.Login("oidc", ("ada@example.org",)))
     address = asset_tree.address()
     assert client.get(address).status_code == 200
-    module = address.replace(asset_tree.ENTRY, "grid/index.js")
+    module = address.replace(asset_tree.ENTRY, "curate/index.js")
     assert client.get(module).status_code == 200, "the address of a relative import"
     digest, _, token = address.split("/")[2].partition(".")
     project = access.signature("demo-1a2b3c")

@@ -1,6 +1,5 @@
 """Pages opened through the app as a user does, and the imports of the first page."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_project import sept
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import access, page_list
@@ -17,13 +15,6 @@ from sept_core.services.curate import decisions
 from sept_core.services.project import backups, projects
 
 ROOT = Path(__file__).parents[2]
-REVIEW = "pages/curate/review.py"
-
-
-def select(project: Path) -> str:
-    made = sept("select", project, "--target", "toys", "--budget", 12, "--json")
-    assert made.returncode == 0, made.stderr
-    return str(json.loads(made.stdout)["selection"])
 
 
 def texts(elements: Any) -> str:
@@ -36,21 +27,6 @@ def test_overview_shows_the_state_of_the_project(app: AppTest) -> None:
     shown = " ".join(element.proto.body for element in app.get("html"))
     assert "<b>161</b><span>images</span>" in shown
     assert "Select a subset" in texts(app.markdown)
-
-
-def test_review_without_a_selection_shows_the_next_step(app: AppTest) -> None:
-    app.run().switch_page(REVIEW).run()
-    assert not app.exception and "no selection to review" in texts(app.info)
-
-
-def test_review_keeps_the_choice_in_the_url(app: AppTest, project: Path) -> None:
-    ident = select(project)
-    app.run().switch_page(REVIEW).run()
-    assert not app.exception and not app.error
-    assert app.query_params["selection"] == ident
-    assert app.query_params["order"] == "by-target"
-    update = next(button for button in app.button if button.label == "Update selection")
-    assert update.disabled
 
 
 def _kept_safe() -> None:
@@ -151,7 +127,7 @@ def test_oidc_admits_known_users_only(
         assert len(app.button) == 1 and not app.sidebar.children
         return
     assert not app.title and "Next" in texts(app.markdown)
-    app.switch_page("pages/curate/review.py")
+    app.switch_page("pages/curate/export.py")
     assert "&token=" in access.token("p") and access.who() == "ada@example.org"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import page_list
@@ -22,8 +23,6 @@ POOL, TARGETS = "pages/data/pool.py", "pages/data/targets.py"
 @pytest.fixture
 def open_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     """Return a function that opens a page; only the test's folder is allowed."""
-    import streamlit as st
-
     monkeypatch.setenv("SEPT_ROOTS", str(tmp_path))
 
     def opened(folder: Path | None, page: str | None = None, **query: str) -> AppTest:

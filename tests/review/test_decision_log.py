@@ -231,3 +231,13 @@ def test_expanding_to_a_radius_is_nearest_first() -> None:
     similarities = np.array([1.0, 0.5, 0.9, 0.7, 0.9, 0.7])
     found = scopes.within_radius(UIDS[0], uids, similarities, 0.7)
     assert found == (UIDS[0], UIDS[2], UIDS[4], UIDS[3], UIDS[5])
+
+
+def test_an_earlier_log_is_found_by_the_beginning_of_its_hash() -> None:
+    events = [event(n, "veto", UIDS[n]) for n in range(1, 4)]
+    log = decision_log.Log(events)
+    for count in range(4):
+        name = decision_log.Log(events[:count]).hash[:16]
+        found = decision_log.earlier(log, name)
+        assert found is not None and found.events == tuple(events[:count])
+    assert decision_log.earlier(log, "0123456789abcdef") is None

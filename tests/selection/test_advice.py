@@ -19,6 +19,15 @@ def test_budget_flattens_where_the_similar_images_end():
     assert advice.advise(world.neighbours(50)).flattens_at == 10
 
 
+def test_the_knee_does_not_move_with_longer_lists():
+    falling = np.r_[np.linspace(0.9, 0.4, 30), np.linspace(0.39, 0.35, 370)]
+    world = plain(np.stack([falling, np.roll(falling, 200)]))
+    shown = [advice.advise(world.neighbours(depth)) for depth in (advice.KNEE_DEPTH, 250, 400)]
+    assert {found.flattens_at for found in shown} == {shown[0].flattens_at}
+    assert shown[0].flattens_at is not None
+    assert [len(found.budgets) for found in shown] == [advice.KNEE_DEPTH, 250, 400]
+
+
 def test_a_straight_fall_has_no_knee():
     world = plain(np.linspace(0.9, 0.1, 50)[None])
     assert advice.advise(world.neighbours(50)).flattens_at is None

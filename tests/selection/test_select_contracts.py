@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -253,3 +254,19 @@ def test_fill_comes_from_target_clusters_first():
     assert result.picks["phase"].to_pylist() == ["core"] + ["fill"] * 15
     assert result.picks["target_uid"].to_pylist()[1:] == [None] * 15
     assert result.short_because is None
+
+
+def test_a_seated_veto_keeps_its_place_in_its_group():
+    world = plain([[0.9, 0.8, 0.7, 0.6, 0.5]])
+    pool = world.pool_uids
+    groups = dict.fromkeys(pool[:3].tolist(), 7)
+    chosen = SelectionSettings(budget=2)
+
+    def taken(cap=1, **more):
+        entry = open_gate(world, vetoed=pool[:1], groups=groups, **more)
+        return picked(select(replace(chosen, duplicate_cap=cap), world, entry))
+
+    assert taken() == [pool[1], pool[3]], "a near-duplicate takes the place of the vetoed image"
+    assert taken(seated=pool[:1]) == [pool[3], pool[4]]
+    assert taken(2, seated=pool[:1]) == [pool[1], pool[3]], "the cap leaves one more place"
+    assert taken(seated=pool[:1], pinned=pool[2:3]) == [pool[2], pool[3]], "pins pass any cap"

@@ -67,9 +67,9 @@ def wait_until_up(server: subprocess.Popen[bytes], address: str) -> None:
     pytest.fail("the app did not start")
 
 
-def open_grid(page: Page, url: str) -> None:
+def open_curate(page: Page, url: str) -> None:
     page.goto(url)
-    page.wait_for_selector(".sept-grid[data-ready]", timeout=PATIENCE)
+    page.wait_for_selector(".sept-curate[data-ready]", timeout=PATIENCE)
 
 
 def wait_until_saved(page: Page) -> None:

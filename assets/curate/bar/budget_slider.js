@@ -58,6 +58,7 @@ export class BudgetSlider {
   }
 
   draw(budget) {
+    this.field.style.width = `calc(${String(this.field.value || budget).length}ch + 18px)`;
     this.slider.setAttribute("aria-valuetext", `${number(budget)} images`);
     this.slider.style.setProperty("--share", positionOf(budget, this.most) / STEPS);
   }

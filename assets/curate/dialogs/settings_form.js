@@ -19,6 +19,7 @@ export function settingsForm(request, choices, percentiles) {
     request.scaling);
   const fill = checkbox("Fill the remaining budget from the targets' clusters, then at random",
     request.fill);
+  const refill = checkbox("Allow near-duplicates of vetoed images as refills", request.refill);
   const guard = checkbox("Contamination guard: exclude near-duplicates of held-out target images",
     request.guard);
   const filter = input("text", request.filter || "",
@@ -29,7 +30,7 @@ export function settingsForm(request, choices, percentiles) {
     field("Similarity floor", group("span", "ranged", floor, shown),
       "Only images that are more similar to a target than this share of random pairs."),
     group("div", "two", field("Images per near-duplicate group", cap), field("Random seed", seed)),
-    scaling, fill, guard,
+    scaling, fill, refill, guard,
     field("Metadata filter", filter,
       `Fields: ${choices.fields.join(", ")}. Operators: = != < <= > >= and ~ (contains).`),
     field("Named group", chosen, "Restricts the pool to the images of a group."),
@@ -44,6 +45,7 @@ export function settingsForm(request, choices, percentiles) {
       seed: Math.max(0, Number(seed.value) || 0),
       scaling: scaling.box.checked,
       fill: fill.box.checked,
+      refill: refill.box.checked,
       guard: guard.box.checked,
       filter: filter.value.trim(),
       group: chosen.value,

@@ -12,6 +12,7 @@ export class Tiles {
   constructor({ look, header, thumbnail }) {
     Object.assign(this, { look, header, thumbnail });
     this.root = element("div", "canvas");
+    this.root.setAttribute("role", "presentation");
     this.drawn = new Map(); // key of a part → its element and part
     this.tiles = new Map(); // item → its tile, of the drawn rows
   }

@@ -19,6 +19,7 @@ const SETTLE_DELAY = 160; // ms after the last turn of the wheel until all point
 const REACH = 14; // page pixels around a point that belong to it
 const TOP_SCALE = 1.5; // size of emphasised points, relative to the others
 const LABEL = "Map of the pool. Keys: L lasso, B box, H move, arrows, plus and minus, 0 whole map";
+const LABEL_REACH = [32, 12]; // page pixels from the centre of a label that belong to it
 const WHOLE = 65535;
 
 export class MapPane {
@@ -49,6 +50,7 @@ export class MapPane {
     [this.density, this.canvas, this.overlay] =
       ["density", "points", "overlay"].map((name) => element("canvas", name));
     this.labels = element("div", "labels");
+    this.labels.setAttribute("aria-hidden", "true");
     this.told = element("div", "told");
     this.peek = new Peek();
     this.tools = Object.fromEntries(Object.entries(TOOLS).map(
@@ -236,6 +238,7 @@ export class MapPane {
     const toPage = (place) => this.viewport.toScreen(place).map((part) => part / this.viewport.ratio);
     const placed = placedLabels(this.clusters, this.viewport.zoom, toPage, room);
     const before = new Map([...this.labels.children].map((made) => [made.dataset.cluster, made]));
+    this.placed = placed;
     this.labels.replaceChildren(...placed.map(({ cluster, x, y }) => {
       const made = before.get(String(cluster)) || this.label(cluster);
       made.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px) translate(-50%, -50%)`;
@@ -243,15 +246,11 @@ export class MapPane {
     }));
   }
 
+  /** A label; it lets the pointer through, so that points below it can be reached and drawn around. */
   label(cluster) {
-    const { names, counts, pictures } = this.clusters;
-    const made = element("button", "cluster");
-    made.type = "button";
+    const { names, pictures } = this.clusters;
+    const made = element("div", "cluster");
     made.dataset.cluster = cluster;
-    made.tabIndex = -1;
-    const name = names[cluster] || `cluster ${cluster}`;
-    made.title = `${name}: ${counts[cluster].toLocaleString("en")} images; click to filter`;
-    made.setAttribute("aria-label", made.title);
     if (names[cluster]) made.append(element("span", "", names[cluster]));
     else for (const uid of pictures[cluster] || []) {
       const image = element("img");
@@ -259,8 +258,14 @@ export class MapPane {
       image.src = this.actions.thumbnail(uid);
       made.append(image);
     }
-    made.onclick = () => this.actions.cluster(cluster);
     return made;
+  }
+
+  /** The cluster whose label is at a page pixel, or null. */
+  labelAt([x, y]) {
+    const found = (this.placed || []).find(
+      (label) => Math.abs(label.x - x) < LABEL_REACH[0] && Math.abs(label.y - y) < LABEL_REACH[1]);
+    return found ? found.cluster : null;
   }
 
   whole() {
@@ -335,8 +340,11 @@ export class MapPane {
   /** Handle a click unless a second one follows: a double click shows the whole map instead. */
   click(event) {
     clearTimeout(this.clicking);
-    const at = this.viewport.toMap(this.pixel(event));
+    const pixel = this.pixel(event);
+    const at = this.viewport.toMap(pixel);
     this.clicking = setTimeout(() => {
+      const cluster = this.labelAt(pixel);
+      if (cluster !== null) return this.actions.cluster(cluster);
       const target = this.target(at);
       if (target) return this.actions.pickTarget(target);
       const row = this.nearest(at);
@@ -367,12 +375,24 @@ export class MapPane {
   hover(event) {
     const pixel = this.pixel(event);
     const at = this.viewport.toMap(pixel);
+    this.hoverLabel(this.labelAt(pixel));
     const target = this.target(at);
     const row = target ? -1 : this.nearest(at);
     this.ringHovered(target ? target.place : this.placeOf(row));
     this.hoverAt = pixel;
     this.actions.hover(row, target);
     if (row < 0 && !target) this.peek.hide();
+  }
+
+  /** Say what a label stands for while the pointer is on it. */
+  hoverLabel(cluster) {
+    this.root.classList.toggle("onlabel", cluster !== null);
+    if (cluster === null) this.overlay.removeAttribute("title");
+    else {
+      const { names, counts } = this.clusters;
+      const count = counts[cluster].toLocaleString("en");
+      this.overlay.title = `${names[cluster] || `cluster ${cluster}`}: ${count} images; click to filter`;
+    }
   }
 
   /** Show an image at the pointer, if it is still on the map. */

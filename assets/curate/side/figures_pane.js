@@ -117,7 +117,7 @@ export class FiguresPane {
 
   figure(title, chart, rows, note) {
     const name = title.toLowerCase().replaceAll(" ", "-");
-    const head = group("div", "titled", element("h3", "", title),
+    const head = group("div", "titled", element("h2", "", title),
       button("link", "SVG", () => download(`${name}.svg`, drawn(chart), "image/svg+xml")),
       button("link", "CSV", () => download(`${name}.csv`, csv(rows), "text/csv")));
     head.querySelectorAll("button").forEach((made) => {
@@ -140,7 +140,7 @@ export class FiguresPane {
   diagnostics() {
     const made = element("figure", "figure");
     const url = this.actions.diagnostics();
-    const head = group("div", "titled", element("h3", "", "Diagnostics"));
+    const head = group("div", "titled", element("h2", "", "Diagnostics"));
     made.append(head);
     if (this.diagnosed?.url === url) {
       const rows = Object.entries(this.diagnosed.values)

@@ -61,7 +61,7 @@ export class HistoryPane {
   /* ---- saved selections ---- */
 
   savedPart() {
-    const title = element("h3", "", "Saved selections");
+    const title = element("h2", "", "Saved selections");
     if (!this.saved) return [title];
     const known = new Set(this.saved.map(({ id }) => id));
     this.picked = new Set([...this.picked].filter((id) => known.has(id)));
@@ -127,7 +127,7 @@ export class HistoryPane {
         typeof value === "number" ? String(Number(value.toPrecision(4))) : String(value ?? "–")));
       table.append(group("tr", "", ...cells));
     }
-    const strip = (title, uids) => [element("h4", "", title), group("div", "strip",
+    const strip = (title, uids) => [element("h3", "", title), group("div", "strip",
       ...uids.slice(0, PICTURES).map((uid) => picture(this.actions.thumbnail(uid), "")))];
     return [element("p", "", sentence), table, ...strip("Only in the first", compared.only_a),
       ...strip("Only in the second", compared.only_b)];
@@ -136,7 +136,7 @@ export class HistoryPane {
   /* ---- decisions ---- */
 
   logPart() {
-    const parts = [element("h3", "", "Decisions")];
+    const parts = [element("h2", "", "Decisions")];
     if (!this.log) return [...parts, element("p", "hint", "Decisions belong to a target set; choose one.")];
     parts.push(this.signing());
     if (!this.log.events.length) parts.push(element("p", "hint", "No decisions yet."));

@@ -10,7 +10,8 @@ const DELAY = 120; // ms that an image must stay the current one until its facts
 
 export class Inspector {
   /** `actions`: image(uid), thumbnail(uid), facts(uid) (URLs), go(uid), goTarget(uid),
-      clusterName(row), floor(), zoom(), similar(uid). */
+      clusterName(row), clusterOf(row), showCluster(number), nameCluster(number), floor(), zoom(),
+      similar(uid). */
   constructor(actions) {
     this.actions = actions;
     this.root = element("section", "inspector");
@@ -19,7 +20,7 @@ export class Inspector {
     this.details = new Latest(
       fetching.json, (facts) => this.take(facts), (reason) => this.failure.show(reason));
     this.body = element("div", "body");
-    this.root.append(this.body, this.failure.root);
+    this.root.append(element("h2", "hidden-text", "Current image"), this.body, this.failure.root);
     this.clear();
   }
 
@@ -76,6 +77,11 @@ export class Inspector {
     const about = group("div", "about", rows);
     const buttons = group("div", "row-buttons",
       button("link", "Find similar", () => this.actions.similar(uid)));
+    const cluster = this.actions.clusterOf(entry.row);
+    if (cluster >= 0) {
+      buttons.append(button("link", "Show cluster", () => this.actions.showCluster(cluster)),
+        button("link", "Name cluster…", () => this.actions.nameCluster(cluster)));
+    }
     about.append(buttons);
     this.body.replaceChildren(group("div", "pair", this.large, about), ...this.more());
   }
@@ -89,13 +95,13 @@ export class Inspector {
       ...this.strip("Near-duplicates", facts.copies.map((uid) => [uid, null]),
         (uid) => this.actions.go(uid)),
     ];
-    parts.push(element("h4", "", facts.places.length > 1 ? "Files" : "File"));
+    parts.push(element("h3", "", facts.places.length > 1 ? "Files" : "File"));
     for (const place of facts.places) parts.push(element("p", "place", place));
     if (facts.metadata && Object.keys(facts.metadata).length) {
-      parts.push(element("h4", "", "Metadata"), listed(Object.fromEntries(
+      parts.push(element("h3", "", "Metadata"), listed(Object.fromEntries(
         Object.entries(facts.metadata).map(([name, value]) => [name, String(value)]))));
     }
-    if (facts.decisions.length) parts.push(element("h4", "", "Decisions"));
+    if (facts.decisions.length) parts.push(element("h3", "", "Decisions"));
     for (const decision of facts.decisions) {
       parts.push(element("p", decision.stands ? "" : "past", told(decision)));
     }
@@ -112,6 +118,6 @@ export class Inspector {
         cosine === null ? `${title}: show this image` : `${title}: similarity ${cosine.toFixed(2)}`);
       return made;
     });
-    return [element("h4", "", title), group("div", "strip", ...figures)];
+    return [element("h3", "", title), group("div", "strip", ...figures)];
   }
 }

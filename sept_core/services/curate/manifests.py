@@ -201,7 +201,9 @@ def _header(
         "encoder": {name: card[name] for name in ("id", "spec", "kind", "identity")},
         "index": record["index"],
         "strategy": record["settings"]["strategy"],
-        "settings": record["settings"] | {"filter": record["filter"]},
+        "settings": record["settings"]
+        | {"filter": record["filter"]}
+        | ({"refill_duplicates": False} if record.get("seated") else {}),
         "seed": record["settings"]["seed"],
         "counts": record["funnel"],
         "short_because": record["short_because"],

@@ -114,6 +114,18 @@ class Ranking:
             entry = self._gate(evidence, state)
             return run.select(replace(self.request.settings, budget=budget), evidence, entry)
 
+    def seated(self, state: decision_log.ReviewState) -> np.ndarray:
+        """Return (n,) S32 vetoed images that keep their place in their duplicate group.
+
+        In a group with a kept or pinned image the duplicate cap alone decides. Near-duplicates may
+        always take the place if the request says so.
+        """
+        if self.request.refill_duplicates:
+            return _array([])
+        judged = {self._groups.get(uid.encode()) for uid in state.having("keep", "pin")}
+        grouped = ((uid, self._groups.get(uid.encode())) for uid in state.vetoed)
+        return _array(uid for uid, group in grouped if group is not None and group not in judged)
+
     def evidence(self, vetoed: frozenset[str]) -> PoolEvidence:
         """Return the view of pool and targets without vetoed targets.
 
@@ -162,6 +174,7 @@ class Ranking:
             vetoed=_array(state.vetoed),
             pinned=_array(state.pinned),
             vetoed_targets=_array(sorted(state.vetoed_targets)),
+            seated=self.seated(state),
             groups=self._groups,
             penalties=evidence.penalties(negatives, NEGATIVE_BETA, margin or 0.0),
         )

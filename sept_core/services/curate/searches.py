@@ -7,6 +7,7 @@ input and stored only as a small picture and its feature.
 
 import base64
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ MOST_BYTES = 20_000_000
 """Size of an uploaded image."""
 
 MOST_WORDS = 500
+
+MOST_IMAGES = 1000
+"""Images of one search."""
 
 PICTURE_SIZE = 256
 """Side in pixels of the stored picture, from which other encoders compute their feature."""
@@ -71,6 +75,21 @@ def store_image(project: Project, uid: str) -> str:
     if image_ids.unknown(project.db, [uid]):
         raise errors.NotFoundError(f"This project has no image {uid!r}.")
     return _store(project, {"kind": "image", "uid": uid})
+
+
+def store_images(project: Project, uids: Sequence[str]) -> str:
+    """Store a search by several images of the project: by the mean of their features.
+
+    Raises:
+        InputError: there is no image, or too many.
+        NotFoundError: the project has no such image.
+    """
+    wanted = sorted(set(uids))
+    if not 0 < len(wanted) <= MOST_IMAGES:
+        raise errors.InputError(f"Search with 1 to {MOST_IMAGES:,} images, not {len(wanted):,}.")
+    if unknown := image_ids.unknown(project.db, wanted):
+        raise errors.NotFoundError(f"This project has no image {unknown[0]!r}.")
+    return _store(project, {"kind": "images", "uids": wanted})
 
 
 def store_upload(project: Project, encoder_id: str, data: bytes, name: str = "") -> str:
@@ -130,6 +149,8 @@ def _label(record: dict[str, Any]) -> str:
         return f"“{record['words']}”"
     if record["kind"] == "image":
         return f"like {record['uid'][:8]}"
+    if record["kind"] == "images":
+        return f"like {len(record['uids']):,} images"
     return f"like {record['name'] or 'the uploaded image'}"
 
 
@@ -182,6 +203,11 @@ def _query(project: Project, encoder_id: str, record: dict[str, Any]) -> np.ndar
         return text_search.vector(project, encoder_id, record["words"])
     if record["kind"] == "image":
         return vector_of(project, encoder_id, record["uid"])
+    if record["kind"] == "images":
+        vectors = [vector_of(project, encoder_id, uid)[0] for uid in record["uids"]]
+        mean = np.mean(np.array(vectors, np.float32), axis=0)
+        unit: np.ndarray = mean / max(float(np.linalg.norm(mean)), 1e-12)
+        return unit[None].astype(np.float32)
     if record["encoder"] == encoder_id:
         stored = np.frombuffer(base64.b64decode(record["feature"]), "<f2")
         return stored.astype(np.float32)[None]

@@ -25,10 +25,16 @@ from sept_core.storage import atomic, hashing
 from sept_core.storage.recent import Recent
 
 
-def select(project: Project, request: Request) -> dict[str, Any]:
+def select(project: Project, request: Request, *, study: bool = False) -> dict[str, Any]:
     """Make a selection under all contracts of docs/method.md §2 and store it.
 
     The same request on the same features, decisions and pool gives the same id and picks.
+
+    Args:
+        project: the open project.
+        request: what is asked for.
+        study: a study makes it for one of its arms; the record says so, unless a person has made
+            the same selection.
 
     Returns:
         The record: selection id, count, funnel, short_because, shortfall (a sentence) and its
@@ -50,14 +56,23 @@ def select(project: Project, request: Request) -> dict[str, Any]:
     record = made_from | {
         "picks_sha256": atomic.sha256_file(project.paths.selection(selection_id)),
         "decisions": request.decisions,
+        "refill_duplicates": request.refill_duplicates,
         "count": chosen.picks.num_rows,
         "funnel": chosen.funnel,
         "short_because": chosen.short_because,
         "shortfall": chosen.shortfall,
         "lost_pins": chosen.lost_pins,
     }
+    if study and _is_of_study(project, selection_id):
+        record |= {"study": True}
     selection_table.put(project.db, selection_id, record)
     return describe(project, record | {"id": selection_id})
+
+
+def _is_of_study(project: Project, selection_id: str) -> bool:
+    """Return False if a person has made this selection."""
+    known = {record["id"]: record for record in selection_table.every(project.db)}
+    return selection_id not in known or bool(known[selection_id].get("study"))
 
 
 def log_for(project: Project, request: Request, target_ids: tuple[str, ...]) -> decision_log.Log:
@@ -82,6 +97,8 @@ def inputs(ranking: Ranking, request: Request, log: decision_log.Log) -> dict[st
         "pool_fingerprint": ranking.pool_fingerprint,
         "decision_position": log.state.position,
         "decision_hash": log.hash,
+        # Only where it can make a difference, so that all other selections keep their ids.
+        **({"seated": True} if len(ranking.seated(log.state)) else {}),
     }
 
 
@@ -186,7 +203,8 @@ def picks(project: Project, selection_id: str) -> pa.Table:
 def _picks_of(project: Project, record: dict[str, Any]) -> pa.Table:
     path = project.paths.selection(record["id"])
     if not path.exists():
-        again = select(project, request_of(project, record))
+        study = bool(record.get("study"))
+        again = select(project, request_of(project, record), study=study)
         if again["id"] != record["id"]:
             raise errors.InputError(
                 f"The picks of {record['id']} were deleted and the project has changed since; "
@@ -206,6 +224,8 @@ def request_of(project: Project, record: dict[str, Any]) -> Request:
         group=record["group"][0] if record.get("group") else "",
         guard=record["guard"]["state"] != "off",
         decisions=record.get("decisions", True),
+        # Selections made before there was this rule took near-duplicates of vetoed images.
+        refill_duplicates=record.get("refill_duplicates", True),
     )
 
 

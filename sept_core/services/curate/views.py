@@ -178,6 +178,7 @@ def request_json(request: Request) -> dict[str, Any]:
         "guard": request.guard,
         "filter": request.filter,
         "group": request.group,
+        "refill": request.refill_duplicates,
         "more": json.loads(json.dumps(more)),
     }
 
@@ -210,6 +211,7 @@ def request_from(sent: Mapping[str, Any]) -> Request:
             filter=str(sent.get("filter") or ""),
             guard=bool(sent.get("guard", True)),
             group=str(sent.get("group") or ""),
+            refill_duplicates=bool(sent.get("refill")),
         )
     except (TypeError, ValueError) as problem:
         raise errors.InputError(

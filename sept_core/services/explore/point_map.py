@@ -84,7 +84,7 @@ def load(project: Project, encoder_id: str) -> Map:
     header = project.paths.map(encoder_id) / project_paths.HEADER
     if not header.exists():
         raise errors.NotFoundError(
-            "Clusters come from the map, which is not drawn yet; draw it (Map page, or sept map)."
+            "Clusters come from the map, which is not drawn yet; draw it in Curate or by sept map."
         )
     revision = hashing.fingerprint([encoder_id, header.stat().st_mtime_ns])
     names = {record.id: record.name for record in source_table.every(project.db, "target")}

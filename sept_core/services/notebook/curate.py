@@ -41,6 +41,7 @@ class Curate(Data):
         filter: str = "",
         group: str = "",
         guard: bool = True,
+        refill_duplicates: bool = False,
         device: str = "auto",
         progress: Progress | None = None,
     ) -> Selection:
@@ -53,6 +54,7 @@ class Curate(Data):
             filter: rule on metadata, such as 'width >= 256 and caption ~ "red fox"'.
             group: a named group of images that restricts the pool.
             guard: exclude near-duplicates of held-out images (contamination guard).
+            refill_duplicates: let a near-duplicate of a vetoed image be selected in its place.
             device: auto, cpu, cuda or ray; never changes the result.
             progress: called during the preparation with (done, total, unit).
 
@@ -63,7 +65,14 @@ class Curate(Data):
         """
         self.prepare(encoder, device=device, progress=progress)
         asked = Request(
-            _names(targets), settings, encoder, filter, guard, group=group, device=device
+            _names(targets),
+            settings,
+            encoder,
+            filter,
+            guard,
+            group=group,
+            refill_duplicates=refill_duplicates,
+            device=device,
         )
         with self._opened() as project:
             return self._selection(project, selections.select(project, asked))

@@ -181,7 +181,7 @@ def _select(
     request = Request(
         targets, settings, study.encoder, group=group, decisions=decisions and not shared
     )
-    return str(selections.select(project, request)["selection"])
+    return str(selections.select(project, request, study=True)["selection"])
 
 
 def _grouped(project: Project, study: Study, group: str, budget: int) -> tuple[str, ...]:
