@@ -102,10 +102,11 @@ def _dialog() -> None:
 
 
 @pytest.fixture
-def open_dialog(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+def open_dialog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Open a dialog of the project menu; a project that it opens stays on this page."""
     monkeypatch.setattr(page_list, "go", lambda title, parameters: st.rerun())
     monkeypatch.delenv("SEPT_PROJECT", raising=False)
+    monkeypatch.setenv("SEPT_ROOTS", str(tmp_path))
 
     def opened(name: str) -> AppTest:
         app = AppTest.from_function(_dialog, default_timeout=60)
@@ -180,8 +181,9 @@ def test_the_demo_starts_and_continues(
     fill(app, "path:demo", str(tmp_path))
     press(app, "Create demo")
     assert not app.exception and not app.error
-    assert launched == ["demo"] and recent.every()[0].title == "sept-demo"
-    assert not open_app(tmp_path / "sept-demo").exception
+    assert recent.every()[0].title == "sept-demo"
+    for _ in range(2):
+        assert not open_app(tmp_path / "sept-demo").exception
     assert launched == ["demo"], "one step at a time"
 
 
