@@ -151,8 +151,8 @@ def test_pre_training_takes_two_images(world: World) -> None:
         assert "too few" in str(done.exception) and "select more" in str(done.exception)
 
 
-PAGES = ("data/pool", "data/targets", "data/map", "curate/retrieve", "curate/review",
-         "curate/export", "train/pretrain", "train/evaluate")  # fmt: skip
+PAGES = ("data/pool", "data/targets", "curate/curate", "curate/export", "train/pretrain",
+         "train/evaluate")  # fmt: skip
 
 
 @pytest.fixture
@@ -178,9 +178,3 @@ def test_the_pages_draw_what_there_is(world: World, monkeypatch: pytest.MonkeyPa
             page.query_params["see"] = "Gaps in the pool"
             page.run()
             assert not page.exception and not page.error
-        if name == "curate/retrieve" and world.pool.kind == "identical":
-            assert "24 images are near-duplicates of one another; 1 remains" in _said(page)
-
-
-def _said(page: AppTest) -> str:
-    return " ".join(str(element.value) for element in (*page.markdown, *page.warning))

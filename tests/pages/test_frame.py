@@ -28,7 +28,7 @@ def test_a_stale_link_brings_the_latest_values() -> None:
     app = AppTest.from_function(_page)
     arrive(app, page="Curate", project="p", budget="200", later="400")
     arrive(app, page="Export", project="p", budget="200")
-    assert app.query_params["budget"] == ["400"] and not app.exception
+    assert app.query_params["budget"] in ("400", ["400"]) and not app.exception
 
 
 def test_a_link_of_a_colleague_stays_as_it_is() -> None:

@@ -23,8 +23,6 @@ POOL, TARGETS = "pages/data/pool.py", "pages/data/targets.py"
 @pytest.fixture
 def open_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     """Return a function that opens a page; only the test's folder is allowed."""
-    import streamlit as st
-
     monkeypatch.setenv("SEPT_ROOTS", str(tmp_path))
 
     def opened(folder: Path | None, page: str | None = None, **query: str) -> AppTest:
@@ -90,7 +88,8 @@ def test_a_project_is_created(open_dialog: Callable[..., AppTest], tmp_path: Pat
     folder = tmp_path / "fresh"
     assert not app.exception and not app.error
     assert [entry.folder for entry in recent.every()] == [folder]
-    assert app.query_params["project"] == [recent.key_of(folder)]
+    key = recent.key_of(folder)
+    assert app.query_params["project"] in (key, [key])
 
 
 def _dialog() -> None:
@@ -104,10 +103,11 @@ def _dialog() -> None:
 
 
 @pytest.fixture
-def open_dialog(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+def open_dialog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Open a dialog of the project menu; a project that it opens stays on this page."""
     monkeypatch.setattr(page_list, "go", lambda title, parameters: st.rerun())
     monkeypatch.delenv("SEPT_PROJECT", raising=False)
+    monkeypatch.setenv("SEPT_ROOTS", str(tmp_path))
 
     def opened(name: str) -> AppTest:
         app = AppTest.from_function(_dialog, default_timeout=60)
@@ -182,8 +182,9 @@ def test_the_demo_starts_and_continues(
     fill(app, "path:demo", str(tmp_path))
     press(app, "Create demo")
     assert not app.exception and not app.error
-    assert launched == ["demo"] and recent.every()[0].title == "sept-demo"
-    assert not open_app(tmp_path / "sept-demo").exception
+    assert recent.every()[0].title == "sept-demo"
+    for _ in range(2):
+        assert not open_app(tmp_path / "sept-demo").exception
     assert launched == ["demo"], "one step at a time"
 
 
