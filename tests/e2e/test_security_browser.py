@@ -113,7 +113,7 @@ def test_an_identity_provider_says_who_enters_and_who_decided(
             expect(enter).to_be_visible(timeout=PATIENCE)
             provider.email = "ada@example.org"
             enter.click()
-            page.get_by_role("link", name="Curate").click()
+            page.get_by_role("link", name="Curate", exact=True).first.click()
             open_curate(page, f"{address}/curate?target=toys&budget=30")
             page.locator(".gridpane .view").focus()
             page.keyboard.press("x")
