@@ -83,7 +83,7 @@ def test_the_first_page_is_painted_from_the_wheel(installed: Path, tmp_path: Pat
     script = "from streamlit.testing.v1 import AppTest; import sys\n" + (
         "app = AppTest.from_file(sys.argv[1], default_timeout=120).run()\n"
         "assert not app.exception, app.exception\n"
-        "print(app.title[0].value)"
+        "print(app.markdown[0].value)"
     )
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(installed), str(installed / "sept_core" / "_app")]),
@@ -98,13 +98,13 @@ def test_the_first_page_is_painted_from_the_wheel(installed: Path, tmp_path: Pat
 def test_an_editable_install_serves_the_edited_asset(checkout: Path, tmp_path: Path) -> None:
     site = _installed(checkout, tmp_path / "site", editable=True)
     assert not (site / "sept_core").exists()
-    (checkout / "assets" / "grid" / "keys.js").write_text("edited")
+    (checkout / "assets" / "curate" / "model" / "keys.js").write_text("edited")
     script = (
         "import site, sys; known = {*sys.path}\n"
         f"site.addsitedir({str(site)!r})\n"
         "sys.path[:0] = [place for place in sys.path if place not in known]\n"
         "from pages.shared import asset_tree\n"
-        "print(asset_tree.find(asset_tree.current().digest, 'grid/keys.js').data.decode())"
+        "print(asset_tree.find(asset_tree.current().digest, 'curate/model/keys.js').data.decode())"
     )
     command = [sys.executable, "-I", "-c", script]
     read = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -396,12 +396,16 @@ def _prepared(project: Project, encoder_id: str) -> list[Any]:
     """Return the headers of the artefacts that a selection reads.
 
     Raises:
-        InputError: near-duplicates are missing or out of date.
+        InputError: near-duplicates are missing or out of date, or no pool image has features.
     """
+    pool = projects.pool_features(project, encoder_id)
     preparation.groups_by_uid(project, encoder_id)
-    path = project.paths.index(encoder_id, "duplicates") / project_paths.HEADER
+    paths = [project.paths.index(encoder_id, "duplicates")]
+    if preparation.is_fresh(project, encoder_id, "index", pool):
+        paths.append(project.paths.index(encoder_id, "index"))
     known = preparation.calibration(project, encoder_id)
-    return [atomic.read_json(path), known["tau"], known["tau_leak"]]
+    headers = [atomic.read_json(path / project_paths.HEADER) for path in paths]
+    return [headers, known["tau"], known["tau_leak"]]
 
 
 def _distinct(targets: tuple[Target, ...]) -> tuple[Target, ...]:

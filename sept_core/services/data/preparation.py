@@ -189,7 +189,7 @@ def groups_by_uid(project: Project, encoder_id: str) -> GroupsByUid:
     if not is_fresh(project, encoder_id, "duplicates", store):
         raise errors.InputError(
             "Near-duplicates are out of date because the pool has changed; prepare it again "
-            "(Retrieve page, or sept prepare)."
+            "(Curate page, or sept prepare)."
         )
     path = project.paths.index(encoder_id, "duplicates") / "groups.parquet"
     return _read_groups(path, path.stat().st_mtime_ns)
