@@ -150,11 +150,12 @@ def test_names_stay_text_on_every_page(page: Page, tmp_path: Path) -> None:
         decisions.decide(opened, ["toys"], "veto", [uid], reason=MARKUP, who=MARKUP)
     with running(project) as address:
         page.goto(address)
-        expect(page.get_by_text("onerror").first).to_be_visible(timeout=PATIENCE)
         for name in PAGES:
             page.get_by_role("link", name=name, exact=True).first.click()
             expect(page.locator("h1").first).to_have_text(name, timeout=PATIENCE)
             expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=PATIENCE)
+            if name == "Pool":  # names a source and a note
+                expect(page.get_by_text("onerror").first).to_be_visible(timeout=PATIENCE)
             assert page.evaluate("window.pwned") is None, name
             assert page.locator("[onerror], a[href^='javascript'], img[src='x']").count() == 0, name
             assert page.locator("a[href*='192.0.2.1'], img[src*='192.0.2.1']").count() == 0, name

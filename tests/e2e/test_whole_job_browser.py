@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 from pathlib import Path
 from shutil import make_archive
 
@@ -114,7 +115,7 @@ def test_from_folders_to_a_trained_network(
 
 def export_and_verify(page: Page) -> None:
     go(page, "Export")
-    page.get_by_role("button", name="Export", exact=True).click()
+    page.get_by_role("button", name="Save and export").click()  # the draft, not yet saved
     made = page.get_by_text("native · ").first
     expect(made).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("progressbar")).to_have_count(0, timeout=PATIENCE)
@@ -132,8 +133,9 @@ def export_and_verify(page: Page) -> None:
 def pretrain(page: Page) -> None:
     """Start a few steps and see them finished."""
     go(page, "Pre-train")
+    page.get_by_text("Optimisation", exact=True).click()
     for label, value in (("Steps", "4"), ("Batch size", "8"), ("Image size, px", "32")):
         fill(page, label, value)
     expect(page.get_by_text("4 steps of 8 images")).to_be_visible(timeout=PATIENCE)
-    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name=re.compile("pre-train")).last.click()
     expect(page.get_by_role("button", name="Download").first).to_be_visible(timeout=2 * PATIENCE)
