@@ -15,6 +15,7 @@ is not a car park.
 
 import argparse
 import csv
+import dataclasses
 import os
 import zipfile
 from collections.abc import Iterator
@@ -26,10 +27,11 @@ import torch
 from benchmarks import strategies
 from benchmarks.evidence import pools, protocol
 from sept_core.catalogue import place_table
-from sept_core.selection import run
+from sept_core.review import decision_log
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import STRATEGIES
-from sept_core.services.curate import selections
+from sept_core.services.curate import rankings
+from sept_core.services.curate.requests import Request
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 
@@ -55,31 +57,31 @@ def main() -> None:
     print(f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads), sep="\n", flush=True)
     for task in protocol.MIXED.tasks:
         with projects.opened(folder) as project:
-            wanted = selections.Request(
+            wanted = Request(
                 (task,),
                 SelectionSettings(budget=1),
                 options.encoder,
                 decisions=False,
                 device="cpu",
             )
-            scene = selections.open_scene(project, wanted)
             domain, label = right(project, options.data, task)
-        print(f"| {task} | in the pool: {len(domain):,} and {len(label):,} |", flush=True)
-        for name, cells in measure(scene, domain, label):
-            print(f"| {task} | {name} | {' | '.join(cells)} |", flush=True)
+            print(f"| {task} | in the pool: {len(domain):,} and {len(label):,} |", flush=True)
+            for name, cells in measure(project, wanted, domain, label):
+                print(f"| {task} | {name} | {' | '.join(cells)} |", flush=True)
 
 
 def measure(
-    scene: selections.Scene, domain: set[str], label: set[str]
+    project: Project, wanted: Request, domain: set[str], label: set[str]
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield each strategy with its shares in percent: domain and label at each budget."""
     for name, changes in strategies.VARIANTS.items():
         whole: list[str] = []
         cells = []
+        settings = SelectionSettings(budget=1, **changes)
+        ranking = rankings.ranking(project, dataclasses.replace(wanted, settings=settings))
         for budget in sorted(BUDGETS, reverse=True):
             if not (whole and STRATEGIES[changes["strategy"]].is_prefix):
-                wanted = SelectionSettings(budget=budget, **changes)
-                whole = run.select(wanted, scene.evidence, scene.entry).picks["uid"].to_pylist()
+                whole = ranking.select(decision_log.NOTHING, budget).picks["uid"].to_pylist()
             own = whole[:budget]
             short = "" if len(own) == budget else f" ({len(own):,} images)"
             shares = [100 * np.mean([uid in found for uid in own]) for found in (domain, label)]

@@ -19,7 +19,7 @@ from benchmarks import browser
 
 OUT = browser.ROOT / "docs" / "screenshots"
 PAGES = {
-    "overview": ("", ".st-key-bar"),
+    "overview": ("", "text=Latest selection"),
     "pool": ("pool", "button:has-text('Measure speed')"),
     "targets": ("targets", ".st-key-bar"),
     "curate": ("curate?target=nature&budget=400", ".sept-curate[data-ready] .tile"),
@@ -64,7 +64,7 @@ def _settle(page: Page) -> None:
             })""",
         timeout=browser.PATIENCE,
     )
-    page.wait_for_timeout(800)  # charts and fonts fade in
+    page.wait_for_timeout(4000)  # pictures of components, which the script above does not see
 
 
 def _save(page: Page, path: Path) -> None:

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from sept_core import targets as target_layout
-from sept_core.catalogue import place_table, source_table, split_table
+from sept_core.catalogue import decision_table, place_table, source_table, split_table
 from sept_core.features import feature_store
-from sept_core.selection import diagnostics, run
+from sept_core.selection import diagnostics
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import STRATEGIES
-from sept_core.services.curate import contamination_guard, selections
+from sept_core.services.curate import contamination_guard, rankings
+from sept_core.services.curate.requests import Request
 from sept_core.services.project import projects
 from sept_core.storage import hashing
 
@@ -58,11 +59,11 @@ class Bench:
     """One target set: evidence, held-out features and true classes, read once."""
 
     def __init__(self, project: projects.Project, target: str, labels: Path) -> None:
-        first = SelectionSettings(budget=1)
-        self.scene = selections.open_scene(project, selections.Request((target,), first))
-        self.pool = feature_store.FeatureStore(project.paths.pool_features(self.scene.encoder_id))
+        self.project, self.target = project, target
+        encoder_id = projects.find_encoder(project, None)
+        self.pool = feature_store.FeatureStore(project.paths.pool_features(encoder_id))
         target_id = source_table.find(project.db, "target", target).id
-        held = contamination_guard.heldout_images(project, self.scene.encoder_id, target_id)
+        held = contamination_guard.heldout_images(project, encoder_id, target_id)
         self.heldout = held.store.vectors_of(held.uids)
         self.relevant = true_matches(project, target_id, labels)
         order = hashing.hashed_order(0, held.uids)
@@ -74,7 +75,9 @@ class Bench:
     def measure(self, settings: SelectionSettings) -> list[str]:
         """Return one row, from "precision" on."""
         started = time.monotonic()
-        chosen = run.select(settings, self.scene.evidence, self.scene.entry)
+        ranking = rankings.ranking(self.project, Request((self.target,), settings))
+        log = decision_table.log_of(self.project.db, ranking.target_ids)
+        chosen = ranking.select(log.state, settings.budget)
         seconds = time.monotonic() - started
         uids = np.array(chosen.picks["uid"].to_pylist(), hashing.UID_DTYPE)
         subset = self.pool.vectors_of(uids)
