@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import state
-from sept_core.services.curate import drafts, review_sheet, selections, views
+from sept_core.services.curate import drafts, selections, views
 from sept_core.services.curate.requests import Request
 from sept_core.services.project.project import Project
 from sept_core.wording import quantities
@@ -62,7 +62,7 @@ def choices(project: Project) -> dict[str, str]:
     """
     found = current(project)
     titles = {DRAFT: found.title} if found else {}
-    listed = review_sheet.choices(project)
+    listed = drafts.by_target_sets(project)
     rows = [(names, record) for names, records in listed.items() for record in records]
     for study in (False, True):
         titles |= {

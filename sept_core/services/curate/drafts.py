@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from sept_core import errors
-from sept_core.catalogue import settings
+from sept_core.catalogue import selection_table, settings, source_table
 from sept_core.review import audit, decision_log
 from sept_core.services.curate import judging, rankings, selections, subset_diagnostics
 from sept_core.services.curate.rankings import Ranking
@@ -101,6 +101,17 @@ def _selection(ranking: Ranking, log: decision_log.Log, budget: int) -> Selectio
     record = {"id": ranking.key, "encoder_id": ranking.encoder_id, "settings": settings}
     picks = ranking.select(log.state, budget).picks
     return Selection(record | {"target_ids": list(ranking.target_ids)}, picks, log)
+
+
+def by_target_sets(project: Project) -> dict[str, list[dict[str, Any]]]:
+    """Return the saved selections by the names of their target sets, latest first."""
+    names = {source.id: source.name for source in source_table.every(project.db, "target")}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for record in reversed(selection_table.every(project.db)):
+        if set(record["target_ids"]) <= set(names):
+            joined = " + ".join(names[ident] for ident in record["target_ids"])
+            found.setdefault(joined, []).append(record)
+    return found
 
 
 def saved(project: Project) -> list[dict[str, Any]]:

@@ -201,19 +201,6 @@ def resolve(project: Project, selection_id: str) -> Selection:
 _picked = Recent[tuple[Path, str], pa.Table](4)
 
 
-def check_targets(project: Project, chosen: Selection) -> None:
-    """Refuse decisions for target sets that no longer exist.
-
-    Raises:
-        NotFoundError: one of the selection's target sets was removed.
-    """
-    names = {source.id for source in source_table.every(project.db, "target")}
-    if removed := [ident for ident in chosen.target_ids if ident not in names]:
-        raise errors.NotFoundError(
-            f"The target set {removed[0]} of selection {chosen.id} was removed; add it again."
-        )
-
-
 def picks(project: Project, selection_id: str) -> pa.Table:
     """Return the picks in selected order, recomputed if their file was deleted.
 
