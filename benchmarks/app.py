@@ -85,7 +85,7 @@ HOVERED = """([root, x, y]) => new Promise((done) => {
     const look = () => {
         frames += 1;
         const linked = root.querySelector('.tile.linked');
-        linked || frames > 60 ? done([frames, performance.now() - started])
+        linked || frames > 12 ? done([frames, performance.now() - started])
             : requestAnimationFrame(look);
     };
     overlay.dispatchEvent(new PointerEvent('pointermove', {clientX: x, clientY: y, bubbles: true}));
@@ -296,7 +296,7 @@ class Curate:
             found, milliseconds = self.root.evaluate(
                 f"(root) => ({HOVERED})([root, {x + dx}, {y + dy}])"
             )
-            if found <= 60:
+            if found <= 12:  # else there is no point, or its image is not in sight
                 frames.append(float(found))
                 times.append(milliseconds)
         tell("hovering a point to its tile", frames or [float("nan")], "frames")

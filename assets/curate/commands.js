@@ -115,11 +115,11 @@ export class Commands {
 
   async commit(action, items) {
     const { space } = this;
-    const single = items.length === 1;
-    const uids = await this.uidsOf(items);
-    if (!uids) return;
-    space.deciding.decide(action, uids);
-    if (single) space.grid.go("ArrowRight", false);
+    const uids = this.uidsOf(items);
+    // At once, so that the next key acts on the next image even while these uids are loaded.
+    if (items.length === 1) space.grid.go("ArrowRight", false);
+    const found = await uids;
+    if (found) space.deciding.decide(action, found);
   }
 
   /** The uids of items; null, with a notice, if they cannot be loaded. */
