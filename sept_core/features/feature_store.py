@@ -6,6 +6,7 @@ A shard without its header does not exist; a header that does not match its file
 """
 
 import copy
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -263,16 +264,28 @@ class FeatureStore:
             start += len(shard)
 
 
-KEPT = 4
-_kept = Recent[Path, FeatureStore](KEPT)
+KEPT = 12
+_kept = Recent[Path, tuple[int, FeatureStore]](KEPT)
+
+
+SETTLED_SECONDS = 2.0
+"""A folder that changed more recently may change again within one tick of the disk's clock."""
 
 
 def kept(folder: Path) -> FeatureStore:
-    """Return the store of a folder, with its order by uid, cached until it changes."""
-    store, known = FeatureStore(folder), _kept.find(folder)
-    if known is not None and known.content_id() == store.content_id():
-        return known
-    _kept.put(folder, store)
+    """Return the store of a folder, with its order by uid, cached until the folder changes.
+
+    Shards are renamed into the folder, so its time of change tells without reading their headers.
+    """
+    changed = folder.stat().st_mtime_ns if folder.exists() else 0
+    known = _kept.find(folder)
+    if known is not None and known[0] == changed:
+        return known[1]
+    store = FeatureStore(folder)
+    if known is not None and known[1].content_id() == store.content_id():
+        store = known[1]
+    is_settled = time.time_ns() - changed > SETTLED_SECONDS * 1e9
+    _kept.put(folder, (changed if is_settled else -1, store))
     return store
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from sept_core.selection import evidence as ev
 from sept_core.selection import gate, hierarchy, settings, simple
-from sept_core.storage import hashing
 
 LARGE_POOL = 1_000_000
 """Above this many images, flat clusters (at most 1,000) are too coarse to spread a subset."""
@@ -28,13 +27,13 @@ def target_clusters(
     """
     found = evidence.clusters()
     held = _targets_held(evidence, found, ledger)
-    codes = ledger.codes_of(evidence.pool_uids)
+    codes = ledger.ground.codes_of_pool(evidence.pool_uids)
     inside = (codes >= 0) & (held[found.pool] >= options.min_targets)
     codes, cluster = codes[inside], found.pool[inside]
     if options.within_cluster == "distance":
         order = found.distance[inside]
     else:
-        order = simple.uniforms(options.seed, ledger.uids[codes])
+        order = ledger.ground.uniforms(options.seed)[codes]
     weights = _targets_held(evidence, found, ledger, weighted=True)
     taken = _Seats(ledger, codes, cluster, order, weights).fill()
     picks = simple.owned_by_nearest(evidence, ledger, taken)
@@ -51,9 +50,9 @@ def random_per_cluster(
     if len(evidence.pool_uids) > LARGE_POOL:
         return hierarchy.balanced(options, evidence, ledger)
     found = evidence.clusters()
-    codes = ledger.codes_of(evidence.pool_uids)
+    codes = ledger.ground.codes_of_pool(evidence.pool_uids)
     codes, cluster = codes[codes >= 0], found.pool[codes >= 0]
-    order = simple.uniforms(options.seed, ledger.uids[codes])
+    order = ledger.ground.uniforms(options.seed)[codes]
     weights = np.ones(found.pool.max(initial=-1) + 1, np.int64)
     taken = _Seats(ledger, codes, cluster, order, weights).fill()
     return ev.Outcome([ev.unowned(taken)], "pool_exhausted")
@@ -80,8 +79,10 @@ def importance(
     held *= _targets_held(evidence, found, ledger).sum() / max(held.sum(), 1e-6)  # mean weight 1
     share = np.bincount(found.pool, minlength=len(held)) / max(len(found.pool), 1)
     log_weight = np.log(held[found.pool] / share[found.pool] + 1)  # up to a common factor
-    gumbel = -np.log(-np.log(simple.uniforms(options.seed, evidence.pool_uids)))
-    taken = ledger.take_ranked(ledger.codes_of(evidence.pool_uids), log_weight + gumbel)
+    codes = ledger.ground.codes_of_pool(evidence.pool_uids)
+    known = codes >= 0
+    gumbel = -np.log(-np.log(ledger.ground.uniforms(options.seed)[codes[known]]))
+    taken = ledger.take_ranked(codes[known], log_weight[known] + gumbel)
     return ev.Outcome([simple.owned_by_nearest(evidence, ledger, taken)], "pool_exhausted")
 
 
@@ -91,12 +92,12 @@ def fill(
     """Take random images of the target clusters, then random images of the whole pool."""
     found = evidence.clusters()
     held = _targets_held(evidence, found, ledger)
-    codes = ledger.codes_of(evidence.pool_uids)
+    codes = ledger.ground.codes_of_pool(evidence.pool_uids)
     near = codes[(codes >= 0) & (held[found.pool] >= options.min_targets)]
-    parts = []
-    for part in (near, np.arange(len(ledger.uids))):
-        order = hashing.hashed_order(options.seed, ledger.uids[part])
-        parts.append(ledger.take_in_order(part[order]))
+    is_near = np.zeros(len(ledger.uids), bool)
+    is_near[near] = True
+    order = ledger.ground.hashed_order(options.seed)
+    parts = [ledger.take_in_order(part) for part in (order[is_near[order]], order)]
     return ev.unowned(np.concatenate(parts), "fill")
 
 

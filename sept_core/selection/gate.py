@@ -73,18 +73,23 @@ class Ground:
     """
 
     def __init__(self, gate: Gate) -> None:
-        order = np.argsort(gate.decodable, kind="stable")
-        self.uids = np.asarray(gate.decodable, hashing.UID_DTYPE)[order]
-        assert (self.uids[1:] != self.uids[:-1]).all(), "pool uids are not unique"
+        self.uids = np.asarray(gate.decodable, hashing.UID_DTYPE)
         self.in_filter = np.ones(len(self.uids), bool)
         if gate.in_filter is not None:
-            self.in_filter = np.asarray(gate.in_filter, bool)[order]
+            self.in_filter = np.array(gate.in_filter, bool)
+        if not (self.uids[1:] > self.uids[:-1]).all():
+            order = np.argsort(self.uids, kind="stable")
+            self.uids, self.in_filter = self.uids[order], self.in_filter[order]
+        assert (self.uids[1:] != self.uids[:-1]).all(), "pool uids are not unique"
         if gate.own is not None:
             self.in_filter |= self.mask(gate.own)
         self.groups, self.group_ids = self._number_groups(gate.groups)
         self.members = _Members(self.groups, len(self.group_ids))
         self.leaked = self._with_groups(self.mask(gate.leaked))
         self._lists: list[tuple[np.ndarray, np.ndarray]] = []
+        self._pool: tuple[np.ndarray, np.ndarray] | None = None
+        self._uniforms: dict[int, np.ndarray] = {}
+        self._orders: dict[int, np.ndarray] = {}
 
     def codes_of(self, uids: np.ndarray) -> np.ndarray:
         """Return the codes (int64, same shape) of uids; −1 for images that are not decodable."""
@@ -101,6 +106,25 @@ class Ground:
         codes = self.codes_of(uids)
         self._lists = [*self._lists[1 - TABLES :], (uids, codes)]
         return codes
+
+    def codes_of_pool(self, pool_uids: np.ndarray) -> np.ndarray:
+        """Return the codes of the evidence's pool, cached by identity."""
+        if self._pool is None or self._pool[0] is not pool_uids:
+            self._pool = (pool_uids, self.codes_of(pool_uids))
+        return self._pool[1]
+
+    def uniforms(self, seed: int) -> np.ndarray:
+        """Return (N,) float64 in (0, 1): docs/method.md §2's hash of seed and uid; cached."""
+        if seed not in self._uniforms:
+            self._uniforms = {seed: hashing.hashed_uniforms(seed, self.uids)}
+        return self._uniforms[seed]
+
+    def hashed_order(self, seed: int) -> np.ndarray:
+        """Return (N,) int64, the codes in the random order of a seed; cached."""
+        if seed not in self._orders:
+            order = np.argsort(self.uniforms(seed), kind="stable")  # ties by code
+            self._orders = {seed: order.astype(np.int64)}
+        return self._orders[seed]
 
     def mask(self, uids: np.ndarray) -> np.ndarray:
         """Return (N,) bool, true for these images."""

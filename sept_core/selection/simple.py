@@ -17,7 +17,7 @@ def scored(
 ) -> ev.Outcome:
     """Take images by (−score, uid), for `classifier` and `hub-corrected`."""
     scores = evidence.scores(options.strategy)
-    taken = ledger.take_ranked(ledger.codes_of(evidence.pool_uids), scores)
+    taken = ledger.take_ranked(ledger.ground.codes_of_pool(evidence.pool_uids), scores)
     return ev.Outcome([owned_by_nearest(evidence, ledger, taken)], "pool_exhausted")
 
 
@@ -25,7 +25,7 @@ def random(
     options: settings.SelectionSettings, evidence: ev.Evidence, ledger: gate.Ledger
 ) -> ev.Outcome:
     """Take images in the hash order of the seed, as a baseline."""
-    taken = ledger.take_in_order(hashing.hashed_order(options.seed, ledger.uids))
+    taken = ledger.take_in_order(ledger.ground.hashed_order(options.seed))
     return ev.Outcome([ev.unowned(taken)], "pool_exhausted")
 
 
@@ -56,11 +56,6 @@ def own(ledger: gate.Ledger, codes: np.ndarray) -> ev.Picks:
         n_targets=np.ones(n, np.int32),
         phase="core",
     )
-
-
-def uniforms(seed: int, uids: np.ndarray) -> np.ndarray:
-    """Return (n,) float64 in (0, 1): docs/method.md §2's hash of seed and uid."""
-    return np.array([hashing.hashed_uniform(seed, uid.decode()) for uid in uids.tolist()])
 
 
 def owned_by_nearest(evidence: ev.Evidence, ledger: gate.Ledger, codes: np.ndarray) -> ev.Picks:

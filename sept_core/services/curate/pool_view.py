@@ -62,13 +62,16 @@ class PoolEvidence:
         weights: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._device = device
+        self._scores: dict[str, np.ndarray] = {}
         self._weights = weights
         self._pool = pool
         self._labels = labels
         self._index = index
         self._graph = neighbour_graph
         self._seed = seed
-        self.inside = np.isin(pool.uids, inside)
+        rows = pool.rows_of(inside)
+        self.inside = np.zeros(len(pool), bool)
+        self.inside[rows[rows >= 0]] = True
         self.pool_uids = pool.uids[self.inside]
         stores = [store for store in targets if len(store)]
         if not stores:
@@ -105,7 +108,7 @@ class PoolEvidence:
             raise errors.InputError(ALL_VETOED)
         view = copy.copy(self)
         view.target_uids, view.target_vectors = self.target_uids[left], self.target_vectors[left]
-        view._whole, view._cut = self, {}
+        view._whole, view._cut, view._scores = self, {}, {}
         for name in ("_clusters", "background"):  # computed from the targets
             view.__dict__.pop(name, None)
         return view
@@ -179,7 +182,12 @@ class PoolEvidence:
         return {"id": self._index.id, "recall": self._index.recall}
 
     def scores(self, name: str) -> np.ndarray:
-        """(n,) float64 over `pool_uids`."""
+        """(n,) float64 over `pool_uids`, computed once."""
+        if name not in self._scores:
+            self._scores[name] = self._scored(name)
+        return self._scores[name]
+
+    def _scored(self, name: str) -> np.ndarray:
         function = {"classifier": scoring.classifier, "hub-corrected": scoring.hub_corrected}[name]
         scores = function(self._pool, self.target_vectors, self._background, device=self._device)
         return scores.values[self.inside]

@@ -99,9 +99,9 @@ class Ranking:
         self.pool_fingerprint = standing.pool_fingerprint
         self.group = standing.group
         self._device = request.device
-        self._pool = feature_store.FeatureStore(paths.pool_features(encoder_id))
+        self._pool = feature_store.kept(paths.pool_features(encoder_id))
         self._stores = [
-            feature_store.FeatureStore(paths.target_features(encoder_id, ident))
+            feature_store.kept(paths.target_features(encoder_id, ident))
             for ident in standing.target_ids
         ]
         indexed = preparation.is_fresh(project, encoder_id, "index", self._pool)
@@ -354,7 +354,7 @@ def standing(project: Project, request: Request) -> Standing:
     content = [
         asdict(replace(resolved, targets=())),
         ids,
-        [feature_store.FeatureStore(folder).content_id() for folder in folders],
+        [feature_store.kept(folder).content_id() for folder in folders],
         fingerprint,
         group,
         [_content(project, ident, heldout=request.guard) for ident in ids],

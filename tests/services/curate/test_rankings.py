@@ -1,0 +1,88 @@
+"""Kept rankings: a replay equals a fresh selection; keys name contents; requests are kept."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sept_core import errors
+from sept_core.catalogue import decision_table
+from sept_core.selection.settings import SelectionSettings
+from sept_core.services.curate import decisions, groups, rankings
+from sept_core.services.curate.rankings import Ranking
+from sept_core.services.curate.requests import Request
+from sept_core.services.project import projects
+from sept_core.services.project.project import Project
+
+ASKED = Request(("toys",), SelectionSettings(budget=1))
+
+
+def fresh(project: Project, request: Request) -> Ranking:
+    return Ranking(project, request, rankings.standing(project, request))
+
+
+def picks(ranking: Ranking, project: Project, budget: int) -> list[dict[str, Any]]:
+    state = decision_table.log_of(project.db, ranking.target_ids).state
+    found: list[dict[str, Any]] = ranking.select(state, budget).picks.to_pylist()
+    return found
+
+
+@pytest.mark.parametrize(
+    "strategy", ["instance-search", "classifier", "clusters", "importance", "class-balanced"]
+)
+def test_a_replay_equals_a_fresh_selection(project: Path, strategy: str) -> None:
+    rng = np.random.default_rng(len(strategy))
+    request = replace(ASKED, settings=SelectionSettings(strategy, 1, floor_percentile=20.0))
+    with projects.opened(project) as opened:
+        kept = rankings.ranking(opened, request)
+        targets = [target.uid for target in kept.targets]
+        for turn in range(6):
+            chosen = [row["uid"] for row in picks(kept, opened, 30)]
+            uids = rng.choice(chosen, 2, replace=False).tolist()
+            action = ("veto", "pin", "negative", "keep")[turn % 4]
+            decisions.decide(opened, ["toys"], action, uids)
+            if turn == 3:
+                decisions.decide(opened, ["toys"], "veto", targets[:2], scope="target")
+            assert rankings.ranking(opened, request) is kept
+            for budget in (30, 12):
+                assert picks(kept, opened, budget) == picks(fresh(opened, request), opened, budget)
+
+
+def test_a_key_names_what_is_ranked_and_no_budget_or_decision(project: Path) -> None:
+    with projects.opened(project) as opened:
+        key = rankings.standing(opened, ASKED).key
+        larger = replace(ASKED, settings=SelectionSettings(budget=50))
+        assert rankings.standing(opened, larger).key == key
+        uid = picks(rankings.ranking(opened, ASKED), opened, 1)[0]["uid"]
+        decisions.decide(opened, ["toys"], "veto", [uid])
+        assert rankings.standing(opened, ASKED).key == key
+        groups.save(opened, "few", [uid])
+        others = [
+            replace(ASKED, settings=SelectionSettings(budget=1, seed=1)),
+            replace(ASKED, guard=False),
+            replace(ASKED, filter="width > 3"),
+            replace(ASKED, group="few"),
+            replace(ASKED, refill_duplicates=True),
+        ]
+        keys = [rankings.standing(opened, request).key for request in others]
+        assert len({key, *keys}) == 6
+        groups.save(opened, "few", [uid, uid])
+        assert rankings.standing(opened, others[3]).key != keys[3]
+
+
+def test_a_remembered_request_is_found_after_a_restart(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = replace(ASKED, filter="width > 3", settings=SelectionSettings("random", 1, seed=4))
+    with projects.opened(project) as opened:
+        key = rankings.remember(opened, request)
+        rankings._held.clear()
+        found = rankings.find(opened, key)
+        assert found.request.settings == request.settings and found.request.filter == "width > 3"
+        (opened.paths.ranking(key) / "request.json").write_text("{")
+        rankings._held.clear()
+        for name in (key, "nothing", "../x", ""):
+            with pytest.raises(errors.NotFoundError, match="no longer exists"):
+                rankings.find(opened, name)
