@@ -7,6 +7,7 @@ In: feature stores, the eligible uids, the neighbour graph. Out: `PoolEvidence`,
 import copy
 import dataclasses
 import math
+import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import MappingProxyType
@@ -63,6 +64,7 @@ class PoolEvidence:
     ) -> None:
         self._device = device
         self._scores: dict[str, np.ndarray] = {}
+        self._searching = threading.RLock()
         self._weights = weights
         self._pool = pool
         self._labels = labels
@@ -111,6 +113,10 @@ class PoolEvidence:
         view._whole, view._cut, view._scores = self, {}, {}
         for name in ("_clusters", "background"):  # computed from the targets
             view.__dict__.pop(name, None)
+        owners, cosines = self._owners
+        places = np.where(left, np.cumsum(left) - 1, -1)
+        kept = np.append(places, -1)[owners].astype(np.int32)  # −1 (unknown): the last entry
+        view.__dict__["_owners"] = (kept, cosines.copy())
         return view
 
     def known_lists(self) -> neighbour_lists.Neighbours | None:
@@ -142,10 +148,14 @@ class PoolEvidence:
         return np.array([self._weights.get(uid.decode(), 1.0) for uid in self.target_uids.tolist()])
 
     def neighbours(self, k: int) -> neighbour_lists.Neighbours:
-        """Return lists of `k`, the same object each time until a longer search."""
-        if k not in self._cut:
-            self._cut[k] = self._neighbours(k)
-        return self._cut[k]
+        """Return lists of `k`, the same object each time until a longer search.
+
+        Threads that need a longer search wait for one another.
+        """
+        with self._searching:
+            if k not in self._cut:
+                self._cut[k] = self._neighbours(k)
+            return self._cut[k]
 
     def _neighbours(self, k: int) -> neighbour_lists.Neighbours:
         if self._whole is not None:
@@ -227,10 +237,28 @@ class PoolEvidence:
 
     def nearest_targets(self, uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the nearest target (S32) of each pool image and its cosine (float64)."""
+        rows = self._pool.rows_of(uids)
+        if (rows < 0).any():
+            return self._nearest(uids)
+        owners, similarity = self._owners
+        if len(new := np.unique(rows[owners[rows] < 0])):
+            found, similarity[new] = self._nearest(self._pool.uids[new])
+            owners[new] = np.searchsorted(self.target_uids, found)
+        return self.target_uids[owners[rows]], similarity[rows]
+
+    def _nearest(self, uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         found = neighbour_lists.nearest_targets(
             self._pool, uids, self.target_vectors, self.target_uids
         )
         return found.target_uids, found.similarity
+
+    @cached_property
+    def _owners(self) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) int32 place in `target_uids` of each row's nearest target, −1 if unknown; cosines.
+
+        It is filled as images are asked for: decisions ask for nearly the same ones again.
+        """
+        return np.full(len(self._pool), -1, np.int32), np.zeros(len(self._pool))
 
     def scaling(self) -> contract.Scaling:
         """Return r_t and r_x of docs/method.md §3."""

@@ -5,8 +5,9 @@ review decisions and the budget, so that a decision or another budget only repea
 key is a hash of the request without its budget, the features, the target images and the pool.
 """
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -44,7 +45,7 @@ from sept_core.services.project.project import Project
 from sept_core.storage import atomic, hashing, project_paths
 from sept_core.storage.recent import Recent
 
-HELD = 3
+HELD = 4
 """Rankings in memory; the lists of a large request take some hundred megabytes."""
 
 NEGATIVE_BETA = 0.5
@@ -61,6 +62,54 @@ class Target:
     set_id: str
     uid: str
     label: str | None
+
+
+class Base:
+    """The view of pool and targets that rankings share whose strategy, floor, cap or guard differ.
+
+    Args:
+        folder: where the neighbour lists are stored.
+        pool: the pool's features.
+        make: returns the view with all targets.
+
+    Attributes:
+        lock: held while the view is used.
+        note: what is under way; empty while nothing is.
+    """
+
+    def __init__(
+        self, folder: Path, pool: feature_store.FeatureStore, make: Callable[[], PoolEvidence]
+    ) -> None:
+        self.lock = threading.RLock()
+        self.note = ""
+        self._folder, self._pool, self._make = folder, pool, make
+        self._views = Recent[frozenset[str], PoolEvidence](2)
+        self._stored = 0  # length of the lists on disk
+
+    def evidence(self, vetoed: frozenset[str]) -> PoolEvidence:
+        """Return the view of pool and targets without vetoed targets.
+
+        Raises:
+            InputError: no target image is left, or none has features.
+        """
+        return self._views.get(vetoed, lambda: self._whole.without(vetoed))
+
+    @cached_property
+    def _whole(self) -> PoolEvidence:
+        """The view with all targets, and with the lists of an earlier process if there are any."""
+        whole = self._make()
+        lists = stored_lists.load(self._folder, self._pool, whole.target_uids)
+        if lists is not None:
+            whole.use_lists(lists)
+            self._stored = lists.uids.shape[1]
+        return whole
+
+    def store(self) -> None:
+        """Store the lists if they have grown since."""
+        lists = self._whole.known_lists()
+        if lists is not None and lists.uids.shape[1] > self._stored:
+            self._stored = lists.uids.shape[1]
+            stored_lists.save(self._folder, lists, self._pool)
 
 
 class Ranking:
@@ -87,29 +136,45 @@ class Ranking:
         self.target_ids = standing.target_ids
         self.targets = _distinct(standing.targets)
         names = dict(zip(standing.target_ids, request.targets, strict=True))
-        self._weights = weights.by_target(
+        by_target = weights.by_target(
             request.settings.weights,
             ((names[target.set_id], target.uid, target.label) for target in standing.targets),
         )
-        self._labels = {target.uid: target.label for target in standing.targets if target.label}
+        labels = {target.uid: target.label for target in standing.targets if target.label}
         self.rows = row_space.load(project, encoder_id)
         self.guard = contamination_guard.check(
             project, encoder_id, standing.target_ids, wanted=request.guard
         )
         self.pool_fingerprint = standing.pool_fingerprint
         self.group = standing.group
-        self._device = request.device
-        self._pool = feature_store.kept(paths.pool_features(encoder_id))
-        self._stores = [
+        device = request.device
+        pool = feature_store.kept(paths.pool_features(encoder_id))
+        stores = [
             feature_store.kept(paths.target_features(encoder_id, ident))
             for ident in standing.target_ids
         ]
-        indexed = preparation.is_fresh(project, encoder_id, "index", self._pool)
-        self._index = ivf.load(paths.index(encoder_id, "index")) if indexed else None
-        self._graph: Callable[[], graph.Graph] = lambda: graph.load(
-            paths.index(encoder_id, "graph")
+        indexed = preparation.is_fresh(project, encoder_id, "index", pool)
+        inside = _inside(project, request)
+        self._base = _bases.get(
+            (paths.root, standing.base, device),
+            lambda: Base(
+                paths.ranking(standing.base),
+                pool,
+                lambda: PoolEvidence(
+                    pool=pool,
+                    targets=stores,
+                    searching=_array([target.uid for target in self.targets]),
+                    vetoed=_array(()),
+                    labels=labels,
+                    inside=inside,
+                    index=ivf.load(paths.index(encoder_id, "index")) if indexed else None,
+                    neighbour_graph=lambda: graph.load(paths.index(encoder_id, "graph")),
+                    seed=request.settings.seed,
+                    device=device,
+                    weights=by_target,
+                ),
+            ),
         )
-        self._inside = _inside(project, request)
         self._groups = preparation.groups_by_uid(project, encoder_id)
         self._pool_count = _pool_count(project)
         self._own = (
@@ -119,13 +184,8 @@ class Ranking:
         )
         if self._own is not None:
             self._groups = self._own.groups
-        self._walking = threading.RLock()
-        self._folder = paths.ranking(self.key)
-        self._views = Recent[frozenset[str], PoolEvidence](2)
-        self._stored = 0  # length of the lists on disk
         self._grounds = Recent[frozenset[str], gate.Ground](2)
-        inside = hashing.places_among(np.sort(self._inside), self.rows.uids)
-        self._passing: np.ndarray = inside >= 0
+        self._passing = row_space.mask(self.rows, inside)
 
     def select(self, state: decision_log.ReviewState, budget: int | None) -> run.Selection:
         """Walk the ranking: the selection of a budget after the decisions of a log.
@@ -133,7 +193,7 @@ class Ranking:
         Raises:
             InputError: see `selection.run.select`.
         """
-        with self._walking:
+        with self._base.lock, self._noted(f"Searching for {len(self.targets):,} target images"):
             evidence = self.evidence(state.vetoed_targets)
             entry = self._gate(evidence, state)
             if self._own is not None:
@@ -146,8 +206,22 @@ class Ranking:
                 entry,
                 lambda entry: self._grounds.get(vetoed, lambda: gate.Ground(entry)),
             )
-            self._store()
+            self._base.store()
         return chosen
+
+    @contextlib.contextmanager
+    def _noted(self, note: str) -> Iterator[None]:
+        """Tell what is under way to `progress`."""
+        self._base.note = note
+        try:
+            yield
+        finally:
+            self._base.note = ""
+
+    @property
+    def note(self) -> str:
+        """What is under way; empty while nothing is."""
+        return self._base.note
 
     def seated(self, state: decision_log.ReviewState) -> np.ndarray:
         """Return (n,) S32 vetoed images that keep their place in their duplicate group.
@@ -172,11 +246,11 @@ class Ranking:
         Raises:
             InputError: no target image is left, or none has features.
         """
-        return self._views.get(vetoed, lambda: self._whole.without(vetoed))
+        return self._base.evidence(vetoed)
 
     def nearest(self) -> dict[str, float]:
         """Return the similarity of each embedded target's nearest pool image, vetoed ones too."""
-        with self._walking:
+        with self._base.lock:
             lists = self.evidence(frozenset()).neighbours(1)
         pairs = zip(
             lists.targets.astype(str).tolist(), lists.similarity[:, 0].tolist(), strict=True
@@ -186,35 +260,6 @@ class Ranking:
     def background_percentile(self, percentile: float) -> float:
         """Return the similarity at a percentile of random pairs of a target and a pool image."""
         return self.evidence(frozenset()).floor_similarity(percentile) or 0.0
-
-    @cached_property
-    def _whole(self) -> PoolEvidence:
-        """The view with all targets, and with the lists of an earlier process if there are any."""
-        whole = PoolEvidence(
-            pool=self._pool,
-            targets=self._stores,
-            searching=_array([target.uid for target in self.targets]),
-            vetoed=_array(()),
-            labels=self._labels,
-            inside=self._inside,
-            index=self._index,
-            neighbour_graph=self._graph,
-            seed=self.request.settings.seed,
-            device=self._device,
-            weights=self._weights,
-        )
-        lists = stored_lists.load(self._folder, self._pool, whole.target_uids)
-        if lists is not None:
-            whole.use_lists(lists)
-            self._stored = lists.uids.shape[1]
-        return whole
-
-    def _store(self) -> None:
-        """Store the lists of this ranking if they have grown since."""
-        lists = self._whole.known_lists()
-        if lists is not None and lists.uids.shape[1] > self._stored:
-            self._stored = lists.uids.shape[1]
-            stored_lists.save(self._folder, lists, self._pool)
 
     def _gate(self, evidence: PoolEvidence, state: decision_log.ReviewState) -> gate.Gate:
         negatives = _array(state.negatives)
@@ -236,9 +281,10 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Standing:
-    """A request resolved against the project: what identifies its ranking."""
+    """A request resolved against the project: what identifies its ranking, and its base."""
 
     key: str
+    base: str
     request: Request
     encoder_id: str
     target_ids: tuple[str, ...]
@@ -248,6 +294,7 @@ class Standing:
 
 
 _held = Recent[tuple[Path, str], Ranking](HELD)
+_bases = Recent[tuple[Path, str, str], Base](HELD)
 
 
 def ranking(project: Project, request: Request) -> Ranking:
@@ -305,8 +352,8 @@ def progress(project: Project, key: str) -> dict[str, Any]:
     """Return how far a ranking has been made: `done` of `total` steps, and a note."""
     known = _held.find((project.paths.root, key))
     if known is None:
-        return {"done": 0, "total": 1, "note": "Waiting"}
-    return {"done": 1, "total": 1, "note": ""}
+        return {"done": 0, "total": 2, "note": "Reading the pool"}
+    return {"done": 1 if known.note else 2, "total": 2, "note": known.note}
 
 
 def log_of(project: Project, target_ids: tuple[str, ...], name: str) -> decision_log.Log:
@@ -344,6 +391,8 @@ def standing(project: Project, request: Request) -> Standing:
         decisions=True,
     )
     group = _group(project, request)
+    searched = [paths.pool_features(encoder_id)]
+    searched += [paths.target_features(encoder_id, ident) for ident in ids]
     folders = [paths.pool_features(encoder_id)]
     folders += [
         paths.target_features(encoder_id, ident, heldout=heldout)
@@ -360,12 +409,19 @@ def standing(project: Project, request: Request) -> Standing:
         [_content(project, ident, heldout=request.guard) for ident in ids],
         _prepared(project, encoder_id),
     ]
+    shared = [
+        [encoder_id, ids, fingerprint, group, request.filter],
+        [feature_store.kept(folder).content_id() for folder in searched],
+        [_content(project, ident, heldout=False) for ident in ids],
+        _index_header(project, encoder_id),
+        [request.settings.seed, asdict(request.settings)["weights"]],
+    ]
     if request.filter:
         content.append(revision.current(project.db))
+        shared.append(revision.current(project.db))
     targets = tuple(target for ident in ids for target in searching(project, ident))
-    return Standing(
-        hashing.fingerprint(content), resolved, encoder_id, ids, targets, fingerprint, group
-    )
+    keys = hashing.fingerprint(content), hashing.fingerprint(shared)
+    return Standing(*keys, resolved, encoder_id, ids, targets, fingerprint, group)
 
 
 def searching(project: Project, target_id: str) -> tuple[Target, ...]:
@@ -398,14 +454,20 @@ def _prepared(project: Project, encoder_id: str) -> list[Any]:
     Raises:
         InputError: near-duplicates are missing or out of date, or no pool image has features.
     """
-    pool = projects.pool_features(project, encoder_id)
+    projects.pool_features(project, encoder_id)
     preparation.groups_by_uid(project, encoder_id)
-    paths = [project.paths.index(encoder_id, "duplicates")]
-    if preparation.is_fresh(project, encoder_id, "index", pool):
-        paths.append(project.paths.index(encoder_id, "index"))
+    path = project.paths.index(encoder_id, "duplicates") / project_paths.HEADER
     known = preparation.calibration(project, encoder_id)
-    headers = [atomic.read_json(path / project_paths.HEADER) for path in paths]
-    return [headers, known["tau"], known["tau_leak"]]
+    index = _index_header(project, encoder_id)
+    return [atomic.read_json(path), index, known["tau"], known["tau_leak"]]
+
+
+def _index_header(project: Project, encoder_id: str) -> Any:
+    """Return the header of the index that is searched; None for exact search."""
+    pool = feature_store.kept(project.paths.pool_features(encoder_id))
+    if not preparation.is_fresh(project, encoder_id, "index", pool):
+        return None
+    return atomic.read_json(project.paths.index(encoder_id, "index") / project_paths.HEADER)
 
 
 def _distinct(targets: tuple[Target, ...]) -> tuple[Target, ...]:

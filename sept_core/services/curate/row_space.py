@@ -118,16 +118,16 @@ def passing(
     """
     inside = np.ones(len(rows.uids), bool)
     if filter_text:
-        inside &= _among(rows, image_table.eligible(project.db, "pool", filter_text))
+        inside &= mask(rows, image_table.eligible(project.db, "pool", filter_text))
     if word:
         quoted = word.replace('"', "")
-        inside &= _among(rows, image_table.eligible(project.db, "pool", f'path ~ "{quoted}"'))
+        inside &= mask(rows, image_table.eligible(project.db, "pool", f'path ~ "{quoted}"'))
     if group:
-        inside &= _among(rows, np.array(groups.members(project, group), hashing.UID_DTYPE))
+        inside &= mask(rows, np.array(groups.members(project, group), hashing.UID_DTYPE))
     return np.flatnonzero(inside)
 
 
-def _among(rows: RowSpace, uids: np.ndarray) -> np.ndarray:
+def mask(rows: RowSpace, uids: np.ndarray) -> np.ndarray:
     """Return (n,) bool: the rows whose image is one of `uids`."""
     found = rows.rows_of(uids)
     mask = np.zeros(len(rows.uids), bool)

@@ -9,6 +9,7 @@ import pytest
 
 from sept_core import errors
 from sept_core.catalogue import decision_table
+from sept_core.retrieval import neighbour_lists
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, groups, rankings
 from sept_core.services.curate.rankings import Ranking
@@ -86,3 +87,29 @@ def test_a_remembered_request_is_found_after_a_restart(
         for name in (key, "nothing", "../x", ""):
             with pytest.raises(errors.NotFoundError, match="no longer exists"):
                 rankings.find(opened, name)
+
+
+def test_the_pool_is_searched_once_for_all_rankings_and_not_again_after_a_restart(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[int] = []
+    find = neighbour_lists.find_neighbours
+    monkeypatch.setattr(
+        neighbour_lists, "find_neighbours", lambda *a, **k: searched.append(a[3]) or find(*a, **k)
+    )
+    plain, floored = ASKED, replace(ASKED, settings=SelectionSettings("coverage", 1), guard=False)
+    with projects.opened(project) as opened:
+        before = picks(rankings.ranking(opened, plain), opened, 25)
+        picks(rankings.ranking(opened, floored), opened, 25)
+        assert len(searched) == 1
+        assert rankings.progress(opened, rankings.standing(opened, plain).key)["done"] == 2
+        rankings._held.clear()
+        rankings._bases.clear()
+        assert picks(rankings.ranking(opened, plain), opened, 25) == before
+        assert len(searched) == 1
+        (header,) = opened.paths.rankings.glob("*/header.json")
+        (header.parent / "rows.npy").write_bytes(b"damaged")
+        rankings._held.clear()
+        rankings._bases.clear()
+        assert picks(rankings.ranking(opened, plain), opened, 25) == before
+        assert len(searched) == 2, "a mismatch is searched again"
