@@ -111,12 +111,8 @@ class PoolEvidence:
         view = copy.copy(self)
         view.target_uids, view.target_vectors = self.target_uids[left], self.target_vectors[left]
         view._whole, view._cut, view._scores = self, {}, {}
-        for name in ("_clusters", "background"):  # computed from the targets
+        for name in ("_clusters", "_owners", "background"):  # computed from the targets
             view.__dict__.pop(name, None)
-        owners, cosines = self._owners
-        places = np.where(left, np.cumsum(left) - 1, -1)
-        kept = np.append(places, -1)[owners].astype(np.int32)  # −1 (unknown): the last entry
-        view.__dict__["_owners"] = (kept, cosines.copy())
         return view
 
     def known_lists(self) -> neighbour_lists.Neighbours | None:
@@ -204,10 +200,14 @@ class PoolEvidence:
 
     @cached_property
     def _background(self) -> np.ndarray:
+        if self._whole is not None:
+            return self._whole._background
         return scoring.background_sample(self._pool, self._seed, BACKGROUND_IMAGES)
 
     @cached_property
     def _kmeans(self) -> scoring.Clusters:
+        if self._whole is not None:
+            return self._whole._kmeans
         count = max(2, min(MAX_CLUSTERS, math.isqrt(len(self._pool))))
         return scoring.kmeans(
             self._pool, min(count, len(self._pool)), self._seed, device=self._device
@@ -242,9 +242,19 @@ class PoolEvidence:
             return self._nearest(uids)
         owners, similarity = self._owners
         if len(new := np.unique(rows[owners[rows] < 0])):
-            found, similarity[new] = self._nearest(self._pool.uids[new])
+            found, similarity[new] = self._nearest_left(self._pool.uids[new])
             owners[new] = np.searchsorted(self.target_uids, found)
         return self.target_uids[owners[rows]], similarity[rows]
+
+    def _nearest_left(self, uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return nearest targets; without some, only images that those owned are compared again."""
+        if self._whole is None:
+            return self._nearest(uids)
+        found, similarity = self._whole.nearest_targets(uids)
+        lost = hashing.places_among(self.target_uids, found) < 0
+        if lost.any():
+            found[lost], similarity[lost] = self._nearest(uids[lost])
+        return found, similarity
 
     def _nearest(self, uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         found = neighbour_lists.nearest_targets(
