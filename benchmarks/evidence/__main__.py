@@ -1,10 +1,11 @@
 """Run the registered evidence protocol (docs/log.md), or summarise its rows.
 
     python -m benchmarks.evidence $SEPT_DATA WORK_FOLDER [--part A] [--limit 4]
-    python -m benchmarks.evidence --summary
+    python -m benchmarks.evidence --summary [--part continued]
 
 Trains one network at a time on one thread; rows that exist are skipped, so it continues after an
-interruption and from a fresh checkout. `--trial` runs the script itself with a few steps into
+interruption and from a fresh checkout. `--part continued` is an experiment of its own, with its own
+rows; it runs only where it is named. `--trial` runs the script itself with a few steps into
 another folder; its rows are no evidence.
 """
 
@@ -18,9 +19,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.evidence import pools, protocol, summary
-from benchmarks.evidence.rows import FOLDER, Rows
+from benchmarks.evidence import continued, pools, protocol, summary
+from benchmarks.evidence.rows import CONTINUED, FOLDER, Rows
 from benchmarks.evidence.runs import Runner
+
+PARTS = [*(part.name for part in protocol.PARTS), protocol.CONTINUED.name]
 
 
 def main() -> None:
@@ -28,13 +31,14 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?", help="folder with the development data")
     parser.add_argument("work", type=Path, nargs="?", help="folder for projects and runs")
     parser.add_argument("--summary", action="store_true", help="print the tables of all rows")
-    parser.add_argument("--part", choices=[part.name for part in protocol.PARTS], action="append")
+    parser.add_argument("--part", choices=PARTS, action="append")
     parser.add_argument("--limit", type=int, help="number of networks to finish")
     parser.add_argument("--trial", type=Path, help="folder for the rows of a trial of 20 steps")
     options = parser.parse_args()
-    rows = Rows(options.trial or FOLDER)
+    own = options.part == [protocol.CONTINUED.name]
+    rows = Rows(options.trial or (CONTINUED if own else FOLDER))
     if options.summary:
-        return print(summary.markdown(rows))
+        return print(continued.markdown(rows) if own else summary.markdown(rows))
     if options.work is None:
         parser.error("give the data folder and a work folder, or --summary")
     return execute(options, rows)
@@ -64,6 +68,8 @@ def execute(options: argparse.Namespace, rows: Rows) -> None:
 
 def planned(names: list[str] | None, rows: Rows) -> Iterator[protocol.Planned]:
     """Yield the networks of some parts; the seeds of part A grow once it is complete."""
+    if names == [protocol.CONTINUED.name]:
+        yield from protocol.planned(protocol.CONTINUED)
     for part in protocol.PARTS:
         if names and part.name not in names:
             continue

@@ -6,7 +6,6 @@ no project knows.
 """
 
 import csv
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from benchmarks.evidence import protocol
 from benchmarks.evidence.protocol import Arm, Planned, Pool
 from sept_core import api, errors
 from sept_core.catalogue import place_table
+from sept_core.encoders import bundled
 from sept_core.ingest import worklists
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.settings import PretrainSettings
@@ -42,16 +42,26 @@ def prepared(pool: Pool, data: Path, work: Path, encoder: str = protocol.ENCODER
     return folder
 
 
-def settings(seed: int, changes: dict[str, Any] | None = None) -> PretrainSettings:
-    """Return the settings of every training of a seed."""
-    wanted = protocol.CHANGES | {"threads": 1, "seed": seed} | (changes or {})
+def settings(
+    data: Path, arm: Arm, seed: int, changes: dict[str, Any] | None = None
+) -> PretrainSettings:
+    """Return the settings of the trainings of an arm and a seed."""
+    wanted = protocol.CHANGES | arm.training | {"threads": 1, "seed": seed} | (changes or {})
+    if arm.start:
+        wanted["init"] = _start(data, arm.start)
     return pretrain_settings.choose(
         protocol.METHOD,
-        protocol.BACKBONE,
+        wanted.pop("backbone", protocol.BACKBONE),
         protocol.BUDGET,
         wanted,
         image_side=protocol.IMAGE_SIDE,
     )
+
+
+def _start(data: Path, start: str) -> str:
+    if start == "bundled":
+        return str(bundled.FOLDER)
+    return f"timm@{data / protocol.PUBLISHED}"
 
 
 def training(folder: Path, data: Path, run: Planned, how: PretrainSettings) -> dict[str, Any]:
@@ -114,8 +124,3 @@ def write_task(folder: Path, task: str, path: Path) -> None:
         rows = evaluations.checked_task(project, task, ["all"])
     rows.sort(key=worklists.name_of)
     worklists.write(path, pa.Table.from_pylist(rows, worklists.SCHEMA))
-
-
-def as_json(how: PretrainSettings) -> dict[str, Any]:
-    """Return settings as JSON."""
-    return dataclasses.asdict(how)

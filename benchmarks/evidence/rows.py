@@ -14,6 +14,8 @@ import numpy as np
 from sept_core.storage import atomic
 
 FOLDER = Path(__file__).parent
+CONTINUED = FOLDER / "continued-rows"
+"""Rows of the experiment on continued pre-training."""
 LINES, CORRECT = "rows.jsonl", "correct"
 
 
@@ -22,6 +24,7 @@ class Rows:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self.folder = folder
+        (folder / CORRECT).mkdir(parents=True, exist_ok=True)
         path = folder / LINES
         text = path.read_text() if path.exists() else ""
         self.all: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]

@@ -4,6 +4,7 @@ In: a `Planned` and the work folder. Out: rows of `rows.Rows`. An interrupted tr
 from its checkpoint, an interrupted scoring from its last score.
 """
 
+import dataclasses
 import itertools
 import subprocess
 import time
@@ -20,7 +21,7 @@ from sept_core.encoders import checkpoint
 from sept_core.evaluation import results, study
 from sept_core.evaluation import worker as evaluation
 from sept_core.jobs import job_folder
-from sept_core.pretrain import launch, worker
+from sept_core.pretrain import initial, launch, worker
 from sept_core.pretrain.settings import PretrainSettings
 
 SCORES, TRIAL_SCORES = "evidence-scores", "trial-scores"
@@ -53,7 +54,7 @@ class Runner:
     def execute(self, run: Planned) -> None:
         """Train or load the network of a run, and store a row for each task that lacks one."""
         started, used = time.time(), time.process_time()
-        how = pools.settings(run.seed, self.changes)
+        how = pools.settings(self.data, run.arm, run.seed, self.changes)
         row: dict[str, Any] = {"part": run.part, "pool": run.pool.name, "arm": run.arm.name}
         if run.arm.strategy:
             arm, facts = self._train(run, how)
@@ -78,7 +79,7 @@ class Runner:
             "selection": selection,
             "content_hash": header["manifest"],
             "subset": header["subset"],
-            "settings": header["settings"],
+            "settings": _portable(header["settings"], run),
             "metrics": header["metrics"],
             "cost": {
                 key: header[key] for key in ("steps", "images_seen", "flops", "seconds", "device")
@@ -90,12 +91,13 @@ class Runner:
     def _without_training(
         self, run: Planned, how: PretrainSettings
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return an encoder, or the weights that the trained arms of the seed start from."""
-        if run.arm == protocol.UNTRAINED:
+        """Return an encoder, or the weights that trained arms start from."""
+        if run.arm == protocol.UNTRAINED or run.arm.start:
             folder = self.scores / run.name / "initial"
             card = worker.card(how, "", {}) | {"method": "none"}
-            checkpoint.save(folder, worker.build_backbone(how), card)
-            facts = {"settings": pools.as_json(how)}
+            backbone = initial.start_from(worker.build_backbone(how), how, self.folder / "encoders")
+            checkpoint.save(folder, backbone, card)
+            facts = {"settings": _portable(dataclasses.asdict(how), run)}
             return {"name": run.arm.name, "checkpoint": [str(folder)]}, facts
         spec = protocol.ENCODER
         if run.arm == protocol.IMAGENET:
@@ -117,7 +119,7 @@ class Runner:
             "arms": [arm], "seeds": seeds, "draws": protocol.DRAWS, "out": str(out),
             "target_worklist": str(worklist),
         }  # fmt: skip
-        kept = [pair for pair in protocol.READOUTS if pair[0] != "finetune" or "checkpoint" in arm]
+        kept = [pair for pair in run.readouts if pair[0] != "finetune" or "checkpoint" in arm]
         by_labels: dict[tuple[str, ...], list[str]] = {}
         for readout, pairs in itertools.groupby(kept, key=lambda pair: pair[0]):
             by_labels.setdefault(tuple(labels for _, labels in pairs), []).append(readout)
@@ -149,6 +151,11 @@ def _as_row(
         for name, scores in found.items()
     }
     return row, correct
+
+
+def _portable(settings: dict[str, Any], run: Planned) -> dict[str, Any]:
+    """Name the initial weights by the arm's word instead of their place on this machine."""
+    return settings | {"init": run.arm.start}
 
 
 def _commit() -> str:

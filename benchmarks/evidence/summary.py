@@ -31,10 +31,13 @@ def markdown(rows: Rows) -> str:
 
 
 class Table:
-    """Rows by pool, arm, task and seed."""
+    """Rows by pool, arm, task and seed, and the readouts that tables show."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(
+        self, rows: Rows, readouts: tuple[tuple[str, str], ...] = protocol.READOUTS
+    ) -> None:
         self.rows = rows
+        self.readouts = [" ".join(pair) for pair in readouts]
         self._by_place = {(r["pool"], r["arm"], r["task"], r["seed"]): r for r in rows.all}
 
     def arms(self, pool: str, task: str) -> list[str]:
@@ -158,24 +161,25 @@ def _task(table: Table, pool: str, task: str) -> Iterator[str]:
     if RANDOM.name not in arms:
         yield "No row yet."
         return
-    yield from _means(table, pool, task, arms)
+    yield from means(table, pool, task, arms)
     to_random = [(arm, arm, RANDOM.name) for arm in arms if arm != RANDOM.name]
-    yield from _compared(table, pool, task, f"Each arm − {RANDOM.name}", to_random)
+    yield from compared(table, pool, task, f"Each arm − {RANDOM.name}", to_random)
     if CURATED.name in arms:
         others = [arm for arm in arms if arm not in (RANDOM.name, CURATED.name)]
         from_curated = [(other, CURATED.name, other) for other in others]
-        yield from _compared(table, pool, task, f"{CURATED.name} − each other arm", from_curated)
+        yield from compared(table, pool, task, f"{CURATED.name} − each other arm", from_curated)
 
 
-def _means(table: Table, pool: str, task: str, arms: list[str]) -> Iterator[str]:
+def means(table: Table, pool: str, task: str, arms: list[str]) -> Iterator[str]:
+    """Yield a table of accuracies: a row for each arm."""
     yield "Accuracy, %: mean (SD between seeds), and images in the subset:"
     yield ""
-    yield from _head(("arm", "images", "seeds"))
+    yield from _head(table, ("arm", "images", "seeds"))
     for arm in arms:
         seeds = table.seeds(pool, (arm,), (task,))
         subset = table.row(pool, arm, task, seeds[0]).get("subset")
         cells = [arm, f"{subset:,}" if subset else "–", str(len(seeds))]
-        for readout in _readouts():
+        for readout in table.readouts:
             if readout not in table.row(pool, arm, task, seeds[0])["scores"]:
                 cells.append("–")
                 continue
@@ -185,7 +189,7 @@ def _means(table: Table, pool: str, task: str, arms: list[str]) -> Iterator[str]
         yield f"| {' | '.join(cells)} |"
 
 
-def _compared(
+def compared(
     table: Table, pool: str, task: str, title: str, pairs: list[tuple[str, str, str]]
 ) -> Iterator[str]:
     """Yield a table of differences: a row for each (name, arm, other)."""
@@ -197,9 +201,9 @@ def _compared(
         f"{statistics.LEAST_SEEDS} seeds, also after Holm's correction for the arms of the column."
     )
     yield ""
-    yield from _head(("arm", "seeds"))
+    yield from _head(table, ("arm", "seeds"))
     seeds = {name: table.seeds(pool, (arm, other), (task,)) for name, arm, other in pairs}
-    columns = [_column(table, pool, task, pairs, seeds, readout) for readout in _readouts()]
+    columns = [_column(table, pool, task, pairs, seeds, readout) for readout in table.readouts]
     for name, _, _ in pairs:
         cells = [name, str(len(seeds[name])), *(column[name] for column in columns)]
         yield f"| {' | '.join(cells)} |"
@@ -230,12 +234,8 @@ def _column(
     return cells
 
 
-def _readouts() -> list[str]:
-    return [" ".join(pair) for pair in protocol.READOUTS]
-
-
-def _head(first: tuple[str, ...]) -> Iterator[str]:
-    heads = (*first, *(said(readout) for readout in _readouts()))
+def _head(table: Table, first: tuple[str, ...]) -> Iterator[str]:
+    heads = (*first, *(said(readout) for readout in table.readouts))
     yield f"| {' | '.join(heads)} |"
     yield "|" + " --- |" * len(heads)
 
