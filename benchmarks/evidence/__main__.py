@@ -23,7 +23,7 @@ from benchmarks.evidence import continued, pools, protocol, summary
 from benchmarks.evidence.rows import CONTINUED, FOLDER, Rows
 from benchmarks.evidence.runs import Runner
 
-PARTS = [*(part.name for part in protocol.PARTS), protocol.CONTINUED.name]
+PARTS = [*(part.name for part in protocol.PARTS), continued.NAME]
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="number of networks to finish")
     parser.add_argument("--trial", type=Path, help="folder for the rows of a trial of 20 steps")
     options = parser.parse_args()
-    own = options.part == [protocol.CONTINUED.name]
+    own = options.part == [continued.NAME]
     rows = Rows(options.trial or (CONTINUED if own else FOLDER))
     if options.summary:
         return print(continued.markdown(rows) if own else summary.markdown(rows))
@@ -68,8 +68,9 @@ def execute(options: argparse.Namespace, rows: Rows) -> None:
 
 def planned(names: list[str] | None, rows: Rows) -> Iterator[protocol.Planned]:
     """Yield the networks of some parts; the seeds of part A grow once it is complete."""
-    if names == [protocol.CONTINUED.name]:
-        yield from protocol.planned(protocol.CONTINUED)
+    if names == [continued.NAME]:
+        for part in continued.PARTS:
+            yield from protocol.planned(part)
     for part in protocol.PARTS:
         if names and part.name not in names:
             continue

@@ -5,7 +5,7 @@ the change in the log before its runs.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 ENCODER = "bundled+classic"
@@ -85,35 +85,6 @@ UNION = Arm("curated+target", "instance-search", options={"joined": True})
 CLASSIFIER = Arm("classifier", "classifier")
 ORACLE = Arm("oracle", "random", new_subset=True, options={"oracle": True})
 
-CONTINUED_STEPS = {"steps": 300, "batch_size": 64, "image_size": 64, "layer_decay": 0.75}
-STARTS: dict[str, dict[str, Any]] = {
-    "published": {"backbone": "tf_efficientnet_lite0", "stem": "standard", "lr": 0.01},
-    "bundled": {"backbone": "resnet10-narrow", "stem": "standard", "lr": 2e-4},
-}
-"""Backbone of each start, with a low learning rate (of the preset `continue`; a tenth of the
-default)."""
-SCRATCH_STEPS = 6500
-"""Steps of `resnet10-tiny` at 32 pixels that cost as much CPU time as `CONTINUED_STEPS` of
-EfficientNet-Lite0: measured before the runs, checked by the rows' CPU seconds."""
-
-
-def _continued() -> tuple[Arm, ...]:
-    """List the arms of continued pre-training: the cheapest first, random beside curated."""
-    arms: list[Arm] = []
-    ways: list[tuple[str, dict[str, Any], str]] = [
-        (f"continue-{start}", STARTS[start] | CONTINUED_STEPS, start)
-        for start in ("bundled", "published")
-    ]
-    ways.append(("scratch", {"steps": SCRATCH_STEPS}, ""))
-    for name, training, start in ways:
-        for base in (RANDOM, CURATED):
-            own = {"name": f"{name}-{base.name}", "training": training, "start": start}
-            arms.append(replace(base, **own))  # type: ignore[arg-type]
-    for start, own in STARTS.items():
-        still = {"image_size": CONTINUED_STEPS["image_size"]}
-        arms.append(Arm(f"frozen-{start}", shared=True, training=own | still, start=start))
-    return tuple(arms)
-
 
 @dataclass(frozen=True)
 class Part:
@@ -125,16 +96,6 @@ class Part:
     seeds: int
     readouts: tuple[tuple[str, str], ...] = READOUTS
 
-
-CONTINUED = Part(
-    "continued",
-    Pool("mixed", ("pool", "mixed"), ("satellite", "traffic")),
-    _continued(),
-    seeds=3,
-    readouts=(("knn", "10-shot"), ("linear", "10-shot"), ("finetune", "10-shot")),
-)
-"""Continued pre-training against from scratch and frozen: an experiment of its own, with its own
-rows (`rows.CONTINUED`)."""
 
 PARTS = (
     Part("A", MIXED, (RANDOM, CURATED, UNTRAINED, RETRIEVAL, IMAGENET), SEEDS),
