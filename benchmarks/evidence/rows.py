@@ -15,7 +15,8 @@ from sept_core.storage import atomic
 
 FOLDER = Path(__file__).parent
 CONTINUED = FOLDER / "continued-rows"
-"""Rows of the experiment on continued pre-training."""
+ROUNDS = FOLDER / "rounds-rows"
+"""Rows of the experiments on continued pre-training and on rounds."""
 LINES, CORRECT = "rows.jsonl", "correct"
 
 

@@ -53,16 +53,24 @@ class Runner:
 
     def execute(self, run: Planned) -> None:
         """Train or load the network of a run, and store a row for each task that lacks one."""
-        started, used = time.time(), time.process_time()
+        used = time.process_time()
         how = pools.settings(self.data, run.arm, run.seed, self.changes)
-        row: dict[str, Any] = {"part": run.part, "pool": run.pool.name, "arm": run.arm.name}
-        if run.arm.strategy:
-            arm, facts = self._train(run, how)
-        else:
-            arm, facts = self._without_training(run, how)
+        make = self._train if run.arm.strategy else self._without_training
+        arm, facts = make(run, how)
         facts |= {"training_cpu_seconds": round(time.process_time() - used, 1)}
+        self.score(run, arm, facts)
+
+    def score(self, run: Planned, arm: dict[str, Any], facts: dict[str, Any]) -> None:
+        """Store a row for each task that lacks one.
+
+        Args:
+            run: the planned network.
+            arm: the network as `evaluation.worker` takes it.
+            facts: further values of the rows.
+        """
+        row: dict[str, Any] = {"part": run.part, "pool": run.pool.name, "arm": run.arm.name}
         for task in self.missing(run):
-            used = time.process_time()
+            started, used = time.time(), time.process_time()
             scored, correct = self._score(run, task, arm)
             own = {"scoring_cpu_seconds": round(time.process_time() - used, 1)}
             where = self.where | {"started_at": round(started)}

@@ -34,11 +34,18 @@ class Table:
     """Rows by pool, arm, task and seed, and the readouts that tables show."""
 
     def __init__(
-        self, rows: Rows, readouts: tuple[tuple[str, str], ...] = protocol.READOUTS
+        self,
+        rows: Rows,
+        readouts: tuple[tuple[str, str], ...] = protocol.READOUTS,
+        others: tuple[Rows, ...] = (),
     ) -> None:
-        self.rows = rows
+        """Join rows with those of other experiments, of which the first ones count."""
         self.readouts = [" ".join(pair) for pair in readouts]
-        self._by_place = {(r["pool"], r["arm"], r["task"], r["seed"]): r for r in rows.all}
+        self._by_place: dict[tuple[str, str, str, int], tuple[Rows, dict[str, Any]]] = {}
+        for held in (rows, *others):
+            for r in held.all:
+                place = (r["pool"], r["arm"], r["task"], r["seed"])
+                self._by_place.setdefault(place, (held, r))
 
     def arms(self, pool: str, task: str) -> list[str]:
         """List the arms of a task in the order of the protocol."""
@@ -57,7 +64,7 @@ class Table:
 
     def row(self, pool: str, arm: str, task: str, seed: int) -> dict[str, Any]:
         """Return one row."""
-        return self._by_place[pool, arm, task, seed]
+        return self._by_place[pool, arm, task, seed][1]
 
     def accuracies(
         self, pool: str, arm: str, task: str, readout: str, seeds: list[int]
@@ -67,8 +74,8 @@ class Table:
 
     def correct(self, pool: str, arm: str, task: str, readout: str, seeds: list[int]) -> np.ndarray:
         """Return (seeds, draws, n_test) bool: the images that are classified correctly."""
-        own = [self.row(pool, arm, task, seed) for seed in seeds]
-        return np.stack([self.rows.correct(row, readout) for row in own])
+        own = [self._by_place[pool, arm, task, seed] for seed in seeds]
+        return np.stack([rows.correct(row, readout) for rows, row in own])
 
 
 def paired(table: Table, pool: str, task: str, readout: str, seeds: list[int]) -> np.ndarray:

@@ -123,7 +123,7 @@ def _advance(
             own = None
             if ask and pending is None:
                 return series, (
-                    f"Review selection {series.rounds[-1].selection} (page Review), then repeat "
+                    f"Review selection {series.rounds[-1].selection} (page Curate), then repeat "
                     "this command to train on it."
                 )
         series = _train(folder, series)
