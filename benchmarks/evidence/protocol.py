@@ -125,7 +125,7 @@ class Planned:
     @property
     def same_for_all_seeds(self) -> bool:
         """True for a frozen encoder: seeds differ in their draws of labels only."""
-        return not self.arm.strategy and self.arm != UNTRAINED
+        return self.arm in (RETRIEVAL, IMAGENET)
 
     @property
     def name(self) -> str:
