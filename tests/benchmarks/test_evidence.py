@@ -6,19 +6,25 @@ import numpy as np
 import pytest
 
 from benchmarks.evidence import __main__ as evidence
-from benchmarks.evidence import protocol, summary
+from benchmarks.evidence import continued, protocol, rounds, summary
 from benchmarks.evidence.rows import Rows
 
 N_TEST = 40
 TRUE = {"random": 0.5, "instance-search": 0.75}
 
 
-def _fill(rows: Rows, seeds: int, tasks: tuple[str, ...] = protocol.ENDPOINT_TASKS) -> None:
-    """Add made-up rows: curated classifies ten more of 40 images, with a little noise."""
+def _fill(
+    rows: Rows,
+    seeds: int,
+    tasks: tuple[str, ...] = protocol.ENDPOINT_TASKS,
+    shares: dict[str, float] = TRUE,
+    **facts: object,
+) -> None:
+    """Add made-up rows: by default curated classifies ten more of 40 images, with some noise."""
     rng = np.random.default_rng(0)
     for seed in range(seeds):
         for task in tasks:
-            for arm, share in TRUE.items():
+            for arm, share in shares.items():
                 correct = {}
                 for readout, labels in protocol.READOUTS:
                     draws = 1 if labels == "all" or readout == "finetune" else protocol.DRAWS
@@ -30,7 +36,7 @@ def _fill(rows: Rows, seeds: int, tasks: tuple[str, ...] = protocol.ENDPOINT_TAS
                     "part": "A", "pool": "mixed", "arm": arm, "task": task, "seed": seed,
                     "n_test": N_TEST, "subset": 2500, "scores": scores,
                 }  # fmt: skip
-                rows.append(row, correct)
+                rows.append(row | facts, correct)
 
 
 def test_rows_survive_on_disk(tmp_path: Path) -> None:
@@ -128,3 +134,34 @@ def test_the_script_runs_the_seeds_that_the_spread_asks_for(tmp_path: Path) -> N
     grown = [run for run in evidence.planned(["A"], rows) if run.seed >= 5]
     assert {run.seed for run in grown} == set(range(5, 10))
     assert {run.arm.name for run in grown} == set(TRUE)
+
+
+def test_rounds_are_compared_with_random_of_part_a(tmp_path: Path) -> None:
+    part_a, own = Rows(tmp_path / "a"), Rows(tmp_path / "rounds")
+    facts = {"weights": {"Forest": 2.0}, "new": 300, "error": 0.25}
+    _fill(part_a, 3, settings={"steps": 3000})
+    _fill(own, 3, rounds.TASKS, {"round-1": 0.6, "round-2": 0.8}, settings={"steps": 3000}, **facts)
+    text = rounds.markdown(own, part_a)
+    assert "| 0 | 2 | Forest 2 | 300 | 25.0 |" in text
+    assert "| round-2 − round-1 | 3 | **+2" in text and "| round-2 − random | 3 | **+3" in text
+
+
+def test_rounds_refuse_a_random_arm_with_other_settings(tmp_path: Path) -> None:
+    part_a, own = Rows(tmp_path / "a"), Rows(tmp_path / "rounds")
+    _fill(part_a, 1, settings={"steps": 1000})
+    shares, facts = {"round-1": 0.6, "round-2": 0.8}, {"weights": {}, "new": 0, "error": 0.2}
+    _fill(own, 1, rounds.TASKS, shares, settings={"steps": 3000}, **facts)
+    with pytest.raises(AssertionError, match="settings differ"):
+        rounds.markdown(own, part_a)
+
+
+def test_continued_networks_are_compared_with_frozen_ones_and_from_scratch(tmp_path: Path) -> None:
+    planned = [run for part in continued.PARTS for run in protocol.planned(part)]
+    assert len({run.name for run in planned}) == len(planned) == 3 * (2 + 3 * 3)
+    assert set(continued.ARMS) >= {arm for pair in continued.pairs() for arm in pair[1:]}
+    rows = Rows(tmp_path)
+    shares = {arm: 0.8 if arm.startswith("continue") else 0.5 for arm in continued.ARMS}
+    _fill(rows, 3, continued.POOL.tasks, shares, training_cpu_seconds=120.0)
+    text = continued.markdown(rows)
+    assert "| scratch-random | 2.0 |" in text
+    assert "| continue-bundled: curated − frozen | 3 | **+3" in text
