@@ -16,8 +16,17 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from pages.shared import routes, state
+from sept_core.catalogue import revision
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import drafts, outbox, searches, selections, views, workspace
+from sept_core.services.curate import (
+    drafts,
+    groups,
+    outbox,
+    searches,
+    selections,
+    views,
+    workspace,
+)
 from sept_core.services.curate.outbox import Step
 from sept_core.services.curate.requests import Request
 from sept_core.services.project import recent
@@ -121,6 +130,28 @@ def test_answers_that_name_their_state_are_cached_and_others_are_not(get: Get) -
         assert get(path).headers["cache-control"] == "no-store", path
     older = urls["targets"].rsplit("/", 1)[0] + "/before"
     assert get(older).headers["cache-control"] == "no-store"
+
+
+def test_renamed_files_are_searched_by_their_new_names(get: Get) -> None:
+    before = data()["urls"]
+    found = get(before["passing"], word="red")
+    assert len(found.content) and "immutable" in found.headers["cache-control"]
+    with opened() as project:
+        project.db.execute("UPDATE files SET rel_path = replace(rel_path, 'red', 'scarlet')")
+        revision.renew(project.db)
+    after = data()
+    assert after["urls"]["passing"] != before["passing"], "its answer would be a cached one"
+    assert after["urls"]["colours"] != before["colours"], "sources may have changed, too"
+    assert get(after["urls"]["passing"], word="red").content == b""
+    assert get(before["passing"], word="red").headers["cache-control"] == "no-store"
+
+
+def test_the_members_of_a_group_are_never_cached(get: Get) -> None:
+    urls = data()["urls"]
+    with opened() as project:
+        groups.save(project, "few", get(f"{urls['sheet']}/3").json()["uids"])
+    answer = get(urls["passing"], group="few")
+    assert len(answer.content) == 3 * 4 and answer.headers["cache-control"] == "no-store"
 
 
 def test_unknown_names_are_not_found_with_one_sentence(get: Get) -> None:
