@@ -188,8 +188,10 @@ async def order(request: Request) -> Response:
         from sept_core.services.curate import drafts
 
         name = request.path_params["name"]
-        with state.WRITING:  # an audit that begins is stored
-            return drafts.order(project, ranking, log, _positive(request, "budget"), name)
+        if name == "audit":
+            with state.WRITING:
+                drafts.begin_audit(project, ranking, log)
+        return drafts.order(project, ranking, log, _positive(request, "budget"), name)
 
     response = await _of_ranking(request, work)
     if request.path_params["name"] == "audit":  # a new audit may begin

@@ -22,6 +22,7 @@ from sept_core.services.curate import (
     drafts,
     groups,
     outbox,
+    rankings,
     searches,
     selections,
     views,
@@ -191,6 +192,32 @@ def test_an_audit_counts_vetoes_that_have_left_the_draft(get: Get) -> None:
     assert get(f"{urls['order']}/{BUDGET}/audit").json()["uids"] == sample
     doubt = get(f"{urls['order']}/{BUDGET}/doubt").json()["uids"]
     assert not set(doubt) & set(sample[:8])
+
+
+def test_a_tab_from_before_an_audit_does_not_begin_it_again(get: Get) -> None:
+    older = data()["urls"]
+    first = get(f"{older['sheet']}/{BUDGET}").json()["uids"]
+    decide(Step("a", 1, "veto", tuple(first[:2])))
+    urls = data()["urls"]
+    sample = get(f"{urls['order']}/{BUDGET}/audit").json()["uids"]
+    assert not set(sample) & set(first[:2])
+    assert get(f"{older['audit']}/{BUDGET}").json()["size"] == BUDGET
+    assert set(get(f"{older['order']}/{BUDGET}/audit").json()["uids"]) == set(first)
+    assert get(f"{urls['order']}/{BUDGET}/audit").json()["uids"] == sample
+
+
+def test_the_floor_of_the_figures_is_the_floor_of_the_selection(get: Get) -> None:
+    request = views.request_json(Request(("toys",), SelectionSettings(budget=1))) | {"floor": 97.6}
+    with opened() as project:
+        place = replace(
+            views.read(project, {"target": ["toys"]}), request=views.request_from(request)
+        )
+        url = workspace.data(project, place).json()["urls"]["figures"]
+        ranking = rankings.ranking(project, place.request)
+    assert ranking.request.settings.floor_percentile == 97.6
+    found = get(url).json()
+    assert found["percentiles"][97] < found["floor"] < found["percentiles"][98]
+    assert found["floor"] == pytest.approx(ranking.background_percentile(97.6))
 
 
 def test_facts_of_pool_and_target_images(get: Get) -> None:
