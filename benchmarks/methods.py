@@ -4,7 +4,8 @@
     SEPT_DATA=… python -m benchmarks.methods OUT.json --published --steps 300
     python -m benchmarks.methods OUT.json --draw docs/screenshots/methods.png
 
-Trains `resnet10-narrow` on the whole pool at 32 px with each method's defaults and prints a row:
+Trains `resnet10-narrow` (methods that hide patches: `vit_tiny_patch16_224`) on the whole pool at
+32 px with each method's defaults, distillation from the bundled encoder, and prints a row:
 the score of the random weights (step 0), then of the network so far, `encoders.knn_accuracy` over
 the features of all images at 48 px, reduced as the bundled encoder does it (192 principal
 directions, damped). Labels are read here, for scoring only. OUT.json keeps the
@@ -29,8 +30,8 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks import encoders
-from sept_core.encoders import backbones, bundled
-from sept_core.pretrain import augment, data, loop, meter, state
+from sept_core.encoders import bundled
+from sept_core.pretrain import augment, data, loop, meter, state, teachers, worker
 from sept_core.pretrain import settings as pretrain
 from sept_core.pretrain.methods import registry as methods
 from sept_core.pretrain.settings import PretrainSettings
@@ -38,6 +39,7 @@ from sept_core.pretrain.settings import PretrainSettings
 CPU = torch.device("cpu")
 Score = Callable[[nn.Module], float]
 Task = tuple[np.ndarray, PretrainSettings, Score]
+TEACHER = "bundled"
 PUBLISHED = {"temperature": 0.5, "decoupled": False, "lr": 0.06, "weight_decay": 5e-4}
 
 
@@ -72,7 +74,10 @@ def wanted(options: argparse.Namespace) -> Iterator[tuple[str, Task]]:
     pixels = np.stack([np.asarray(encoders.decode(content)) for content in pictures])
     changes = {"steps": options.steps, "image_size": 32, "batch_size": 128}
     for method in options.methods:
-        settings = pretrain.choose(method, "resnet10-narrow", len(pixels), changes, image_side=64)
+        record = methods.find(method)
+        backbone = "vit_tiny_patch16_224" if record.hides_patches else "resnet10-narrow"
+        own = changes | ({"teacher": TEACHER} if "teacher" in record.own else {})
+        settings = pretrain.choose(method, backbone, len(pixels), own, image_side=64)
         score = lambda network, side=settings.embed_size: encoders.knn_accuracy(  # noqa: E731
             reduced(features(network, pixels, side)), labels
         )
@@ -114,9 +119,9 @@ def curve(
     pixels: np.ndarray, settings: PretrainSettings, score: Score, every: int
 ) -> list[tuple[int, float]]:
     """The score at step 0, every so many steps and at the end."""
-    torch.manual_seed(augment.generator(settings.seed, "backbone").initial_seed())
-    backbone = backbones.build({"name": settings.backbone, "stem": settings.stem})
-    run = state.create(backbone, settings, CPU, "fp32")
+    backbone = worker.build_backbone(settings)
+    teacher = teachers.load(settings, Path())  # an encoder without a fit
+    run = state.create(backbone, settings, CPU, "fp32", teacher=teacher)
     total = settings.total_steps(len(pixels))
     images = data.PackedImages(pixels, np.ones(len(pixels), np.float32), CPU)
     rows = data.row_batches(len(pixels), settings.batch_size, settings.seed, 0, total)

@@ -113,14 +113,21 @@ def _fulfil() -> None:
     if not new:
         return
     state.keep("wishing client", client)
-    with state.WRITING, state.project() as project:
-        turn = wishes.Turn(project, _place(project))
-        before = turn.place
-        for wish in new:
-            _fulfil_one(turn, wish)
-            state.keep(f"done:{client}", wish.number)
-        if turn.place != before:
-            _write(project, turn.place)
+    try:
+        with state.WRITING, state.project() as project:
+            _fulfil_all(wishes.Turn(project, _place(project)), client, new)
+    except errors.SeptError as raised:  # the project is busy, or its URL cannot be read
+        _tell({"text": str(raised), "kind": "error", "link": None})
+        state.keep(f"done:{client}", new[-1].number)
+
+
+def _fulfil_all(turn: wishes.Turn, client: str, new: Sequence[workspace.Wish]) -> None:
+    before = turn.place
+    for wish in new:
+        _fulfil_one(turn, wish)
+        state.keep(f"done:{client}", wish.number)
+    if turn.place != before:
+        _write(turn.project, turn.place)
     if turn.preparing:
         state.keep("preparing", True)
     if turn.notice:

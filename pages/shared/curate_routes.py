@@ -45,27 +45,12 @@ def _rows(project: Project, request: Request) -> "RowSpace":
     return row_space.find(project, request.path_params["enc"], request.path_params["rows"])
 
 
-async def uids(request: Request) -> Response:
-    """Serve one page of the uids, 16 bytes each."""
+async def _of_rows(request: Request, work: "Callable[[Project, RowSpace], Response]") -> Response:
+    """Answer with what is made from the row space that a path names."""
 
     def make() -> Response:
         with state.project(answers.key(request)) as project:
-            return answers.raw(_rows(project, request).page(request.path_params["page"]))
-
-    return await answers.answer(make)
-
-
-async def points(request: Request) -> Response:
-    """Serve x and y of every row, 4 bytes each."""
-
-    def make() -> Response:
-        from sept_core.services.explore import point_map, row_points
-
-        with state.project(answers.key(request)) as project:
-            rows = _rows(project, request)
-            drawn = point_map.load(project, rows.encoder_id)
-            response = answers.raw(row_points.align(project, rows, drawn).points())
-        return _if_current(response, request.path_params["map"] == drawn.revision)
+            return work(project, _rows(project, request))
 
     return await answers.answer(make)
 
@@ -77,41 +62,58 @@ def _if_current(response: Response, is_current: bool) -> Response:
     return response
 
 
+async def uids(request: Request) -> Response:
+    """Serve one page of the uids, 16 bytes each."""
+
+    def work(project: Project, rows: "RowSpace") -> Response:
+        return answers.raw(rows.page(request.path_params["page"]))
+
+    return await _of_rows(request, work)
+
+
+async def points(request: Request) -> Response:
+    """Serve x and y of every row, 4 bytes each."""
+
+    def work(project: Project, rows: "RowSpace") -> Response:
+        from sept_core.services.explore import point_map, row_points
+
+        drawn = point_map.load(project, rows.encoder_id)
+        response = answers.raw(row_points.align(project, rows, drawn).points())
+        return _if_current(response, request.path_params["map"] == drawn.revision)
+
+    return await _of_rows(request, work)
+
+
 async def clusters(request: Request) -> Response:
     """Serve the clusters of the map: names, centres, sizes, pictures, and each row's cluster."""
 
-    def make() -> Response:
+    def work(project: Project, rows: "RowSpace") -> Response:
         from sept_core.services.curate import workspace
         from sept_core.services.explore import cluster_labels, point_map, row_points
 
-        with state.project(answers.key(request)) as project:
-            rows = _rows(project, request)
-            drawn = point_map.load(project, rows.encoder_id)
-            aligned = row_points.align(project, rows, drawn)
-            found = cluster_labels.answer(project, rows.encoder_id, aligned)
-            stamp = workspace.clusters_stamp(project, rows, drawn)
+        drawn = point_map.load(project, rows.encoder_id)
+        stamp = workspace.clusters_stamp(project, rows, drawn)
+        aligned = row_points.align(project, rows, drawn)
+        found = cluster_labels.answer(project, rows.encoder_id, aligned)
         return _if_current(JSONResponse(found), request.path_params["map"] == stamp)
 
-    return await answers.answer(make)
+    return await _of_rows(request, work)
 
 
 async def colours(request: Request) -> Response:
     """Serve palette, legend and each row's class of a colouring."""
 
-    def make() -> Response:
+    def work(project: Project, rows: "RowSpace") -> Response:
         from sept_core.services.curate import workspace
         from sept_core.services.explore import row_points
 
-        with state.project(answers.key(request)) as project:
-            rows = _rows(project, request)
-            drawn = row_points.find_map(project, rows.encoder_id)
-            aligned = row_points.align(project, rows, drawn)
-            by = request.query_params.get("by", "")
-            found = row_points.colours(project, rows, aligned, by)
-            stamp = workspace.colours_stamp(project, rows, drawn)
+        drawn = row_points.find_map(project, rows.encoder_id)
+        stamp = workspace.colours_stamp(project, rows, drawn)
+        aligned = row_points.align(project, rows, drawn)
+        found = row_points.colours(project, rows, aligned, request.query_params.get("by", ""))
         return _if_current(JSONResponse(found), request.path_params["stamp"] == stamp)
 
-    return await answers.answer(make)
+    return await _of_rows(request, work)
 
 
 async def targets(request: Request) -> Response:
@@ -186,8 +188,10 @@ async def order(request: Request) -> Response:
         from sept_core.services.curate import drafts
 
         name = request.path_params["name"]
-        with state.WRITING:  # an audit that begins is stored
-            return drafts.order(project, ranking, log, _positive(request, "budget"), name)
+        if name == "audit":
+            with state.WRITING:
+                drafts.begin_audit(project, ranking, log)
+        return drafts.order(project, ranking, log, _positive(request, "budget"), name)
 
     response = await _of_ranking(request, work)
     if request.path_params["name"] == "audit":  # a new audit may begin
@@ -263,28 +267,28 @@ async def scope(request: Request) -> Response:
 async def passing(request: Request) -> Response:
     """Serve the rows that pass a metadata filter, a named group or a word, 4 bytes each."""
 
-    def make() -> Response:
-        from sept_core.services.curate import row_space
+    def work(project: Project, rows: "RowSpace") -> Response:
+        from sept_core.services.curate import row_space, workspace
 
-        texts = [request.query_params.get(name, "") for name in ("filter", "group", "word")]
-        with state.project(answers.key(request)) as project:
-            found = row_space.passing(project, _rows(project, request), *texts)
+        filter_text, group, word = (
+            request.query_params.get(name, "") for name in ("filter", "group", "word")
+        )
+        stamp = workspace.passing_stamp(project)
+        found = row_space.passing(project, rows, filter_text, group, word)
         response = answers.raw(found.astype("<u4").tobytes())
-        return _if_current(response, not texts[1])  # a group's name may get other members
+        # The members of a group may change without a new revision of the files.
+        return _if_current(response, not group and request.path_params["stamp"] == stamp)
 
-    return await answers.answer(make)
+    return await _of_rows(request, work)
 
 
 async def search(request: Request) -> Response:
     """Serve the pool images most similar to a stored search."""
 
-    def make() -> Response:
+    def work(project: Project, rows: "RowSpace") -> Response:
         from sept_core.services.curate import searches
 
-        path = request.path_params
-        with state.project(answers.key(request)) as project:
-            rows = _rows(project, request)
-            found = searches.results(project, rows.encoder_id, path["id"])
+        found = searches.results(project, rows.encoder_id, request.path_params["id"])
         places = rows.rows_of(found.uids)
         known = places >= 0
         return JSONResponse(
@@ -296,7 +300,7 @@ async def search(request: Request) -> Response:
             }
         )
 
-    return await answers.answer(make)
+    return await _of_rows(request, work)
 
 
 async def picture(request: Request) -> Response:
@@ -385,6 +389,6 @@ PATHS: dict[str, Endpoint] = {
     "/curate/{enc}/targets/{stamp}": targets,
     "/curate/{enc}/facts/{uid}": facts,
     "/curate/{enc}/scope/{uid}": scope,
-    "/curate/{enc}/rows/{rows}": passing,
+    "/curate/{enc}/rows/{rows}/{stamp}": passing,
     "/curate/{enc}/search/{rows}/{id}": search,
 }

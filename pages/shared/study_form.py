@@ -162,8 +162,21 @@ def _training() -> tuple[str, str, dict[str, Any]]:
             placeholder="auto",
         ),
     }  # fmt: skip
-    changes = {name: int(value) for name, value in given.items() if value is not None}
+    changes: dict[str, Any] = {n: int(value) for n, value in given.items() if value is not None}
+    if "teacher" in methods.find(method).own:
+        changes["teacher"] = _teacher()
     return method, str(backbone), changes
+
+
+def _teacher() -> str:
+    """Draw the choice of a teacher; an empty field stands for the teacher of the preset."""
+    usual = presets.find("distil").recipe(machine.here()).more["teacher"]
+    typed: str = st.text_input(
+        "Teacher", key="study teacher", persist_state="session", placeholder=usual,
+        help="The encoder whose features the backbone learns, by its spec; leave empty to use the "
+        "preset's. To compare with it, add the arm frozen=ENCODER.",
+    )  # fmt: skip
+    return typed.strip() or usual
 
 
 def measures(task: Task) -> tuple[tuple[str, ...], tuple[str, ...], int]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from sept_core.cli import follow, output, summaries
+from sept_core.cli import selection_options as options
 from sept_core.cli.options import (
     Device,
     Dir,
@@ -19,14 +20,11 @@ from sept_core.cli.options import (
 from sept_core.index import formats
 from sept_core.selection import weights
 from sept_core.selection.settings import SelectionSettings
-from sept_core.selection.strategies import DEFAULT_STRATEGY, STRATEGIES
+from sept_core.selection.strategies import DEFAULT_STRATEGY
 from sept_core.services.curate import recipe_file, selections, subset_diagnostics
-from sept_core.services.curate.recipe_file import RecipeFile
 from sept_core.services.curate.requests import Request
 from sept_core.services.data import preparation
 from sept_core.services.project import projects
-
-_STRATEGY_HELP = " ".join(f"{name}: {s.description}" for name, s in STRATEGIES.items())
 
 
 def prepare(
@@ -61,124 +59,32 @@ def calibrate(folder: Dir, encoder: Encoder = None, as_json: Json = False) -> No
 def select(
     folder: Dir,
     target: Targets,
-    budget: Annotated[int | None, typer.Option(help="Number of images to select.")] = None,
-    strategy: Annotated[
-        str, typer.Option(metavar="STRATEGY", help=_STRATEGY_HELP)
-    ] = DEFAULT_STRATEGY,
+    budget: options.Budget = None,
+    strategy: options.Strategy = DEFAULT_STRATEGY,
     encoder: Encoder = None,
     seed: Seed = 0,
-    floor: Annotated[
-        float | None,
-        typer.Option(
-            metavar="PERCENTILE",
-            help="Minimum similarity of a picked image, as a percentile of the target–pool "
-            "similarities.",
-        ),
-    ] = None,
-    expand: Annotated[
-        list[float] | None,
-        typer.Option(
-            metavar="PERCENTILE",
-            help="Lower floor to use if the budget is not reached. Repeatable.",
-        ),
-    ] = None,
-    fill: Annotated[
-        bool,
-        typer.Option(
-            help="If the budget is not reached, add images from the same clusters, then random "
-            "ones.",
-        ),
-    ] = False,
-    local_scaling: Annotated[
-        bool,
-        typer.Option(
-            help="Rank by similarity corrected for local density (fewer hubs).",
-        ),
-    ] = False,
-    duplicate_cap: Annotated[
-        int, typer.Option(metavar="COUNT", help="Maximum images per near-duplicate group.")
-    ] = 1,
-    max_neighbours: Annotated[
-        int, typer.Option(metavar="COUNT", help="Maximum neighbours per target image.")
-    ] = 4096,
-    min_targets: Annotated[
-        int,
-        typer.Option(
-            metavar="COUNT", help="clusters and --fill: minimum target images in a cluster."
-        ),
-    ] = 1,
-    within_cluster: Annotated[
-        str,
-        typer.Option(metavar="hash|distance", help="clusters: order of images within a cluster."),
-    ] = "hash",
-    unfilled_quota: Annotated[
-        str,
-        typer.Option(
-            metavar="leave|donate",
-            help="class-balanced: leave the unused quota of a class empty, or donate it to others.",
-        ),
-    ] = "leave",
-    recipe: Annotated[
-        Path | None,
-        path_option("Recipe: a TOML file of parts with shares, in place of --strategy."),
-    ] = None,
-    unfilled_part: Annotated[
-        str | None,
-        typer.Option(
-            metavar="leave|donate",
-            help="--recipe: leave the seats of a part without further images open (default), or "
-            "donate them to the other parts.",
-        ),
-    ] = None,
-    with_target: Annotated[
-        bool,
-        typer.Option(
-            "--with-target",
-            help="Begin with the target's own training images (never its test split).",
-        ),
-    ] = False,
-    weight: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=WEIGHT",
-            help="Weight of a target set (pets=2), a class (food/ramen=3) or a target image "
-            "(uid:HEX=2), default 1. Repeatable.",
-        ),
-    ] = None,
-    stop_ratio: Annotated[
-        float | None,
-        typer.Option(
-            metavar="RATIO",
-            help="Stop instance search after the first round whose mean similarity is below this "
-            "share of that of round --stop-round (SimCore: 0.95); --budget is then optional.",
-        ),
-    ] = None,
-    stop_round: Annotated[
-        int, typer.Option(metavar="ROUND", help="Round that --stop-ratio compares with.")
-    ] = 20,
-    filter_text: Annotated[
-        str,
-        typer.Option(
-            "--filter",
-            metavar="FILTER",
-            help="Use matching pool images only: 'width >= 256 and caption ~ \"red fox\"'.",
-        ),
-    ] = "",
-    guard: Annotated[
-        bool, typer.Option(help="Contamination guard: exclude near-duplicates of held-out images.")
-    ] = True,
-    refill_duplicates: Annotated[
-        bool,
-        typer.Option(
-            "--refill-duplicates",
-            help="Let a near-duplicate of a vetoed image be selected in its place.",
-        ),
-    ] = False,
+    floor: options.Floor = None,
+    expand: options.Expand = None,
+    fill: options.Fill = False,
+    local_scaling: options.LocalScaling = False,
+    duplicate_cap: options.DuplicateCap = 1,
+    max_neighbours: options.MaxNeighbours = 4096,
+    min_targets: options.MinTargets = 1,
+    within_cluster: options.WithinCluster = "hash",
+    unfilled_quota: options.UnfilledQuota = "leave",
+    recipe: options.RecipePath = None,
+    unfilled_part: options.UnfilledPart = None,
+    with_target: options.WithTarget = False,
+    weight: options.Weights = None,
+    stop_ratio: options.StopRatio = None,
+    stop_round: options.StopRound = 20,
+    filter_text: options.Filter = "",
+    guard: options.Guard = True,
+    refill_duplicates: options.RefillDuplicates = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Select a subset of the pool for one or several target sets."""
-    mixed = RecipeFile(()) if recipe is None else recipe_file.read(recipe)
     settings = SelectionSettings(
         strategy=strategy,
         budget=budget,
@@ -192,9 +98,7 @@ def select(
         min_targets=min_targets,
         within_cluster=within_cluster,
         unfilled_quota=unfilled_quota,
-        recipe=mixed.parts,
-        unfilled_part=unfilled_part or mixed.unfilled_part or "leave",
-        with_target=with_target or bool(mixed.with_target),
+        **recipe_file.settings(recipe, unfilled_part, with_target),
         stop_ratio=stop_ratio,
         stop_round=stop_round,
         weights=weights.parse(weight or ()),

@@ -8,14 +8,14 @@ import typer
 
 from sept_core import errors
 from sept_core.cli import follow, output
-from sept_core.cli.options import Dir, Encoder, Json, Seed, path_option
-from sept_core.cli.train import Backbone, BatchSize, ImageSize, Method, Steps
+from sept_core.cli.options import Dir, Encoder, Json, Seed
+from sept_core.cli.selection_options import Guard, RecipePath, WithTarget
+from sept_core.cli.training_options import Backbone, BatchSize, ImageSize, Method, Steps
 from sept_core.pretrain.methods import registry as methods
 from sept_core.selection import weights
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import DEFAULT_STRATEGY
 from sept_core.services.curate import recipe_file
-from sept_core.services.curate.recipe_file import RecipeFile
 from sept_core.services.project import projects
 from sept_core.services.train import rounds
 from sept_core.services.train.recipe import Recipe
@@ -30,16 +30,10 @@ def run_round(
     strategy: Annotated[
         str, typer.Option(metavar="STRATEGY", help="Strategy of the selections; see sept select.")
     ] = DEFAULT_STRATEGY,
-    recipe: Annotated[
-        Path | None, path_option("Recipe of the selections, in place of --strategy.")
-    ] = None,
-    with_target: Annotated[
-        bool, typer.Option("--with-target", help="Begin with the target's own training images.")
-    ] = False,
+    recipe: RecipePath = None,
+    with_target: WithTarget = False,
     encoder: Encoder = None,
-    guard: Annotated[
-        bool, typer.Option(help="Contamination guard: exclude near-duplicates of held-out images.")
-    ] = True,
+    guard: Guard = True,
     method: Method = methods.DEFAULT_METHOD,
     backbone: Backbone = "resnet18",
     steps: Steps = None,
@@ -78,14 +72,11 @@ def run_round(
     as_json: Json = False,
 ) -> None:
     """Do a round: select with weights for the weakest classes, train, score on training images."""
-    mixed = RecipeFile(()) if recipe is None else recipe_file.read(recipe)
     settings = SelectionSettings(
         strategy=strategy,
         budget=budget,
         seed=seed,
-        recipe=mixed.parts,
-        unfilled_part=mixed.unfilled_part or "leave",
-        with_target=with_target or bool(mixed.with_target),
+        **recipe_file.settings(recipe, with_target=with_target),
     )
     training = Recipe(
         method, backbone, steps, batch_size=batch_size, image_size=image_size, seed=seed, init=init
@@ -113,6 +104,12 @@ def _advance(
 ) -> tuple[Series, str | None]:
     """Do rounds until there are enough; return the series and why it stopped early, if it did."""
     goal = series.complete + 1 if wanted is None else wanted
+    is_selected = series.open is not None and series.open.run is not None
+    if own is not None and goal <= series.complete + is_selected:
+        raise errors.InputError(
+            "This call selects no round, so --weight would have no effect; give it with the next "
+            "round."
+        )
     while series.complete < goal:
         pending = series.open
         if pending is None and (why := rounds.ended(series)):
@@ -127,10 +124,6 @@ def _advance(
                     "this command to train on it."
                 )
         series = _train(folder, series)
-    if own is not None:
-        raise errors.InputError(
-            "No round was selected, so --weight had no effect; give it with the next round."
-        )
     return series, None
 
 

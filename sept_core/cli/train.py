@@ -1,15 +1,16 @@
 """Commands for training: pretrain, train-encoder, evaluate."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sept_core import errors
+from sept_core.cli import evaluation_options as measured
 from sept_core.cli import follow, jobs, outcomes, output
+from sept_core.cli import training_options as options
 from sept_core.cli.jobs import Wait
-from sept_core.cli.options import Dir, Json, Seed, path_option
-from sept_core.pretrain import launch, loggers, settings
+from sept_core.cli.options import Dir, Json, Seed
+from sept_core.pretrain import launch, settings
 from sept_core.pretrain.methods import registry as methods
 from sept_core.services.curate import manifests
 from sept_core.services.data import chain, embedding
@@ -24,127 +25,31 @@ from sept_core.services.train import (
 )
 from sept_core.services.train.recipe import Recipe
 
-Method = Annotated[
-    str,
-    typer.Option(metavar="METHOD", help=f"Pre-training method: {', '.join(methods.METHODS)}."),
-]
-Backbone = Annotated[
-    str,
-    typer.Option(
-        metavar="BACKBONE", help="A timm model, or resnet10-narrow or resnet10-tiny for CPUs."
-    ),
-]
-OptionalMethod = Annotated[
-    str | None,
-    typer.Option(
-        metavar="METHOD",
-        help=f"Pre-training method: {', '.join(methods.METHODS)}. Default: the preset's, or "
-        f"{methods.DEFAULT_METHOD}.",
-    ),
-]
-OptionalBackbone = Annotated[
-    str | None,
-    typer.Option(
-        metavar="BACKBONE",
-        help="A timm model, or resnet10-narrow or resnet10-tiny for CPUs. Default: the preset's, "
-        "or resnet18.",
-    ),
-]
-Steps = Annotated[int | None, typer.Option(help="Number of optimiser steps.")]
-Epochs = Annotated[int | None, typer.Option(help="Number of epochs, instead of --steps.")]
-BatchSize = Annotated[int | None, typer.Option(help="Batch size in images.")]
-ImageSize = Annotated[int | None, typer.Option(help="Width and height of the crops in pixels.")]
-On = Annotated[
-    str, typer.Option(metavar="here|slurm|ray", help="Train on this machine or on a cluster.")
-]
-Processes = Annotated[
-    int, typer.Option(help="Processes per node, usually one per GPU; they share each batch.")
-]
-Nodes = Annotated[int, typer.Option(help="Number of nodes, with slurm or ray.")]
-LaunchOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=VALUE",
-        help="Option for slurm or ray, such as slurm_partition=gpu (see docs/clusters.md). "
-        "Repeatable.",
-    ),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="Further setting of the training, such as layer_decay=0.75 or augment.jitter=0.1. "
-        "Repeatable.",
-    ),
-]
-_ARM_HELP = (
-    "Arm to train and compare, baselines first: a strategy of sept select, random-10x, oracle, "
-    "encoder, curated+target (or another strategy), 'metadata=FILTER', frozen=ENCODER "
-    "(timm:resnet18@/path/FILE), continue=ENCODER:ARM, a selection id, NAME=SELECTION, "
-    "NAME=group:GROUP or NAME=ENCODER. Repeatable."
-)
-
 
 def pretrain(
     folder: Dir,
     selection: Annotated[
         str | None, typer.Argument(metavar="SELECTION", help="Selection to train on, by id.")
     ] = None,
-    manifest: Annotated[
-        Path | None, path_option("Manifest to train on, instead of a selection.")
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="|".join(presets.PRESETS),
-            help="Settings that suit this machine; other options change them.",
-        ),
-    ] = None,
-    method: OptionalMethod = None,
-    backbone: OptionalBackbone = None,
-    steps: Steps = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    image_size: ImageSize = None,
-    init: Annotated[
-        str | None,
-        typer.Option(
-            help="Initial weights: a checkpoint folder, timm (the published weights) or "
-            "timm@/path/FILE."
-        ),
-    ] = None,
-    teacher: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ENCODER",
-            help="With method distil: the encoder whose features the backbone learns.",
-        ),
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            help="End the run, with its best backbone, after this many kNN probes on the target's "
-            "training images without a new best. Default: train to the last step.",
-        ),
-    ] = None,
-    log: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help=f"Also log to {', '.join(loggers.LOGGERS)}; several separated by commas.",
-        ),
-    ] = None,
-    setting: SetOption = None,
+    manifest: options.Manifest = None,
+    preset: options.Preset = None,
+    method: options.OptionalMethod = None,
+    backbone: options.OptionalBackbone = None,
+    steps: options.Steps = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    image_size: options.ImageSize = None,
+    init: options.Init = None,
+    teacher: options.Teacher = None,
+    patience: options.Patience = None,
+    log: options.Log = None,
+    setting: options.Settings = None,
     seed: Seed = 0,
-    run: Annotated[
-        str | None,
-        typer.Option(help="Name of the run. Default: chosen from the subset, method and seed."),
-    ] = None,
-    on: On = "here",
-    processes: Processes = 1,
-    nodes: Nodes = 1,
-    launch_option: LaunchOption = None,
+    run: options.RunName = None,
+    on: options.On = "here",
+    processes: options.Processes = 1,
+    nodes: options.Nodes = 1,
+    launch_option: options.LaunchOption = None,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
@@ -179,18 +84,18 @@ def pretrain(
 def train_encoder(
     folder: Dir,
     images: Annotated[int, typer.Option(help="Number of random pool images to train on.")] = 20_000,
-    method: Method = methods.DEFAULT_METHOD,
-    backbone: Backbone = "resnet18",
-    steps: Steps = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    image_size: ImageSize = None,
-    setting: SetOption = None,
+    method: options.Method = methods.DEFAULT_METHOD,
+    backbone: options.Backbone = "resnet18",
+    steps: options.Steps = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    image_size: options.ImageSize = None,
+    setting: options.Settings = None,
     seed: Seed = 0,
-    on: On = "here",
-    processes: Processes = 1,
-    nodes: Nodes = 1,
-    launch_option: LaunchOption = None,
+    on: options.On = "here",
+    processes: options.Processes = 1,
+    nodes: options.Nodes = 1,
+    launch_option: options.LaunchOption = None,
     as_json: Json = False,
 ) -> None:
     """Train an encoder on a random part of the pool, then embed the whole pool with it."""
@@ -217,58 +122,27 @@ def train_encoder(
 def evaluate(
     folder: Dir,
     target: Annotated[str, typer.Option(help="Labelled target set with a test split.")],
-    run: Annotated[
-        list[str] | None, typer.Option(help="Finished run to compare. Repeatable.")
-    ] = None,
-    arm: Annotated[list[str] | None, typer.Option(help=_ARM_HELP)] = None,
-    budget: Annotated[
-        list[int] | None, typer.Option(help="Images per arm. Repeat for a sweep over budgets.")
-    ] = None,
-    method: Method = methods.DEFAULT_METHOD,
-    backbone: Backbone = "resnet18",
-    steps: Steps = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    image_size: ImageSize = None,
-    setting: SetOption = None,
-    equal_epochs: Annotated[
-        bool,
-        typer.Option(
-            help="Also train larger and smaller arms for the same number of epochs, not only for "
-            "the same number of steps."
-        ),
-    ] = False,
-    without_decisions: Annotated[
-        bool, typer.Option(help="Also train each strategy without the review decisions (ablation).")
-    ] = False,
-    control: Annotated[
-        list[str] | None,
-        typer.Option(help="Other labelled target set to test the same networks on. Repeatable."),
-    ] = None,
-    readout: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="knn|linear|finetune",
-            help="Readout to compute. Repeatable. Default: all three.",
-        ),
-    ] = None,
-    labels: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="all|10%|5-shot", help="Training labels to use. Repeatable. Default: all."
-        ),
-    ] = None,
-    seeds: Annotated[int, typer.Option(help="Number of random seeds.")] = 3,
-    draws: Annotated[
-        int,
-        typer.Option(
-            help="Draws of few labels per seed; 20-NN and linear probe are averaged over them."
-        ),
-    ] = 1,
-    on: On = "here",
-    processes: Processes = 1,
-    nodes: Nodes = 1,
-    launch_option: LaunchOption = None,
+    run: measured.Runs = None,
+    arm: measured.Arms = None,
+    budget: measured.Budgets = None,
+    method: options.Method = methods.DEFAULT_METHOD,
+    backbone: options.Backbone = "resnet18",
+    steps: options.Steps = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    image_size: options.ImageSize = None,
+    setting: options.Settings = None,
+    equal_epochs: measured.EqualEpochs = False,
+    without_decisions: measured.WithoutDecisions = False,
+    control: measured.Controls = None,
+    readout: measured.Readouts = None,
+    labels: measured.Labels = None,
+    seeds: measured.Seeds = 3,
+    draws: measured.Draws = 1,
+    on: options.On = "here",
+    processes: options.Processes = 1,
+    nodes: options.Nodes = 1,
+    launch_option: options.LaunchOption = None,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:

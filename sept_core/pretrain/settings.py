@@ -323,6 +323,11 @@ def validate(settings: PretrainSettings, subset_size: int, processes: int = 1) -
         f"batch_size {s.batch_size} is more than the {subset_size} images; use a smaller one",
     )
     _require(0 < s.augment.crop_min <= 1, f"crop_min {s.augment.crop_min} must be in (0, 1]")
+    convolutional = s.backbone in SMALL_BACKBONES or s.backbone.startswith("resnet")
+    _require(
+        not (registry.find(s.method).hides_patches and convolutional),
+        registry.unfit(s.method, s.backbone),
+    )
     _require(
         "teacher" not in registry.find(s.method).own or bool(s.teacher),
         f"method {s.method!r} needs a teacher, an encoder such as bundled+classic",

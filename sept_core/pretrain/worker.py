@@ -57,16 +57,7 @@ def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
     if (folder / project_paths.RUN_HEADER).exists():
         finished: dict[str, Any] = atomic.read_json(folder / project_paths.RUN_HEADER)
         return finished
-    target = None
-    if probe_worklist is not None:
-        target = probe.load(
-            Path(probe_worklist), settings.embed_size, settings.seed, subset.value_ranges
-        )
-    elif settings.patience:
-        raise errors.InputError(
-            f"pre-training settings: patience {settings.patience} needs labelled training images "
-            "of a target set for the probe, which this run does not have; set patience to 0."
-        )
+    target = _probe(probe_worklist, settings, subset)
     roots = {name: Path(root) for name, root in asked["roots"].items()}
     teacher = teachers.load(settings, folder.parents[1] / "encoders")
 
@@ -106,6 +97,20 @@ def main(job: job_folder.JobFolder, group: Group = ALONE) -> dict[str, Any]:
     group.first(lambda: _leave(folder, trained, settings, subset, known))
     header: dict[str, Any] = atomic.read_json(folder / project_paths.RUN_HEADER)
     return header
+
+
+def _probe(
+    worklist: str | None, settings: PretrainSettings, subset: manifest.Manifest
+) -> probe.Probe | None:
+    """Load the labelled training images of the target; None for a run without them."""
+    if worklist is not None:
+        return probe.load(Path(worklist), settings.embed_size, settings.seed, subset.value_ranges)
+    if settings.patience:
+        raise errors.InputError(
+            f"pre-training settings: patience {settings.patience} needs labelled training images "
+            "of a target set for the probe, which this run does not have; set patience to 0."
+        )
+    return None
 
 
 def _load_images(

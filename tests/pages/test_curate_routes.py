@@ -16,8 +16,18 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from pages.shared import routes, state
+from sept_core.catalogue import revision
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import drafts, outbox, searches, selections, views, workspace
+from sept_core.services.curate import (
+    drafts,
+    groups,
+    outbox,
+    rankings,
+    searches,
+    selections,
+    views,
+    workspace,
+)
 from sept_core.services.curate.outbox import Step
 from sept_core.services.curate.requests import Request
 from sept_core.services.project import recent
@@ -123,6 +133,28 @@ def test_answers_that_name_their_state_are_cached_and_others_are_not(get: Get) -
     assert get(older).headers["cache-control"] == "no-store"
 
 
+def test_renamed_files_are_searched_by_their_new_names(get: Get) -> None:
+    before = data()["urls"]
+    found = get(before["passing"], word="red")
+    assert len(found.content) and "immutable" in found.headers["cache-control"]
+    with opened() as project:
+        project.db.execute("UPDATE files SET rel_path = replace(rel_path, 'red', 'scarlet')")
+        revision.renew(project.db)
+    after = data()
+    assert after["urls"]["passing"] != before["passing"], "its answer would be a cached one"
+    assert after["urls"]["colours"] != before["colours"], "sources may have changed, too"
+    assert get(after["urls"]["passing"], word="red").content == b""
+    assert get(before["passing"], word="red").headers["cache-control"] == "no-store"
+
+
+def test_the_members_of_a_group_are_never_cached(get: Get) -> None:
+    urls = data()["urls"]
+    with opened() as project:
+        groups.save(project, "few", get(f"{urls['sheet']}/3").json()["uids"])
+    answer = get(urls["passing"], group="few")
+    assert len(answer.content) == 3 * 4 and answer.headers["cache-control"] == "no-store"
+
+
 def test_unknown_names_are_not_found_with_one_sentence(get: Get) -> None:
     found = data()
     urls, encoder = found["urls"], found["encoder"]
@@ -160,6 +192,32 @@ def test_an_audit_counts_vetoes_that_have_left_the_draft(get: Get) -> None:
     assert get(f"{urls['order']}/{BUDGET}/audit").json()["uids"] == sample
     doubt = get(f"{urls['order']}/{BUDGET}/doubt").json()["uids"]
     assert not set(doubt) & set(sample[:8])
+
+
+def test_a_tab_from_before_an_audit_does_not_begin_it_again(get: Get) -> None:
+    older = data()["urls"]
+    first = get(f"{older['sheet']}/{BUDGET}").json()["uids"]
+    decide(Step("a", 1, "veto", tuple(first[:2])))
+    urls = data()["urls"]
+    sample = get(f"{urls['order']}/{BUDGET}/audit").json()["uids"]
+    assert not set(sample) & set(first[:2])
+    assert get(f"{older['audit']}/{BUDGET}").json()["size"] == BUDGET
+    assert set(get(f"{older['order']}/{BUDGET}/audit").json()["uids"]) == set(first)
+    assert get(f"{urls['order']}/{BUDGET}/audit").json()["uids"] == sample
+
+
+def test_the_floor_of_the_figures_is_the_floor_of_the_selection(get: Get) -> None:
+    request = views.request_json(Request(("toys",), SelectionSettings(budget=1))) | {"floor": 97.6}
+    with opened() as project:
+        place = replace(
+            views.read(project, {"target": ["toys"]}), request=views.request_from(request)
+        )
+        url = workspace.data(project, place).json()["urls"]["figures"]
+        ranking = rankings.ranking(project, place.request)
+    assert ranking.request.settings.floor_percentile == 97.6
+    found = get(url).json()
+    assert found["percentiles"][97] < found["floor"] < found["percentiles"][98]
+    assert found["floor"] == pytest.approx(ranking.background_percentile(97.6))
 
 
 def test_facts_of_pool_and_target_images(get: Get) -> None:

@@ -127,6 +127,31 @@ def test_a_wish_that_cannot_be_fulfilled_is_a_sentence(
     assert turn.place == before
 
 
+def test_a_wish_that_finds_the_project_busy_is_answered_with_a_sentence(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[dict[str, Any]] = []
+    open_project = workspace.state.project
+
+    def busy() -> None:
+        raise errors.BusyError("Process 12 holds the project; try again.")
+
+    def draw(key: str, data: dict[str, Any], on_outbox: Any, on_wishes: Any) -> None:
+        drawn.append(data)
+        if len(drawn) == 1:
+            monkeypatch.setattr(workspace.state, "project", busy)
+            on_wishes()
+            monkeypatch.setattr(workspace.state, "project", open_project)
+
+    monkeypatch.setattr(workspace, "draw", draw)
+    monkeypatch.setattr(workspace, "wishes", lambda _: ("c", [workspace.Wish(1, "save", {})]))
+    app.run().switch_page(PAGE).run()
+    app.run()
+    assert not app.exception
+    assert drawn[-1]["notice"]["text"] == "Process 12 holds the project; try again."
+    assert drawn[-1]["notice"]["kind"] == "error" and drawn[-1]["done"] == 1
+
+
 def test_posts_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     posted = {
         "outbox": {"context": "t", "steps": [["c", 1, "veto", ["u"], "group", "why", None]]},

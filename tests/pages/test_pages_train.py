@@ -260,6 +260,22 @@ def test_a_study_is_planned_and_launched(open_app: Any, trained: Path) -> None:
     assert {run["pretrain"]["steps"] for run in asked["runs"]} == {3}
 
 
+def test_a_study_by_distillation_asks_for_its_teacher(open_app: Any, trained: Path) -> None:
+    app = open_app(trained, EVALUATE, show="Train and compare")
+    by_label(app.selectbox, "Method").set_value("distil").run()
+    by_label(app.multiselect, "Budgets (images)").set_value(["12"]).run()
+    for label, value in (("Steps", 3), ("Batch size", 4), ("Seeds", 1)):
+        by_label(app.number_input, label).set_value(value).run()
+    by_label(app.text_input, "Teacher").set_value("classic").run()
+    by_label(app.button, "Train and compare").click().run()
+    assert sound(app) and not app.error
+    (job,) = trained.glob("jobs/*-study-*")
+    asked = atomic.read_json(job / "settings.json")
+    assert {run["pretrain"]["teacher"] for run in asked["runs"]} == {"classic"}
+    by_label(app.selectbox, "Method").set_value("simclr").run()
+    assert "Teacher" not in [field.label for field in app.text_input]
+
+
 def html(app: AppTest) -> str:
     return " ".join(element.proto.body for element in app.get("html"))
 

@@ -98,6 +98,9 @@ def test_an_epoch_drops_its_incomplete_batch() -> None:
         ({"temperature": 0.0}, "temperature 0.0"),
         ({"warmup": 1.0}, "warmup 1.0"),
         ({"log_every": 0}, "log_every"),
+        ({"method": "distil"}, "needs a teacher"),
+        ({"method": "dinov2"}, "'dinov2' needs a vision transformer .* not 'resnet18'"),
+        ({"method": "mae", "backbone": "resnet10-tiny"}, "not 'resnet10-tiny'"),
         ({"augment": pretrain.Augment(crop_min=0.0)}, "crop_min 0.0"),
     ],
 )

@@ -13,14 +13,11 @@ import torch
 import torch.distributed as dist
 from lightly.loss import DINOLoss, IBOTPatchLoss, KoLeoLoss
 from lightly.models.modules.center import Center, center_momentum
-from lightly.models.modules.masked_vision_transformer_timm import MaskedVisionTransformerTIMM
 from lightly.models.utils import deactivate_requires_grad, update_momentum
 from lightly.utils import dist as processes
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from sept_core import errors
-from sept_core.pretrain.methods import dino
+from sept_core.pretrain.methods import dino, transformers
 from sept_core.pretrain.methods.method import Method
 from sept_core.pretrain.settings import PretrainSettings
 
@@ -44,16 +41,9 @@ class DINOv2(Method):
             InputError: the backbone is not a vision transformer.
         """
         super().__init__(backbone, dim, settings)
-        if not isinstance(backbone, VisionTransformer):
-            raise errors.InputError(
-                f"method 'dinov2' needs a vision transformer such as vit_tiny_patch16_224, not "
-                f"{settings.backbone!r}."
-            )
-        self.masked = MaskedVisionTransformerTIMM(
-            backbone, weight_initialization="skip", pos_embed_initialization="skip"
-        )
+        self.masked = transformers.masked(backbone, settings)
         nn.init.normal_(self.masked.mask_token, std=0.02)
-        self.slow_backbone = copy.deepcopy(backbone)
+        self.slow_backbone = copy.deepcopy(self.masked.vit)
         self.head, self.slow_head = dino.heads(dim)
         self.patch_head, self.slow_patch_head = dino.heads(dim)
         deactivate_requires_grad(self.slow_backbone)

@@ -8,12 +8,10 @@ from lightly.models import utils
 from lightly.models.modules.masked_vision_transformer_decoder_timm import (
     MaskedVisionTransformerDecoderTIMM,
 )
-from lightly.models.modules.masked_vision_transformer_timm import MaskedVisionTransformerTIMM
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sept_core import errors
+from sept_core.pretrain.methods import transformers
 from sept_core.pretrain.methods.method import Method
 from sept_core.pretrain.settings import PretrainSettings
 
@@ -33,27 +31,19 @@ class MAE(Method):
             InputError: the backbone is not a vision transformer.
         """
         super().__init__(backbone, dim, settings)
-        if not isinstance(backbone, VisionTransformer):
-            raise errors.InputError(
-                f"method 'mae' needs a vision transformer such as vit_tiny_patch16_224, not "
-                f"{settings.backbone!r}."
-            )
         drawn = "skip" if settings.init else ""  # lightly draws new weights, over trained ones too
-        self.masked = MaskedVisionTransformerTIMM(
-            backbone,
-            weight_initialization=drawn,
-            pos_embed_initialization=drawn or "sincos",
-        )
+        self.masked = transformers.masked(backbone, settings, drawn, drawn or "sincos")
         self.masked.mask_token.requires_grad_(False)  # the encoder sees only visible patches
-        self.patch = int(backbone.patch_embed.patch_size[0])
+        vit = self.masked.vit
+        self.patch = int(vit.patch_embed.patch_size[0])
         width = max(64, dim // 2 // (2 * DECODER_HEADS) * 2 * DECODER_HEADS)
         self.embed = nn.Linear(dim, width)
         self.decoder = MaskedVisionTransformerDecoderTIMM(
-            num_patches=backbone.patch_embed.num_patches,
+            num_patches=vit.patch_embed.num_patches,
             embed_dim=width,
             depth=4,
             num_heads=DECODER_HEADS,
-            num_prefix_tokens=backbone.num_prefix_tokens,
+            num_prefix_tokens=vit.num_prefix_tokens,
         )
         self.draw = nn.Linear(width, 3 * self.patch**2)
 

@@ -23,12 +23,14 @@ class MethodRecord:
             them for this method only, and two runs that differ only in settings that their method
             does not read are the same run.
         defaults: Settings whose default differs under this method.
+        hides_patches: True if the backbone must be a vision transformer.
     """
 
     code: str
     title: str
     own: tuple[str, ...] = ()
     defaults: Mapping[str, object] = field(default_factory=dict)
+    hides_patches: bool = False
 
     def load(self) -> Any:
         """Import the class."""
@@ -48,7 +50,9 @@ METHODS: dict[str, MethodRecord] = {
     "barlow-twins": MethodRecord("barlow_twins:BarlowTwins", "Barlow Twins"),
     "vicreg": MethodRecord("vicreg:VICReg", "VICReg"),
     "dino": MethodRecord("dino:DINO", "DINO", own=("ema",)),
-    "dinov2": MethodRecord("dinov2:DINOv2", "DINO with KoLeo and iBOT", own=("ema",)),
+    "dinov2": MethodRecord(
+        "dinov2:DINOv2", "DINO with KoLeo and iBOT", own=("ema",), hides_patches=True
+    ),
     "lejepa": MethodRecord("lejepa:LeJEPA", "LeJEPA"),
     "distil": MethodRecord(
         "distil:Distillation",
@@ -56,7 +60,7 @@ METHODS: dict[str, MethodRecord] = {
         own=("temperature", "teacher"),
         defaults={"temperature": 0.07},
     ),
-    "mae": MethodRecord("mae:MAE", "MAE"),
+    "mae": MethodRecord("mae:MAE", "MAE", hides_patches=True),
 }
 """Methods by name, in menu order: the default first."""
 
@@ -81,3 +85,10 @@ def unread(name: str) -> set[str]:
     """Return the settings that only other methods read."""
     own = {setting for record in METHODS.values() for setting in record.own}
     return own - set(find(name).own)
+
+
+def unfit(name: str, backbone: str) -> str:
+    """Return the sentence, without its full stop, on a backbone that a method cannot train."""
+    return (
+        f"method {name!r} needs a vision transformer such as vit_tiny_patch16_224, not {backbone!r}"
+    )

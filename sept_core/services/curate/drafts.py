@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from sept_core import errors
-from sept_core.catalogue import selection_table, settings, source_table
+from sept_core.catalogue import decision_table, selection_table, settings, source_table
 from sept_core.review import audit, decision_log
 from sept_core.services.curate import judging, rankings, selections, subset_diagnostics
 from sept_core.services.curate.rankings import Ranking
@@ -41,7 +41,7 @@ def order(
         found = judging.doubtful(project, chosen, chosen.picks.num_rows)
         return {"uids": list(found.uids), "method": found.method}
     if name == "audit":
-        plan = _plan(project, ranking, log, budget)
+        plan = _plan(ranking, _began(project, ranking, log) or log, budget)
         return {"uids": list(plan.uids), "method": "a random sample to judge"}
     raise errors.NotFoundError(f"The order {name!r} is unknown; use one of {', '.join(ORDERS)}.")
 
@@ -51,9 +51,10 @@ def precision(
 ) -> dict[str, Any]:
     """Return the precision of the audited draft with its 95% interval; nulls before a judgement."""
     nothing = {"judged": 0, "size": 0, "precision": None, "low": None, "high": None}
-    if settings.get(project.db, PREFIX + ranking.key) is None:
+    began = _began(project, ranking, log)
+    if began is None:
         return nothing
-    plan = _plan(project, ranking, log, budget)
+    plan = _plan(ranking, began, budget)
     found = audit.precision(plan, log.state, budget)
     if found is None:
         return nothing | {"size": len(plan.uids)}
@@ -61,18 +62,30 @@ def precision(
     return known | {"low": found.low, "high": found.high}
 
 
-def start_audit(project: Project, key: str, log: decision_log.Log) -> None:
-    """Begin a new audit of a ranking with the draft as it is now."""
-    settings.put(project.db, PREFIX + key, rankings.log_name(log))
+def begin_audit(project: Project, ranking: Ranking, log: decision_log.Log) -> None:
+    """Begin an audit of a ranking with the draft as it is now, unless one is under way."""
+    if _began(project, ranking, log) is None:
+        settings.put(project.db, PREFIX + ranking.key, rankings.log_name(log))
 
 
-def _plan(project: Project, ranking: Ranking, log: decision_log.Log, budget: int) -> audit.Plan:
-    """Return the sample of the audit that is under way; without one, begin it."""
+def _began(project: Project, ranking: Ranking, log: decision_log.Log) -> decision_log.Log | None:
+    """Return the log with which the audit began; None while none is under way.
+
+    Args:
+        project: the open project.
+        ranking: the audited ranking.
+        log: that a tab has seen; it may be older than the audit.
+    """
     name = settings.get(project.db, PREFIX + ranking.key)
-    began = None if name is None else decision_log.earlier(log, str(name))
-    if began is None:
-        start_audit(project, ranking.key, log)
-        began = log
+    if name is None:
+        return None
+    whole = decision_table.log_of(project.db, ranking.target_ids)
+    began = decision_log.earlier(whole, str(name))  # None after a backup from before was restored
+    return log if began is not None and len(began.events) > len(log.events) else began
+
+
+def _plan(ranking: Ranking, began: decision_log.Log, budget: int) -> audit.Plan:
+    """Return the sample of an audit that began with a log."""
     picks = ranking.select(began.state, budget).picks
     return audit.plan(picks["uid"].to_pylist(), AUDITED, 0)
 

@@ -64,6 +64,7 @@ def answer(project: Project, ranking: Ranking, state: decision_log.ReviewState) 
     """Return the figures as JSON values, with the near-duplicate threshold of the encoder."""
     found = figures(ranking, state)
     floor = ranking.request.settings.floor_percentile
+    evidence = ranking.evidence(state.vetoed_targets)
     low, median, high = (_listed(column) for column in found.advice.quartiles.T)
     return {
         "curve": {
@@ -78,7 +79,7 @@ def answer(project: Project, ranking: Ranking, state: decision_log.ReviewState) 
             "neighbours": _listed(found.neighbours),
         },
         "percentiles": _listed(found.percentiles),
-        "floor": None if floor is None else float(found.percentiles[int(floor)]),
+        "floor": None if floor is None else evidence.floor_similarity(floor),
         "threshold": _threshold(preparation.calibration(project, ranking.encoder_id)),
     }
 

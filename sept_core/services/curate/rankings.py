@@ -320,10 +320,13 @@ def remember(project: Project, request: Request) -> str:
     path = project.paths.ranking(known.key) / _REQUEST
     if not path.exists():
         atomic.write_json(path, asdict(known.request))
+        stored_lists.keep_latest(project.paths.rankings, _REQUEST, MOST_REQUESTS)
     return known.key
 
 
 _REQUEST = "request.json"
+MOST_REQUESTS = 200
+"""Requests on disk; a page that is drawn again stores its own again."""
 
 
 def find(project: Project, key: str) -> Ranking:
@@ -393,20 +396,17 @@ def standing(project: Project, request: Request) -> Standing:
     group = _group(project, request)
     searched = [paths.pool_features(encoder_id)]
     searched += [paths.target_features(encoder_id, ident) for ident in ids]
-    folders = [paths.pool_features(encoder_id)]
-    folders += [
-        paths.target_features(encoder_id, ident, heldout=heldout)
-        for ident in ids
-        for heldout in (False, request.guard)
-    ]
+    # Held-out images count without a guard, too: the diagnostics of a ranking compare with them.
+    heldout = [paths.target_features(encoder_id, ident, heldout=True) for ident in ids]
     fingerprint = image_table.pool_fingerprint(project.db)
     content = [
         asdict(replace(resolved, targets=())),
         ids,
-        [feature_store.kept(folder).content_id() for folder in folders],
+        [feature_store.kept(folder).content_id() for folder in searched + heldout],
         fingerprint,
+        _pool_count(project),
         group,
-        [_content(project, ident, heldout=request.guard) for ident in ids],
+        [_content(project, ident, heldout=True) for ident in ids],
         _prepared(project, encoder_id),
     ]
     shared = [

@@ -32,6 +32,27 @@ class RecipeFile:
     with_target: bool | None = None
 
 
+def settings(
+    path: Path | None, unfilled_part: str | None = None, with_target: bool = False
+) -> dict[str, Any]:
+    """Return the entries of `SelectionSettings` that a recipe file and options give.
+
+    Args:
+        path: of the file; None without a recipe.
+        unfilled_part: replaces that of the file; None keeps it.
+        with_target: True begins with the target's own images, whatever the file says.
+
+    Raises:
+        InputError: see `read`.
+    """
+    found = RecipeFile(()) if path is None else read(path)
+    return {
+        "recipe": found.parts,
+        "unfilled_part": unfilled_part or found.unfilled_part or "leave",
+        "with_target": with_target or bool(found.with_target),
+    }
+
+
 def read(path: Path) -> RecipeFile:
     """Read a recipe file.
 

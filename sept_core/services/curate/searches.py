@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sept_core import errors
-from sept_core.catalogue import image_ids, settings, source_table
+from sept_core.catalogue import image_ids, settings, source_table, split_table
 from sept_core.encoders import registry
 from sept_core.features import feature_store
 from sept_core.imaging import images
@@ -224,7 +224,12 @@ def vector_of(project: Project, encoder_id: str, uid: str) -> np.ndarray:
     query = np.array([uid], hashing.UID_DTYPE)
     ids = [record.id for record in source_table.every(project.db, "target")]
     folders = [project.paths.pool_features(encoder_id)]
-    folders += [project.paths.target_features(encoder_id, ident) for ident in ids]
+    # A store may hold images that have been held out since.
+    folders += [
+        project.paths.target_features(encoder_id, ident)
+        for ident in ids
+        if hashing.places_among(split_table.searching(project.db, ident), query)[0] >= 0
+    ]
     for folder in folders:
         store = feature_store.kept(folder)
         if store.rows_of(query)[0] >= 0:

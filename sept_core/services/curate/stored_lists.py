@@ -4,6 +4,8 @@ In: a folder for one ranking, lists, the pool's uids. Out: the lists, if a compl
 pool is there. Files may be deleted at any time; only the latest `MOST_FILES` are kept.
 """
 
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +40,7 @@ def save(folder: Path, lists: Neighbours, pool: feature_store.FeatureStore) -> N
     known = {name: atomic.sha256_file(folder / name) for name in (ROWS, SIMILARITY, TARGETS)}
     facts = {"complete": lists.complete, "recall": lists.recall, "index_id": lists.index_id}
     atomic.write_json(header, {"pool": pool.content_id(), "files": known} | facts)
-    _prune(folder.parent)
+    keep_latest(folder.parent, project_paths.HEADER, MOST_FILES, (ROWS, SIMILARITY, TARGETS))
 
 
 def load(folder: Path, pool: feature_store.FeatureStore, targets: np.ndarray) -> Neighbours | None:
@@ -71,12 +73,25 @@ def load(folder: Path, pool: feature_store.FeatureStore, targets: np.ndarray) ->
     )
 
 
-def _prune(folder: Path) -> None:
-    """Delete the lists of the rankings that were stored the longest ago."""
-    headers = sorted(
-        folder.glob(f"*/{project_paths.HEADER}"), key=lambda path: path.stat().st_mtime_ns
-    )
-    for header in headers[:-MOST_FILES]:
-        header.unlink(missing_ok=True)
-        for name in (ROWS, SIMILARITY, TARGETS):
-            (header.parent / name).unlink(missing_ok=True)
+def keep_latest(folder: Path, name: str, most: int, others: Sequence[str] = ()) -> None:
+    """Delete the files of a name that were stored the longest ago, and folders that become empty.
+
+    Args:
+        folder: of all rankings.
+        name: of a file in the folder of a ranking.
+        most: how many files of that name stay.
+        others: files that are deleted with one of that name.
+    """
+    for path in sorted(folder.glob(f"*/{name}"), key=_stored_at)[:-most]:
+        for one in (name, *others):
+            (path.parent / one).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it holds other files
+            path.parent.rmdir()
+
+
+def _stored_at(path: Path) -> int:
+    """Return the time of a file; 0 if another process has deleted it."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

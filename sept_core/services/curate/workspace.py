@@ -247,7 +247,7 @@ def _urls(
     drawn = row_points.find_map(project, rows.encoder_id)
     urls |= {
         "uids": f"/curate/{rows.encoder_id}/uids/{rows.key}",
-        "passing": f"{base}/rows/{rows.key}",
+        "passing": f"{base}/rows/{rows.key}/{passing_stamp(project)}",
         "facts": f"{base}/facts",
         "scope": f"{base}/scope",
         "search": f"{base}/search/{rows.key}",
@@ -266,6 +266,11 @@ def _urls(
     return urls
 
 
+def passing_stamp(project: Project) -> str:
+    """Return a hash of everything that filters and words depend on: metadata and paths."""
+    return hashing.fingerprint(revision.current(project.db))
+
+
 def colours_stamp(project: Project, rows: RowSpace, drawn: point_map.Map | None) -> str:
     """Return a hash of everything that a colouring depends on."""
     sources = [[r.id, r.name] for r in source_table.every(project.db, "pool")]
@@ -274,7 +279,8 @@ def colours_stamp(project: Project, rows: RowSpace, drawn: point_map.Map | None)
         [r.name, [t.uid for t in rankings.searching(project, r.id)], _content(project, rows, r.id)]
         for r in targets
     ]
-    return hashing.fingerprint([rows.key, drawn and drawn.revision, sources, searching])
+    files = revision.current(project.db)  # an image may have moved from one source to another
+    return hashing.fingerprint([rows.key, drawn and drawn.revision, sources, searching, files])
 
 
 def _content(project: Project, rows: RowSpace, target_id: str) -> str:

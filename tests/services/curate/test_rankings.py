@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sept_core import errors
-from sept_core.catalogue import decision_table
+from sept_core.catalogue import decision_table, revision
 from sept_core.retrieval import neighbour_lists
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import decisions, groups, rankings
@@ -71,6 +71,47 @@ def test_a_key_names_what_is_ranked_and_no_budget_or_decision(project: Path) -> 
         assert len({key, *keys}) == 6
         groups.save(opened, "few", [uid, uid])
         assert rankings.standing(opened, others[3]).key != keys[3]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # The first number of the funnel counts files that cannot be read, too.
+        "UPDATE files SET state = 'unreadable' WHERE state = 'rejected'",
+        "DELETE FROM files WHERE state = 'rejected'",
+        # Diagnostics compare with held-out images, with and without a guard.
+        "UPDATE files SET gone = TRUE WHERE rel_path LIKE 'test/blue/%'",
+    ],
+)
+@pytest.mark.parametrize("guard", [True, False])
+def test_a_key_names_all_that_its_answers_count(project: Path, guard: bool, change: str) -> None:
+    request = replace(ASKED, guard=guard)
+    with projects.opened(project) as opened:
+        key = rankings.standing(opened, request).key
+        opened.db.execute(change)
+        revision.renew(opened.db)
+        is_same = "unreadable" in change  # unreadable and rejected files count alike
+        assert (rankings.standing(opened, request).key == key) is is_same
+
+
+def test_only_the_latest_requests_stay_on_disk(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rankings, "MOST_REQUESTS", 3)
+    with projects.opened(project) as opened:
+        picks(rankings.ranking(opened, ASKED), opened, 5)
+        rankings.remember(opened, ASKED)
+        (lists,) = opened.paths.rankings.glob("*/header.json")
+        seeds = [replace(ASKED, settings=SelectionSettings("random", 1, seed=n)) for n in range(5)]
+        keys = [rankings.remember(opened, request) for request in seeds]
+        found = {path.parent.name for path in opened.paths.rankings.glob("*/request.json")}
+        assert found == set(keys[-3:])
+        assert {path.name for path in opened.paths.rankings.iterdir()} == found | {
+            lists.parent.name
+        }, "folders without content are deleted, and lists stay"
+        assert rankings.remember(opened, seeds[0]) == keys[0], "it is stored again when it is used"
+        rankings._held.clear()
+        assert rankings.find(opened, keys[0]).key == keys[0]
 
 
 def test_a_remembered_request_is_found_after_a_restart(

@@ -7,7 +7,7 @@ import pytest
 from small_project import picture, png
 
 from sept_core import errors
-from sept_core.catalogue import settings, source_table, split_table
+from sept_core.catalogue import revision, settings, source_table, split_table
 from sept_core.features import feature_store
 from sept_core.imaging import images
 from sept_core.services.curate import searches
@@ -56,6 +56,12 @@ def test_held_out_images_are_not_searched_with(project: Path) -> None:
         own = held[pool.rows_of(held) < 0][0].decode()
         with pytest.raises(errors.NotFoundError, match="no features"):
             searches.results(opened, encoder, searches.store_image(opened, own))
+        inside = split_table.searching(opened.db, ident)[-1].decode()
+        opened.db.execute("UPDATE files SET gone = TRUE WHERE uid = ?", [inside])
+        revision.renew(opened.db)
+        assert inside.encode() not in split_table.searching(opened.db, ident)
+        with pytest.raises(errors.NotFoundError, match="no features"):
+            searches.vector_of(opened, encoder, inside)  # its store still holds it
         shown = split_table.searching(opened.db, ident)[0].decode()
         found = searches.results(opened, encoder, searches.store_image(opened, shown))
         assert len(found.uids) > 100
