@@ -23,7 +23,7 @@ LISTED = 8
 @st.fragment
 def draw() -> None:
     """Draw the menu: known projects, and what can be done with projects."""
-    menu = st.popover(_current(), type="tertiary", key=MENU, on_change="rerun")
+    menu = st.popover(notices.plain(current()), type="tertiary", key=MENU, on_change="rerun")
     if menu.open:
         with menu:
             _list()
@@ -34,14 +34,14 @@ def draw() -> None:
         pressed()
 
 
-def _current() -> str:
+def current() -> str:
     """Return the title of this tab's project; nothing is opened for it."""
     key = state.project_key()
     if key is None:
         return "Choose a project"
     titles = {entry.key: entry.title for entry in recent.every()}
     folder = state.folder()
-    return notices.plain(titles.get(key) or (folder.name if folder else key))
+    return titles.get(key) or (folder.name if folder else key)
 
 
 def _list() -> None:
