@@ -10,6 +10,7 @@ def main() -> None:
     st.set_page_config(page_title="SEPT", page_icon="assets/icon.svg", layout="wide")
     access.require()
     page = st.navigation(page_list.menu(), position="hidden")
+    st.set_page_config(page_title=frame.tab_title(page.title))
     frame.draw(page.title)
     page.run()
 

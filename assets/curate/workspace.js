@@ -79,6 +79,7 @@ export class Workspace {
       order: (name) => this.setOrder(name),
       size: (size) => this.setSize(size),
       send: () => this.deciding.send(),
+      audit: () => this.showAudit(),
       state: (state) => this.setView({ state: this.view.state === state ? "" : state }),
     });
     this.targetsPane = new TargetsPane({
@@ -139,6 +140,7 @@ export class Workspace {
     this.mapper.colour = this.look.get("colour");
     this.mapTab = mapTab(this.map, this.legend, () => this.wish("draw-map"));
     this.figures = new FiguresPane({
+      audit: () => this.setOrder("audit"),
       diagnostics: () => this.data?.urls.diagnostics && this.url(this.data.urls.diagnostics, [this.budget]),
     });
     this.history = new HistoryPane({
@@ -167,6 +169,13 @@ export class Workspace {
       { map: group("div", "mappanel", this.mapTab.root), figures: this.figures.root, history: this.history.root },
       (tab) => this.tabChanged(tab));
     this.side.show(this.look.get("tab") in this.side.tabs ? this.look.get("tab") : "map");
+  }
+
+  /** Show the precision, and the sample to judge. */
+  showAudit() {
+    this.side.show("figures");
+    this.figures.root.scrollTop = 0;
+    if (this.lister.order !== "audit") this.setOrder("audit");
   }
 
   tabChanged(tab) {
@@ -564,6 +573,7 @@ export class Workspace {
   takeAudit(audit) {
     this.audit = audit;
     this.refreshChips();
+    if (this.sheet && this.figures.part) this.figures.show({ ...this.figures.part, audit });
   }
 
   mapChanged() {
@@ -651,8 +661,10 @@ export class Workspace {
     this.refreshLoading();
     this.grid.paint();
     this.paintMap();
-    if (this.sheet) this.figures.show({ sheet: this.sheet, budget: this.budget, shares: this.shares() });
-    else this.figures.show(null);
+    this.figures.show(this.sheet ? {
+      sheet: this.sheet, budget: this.budget, shares: this.shares(), audit: this.audit,
+      judging: this.lister.order === "audit",
+    } : null);
   }
 
   refreshBar() {
@@ -683,7 +695,7 @@ export class Workspace {
     this.root.dataset.saving = this.deciding.waiting ? "yes" : "no";
     const { audit } = this;
     this.chips.say({
-      audit: audit?.size ? audited(audit) : "",
+      audit: mode !== "selection" ? "" : audit?.size ? audited(audit) : "estimate precision",
       note: mode === "selection" && this.lister.needsList ? this.method || "" : "",
     });
     const { similarity, ...rest } = ORDERS;

@@ -5,10 +5,9 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from pages.shared import continuation, notices, page_list, project_menu, sketches, state
+from pages.shared import continuation, next_step, notices, page_list, project_menu, sketches, state
 from sept_core.services.project import dashboard, projects
 from sept_core.services.project.dashboard import Dashboard, SelectionCard, TargetCard
-from sept_core.services.project.guidance import NextStep
 from sept_core.wording import quantities
 
 TARGETS_SHOWN = 4
@@ -33,7 +32,7 @@ def draw() -> None:
             status = projects.status(project)
             shown = dashboard.assemble(project, status)
         if status.sources:
-            _next(shown.next)
+            next_step.draw(shown.next)
             _cards(shown)
         else:
             _start()
@@ -83,13 +82,6 @@ def _start() -> None:
                 page_list.link(page, title, width="stretch")
         if st.button("Create the demo instead", icon=":material/auto_awesome:", type="tertiary"):
             project_menu.demo()
-
-
-def _next(step: NextStep) -> None:
-    with st.container(key="next-step", horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Next:** {notices.plain(step.sentence)}")
-        if step.label:
-            page_list.link(step.page, step.label, "arrow_forward")
 
 
 def _cards(shown: Dashboard) -> None:

@@ -11,6 +11,7 @@ from pages.shared import (
     feature_rows,
     gallery,
     job_panel,
+    next_step,
     notices,
     retry_button,
     run_form,
@@ -45,6 +46,7 @@ def draw() -> None:
         st.success(sentence, icon=":material/check:")
         state.keep("told", None)
     if status.sources:
+        next_step.elsewhere("Pool", status)
         collection_list.draw("pool", status.sources)
     else:
         st.info("The pool is empty. Add a folder or archive of images.", icon=":material/info:")

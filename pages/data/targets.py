@@ -9,6 +9,7 @@ from pages.shared import (
     collection_list,
     gallery,
     layout_view,
+    next_step,
     notices,
     page_list,
     retry_button,
@@ -43,6 +44,7 @@ def draw() -> None:
         status = projects.status(project)
     sets = {entry.name: entry for entry in status.targets}
     if sets:
+        next_step.elsewhere("Targets", status)
         collection_list.draw("target", status.targets)
     else:
         st.info(

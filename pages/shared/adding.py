@@ -1,7 +1,8 @@
 """Forms that add a source or a target set, from a path on this machine or by upload."""
 
+import re
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import streamlit as st
 
@@ -33,9 +34,10 @@ def draw(role: str, what: str, on_added: Callable[[str], None]) -> None:
         st.caption(
             "A folder, zip, tar, WebDataset shards, list of paths, table or img2dataset output."
         )
-        name = st.text_input("Name", key=f"{role} path name", placeholder=NAMES)
+        suggested = suggested_name(path)
+        name = st.text_input("Name", key=f"{role} path name", placeholder=suggested or NAMES)
         if st.button(f"Add {what}", key=f"{role} add path", type="primary"):
-            _add(role, name, folder_browser.chosen(path), on_added)
+            _add(role, name or suggested, folder_browser.chosen(path), on_added)
     with by_upload, notices.shown():
         given_files = st.file_uploader(
             "Images, or a zip or tar file",
@@ -49,6 +51,13 @@ def draw(role: str, what: str, on_added: Callable[[str], None]) -> None:
                 given = [(file.name, file) for file in given_files]
                 path_of = uploads.store(project, name, given)
             _add(role, name, path_of, on_added)
+
+
+def suggested_name(path: str) -> str:
+    """Return a valid name made from the last part of a path; empty if there is none."""
+    last = PurePath(path.strip()).name.lstrip(".-_")
+    stem = last.split(".")[0] if last.endswith(tuple(f".{packed}" for packed in PACKED)) else last
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem)[:64].strip("-")
 
 
 def _add(

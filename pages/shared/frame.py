@@ -12,6 +12,11 @@ from pages.shared import job_menu, project_menu, state, style
 from pages.shared.page_list import PAGES
 
 
+def tab_title(title: str) -> str:
+    """Return the title of the browser's tab: `Curate · demo · SEPT`."""
+    return f"{title} · {project_menu.current()} · SEPT" if state.project_key() else "SEPT"
+
+
 def draw(title: str) -> None:
     """Draw the bar.
 

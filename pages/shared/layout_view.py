@@ -111,7 +111,8 @@ def shown(entry: TargetStatus) -> None:
         entry: of `projects.status`.
     """
     words = shlex.join(entry.read_by)
-    st.caption(notices.plain(words) if words else "Read by an earlier version.")
+    read = f"Read with the options {words}" if words else "Read by an earlier version."
+    st.caption(notices.plain(read))
     table(entry.classes, f"classes {entry.name}")
     taken([(one["what"], one["split"], one["files"]) for one in entry.taken])
 

@@ -1,7 +1,9 @@
 """The project menu of the bar, and the forms that open, create, rename and delete projects."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import streamlit as st
 
@@ -11,6 +13,9 @@ from sept_core.storage import atomic, project_paths
 from sept_core.wording import quantities
 
 MENU = "project-menu"
+PRESSED = "project-menu-pressed"
+"""What was pressed in the menu: a press closes it, and a closed menu draws no buttons."""
+
 LISTED = 8
 """Longer lists scroll."""
 
@@ -18,46 +23,48 @@ LISTED = 8
 @st.fragment
 def draw() -> None:
     """Draw the menu: known projects, and what can be done with projects."""
-    menu = st.popover(_current(), type="tertiary", key=MENU, on_change="rerun")
-    wanted = None
+    menu = st.popover(notices.plain(current()), type="tertiary", key=MENU, on_change="rerun")
     if menu.open:
         with menu:
-            wanted = _list() or _actions()
-    if wanted is not None:
-        wanted()
+            _list()
+            _actions()
+    pressed = cast("Callable[[], None] | None", state.kept(PRESSED))
+    if pressed is not None:
+        state.forget(PRESSED)
+        pressed()
 
 
-def _current() -> str:
+def current() -> str:
     """Return the title of this tab's project; nothing is opened for it."""
     key = state.project_key()
     if key is None:
         return "Choose a project"
     titles = {entry.key: entry.title for entry in recent.every()}
     folder = state.folder()
-    return notices.plain(titles.get(key) or (folder.name if folder else key))
+    return titles.get(key) or (folder.name if folder else key)
 
 
-def _list() -> Callable[[], None] | None:
-    known, chosen = recent.every(), None
+def _list() -> None:
+    """Draw a button that opens each of the known projects."""
+    known = recent.every()
     with st.container(
         key="project-list", height=320 if len(known) > LISTED else "content", border=False, gap=None
     ):
         for entry in known:
             current = entry.key == state.project_key()
-            if st.button(
+            st.button(
                 f"{notices.plain(entry.title)}  \n:small[:gray[{notices.plain(entry.folder)}]]",
                 key=f"open {entry.key}",
                 icon=":material/check:" if current else ":material/folder:",
                 type="tertiary",
                 width="stretch",
-                on_click=_close,
-            ):
-                chosen = entry
-    return None if chosen is None else lambda: _open(chosen.folder)
+                on_click=_press,
+                args=(partial(_open, entry.folder),),
+            )
 
 
-def _actions() -> Callable[[], None] | None:
-    """Draw the buttons of the menu; return the dialog of the one that was pressed."""
+def _actions() -> None:
+    """Draw the buttons that open the dialogs."""
     actions: dict[str, tuple[str, Callable[[], None]]] = {
         "New project": ("add", create),
         "Open project": ("folder_open", open_other),
@@ -69,18 +76,17 @@ def _actions() -> Callable[[], None] | None:
             "Backup and check": ("shield", keep_safe),
             "Delete": ("delete", delete),
         }
-    chosen = None
     with st.container(key="project-actions", gap=None):
         for label, (icon, act) in actions.items():
-            if st.button(
+            st.button(
                 label, key=f"menu {label}", icon=f":material/{icon}:", type="tertiary",
-                width="stretch", on_click=_close,
-            ):  # fmt: skip
-                chosen = act
-    return chosen
+                width="stretch", on_click=_press, args=(act,),
+            )  # fmt: skip
 
 
-def _close() -> None:
+def _press(act: Callable[[], None]) -> None:
+    """Close the menu, and act in the run that follows."""
+    state.keep(PRESSED, act)
     state.keep(MENU, False)
 
 

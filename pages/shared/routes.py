@@ -32,6 +32,10 @@ HEADERS = {
 }
 
 
+STOCK_TITLE = b"<title>Streamlit</title>"
+OWN_TITLE = b"<title>SEPT</title>".ljust(len(STOCK_TITLE))  # the stated length of the page holds
+
+
 class SecurityHeaders:
     """ASGI middleware that adds `HEADERS` to every HTTP response."""
 
@@ -47,6 +51,21 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+class OwnTitle:
+    """ASGI middleware that gives the page its title before any script has run."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_titled(message: Message) -> None:
+            if message["type"] == "http.response.body" and STOCK_TITLE in message["body"][:4096]:
+                message["body"] = message["body"].replace(STOCK_TITLE, OWN_TITLE, 1)
+            await send(message)
+
+        await self._app(scope, receive, send_titled if scope["type"] == "http" else send)
 
 
 async def image(request: Request) -> Response:
@@ -116,6 +135,7 @@ ROUTES = [
 MIDDLEWARE = [
     Middleware(TrustedHostMiddleware, allowed_hosts=access.HOSTS),
     Middleware(SecurityHeaders),
+    Middleware(OwnTitle),
     Middleware(access.OwnPages),
     Middleware(access.Door),
 ]

@@ -48,7 +48,7 @@ export class Bar {
     fill(this.strategy, choices.strategies.map(({ id, title }) => [id, title]), request.strategy);
     const found = choices.strategies.find(({ id }) => id === request.strategy);
     this.strategy.title = found?.description || "";
-    fill(this.encoder, choices.encoders.map(({ id }) => [id, id]), request.encoder);
+    fill(this.encoder, choices.encoders.map(({ id, title }) => [id, title]), request.encoder);
     this.strategy.disabled = !names.length;
     this.undo.disabled = !canUndo;
     this.redo.disabled = !canRedo;

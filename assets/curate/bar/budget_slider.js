@@ -58,7 +58,8 @@ export class BudgetSlider {
   }
 
   draw(budget) {
-    this.field.style.width = `calc(${String(this.field.value || budget).length}ch + 18px)`;
+    const digits = Math.max(5, String(this.most).length, String(this.field.value || budget).length);
+    this.field.style.width = `calc(${digits}ch + 18px)`;
     this.slider.setAttribute("aria-valuetext", `${number(budget)} images`);
     this.slider.style.setProperty("--share", positionOf(budget, this.most) / STEPS);
   }

@@ -6,7 +6,7 @@ import { SIZES } from "../grid/layout.js";
 import { number, saving } from "../model/saving.js";
 
 export class Chips {
-  /** `actions`: order(name), size(pixels), send(), state(name). */
+  /** `actions`: order(name), size(pixels), send(), audit(), state(name). */
   constructor(actions) {
     this.actions = actions;
     this.counts = element("span", "counts");
@@ -18,7 +18,8 @@ export class Chips {
     this.filters = element("span", "filters");
     this.status = button("status", "", actions.send);
     this.status.setAttribute("aria-live", "polite");
-    this.audit = element("span", "audit");
+    this.audit = button("audit", "", actions.audit);
+    this.audit.title = "Judge a random sample to estimate the precision of the subset";
     this.note = element("span", "note");
     this.order = select("small", "Order", [], "", actions.order);
     this.size = input("range", SIZES.usual,

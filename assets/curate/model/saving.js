@@ -26,6 +26,24 @@ export function counted(count, thing) {
   return `${number(count)} ${thing}${count === 1 ? "" : "s"}`;
 }
 
+export function percent(share) {
+  return `${Math.round(share * 100)}%`;
+}
+
+/** The precision of a draft in a sentence, and how to estimate it. */
+export function auditSentence(audit, budget) {
+  if (!audit?.size) {
+    return `How many of the ${counted(budget, "image")} belong to the task? Judge a random sample: `
+      + "k keeps an image that belongs, x vetoes one that does not. Some 30 give a first answer.";
+  }
+  if (!audit.judged) return `${counted(audit.size, "image")} to judge: k if it belongs, x if not.`;
+  const count = (share) => number(Math.round(share * budget));
+  return `About ${count(audit.precision)} of ${counted(budget, "image")} belong to the task `
+    + `(95% interval ${count(audit.low)} to ${count(audit.high)}), as estimated from `
+    + `${number(audit.judged)} of ${number(audit.size)} judged when the audit began; images vetoed `
+    + "since have been replaced.";
+}
+
 /** The precision of an audit so far. */
 export function audited({ judged, size, precision, low, high }) {
   const share = (value) => Math.round(value * 100);

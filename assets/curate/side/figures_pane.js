@@ -1,4 +1,4 @@
-/* The figures of a ranking: funnel, similarity by budget, floor, shares of targets, threshold, and
+/* The figures of a ranking: precision by the audit, funnel, similarity by budget, floor, shares of targets, threshold, and
    the diagnostics on request. Each can be downloaded as SVG and CSV, and read as a table. */
 
 import { button, element, group } from "../../shared/elements.js";
@@ -6,13 +6,16 @@ import { FailureNotice } from "../../shared/failure_notice.js";
 import * as fetching from "../../shared/fetching.js";
 import { Latest } from "../../shared/latest.js";
 import { csv } from "../model/csv.js";
-import { number } from "../model/saving.js";
+import { auditSentence, number, percent } from "../model/saving.js";
 import { band, bars, columns, drawn, histograms } from "./charts.js";
 
+const ALWAYS_SHOWN = new Set(["pool", "considered", "selected"]); // the other steps where not 0
+const STEPS = { selected: "can be selected", in_filter: "pass the filter", not_leaked: "no leaks",
+  not_vetoed: "not vetoed", no_features: "without features" };
 const SHOWN_ROWS = 200; // of a table on the page; the download has all
 
 export class FiguresPane {
-  /** `actions`: diagnostics() gives the URL. */
+  /** `actions`: diagnostics() gives the URL; audit() shows the sample to judge. */
   constructor(actions) {
     this.actions = actions;
     this.root = element("div", "figures");
@@ -37,7 +40,7 @@ export class FiguresPane {
     this.draw();
   }
 
-  /** Show the sheet's part: {sheet, budget, shares}. */
+  /** Show the sheet's part: {sheet, budget, shares, audit, judging}. */
   show(part) {
     this.part = part;
     clearTimeout(this.drawing); // not at every step of the slider
@@ -55,8 +58,8 @@ export class FiguresPane {
       this.root.replaceChildren(...parts, element("p", "hint", sentence));
       return;
     }
-    parts.push(this.funnel(sheet), this.shares(sheet));
-    if (figures) parts.splice(2, 0, this.curve(figures, sheet), this.floor(figures));
+    parts.push(this.precision(this.part), this.funnel(sheet), this.shares(sheet));
+    if (figures) parts.splice(3, 0, this.curve(figures, sheet), this.floor(figures));
     if (figures?.threshold) parts.push(this.threshold(figures));
     parts.push(this.diagnostics());
     const top = this.root.scrollTop;
@@ -64,11 +67,31 @@ export class FiguresPane {
     this.root.scrollTop = top;
   }
 
+  precision({ audit, budget, judging }) {
+    const act = button("", audit?.size ? "Continue audit" : "Start audit", this.actions.audit);
+    const note = element("figcaption", "", auditSentence(audit, budget));
+    if (!audit?.judged) {
+      return group("figure", "figure precision",
+        group("div", "titled", element("h2", "", "Precision")), note, ...(judging ? [] : [act]));
+    }
+    const rows = audit.budgets.map(({ budget: first, estimate, low, high, judged }) =>
+      [first, percent(estimate), `${percent(low)} to ${percent(high)}`, judged]);
+    const head = ["first images", "precision", "95% interval", "judged"];
+    const made = group("figure", "figure precision",
+      group("div", "titled", element("h2", "", "Precision"),
+        button("link", "CSV", () => download("precision.csv", csv([head, ...rows]), "text/csv"))),
+      note, tableOf("Precision", [head, ...rows]));
+    if (!judging && audit.judged < audit.size) made.append(act);
+    return made;
+  }
+
   funnel(sheet) {
-    const rows = Object.entries(sheet.funnel).filter(([, value]) => Number.isFinite(value)).map(
-      ([name, value]) => [name.replaceAll("_", " "), value]);
+    const rows = Object.entries(sheet.funnel).filter(
+      ([name, value]) => value > 0 || (Number.isFinite(value) && ALWAYS_SHOWN.has(name))).map(
+      ([name, value]) => [STEPS[name] || name.replaceAll("_", " "), value]);
     rows.push(["within the budget", Math.min(this.part.budget, sheet.uids.length)]);
-    const notes = [sheet.shortfall, sheet.guard?.sentence].filter(Boolean);
+    const short = this.part.budget > sheet.uids.length;
+    const notes = [short && sheet.shortfall, sheet.guard?.sentence].filter(Boolean);
     return this.figure("Selection funnel", bars("Selection funnel", rows), [["step", "images"], ...rows],
       notes.join(" "));
   }

@@ -8,7 +8,7 @@ vetoes leave the draft, so judging only what is still in it would always find it
 in the log at which an audit began is stored with the ranking's key.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from sept_core import errors
@@ -21,9 +21,6 @@ from sept_core.services.curate.selections import Selection
 from sept_core.services.project.project import Project
 
 PREFIX = "audit:"
-
-AUDITED = 100
-"""Sample size of an audit."""
 
 ORDERS = ("doubt", "audit")
 
@@ -42,24 +39,34 @@ def order(
         return {"uids": list(found.uids), "method": found.method}
     if name == "audit":
         plan = _plan(ranking, _began(project, ranking, log) or log, budget)
-        return {"uids": list(plan.uids), "method": "a random sample to judge"}
+        return {
+            "uids": list(plan.uids),
+            "method": "a random sample: keep (k) what belongs, veto (x) what does not",
+        }
     raise errors.NotFoundError(f"The order {name!r} is unknown; use one of {', '.join(ORDERS)}.")
 
 
 def precision(
     project: Project, ranking: Ranking, log: decision_log.Log, budget: int
 ) -> dict[str, Any]:
-    """Return the precision of the audited draft with its 95% interval; nulls before a judgement."""
-    nothing = {"judged": 0, "size": 0, "precision": None, "low": None, "high": None}
+    """Return the precision of the audited draft with its 95% interval; nulls before a judgement.
+
+    `budgets` has the same for the first quarters of the draft, smallest first.
+    """
+    nothing: dict[str, Any] = {"judged": 0, "size": 0, "budgets": []}
+    nothing |= {"precision": None, "low": None, "high": None}
     began = _began(project, ranking, log)
     if began is None:
         return nothing
     plan = _plan(ranking, began, budget)
-    found = audit.precision(plan, log.state, budget)
-    if found is None:
-        return nothing | {"size": len(plan.uids)}
-    known = {"judged": found.judged, "size": len(plan.uids), "precision": found.estimate}
-    return known | {"low": found.low, "high": found.high}
+    nothing |= {"size": len(plan.uids)}
+    parts = judging.parts(plan.edges[-1])
+    known = [found for part in parts if (found := audit.precision(plan, log.state, part))]
+    if not known or (whole := known[-1]).budget < plan.edges[-1]:
+        return nothing
+    found = {"judged": whole.judged, "precision": whole.estimate}
+    found |= {"low": whole.low, "high": whole.high}
+    return nothing | found | {"budgets": [asdict(part) for part in known]}
 
 
 def begin_audit(project: Project, ranking: Ranking, log: decision_log.Log) -> None:
@@ -87,7 +94,7 @@ def _began(project: Project, ranking: Ranking, log: decision_log.Log) -> decisio
 def _plan(ranking: Ranking, began: decision_log.Log, budget: int) -> audit.Plan:
     """Return the sample of an audit that began with a log."""
     picks = ranking.select(began.state, budget).picks
-    return audit.plan(picks["uid"].to_pylist(), AUDITED, 0)
+    return audit.plan(picks["uid"].to_pylist(), judging.AUDITED, 0)
 
 
 def diagnostics(
@@ -101,8 +108,17 @@ def diagnostics(
 
 
 def save(project: Project, request: Request, budget: int) -> dict[str, Any]:
-    """Make the selection of a draft; return its record, see `selections.select`."""
-    return selections.select(project, _with_budget(request, budget))
+    """Make the selection of a draft; return its record, see `selections.select`.
+
+    An audit of the draft goes on as the audit of the selection.
+    """
+    record = selections.select(project, _with_budget(request, budget))
+    ranking = rankings.ranking(project, request)
+    log = selections.log_for(project, request, ranking.target_ids)
+    began = _began(project, ranking, log)
+    if began is not None:
+        judging.keep_plan(project, record["id"], _plan(ranking, began, budget))
+    return record
 
 
 def _with_budget(request: Request, budget: int) -> Request:

@@ -4,20 +4,26 @@ In: an open project and a selection. Out: uids, and the precision measured so fa
 no decisions.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sept_core.catalogue import place_table
+from sept_core.catalogue import place_table, settings
 from sept_core.features import feature_store
 from sept_core.review import audit, decision_log, suggestions
 from sept_core.services.curate import own_images, selections
 from sept_core.services.curate.selections import Selection
 from sept_core.services.project.project import Project
 from sept_core.storage import hashing
+
+AUDITED = 100
+"""Sample size of an audit."""
+
+AUDIT_OF = "audit-of:"
+"""Key of the sample of a saved selection, before its id."""
 
 
 def suggest(
@@ -64,15 +70,22 @@ def doubtful(
 
 
 def audit_plan(
-    project: Project, selection_id: str, size: int = 100, seed: int = 0
+    project: Project, selection_id: str, size: int = AUDITED, seed: int = 0
 ) -> dict[str, Any]:
-    """Return the sample to judge, and the precision of each budget measured so far."""
+    """Return the sample to judge, and the precision of each budget measured so far.
+
+    The audit of the draft that the selection was saved from goes on. Without one, only decisions
+    since the selection was made count: it holds no image that was vetoed before.
+    """
     chosen = selections.resolve(project, selection_id)
-    ranked = chosen.picks["uid"].to_pylist()
-    plan = audit.plan(ranked, size, seed)
-    state = chosen.log.state
-    budgets = sorted({max(1, len(ranked) * part // 4) for part in (1, 2, 3, 4)})
-    found = [audit.precision(plan, state, budget) for budget in budgets]
+    stored = settings.get(project.db, AUDIT_OF + chosen.id)
+    if stored is not None and (size, seed) == (AUDITED, 0):
+        plan = audit.Plan(*map(tuple, (stored["uids"], stored["ranks"], stored["edges"])))
+        state = chosen.log.state
+    else:
+        plan = audit.plan(chosen.picks["uid"].to_pylist(), size, seed)
+        state = _since(chosen)
+    found = [audit.precision(plan, state, budget) for budget in parts(plan.edges[-1])]
     return {
         "selection": chosen.id,
         "uids": list(plan.uids),
@@ -80,6 +93,23 @@ def audit_plan(
         "to_judge": [uid for uid in plan.uids if state.verdict(uid) is None],
         "precision": [asdict(value) for value in found if value is not None],
     }
+
+
+def parts(count: int) -> list[int]:
+    """Return the budgets of which an audit tells the precision: the quarters of a selection."""
+    return sorted({max(1, count * part // 4) for part in (1, 2, 3, 4)})
+
+
+def keep_plan(project: Project, selection_id: str, plan: audit.Plan) -> None:
+    """Store the sample whose judgements tell a selection's precision."""
+    settings.put(project.db, AUDIT_OF + selection_id, asdict(plan))
+
+
+def _since(chosen: Selection) -> decision_log.ReviewState:
+    """Return the state with only those decisions that were made after the selection."""
+    state, made = chosen.log.state, chosen.record["decision_position"]
+    later = {uid: found for uid, found in state.decisions.items() if found.position > made}
+    return replace(state, decisions=later)
 
 
 def _state(chosen: Selection, position: int | None) -> decision_log.ReviewState:

@@ -164,6 +164,19 @@ def _can(project: Project, target_id: str, *, redo: bool) -> bool:
     return found is not None
 
 
+def _titled(encoders: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return id, kind and title of encoders: the spec, with the id where specs are the same."""
+    specs = [str(one.get("spec") or one["id"]) for one in encoders]
+    return [
+        {
+            "id": one["id"],
+            "kind": one["kind"],
+            "title": spec if specs.count(spec) == 1 else f"{spec} ({one['id']})",
+        }
+        for one, spec in zip(encoders, specs, strict=True)
+    ]
+
+
 def _choices(
     project: Project, encoder: str, encoders: list[dict[str, Any]], targets: list[str]
 ) -> dict[str, Any]:
@@ -186,7 +199,7 @@ def _choices(
             }
             for name, strategy in STRATEGIES.items()
         ],
-        "encoders": [{"id": one["id"], "kind": one["kind"]} for one in encoders[::-1]],
+        "encoders": _titled(encoders[::-1]),
         "groups": groups.names(project),
         "colours": [
             {"id": key, "title": title}
