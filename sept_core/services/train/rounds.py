@@ -106,6 +106,12 @@ class Series:
         return sum(one.error is not None for one in self.rounds)
 
     @property
+    def last_trained(self) -> Round | None:
+        """The last round with a run, None if there is none."""
+        trained = [one for one in self.rounds if one.run is not None]
+        return trained[-1] if trained else None
+
+    @property
     def open(self) -> Round | None:
         """The round that is not complete yet, None if there is none."""
         return self.rounds[-1] if self.rounds and self.rounds[-1].error is None else None
