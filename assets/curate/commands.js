@@ -28,10 +28,11 @@ export class Commands {
     const { space } = this;
     return {
       targets: (targets) => space.setRequest({ targets }),
-      strategy: (strategy) => space.setRequest({ strategy }),
+      strategy: (strategy) => space.setRequest({ strategy, recipe: [] }),
+      recipe: () => this.settings("recipe", true),
       encoder: (encoder) => space.setRequest({ encoder }),
       budget: (budget, final) => space.setBudget(budget, final),
-      settings: () => this.settings(),
+      settings: () => this.settings("recipe"),
       search: () => this.run("search"),
       undo: () => this.run("undo"),
       redo: () => this.run("redo"),
@@ -211,16 +212,28 @@ export class Commands {
     this.dialog.open("Keys", [listed(help()), letters, element("p", "hint", PROMISE)]);
   }
 
-  settings() {
+  /** Open the settings on a tab; `mix` adds a second part to a single strategy. */
+  settings(tab, mix = false) {
     const { space } = this;
-    const form = settingsForm(space.request, space.data.choices, space.figures.figures?.percentiles);
+    const form = settingsForm(space.request, {
+      choices: space.data.choices, targets: space.targets,
+      percentiles: space.figures.figures?.percentiles, mix,
+    }, {
+      stop: (ratio, round) => space.findStop(ratio, round),
+      takeBudget: (budget) => {
+        space.setBudget(budget, true);
+        this.dialog.close();
+      },
+    });
+    form.show(tab);
     const forget = button("link", "Delete this group", () => {
       if (form.chosen.value) space.wish("remove-group", { name: form.chosen.value });
       this.dialog.close();
     });
     forget.hidden = !form.chosen.value;
     form.chosen.addEventListener("change", () => { forget.hidden = !form.chosen.value; });
-    this.dialog.open("Settings", [...form.content, forget],
+    form.rules.append(forget);
+    this.dialog.open("Settings", form.content,
       [{ label: "Apply", primary: true, run: () => space.setRequest(form.value()) }]);
   }
 

@@ -1,6 +1,6 @@
 /* From a sheet, the pool or a search to the list of the grid: order, sections, filters. */
 
-import { every, rowsPassing, STATES, stateTest, targetTest } from "./model/crossfilter.js";
+import { every, partTest, rowsPassing, STATES, stateTest, targetTest } from "./model/crossfilter.js";
 import { Display } from "./model/display.js";
 import { ListItems, NOTHING, PoolItems } from "./model/items.js";
 import { arranged, LISTED, newestFirst, SECTIONED, sectionOf, sectionsOf } from "./model/orders.js";
@@ -48,8 +48,9 @@ export class Lister {
   }
 
   /** The items of the selection that pass the view's filters. */
-  items(view, { targets, rowTest, clusterOf }) {
-    const entryTest = every(targetTest(targets, view.target), stateTest(this.marks, view.state),
+  items(view, { targets, rowTest, clusterOf, before = null }) {
+    const entryTest = every(targetTest(targets, view.target), partTest(view.part),
+      stateTest(this.marks, view.state, before),
       rowTest && (({ row }) => row >= 0 && rowTest(row)));
     let entries = [...this.display.entries, ...this.decided(view.state)].filter(entryTest);
     if (this.order === "refills") entries = newestFirst(entries);

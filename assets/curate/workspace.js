@@ -25,10 +25,13 @@ import { clusterTest, every, STATES } from "./model/crossfilter.js";
 import { nameOf, NOTHING } from "./model/items.js";
 import { ORDERS } from "./model/orders.js";
 import { Pool } from "./model/pool.js";
+import { MOST_PARTS, partCounts, usedBy } from "./model/recipe.js";
 import { audited, counted, number } from "./model/saving.js";
 import { extended, namesIn, shares } from "./model/sheet.js";
+import { summary as weightsSaid } from "./model/weights.js";
 import { Wishes } from "./model/wishes.js";
 import { SheetLoader } from "./sheet_loader.js";
+import { OWN } from "./side/facts.js";
 import { FiguresPane } from "./side/figures_pane.js";
 import { HistoryPane } from "./side/history_pane.js";
 import { Inspector } from "./side/inspector.js";
@@ -43,7 +46,9 @@ const JOB_PULSE = 3000; // ms between two looks at a running job
 const MOST_LOOKED_UP = 300; // earlier decisions whose place on the map is looked up
 const MEANWHILE = 900; // ms that the first images of a ranking may take until the pool is shown
 const FULL_WAIT = 4000; // ms until unanswered wishes are sent again
-const NO_VIEW = { area: [], cluster: null, target: "", state: "", words: "", search: "", focus: "" };
+const NO_VIEW = {
+  area: [], cluster: null, target: "", part: "", state: "", words: "", search: "", focus: "",
+};
 
 export class Workspace {
   constructor(root) {
@@ -59,6 +64,7 @@ export class Workspace {
       onProgress: (progress) => this.tellProgress(progress),
     });
     this.pool = this.sheet = this.items = this.found = this.passing = null;
+    this.before = this.stop = null;
     this.view = { ...NO_VIEW };
     this.request = { targets: [] };
     this.budget = null;
@@ -81,6 +87,7 @@ export class Workspace {
       send: () => this.deciding.send(),
       audit: () => this.showAudit(),
       state: (state) => this.setView({ state: this.view.state === state ? "" : state }),
+      part: (part) => this.setView({ part: this.view.part === part ? "" : part }),
     });
     this.targetsPane = new TargetsPane({
       filter: (uid) => this.setView({ target: this.view.target === uid ? "" : uid }),
@@ -192,6 +199,7 @@ export class Workspace {
       order: new Latest(fetching.json, (order) => this.takeOrder(order), failed),
       passing: new Latest(fetching.bytes, (bytes) => this.takePassing(new Uint32Array(bytes)), failed),
       audit: new Latest(fetching.json, (audit) => this.takeAudit(audit), () => {}),
+      before: new Latest(fetching.json, ({ uids }) => this.takeBefore(uids), failed),
     };
   }
 
@@ -261,6 +269,8 @@ export class Workspace {
     if (data.urls.targets && this.request.targets.length) {
       this.loading.targets.want(this.url(data.urls.targets, [], { target: this.request.targets }));
     } else this.takeTargets([]);
+    if (data.round) this.loading.before.want(this.url(data.urls.picked, [data.round.selection]));
+    else this.before = null;
     this.history.want(this.maybe(data.urls.history), this.maybe(data.urls.selections));
     this.figures.want(this.maybe(data.urls.figures));
     this.loadView();
@@ -316,12 +326,9 @@ export class Workspace {
     return `/images/${uid}${this.data.query}`;
   }
 
-  get strategy() {
-    return this.data.choices.strategies.find(({ id }) => id === this.request.strategy);
-  }
-
+  /** Whether a smaller budget is a slice of the ranking. */
   get prefix() {
-    return this.strategy?.prefix ?? true;
+    return usedBy(this.request, this.data.choices.strategies).every(({ prefix }) => prefix);
   }
 
   /** What the grid shows: "search", "pool" or "selection". */
@@ -570,6 +577,32 @@ export class Workspace {
     this.relist(false);
   }
 
+  /** The images of the previous round's subset. */
+  takeBefore(uids) {
+    this.before = new Set(uids);
+    if (this.view.state === "round") this.relist(false);
+    else this.refreshChips();
+  }
+
+  /** Ask where the stop by similarity would end this ranking; null while there is none. */
+  findStop(ratio, round) {
+    if (!this.data.urls.stop || !this.sheet) return null;
+    return this.askStop(this.url(this.data.urls.stop, [], { ratio, round }));
+  }
+
+  async askStop(url) {
+    const found = await fetching.json(url);
+    this.stop = { budget: found.budget, key: this.shownKey };
+    this.refreshBar();
+    this.showFigures();
+    return found;
+  }
+
+  /** The budget at which the stop by similarity would end this ranking, if it was asked for. */
+  get stopsAt() {
+    return this.stop?.key === this.shownKey ? this.stop?.budget ?? null : null;
+  }
+
   takeAudit(audit) {
     this.audit = audit;
     this.refreshChips();
@@ -624,6 +657,7 @@ export class Workspace {
     if (mode === "selection") {
       return this.lister.items(view, {
         targets: this.sheet?.targets || [], rowTest, clusterOf: this.mapper.clusterOf,
+        before: this.before,
       });
     }
     if (!this.pool) return this.lister.items({ state: "", target: "" }, { targets: [] });
@@ -661,10 +695,14 @@ export class Workspace {
     this.refreshLoading();
     this.grid.paint();
     this.paintMap();
-    this.figures.show(this.sheet ? {
-      sheet: this.sheet, budget: this.budget, shares: this.shares(), audit: this.audit,
-      judging: this.lister.order === "audit",
-    } : null);
+    this.showFigures();
+  }
+
+  showFigures() {
+    this.figures.show(this.sheet && {
+      sheet: this.sheet, budget: this.budget, shares: this.shares(), stop: this.stopsAt,
+      audit: this.audit, judging: this.lister.order === "audit",
+    });
   }
 
   refreshBar() {
@@ -677,20 +715,22 @@ export class Workspace {
       canSave: Boolean(this.sheet && this.budget),
     });
     const shown = this.budget ?? Math.min(USUAL_BUDGET, this.most);
-    this.bar.budget.show(shown, this.most, this.sheet?.flattens_at ?? null, !data.urls.sheet);
+    const marks = { flattens: this.sheet?.flattens_at ?? null, stop: this.stopsAt };
+    this.bar.budget.show(shown, this.most, marks, !data.urls.sheet);
   }
 
   refreshChips() {
-    const { marks, items, data } = this;
+    const { marks, items, data, view } = this;
     const { mode } = this;
     const total = mode === "selection" ? Math.min(this.budget ?? 0, this.sheet?.uids.length ?? 0)
       : mode === "search" ? this.found?.uids.length ?? 0 : data.pool.eligible;
     const narrowed = this.filters().length > (mode === "search" ? 1 : 0) || this.lister.order === "audit";
     this.chips.count({
-      ...marks.counts, fresh: this.lister.display.came, total,
+      ...marks.counts, fresh: this.lister.display.came, total, round: this.roundCount(),
       shown: narrowed && items ? items.count : total, state: this.view.state,
     });
-    this.chips.filter(this.filters());
+    this.chips.part(this.partsShown(), view.part);
+    this.chips.filter([...this.filters(), ...this.settingChips()]);
     this.chips.save(this.deciding.progress);
     this.root.dataset.saving = this.deciding.waiting ? "yes" : "no";
     const { audit } = this;
@@ -700,8 +740,32 @@ export class Workspace {
     });
     const { similarity, ...rest } = ORDERS;
     const offered = this.request.targets.length ? { similarity, ...rest } : { uid: ORDERS.uid };
-    this.chips.orders(Object.entries(offered).filter(([name]) => name !== "cluster" || data.urls.clusters),
+    this.chips.orders(Object.entries(offered).filter(
+      ([name]) => (name !== "cluster" || data.urls.clusters) && (name !== "part" || this.isMixed)),
       this.request.targets.length ? this.lister.order : "uid");
+  }
+
+  /** Whether the subset has parts. */
+  get isMixed() {
+    return Boolean(this.request.recipe?.length || this.request.with_target);
+  }
+
+  /** The parts of the subset with their numbers of images, in the order of the recipe. */
+  partsShown() {
+    if (this.mode !== "selection" || !this.isMixed || !this.sheet) return [];
+    const counts = new Map(partCounts(this.lister.all.slice(0, this.budget ?? 0)));
+    const names = (this.request.recipe || []).map(({ name }) => name);
+    const shown = names.map((part, i) => ({ part, label: part, count: counts.get(part) || 0, tone: i % MOST_PARTS }));
+    if (this.request.with_target) shown.unshift({ part: OWN, label: "own", count: counts.get(OWN) || 0, tone: "own" });
+    return shown;
+  }
+
+  /** The previous round and the number of images that it did not have; null without one. */
+  roundCount() {
+    const { round } = this.data;
+    if (!round || !this.before || this.mode !== "selection") return null;
+    const cut = this.lister.all.slice(0, this.budget ?? 0);
+    return { number: round.number, count: cut.filter(({ uid }) => !this.before.has(uid)).length };
   }
 
   /** The active filters as chips. */
@@ -716,12 +780,26 @@ export class Workspace {
       const index = (this.sheet?.targets || this.targets).findIndex(({ uid }) => uid === view.target);
       add(index < 0 ? "one target" : `target ${index + 1}`, { target: "" });
     }
-    if (view.state) add(view.state === "new" ? "refilled" : view.state, { state: "" });
+    if (view.part) add(view.part === OWN ? "own images" : `part ${view.part}`, { part: "" });
+    if (view.state) add({ new: "refilled", round: "new since the last round" }[view.state] || view.state, { state: "" });
     if (view.words) add(`path has “${view.words}”`, { words: "" });
     const limit = (label, change) => found.push({ label, remove: () => this.setRequest(change) });
     if (request.filter && mode !== "search") limit(request.filter, { filter: "" });
     if (request.group && mode !== "search") limit(`group ${request.group}`, { group: "" });
     return found;
+  }
+
+  /** Settings of the ranking that a chip shows and removes. */
+  settingChips() {
+    const { request } = this;
+    if (this.mode !== "selection") return [];
+    const said = [
+      [weightsSaid(request.weights), { weights: {} }],
+      [request.with_target && "own images first", { with_target: false }],
+      [request.stop_ratio && "stop by similarity", { stop_ratio: null }],
+    ];
+    return said.filter(([label]) => label).map(
+      ([label, change]) => ({ label, remove: () => this.setRequest(change) }));
   }
 
   refreshLoading() {
@@ -824,6 +902,10 @@ export class Workspace {
 
   headerOf(section) {
     const { name, count } = this.items.sections[section];
+    if (this.lister.order === "part") {
+      const part = { [-1]: "pinned or filled", [OWN]: "the target's own images" }[name] || name;
+      return { label: `${part} · ${counted(count, "image")}` };
+    }
     if (this.lister.order === "cluster") {
       return { label: `${name < 0 ? "no cluster" : this.mapper.nameOf(name)} · ${counted(count, "image")}` };
     }

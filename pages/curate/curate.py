@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.shared import job_panel, notices, page_list, state, wishes, workspace
 from sept_core import errors
-from sept_core.services.curate import outbox, views
+from sept_core.services.curate import outbox, selections, views
 from sept_core.services.curate import workspace as data_of
 from sept_core.services.curate.views import Place
 from sept_core.services.data import collections, preparation
@@ -52,10 +52,22 @@ def _data(project: Project) -> dict[str, Any]:
     return found | {
         "query": state.query(),
         "client": client,
+        "round": _round(project, found["request"]["targets"]),
         "done": state.kept(f"done:{client}") or 0,
         "error": state.kept("not saved"),
         "notice": state.kept("curate notice"),
     }
+
+
+def _round(project: Project, targets: list[str]) -> dict[str, Any] | None:
+    """Return number and selection of the last trained round of a single target set."""
+    from sept_core.services.train import rounds  # a first visit need not wait for it
+
+    series = rounds.find(project, targets[0]) if len(targets) == 1 else None
+    last = series.last_trained if series else None
+    if last is None or not selections.exists(project, last.selection):
+        return None
+    return {"number": last.number, "selection": last.selection}
 
 
 def _place(project: Project) -> Place:

@@ -5,6 +5,7 @@ cached. Imports of `sept_core` that bring faiss are inside, since the first page
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -234,6 +235,19 @@ async def diagnostics(request: Request) -> Response:
     return await _of_ranking(request, work)
 
 
+async def stop(request: Request) -> Response:
+    """Serve where a stop by similarity would end the search."""
+
+    def work(project: Project, ranking: "Ranking", log: "decision_log.Log") -> Any:
+        from sept_core.services.curate import stopping
+
+        ratio = _number(request, "ratio", stopping.RATIO)
+        number = int(_number(request, "round", stopping.ROUND))
+        return asdict(stopping.find(ranking, log.state, ratio, number))
+
+    return await _of_ranking(request, work)
+
+
 async def facts(request: Request) -> Response:
     """Serve what is known about one image."""
 
@@ -344,6 +358,19 @@ async def selections(request: Request) -> Response:
     return await answers.answer(make)
 
 
+async def picked(request: Request) -> Response:
+    """Serve the uids of a saved selection, in selected order."""
+
+    def make() -> Response:
+        from sept_core.services.curate import selections as saved
+
+        with state.project(answers.key(request)) as project:
+            picks = saved.picks(project, request.path_params["id"])
+        return JSONResponse({"uids": picks["uid"].to_pylist()})
+
+    return await answers.answer(make)
+
+
 async def compare(request: Request) -> Response:
     """Serve the overlap and the diagnostics of two selections."""
 
@@ -376,9 +403,11 @@ PATHS: dict[str, Endpoint] = {
     "/curate/order/{key}/{log}/{budget:int}/{name}": order,
     "/curate/audit/{key}/{log}/{budget:int}": audit,
     "/curate/figures/{key}/{log}": figures,
+    "/curate/stop/{key}/{log}": stop,
     "/curate/diagnostics/{key}/{log}/{budget:int}": diagnostics,
     "/curate/history/{targets}/{log}": history,
     "/curate/selections/{stamp}": selections,
+    "/curate/picked/{id}": picked,
     "/curate/compare/{a}/{b}": compare,
     "/curate/pulse": pulse,
     "/curate/picture/{id}": picture,

@@ -89,7 +89,10 @@ def link(
     st.page_link(page.file, label=label, icon=icon, query_params=parameters, **options)
 
 
-def go(title: str, query_params: Mapping[str, str | Sequence[str]]) -> None:
-    """Show another page, with URL parameters beside the carried ones."""
-    parameters = state.carried() | dict(query_params)
+def go(
+    title: str, query_params: Mapping[str, str | Sequence[str]], without: Sequence[str] = ()
+) -> None:
+    """Show another page, with URL parameters beside the carried ones but `without` some."""
+    kept = {name: held for name, held in state.carried().items() if name not in without}
+    parameters = kept | dict(query_params)
     st.switch_page(PAGES[title].file, query_params=parameters)

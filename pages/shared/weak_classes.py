@@ -1,16 +1,24 @@
-"""The weakest classes of a run on the Evaluate page, with a link that opens Curate for them.
+"""The weakest classes of a run on the Evaluate page, with a button that opens Curate for them.
 
 In: an evaluation. Out: a table of the classes that the run's features confuse most, by
-cross-validation on the training images of its target set.
+cross-validation on the training images of its target set, and the weights that follow from it.
 """
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import streamlit as st
 
 from pages.shared import notices, page_list, plain_table, state
-from sept_core.services.train import runs, weakest
+from sept_core.services.curate import views
+from sept_core.services.curate.views import Place
+from sept_core.services.project.project import Project
+from sept_core.services.train import round_subset, rounds, runs, weakest
 from sept_core.services.train.evaluation_archive import Evaluation
 
 SHOWN = 8
+VIEW = ("target", "strategy", "encoder", "budget", "order", "view")
+"""URL parameters of Curate, which the button replaces."""
 
 
 def draw(evaluation: Evaluation) -> None:
@@ -19,8 +27,8 @@ def draw(evaluation: Evaluation) -> None:
     target = str(evaluation.request["target"])
     st.caption(
         f"Classes of {notices.plain(target)} that a run's features confuse most, by "
-        "cross-validation on its training images; the test images are not read. Collect more "
-        "images for them in Curate."
+        "cross-validation on its training images; the test images are not read. Their weights give "
+        "them more of the next subset."
     )
     names = _runs(evaluation)
     if not names:
@@ -55,22 +63,53 @@ def _table(found: weakest.WeakClasses) -> None:
         f"{notices.plain(found.target)} are classified wrongly with the features of "
         f"{notices.plain(found.run)}."
     )
+    by_class = {one.name: one.error for one in found.classes}
+    weights = rounds.weights_of(by_class, found.error)
+    table(found.classes[:SHOWN], weights)
+    if len(found.classes) > SHOWN:
+        st.caption(f"The weakest {SHOWN} of {len(found.classes):,} classes; the file has all.")
+    curate(
+        "weak",
+        lambda project: round_subset.weighted(project, found.run, found.target, weights),
+        help="Opens the subset of this run with these weights, which Settings can change.",
+    )
+    heads = ("class", "error", "wrong", "images", "taken for", "weight")
+    whole = [
+        [c.name, f"{c.error:.4f}", c.wrong, c.images, c.taken_for, weights.get(c.name, 1)]
+        for c in found.classes
+    ]
+    st.download_button(
+        "Download table (CSV)", plain_table.as_csv(heads, whole), f"weakest-{found.run}.csv",
+        "text/csv", icon=":material/download:", on_click="ignore", type="tertiary",
+    )  # fmt: skip
+
+
+def table(classes: Sequence[weakest.ClassError], weights: Mapping[str, float]) -> None:
+    """Draw classes with their errors and weights."""
     rows = [
         [
             one.name,
             f"{100 * one.error:.0f}%",
             f"{one.wrong:,} of {one.images:,}",
             one.taken_for or "–",
+            f"{weights.get(one.name, 1):g}",
         ]
-        for one in found.classes[:SHOWN]
+        for one in classes
     ]
-    plain_table.draw(("Class", "Error, shrunk", "Wrong", "Most often taken for"), rows)
-    page_list.link(
-        "Curate", "Open Curate with this target set", query_params={"target": found.target}
-    )
-    heads = ("class", "error", "wrong", "images", "taken for")
-    whole = [[c.name, f"{c.error:.4f}", c.wrong, c.images, c.taken_for] for c in found.classes]
-    st.download_button(
-        "Download table (CSV)", plain_table.as_csv(heads, whole), f"weakest-{found.run}.csv",
-        "text/csv", icon=":material/download:", on_click="ignore", type="tertiary",
-    )  # fmt: skip
+    heads = ("Class", "Error, shrunk", "Wrong", "Most often taken for", "Weight")
+    plain_table.draw(heads, rows)
+
+
+def curate(
+    key: str,
+    place: Callable[[Project], Place],
+    label: str = "Curate with these weights",
+    help: str | None = None,
+    kind: Literal["primary", "secondary"] = "primary",
+) -> None:
+    """Draw the button that opens a place of Curate."""
+    if st.button(label, key=f"curate:{key}", type=kind, icon=":material/grid_view:", help=help):
+        with notices.shown():
+            with state.project() as project:
+                given = views.write(project, place(project))
+            page_list.go("Curate", given, without=VIEW)

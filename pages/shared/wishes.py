@@ -77,6 +77,9 @@ def _request(turn: Turn, payload: dict[str, Any]) -> None:
         view = replace(view, area=(), cluster=None)  # another map
     if wanted.targets != before.request.targets:
         view = replace(view, target="")
+    lost = views.lost(payload, wanted)
+    if lost:
+        turn.tell(f"Removed {' and '.join(lost)}: the strategy or the target sets do not use them.")
     turn.place = replace(before, request=wanted, view=view)
 
 

@@ -9,6 +9,7 @@ from pages.shared import (
     job_panel,
     notices,
     page_list,
+    rounds_view,
     state,
     study_form,
 )
@@ -18,7 +19,7 @@ from sept_core.services.train.evaluation_archive import Evaluation
 from sept_core.services.train.evaluations import Request, Task
 from sept_core.wording import quantities
 
-VIEWS = ("Results", "Train and compare", "Compare runs")
+VIEWS = ("Results", "Train and compare", "Compare runs", "Rounds")
 JOBS = ("evaluate", "study")
 
 
@@ -29,13 +30,16 @@ def draw() -> None:
     if state.kept("evaluated"):  # before the widget of this key is drawn
         state.keep("show", VIEWS[0])
         state.keep("evaluated", False)
-    results_at, study_at, runs_at = st.tabs(
+    results_at, study_at, runs_at, rounds_at = st.tabs(
         VIEWS, default=VIEWS[0 if found else 1], key="show", on_change="rerun", bind="query-params"
     )
     if results_at.open:
         with results_at:
             job_panel.draw(JOBS, _show)
             _results(found)
+    if rounds_at.open:
+        with rounds_at:
+            rounds_view.draw()
     for tab, form in ((study_at, study_form.draw), (runs_at, _form)):
         if tab.open:
             with tab:

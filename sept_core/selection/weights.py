@@ -5,7 +5,7 @@ the product of those of its set, its class and itself. Imports no library.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -62,6 +62,14 @@ class Weights:
         )
         sets = ((names.get(name, name), weight) for name, weight in self.sets)
         return type(self)(tuple(sets), tuple(classes), self.images)
+
+    def among(self, sets: Collection[str]) -> Self:
+        """Return the weights of these target sets, their classes, and of single images."""
+        return type(self)(
+            tuple(pair for pair in self.sets if pair[0] in sets),
+            tuple(pair for pair in self.classes if pair[0].partition("/")[0] in sets),
+            self.images,
+        )
 
 
 def _pairs(given: Any) -> Pairs:

@@ -151,7 +151,7 @@ test("a budget is a slice of a longer ranking, or needs its own", () => {
 
 test("columns become entries; shares count them by target", () => {
   const entries = entriesOf(sheet);
-  assert.deepEqual(entries[1], { uid: "b", row: 6, similarity: null, target: -1, rank: 0, phase: "pin", group: 3 });
+  assert.deepEqual(entries[1], { uid: "b", row: 6, similarity: null, target: -1, rank: 0, phase: "pin", group: 3, part: "", weight: null });
   const { counts, weakest } = shares(entries, 2);
   assert.deepEqual([[...counts], weakest], [[0, 2], [null, 0.5]]);
 });

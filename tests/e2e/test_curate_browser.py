@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 from browser_app import PATIENCE, needs_chromium, open_curate, running, wait_until_saved
 from playwright.sync_api import Locator, Page, expect
 from small_project import picture, png, sept
+
+from sept_core.services.curate import selections
+from sept_core.services.project import projects
 
 pytestmark = needs_chromium
 
@@ -448,6 +452,47 @@ def test_a_failed_map_is_loaded_again(mapped: Path, page: Page) -> None:
         page.unroute("**/points/**")
         notice.get_by_role("button", name="Retry").click()
         ready(page)
+
+
+def test_a_recipe_is_set_seen_and_saved(project: Path, page: Page) -> None:
+    with running(project) as address:
+        open_curate(page, f"{address}/curate?{AT_30}")
+        page.get_by_label("Strategy").select_option("recipe")
+        shares = page.get_by_label(re.compile(r"Share of part \d, percent"))
+        expect(shares).to_have_count(2)
+        page.get_by_role("slider", name="Share of part 2").press("ArrowRight")
+        assert [field.input_value() for field in shares.all()] == ["69", "31"]
+        shares.nth(1).fill("50")
+        page.get_by_label("Begin with the target's own training images").check()
+        page.get_by_role("button", name="Find the budget").click()
+        expect(page.locator(".stopped")).to_contain_text("images", timeout=PATIENCE)
+        page.get_by_role("tab", name="Weights").click()
+        page.get_by_label("Weight of red").fill("300")
+        page.get_by_label("Weight of blue").fill("2")
+        page.get_by_role("button", name="Apply").click()
+        parts = page.locator(".partcounts")
+        expect(parts).to_have_text(
+            re.compile("own 12.*instance-search 9.*random 9"), timeout=PATIENCE
+        )
+        expect(chip(page, "weights 2 to 100")).to_be_visible()
+        page.wait_for_url(re.compile("view="), timeout=PATIENCE)
+        page.reload()
+        open_curate(page, page.url)
+        parts.get_by_role("button", name=re.compile("random")).click()
+        expect(chip(page, "part random")).to_be_visible()
+        expect(page.locator(".tile")).to_have_count(9, timeout=PATIENCE)
+        expect(page.locator(".inspector dl")).to_contain_text("Partrandom")
+        page.get_by_role("button", name="Save selection").click()
+        expect(page.get_by_text("Saved 30 images as")).to_be_visible(timeout=PATIENCE)
+        page.get_by_label("Strategy").select_option("random")  # has neither recipe nor weights
+        expect(page.get_by_text("Removed weights")).to_be_visible(timeout=PATIENCE)
+        expect(parts).to_have_text(re.compile("^own 12$"), timeout=PATIENCE)
+    with projects.opened(project) as opened:
+        (record,) = selections.every(opened)
+        picks = selections.picks(opened, record["selection"])
+    assert record["strategy"] == "recipe"
+    counted = Counter(picks["part"].to_pylist())
+    assert counted == {"target": 12, "instance-search": 9, "random": 9}
 
 
 def test_all_images_of_an_area_are_vetoed_or_saved_as_a_group(mapped: Path, page: Page) -> None:

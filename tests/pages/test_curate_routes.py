@@ -257,6 +257,52 @@ def test_colours_give_each_row_a_class_of_the_legend(get: Get) -> None:
     assert get(found["urls"]["colours"], by="mood").status_code == 404
 
 
+def _view(**request: Any) -> str:
+    """Store a view with these settings; return its id."""
+    with opened() as project:
+        wanted = views.request_from({"targets": ["toys"], **request})
+        (name,) = views.write(project, views.Place(wanted))["view"]
+    return name
+
+
+def test_a_sheet_names_parts_and_weights(get: Get) -> None:
+    recipe = [
+        {"name": "search", "strategy": "instance-search", "share": 0.75},
+        {"name": "any", "strategy": "random", "share": 0.25},
+    ]
+    weights = {"classes": {"toys/red": 2}}
+    url = data(view=[_view(recipe=recipe, weights=weights, with_target=True)])["urls"]
+    sheet = get(f"{url['sheet']}/20").json()
+    assert sheet["part"][:12] == ["target"] * 12
+    assert sorted(sheet["part"][12:]) == ["any"] * 2 + ["search"] * 6
+    assert {2.0, 1.0} == {value for value in sheet["weight"] if value is not None}
+    with opened() as project:
+        place = views.read(project, {"target": ["toys"], "view": [_view(recipe=recipe)]})
+        made = drafts.save(project, place.request, 8)
+        assert selections.picks(project, made["id"])["part"].to_pylist().count("search") == 6
+    assert len(get(f"/curate/picked/{made['id']}").json()["uids"]) == 8
+    assert get("/curate/picked/gone").status_code == 404
+
+
+def test_the_stop_by_similarity_names_its_budget(get: Get) -> None:
+    plain = data()["urls"]
+    found = get(plain["stop"], ratio="0.9", round="1").json()
+    assert found["stopped"] and found["images"] == found["budget"] >= 12
+    assert f"at a budget of {found['budget']}" in found["sentence"]
+    sheet = get(f"{plain['sheet']}/100").json()
+    ended = get(f"{data(view=[_view(stop_ratio=0.9, stop_round=1)])['urls']['sheet']}/100").json()
+    assert ended["uids"] == sheet["uids"][: found["budget"]], "a budget of the plain search"
+    recipe = [
+        {"name": "search", "strategy": "instance-search", "share": 0.5},
+        {"name": "any", "strategy": "random", "share": 0.5},
+    ]
+    mixed = get(data(view=[_view(recipe=recipe)])["urls"]["stop"], ratio="0.9", round="1").json()
+    assert (mixed["images"], mixed["budget"]) == (found["images"], 2 * found["images"])
+    refused = get(data(strategy=["random"])["urls"]["stop"])
+    assert refused.status_code == 404 and "choose instance search" in refused.text
+    assert get(plain["stop"], ratio="2").status_code == 404
+
+
 def test_the_pool_is_shown_without_a_target_set(get: Get) -> None:
     with opened() as project:
         found = workspace.data(project, views.read(project, {})).json()

@@ -4,17 +4,20 @@ import {
   button, checkbox, element, fill, group, iconButton, select,
 } from "../../shared/elements.js";
 import { icon } from "../../shared/icons.js";
+import { summary } from "../model/recipe.js";
 import { number } from "../model/saving.js";
 import { BudgetSlider } from "./budget_slider.js";
 import { Menu } from "./menu.js";
 
+const RECIPE = "recipe"; // option of the strategy menu that opens the settings
+
 export class Bar {
   /** `actions`: targets(names), strategy(id), encoder(id), budget(n, final), settings(), search(),
-      undo(), redo(), save(). */
+      undo(), redo(), save(), recipe(). */
   constructor(actions) {
     this.actions = actions;
     this.targets = new Menu("targetsets", "Target sets", (panel) => this.fillTargets(panel));
-    this.strategy = select("", "Strategy", [], "", (id) => actions.strategy(id));
+    this.strategy = select("", "Strategy", [], "", (id) => this.choose(id));
     this.encoder = select("", "Encoder", [], "", (id) => actions.encoder(id));
     this.budget = new BudgetSlider(actions.budget);
     this.undo = iconButton("square", "undo", "Undo", actions.undo);
@@ -45,14 +48,23 @@ export class Bar {
     const names = request.targets;
     this.targets.say(names.length ? names.join(" + ") : "whole pool");
     this.targets.root.classList.toggle("some", names.length > 0);
-    fill(this.strategy, choices.strategies.map(({ id, title }) => [id, title]), request.strategy);
+    const mixed = request.recipe?.length > 0;
+    fill(this.strategy, [...choices.strategies.map(({ id, title }) => [id, title]),
+      [RECIPE, mixed ? `Recipe: ${summary(request)}` : "Recipe…"]], mixed ? RECIPE : request.strategy);
     const found = choices.strategies.find(({ id }) => id === request.strategy);
-    this.strategy.title = found?.description || "";
+    this.strategy.title = mixed ? summary(request) : found?.description || "";
     fill(this.encoder, choices.encoders.map(({ id, title }) => [id, title]), request.encoder);
     this.strategy.disabled = !names.length;
     this.undo.disabled = !canUndo;
     this.redo.disabled = !canRedo;
     this.save.disabled = !canSave;
+  }
+
+  /** Take a strategy; a recipe is made in the settings. */
+  choose(id) {
+    if (id !== RECIPE) return this.actions.strategy(id);
+    this.strategy.value = this.request.recipe?.length ? RECIPE : this.request.strategy;
+    return this.actions.recipe();
   }
 
   fillTargets(panel) {

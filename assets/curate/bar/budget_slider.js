@@ -1,4 +1,5 @@
-/* The budget: a slider with its number, and the mark where similarity flattens. */
+/* The budget: a slider with its number, and the marks where similarity flattens and where the stop by
+   similarity would end the search. */
 
 import { element, group, input } from "../../shared/elements.js";
 import { budgetAt, positionOf, STEPS } from "../model/budget.js";
@@ -15,9 +16,11 @@ export class BudgetSlider {
     this.slider = input("range", 0, { min: 0, max: STEPS, "aria-label": "Budget" });
     this.tick = element("span", "tick");
     this.tick.append(element("span", "", "similarity flattens"));
+    this.stopTick = element("span", "tick stop");
+    this.stopTick.append(element("span", "", "stop"));
     this.root.append(
       group("div", "label", element("span", "", "Budget"), this.field, this.of),
-      group("div", "track", this.slider, this.tick));
+      group("div", "track", this.slider, this.tick, this.stopTick));
     this.slider.oninput = () => this.slide(false);
     this.slider.onchange = () => this.slide(true);
     this.field.onchange = () => this.type();
@@ -32,14 +35,14 @@ export class BudgetSlider {
 
   type() {
     const budget = Math.max(1, Math.min(this.most, Math.round(Number(this.field.value)) || 1));
-    this.show(budget, this.most, this.flattens);
+    this.show(budget, this.most, this.marks);
     this.onBudget(budget, true);
   }
 
-  /** Show a budget out of the most images that there are; `flattens` may be null. */
-  show(budget, most, flattens, disabled = false) {
+  /** Show a budget out of the most images that there are; the marks {flattens, stop} may be null. */
+  show(budget, most, marks, disabled = false) {
     this.most = Math.max(1, most);
-    this.flattens = flattens;
+    this.marks = marks;
     if (this.field !== this.field.getRootNode().activeElement) this.field.value = budget;
     this.field.max = this.most;
     this.slider.disabled = this.field.disabled = disabled;
@@ -48,13 +51,18 @@ export class BudgetSlider {
       this.slider.value = positionOf(budget, this.most);
     }
     this.draw(budget);
-    const seen = flattens && flattens < most;
-    this.tick.hidden = !seen;
-    if (!seen) return;
-    const share = positionOf(flattens, this.most) / STEPS;
-    this.tick.style.left = `calc(8px + (100% - 16px) * ${share})`;
-    this.tick.classList.toggle("left", share > 0.75);
-    this.tick.title = `Similarity flattens at about ${number(flattens)} images`;
+    this.place(this.tick, marks.flattens, "Similarity flattens at about");
+    this.place(this.stopTick, marks.stop, "The stop by similarity ends the search at");
+  }
+
+  /** Put a mark at a budget. */
+  place(tick, at, sentence) {
+    tick.hidden = !(at && at < this.most);
+    if (tick.hidden) return;
+    const share = positionOf(at, this.most) / STEPS;
+    tick.style.left = `calc(8px + (100% - 16px) * ${share})`;
+    tick.classList.toggle("left", share > 0.75);
+    tick.title = `${sentence} ${number(at)} images`;
   }
 
   draw(budget) {

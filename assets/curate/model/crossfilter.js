@@ -13,9 +13,11 @@ export function clusterTest(clusters, wanted) {
 /** The states that a view may filter by, and the decisions that belong to them. */
 export const STATES = { vetoed: ["veto", "negative"], kept: ["keep"], pinned: ["pin"] };
 
-/** Whether an image has the wanted state; "undecided" has no decision, "new" is a refill. */
-export function stateTest(marks, wanted) {
+/** Whether an image has the wanted state; "undecided" has no decision, "new" is a refill, "round" is
+    not among `before`, the images of the previous round. */
+export function stateTest(marks, wanted, before = null) {
   if (!wanted) return null;
+  if (wanted === "round") return before && (({ uid, ghost }) => !ghost && !before.has(uid));
   if (wanted === "new") return (entry) => Boolean(entry.fresh);
   if (wanted === "undecided") return ({ uid }) => !marks.of(uid);
   const actions = STATES[wanted] || [];
@@ -27,6 +29,11 @@ export function targetTest(targets, target) {
   if (!target) return null;
   const index = targets.findIndex(({ uid }) => uid === target);
   return (entry) => entry.target === index;
+}
+
+/** Whether an entry belongs to a part of the recipe. */
+export function partTest(part) {
+  return part ? (entry) => entry.part === part : null;
 }
 
 /** The test that combines tests; null ones pass everything. */

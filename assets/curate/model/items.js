@@ -71,7 +71,7 @@ export class PoolItems {
 
 /** The fields of an entry that the selection does not hold. */
 export const NOTHING = {
-  similarity: null, target: -1, rank: null, phase: "", group: -1, ghost: false, fresh: false,
+  similarity: null, target: -1, rank: null, phase: "", group: -1, part: "", weight: null, ghost: false, fresh: false,
 };
 
 /** The accessible name of a tile. */

@@ -4,6 +4,7 @@ export const ORDERS = {
   similarity: "by similarity",
   target: "by target",
   cluster: "by cluster",
+  part: "by part",
   doubt: "by doubt",
   refills: "newest refills first",
   audit: "audit sample",
@@ -14,12 +15,13 @@ export const ORDERS = {
 export const LISTED = new Set(["doubt", "audit"]);
 
 /** Orders whose sections have headers. */
-export const SECTIONED = new Set(["target", "cluster"]);
+export const SECTIONED = new Set(["target", "cluster", "part"]);
 
 /** The function that gives the section of an entry in an order. */
 export function sectionOf(order, clusterOf) {
   if (order === "target") return (entry) => entry.target;
   if (order === "cluster") return (entry) => clusterOf(entry.row);
+  if (order === "part") return (entry) => entry.part || -1;
   return () => 0;
 }
 

@@ -4,7 +4,7 @@
 export const FIRST_REACH = 200;
 export const FULL_REACH = 10000;
 
-/** The entries of a sheet: {uid, row, similarity, target, rank, phase, group} for each pick. */
+/** The entries of a sheet: {uid, row, similarity, target, rank, phase, group, part, weight} for each pick. */
 export function entriesOf(sheet) {
   return sheet.uids.map((uid, i) => ({
     uid,
@@ -14,6 +14,8 @@ export function entriesOf(sheet) {
     rank: sheet.rank[i],
     phase: sheet.phase[i],
     group: sheet.dup_group[i],
+    part: sheet.part?.[i] ?? "",
+    weight: sheet.weight?.[i] ?? null,
   }));
 }
 

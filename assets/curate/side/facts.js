@@ -1,13 +1,17 @@
 /* Texts on an image: why it was selected, where it is, and the decisions on it. */
 
+export const OWN = "target"; // name of the part of the target's own images
+
 /** Names and values for a definition list; `entry` is of the sheet, `facts` from the server. */
 export function described(entry, facts, { mark, floor, clusterName }) {
-  const { similarity, target, rank, phase } = entry;
+  const { similarity, target, rank, phase, part, weight } = entry;
   const rows = {};
   if (mark) rows.Decision = { veto: "vetoed", negative: "vetoed", keep: "kept", pin: "pinned" }[mark];
   if (target >= 0) {
     rows["Brought by"] = `target ${target + 1}${rank ? `, rank ${rank}` : ""}`;
   } else if (phase) rows.Phase = phase;
+  if (part) rows.Part = part === OWN ? "the target's own images" : part;
+  if (weight !== null && weight !== undefined && weight !== 1) rows["Weight of its target"] = String(weight);
   if (similarity !== null) {
     const cut = floor === null || floor === undefined ? "" : ` (floor ${floor.toFixed(2)})`;
     rows.Similarity = similarity.toFixed(3) + cut;

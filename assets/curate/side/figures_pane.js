@@ -40,7 +40,7 @@ export class FiguresPane {
     this.draw();
   }
 
-  /** Show the sheet's part: {sheet, budget, shares, audit, judging}. */
+  /** Show the sheet's part: {sheet, budget, shares, stop, audit, judging}; null without a sheet. */
   show(part) {
     this.part = part;
     clearTimeout(this.drawing); // not at every step of the slider
@@ -100,6 +100,7 @@ export class FiguresPane {
     if (!curve?.budgets?.length) return element("span");
     const { budgets, low, median, high } = curve;
     const marks = [{ at: this.part.budget, text: "budget" }];
+    if (this.part.stop) marks.push({ at: this.part.stop, text: "stop" });
     if (sheet.flattens_at) marks.push({ at: sheet.flattens_at, text: "flattens" });
     const made = band("Similarity by budget", budgets, { low, middle: median, high }, marks);
     return this.figure("Similarity by budget", made,

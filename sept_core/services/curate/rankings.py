@@ -187,8 +187,19 @@ class Ranking:
         self._grounds = Recent[frozenset[str], gate.Ground](2)
         self._passing = row_space.mask(self.rows, inside)
 
-    def select(self, state: decision_log.ReviewState, budget: int | None) -> run.Selection:
+    def select(
+        self,
+        state: decision_log.ReviewState,
+        budget: int | None,
+        settings: SelectionSettings | None = None,
+    ) -> run.Selection:
         """Walk the ranking: the selection of a budget after the decisions of a log.
+
+        Args:
+            state: the decisions.
+            budget: images to select.
+            settings: other settings of strategy and stop, in place of those of the request; seed,
+                weights and `with_target` must be the same.
 
         Raises:
             InputError: see `selection.run.select`.
@@ -198,7 +209,7 @@ class Ranking:
             entry = self._gate(evidence, state)
             if self._own is not None:
                 entry = self._own.added_to(entry)
-            settings = replace(self.request.settings, budget=budget)
+            settings = replace(settings or self.request.settings, budget=budget)
             vetoed = state.vetoed_targets  # with its own images, a gate depends on them
             chosen = run.select(
                 settings,

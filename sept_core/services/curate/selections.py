@@ -157,6 +157,11 @@ def find(project: Project, selection_id: str) -> dict[str, Any]:
     return describe(project, selection_table.find(project.db, selection_id))
 
 
+def exists(project: Project, selection_id: str) -> bool:
+    """Return True if a selection has not been deleted."""
+    return any(record["id"] == selection_id for record in selection_table.every(project.db))
+
+
 @dataclass(frozen=True)
 class Selection:
     """One selection, resolved once and passed on.

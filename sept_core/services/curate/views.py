@@ -12,6 +12,7 @@ from typing import Any
 
 from sept_core import errors
 from sept_core.catalogue import settings, source_table
+from sept_core.selection import weights
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import DEFAULT_STRATEGY, STRATEGIES
 from sept_core.services.curate import searches, selections
@@ -21,7 +22,7 @@ from sept_core.storage import hashing
 
 PREFIX = "view:"
 
-ORDERS = ("similarity", "target", "cluster", "doubt", "refills", "audit", "uid")
+ORDERS = ("similarity", "target", "cluster", "part", "doubt", "refills", "audit", "uid")
 
 SHORT = {
     "floor": "floor_percentile",
@@ -29,6 +30,12 @@ SHORT = {
     "seed": "seed",
     "scaling": "local_scaling",
     "fill": "fill",
+    "recipe": "recipe",
+    "unfilled": "unfilled_part",
+    "with_target": "with_target",
+    "weights": "weights",
+    "stop_ratio": "stop_ratio",
+    "stop_round": "stop_round",
 }
 """Name in the browser → field of `SelectionSettings`."""
 
@@ -46,7 +53,9 @@ class View:
         area: corners on the map, 0..1; empty without an area.
         cluster: number of a map cluster.
         target: uid of a target image, to show only what it brought.
-        state: `vetoed`, `kept`, `pinned`, `undecided` or `new`; empty for all.
+        part: name of a part of the recipe, to show only its images.
+        state: `vetoed`, `kept`, `pinned`, `undecided`, `new` (a refill) or `round` (not in the
+            subset of the previous round); empty for all.
         words: a part of the images' paths.
         search: id of a stored search.
         focus: uid of the current image.
@@ -59,6 +68,7 @@ class View:
     words: str = ""
     search: str = ""
     focus: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,8 +175,8 @@ def request_json(request: Request) -> dict[str, Any]:
 
     `more` holds the settings that have no name of their own there and are not defaults.
     """
-    own = asdict(request.settings)
-    named = {name: own[full] for name, full in SHORT.items()}
+    own = asdict(request.settings) | {"weights": request.settings.weights.to_json()}
+    named = {name: own[full] for name, full in SHORT.items()} | {"recipe": list(own["recipe"])}
     plain = asdict(SelectionSettings(strategy=request.settings.strategy, budget=1))
     apart = {"strategy", "budget", *SHORT.values()}
     more = {name: v for name, v in own.items() if name not in apart and v != plain[name]}
@@ -186,6 +196,8 @@ def request_json(request: Request) -> dict[str, Any]:
 def request_from(sent: Mapping[str, Any]) -> Request:
     """Return the request that the browser or a stored view describes.
 
+    Settings that do not fit the strategy or the target sets are left out, see `_fitting`.
+
     Raises:
         InputError: a value does not fit.
     """
@@ -196,17 +208,17 @@ def request_from(sent: Mapping[str, Any]) -> Request:
         for name in ("expand_percentiles",):
             if name in values:
                 values[name] = tuple(float(value) for value in values[name])
-        for name in ("duplicate_cap", "seed"):
+        for name in ("duplicate_cap", "seed", "stop_round"):
             if name in values:
                 values[name] = int(values[name])
-        if values.get("floor_percentile") is not None:
-            values["floor_percentile"] = float(values["floor_percentile"])
-        chosen = SelectionSettings(
-            strategy=str(sent.get("strategy") or DEFAULT_STRATEGY), budget=1, **values
-        )
+        for name in ("floor_percentile", "stop_ratio"):
+            if values.get(name) is not None:
+                values[name] = float(values[name])
+        targets = tuple(str(name) for name in sent.get("targets") or ())
+        strategy = str(sent.get("strategy") or DEFAULT_STRATEGY)
         return Request(
-            targets=tuple(str(name) for name in sent.get("targets") or ()),
-            settings=chosen,
+            targets=targets,
+            settings=_fitting(strategy, values, targets),
             encoder=str(sent["encoder"]) if sent.get("encoder") else None,
             filter=str(sent.get("filter") or ""),
             guard=bool(sent.get("guard", True)),
@@ -219,6 +231,41 @@ def request_from(sent: Mapping[str, Any]) -> Request:
         ) from None
 
 
+def _fitting(strategy: str, values: dict[str, Any], targets: tuple[str, ...]) -> SelectionSettings:
+    """Return settings without those that the strategy or the target sets give no meaning.
+
+    A strategy of its own replaces a recipe; weights need a strategy that uses them and belong to
+    chosen target sets; a stop needs rounds. A person who changes the strategy or the target sets
+    therefore never meets an error.
+    """
+    values = dict(values)
+    if strategy != DEFAULT_STRATEGY:
+        values.pop("recipe", None)
+    base = SelectionSettings(strategy, 1, recipe=tuple(values.get("recipe", ())))
+    used = [STRATEGIES[part.strategy] for part in base.recipe] or [STRATEGIES[strategy]]
+    if not base.recipe and used[0].from_targets:
+        values.pop("with_target", None)
+    if not any(one.stops for one in used) or values.get("fill"):
+        values.pop("stop_ratio", None)
+    given = weights.Weights(**values.pop("weights", {}))
+    if any(one.weighted for one in used):
+        values["weights"] = given.among(targets)
+    return SelectionSettings(strategy, 1, **values)
+
+
+def lost(sent: Mapping[str, Any], request: Request) -> list[str]:
+    """Name the settings that `request_from` left out of what the browser sent."""
+    made = request.settings
+    given = weights.Weights(**dict(sent.get("weights") or {}))
+    found = {
+        "weights": given != made.weights,
+        "the stop": sent.get("stop_ratio") is not None and made.stop_ratio is None,
+        "the target's own images": bool(sent.get("with_target")) and not made.with_target,
+        "the recipe": bool(sent.get("recipe")) and not made.recipe,
+    }
+    return [name for name, is_lost in found.items() if is_lost]
+
+
 def view_from(sent: Mapping[str, Any]) -> View:
     """Return the view that the browser or a stored view describes.
 
@@ -228,7 +275,7 @@ def view_from(sent: Mapping[str, Any]) -> View:
     try:
         area = tuple((float(x), float(y)) for x, y in sent.get("area") or ())
         cluster = sent.get("cluster")
-        texts = ("target", "state", "words", "search", "focus")
+        texts = ("target", "state", "words", "search", "focus", "part")
         found = View(
             area=area[:MOST_CORNERS],
             cluster=None if cluster is None else int(cluster),

@@ -196,6 +196,9 @@ def _choices(
                 "description": strategy.description,
                 "prefix": strategy.is_prefix,
                 "live": rankings.is_live(name),
+                "weighted": strategy.weighted,
+                "stops": strategy.stops,
+                "own": strategy.from_targets,
             }
             for name, strategy in STRATEGIES.items()
         ],
@@ -246,11 +249,12 @@ def _urls(
 ) -> dict[str, str | None]:
     names = ("sheet", "progress", "order", "audit", "figures", "diagnostics", "points", "clusters",
              "colours", "targets", "history", "selections", "pulse", "uids", "passing", "facts",
-             "scope", "search", "compare")  # fmt: skip
+             "scope", "search", "compare", "stop", "picked")  # fmt: skip
     urls: dict[str, str | None] = dict.fromkeys(names)
     urls["selections"] = f"/curate/selections/{selections_stamp(project)}"
     urls["pulse"] = "/curate/pulse"
     urls["compare"] = "/curate/compare"
+    urls["picked"] = "/curate/picked"
     told = rankings.log_name(log)
     if ids:
         urls["history"] = f"/curate/history/{'+'.join(ids)}/{told}"
@@ -273,7 +277,7 @@ def _urls(
         urls["clusters"] = f"{base}/clusters/{rows.key}/{stamp}"
     if ids and prepared:
         key = rankings.remember(project, place.request)
-        for name in ("sheet", "order", "audit", "figures", "diagnostics"):
+        for name in ("sheet", "order", "audit", "figures", "diagnostics", "stop"):
             urls[name] = f"/curate/{name}/{key}/{told}"
         urls["progress"] = f"/curate/progress/{key}"
     return urls

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from sept_core import targets as target_layout
 from sept_core.catalogue import image_table, settings, source_table, split_table
 from sept_core.features import feature_store
+from sept_core.selection import strategies
 from sept_core.services.project import guidance, projects
 from sept_core.services.project.guidance import NextStep
 from sept_core.services.project.project import Project
@@ -249,7 +250,7 @@ def _selection(project: Project, status: ProjectStatus) -> SelectionCard | None:
     return SelectionCard(
         latest["id"],
         tuple(latest["targets"]),
-        latest["settings"]["strategy"],
+        strategies.name_of(latest["settings"]),
         latest["count"],
         latest["created_at"],
         latest["older_than_pool"],

@@ -20,6 +20,7 @@ from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.launch import Launch
+from sept_core.pretrain.settings import PretrainSettings
 from sept_core.review import decision_log
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.weights import Weights
@@ -106,6 +107,12 @@ class Series:
         return sum(one.error is not None for one in self.rounds)
 
     @property
+    def last_trained(self) -> Round | None:
+        """The last round with a run, None if there is none."""
+        trained = [one for one in self.rounds if one.run is not None]
+        return trained[-1] if trained else None
+
+    @property
     def open(self) -> Round | None:
         """The round that is not complete yet, None if there is none."""
         return self.rounds[-1] if self.rounds and self.rounds[-1].error is None else None
@@ -166,6 +173,16 @@ def begin(project: Project, plan: Plan) -> Series:
     return series
 
 
+def adopt(project: Project, plan: Plan, first: Round, pretrain: PretrainSettings) -> Series:
+    """Begin a series whose first round has been trained already.
+
+    Raises:
+        InputError: see `begin`.
+    """
+    series = replace(begin(project, plan), pretrain=dataclasses.asdict(pretrain))
+    return _store(project, replace(series, rounds=(first,)))
+
+
 def _check_classes(project: Project, target: str) -> None:
     record = source_table.find(project.db, "target", target)
     rows = split_table.labelled(project.db, record.id, target_layout.SEARCH_SPLITS)
@@ -215,11 +232,7 @@ def select(project: Project, series: Series, weights: Mapping[str, float] | None
         InputError: a round is being trained, or a weight names no class of the target set.
         NotFoundError, LeakError: see `selections.select`.
     """
-    last = series.rounds[-1] if series.rounds else None
-    if last is not None and last.run is not None and last.error is None:
-        raise errors.InputError(f"Round {last.number} has been trained; score it first.")
-    pending = series.open
-    before = series.rounds[:-1] if pending else series.rounds
+    pending, before = _open(series)
     if weights is None:
         weights = pending.weights if pending else next_weights(before)
     request = Request(
@@ -227,14 +240,40 @@ def select(project: Project, series: Series, weights: Mapping[str, float] | None
         guard=series.plan.guard,
     )  # fmt: skip
     record = selections.select(project, request)
-    made = Round(
-        len(before) + 1,
-        dict(weights),
-        str(record["selection"]),
-        record["decision_position"],
-        _new(project, before, str(record["selection"])),
-    )
+    return put(project, series, str(record["selection"]), record["decision_position"], weights)
+
+
+def put(
+    project: Project, series: Series, selection: str, position: int, weights: Mapping[str, float]
+) -> Series:
+    """Make a selection the subset of the next round, or of the one that is not trained yet.
+
+    Args:
+        project: the open project.
+        series: the series.
+        selection: id of the selection.
+        position: see `Round`.
+        weights: weights of classes by name that the selection was made with.
+
+    Raises:
+        InputError: a round is being trained.
+    """
+    _, before = _open(series)
+    new = _new(project, before, selection)
+    made = Round(len(before) + 1, dict(weights), selection, position, new)
     return _store(project, replace(series, rounds=(*before, made)))
+
+
+def _open(series: Series) -> tuple[Round | None, tuple[Round, ...]]:
+    """Return the round that is selected but not trained, if there is one, and those before it.
+
+    Raises:
+        InputError: a round is trained but not scored.
+    """
+    pending = series.open
+    if pending is not None and pending.run is not None:
+        raise errors.InputError(f"Round {pending.number} has been trained; score it first.")
+    return pending, series.rounds[:-1] if pending else series.rounds
 
 
 def _weighted(plan: Plan, weights: Mapping[str, float]) -> SelectionSettings:

@@ -7,7 +7,7 @@ a class of ten images errs by chance alone.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from sept_core.storage import atomic, hashing, project_paths
 FOLDS = 5
 MOST_IMAGES = 4000
 """Images that are classified at most; of a larger set a hashed sample, the same for every run."""
+FORMAT = 2
+"""Version of the stored result; 2 has `missed`."""
 PRIOR = 10.0
 """Weight of the mean error, in images of a class."""
 
@@ -48,13 +50,19 @@ class ClassError:
 
 @dataclass(frozen=True)
 class WeakClasses:
-    """The errors of all classes, the highest first, and the mean over the images."""
+    """The errors of all classes, the highest first, and the mean over the images.
+
+    Attributes:
+        images: number of classified images; the same images for every run of a target set.
+        missed: uids of the images that are classified wrongly.
+    """
 
     run: str
     target: str
     images: int
     error: float
     classes: tuple[ClassError, ...]
+    missed: tuple[str, ...] = ()
 
 
 def stored(project: Project, run: str, target: str) -> WeakClasses | None:
@@ -63,7 +71,8 @@ def stored(project: Project, run: str, target: str) -> WeakClasses | None:
     if not path.exists():
         return None
     held = json.loads(path.read_text())
-    return WeakClasses(**held | {"classes": tuple(ClassError(**row) for row in held["classes"])})
+    classes = tuple(ClassError(**row) for row in held.pop("classes"))
+    return WeakClasses(**held | {"classes": classes, "missed": tuple(held["missed"])})
 
 
 def find(project: Project, run: str, target: str) -> WeakClasses:
@@ -85,7 +94,9 @@ def find(project: Project, run: str, target: str) -> WeakClasses:
     kept, features = _embed(project, folder, rows)
     classes = np.array([names.index(row["label"]) for row in kept], np.int64)
     folds = assign_folds(classes, [row["uid"] for row in kept])
-    found = summarise(run, target, names, classes, predict(features, classes, folds))
+    predicted = predict(features, classes, folds)
+    missed = [kept[place]["uid"] for place in np.flatnonzero(predicted != classes)]
+    found = replace(summarise(run, target, names, classes, predicted), missed=tuple(sorted(missed)))
     with atomic.write_then_rename(_path(project.paths, run, rows)) as temporary:
         temporary.write_text(json.dumps(asdict(found)))
     return found
@@ -104,7 +115,9 @@ def _rows(project: Project, target: str) -> list[dict[str, Any]]:
 
 def _path(paths: project_paths.ProjectPaths, run: str, rows: list[dict[str, Any]]) -> Path:
     """Return the file of a result, named by the images and labels that it was computed on."""
-    seen = hashing.fingerprint([FOLDS, PRIOR, *([row["uid"], row["label"]] for row in rows)])
+    seen = hashing.fingerprint(
+        [FORMAT, FOLDS, PRIOR, *([row["uid"], row["label"]] for row in rows)]
+    )
     return paths.run(run) / f"weakest-{seen}.json"
 
 
