@@ -1,4 +1,4 @@
-"""Targets: add target sets, inspect their labels, gaps in the pool, and leaks."""
+"""Targets: add target sets; inspect labels, gaps in the pool and leaks; exchange decisions."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ import streamlit as st
 from pages.shared import (
     adding,
     collection_list,
+    decision_exchange,
     gallery,
     layout_view,
     next_step,
@@ -22,7 +23,7 @@ from sept_core.services.project import projects
 from sept_core.services.project.project_status import TargetStatus
 from sept_core.targets.reading import AmbiguousError
 
-LOOKS = ("Images", "Gaps in the pool", "Leaks")
+LOOKS = ("Images", "Gaps in the pool", "Leaks", "Decisions")
 ALL_LABELS = "All labels"
 PAIRS_SHOWN = 24
 HOW = {
@@ -79,7 +80,7 @@ def _one(name: str, entry: TargetStatus) -> None:
     if not entry.images:
         return
     tabs = st.tabs(LOOKS, key="see", on_change="rerun", bind="query-params")
-    for tab, look in zip(tabs, (_labels, _gaps, _leaks), strict=True):
+    for tab, look in zip(tabs, (_labels, _gaps, _leaks, decision_exchange.draw), strict=True):
         if tab.open:
             with tab, notices.shown():
                 look(name)

@@ -59,6 +59,26 @@ def append(
     return position
 
 
+def append_all(db: Connection, target_ids: Sequence[str], made: Sequence[dict[str, Any]]) -> int:
+    """Commit several decisions at one time, all or none; return the last position.
+
+    Args:
+        db: the catalogue.
+        target_ids: each decision is made for all of them.
+        made: who, action, scope, reason and uids of each.
+    """
+    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    with transaction(db):
+        first = last_position(db) + 1
+        each = [(one, target_id) for one in made for target_id in target_ids]
+        entries = [
+            {**one, "position": position, "target_id": target_id, "at": at, "undoes": None}
+            for position, (one, target_id) in enumerate(each, start=first)
+        ]
+        restore(db, entries)
+        return last_position(db)
+
+
 def last_position(db: Connection) -> int:
     """The position of the newest event, 0 when there is none."""
     return int(scalar(db, "SELECT coalesce(max(position), 0) FROM decisions"))

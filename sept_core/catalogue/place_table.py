@@ -135,3 +135,32 @@ def keys(db: Connection, role: str, source_id: str | None = None) -> pa.Table:
             ORDER BY s.added_at, f.rel_path, f.member""",
         [role, source_id, source_id],
     )
+
+
+def named(db: Connection, names: Sequence[str]) -> pa.Table:
+    """Return the pool images that have one of these names: columns name, way, uid.
+
+    `way` is `key` (the source's own id), `path` (below the source's folder, also with the source's
+    name or the folder itself before it) or `file` (the last part of a path).
+    """
+    with registered(db, "wanted", pa.table({"name": pa.array(names, pa.string())})):
+        return table(
+            db,
+            f"""WITH known AS (
+                  SELECT f.uid, f.source_uid, s.name AS source, s.root,
+                         f.rel_path || CASE f.member WHEN '' THEN '' ELSE '/' || f.member END
+                           AS path
+                  {LIVE} AND s.role = 'pool' AND f.state = 'ok'),
+                found AS (
+                  SELECT name, 'key' AS way, uid FROM wanted JOIN known ON source_uid = name
+                  UNION ALL
+                  SELECT name, 'path', uid FROM wanted JOIN known ON path = name
+                  UNION ALL
+                  SELECT name, 'path', uid FROM wanted JOIN known ON source || '/' || path = name
+                  UNION ALL
+                  SELECT name, 'path', uid FROM wanted JOIN known ON root || '/' || path = name
+                  UNION ALL
+                  SELECT name, 'file', uid FROM wanted
+                  JOIN known ON regexp_extract(path, '[^/]*$') = name)
+                SELECT DISTINCT name, way, uid FROM found ORDER BY name, way, uid""",
+        )

@@ -45,6 +45,8 @@ SECTIONS = {
         "veto": "sept_core.cli.review:veto",
         "keep": "sept_core.cli.review:keep",
         "pin": "sept_core.cli.review:pin",
+        "decide": "sept_core.cli.decisions:decide",
+        "decisions": "sept_core.cli.decisions:decisions",
         "undo": "sept_core.cli.review:undo",
         "history": "sept_core.cli.review:history",
         "suggest": "sept_core.cli.judge:suggest",

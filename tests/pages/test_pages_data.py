@@ -372,3 +372,18 @@ def test_images_without_features_are_listed_by_encoder(
     app = open_app(project, POOL, look="Rejected files")
     assert not app.exception
     assert f"**1** images have no features under {encoder_id}" in texts(app.markdown)
+
+
+def test_decisions_are_imported_after_a_preview(
+    project: Path, open_app: Callable[..., AppTest]
+) -> None:
+    app = open_app(project, TARGETS, target="toys", see="Decisions")
+    assert "no decisions for this target set" in texts(app.caption)
+    table = b"path,decision\nred/01.png,veto\nnowhere.png,keep\n"
+    app.file_uploader(key="decision file toys").upload("decided.csv", table, "text/csv").run()
+    assert not app.exception and not app.error, texts(app.error)
+    (outcomes,) = [t.value for t in app.dataframe if "Outcome" in t.value]
+    assert outcomes["Outcome"].tolist() == ["to import", "name no image of the project"]
+    press(app, "Import 1 decision (1 veto)")
+    assert "Imported 1 decision" in texts(app.success)
+    assert "**1** images have a decision: 1 veto" in texts(app.markdown)

@@ -32,7 +32,16 @@ PACKED_COLUMNS = ("image_base64", "image_bytes", "bytes")
 
 TEXT_COLUMNS = frozenset(
     (
-        *(*PATH_COLUMNS, *MORE_PATH_COLUMNS, "uid", "label", "class", "class_name", "category"),
+        *(
+            *PATH_COLUMNS,
+            *MORE_PATH_COLUMNS,
+            "uid",
+            "source_uid",
+            "label",
+            "class",
+            "class_name",
+            "category",
+        ),
         "split",
     )
 )
