@@ -64,9 +64,13 @@ def precision(
     known = [found for part in parts if (found := audit.precision(plan, log.state, part))]
     if not known or (whole := known[-1]).budget < plan.edges[-1]:
         return nothing
-    found = {"judged": whole.judged, "precision": whole.estimate}
-    found |= {"low": whole.low, "high": whole.high}
-    return nothing | found | {"budgets": [asdict(part) for part in known]}
+    return nothing | {
+        "judged": whole.judged,
+        "precision": whole.estimate,
+        "low": whole.low,
+        "high": whole.high,
+        "budgets": [asdict(part) for part in known],
+    }
 
 
 def begin_audit(project: Project, ranking: Ranking, log: decision_log.Log) -> None:
