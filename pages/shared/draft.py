@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import state
+from sept_core.selection import strategies
 from sept_core.services.curate import drafts, selections, views
 from sept_core.services.curate.requests import Request
 from sept_core.services.project.project import Project
@@ -31,7 +32,7 @@ class Draft:
     @property
     def title(self) -> str:
         """Return `Current draft in Curate: nature · instance-search · 400 images`."""
-        strategy = self.request.settings.strategy
+        strategy = self.request.settings.name
         names = " + ".join(self.request.targets)
         return f"Current draft in Curate: {names} · {strategy} · {self.budget:,} images"
 
@@ -88,6 +89,6 @@ def pictures(subset: str) -> None:
 
 
 def _title(names: str, record: dict[str, Any]) -> str:
-    strategy, when = record["settings"]["strategy"], quantities.moment(record["created_at"])
+    strategy, when = strategies.name_of(record["settings"]), quantities.moment(record["created_at"])
     arm = " · arm of a study" if record.get("study") else ""
     return f"{names} · {strategy} · {record['count']:,} images · {when} · {record['id'][-8:]}{arm}"

@@ -12,13 +12,14 @@ import pyarrow.parquet as pq
 from sept_core import targets as target_layout
 from sept_core.catalogue import image_table, settings, source_table, split_table
 from sept_core.features import feature_store
+from sept_core.selection import strategies
 from sept_core.services.project import guidance, projects
 from sept_core.services.project.guidance import NextStep
 from sept_core.services.project.project import Project
 from sept_core.services.project.project_status import PoolCounts, ProjectStatus, TargetStatus
 from sept_core.services.train import evaluation_archive, runs
 from sept_core.services.train.evaluation_archive import Evaluation
-from sept_core.storage import atomic, project_paths
+from sept_core.storage import atomic, hashing, project_paths
 
 MOSAIC, STRIP = 70, 14
 """Numbers of pictures."""
@@ -218,8 +219,17 @@ def _strip(project: Project, target_id: str) -> tuple[str, ...]:
 
 
 def _gap_key(project: Project, encoder: str, target_id: str) -> list[str]:
+    """Return what a gap depends on: pool and training images, which a layout may change."""
     stores = project.paths.pool_features(encoder), project.paths.target_features(encoder, target_id)
-    return [encoder, *(feature_store.FeatureStore(store).content_id() for store in stores)]
+    images = _images(project, target_id, target_layout.SEARCH_SPLITS)
+    return [encoder, *(feature_store.kept(store).content_id() for store in stores), images]
+
+
+def _images(project: Project, target_id: str, splits: tuple[str, ...]) -> str:
+    """Return a hash of the images in some splits of a target set."""
+    return hashing.fingerprint(
+        split_table.labelled(project.db, target_id, splits)["uid"].to_pylist()
+    )
 
 
 def measure_gap(project: Project, target: str) -> float | None:
@@ -249,7 +259,7 @@ def _selection(project: Project, status: ProjectStatus) -> SelectionCard | None:
     return SelectionCard(
         latest["id"],
         tuple(latest["targets"]),
-        latest["settings"]["strategy"],
+        strategies.name_of(latest["settings"]),
         latest["count"],
         latest["created_at"],
         latest["older_than_pool"],
@@ -279,8 +289,13 @@ def _first(project: Project, record: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _distance_key(project: Project, record: dict[str, Any]) -> list[str]:
-    store = feature_store.FeatureStore(project.paths.pool_features(record["encoder_id"]))
-    return [record["id"], record["encoder_id"], store.content_id()]
+    """Return what a distance depends on: the selection, the pool and the held-out images."""
+    encoder, ids = record["encoder_id"], record["target_ids"]
+    stores = [project.paths.pool_features(encoder)]
+    stores += [project.paths.target_features(encoder, ident, heldout=True) for ident in ids]
+    content = [feature_store.kept(store).content_id() for store in stores]
+    heldout = [_images(project, ident, target_layout.HELDOUT_SPLITS) for ident in ids]
+    return [record["id"], encoder, *content, *heldout]
 
 
 def measure_distance(project: Project, selection_id: str) -> Distance | None:

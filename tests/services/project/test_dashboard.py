@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from sept_core.catalogue import settings
+from sept_core.catalogue import revision, settings
+from sept_core.selection import recipes
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import selections
 from sept_core.services.curate.requests import Request
@@ -39,6 +40,29 @@ def test_a_gap_is_measured_on_request_only(project: Path) -> None:
         stored = settings.get(opened.db, key)
         settings.put(opened.db, key, stored | {"made_from": ["another pool"]})
         assert not assembled(opened).targets[0].measured
+
+
+def test_figures_are_stale_once_images_of_the_target_set_are_gone(project: Path) -> None:
+    with projects.opened(project) as opened:
+        made = selections.select(opened, Request(("toys",), SelectionSettings(budget=150)))
+        dashboard.measure_gap(opened, "toys")
+        assert dashboard.measure_distance(opened, made["id"]) is not None
+        card = assembled(opened).selection
+        assert card is not None and card.distance is not None
+        for split in ("test", "train"):
+            opened.db.execute(f"UPDATE files SET gone = TRUE WHERE rel_path LIKE '{split}/blue/%'")
+            revision.renew(opened.db)
+            shown = assembled(opened)
+            assert shown.selection is not None and shown.selection.distance is None
+            assert shown.targets[0].measured is (split == "test"), "the test split is not its part"
+
+
+def test_a_recipe_is_named_as_one(project: Path) -> None:
+    parts = (recipes.Part("near", "instance-search", 0.5), recipes.Part("any", "random", 0.5))
+    with projects.opened(project) as opened:
+        selections.select(opened, Request(("toys",), SelectionSettings(budget=10, recipe=parts)))
+        card = assembled(opened).selection
+        assert card is not None and card.strategy == "recipe"
 
 
 def test_the_latest_selection_that_no_study_made_is_shown(project: Path) -> None:
