@@ -216,7 +216,7 @@ def test_a_budget_below_the_target_images_is_refused(birds):
     [
         ("part = [", "cannot be read as a recipe"),
         ("", "has no part; add a [[part]] table"),
-        ("shares = 1", "shares = 1 is no entry of a recipe"),
+        ("shares = 1", "shares = 1 is not a valid entry of a recipe"),
         (
             '[[part]]\nname = "a"\nshare = 1.0',
             "part 1 must have exactly the entries name, strategy",
