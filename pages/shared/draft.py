@@ -24,7 +24,7 @@ USUAL_BUDGET = 1000
 
 @dataclass(frozen=True)
 class Draft:
-    """What Curate shows now: no id, not listed."""
+    """The unsaved selection that Curate shows: it has no id and is not listed."""
 
     request: Request
     budget: int

@@ -1,4 +1,4 @@
-"""What the Curate workspace asks for besides decisions, each kind one function.
+"""Requests of the Curate workspace other than decisions, each kind one function.
 
 In: an open project, the place of the URL, a wish's payload. Out: the place that follows, a notice,
 or another page to go to.

@@ -23,7 +23,7 @@ UNREAD_SIDE = 224
 
 @dataclass(frozen=True)
 class Source:
-    """What to train on: a selection's id, `DRAFT` or `MANIFEST` with its path."""
+    """The chosen subset: a selection's id, `DRAFT` or `MANIFEST` with its path."""
 
     id: str
     path: str = ""

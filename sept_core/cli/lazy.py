@@ -20,7 +20,7 @@ _WORDS = {
     "<str>": "TEXT", "<list[str]>": "TEXT", "<int>": "NUMBER", "<list[int]>": "NUMBER",
     "<float>": "NUMBER", "<list[float]>": "NUMBER",
 }  # fmt: skip
-"""How the help shows the type of an option's value."""
+"""Words of the help for the types of values."""
 
 _PLAIN: dict[str, Any] = {
     "add_completion": False,

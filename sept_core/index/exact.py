@@ -34,8 +34,8 @@ MOST_PAIRS = 4_000_000
 """Candidates of one block; where more are above the bounds, ranking them is cheaper."""
 
 DENSE = 100
-"""Where one pair in this many is a candidate, exact products of all pairs of a tile cost less than
-those of the candidates alone, one query after the other."""
+"""Share of candidates, one pair in this many, from which on exact products of all pairs of a tile
+cost less than those of the candidates alone, one query after the other."""
 
 LONG = 128
 """From this many candidates per query on, partitioning a table of products is faster than FAISS."""

@@ -1,4 +1,4 @@
-"""What the catalogue makes of listings and outcomes: which facts hold, and which are renewed."""
+"""Facts from listings and outcomes: which hold, and which are renewed."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is computed once for each revision of the files, and never stays when they change."""
+"""Values computed once for each revision of the files, which never stay when they change."""
 
 from pathlib import Path
 

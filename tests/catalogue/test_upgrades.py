@@ -112,7 +112,7 @@ def in_truth(row: list[Any], expected: dict[str, Any]) -> list[Any]:
 
 
 def came_back(expected: dict[str, Any]) -> bool:
-    """Whether an image that one encoder had removed from the pool is in it again."""
+    """Return True if an image that one encoder had removed from the pool is in it again."""
     return any(
         row[4] == "rejected" and in_truth(row, expected)[4] == "ok" for row in expected["files"]
     )

@@ -1,4 +1,4 @@
-"""What people read: sentences and tables, never a Python value, nothing that a terminal obeys."""
+"""Output for people: sentences and tables, never a Python value, nothing that a terminal obeys."""
 
 import json
 import re

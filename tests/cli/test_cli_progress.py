@@ -26,7 +26,7 @@ def test_lines_come_at_their_interval_whatever_the_polling() -> None:
 
 @pytest.fixture
 def stderr(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """Where notes go, with a line for each poll."""
+    """A stream of notes, with a line for each poll."""
     out = io.StringIO()
     monkeypatch.setattr(output, "notes", Console(file=out, width=200))
     monkeypatch.setattr(progress, "SECONDS", 0.0)

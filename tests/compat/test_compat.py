@@ -1,4 +1,4 @@
-"""What libraries do not promise: each test fails when a new version changes it."""
+"""Undocumented behaviour of libraries: each test fails when a new version changes it."""
 
 import hashlib
 import inspect

@@ -12,7 +12,7 @@ DOCUMENTED = {"os._exit"}
 
 
 def _is_private(dotted: str) -> bool:
-    """Whether plain dotted names, without calls between them, hold a private one."""
+    """Return True if plain dotted names, without calls between them, hold a private one."""
     return bool(re.fullmatch(r"(?:\w+\.)*_[a-zA-Z]\w*(?:\.\w+)*", dotted))
 
 

@@ -1,4 +1,4 @@
-"""What the app uses of Streamlit without a promise; the deep link itself is tested in a browser."""
+"""Undocumented behaviour of Streamlit; the deep link itself is tested in a browser."""
 
 from pathlib import Path
 

@@ -160,7 +160,7 @@ def test_targets_are_image_folders_of_their_families(drawn: Layout) -> None:
 
 
 def finish(folder: Path) -> None:
-    """What `sept demo` does."""
+    """Do the steps of `sept demo`."""
     demo_project.begin(folder, seed=SEED, scale=SCALE)
     while True:
         with projects.opened(folder) as project:

@@ -21,7 +21,7 @@ UNLIKE = [
     pools.picture("noise", 900),
     pools.picture("coloured", 900),
 ]
-"""What a pool may be compared with, whatever it holds."""
+"""Images to compare a pool with, whatever it holds."""
 
 
 def encode(encoder: Encoder, images: list[Image.Image]) -> torch.Tensor:

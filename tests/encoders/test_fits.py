@@ -1,4 +1,4 @@
-"""What a fit says of its sample."""
+"""The sample of a fit, as its record describes it."""
 
 import pytest
 

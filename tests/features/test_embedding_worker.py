@@ -472,7 +472,7 @@ def test_device_processes_end_when_their_worker_is_killed(trained: str) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process of that id is there and not merely unburied."""
+    """Return True for a running process, False for one that has ended and was not reaped."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):

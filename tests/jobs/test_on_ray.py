@@ -70,7 +70,7 @@ def _job(folder: Path, world: Path, device: str) -> job_folder.JobFolder:
 
 @pytest.fixture(scope="module")
 def here(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """What one machine makes of it."""
+    """Return the result of one machine."""
     folder = tmp_path_factory.mktemp("here")
     result = worker.main(_job(folder, world, "cpu"))
     pool = folder / "features" / result["encoder_id"] / "pool"

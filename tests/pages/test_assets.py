@@ -33,7 +33,19 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "assets"
     shutil.copytree(ASSETS, folder, ignore=shutil.ignore_patterns("bundled"))
     monkeypatch.setattr(app_files, "assets", lambda: folder)
+    monkeypatch.setattr(asset_tree, "CHECK_SECONDS", 0.0)
     return folder
+
+
+def test_a_click_does_not_look_at_the_folder_again(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asset_tree, "CHECK_SECONDS", 1e9)
+    before = asset_tree.current()
+    (copy / "curate" / "look.js").write_text("// edited\n")
+    assert asset_tree.current() is before
+    monkeypatch.setattr(asset_tree, "CHECK_SECONDS", 0.0)
+    assert asset_tree.current().digest != before.digest
 
 
 def _imported(name: str, text: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""What an image costs, for every method."""
+"""Cost of an image, for every method."""
 
 from dataclasses import replace
 

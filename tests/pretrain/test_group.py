@@ -16,7 +16,7 @@ Trained = dict[str, dict[str, Tensor]]
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Trained]:
-    """What the two members end with, by method and number of micro-batches."""
+    """Return the results of the two members, by method and number of micro-batches."""
     out = tmp_path_factory.mktemp("group")
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr",

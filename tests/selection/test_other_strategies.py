@@ -1,4 +1,4 @@
-"""What sets each strategy apart, on worlds small enough to check by eye or by brute force."""
+"""Differences between the strategies, on worlds small enough to check by eye or by brute force."""
 
 import math
 

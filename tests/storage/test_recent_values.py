@@ -1,4 +1,4 @@
-"""What a process keeps, asked for by one thread and by many."""
+"""Cached values of a process, asked for by one thread and by many."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

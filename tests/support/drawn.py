@@ -103,7 +103,7 @@ def cmyk_profile(inks: dict[tuple[int, int, int, int], tuple[int, int, int]]) ->
 def to_srgb(
     pixels: np.ndarray, primaries: tuple[tuple[float, float, float], ...], gamma: float = 2.2
 ) -> np.ndarray:
-    """What a profile of these primaries means in sRGB, step by step: (…, 3) uint8."""
+    """Convert values of a profile of these primaries to sRGB, step by step: (…, 3) uint8."""
     linear = (pixels.astype(float) / 255) ** gamma
     return _encoded(linear @ np.array(primaries))
 

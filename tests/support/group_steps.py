@@ -45,7 +45,7 @@ def backbone() -> nn.Module:
 
 
 def steps(method: str, own: group.Group, accumulate: int) -> dict[str, Tensor]:
-    """What every trained tensor has become, and the mean of the losses."""
+    """Return every trained tensor, and the mean of the losses."""
     settings = dataclasses.replace(SETTINGS, method=method, accumulate=accumulate)
     run = state.create(backbone(), settings, CPU, "fp32", own, TEACHER)
     if method in WITHOUT_NORM:

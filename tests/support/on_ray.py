@@ -60,7 +60,7 @@ def _walk(pool: Path, folder: Path) -> dict[str, np.ndarray]:
 def everything(
     store: feature_store.FeatureStore, device: str, folder: Path
 ) -> dict[str, np.ndarray]:
-    """What the test compares with one machine's."""
+    """Return the result to compare with that of one machine."""
     queries = store.gather(np.arange(0, len(store), 7))
     allowed = np.arange(len(store)) % 5 > 0
     lists = search.nearest(store, queries, 4, allowed, device=device)

@@ -36,7 +36,7 @@ def hold(patch: pytest.MonkeyPatch) -> None:
 
 
 def work_off(job: JobFolder, main: Callable[[JobFolder], dict[str, Any]]) -> dict[str, Any]:
-    """What the job's process would have done."""
+    """Do the work of the job's process."""
     result = main(job)
     atomic.write_json(job.path / "result.json", result)
     job.update_status(state="done", ended_at=2e9)

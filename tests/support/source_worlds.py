@@ -49,7 +49,7 @@ def scanned(path: Path, **options: str) -> tuple[sources.SourceSpec, list[source
 
 
 def contents(spec: sources.SourceSpec, entries: list[sources.FileEntry]) -> dict[str, bytes]:
-    """What can be read, by member or path; offsets must only ever be a short cut."""
+    """Return the readable contents, by member or path; offsets must only ever be a short cut."""
     with sources.ByteReader({"pool": spec.root}) as reader:
         found = {}
         for entry in entries:

@@ -1,4 +1,4 @@
-"""What a person should know of a target set."""
+"""Cautions about a target set."""
 
 from sept_core.targets import cautions
 from sept_core.targets.reading import Taken

@@ -1,4 +1,4 @@
-"""What names say about splits."""
+"""Splits by the names of folders."""
 
 import pytest
 

@@ -120,7 +120,8 @@ def vectors(
     for store in stores:
         rows = store.rows_of(uids)
         here = missing & (rows >= 0)
-        found[here] = store.gather(rows[here])
+        if here.any():
+            found[here] = store.gather(rows[here])
         missing &= ~here
     return found[~missing]
 
@@ -200,6 +201,9 @@ def _outside(
     pool: feature_store.FeatureStore, sets: list[leakage.Images]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return uids and vectors of the target images that the pool does not hold, each once."""
+    sets = [part for part in sets if len(part.uids)]  # a store without shards has no dimension
+    if not sets:
+        return np.empty(0, hashing.UID_DTYPE), np.empty((0, pool.dim), np.float16)
     uids = np.concatenate([part.uids for part in sets])
     uids, first = np.unique(uids, return_index=True)
     vectors = np.concatenate([part.store.vectors_of(part.uids) for part in sets])[first]

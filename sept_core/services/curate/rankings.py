@@ -231,7 +231,7 @@ class Ranking:
 
     @property
     def note(self) -> str:
-        """What is under way; empty while nothing is."""
+        """Work under way; empty while nothing is."""
         return self._base.note
 
     def seated(self, state: decision_log.ReviewState) -> np.ndarray:

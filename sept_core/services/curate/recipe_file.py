@@ -66,8 +66,8 @@ def read(path: Path) -> RecipeFile:
     for name, value in given.items():
         if name not in ENTRIES or not isinstance(value, ENTRIES[name]):
             raise errors.InputError(
-                f"{path}: {name} = {value!r} is no entry of a recipe; it has [[part]] tables, "
-                'unfilled_part = "leave" or "donate", and with_target = true or false.'
+                f"{path}: {name} = {value!r} is not a valid entry of a recipe, which has [[part]] "
+                'tables, unfilled_part = "leave" or "donate", and with_target = true or false.'
             )
     parts = tuple(_part(path, number, part) for number, part in enumerate(given.get("part", []), 1))
     if not parts:

@@ -12,14 +12,8 @@ from sept_core.review import decision_log
 from sept_core.selection import advice, run
 from sept_core.services.curate.contamination_guard import Finding
 from sept_core.services.curate.rankings import Ranking
+from sept_core.services.data import inspection
 from sept_core.storage import hashing
-
-GAP_PERCENTILE = 99
-"""A target has a gap in the pool where its nearest pool image is no nearer than this share of
-random pairs of a target and a pool image."""
-
-FEWEST = 100
-"""Pool images from which on the nearest can be told from one in a hundred random ones."""
 
 
 def sheet(ranking: Ranking, state: decision_log.ReviewState, reach: int) -> dict[str, Any]:
@@ -63,12 +57,12 @@ def _columns(ranking: Ranking, picks: pa.Table) -> dict[str, Any]:
 
 def _targets(ranking: Ranking, state: decision_log.ReviewState) -> list[dict[str, Any]]:
     best = ranking.nearest()
-    least = ranking.background_percentile(GAP_PERCENTILE)
-    told = len(ranking.rows.uids) >= FEWEST
+    least = ranking.background_percentile(inspection.GAP_PERCENTILE)
+    measurable = len(ranking.rows.uids) >= inspection.FEWEST
     rows = []
     for target in ranking.targets:
         nearest = best.get(target.uid)
-        known = told and nearest is not None and nearest <= least
+        known = measurable and nearest is not None and nearest <= least
         rows.append(
             {
                 "uid": target.uid,

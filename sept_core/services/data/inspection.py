@@ -14,6 +14,7 @@ from sept_core import targets as target_layout
 from sept_core.catalogue import decision_table, image_table, source_table, split_table
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import contamination_guard, rankings
+from sept_core.services.curate.pool_view import PoolEvidence
 from sept_core.services.curate.requests import Request
 from sept_core.services.data import preparation
 from sept_core.services.project import projects
@@ -131,8 +132,12 @@ class Reach:
     at_random: float | None
 
 
+GAP_PERCENTILE = 99
+"""A target has a gap in the pool where its nearest pool image is no nearer than this share of
+random pairs of a target and a pool image."""
+
 FEWEST = 100
-"""Minimum pool size at which the nearest image can be told from 1 in 100 random ones."""
+"""Pool images from which on the nearest differs from one in a hundred random ones."""
 
 
 def reach(project: Project, target: str) -> Reach:
@@ -156,10 +161,14 @@ def reach(project: Project, target: str) -> Reach:
         nearest=np.histogram(nearest, edges)[0],
         background=np.histogram(background, edges)[0],
         weakest=[(uids[i].decode(), float(nearest[i])) for i in order],
-        at_random=float(np.mean(nearest <= np.percentile(background, 99)))
-        if len(evidence.pool_uids) >= FEWEST
-        else None,
+        at_random=_share_at_random(evidence, nearest),
     )
+
+
+def _share_at_random(evidence: PoolEvidence, nearest: np.ndarray) -> float | None:
+    if len(evidence.pool_uids) < FEWEST:
+        return None
+    return float(np.mean(nearest <= evidence.floor_similarity(GAP_PERCENTILE)))
 
 
 def leaks(project: Project, target: str) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from sept_core.services.project import guidance, projects
 from sept_core.services.project.guidance import NextStep
 from sept_core.services.project.project import Project
 from sept_core.services.project.project_status import PoolCounts, ProjectStatus, TargetStatus
-from sept_core.services.train import evaluation_archive, runs
-from sept_core.services.train.evaluation_archive import Evaluation
-from sept_core.storage import atomic, project_paths
+from sept_core.services.train import differences, evaluation_archive, runs
+from sept_core.services.train.differences import Difference
+from sept_core.services.train.evaluations import RANDOM_INIT
+from sept_core.storage import atomic, hashing, project_paths
 
 MOSAIC, STRIP = 70, 14
 """Numbers of pictures."""
@@ -118,27 +119,25 @@ class RunCard:
 
 @dataclass(frozen=True)
 class EvidenceCard:
-    """The latest paired difference to a random subset, in shares of the test images."""
+    """The latest paired difference to a random subset, as its evaluation concludes."""
 
     evaluation: str
     target: str
-    arm: str
-    readout: str
-    seeds: int
-    value: float
-    low: float
-    high: float
-    distinguishable: bool
+    difference: Difference
 
     @property
     def sentence(self) -> str:
         """The conclusion in one sentence."""
-        value, low, high = (_points(share) for share in (self.value, self.low, self.high))
+        found = self.difference
+        value, low, high = (_points(share) for share in (found.value, *found.interval))
         points = f"{value} points ({low} to {high})"
-        if not self.distinguishable:
-            return f"{points}: no difference to a random subset is seen with {self.seeds} seeds."
-        better = "better" if self.value > 0 else "worse"
-        return f"{points}: {better} than a random subset of the same size, {self.seeds} seeds."
+        seeds = "1 seed" if found.seeds == 1 else f"{found.seeds} seeds"
+        if not found.covers_seeds:
+            return f"{points} over the test images; {seeds} cannot tell chance from effect."
+        if found.better is None:
+            return f"{points}: no difference to a random subset is seen with {seeds}."
+        better = "better" if found.better else "worse"
+        return f"{points}: {better} than a random subset of the same size, {seeds}."
 
 
 def _points(share: float) -> str:
@@ -219,8 +218,17 @@ def _strip(project: Project, target_id: str) -> tuple[str, ...]:
 
 
 def _gap_key(project: Project, encoder: str, target_id: str) -> list[str]:
+    """Return what a gap depends on: pool and training images, which a layout may change."""
     stores = project.paths.pool_features(encoder), project.paths.target_features(encoder, target_id)
-    return [encoder, *(feature_store.FeatureStore(store).content_id() for store in stores)]
+    images = _images(project, target_id, target_layout.SEARCH_SPLITS)
+    return [encoder, *(feature_store.kept(store).content_id() for store in stores), images]
+
+
+def _images(project: Project, target_id: str, splits: tuple[str, ...]) -> str:
+    """Return a hash of the images in some splits of a target set."""
+    return hashing.fingerprint(
+        split_table.labelled(project.db, target_id, splits)["uid"].to_pylist()
+    )
 
 
 def measure_gap(project: Project, target: str) -> float | None:
@@ -280,8 +288,13 @@ def _first(project: Project, record: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _distance_key(project: Project, record: dict[str, Any]) -> list[str]:
-    store = feature_store.FeatureStore(project.paths.pool_features(record["encoder_id"]))
-    return [record["id"], record["encoder_id"], store.content_id()]
+    """Return what a distance depends on: the selection, the pool and the held-out images."""
+    encoder, ids = record["encoder_id"], record["target_ids"]
+    stores = [project.paths.pool_features(encoder)]
+    stores += [project.paths.target_features(encoder, ident, heldout=True) for ident in ids]
+    content = [feature_store.kept(store).content_id() for store in stores]
+    heldout = [_images(project, ident, target_layout.HELDOUT_SPLITS) for ident in ids]
+    return [record["id"], encoder, *content, *heldout]
 
 
 def measure_distance(project: Project, selection_id: str) -> Distance | None:
@@ -321,34 +334,20 @@ def _run(paths: project_paths.ProjectPaths) -> RunCard | None:
 def _evidence(paths: project_paths.ProjectPaths) -> EvidenceCard | None:
     """Return the evidence of the latest evaluation that compares with a random subset."""
     for evaluation in evaluation_archive.every(paths):
-        rows = [row for row in evaluation.summary["differences"] if _is_to_random(row)]
-        if rows:
-            return _card(evaluation, min(rows, key=_preference))
+        random = [arm for arm in evaluation.arms if _is_random(arm)]
+        found = [one for arm in random for one in differences.of(evaluation, arm)]
+        found = [one for one in found if one.arm != RANDOM_INIT and not _is_random(one.arm)]
+        if found:
+            target = str(evaluation.request["target"])
+            return EvidenceCard(evaluation.id, target, min(found, key=_preference))
     return None
 
 
-def _is_to_random(row: dict[str, Any]) -> bool:
-    """Return whether one arm, and only one, is a random subset; untrained weights are none."""
-    arms = row["arm"], row["other"]
-    return "random-init" not in arms and [a.startswith("random") for a in arms].count(True) == 1
+def _is_random(arm: str) -> bool:
+    """Return True for the arm of a random subset; untrained weights are none."""
+    return arm.startswith("random") and arm != RANDOM_INIT
 
 
-def _preference(row: dict[str, Any]) -> tuple[bool, int]:
-    known = row["readout"] in READOUTS
-    return row["labels"] != "all", READOUTS.index(row["readout"]) if known else len(READOUTS)
-
-
-def _card(evaluation: Evaluation, row: dict[str, Any]) -> EvidenceCard:
-    sign = 1 if row["other"].startswith("random") else -1
-    low, high = sorted(sign * end for end in row["interval"])
-    return EvidenceCard(
-        evaluation.id,
-        str(evaluation.request["target"]),
-        row["arm"] if sign == 1 else row["other"],
-        row["readout"],
-        row["seeds"],
-        sign * row["value"],
-        low,
-        high,
-        bool(row["distinguishable"]),
-    )
+def _preference(one: Difference) -> tuple[bool, int]:
+    known = one.readout in READOUTS
+    return one.labels != "all", READOUTS.index(one.readout) if known else len(READOUTS)

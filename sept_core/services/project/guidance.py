@@ -7,7 +7,7 @@ from sept_core.services.project.project_status import ProjectStatus
 
 @dataclass(frozen=True)
 class NextStep:
-    """What to do next.
+    """The step to take next.
 
     Attributes:
         page: title of the page to go to; Overview if the project only has to wait.

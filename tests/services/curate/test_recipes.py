@@ -216,7 +216,7 @@ def test_a_budget_below_the_target_images_is_refused(birds):
     [
         ("part = [", "cannot be read as a recipe"),
         ("", "has no part; add a [[part]] table"),
-        ("shares = 1", "shares = 1 is no entry of a recipe"),
+        ("shares = 1", "shares = 1 is not a valid entry of a recipe"),
         (
             '[[part]]\nname = "a"\nshare = 1.0',
             "part 1 must have exactly the entries name, strategy",
@@ -276,3 +276,18 @@ def test_the_recipe_in_the_documentation_is_valid(tmp_path):
     found = recipe_file.read(path)
     assert found.with_target and found.unfilled_part == "donate"
     assert len(SelectionSettings(budget=9, recipe=found.parts).recipe) == 3
+
+
+def test_a_target_set_that_is_not_embedded_adds_no_images(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "later" / "owl"
+    folder.mkdir(parents=True)
+    picture("green", 5000).save(folder / "0.png")
+    settings = SelectionSettings(budget=20, with_target=True)
+    with projects.opened(project) as opened:
+        collections.add(opened, "target", "later", folder.parent)
+        made = selections.select(opened, Request(("toys", "later"), settings))
+        picks = selections.picks(opened, made["selection"])
+        assert picks["part"].to_pylist().count("target") == made["funnel"]["target_images"] > 0
+        record = selections.find(opened, made["selection"])
+        found = own_images.vectors(opened, record, picks, record["encoder_id"])
+        assert len(found) == picks.num_rows == 20

@@ -1,4 +1,4 @@
-"""What follows an embedding, and a trial of an encoder's speed."""
+"""Steps that follow an embedding, and a trial of an encoder's speed."""
 
 from pathlib import Path
 

@@ -1,12 +1,18 @@
 """Overview's record: stored figures only, measured on request, stale after a change."""
 
+import re
 from pathlib import Path
+from typing import Any
 
-from sept_core.catalogue import settings
+import pytest
+
+from sept_core.catalogue import revision, settings
+from sept_core.selection import recipes
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import selections
 from sept_core.services.curate.requests import Request
 from sept_core.services.project import dashboard, projects
+from sept_core.storage import atomic, project_paths
 
 
 def assembled(project: projects.Project) -> dashboard.Dashboard:
@@ -41,6 +47,29 @@ def test_a_gap_is_measured_on_request_only(project: Path) -> None:
         assert not assembled(opened).targets[0].measured
 
 
+def test_figures_are_stale_once_images_of_the_target_set_are_gone(project: Path) -> None:
+    with projects.opened(project) as opened:
+        made = selections.select(opened, Request(("toys",), SelectionSettings(budget=150)))
+        dashboard.measure_gap(opened, "toys")
+        assert dashboard.measure_distance(opened, made["id"]) is not None
+        card = assembled(opened).selection
+        assert card is not None and card.distance is not None
+        for split in ("test", "train"):
+            opened.db.execute(f"UPDATE files SET gone = TRUE WHERE rel_path LIKE '{split}/blue/%'")
+            revision.renew(opened.db)
+            shown = assembled(opened)
+            assert shown.selection is not None and shown.selection.distance is None
+            assert shown.targets[0].measured is (split == "test"), "the test split is not its part"
+
+
+def test_a_recipe_is_named_as_one(project: Path) -> None:
+    parts = (recipes.Part("near", "instance-search", 0.5), recipes.Part("any", "random", 0.5))
+    with projects.opened(project) as opened:
+        selections.select(opened, Request(("toys",), SelectionSettings(budget=10, recipe=parts)))
+        card = assembled(opened).selection
+        assert card is not None and card.strategy == "recipe"
+
+
 def test_the_latest_selection_that_no_study_made_is_shown(project: Path) -> None:
     with projects.opened(project) as opened:
         request = Request(("toys",), SelectionSettings(budget=20))
@@ -58,13 +87,40 @@ def test_the_evidence_is_the_difference_to_random(trained_once: Path) -> None:
     assert shown.run is not None and shown.run.state == "done" and shown.run.seconds is not None
 
 
-def test_a_difference_stored_the_other_way_round_changes_its_sign() -> None:
+def evaluated(paths: project_paths.ProjectPaths, **changes: Any) -> None:
+    """Write the summary of an evaluation of the arms `mine` and `random`."""
     row = {
         "arm": "random", "other": "mine", "readout": "knn", "labels": "all", "seeds": 3,
-        "value": -0.1, "interval": [-0.2, -0.05], "distinguishable": True,
-    }  # fmt: skip
-    assert dashboard._is_to_random(row)
-    evaluation = dashboard.Evaluation(Path("x"), {"target": "toys"}, {}, 0.0)
-    card = dashboard._card(evaluation, row)
-    assert (card.arm, card.value, card.low, card.high) == ("mine", 0.1, 0.05, 0.2)
-    assert "better than a random subset" in card.sentence
+        "value": -0.1, "interval": [-0.2, -0.05], "over_images": [-0.15, -0.06],
+        "distinguishable": True, "holds": True,
+    } | changes  # fmt: skip
+    means = [{"arm": arm, "readout": "knn", "labels": "all"} for arm in ("mine", "random")]
+    folder = paths.runs / project_paths.EVALUATIONS / "mine"
+    atomic.write_json(folder / "request.json", {"target": "toys"})
+    atomic.write_json(folder / "summary.json", {"means": means, "differences": [row]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "conclusion"),
+    [
+        ({}, r"\+10.0 points \(\+5.0 to \+20.0\): better than a random subset"),
+        ({"seeds": 1}, r"\(\+6.0 to \+15.0\) over the test images; 1 seed cannot tell chance"),
+        ({"holds": False}, "no difference to a random subset is seen with 3 seeds"),
+        ({"distinguishable": False}, "no difference to a random subset is seen"),
+        ({"value": 0.1, "interval": [0.05, 0.2]}, "worse than a random subset"),
+    ],
+)
+def test_the_evidence_claims_no_more_than_its_evaluation(
+    project: Path, changes: dict[str, Any], conclusion: str
+) -> None:
+    with projects.opened(project) as opened:
+        evaluated(opened.paths, **changes)
+        card = assembled(opened).evidence
+        assert card is not None and (card.evaluation, card.target) == ("mine", "toys")
+        assert card.difference.arm == "mine" and re.search(conclusion, card.sentence)
+
+
+def test_untrained_weights_are_no_random_subset(project: Path) -> None:
+    with projects.opened(project) as opened:
+        evaluated(opened.paths, arm="random-init")
+        assert assembled(opened).evidence is None
