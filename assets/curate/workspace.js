@@ -165,10 +165,11 @@ export class Workspace {
       showCluster: (cluster) => this.setView({ cluster }),
       nameCluster: (cluster) => commands.nameCluster(cluster),
     });
+    const tab = this.look.get("tab");
     this.side = new Side(
       { map: group("div", "mappanel", this.mapTab.root), figures: this.figures.root, history: this.history.root },
       (tab) => this.tabChanged(tab));
-    this.side.show(this.look.get("tab") in this.side.tabs ? this.look.get("tab") : "map");
+    this.side.show(tab in this.side.tabs ? tab : "map");
   }
 
   /** Show the precision, and the sample to judge. */

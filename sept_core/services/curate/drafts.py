@@ -5,7 +5,7 @@ its audit, its diagnostics; and `save`, which makes the selection.
 
 An audit estimates the precision of one population: the draft as it was when the audit began. Later
 vetoes leave the draft, so judging only what is still in it would always find it precise. The place
-in the log at which an audit began is stored with the ranking's key.
+in the log at which an audit began is stored with the ranking's key; earlier decisions do not count.
 """
 
 from dataclasses import asdict, replace
@@ -38,7 +38,7 @@ def order(
         found = judging.doubtful(project, chosen, chosen.picks.num_rows)
         return {"uids": list(found.uids), "method": found.method}
     if name == "audit":
-        plan = _plan(project, ranking, log, budget)
+        plan, _ = _plan(project, ranking, log, budget)
         return {
             "uids": list(plan.uids),
             "method": "a random sample: keep (k) what belongs, veto (x) what does not",
@@ -57,10 +57,11 @@ def precision(
     nothing |= {"precision": None, "low": None, "high": None}
     if settings.get(project.db, PREFIX + ranking.key) is None:
         return nothing
-    plan = _plan(project, ranking, log, budget)
+    plan, began = _plan(project, ranking, log, budget)
+    state = judging.since(log, began)
     nothing |= {"size": len(plan.uids)}
     parts = judging.parts(plan.edges[-1])
-    known = [found for part in parts if (found := audit.precision(plan, log.state, part))]
+    known = [found for part in parts if (found := audit.precision(plan, state, part))]
     if not known or (whole := known[-1]).budget < plan.edges[-1]:
         return nothing
     found = {"judged": whole.judged, "precision": whole.estimate}
@@ -73,15 +74,20 @@ def start_audit(project: Project, key: str, log: decision_log.Log) -> None:
     settings.put(project.db, PREFIX + key, rankings.log_name(log))
 
 
-def _plan(project: Project, ranking: Ranking, log: decision_log.Log, budget: int) -> audit.Plan:
-    """Return the sample of the audit that is under way; without one, begin it."""
+def _plan(
+    project: Project, ranking: Ranking, log: decision_log.Log, budget: int
+) -> tuple[audit.Plan, int]:
+    """Return the sample of the audit that is under way, and the position in the log at which it
+    began; without one, begin it.
+    """
     name = settings.get(project.db, PREFIX + ranking.key)
     began = None if name is None else decision_log.earlier(log, str(name))
     if began is None:
         start_audit(project, ranking.key, log)
         began = log
     picks = ranking.select(began.state, budget).picks
-    return audit.plan(picks["uid"].to_pylist(), judging.AUDITED, 0)
+    plan = audit.plan(picks["uid"].to_pylist(), judging.AUDITED, 0)
+    return plan, began.state.position
 
 
 def diagnostics(
@@ -103,8 +109,8 @@ def save(project: Project, request: Request, budget: int) -> dict[str, Any]:
     ranking = rankings.ranking(project, request)
     if settings.get(project.db, PREFIX + ranking.key) is not None:
         log = selections.log_for(project, request, ranking.target_ids)
-        plan = _plan(project, ranking, log, budget)
-        judging.keep_plan(project, record["id"], plan)
+        plan, began = _plan(project, ranking, log, budget)
+        judging.keep_plan(project, record["id"], plan, began)
     return record
 
 
