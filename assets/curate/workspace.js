@@ -247,7 +247,9 @@ export class Workspace {
   /** Apply the data of a rerun of the page. */
   update(data, post) {
     this.data = data;
-    this.post = post;
+    // A URL that the app has just written may not have arrived here yet; `seen` tells the app.
+    this.post = (name, value) =>
+      post(name, { ...value, asker: this.wishes.client, seen: this.wishes.seen });
     this.attach();
     if (data.client === this.wishes.client) this.wishes.acknowledge(data.done);
     if (this.wishes.pending.length) this.resendWishes();
