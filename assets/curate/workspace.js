@@ -172,10 +172,11 @@ export class Workspace {
       showCluster: (cluster) => this.setView({ cluster }),
       nameCluster: (cluster) => commands.nameCluster(cluster),
     });
+    const tab = this.look.get("tab");
     this.side = new Side(
       { map: group("div", "mappanel", this.mapTab.root), figures: this.figures.root, history: this.history.root },
       (tab) => this.tabChanged(tab));
-    this.side.show(this.look.get("tab") in this.side.tabs ? this.look.get("tab") : "map");
+    this.side.show(tab in this.side.tabs ? tab : "map");
   }
 
   /** Show the precision, and the sample to judge. */
@@ -254,7 +255,9 @@ export class Workspace {
   /** Apply the data of a rerun of the page. */
   update(data, post) {
     this.data = data;
-    this.post = post;
+    // A URL that the app has just written may not have arrived here yet; `seen` tells the app.
+    this.post = (name, value) =>
+      post(name, { ...value, asker: this.wishes.client, seen: this.wishes.seen });
     this.attach();
     if (data.client === this.wishes.client) this.wishes.acknowledge(data.done);
     if (this.wishes.pending.length) this.resendWishes();

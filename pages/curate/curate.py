@@ -16,6 +16,9 @@ from sept_core.services.project.project import Project
 
 KEY = "workspace"
 PARAMETERS = ("target", "strategy", "encoder", "budget", "order", "view")
+WRITTEN = "place written"
+"""Client and number of the last wish that changed the URL, and its parameters since."""
+
 ARRIVED = "from"
 """URL parameter of old links: the page that they were made for."""
 
@@ -93,6 +96,20 @@ def _write(project: Project, place: Place) -> None:
     state.replace_parameters([*PARAMETERS, *old], written)
 
 
+def _catch_up(message: str) -> None:
+    """Put the place of the last wish into the URL again, if a message was sent before its browser
+    had received that URL: it came with the one before.
+    """
+    written = state.kept(WRITTEN)
+    client, seen = workspace.seen(KEY, message)
+    if isinstance(written, tuple) and written[0] == client and seen < written[1]:
+        state.replace_parameters(PARAMETERS, written[2])
+
+
+def _parameters() -> dict[str, list[str]]:
+    return {name: value for name, value in state.parameters().items() if name in PARAMETERS}
+
+
 def _prepare(project: Project, found: dict[str, Any]) -> str | None:
     """Start the next preparation if none runs; return a sentence on it, None at the end."""
     if found["pool"]["prepared"]:
@@ -105,6 +122,7 @@ def _prepare(project: Project, found: dict[str, Any]) -> str | None:
 
 def _save() -> None:
     """Commit the browser's decisions before anything is drawn."""
+    _catch_up("outbox")
     sent = workspace.sent(KEY)
     if sent is None or not sent.steps:
         return
@@ -119,6 +137,7 @@ def _save() -> None:
 
 def _fulfil() -> None:
     """Fulfil the browser's wishes that are new, each once, in order."""
+    _catch_up("wishes")
     client, asked = workspace.wishes(KEY)
     done = int(str(state.kept(f"done:{client}") or 0))
     new = [wish for wish in asked if wish.number > done]
@@ -140,6 +159,7 @@ def _fulfil_all(turn: wishes.Turn, client: str, new: Sequence[workspace.Wish]) -
         state.keep(f"done:{client}", wish.number)
     if turn.place != before:
         _write(turn.project, turn.place)
+        state.keep(WRITTEN, (client, new[-1].number, _parameters()))
     if turn.preparing:
         state.keep("preparing", True)
     if turn.notice:

@@ -63,6 +63,14 @@ def _step(
     return Step(str(client), int(number), str(action), uids, str(scope), str(reason), position)
 
 
+def seen(key: str, name: str) -> tuple[str, int]:
+    """Return the client of a message, `outbox` or `wishes`, and the last of its wishes whose
+    effect it had received.
+    """
+    posted: Any = state.component_value(key, name) or {}
+    return str(posted.get("asker", "")), int(posted.get("seen", 0))
+
+
 def wishes(key: str) -> tuple[str, list[Wish]]:
     """Return the browser's client name and its wishes, in order."""
     posted: Any = state.component_value(key, "wishes")

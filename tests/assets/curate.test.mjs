@@ -12,7 +12,7 @@ import { asked } from "../../assets/curate/model/keys.js";
 import { Marks } from "../../assets/curate/model/marks.js";
 import { arranged, newestFirst, sectionOf, sectionsOf } from "../../assets/curate/model/orders.js";
 import { Pool } from "../../assets/curate/model/pool.js";
-import { audited, counted } from "../../assets/curate/model/saving.js";
+import { auditSentence, audited, counted } from "../../assets/curate/model/saving.js";
 import {
   entriesOf, extended, namesIn, reachFor, serves, shares, shortReach,
 } from "../../assets/curate/model/sheet.js";
@@ -362,6 +362,10 @@ test("counts and audits in words", () => {
   assert.equal(audited(none), "audit: 0 of 50 judged");
   assert.equal(audited({ judged: 38, size: 50, precision: 0.94, low: 0.853, high: 0.98 }),
     "audit: 38 of 50 judged, precision 94% (85–98)");
+  assert.match(auditSentence(null, 500), /^How many of the 500 images/);
+  assert.match(auditSentence(none, 500), /^0 of 50 images judged, too few/);
+  assert.match(auditSentence({ judged: 38, size: 50, precision: 0.94, low: 0.853, high: 0.98 }, 500),
+    /^About 470 of 500 images belong to the task \(95% interval 427 to 490\), by 38 judged of 50/);
 });
 
 test("tables are quoted, and no cell is a formula", () => {

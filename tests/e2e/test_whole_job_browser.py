@@ -1,5 +1,6 @@
-"""The whole workflow by mouse and keyboard: from two folders of images to a trained network."""
+"""The whole workflow by mouse and keyboard: from two folders of images to the weakest class."""
 
+import base64
 import contextlib
 import json
 import os
@@ -9,10 +10,17 @@ from shutil import make_archive
 
 import pytest
 from browser_app import PATIENCE, needs_chromium, open_curate, running, wait_until_saved
-from playwright.sync_api import Page, expect
-from small_project import sept
+from playwright.sync_api import Browser, Locator, Page, expect
+from small_project import picture, png, sept
 
 pytestmark = needs_chromium
+
+PASTE = """([data]) => {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], "pasted.png", {type: "image/png"}));
+    document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true}));
+}"""
 
 
 def go(page: Page, name: str) -> None:
@@ -53,10 +61,30 @@ def embed(page: Page) -> None:
     expect(page.get_by_text("Drawing the map")).to_have_count(0, timeout=PATIENCE)
 
 
+def counts(page: Page, text: str) -> None:
+    expect(page.locator(".chips .counts")).to_contain_text(text, timeout=PATIENCE)
+
+
+def chip(page: Page, text: str) -> Locator:
+    return page.locator(".chips .chip", has_text=text)
+
+
+def press(page: Page, *keys: str) -> None:
+    """Press keys in the grid."""
+    page.locator(".gridpane .view").focus()
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def set_budget(page: Page, budget: int) -> None:
+    field = page.get_by_label("Budget, images")
+    field.fill(str(budget))
+    field.press("Enter")
+    counts(page, f"{budget} images")
+
+
 def lasso(page: Page) -> None:
-    """Draw around the whole map and take the filter away again."""
-    go(page, "Curate")
-    page.wait_for_selector(".sept-curate[data-ready]", timeout=PATIENCE)
+    """Draw around the whole map."""
     page.wait_for_selector(".map[data-ready]", timeout=PATIENCE)
     box = page.locator(".map .overlay").bounding_box()
     assert box
@@ -67,14 +95,77 @@ def lasso(page: Page) -> None:
     for dx, dy in ((reach, -reach), (reach, reach), (-reach, reach), (-reach, 0)):
         page.mouse.move(left + dx, top + dy)
     page.mouse.up()
-    area = page.locator(".chips .chip", has_text="area on the map")
-    expect(area).to_be_visible(timeout=PATIENCE)
-    area.click()
-    expect(area).to_have_count(0)
+    expect(chip(page, "area on the map")).to_be_visible(timeout=PATIENCE)
 
 
-def test_from_folders_to_a_trained_network(
-    page: Page, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def group_all_in_the_area(page: Page) -> None:
+    """Choose all images that pass the filter, save them as a group, and keep them."""
+    lasso(page)
+    page.locator(".tilesize input").fill("256")
+    press(page, "Control+a")
+    chosen = page.get_by_role("toolbar", name="Actions on the chosen images")
+    expect(chosen).to_contain_text("40 chosen")
+    page.get_by_role("button", name="Save as group…").click()
+    page.get_by_label("Group name").fill("near")
+    page.get_by_role("button", name="Save group").click()
+    expect(page.get_by_text("Saved 40 images as group near")).to_be_visible(timeout=PATIENCE)
+    press(page, "k")
+    page.get_by_role("button", name="Keep 40 images").click()  # more than what is in sight
+    counts(page, "40 kept")
+    press(page, "Escape", "Control+z")
+    wait_until_saved(page)
+    counts(page, "0 kept")
+    chip(page, "area on the map").click()
+    expect(chip(page, "area on the map")).to_have_count(0)
+
+
+def look_at_a_target(page: Page) -> None:
+    """Filter by a target; the browser's back button removes the filter."""
+    page.locator(".targets .card .open").first.click()
+    expect(chip(page, "target 1")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_url("**/curate?*view=*", timeout=PATIENCE)
+    page.go_back()
+    expect(chip(page, "target 1")).to_have_count(0, timeout=PATIENCE)
+
+
+def veto_twenty(page: Page) -> None:
+    press(page, "Home", *"x" * 20)
+    wait_until_saved(page)
+    counts(page, "20 refilled")
+    press(page, "Control+z")
+    counts(page, "19 vetoed")
+    press(page, "Control+Shift+z")
+    wait_until_saved(page)
+    counts(page, "20 vetoed")
+
+
+def decide_in_another_browser(page: Page, browser: Browser) -> None:
+    """Open the copied link elsewhere; what is decided there appears here, without a reload."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    other = context.new_page()
+    open_curate(other, page.url)
+    counts(other, "40 images")
+    counts(other, "20 vetoed")
+    press(other, "End", "x")
+    wait_until_saved(other)
+    context.close()
+    counts(page, "21 vetoed")
+
+
+def search_by_image(page: Page) -> None:
+    page.evaluate(PASTE, [base64.b64encode(png(picture("red", 7))).decode()])
+    expect(chip(page, "pasted.png")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".tile .value").first).to_have_text(re.compile(r"^[01]\.\d\d$"))
+    chip(page, "pasted.png").click()
+    counts(page, "40 images")
+
+
+def test_from_folders_to_the_weakest_class(
+    page: Page,
+    browser: Browser,
+    small_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SEPT_ROOTS", os.pathsep.join([str(tmp_path), str(small_data)]))
     zipped = Path(make_archive(str(tmp_path / "toys"), "zip", small_data / "target"))
@@ -87,30 +178,32 @@ def test_from_folders_to_a_trained_network(
         go(page, "Targets")
         add(page, "target set", "toys", zipped)
         embed(page)
-        lasso(page)
-        field = page.get_by_label("Budget, images")
-        field.fill("40")
-        field.press("Enter")
-        expect(page.locator(".chips .counts")).to_contain_text("40 images")
-        page.locator(".gridpane .view").focus()
-        for _ in range(20):
-            page.keyboard.press("x")
-        page.keyboard.press("Control+z")
+        go(page, "Curate")
+        page.wait_for_selector(".sept-curate[data-ready]", timeout=PATIENCE)
+        set_budget(page, 40)
+        group_all_in_the_area(page)
+        look_at_a_target(page)
+        veto_twenty(page)
+        decide_in_another_browser(page, browser)
+        search_by_image(page)
+    press(page, "Home", *"k" * 3)  # the app is killed in the middle of the review
+    with running(folder, int(address.rpartition(":")[2])):
         wait_until_saved(page)
-        expect(page.locator(".chips .counts")).to_contain_text("19 vetoed")
-        expect(page.locator(".chips .counts")).to_contain_text("19 refilled", timeout=PATIENCE)
-        url = page.url
-    with running(folder) as address:  # the app is started again in the middle of the review
-        open_curate(page, address + "/" + url.split("/", 3)[3])
-        expect(page.locator(".chips .counts")).to_contain_text("19 vetoed", timeout=PATIENCE)
+        counts(page, "3 kept")
+        counts(page, "21 vetoed")
         page.get_by_role("button", name="Save selection").click()
         expect(page.get_by_text("Saved 40 images as")).to_be_visible(timeout=PATIENCE)
+        press(page, "End", "p")
+        wait_until_saved(page)
         export_and_verify(page)
         pretrain(page)
+        evaluate(page)
+        open_the_weakest(page)
     state = json.loads(sept("status", folder, "--json").stdout)
-    assert state["decisions"] == 21 and state["exports"] == 1
+    assert state["exports"] == 1 and state["runs"] == 1
     history = json.loads(sept("history", folder, "--target", "toys", "--json").stdout)["events"]
-    assert sum(event["action"] == "veto" and event["stands"] for event in history) == 19
+    standing = [event["action"] for event in history if event["stands"]]
+    assert sorted(standing) == ["keep"] * 3 + ["pin"] + ["veto"] * 21
 
 
 def export_and_verify(page: Page) -> None:
@@ -139,3 +232,26 @@ def pretrain(page: Page) -> None:
     expect(page.get_by_text("4 steps of 8 images")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("button", name=re.compile("pre-train")).last.click()
     expect(page.get_by_role("button", name="Download").first).to_be_visible(timeout=2 * PATIENCE)
+
+
+def evaluate(page: Page) -> None:
+    """Compare the run with random weights by its neighbours alone, with one seed."""
+    go(page, "Evaluate")
+    page.get_by_role("tab", name="Compare runs").click()
+    for readout in ("Linear probe", "Fine-tuning"):
+        page.get_by_role("button", name=readout, exact=True).and_(
+            page.locator("button:visible")
+        ).click()
+    fill(page, "Seeds", "1")
+    expect(page.get_by_text("2 scores").first).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    expect(page.get_by_role("heading", name="Weakest classes")).to_be_visible(timeout=PATIENCE)
+
+
+def open_the_weakest(page: Page) -> None:
+    page.get_by_role("button", name="Find weakest classes").click()
+    link = page.get_by_role("link", name=re.compile("Curate with")).first
+    expect(link).to_be_visible(timeout=PATIENCE)
+    link.click()
+    page.wait_for_selector(".sept-curate[data-ready] .tile", timeout=PATIENCE)
+    assert "target=toys" in page.url

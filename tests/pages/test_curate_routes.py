@@ -21,6 +21,7 @@ from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import (
     drafts,
     groups,
+    judging,
     outbox,
     rankings,
     searches,
@@ -189,7 +190,15 @@ def test_an_audit_counts_vetoes_that_have_left_the_draft(get: Get) -> None:
     found = get(f"{urls['audit']}/{BUDGET}").json()
     assert (found["judged"], found["size"]) == (8, BUDGET)
     assert found["low"] < found["precision"] < found["high"] and found["precision"] < 0.8
+    assert found["budgets"][-1]["estimate"] == found["precision"]
+    assert [part["budget"] for part in found["budgets"]][-1] == BUDGET
     assert get(f"{urls['order']}/{BUDGET}/audit").json()["uids"] == sample
+    with opened() as project:
+        saved = drafts.save(project, Request(("toys",), SelectionSettings(budget=1)), BUDGET)
+        assert not set(sample[:4]) & set(selections.picks(project, saved["id"])["uid"].to_pylist())
+        audited = judging.audit_plan(project, saved["id"])
+    assert audited["precision"] == found["budgets"], "the audit of the draft goes on"
+    assert audited["uids"] == sample and len(audited["to_judge"]) == BUDGET - 8
     doubt = get(f"{urls['order']}/{BUDGET}/doubt").json()["uids"]
     assert not set(doubt) & set(sample[:8])
 

@@ -1,5 +1,7 @@
 /* Texts of the chips: counts of decisions, and the state of saving. */
 
+export const FEWEST_JUDGED = 10; // until an estimate is told in words
+
 /** The state of saving and its sentence.
 
     `error` is the reason why the server could not save; `late` means that it has not responded for
@@ -34,14 +36,17 @@ export function percent(share) {
 export function auditSentence(audit, budget) {
   if (!audit?.size) {
     return `How many of the ${counted(budget, "image")} belong to the task? Judge a random sample: `
-      + "k keeps an image that belongs, x vetoes one that does not. Some 30 give a first answer.";
+      + "k for an image that belongs, x for one that does not; about 30 give a first answer.";
   }
-  if (!audit.judged) return `${counted(audit.size, "image")} to judge: k if it belongs, x if not.`;
+  if (audit.judged < FEWEST_JUDGED && audit.judged < audit.size) {
+    return `${number(audit.judged)} of ${counted(audit.size, "image")} judged, too few for an estimate. Press k `
+      + "for an image that belongs to the task, x for one that does not; about 30 give a first answer.";
+  }
   const count = (share) => number(Math.round(share * budget));
   return `About ${count(audit.precision)} of ${counted(budget, "image")} belong to the task `
-    + `(95% interval ${count(audit.low)} to ${count(audit.high)}), as estimated from `
-    + `${number(audit.judged)} of ${number(audit.size)} judged when the audit began; images vetoed `
-    + "since have been replaced.";
+    + `(95% interval ${count(audit.low)} to ${count(audit.high)}), by ${number(audit.judged)} judged of `
+    + `${number(audit.size)}, in the subset as it was when the audit began. Images that you veto are `
+    + "replaced after that.";
 }
 
 /** The precision of an audit so far. */

@@ -10,6 +10,7 @@ export class Wishes {
     this.client = unique();
     this.number = 0;
     this.sent = 0; // the last number that was posted
+    this.seen = 0; // the last number whose effect this browser has received
     this.pending = []; // [number, kind, payload]
   }
 
@@ -24,6 +25,7 @@ export class Wishes {
 
   /** Drop what the app has done. */
   acknowledge(done) {
+    this.seen = Math.max(this.seen, done);
     this.pending = this.pending.filter(([number]) => number > done);
   }
 

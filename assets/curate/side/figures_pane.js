@@ -6,7 +6,7 @@ import { FailureNotice } from "../../shared/failure_notice.js";
 import * as fetching from "../../shared/fetching.js";
 import { Latest } from "../../shared/latest.js";
 import { csv } from "../model/csv.js";
-import { auditSentence, number, percent } from "../model/saving.js";
+import { auditSentence, FEWEST_JUDGED, number, percent } from "../model/saving.js";
 import { band, bars, columns, drawn, histograms } from "./charts.js";
 
 const ALWAYS_SHOWN = new Set(["pool", "considered", "selected"]); // the other steps where not 0
@@ -70,7 +70,7 @@ export class FiguresPane {
   precision({ audit, budget, judging }) {
     const act = button("", audit?.size ? "Continue audit" : "Start audit", this.actions.audit);
     const note = element("figcaption", "", auditSentence(audit, budget));
-    if (!audit?.judged) {
+    if ((audit?.judged || 0) < Math.min(FEWEST_JUDGED, audit?.size || 1)) {
       return group("figure", "figure precision",
         group("div", "titled", element("h2", "", "Precision")), note, ...(judging ? [] : [act]));
     }

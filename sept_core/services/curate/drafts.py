@@ -5,7 +5,7 @@ its audit, its diagnostics; and `save`, which makes the selection.
 
 An audit estimates the precision of one population: the draft as it was when the audit began. Later
 vetoes leave the draft, so judging only what is still in it would always find it precise. The place
-in the log at which an audit began is stored with the ranking's key.
+in the log at which an audit began is stored with the ranking's key; earlier decisions do not count.
 """
 
 from dataclasses import asdict, replace
@@ -59,9 +59,10 @@ def precision(
     if began is None:
         return nothing
     plan = _plan(ranking, began, budget)
+    state = judging.since(log, began.state.position)
     nothing |= {"size": len(plan.uids)}
     parts = judging.parts(plan.edges[-1])
-    known = [found for part in parts if (found := audit.precision(plan, log.state, part))]
+    known = [found for part in parts if (found := audit.precision(plan, state, part))]
     if not known or (whole := known[-1]).budget < plan.edges[-1]:
         return nothing
     return nothing | {
@@ -121,7 +122,8 @@ def save(project: Project, request: Request, budget: int) -> dict[str, Any]:
     log = selections.log_for(project, request, ranking.target_ids)
     began = _began(project, ranking, log)
     if began is not None:
-        judging.keep_plan(project, record["id"], _plan(ranking, began, budget))
+        plan = _plan(ranking, began, budget)
+        judging.keep_plan(project, record["id"], plan, began.state.position)
     return record
 
 

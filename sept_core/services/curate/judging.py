@@ -74,17 +74,18 @@ def audit_plan(
 ) -> dict[str, Any]:
     """Return the sample to judge, and the precision of each budget measured so far.
 
-    The audit of the draft that the selection was saved from goes on. Without one, only decisions
-    since the selection was made count: it holds no image that was vetoed before.
+    The audit of the draft that the selection was saved from goes on. Without one, the decisions
+    since the selection was made count.
     """
     chosen = selections.resolve(project, selection_id)
     stored = settings.get(project.db, AUDIT_OF + chosen.id)
     if stored is not None and (size, seed) == (AUDITED, 0):
         plan = audit.Plan(*map(tuple, (stored["uids"], stored["ranks"], stored["edges"])))
-        state = chosen.log.state
+        position = stored["position"]
     else:
         plan = audit.plan(chosen.picks["uid"].to_pylist(), size, seed)
-        state = _since(chosen)
+        position = chosen.record["decision_position"]
+    state = since(chosen.log, position)
     found = [audit.precision(plan, state, budget) for budget in parts(plan.edges[-1])]
     return {
         "selection": chosen.id,
@@ -100,16 +101,19 @@ def parts(count: int) -> list[int]:
     return sorted({max(1, count * part // 4) for part in (1, 2, 3, 4)})
 
 
-def keep_plan(project: Project, selection_id: str, plan: audit.Plan) -> None:
-    """Store the sample whose judgements tell a selection's precision."""
-    settings.put(project.db, AUDIT_OF + selection_id, asdict(plan))
+def keep_plan(project: Project, selection_id: str, plan: audit.Plan, position: int) -> None:
+    """Store the sample whose judgements after a position tell a selection's precision."""
+    settings.put(project.db, AUDIT_OF + selection_id, asdict(plan) | {"position": position})
 
 
-def _since(chosen: Selection) -> decision_log.ReviewState:
-    """Return the state with only those decisions that were made after the selection."""
-    state, made = chosen.log.state, chosen.record["decision_position"]
-    later = {uid: found for uid, found in state.decisions.items() if found.position > made}
-    return replace(state, decisions=later)
+def since(log: decision_log.Log, position: int) -> decision_log.ReviewState:
+    """Return the state with only those decisions that were made after a position.
+
+    An audit counts no others: the images vetoed before have left the sample, so that those kept
+    before would make it seem precise.
+    """
+    later = {uid: made for uid, made in log.state.decisions.items() if made.position > position}
+    return replace(log.state, decisions=later)
 
 
 def _state(chosen: Selection, position: int | None) -> decision_log.ReviewState:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sept_core.catalogue import source_table
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import drafts, selections
+from sept_core.services.curate import decisions, drafts, judging, selections
 from sept_core.services.project import projects
 
 
@@ -22,3 +22,17 @@ def test_selections_are_listed_by_target_set_while_it_exists(project: Path) -> N
         assert chosen.picks.equals(selections.picks(opened, chosen.id))
         source_table.remove(opened.db, "target", "toys")
         assert drafts.by_target_sets(opened) == {}
+
+
+def test_keeps_before_a_selection_do_not_make_it_precise(project: Path) -> None:
+    with projects.opened(project) as opened:
+        request = selections.Request(("toys",), SelectionSettings(budget=20))
+        sample = judging.audit_plan(opened, selections.select(opened, request)["id"])["uids"]
+        decisions.decide(opened, ["toys"], "veto", sample[:4])
+        decisions.decide(opened, ["toys"], "keep", sample[4:8])
+        made = selections.select(opened, request)["id"]
+        again = judging.audit_plan(opened, made)
+        assert again["precision"] == [], "the vetoed images have left, the kept ones prove nothing"
+        decisions.decide(opened, ["toys"], "veto", again["to_judge"][:1])
+        (whole,) = judging.audit_plan(opened, made)["precision"][-1:]
+        assert (whole["judged"], whole["estimate"]) == (1, 0.0)
