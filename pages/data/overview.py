@@ -97,6 +97,7 @@ def _cards(shown: Dashboard) -> None:
         _run(shown)
     with evidence:
         _evidence(shown)
+    _advice(shown)
 
 
 @contextmanager
@@ -222,6 +223,50 @@ def _evidence(shown: Dashboard) -> None:
         )
         st.html(sketches.interval(found.value, *found.interval, card.sentence))
         st.markdown(notices.plain(card.sentence))
+
+
+def _advice(shown: Dashboard) -> None:
+    """Draw what the project's studies say, or the button that finds out."""
+    if not shown.advised:
+        return
+    with _card("Advice from studies", "Evaluate", "Open Evaluate", "advice"):
+        advice = shown.advice
+        if advice is None:
+            st.caption(
+                f"Which strategy and budget did best for {notices.plain(shown.advised)}, by "
+                "validation scores of this project's own studies."
+            )
+            _ask(shown.advised, "Ask the studies", score=False)
+            return
+        for sentence in advice.sentences:
+            st.markdown(notices.plain(sentence))
+        if advice.unscored:
+            _ask(shown.advised, f"Score {advice.unscored:,} runs", score=True)
+        if advice.pilot:
+            st.markdown(notices.plain(advice.pilot))
+        if advice.command:
+            st.code(advice.command, language=None, wrap_lines=True)
+
+
+def _ask(target: str, label: str, *, score: bool) -> None:
+    """Draw the button that makes the advice; `score` first scores the runs that lack it."""
+    if not st.button(label, type="tertiary", icon=":material/lightbulb:"):
+        return
+    from sept_core.services.train import study_advice  # brings scipy, which the first page avoids
+
+    with notices.shown():
+        bar = st.progress(0.0, "Reading the studies")
+        with state.project() as project:
+            if score:
+                study_advice.score(
+                    project,
+                    target,
+                    lambda done, total: bar.progress(
+                        done / total, f"Scoring run {done + 1} of {total}"
+                    ),
+                )
+            study_advice.advise(project, target)
+        st.rerun()
 
 
 draw()

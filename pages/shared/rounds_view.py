@@ -86,13 +86,13 @@ def _next(series: Series, rows: list[Row]) -> None:
 
 def _select(series: Series) -> None:
     number = len(series.rounds) + 1
-    last = series.rounds[-1]
+    run = series.rounds[-1].run if series.rounds else None
     st.subheader(f"Round {number}: select", anchor=False)
     if why := rounds.ended(series):
         st.info(f"{why} A further round is not likely to pay.", icon=":material/flag:")
     weights = rounds.next_weights(series.rounds)
     with state.project() as project:
-        stored = weakest.stored(project, last.run or "", series.plan.target) if last.run else None
+        stored = weakest.stored(project, run, series.plan.target) if run else None
         saved = round_subset.candidates(project, series)
     left, right = st.columns([3, 2], gap="large")
     with left:

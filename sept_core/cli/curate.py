@@ -1,5 +1,6 @@
 """Commands for selections: prepare, calibrate, advise, select, update, report, compare."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -139,16 +140,29 @@ def advise(
     target: Targets,
     budget: Annotated[int | None, typer.Option(help="Budget to assess.")] = None,
     encoder: Encoder = None,
+    score: Annotated[
+        bool,
+        typer.Option(
+            "--score", help="First compute the missing validation scores of the studies' runs."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Advise on the budget: show how similarity decays and where coverage flattens."""
+    """Advise on budget and strategy: similarity by budget, and what the project's studies say."""
+    from sept_core.services.train import study_advice  # scipy, which `select` does without
+
     follow.prepare(folder, encoder)
     request = Request(tuple(target), SelectionSettings(budget=budget or 1), encoder)
     with projects.opened(folder) as project:
         found = selections.advise(project, request)
+        for name in target if score else ():
+            study_advice.score(project, name)
+        wanted = budget or found["flattens_at"]
+        studies = [study_advice.advise(project, name, wanted) for name in target]
     if as_json:
-        return output.as_json(found)
-    return summaries.advice(found)
+        return output.as_json(found | {"studies": [asdict(one) for one in studies]})
+    summaries.advice(found)
+    return summaries.study_advice(studies)
 
 
 def report(

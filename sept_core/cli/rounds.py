@@ -17,7 +17,7 @@ from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import DEFAULT_STRATEGY
 from sept_core.services.curate import recipe_file
 from sept_core.services.project import projects
-from sept_core.services.train import rounds
+from sept_core.services.train import round_table, rounds
 from sept_core.services.train.recipe import Recipe
 from sept_core.services.train.rounds import Plan, Series
 from sept_core.storage import commands
@@ -137,16 +137,15 @@ def _train(folder: Path, series: Series) -> Series:
 
 
 def _show(folder: Path, series: Series, why: str | None, as_json: bool) -> None:
+    with projects.opened(folder) as project:
+        rows = round_table.rows(project, series)
     if as_json:
-        found = [dataclasses.asdict(one) for one in series.rounds]
+        found = [dataclasses.asdict(row.round) | _scores(row) for row in rows]
         return output.as_json({"target": series.plan.target, "rounds": found, "stopped": why})
     output.rows(
-        f"Rounds of {series.plan.target} (errors on its training images, cross-validated)",
-        ["round", "selection", "new images", "weights", "run", "error"],
-        (
-            [one.number, one.selection, one.new, _range(one.weights), one.run, one.error]
-            for one in series.rounds
-        ),
+        f"Rounds of {series.plan.target} (scores of its training images, cross-validated)",
+        [head.lower() for head in round_table.HEADS],
+        map(round_table.texts, rows),
     )
     if why:
         output.say(why)
@@ -155,10 +154,9 @@ def _show(folder: Path, series: Series, why: str | None, as_json: bool) -> None:
     return None
 
 
-def _range(values: Any) -> str:
-    if not values:
-        return "all 1"
-    return f"{min(values.values()):g} to {max(values.values()):g}"
+def _scores(row: round_table.Row) -> dict[str, Any]:
+    names = ("score", "interval", "gain", "gain_interval")
+    return {name: getattr(row, name) for name in names}
 
 
 def _comparison(folder: Path, series: Series) -> str:

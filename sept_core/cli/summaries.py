@@ -5,7 +5,7 @@ Out: lines on stdout, notes on stderr.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sept_core.cli.output import counted, plain, say
 from sept_core.selection import diagnostics
 from sept_core.services.curate import decision_import
 from sept_core.services.data import embedding
+from sept_core.services.train.advice_record import Advice
 from sept_core.storage import commands
 
 MOST_ROWS = 10
@@ -113,6 +114,16 @@ def advice(found: Mapping[str, Any]) -> None:
         say(f"Coverage flattens at a budget of {counted(found['flattens_at'], 'image')}.")
     if found["hint"]:
         say(str(found["hint"]))
+
+
+def study_advice(found: Iterable[Advice]) -> None:
+    """Print what the project's studies say about each target set."""
+    for one in found:
+        say(f"Studies on {one.target}: {' '.join(one.sentences)}")
+        if one.pilot:
+            say(one.pilot)
+        if one.command:
+            say(f"  {one.command}")
 
 
 def selection(folder: Path, record: Mapping[str, Any]) -> None:

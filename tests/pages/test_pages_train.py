@@ -10,9 +10,9 @@ import small_runs
 from streamlit.testing.v1 import AppTest
 
 from sept_core.pretrain import estimate
-from sept_core.services.curate import decisions, selections
+from sept_core.services.curate import decisions, selections, views
 from sept_core.services.project import projects
-from sept_core.services.train import evaluation_archive, machine, runs
+from sept_core.services.train import evaluation_archive, machine, rounds, runs, weakest
 from sept_core.storage import atomic
 
 ROOT = Path(__file__).parents[2]
@@ -299,6 +299,31 @@ def test_the_weakest_classes_open_curate(open_app: Any, trained: Path) -> None:
     app = open_app(trained, EVALUATE)
     by_label(app.button, "Find weakest classes").click().run()
     assert sound(app) and "of 12 training images" in lines(app)
-    assert "Most often taken for" in html(app)
-    links = [link.proto for link in app.get("page_link")]
-    assert any(link.label == "Open Curate with this target set" for link in links)
+    assert "Most often taken for" in html(app) and "Weight" in html(app)
+    by_label(app.button, "Curate with these weights").click().run()
+    assert sound(app)
+    given = {name: [v] if isinstance(v, str) else v for name, v in app.query_params.items()}
+    with projects.opened(trained) as project:
+        place = views.read(project, given)
+        errs = weakest.stored(project, small_runs.RUN, "toys")
+    assert errs is not None and place.budget == 16
+    found = rounds.weights_of({one.name: one.error for one in errs.classes}, errs.error)
+    assert place.request.settings.weights.to_json() == (
+        {"classes": {f"toys/{name}": weight for name, weight in found.items()}} if found else {}
+    )
+
+
+def test_rounds_go_from_a_run_to_the_next_training(open_app: Any, trained: Path) -> None:
+    app = open_app(trained, EVALUATE, show="Rounds")
+    by_label(app.button, "Begin rounds with this run").click().run()
+    by_label(app.button, "Score round 1").click().run()
+    assert sound(app) and "95% interval" in html(app)
+    by_label(app.button, "Select round 2 with these weights").click().run()
+    assert sound(app) and "that the round before did not have" in lines(app)
+    by_label(app.button, "Train round 2").click().run()
+    assert sound(app)
+    with projects.opened(trained) as project:
+        series = rounds.find(project, "toys")
+        assert series is not None and series.rounds[1].run
+    by_label(app.button, "Remove rounds").click().run()
+    assert sound(app) and by_label(app.button, "Begin rounds with this run")

@@ -17,7 +17,8 @@ from sept_core.services.project import guidance, projects
 from sept_core.services.project.guidance import NextStep
 from sept_core.services.project.project import Project
 from sept_core.services.project.project_status import PoolCounts, ProjectStatus, TargetStatus
-from sept_core.services.train import differences, evaluation_archive, runs
+from sept_core.services.train import advice_record, differences, evaluation_archive, runs
+from sept_core.services.train.advice_record import Advice
 from sept_core.services.train.differences import Difference
 from sept_core.services.train.evaluations import RANDOM_INIT
 from sept_core.storage import atomic, hashing, project_paths
@@ -146,13 +147,20 @@ def _points(share: float) -> str:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """All cards; those without content are None."""
+    """All cards; those without content are None.
+
+    Attributes:
+        advised: the target set of the advice: that of the evidence, or of the latest selection.
+        advice: the stored advice from studies on it, if it is up to date.
+    """
 
     pool: PoolCard
     targets: tuple[TargetCard, ...]
     selection: SelectionCard | None
     run: RunCard | None
     evidence: EvidenceCard | None
+    advised: str
+    advice: Advice | None
     next: NextStep
 
 
@@ -165,6 +173,9 @@ def assemble(project: Project, status: ProjectStatus) -> Dashboard:
     """
     encoder = projects.find_encoder(project, None) if status.encoders else None
     records = {record.name: record for record in source_table.every(project.db, "target")}
+    selection, evidence = _selection(project, status), _evidence(project.paths)
+    told = [evidence.target] if evidence else list(selection.targets) if selection else []
+    advised = next((name for name in [*told, *records] if name in records), "")
     return Dashboard(
         pool=PoolCard(
             status.pool,
@@ -175,9 +186,11 @@ def assemble(project: Project, status: ProjectStatus) -> Dashboard:
         targets=tuple(
             _target(project, entry, records[entry.name].id, encoder) for entry in status.targets
         ),
-        selection=_selection(project, status),
+        selection=selection,
         run=_run(project.paths),
-        evidence=_evidence(project.paths),
+        evidence=evidence,
+        advised=advised,
+        advice=advice_record.find(project, advised) if advised else None,
         next=guidance.next_step(status),
     )
 

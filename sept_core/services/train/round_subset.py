@@ -185,12 +185,16 @@ def _differing(project: Project, series: Series, record: dict[str, Any]) -> list
 
 
 def candidates(project: Project, series: Series) -> list[dict[str, Any]]:
-    """List the saved selections that can be the next round's subset, latest first."""
+    """List the selections saved since the last round that can be the next one's, latest first."""
+    records = selections.every(project)
+    if series.rounds and not selections.exists(project, series.rounds[-1].selection):
+        return []
     used = {one.selection for one in series.rounds}
+    last = max(one["created_at"] for one in records if one["id"] in used) if used else ""
     return [
         record
-        for record in selections.every(project)
-        if record["id"] not in used
+        for record in records
+        if record["created_at"] > last
         and not record.get("study")
         and not _differing(project, series, record)
     ]

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import small_runs
 from hypothesis import given
 from hypothesis import strategies as st
 from small_project import picture, sept
@@ -11,9 +12,10 @@ from small_project import picture, sept
 from sept_core import errors
 from sept_core.catalogue import source_table, split_table
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import selections
+from sept_core.selection.weights import Weights
+from sept_core.services.curate import selections, views
 from sept_core.services.project import projects
-from sept_core.services.train import rounds, weakest
+from sept_core.services.train import round_subset, round_table, rounds, weakest
 from sept_core.services.train.recipe import Recipe
 from sept_core.services.train.rounds import Plan, Round, Series
 
@@ -82,6 +84,11 @@ def test_rounds_from_the_command(project):
         assert series.rounds[1].weights == {"red": 3.0} and series.rounds[1].new > 0
         record = selections.find(opened, series.rounds[1].selection)
         assert selections.named_settings(record)["weights"] == {"classes": {"toys/red": 3.0}}
+        rows = round_table.rows(opened, series)
+        assert rows[1].score == 1 - series.rounds[1].error and rows[0].gain is None
+        low, high = rows[1].gain_interval
+        assert low <= rows[1].gain <= high and rows[1].verdict
+        assert round_table.texts(rows[1])[1] == "3"
     other = command(project, "--seed", 1)
     assert other.returncode != 0 and "were begun with other options" in other.stderr
     again = command(project, "--rounds", 2)
@@ -106,6 +113,50 @@ def test_an_interrupted_round_continues(project, monkeypatch):
         series = rounds.find(opened, "toys")
         assert series.complete == 1 and series.rounds[0].run == "toys-round-1"
         assert replace(series.rounds[0], error=None, errors={}) == waiting.rounds[0]
+
+
+def test_a_finished_run_begins_a_series_that_curate_continues(trained, monkeypatch):
+    small_runs.hold(monkeypatch)
+    with projects.opened(trained) as opened:
+        assert round_subset.beginnings(opened, "toys") == [small_runs.RUN]
+        assert round_subset.beginnings(opened, "birds") == []
+        series = round_subset.begin(opened, small_runs.RUN, "toys")
+        assert [row.state for row in round_table.rows(opened, series)] == ["trained"]
+        with pytest.raises(errors.InputError, match="has rounds already"):
+            round_subset.begin(opened, small_runs.RUN, "toys")
+        scored = rounds.score(opened, series)
+        assert round_table.rows(opened, scored)[0].state == "scored"
+        assert rounds.find(opened, "toys") == scored
+        place = round_subset.place(opened, scored)
+        assert place.budget == 16
+        edited = Weights(classes=(("toys/red", 2.5),))
+        settings = replace(place.request.settings, weights=edited)
+        assert views.read(opened, views.write(opened, place)) == place
+        for budget in (12, 16):
+            wanted = replace(settings, budget=budget)
+            record = selections.select(opened, replace(place.request, settings=wanted))
+            if budget == 12:
+                with pytest.raises(errors.InputError, match="differ in settings; rounds differ in"):
+                    round_subset.take(opened, scored, record["id"])
+        assert [one["id"] for one in round_subset.candidates(opened, scored)] == [record["id"]]
+        taken = round_subset.take(opened, scored, record["id"])
+        assert taken.rounds[1].weights == {"red": 2.5}
+        assert [row.state for row in round_table.rows(opened, taken)] == ["scored", "selected"]
+        again = rounds.select(opened, taken, taken.rounds[1].weights)
+        assert again.rounds[1].selection == record["id"], "the same settings"
+        begun, _ = rounds.train(opened, again)
+        assert begun.pretrain["image_size"] == small_runs.TINY["image_size"]
+        assert round_table.rows(opened, begun)[1].state == "training"
+
+
+def test_weights_open_the_subset_that_a_run_was_trained_on(trained):
+    with projects.opened(trained) as opened:
+        place = round_subset.weighted(opened, small_runs.RUN, "toys", {"red": 2.0})
+        assert (place.request.targets, place.budget) == (("toys",), 16)
+        assert place.request.settings == SelectionSettings(
+            budget=1, weights=Weights(classes=(("toys/red", 2.0),))
+        )
+        assert views.read(opened, views.write(opened, place)) == place
 
 
 def test_a_target_set_without_classes_is_refused(project, tmp_path):
