@@ -95,6 +95,7 @@ def fetch(address: str, most: int) -> tuple[Object, bytes]:
     permission.check(address)
     found, pieces = _patiently(lambda: _client(address).open(address))
     if found.size > most:
+        pieces.close()
         return found, b""
     data = bytearray()
     try:
@@ -136,5 +137,12 @@ def _bucket(kind: str, name: str) -> Client:
 
 
 @functools.cache
-def _web() -> Client:
+def _web() -> web.Web:
     return web.Web()
+
+
+def forget() -> None:
+    """Drop all clients: the next ones read the environment again."""
+    _bucket.cache_clear()
+    _web().close()
+    _web.cache_clear()
