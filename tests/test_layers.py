@@ -14,7 +14,8 @@ CORE = ROOT / "sept_core"
 LAYERS = [
     {"compat", "errors", "figures", "measures", "wording"},
     {"auth", "imaging", "storage"},
-    {"encoders", "filesystem", "jobs", "review", "selection"},
+    {"encoders", "jobs", "remote", "review", "selection"},
+    {"filesystem"},
     {"demo", "tables"},
     {"archives"},
     {"ingest"},

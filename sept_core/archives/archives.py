@@ -5,7 +5,6 @@ are never read with the reason; and readers that give a member's bytes to any th
 recognised by the bytes; names only select the files to look at.
 """
 
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -14,6 +13,7 @@ from typing import BinaryIO
 from sept_core.archives import members, streams, tars, zips
 from sept_core.archives.members import Member
 from sept_core.imaging import images, outcomes
+from sept_core.remote import files
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst",
         ".tzst", ".tar.lz4")  # fmt: skip
@@ -62,7 +62,7 @@ def unread(path: str) -> str | None:
 
 def unsupported(file: BinaryIO) -> str | None:
     """Return why an archive of this format, recognised by its bytes, is not read, or None."""
-    head = os.pread(file.fileno(), _HEAD, 0)
+    head = files.read_at(file, _HEAD, 0)
     found = (name for magic, name in UNSUPPORTED.items() if head.startswith(magic))
     name = next(found, None)
     return name and _not_supported(name)
@@ -100,7 +100,7 @@ def open_reader(opener: Opener) -> Reader:
 
 def _module(file: BinaryIO) -> ModuleType | None:
     """`zips` or `tars`, as the bytes say; None where they are neither. Packed is a tar."""
-    head = os.pread(file.fileno(), _HEAD, 0)
+    head = files.read_at(file, _HEAD, 0)
     if streams.is_packed(file):
         return tars
     if head.startswith((b"PK\3\4", b"PK\5\6")):

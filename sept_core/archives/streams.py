@@ -7,7 +7,6 @@ by the first bytes, never by the name.
 import bz2
 import io
 import lzma
-import os
 import tempfile
 import threading
 import weakref
@@ -18,6 +17,7 @@ from typing import BinaryIO, cast
 import pyarrow as pa
 
 from sept_core.imaging import outcomes
+from sept_core.remote import files
 
 DAMAGE = (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
 """Exceptions raised on reading damaged packed bytes; see `outcomes.of_machine`."""
@@ -105,7 +105,7 @@ class Spool:
                 if not data:
                     break
                 self._write(data, place)
-        return os.pread(self._file.fileno(), size, offset)
+        return files.read_at(self._file, size, offset)
 
     def _write(self, data: bytes, place: int) -> None:
         left = memoryview(data)
@@ -123,9 +123,9 @@ def unpacked(file: BinaryIO) -> Unpacked | None:
     unpack = _format(file)
     if unpack is None:
         return None
-    raw = io.FileIO(file.fileno(), closefd=False)
+    raw = file if isinstance(file, files.RemoteFile) else io.FileIO(file.fileno(), closefd=False)
     raw.seek(0)
-    return Unpacked(unpack(cast(BinaryIO, raw)), os.fstat(file.fileno()).st_size)
+    return Unpacked(unpack(cast(BinaryIO, raw)), files.size_of(file))
 
 
 def is_packed(file: BinaryIO) -> bool:
@@ -134,7 +134,7 @@ def is_packed(file: BinaryIO) -> bool:
 
 
 def _format(file: BinaryIO) -> Callable[[BinaryIO], BinaryIO] | None:
-    head = os.pread(file.fileno(), 10, 0)
+    head = files.read_at(file, 10, 0)
     return next((unpack for magic, unpack in _FORMATS.items() if head.startswith(magic)), None)
 
 

@@ -5,7 +5,6 @@ one `Member` for every file in it; and a reader that gives a member's bytes to a
 """
 
 import errno
-import os
 import posixpath
 import tarfile
 import threading
@@ -19,6 +18,7 @@ from sept_core.archives.members import Member
 from sept_core.compat import tarfile_headers
 from sept_core.filesystem import safe_paths
 from sept_core.imaging import images, outcomes
+from sept_core.remote import files
 
 DAMAGE = (*streams.DAMAGE, tarfile.TarError, IndexError, OverflowError, RecursionError)
 """Exceptions raised on listing and reading a damaged tar; see `outcomes.of_machine`."""
@@ -70,7 +70,7 @@ def listed(file: BinaryIO) -> Iterator[Member]:
 def _walk(file: BinaryIO) -> Iterator[tuple[Member, Lead | None]]:
     """Yield every member of every tar in a file, and its target if it is a link."""
     packed = streams.unpacked(file)
-    end = None if packed else os.fstat(file.fileno()).st_size
+    end = None if packed else files.size_of(file)
     file.seek(0)
     headers = _Headers(cast(BinaryIO, packed or file))
     part = 0
@@ -168,26 +168,26 @@ def _linked(file: BinaryIO) -> Iterator[Member]:
 
     A hard link means the last file of that name before it; a soft one may lead to what follows.
     """
-    files: dict[Place, Member] = {}
+    known: dict[Place, Member] = {}
     leads: dict[Place, Place] = {}
     soft: list[tuple[Member, Place]] = []
     try:
         for member, lead in _walk(file):
             place = member.part, posixpath.normpath(safe_paths.original(member.name))
             if lead is None:
-                files[place] = member
+                known[place] = member
             elif lead.is_soft:
                 leads[place] = member.part, lead.name
                 soft.append((member, place))
             else:
-                found = files.get((member.part, lead.name))
-                files |= {place: found} if found else {}
+                found = known.get((member.part, lead.name))
+                known |= {place: found} if found else {}
                 yield _as_file(member, found)
     except DAMAGE as problem:  # named already, by the walk that met the links
         if outcomes.of_machine(problem) is not None:
             raise
     for member, place in soft:
-        yield _as_file(member, files.get(_end(place, leads)))
+        yield _as_file(member, known.get(_end(place, leads)))
 
 
 def _as_file(link: Member, found: Member | None) -> Member:
@@ -242,9 +242,9 @@ class TarReader:
         if self._spool:
             data = self._spool.read_at(offset, size)
         else:
-            data = os.pread(self._file.fileno(), size, offset)
+            data = files.read_at(self._file, size, offset)
         if len(data) < size:
-            if not self._spool and os.fstat(self._file.fileno()).st_size >= offset + size:
+            if not self._spool and files.size_of(self._file) >= offset + size:
                 raise OSError(errno.EIO, "the read ended early")
             raise images.RejectedImage("truncated: the archive ends inside this image")
         return data

@@ -18,6 +18,7 @@ from sept_core.archives import members, streams
 from sept_core.archives.members import Member
 from sept_core.filesystem import safe_paths
 from sept_core.imaging import images, outcomes
+from sept_core.remote import files
 
 DAMAGE = (*streams.DAMAGE, zipfile.BadZipFile, zipfile.LargeZipFile, IndexError, OverflowError,
           NotImplementedError, RuntimeError)  # fmt: skip
@@ -44,7 +45,7 @@ def listed(file: BinaryIO) -> Iterator[Member]:
 def _entries(file: BinaryIO) -> Iterator[tuple[int, zipfile.ZipFile, zipfile.ZipInfo]]:
     """Yield every file of every zip in a file, the last zip first: its directory is found first."""
     archive, part = zipfile.ZipFile(file), 0
-    end = os.fstat(file.fileno()).st_size
+    end = files.size_of(file)
     while True:
         infos = archive.infolist()
         yield from ((part, archive, info) for info in infos if not _is_folder(info))
@@ -75,7 +76,7 @@ class _Front(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         wanted = max(0, min(len(buffer), self._size - self._place))
-        data = os.pread(self._file.fileno(), wanted, self._place)
+        data = files.read_at(self._file, wanted, self._place)
         buffer[: len(data)] = data
         self._place += len(data)
         return len(data)
@@ -116,9 +117,9 @@ def _refuse_what_follows(file: BinaryIO) -> None:
     Raises:
         BadZipFile: there are some, and not only zeros.
     """
-    size = os.fstat(file.fileno()).st_size
+    size = files.size_of(file)
     start = max(0, size - _LONGEST_END)
-    tail = os.pread(file.fileno(), size - start, start)
+    tail = files.read_at(file, size - start, start)
     end = tail.rfind(b"PK\5\6")
     length = int.from_bytes(tail[end + 20 : end + 22], "little")
     behind = tail[end + 22 + length :]

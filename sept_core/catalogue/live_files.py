@@ -16,5 +16,5 @@ BANDS = "json_extract_string(s.options, '$.bands') AS bands"
 
 WORK_COLUMNS = (
     's.id AS source, s.root, f.rel_path, f.member, f.byte_offset AS "offset", f.size, f.label, '
-    f"f.split, {FOLLOWS}, {BANDS}"
+    f"f.split, {FOLLOWS}, {BANDS}, f.mtime_ns"
 )

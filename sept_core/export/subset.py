@@ -127,9 +127,9 @@ class Subset:
         return found
 
     def file(self, place: manifest_tables.Location) -> Path | None:
-        """Return the absolute path of a plain file, None for an image inside a container."""
+        """Return the absolute path of a plain file, None inside a container or a remote place."""
         source, rel_path, member = place
-        if member or source not in self.reader.roots:
+        if member or source not in self.reader.roots or self.reader.is_remote(source):
             return None
         return (self.reader.roots[source] / rel_path).resolve()
 

@@ -108,7 +108,7 @@ class LocalEngine:
     def embed(self, table: pa.Table, slices: list[np.ndarray]) -> Results:
         """`batches` of a worklist that has been read already."""
         waiting: deque[Future[Batch]] = deque()
-        with sources.ByteReader(worklists.roots_in(table)) as reader:
+        with sources.ByteReader(worklists.roots_in(table), in_order=True) as reader:
             pool = ThreadPoolExecutor(self._threads, initializer=_use_one_core)
             try:
                 for rows in slices:

@@ -5,7 +5,6 @@ In: worklist rows. Out: for each its outcome and, if it is an image, the encoder
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from sept_core import errors
 from sept_core.encoders import protocol
 from sept_core.encoders.protocol import DECODED_SIDES
 from sept_core.features import feature_store
+from sept_core.filesystem import folders
 from sept_core.filesystem.roots import Root
 from sept_core.imaging import images, outcomes
 from sept_core.imaging.pixel_values import ValueRanges
@@ -131,8 +131,7 @@ def refuse_missing(found: dict[str, Root]) -> None:
     Raises:
         SourceError: no root is there.
     """
-    found_paths = (root.path for root in found.values())
-    if any(map(os.path.exists, found_paths)):  # False for a stale mount, too
+    if any(folders.may_be_there(root.path) for root in found.values()):  # a stale mount is not
         return
     for source, root in found.items():
         raise errors.SourceError(

@@ -40,7 +40,9 @@ import itertools
 import logging
 import resource
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,9 @@ from sept_core.ingest import sources, worklists
 from sept_core.jobs import job_folder, ray_cluster
 
 log = logging.getLogger("sept")
+
+_SAMPLE_AHEAD = 16
+"""Files of a sample that are read at once."""
 
 CPU_BATCH, GPU_BATCH = 128, 256
 
@@ -262,9 +267,9 @@ def decodable(worklist: Path, fitter: range_fitting.Fitter) -> Iterator[Image.Im
     """
     table = worklists.read(worklist)
     with sources.ByteReader(worklists.roots_in(table)) as reader:
-        for row in table.to_pylist():
+        for row, read in _read_ahead(reader, table.to_pylist()):
             try:
-                data = worklists.read_bytes(reader, row)
+                data = read()
                 decoded = worklists.decode(data, row, fitter.ranges)
                 if unknown := fitter.unknown([decoded.kind]):
                     fitter.fit(unknown)
@@ -274,6 +279,22 @@ def decodable(worklist: Path, fitter: range_fitting.Fitter) -> Iterator[Image.Im
                 log.warning("%s was left out of the sample: %s", row["rel_path"], problem.reason)
             except (images.RejectedImage, errors.SourceError):
                 continue
+
+
+def _read_ahead(
+    reader: sources.ByteReader, rows: list[dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any], Callable[[], bytes]]]:
+    """Yield each row with a function that returns its bytes or raises; remote places take time."""
+    with ThreadPoolExecutor(_SAMPLE_AHEAD) as pool:
+        waiting: deque[tuple[dict[str, Any], Callable[[], bytes]]] = deque()
+        try:
+            for row in rows:
+                waiting.append((row, pool.submit(worklists.read_bytes, reader, row).result))
+                if len(waiting) > _SAMPLE_AHEAD:
+                    yield waiting.popleft()
+            yield from waiting
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def choose_devices(settings: Settings) -> list[str]:

@@ -10,16 +10,35 @@ the reason why it must not be opened.
 import errno
 import functools
 import glob
+import itertools
 import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO
 
 from sept_core import errors
-from sept_core.filesystem import safe_paths
+from sept_core.filesystem import remote_folders, safe_paths
+from sept_core.filesystem.remote_folders import Found
+from sept_core.remote import files, places
+
+__all__ = [
+    "Found",
+    "NamedFiles",
+    "exists",
+    "expand",
+    "is_file",
+    "is_folder",
+    "is_pattern",
+    "may_be_there",
+    "open_file",
+    "relative",
+    "top",
+    "walk",
+    "without_pattern",
+]
 
 _MAX_VISITS = 8  # times that one folder is entered: links could multiply it without end
 _MAX_BRACES = 1_000_000
@@ -37,21 +56,15 @@ _FAILURES = {
 }
 
 
-class Found(NamedTuple):
-    """One file: `rel_path` as written by `safe_paths.stored`, size in bytes, or the problem."""
-
-    rel_path: str
-    size: int
-    mtime_ns: int
-    problem: str | None
-
-
 def walk(root: Path, beyond: tuple[str, ...] = ()) -> Iterator[Found]:
     """Yield everything below a folder, in the order of names, folder by folder.
 
     Links are followed where they stay inside the root or lead into a folder of `beyond`. Pipes,
     sockets, devices, dangling links, link loops, hidden and unreadable folders come with a problem.
     """
+    if places.is_remote(root):
+        yield from remote_folders.walk(root)
+        return
     base = os.path.realpath(root)
     allowed = (base, *beyond)
     visits: Counter[tuple[int, int]] = Counter()
@@ -84,12 +97,15 @@ class NamedFiles:
     """Looks up files below a root that a list or a table names."""
 
     def __init__(self, root: Path, beyond: tuple[str, ...] = ()) -> None:
-        self._base = os.path.realpath(root)
+        self._remote = root if places.is_remote(root) else None
+        self._base = "" if self._remote else os.path.realpath(root)
         self._allowed = (self._base, *beyond)
         self._real_folder = functools.lru_cache(4096)(os.path.realpath)
 
     def look(self, rel_path: str) -> Found:
         """Look up one file by its path as written by `safe_paths.stored`."""
+        if self._remote:
+            return remote_folders.look(self._remote, rel_path)
         folder, name = os.path.split(os.path.join(self._base, safe_paths.original(rel_path)))
         try:
             real_folder = self._real_folder(folder)
@@ -101,6 +117,76 @@ class NamedFiles:
         if status and stat.S_ISDIR(status.st_mode):
             problem = "a folder, not a file"
         return _found(rel_path, status, problem)
+
+    def look_all(self, rel_paths: Iterable[str]) -> Iterator[Found]:
+        """Look up many files, in their order."""
+        if self._remote:
+            return remote_folders.look_all(self._remote, rel_paths)
+        return map(self.look, rel_paths)
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder, local or remote."""
+    return remote_folders.is_folder(path) if places.is_remote(path) else path.is_dir()
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a path is a file, local or remote."""
+    if places.is_remote(path):
+        return remote_folders.exists(path) and not remote_folders.is_folder(path)
+    return path.is_file()
+
+
+def top(folder: Path, most: int | None = None) -> dict[str, bool]:
+    """Return the first names in a folder, True for folders; raises OSError."""
+    if places.is_remote(folder):
+        return dict(itertools.islice(remote_folders.top(folder).items(), most))
+    with os.scandir(folder) as items:
+        return {item.name: _is_folder(item) for item in itertools.islice(items, most)}
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    """Return whether it is a folder or a link to one; a dangling link or a loop is not."""
+    is_link = item.is_symlink()
+    return os.path.isdir(item) if is_link else item.is_dir(follow_symlinks=False)
+
+
+def exists(path: Path) -> bool:
+    """Return whether there is something at a path, local or remote."""
+    return remote_folders.exists(path) if places.is_remote(path) else path.exists()
+
+
+def may_be_there(root: Path) -> bool:
+    """Return whether a root exists on this machine; a remote one is assumed to."""
+    return places.is_remote(root) or root.exists()
+
+
+def open_file(
+    root: Path,
+    rel_path: str,
+    beyond: tuple[str, ...] = (),
+    *,
+    ahead: bool = False,
+    mtime_ns: int = 0,
+    buffering: int = -1,
+) -> BinaryIO:
+    """Open a file below a root, local or remote.
+
+    Args:
+        root: the source's root.
+        rel_path: as written by `safe_paths.stored`.
+        beyond: folders that links may lead to besides.
+        ahead: a remote file will be read from one end to the other.
+        mtime_ns: of the version of a remote file that is wanted; 0 for any.
+        buffering: of a local file, as of `open`.
+
+    Raises:
+        SourceError, OSError: as `safe_paths.open_inside` and `remote.requests.stat`.
+    """
+    if places.is_remote(root):
+        address = remote_folders.url(root, rel_path)
+        return files.open_object(address, ahead=ahead, mtime_ns=mtime_ns)
+    return os.fdopen(safe_paths.open_inside(root, rel_path, beyond), "rb", buffering)
 
 
 def relative(root: Path, base: Path, name: str) -> str | None:
@@ -126,7 +212,8 @@ def expand(pattern: str) -> list[str]:
     """
     found: list[str] = []
     for name in _without_braces(pattern):
-        found += sorted(glob.glob(name)) if glob.has_magic(name) else [name]
+        matching = remote_folders.matching if places.is_remote(name) else _matching
+        found += matching(name) if glob.has_magic(name) else [name]
     return list(dict.fromkeys(found))
 
 
@@ -158,6 +245,10 @@ def _without_braces(pattern: str) -> list[str]:
         choices = [f"{n:0{len(limits[1])}d}" for n in range(first, last + 1)]
     head, tail = pattern[: match.start()], _without_braces(pattern[match.end() :])
     return [f"{head}{choice}{rest}" for choice in choices for rest in tail]
+
+
+def _matching(pattern: str) -> list[str]:
+    return sorted(glob.glob(pattern))
 
 
 def _items(folder: str) -> Iterator[os.DirEntry[str]]:

@@ -20,6 +20,9 @@ UNREADABLE = "unreadable"
 NO_FEATURES = "no_features"
 """The bytes decode, but this encoder returned no finite vector of length one."""
 
+UNREACHABLE = "unreachable: "
+"""Beginning of the reasons that a remote place gave (`remote.failures`)."""
+
 UNKNOWN_DECODER = "unknown"
 """The decoder version of shards and rejections from before it was recorded."""
 
@@ -51,7 +54,8 @@ def of_machine(problem: BaseException) -> str | None:
     """
     while True:
         if isinstance(problem, OSError) and problem.errno not in (None, *_OF_CONTENT):
-            return f"unreadable: {problem.strerror or problem}"
+            reason = str(problem.strerror or problem)
+            return reason if reason.startswith(UNREACHABLE) else f"unreadable: {reason}"
         if isinstance(problem, MemoryError):
             return f"unreadable: {os.strerror(errno.ENOMEM)}"
         before = problem.__cause__ or problem.__context__
@@ -67,7 +71,7 @@ def can_pass(reason: str) -> bool:
     Every version wrote the system's message; those before `unreadable` was a separate status
     wrapped it in other texts, or gave its number.
     """
-    if reason in _PASSING or reason.startswith("unreadable folder: "):
+    if reason in _PASSING or reason.startswith(("unreadable folder: ", UNREACHABLE)):
         return True
     if number := re.search(r"\[Errno (\d+)\]", reason):
         return int(number[1]) not in _OF_CONTENT

@@ -22,9 +22,9 @@ class SourceSpec:
 
     Attributes:
         name: what the user calls it.
-        path: what the user gave: a folder, a file, or a pattern of shards.
+        path: what the user gave: a folder, a file, or a pattern of shards; may be remote.
         kind: folder, zip, tar, webdataset, list, table, tables, img2dataset or imagefolder.
-        root: absolute; every `rel_path` lies below it.
+        root: absolute, or remote (`remote.places`); every `rel_path` lies below it.
         options: options that the user set (see `sources.detect`).
     """
 
@@ -52,7 +52,8 @@ class FileEntry:
             `ROW:COLUMN:INDEX` where a row holds a list of them), else empty.
         offset: of the bytes in an (unpacked) tar, else −1.
         size: in bytes, −1 unknown.
-        mtime_ns: of the file on disk, so an archive's members change when it does.
+        mtime_ns: of the file on disk, so an archive's members change when it does; of a remote one
+            it changes with the object's version.
         source_uid: the source's own id (`uid`, else `key`), or None.
         label: class, filled by `targets.reading`.
         split: train, val, test or unassigned, filled by `targets.reading`.

@@ -14,11 +14,15 @@ from typing import BinaryIO, TypeVar
 
 from sept_core.archives import archives, members, samples
 from sept_core.filesystem import folders, safe_paths
+from sept_core.imaging import outcomes
 from sept_core.ingest.entries import FileEntry, SourceSpec
 from sept_core.tables import tables
 
 _MEMBERS, _FILES = 50_000, 1_000
 """Files among which side-cars are matched: archives have any order, folders that of names."""
+
+_WITH_DIRECTORY = (".zip", *tables.SHARD_SUFFIXES)
+"""Files of which a listing reads some parts only."""
 
 _USUAL = (".jpg", ".png", ".jpeg", ".JPG", ".JPEG", ".webp", ".json", ".txt")
 """Suffixes that archives never have: most files have one of them."""
@@ -47,14 +51,15 @@ def _of_folder(spec: SourceSpec, files: list[folders.Found]) -> Iterator[FileEnt
 
 def shards(spec: SourceSpec) -> Iterator[FileEntry]:
     """List WebDataset shards: the archives in a folder or of a pattern; or one zip or tar."""
-    if spec.path.is_dir():
+    is_alone = False
+    if spec.path == spec.root:
         found = folders.walk(spec.root, spec.beyond)
     else:
-        look = folders.NamedFiles(spec.root, spec.beyond).look
         given = str(spec.path)
-        files = [given] if spec.path.exists() else folders.expand(given)
-        found = (look(safe_paths.stored(os.path.relpath(file, spec.root))) for file in files)
-    is_alone = not spec.path.is_dir() and spec.path.exists()
+        is_alone = not folders.is_pattern(given) or folders.exists(spec.path)
+        files = [given] if is_alone else folders.expand(given)
+        names = (safe_paths.stored(os.path.relpath(file, spec.root)) for file in files)
+        found = folders.NamedFiles(spec.root, spec.beyond).look_all(names)
     for file in found:
         if file.problem is None and (is_alone or archives.is_archive(file.rel_path)):
             yield from _members(spec, file)
@@ -127,12 +132,12 @@ Listed = TypeVar("Listed", folders.Found, members.Member)
 def _members(spec: SourceSpec, found: folders.Found) -> Iterator[FileEntry]:
     """List the files in an archive, with the side-cars of an image as its metadata."""
     try:
-        with open_file(spec.root, found.rel_path, spec.beyond) as file:
+        with open_file(spec.root, found.rel_path, spec.beyond, found.mtime_ns) as file:
             listed = archives.listed(file, found.rel_path)
             for window in _windows(listed, _MEMBERS, lambda member: member.name):
                 yield from _of_window(found, window)
     except OSError as failure:
-        yield entry(found, problem=f"unreadable: {failure.strerror}")
+        yield entry(found, problem=outcomes.of_machine(failure) or f"unreadable: {failure}")
 
 
 def _of_window(found: folders.Found, window: list[members.Member]) -> Iterator[FileEntry]:
@@ -302,6 +307,9 @@ def clean(values: Mapping[str, tables.Scalar]) -> dict[str, tables.Scalar]:
     }
 
 
-def open_file(root: Path, rel_path: str, beyond: tuple[str, ...] = ()) -> BinaryIO:
-    """Open a file below a root; raises as `safe_paths.open_inside`."""
-    return os.fdopen(safe_paths.open_inside(root, rel_path, beyond), "rb")
+def open_file(
+    root: Path, rel_path: str, beyond: tuple[str, ...] = (), mtime_ns: int = 0
+) -> BinaryIO:
+    """Open a file below a root for listing; see `folders.open_file`."""
+    ahead = not rel_path.lower().endswith(_WITH_DIRECTORY)
+    return folders.open_file(root, rel_path, beyond, ahead=ahead, mtime_ns=mtime_ns)

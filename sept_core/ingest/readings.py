@@ -14,7 +14,8 @@ from pathlib import Path
 from sept_core import errors
 from sept_core.filesystem import folders, safe_paths
 from sept_core.ingest import entries, listing
-from sept_core.tables import locating, references, tables
+from sept_core.remote import places
+from sept_core.tables import locating, references, remote_references, tables
 
 _BESIDE = frozenset(
     (".json", ".jsonl", ".md", ".txt", ".csv", ".yaml", ".yml", ".py", ".lock", ".crc", ".rst")
@@ -31,7 +32,7 @@ class Reading:
 
     table: tables.Table
     choice: tables.Choice
-    referrer: references.Referrer
+    referrer: references.Referrer | remote_references.RemoteReferrer
 
 
 def read(
@@ -48,8 +49,8 @@ def read(
         SourceError: it is not such a table, or has no such column.
     """
     given = _given(options)
-    places = [given, folder] if given else [folder]
-    referrer = references.Referrer(root, places, options.get("prefix", ""), beyond)
+    starts = [given, folder] if given else [folder]
+    referrer = references.referrer(root, starts, options.get("prefix", ""), beyond)
     opened = tables.open_table(opener, name, referrer.match)
     choice = tables.choose_column(opened, name, options, referrer.match)
     return Reading(opened, choice, referrer)
@@ -70,10 +71,12 @@ def locate(
     """
     if kind == "tables":
         return _locate_shards(path, options, beyond)
-    if not (path.is_file() and tables.is_table(path.name)):
+    if not (folders.is_file(path) and tables.is_table(path.name)):
         raise errors.SourceError(
             f"{path} cannot be read as {kind}; omit the kind to have it detected."
         )
+    if places.is_remote(path):
+        return _locate_remote(path, options)
     given = _given(options)
     opener = tables.opener_of(path)
     try:
@@ -95,11 +98,24 @@ def locate(
     return location.root, found | _found_out(location)
 
 
+def _locate_remote(path: Path, options: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
+    """Locate the files of a list or table in object storage or on the web."""
+    given = _given(options)
+    reading = read(tables.opener_of(path), path.name, path.parent, path.parent, options)
+    choice, found = reading.choice, dict(options)
+    if not choice.is_usual:
+        found[f"{choice.holds[:-1]}_column"] = choice.column
+    if choice.holds == "images":
+        return path.parent, found
+    names = reading.table.names(choice.column)
+    return remote_references.root_of(names, given or path.parent), found
+
+
 def _given(options: Mapping[str, str]) -> Path | None:
     """Return the user's folder, without `..`, since names are joined to it and compared."""
     if "root" not in options:
         return None
-    return Path(os.path.abspath(Path(options["root"]).expanduser()))  # noqa: PTH100 (keeps links)
+    return places.absolute(Path(options["root"]).expanduser())
 
 
 def _found_out(location: locating.Location) -> dict[str, str]:
@@ -133,7 +149,7 @@ def _locate_shards(
     path: Path, options: Mapping[str, str], beyond: tuple[str, ...]
 ) -> tuple[Path, dict[str, str]]:
     """Locate the files by the first readable shard, whose root and options are used for all."""
-    home = path if path.is_dir() else Path(folders.without_pattern(str(path)))
+    home = path if folders.is_folder(path) else Path(folders.without_pattern(str(path)))
     given = _given(options)
     root = _common(home, given)
     failure = errors.SourceError(f"{path} contains no tables; give a folder that contains some.")
@@ -150,6 +166,8 @@ def _locate_shards(
         found = dict(options)
         if reading.choice.holds == "paths":
             names = reading.table.names(reading.choice.column)
+            if places.is_remote(place):
+                return _common(root, remote_references.root_of(names, place.parent)), found
             location = locating.locate(names, place, given)
             found |= _found_out(location)
             root = _common(root, location.root)
@@ -198,7 +216,7 @@ def holds_tables(folder: Path, beyond: tuple[str, ...] = ()) -> bool:
 
 def files_of(path: Path, root: Path, beyond: tuple[str, ...] = ()) -> Iterator[folders.Found]:
     """Return the files below a folder, or of a pattern, by their paths below a root."""
-    if not path.is_dir():
+    if not folders.is_folder(path):
         look = folders.NamedFiles(root, beyond).look
         named = folders.expand(str(path))
         return (look(safe_paths.stored(os.path.relpath(file, root))) for file in named)
@@ -213,4 +231,6 @@ def files_of(path: Path, root: Path, beyond: tuple[str, ...] = ()) -> Iterator[f
 def is_shard(rel_path: str, path: Path) -> bool:
     """Return whether a file is one of the tables of a path; other lists in a folder are notes."""
     suffix = safe_paths.suffix_of(rel_path)
-    return suffix in tables.SHARD_SUFFIXES or (not path.is_dir() and tables.is_table(rel_path))
+    return suffix in tables.SHARD_SUFFIXES or (
+        not folders.is_folder(path) and tables.is_table(rel_path)
+    )

@@ -5,8 +5,6 @@ kind), and their bytes for any number of threads.
 """
 
 import functools
-import itertools
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +13,11 @@ from typing import BinaryIO, Self
 
 from sept_core import errors
 from sept_core.archives import archives
-from sept_core.filesystem import folders, roots, safe_paths
+from sept_core.filesystem import folders, remote_folders, roots, safe_paths
 from sept_core.imaging import images, outcomes
 from sept_core.ingest import candidates, listing, readings, table_sources
 from sept_core.ingest.entries import FileEntry, SourceSpec
+from sept_core.remote import failures, files, places, requests
 from sept_core.storage.recent import Recent
 from sept_core.tables import tables
 
@@ -88,7 +87,17 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
         candidates.suffixes(options["only_suffix"])
     if "bands" in options:
         images.parse_bands(options["bands"])
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 (resolve would leave the user's links)
+    absolute = places.absolute(path)
+    try:
+        return _detected(name, absolute, options)
+    except OSError as problem:
+        if not places.is_remote(absolute):
+            raise
+        reason = outcomes.of_machine(problem) or "unreachable"
+        raise errors.SourceError(f"{places.text(absolute)} cannot be read: {reason}.") from problem
+
+
+def _detected(name: str, absolute: Path, options: dict[str, str]) -> SourceSpec:
     beyond = roots.Root(absolute, roots.FOLLOW_LINKS in options).beyond()
     kind = options.get("kind") or _kind(absolute, beyond)
     if kind not in KINDS:
@@ -107,7 +116,7 @@ def scan(spec: SourceSpec) -> Iterator[FileEntry]:
     Raises:
         SourceError: the source is gone, or its table cannot be read.
     """
-    if not spec.root.is_dir():
+    if not (places.is_remote(spec.root) or spec.root.is_dir()):
         raise errors.SourceError(
             f"The folder {spec.root} of source {spec.name} does not exist; mount it or move the "
             "source."
@@ -118,7 +127,8 @@ def scan(spec: SourceSpec) -> Iterator[FileEntry]:
             look = functools.partial(_look, reader, spec.name)
             yield from candidates.chosen(entries, spec.options.get("only_suffix"), look)
     except OSError as problem:
-        raise errors.SourceError(f"{spec.path} cannot be listed: {problem.strerror}.") from problem
+        where = places.text(spec.path)
+        raise errors.SourceError(f"{where} cannot be listed: {problem.strerror}.") from problem
 
 
 def _look(reader: "ByteReader", name: str, entry: FileEntry) -> bytes | None:
@@ -141,19 +151,30 @@ class ByteReader:
     """Reads the bytes of listed files, from any thread; closes all open files on leaving `with`.
 
     Args:
-        homes: source name to the folder that its `rel_path`s lie below, on this machine.
+        homes: source name to the folder that its `rel_path`s lie below, on this machine or remote.
+        in_order: about all of each container is read, roughly in its order, so that remote ones are
+            streamed; else only what is asked for is fetched.
     """
 
-    def __init__(self, homes: Mapping[str, Path | roots.Root]) -> None:
+    def __init__(self, homes: Mapping[str, Path | roots.Root], *, in_order: bool = False) -> None:
+        self._in_order = in_order
         self._homes = {name: _Home.of(home) for name, home in homes.items()}
         # What falls out closes when its last reader is done.
         self._archives = Recent[_Container, archives.Reader](64)
         self._tables = Recent[_Container, tables.HeldImages](4)  # each holds row groups of images
 
     def read(
-        self, source: str, rel_path: str, member: str = "", offset: int = -1, size: int = -1
+        self,
+        source: str,
+        rel_path: str,
+        member: str = "",
+        offset: int = -1,
+        size: int = -1,
+        mtime_ns: int = 0,
     ) -> bytes:
         """Return the bytes of one image; a known offset and size save looking it up in a tar.
+
+        A remote file is read only in the version of `mtime_ns`, if that is given.
 
         Raises:
             SourceError: the source is unknown, or the path leads out of its root.
@@ -166,8 +187,8 @@ class ByteReader:
             raise errors.SourceError(f"Unknown source {source!r}; known sources are: {known}.")
         try:
             if not member:
-                return _read_file(home, rel_path)
-            return self._read_member(home, rel_path, member, offset, size)
+                return home.read(rel_path, mtime_ns)
+            return self._read_member(home, rel_path, member, (offset, size), mtime_ns)
         except images.UnreadableFile:
             self._forget(home.path, rel_path)
             raise
@@ -185,16 +206,17 @@ class ByteReader:
         self._tables.forget((root, rel_path).__eq__)
 
     def _read_member(
-        self, home: "_Home", rel_path: str, member: str, offset: int, size: int
+        self, home: "_Home", rel_path: str, member: str, place: tuple[int, int], mtime_ns: int
     ) -> bytes:
         def opener() -> BinaryIO:
-            return home.open(rel_path)
+            ahead = self._in_order and not rel_path.lower().endswith(tables.SHARD_SUFFIXES)
+            return home.open(rel_path, ahead=ahead, mtime_ns=mtime_ns)
 
         if not tables.is_table(rel_path):
             archive = self._archives.get(
                 (home.path, rel_path), lambda: archives.open_reader(opener)
             )
-            return archive.read(member, offset, size)
+            return archive.read(member, *place)
         if not member.partition(":")[0].isdecimal():
             raise images.RejectedImage(f"unreadable: {rel_path!r} has no row {member!r}")
         table = self._tables.get((home.path, rel_path), lambda: tables.HeldImages(opener, rel_path))
@@ -229,18 +251,29 @@ class _Home:
         known = root if isinstance(root, roots.Root) else roots.Root(root)
         return cls(known.path, known.beyond())
 
-    def open(self, rel_path: str, buffering: int = -1) -> BinaryIO:
-        descriptor = safe_paths.open_inside(self.path, rel_path, self.beyond)
-        return os.fdopen(descriptor, "rb", buffering)
+    def open(self, rel_path: str, *, ahead: bool = False, mtime_ns: int = 0) -> BinaryIO:
+        return folders.open_file(self.path, rel_path, self.beyond, ahead=ahead, mtime_ns=mtime_ns)
+
+    def read(self, rel_path: str, mtime_ns: int) -> bytes:
+        """Return the content of a whole file."""
+        if not places.is_remote(self.path):
+            return _read_file(self, rel_path)
+        address = remote_folders.url(self.path, rel_path)
+        found, data = requests.fetch(address, safe_paths.MAX_BYTES)
+        if mtime_ns and found.mtime_ns != mtime_ns:
+            raise failures.changed()
+        if problem := safe_paths.size_problem(found.size):
+            raise images.RejectedImage(problem)
+        return data
 
 
 def _read_file(home: _Home, rel_path: str) -> bytes:
-    with home.open(rel_path, buffering=0) as file:
-        size = os.fstat(file.fileno()).st_size
+    with folders.open_file(home.path, rel_path, home.beyond, buffering=0) as file:
+        size = files.size_of(file)
         if problem := safe_paths.size_problem(size):
             raise images.RejectedImage(problem)
         if size > _LOOKED_INTO:
-            images.check_begins_as_image(os.pread(file.fileno(), _LOOKED_AT, 0))
+            images.check_begins_as_image(files.read_at(file, _LOOKED_AT, 0))
         data = file.read()
     if len(data) < size:
         raise images.UnreadableFile("unreadable: the read ended early")
@@ -249,25 +282,25 @@ def _read_file(home: _Home, rel_path: str) -> bytes:
 
 def _kind(path: Path, beyond: tuple[str, ...]) -> str:
     """Guess the kind of source from a path."""
-    if path.is_dir():
+    if folders.is_folder(path):
         return _kind_of_folder(path, beyond)
-    if not path.exists():
+    if not folders.exists(path):
         if folders.is_pattern(str(path)):
             return "tables" if tables.is_table(path.name) else "webdataset"
-        raise errors.SourceError(f"{path} does not exist.")
+        raise errors.SourceError(f"{places.text(path)} does not exist.")
     if archives.is_archive(path.name):
         return "zip" if safe_paths.suffix_of(path.name) == ".zip" else "tar"
     if tables.is_table(path.name):
         return "list" if tables.is_list(path.name) else "table"
-    with path.open("rb") as file:
+    with folders.open_file(path.parent, safe_paths.stored(path.name), ("/",)) as file:
         if kind := archives.kind(file):
             return kind
         reason = archives.unread(path.name) or archives.unsupported(file)
     if reason:
-        raise errors.SourceError(f"{path} cannot be read: {reason}.")
+        raise errors.SourceError(f"{places.text(path)} cannot be read: {reason}.")
     raise errors.SourceError(
-        f"{path} is not a supported source; give a folder, a zip, a tar (plain or compressed with "
-        "gzip, bzip2, xz, zstd or lz4), or a list or table "
+        f"{places.text(path)} is not a supported source; give a folder, a zip, a tar (plain or "
+        "compressed with gzip, bzip2, xz, zstd or lz4), or a list or table "
         f"({', '.join(sorted(tables.SUFFIXES))})."
     )
 
@@ -277,12 +310,13 @@ def _kind_of_folder(path: Path, beyond: tuple[str, ...]) -> str:
     folder.
     """
     try:
-        with os.scandir(path) as items:
-            top = {item.name: _is_folder(item) for item in items}
+        top = folders.top(path)
     except OSError as problem:
-        raise errors.SourceError(f"{path} cannot be listed: {problem.strerror}.") from problem
-    places = ["", *(f"{name}/" for name, is_folder in sorted(top.items()) if is_folder)]
-    metadata = (place + name for place in places for name in table_sources.METADATA_TABLES)
+        raise errors.SourceError(
+            f"{places.text(path)} cannot be listed: {problem.strerror}."
+        ) from problem
+    prefixes = ["", *(f"{name}/" for name, is_folder in sorted(top.items()) if is_folder)]
+    metadata = (place + name for place in prefixes for name in table_sources.METADATA_TABLES)
     if any(_has_columns(path, beyond, name, "file_name") for name in metadata):
         return "imagefolder"
     names = sorted(name for name, is_folder in top.items() if not is_folder)
@@ -302,18 +336,11 @@ def _kind_of_folder(path: Path, beyond: tuple[str, ...]) -> str:
 def _holds_shards(folder: Path) -> bool:
     """Return whether a folder begins with archives and neither images nor folders."""
     try:
-        with os.scandir(folder) as items:
-            first = {item.name: _is_folder(item) for item in itertools.islice(items, 100)}
+        first = folders.top(folder, 100)
     except OSError:
         return False
     has_images = any(safe_paths.suffix_of(name) in safe_paths.IMAGE_SUFFIXES for name in first)
     return not has_images and not any(first.values()) and any(map(archives.is_archive, first))
-
-
-def _is_folder(item: os.DirEntry[str]) -> bool:
-    """Return whether it is a folder or a link to one; a dangling link or a loop is not."""
-    is_link = item.is_symlink()
-    return os.path.isdir(item) if is_link else item.is_dir(follow_symlinks=False)  # noqa: PTH112
 
 
 def _has_columns(root: Path, beyond: tuple[str, ...], rel_path: str, *names: str) -> bool:
@@ -327,18 +354,18 @@ def _has_columns(root: Path, beyond: tuple[str, ...], rel_path: str, *names: str
 
 def _root(path: Path, kind: str) -> Path:
     """The folder that a source's files lie below, after checking that kind and path agree."""
-    is_folder = path.is_dir()
+    is_folder = folders.is_folder(path)
     if not is_folder and (kind in _FOLDERS or not _may_be_archive(path)):
         raise errors.SourceError(
-            f"{path} cannot be read as {kind}; omit the kind to have it detected."
+            f"{places.text(path)} cannot be read as {kind}; omit the kind to have it detected."
         )
     return path if is_folder else Path(folders.without_pattern(str(path)))
 
 
 def _may_be_archive(path: Path) -> bool:
-    if archives.is_archive(path.name) or not path.is_file():
+    if archives.is_archive(path.name) or not folders.is_file(path):
         return archives.is_archive(path.name)
-    with path.open("rb") as file:
+    with folders.open_file(path.parent, safe_paths.stored(path.name), ("/",)) as file:
         return archives.kind(file) is not None
 
 

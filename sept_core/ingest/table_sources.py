@@ -5,18 +5,22 @@ as metadata; a row without an image is listed with its reason and line.
 """
 
 import functools
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from sept_core import errors
 from sept_core.filesystem import folders, safe_paths
 from sept_core.ingest import listing, readings
 from sept_core.ingest.entries import FileEntry, SourceSpec
+from sept_core.remote import files
 from sept_core.tables import references, tables
 
 METADATA_TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 """Side-cars of a Hugging Face imagefolder, in its root or in any folder below."""
+
+_WINDOW = 256
+"""Rows whose files are looked up at once."""
 
 FILE_NAME = "file_name"
 """The column in which an imagefolder names its files."""
@@ -62,7 +66,7 @@ def imagefolder(spec: SourceSpec) -> Iterator[FileEntry]:
         reading = readings.Reading(
             tables.open_table(opener, side_car),
             tables.Choice(FILE_NAME, "paths"),
-            references.Referrer(spec.root, [base], beyond=spec.beyond),
+            references.referrer(spec.root, [base], beyond=spec.beyond),
         )
         yield from _entries(reading, side_car, opener, taken, _refuse_upward)
     for found in folders.walk(spec.root, spec.beyond):
@@ -103,12 +107,21 @@ class _Rows:
 
     def entries(self) -> Iterator[FileEntry]:
         """Yield one entry for each image of each row, or for its problem."""
-        for row, cells in self._cells():
+        for row, cells in self._prepared():
             if row.problem or not cells:
                 yield self._refused(row, None, row.problem or self._lacking)
             else:
                 for cell in cells:
                     yield self._entry(row, cell)
+
+    def _prepared(self) -> tables.Cells:
+        """The cells of each row, whose names the referrer has been told some rows before."""
+        rows = iter(self._cells())
+        while window := list(islice(rows, _WINDOW)):
+            if not self._by_images:
+                named = (cell.name for _, cells in window for cell in cells if cell.name)
+                self.reading.referrer.prepare(named)
+            yield from window
 
     def _cells(self) -> tables.Cells:
         table, column = self.reading.table, self.reading.choice.column
@@ -151,7 +164,7 @@ def _entries(
     refuse: Callable[[str], str | None] = lambda name: None,
 ) -> Iterator[FileEntry]:
     with opener() as file:
-        mtime_ns = os.fstat(file.fileno()).st_mtime_ns
+        mtime_ns = files.mtime_ns_of(file)
     return _Rows(reading, rel_path, mtime_ns, taken, refuse).entries()
 
 

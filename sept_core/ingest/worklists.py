@@ -31,10 +31,12 @@ SCHEMA = pa.schema(
         pa.field("uid", pa.string()),
         pa.field(roots.FOLLOW_LINKS, pa.bool_()),
         pa.field("bands", pa.string()),
+        pa.field("mtime_ns", pa.int64()),
     ]
 )
 """One row a file to be read, in the order of work; offset and size are −1 where unknown.
-`follow_links` and `bands` are options of the source, null in worklists of older versions."""
+`follow_links` and `bands` are options of the source, `mtime_ns` is of the listed version of the
+file; null in worklists of older versions."""
 
 Row = Mapping[str, Any]
 """A row with the fields of `SCHEMA`."""
@@ -45,10 +47,11 @@ def write(path: Path, table: pa.Table) -> None:
 
     Raises:
         ArrowInvalid, KeyError: a column of `SCHEMA` is missing or of another type
-            (`follow_links` may be missing).
+            (`follow_links` and `mtime_ns` may be missing).
     """
-    if roots.FOLLOW_LINKS not in table.column_names:
-        table = table.append_column(roots.FOLLOW_LINKS, pa.nulls(len(table), pa.bool_()))
+    for name in (roots.FOLLOW_LINKS, "mtime_ns"):
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), SCHEMA.field(name).type))
     with atomic.write_then_rename(path) as temporary:
         pq.write_table(table.select(SCHEMA.names).cast(SCHEMA), temporary)
 
@@ -89,7 +92,8 @@ def name_of(row: Row) -> str:
 
 def read_bytes(reader: ByteReader, row: Row) -> bytes:
     """Read the bytes of a row's file; raises as `ByteReader.read`."""
-    return reader.read(row["source"], row["rel_path"], row["member"], row["offset"], row["size"])
+    place = (row[name] for name in ("source", "rel_path", "member", "offset", "size"))
+    return reader.read(*place, mtime_ns=row.get("mtime_ns") or 0)
 
 
 def decode(

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Self
 
 from sept_core import errors
+from sept_core.filesystem import folders
 from sept_core.filesystem.roots import Root
 from sept_core.imaging import images
 from sept_core.ingest import sources
 from sept_core.manifest import manifest_tables
 from sept_core.manifest.manifest import Manifest
 from sept_core.manifest.manifest_tables import Location
+from sept_core.remote import places
 from sept_core.storage import hashing
 
 
@@ -29,7 +31,9 @@ class ImageReader:
         """Use `roots`, or the manifest's `roots.json`; missing folders are skipped."""
         self.manifest = manifest
         given = manifest.roots() if roots is None else roots
-        self.roots = {name: Path(root) for name, root in given.items() if Path(root).exists()}
+        self.roots = {
+            name: Path(root) for name, root in given.items() if folders.may_be_there(Path(root))
+        }
         self.unrooted = sorted(set(manifest.sources()) - set(self.roots))
         followed = manifest.followed()
         homes = {name: Root(path, name in followed) for name, path in self.roots.items()}
@@ -84,6 +88,10 @@ class ImageReader:
         if uid not in self._places:
             raise errors.NotFoundError(f"The manifest has no image {uid}.")
         return self._places[uid]
+
+    def is_remote(self, source: str) -> bool:
+        """Return whether the files of a source are in object storage or on the web."""
+        return places.is_remote(self.roots[source])
 
     def rooted(self, uid: str) -> bool:
         """Return True if at least one place of the image is in a source that has a folder here."""

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sept_core.filesystem import folders, safe_paths
+from sept_core.remote.places import is_remote
 from sept_core.tables.formats import looks
 from sept_core.tables.formats.rows import Match, shown
+from sept_core.tables.remote_references import RemoteReferrer
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _LONGEST = 4096
@@ -33,6 +35,15 @@ _ODD = set("\\%")
 _ODD_STARTS = ("", "/", ".")
 _MOST_FOLDED = 200_000
 """Names in one folder; larger folders get no index by case."""
+
+
+def referrer(
+    root: Path, places: Sequence[Path], prefix: str = "", beyond: tuple[str, ...] = ()
+) -> "Referrer | RemoteReferrer":
+    """Return what finds the files below a root, local or remote; see `Referrer`."""
+    if is_remote(root):
+        return RemoteReferrer(root, places)
+    return Referrer(root, places, prefix, beyond)
 
 
 class Reference(NamedTuple):
@@ -68,6 +79,9 @@ class Referrer:
         self._start = None if start is None else start.removesuffix("x")
         self._folder = functools.lru_cache(256)(functools.partial(_Folder, root))
         self._folder_alike = functools.lru_cache(4096)(self._spelled)
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Do nothing: looking up a local file takes no preparation."""
 
     def find(self, name: str) -> Reference:
         """Find the file of a name."""

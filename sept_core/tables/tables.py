@@ -14,6 +14,7 @@ import pyarrow as pa
 from sept_core import errors
 from sept_core.filesystem import safe_paths
 from sept_core.imaging import images, outcomes
+from sept_core.remote import files, places
 from sept_core.tables.formats import held, looks
 from sept_core.tables.formats.choosing import Choice, best_named, choose_column, usual_column
 from sept_core.tables.formats.columnar import ArrowStore, ColumnarTable, ParquetStore
@@ -90,7 +91,10 @@ def is_list(path: str) -> bool:
 
 
 def opener_of(path: Path) -> Opener:
-    """Return an opener of a table's file that the user named."""
+    """Return an opener of a table's file that the user named, local or remote."""
+    if places.is_remote(path):
+        ahead = suffix_of(path.name) not in SHARD_SUFFIXES
+        return lambda: files.open_object(places.url(path), ahead=ahead)
     return lambda: path.open("rb")
 
 

@@ -761,7 +761,7 @@ def test_worklists(tmp_path: Path) -> None:
     worklists.write(tmp_path / "w.parquet", table)
     found = worklists.read(tmp_path / "w.parquet")
     assert found.schema == worklists.SCHEMA
-    unset = dict.fromkeys(("label", "split", "uid", "follow_links", "bands"))
+    unset = dict.fromkeys(("label", "split", "uid", "follow_links", "bands", "mtime_ns"))
     assert found.to_pylist() == [row | unset]
     pq.write_table(table.drop_columns("more"), tmp_path / "old.parquet")  # without follow_links
     assert worklists.read(tmp_path / "old.parquet").equals(found)

@@ -15,6 +15,7 @@ from sept_core.catalogue.connection import transaction
 from sept_core.catalogue.source_table import ScanReport, SourceRecord
 from sept_core.imaging import outcomes
 from sept_core.ingest import sources
+from sept_core.remote import places
 from sept_core.services.data import target_layouts
 from sept_core.services.data.target_layouts import Listed
 from sept_core.services.project.project import Project
@@ -44,7 +45,7 @@ def add(
         SourceError: the path cannot be read as a source, or holds no file.
         InputError: the name is taken by another path, or was added with other options.
     """
-    spec = sources.detect(name, path.absolute(), **(options or {}))
+    spec = sources.detect(name, path, **(options or {}))
     for record in source_table.every(project.db, role):
         if (record.name, record.spec.path) == (name, spec.path):
             _refuse_other_bands(project, record, spec)
@@ -54,7 +55,9 @@ def add(
             return scan(project, role, name)
     listed = _list(project, role, spec)
     if listed.files.num_rows == 0:
-        raise errors.SourceError(f"{path} holds no files; give a folder or archive with images.")
+        raise errors.SourceError(
+            f"{places.text(path)} holds no files; give a folder or archive with images."
+        )
     with transaction(project.db):
         record = source_table.add(project.db, role, listed.spec)
         return _merge(project, record.id, listed)
@@ -175,10 +178,12 @@ def move(project: Project, role: str, name: str, path: Path) -> ScanReport:
     """
     record = source_table.find(project.db, role, name)
     options = {key: value for key, value in record.spec.options.items() if key != "root"}
-    spec = sources.detect(name, path.absolute(), **options)
+    spec = sources.detect(name, path, **options)
     listed = _list(project, role, spec, record)
     if listed.files.num_rows == 0:
-        raise errors.SourceError(f"{path} holds no files; give the folder or archive that moved.")
+        raise errors.SourceError(
+            f"{places.text(path)} holds no files; give the folder or archive that moved."
+        )
     with transaction(project.db):
         source_table.move(project.db, role, name, spec)
         return _merge(project, record.id, listed)

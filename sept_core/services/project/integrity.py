@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 
 from sept_core import errors
 from sept_core.features import feature_store
-from sept_core.filesystem import safe_paths
+from sept_core.filesystem import remote_folders, safe_paths
 from sept_core.imaging import pixel_values
+from sept_core.remote.places import is_remote
+from sept_core.remote.places import text as text_of
 from sept_core.storage import atomic, project_paths
 
 ASIDE = "damaged"
@@ -238,16 +240,28 @@ def places(root: Path, rows: pa.Table, again: str) -> Iterator[Finding]:
     """
     missing, changed = [], []
     columns = (rows[name].to_pylist() for name in ("rel_path", "size", "mtime_ns"))
-    for rel_path, size, mtime in zip(*columns, strict=True):
-        try:
-            found = os.stat(os.path.join(root, safe_paths.original(rel_path)))  # noqa: PTH116, PTH118
-        except (OSError, ValueError):
+    looked = _looked_up(root, rows["rel_path"].to_pylist())
+    for rel_path, size, mtime, found in zip(*columns, looked, strict=True):
+        if found is None:
             missing.append(rel_path)
-            continue
-        if (size >= 0 and found.st_size != size) or found.st_mtime_ns != mtime:
+        elif (size >= 0 and found[0] != size) or found[1] != mtime:
             changed.append(rel_path)
     for names, what in ((missing, "are gone"), (changed, "have changed since they were listed")):
         if names:
             first = ", ".join(repr(name) for name in names[:SHOWN])
             text = f"{len(names)} of its {rows.num_rows} files {what} (first: {first})."
-            yield Finding("source", str(root), text, again)
+            yield Finding("source", text_of(root), text, again)
+
+
+def _looked_up(root: Path, rel_paths: list[str]) -> Iterator[tuple[int, int] | None]:
+    """Yield size and time of each file, None for one that is gone."""
+    if is_remote(root):
+        for found in remote_folders.look_all(root, rel_paths):
+            yield None if found.problem else (found.size, found.mtime_ns)
+        return
+    for rel_path in rel_paths:
+        try:
+            status = os.stat(os.path.join(root, safe_paths.original(rel_path)))  # noqa: PTH116, PTH118
+            yield status.st_size, status.st_mtime_ns
+        except (OSError, ValueError):
+            yield None

@@ -12,9 +12,11 @@ from sept_core import errors
 from sept_core.catalogue import connection, decision_table, selection_table, source_table
 from sept_core.catalogue.connection import Connection
 from sept_core.filesystem import folders
+from sept_core.ingest.entries import SourceSpec
 from sept_core.jobs import launcher
 from sept_core.jobs.job_folder import JobFolder
 from sept_core.manifest import manifest, verification
+from sept_core.remote import places
 from sept_core.review import decision_log
 from sept_core.services.project import integrity, projects
 from sept_core.services.project.integrity import Finding
@@ -139,8 +141,8 @@ def _source(
     spec = record.spec
     if spec.kind == "features":
         return
-    if not spec.root.is_dir() or not (spec.path.exists() or folders.is_pattern(str(spec.path))):
-        text = f"{role.capitalize()} {record.name!r} is not at {spec.path}."
+    if not _is_there(spec):
+        text = f"{role.capitalize()} {record.name!r} is not at {places.text(spec.path)}."
         move = commands.line(role, "move", paths.root, record.name, "PATH")
         remedy = f"Mount it, or set its new path: {move}"
         yield Finding("source", record.name, text, remedy)
@@ -149,9 +151,20 @@ def _source(
         text = f"{count} of the files of {role} {record.name!r} could not be read."
         remedy = f"Restore them, then run: {commands.line(role, 'retry', paths.root)}"
         yield Finding("source", record.name, text, remedy)
-    add = commands.line(role, "add", paths.root, record.name, spec.path)
+    add = commands.line(role, "add", paths.root, record.name, places.text(spec.path))
     again = f"List it again: {add}"
     yield from integrity.places(spec.root, source_table.files_on_disk(db, record.id), again)
+
+
+def _is_there(spec: SourceSpec) -> bool:
+    try:
+        if places.is_remote(spec.path):
+            is_pattern = folders.is_pattern(str(spec.path))
+            return folders.exists(spec.root if is_pattern else spec.path)
+        is_named = spec.path.exists() or folders.is_pattern(str(spec.path))
+        return spec.root.is_dir() and is_named
+    except (OSError, errors.SourceError):
+        return False
 
 
 def _manifests(paths: ProjectPaths) -> Iterator[Finding]:
@@ -177,7 +190,7 @@ def _manifest(folder: Path) -> Iterator[Finding]:
     for fault in report.problems:
         yield Finding("manifest", str(folder), fault.message, again)
     for name, root in roots.items():
-        if not root.is_dir():
+        if not (places.is_remote(root) or root.is_dir()):
             text = f"Its source {name!r} is no longer at {root}."
             remedy = f"Correct {folder / manifest.ROOTS}, which names each source's folder."
             yield Finding("manifest", str(folder), text, remedy)

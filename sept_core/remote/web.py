@@ -1,0 +1,232 @@
+"""Web: objects behind `https://`, and behind `http://` where it is allowed.
+
+In: a URL without query. Out: the requests of `objects.Client`. The name of a host is resolved here
+and the numbers are checked before a connection is made to one of them, for each redirect again, so
+that no answer of a name server or a web server leads to a private address.
+"""
+
+import contextlib
+import http.client
+import re
+import socket
+import ssl
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from urllib.parse import quote, urljoin, urlsplit
+
+from sept_core import errors
+from sept_core.remote import failures, objects, permission, places
+
+_PIECE = 1 << 18
+_MOST_REDIRECTS = 5
+_NO_HEAD = (405, 501)
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+class Web:
+    """Objects of any host, over connections that each thread keeps; see `objects.Client`."""
+
+    def __init__(self) -> None:
+        self._kept = _Kept()
+        self._all: weakref.WeakSet[http.client.HTTPConnection] = weakref.WeakSet()
+
+    def close(self) -> None:
+        """Close all connections, of whatever thread."""
+        for connection in list(self._all):
+            connection.close()
+
+    def stat(self, address: str) -> objects.Object:
+        answer = self._answer("HEAD", address, {}, pass_on=_NO_HEAD)
+        if answer.status in _NO_HEAD:
+            answer.close()
+            answer = self._answer("GET", address, {"Range": "bytes=0-0"})
+        with contextlib.closing(answer):
+            return answer.described(address)
+
+    def open(self, address: str) -> tuple[objects.Object, objects.Pieces]:
+        answer = self._answer("GET", address, {})
+        return answer.described(address), answer
+
+    def walk(self, address: str) -> Iterator[objects.Object]:
+        raise errors.SourceError(
+            f"{places.shown(address)} cannot be listed: the web has no folders; give a list of "
+            "addresses (.txt) or a pattern such as shard-{000..099}.tar."
+        )
+
+    def top(self, address: str) -> dict[str, bool]:
+        return {}
+
+    def stream(self, found: objects.Object, start: int, stop: int) -> Iterator[bytes]:
+        wanted = {} if (start, stop) == (0, found.size) else {"Range": f"bytes={start}-{stop - 1}"}
+        with contextlib.closing(self._answer("GET", found.url, wanted)) as answer:
+            now = answer.described(found.url)
+            if (now.version, now.size) != (found.version, found.size):
+                raise failures.changed()
+            if wanted and answer.status != 206:
+                raise failures.Unreachable("the server does not send ranges", lasting=True)
+            yield from answer
+
+    def _answer(
+        self, method: str, address: str, headers: Mapping[str, str], pass_on: tuple[int, ...] = ()
+    ) -> "_Answer":
+        """Return the answer to a request after redirects, its body unread."""
+        for _ in range(_MOST_REDIRECTS + 1):
+            answer = self._request(method, address, headers)
+            if not (target := answer.redirected_to()):
+                break
+            answer.close()
+            address = urljoin(address, target)
+            if urlsplit(address).scheme not in ("http", "https"):
+                raise failures.Unreachable("redirected to another protocol", lasting=True)
+            _allow_redirect(address)
+        else:
+            raise failures.Unreachable("redirected too often", lasting=True)
+        problem = None if answer.status in pass_on else failures.of_status(answer.status)
+        if problem:
+            answer.close()
+            raise problem
+        return answer
+
+    def _request(self, method: str, address: str, headers: Mapping[str, str]) -> "_Answer":
+        parts = urlsplit(address)
+        path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+        target = path + (f"?{parts.query}" if parts.query else "")
+        asked = {"Accept-Encoding": "identity", "User-Agent": "sept", **headers}
+        for is_fresh in (False, True):
+            connection = self._connection(address, is_fresh)
+            try:
+                connection.request(method, target, headers=asked)
+                return _Answer(connection, connection.getresponse())
+            except (http.client.HTTPException, OSError) as problem:
+                connection.close()
+                if is_fresh or isinstance(problem, TimeoutError):
+                    raise failures.Unreachable(_reason(problem)) from None
+        raise AssertionError
+
+    def _connection(self, address: str, is_fresh: bool) -> http.client.HTTPConnection:
+        """Return this thread's connection to the host of a URL."""
+        parts = urlsplit(address)
+        kept, key = self._kept.connections, f"{parts.scheme}://{parts.netloc}"
+        known = kept.get(key)
+        if known is not None and not is_fresh and known.sock is not None:
+            permission.check(address)
+            return known
+        try:
+            numbers = permission.addresses(address)
+        except OSError:
+            raise failures.Unreachable("the host is unknown") from None
+        made = _Connection(parts.hostname or "", parts.port, parts.scheme == "https", numbers)
+        kept[key] = made
+        self._all.add(made)
+        return made
+
+
+class _Answer:
+    """An answer and its connection, which is closed with it unless the whole body was read."""
+
+    def __init__(
+        self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse
+    ) -> None:
+        self._connection, self._response = connection, response
+        self.status = response.status
+
+    def redirected_to(self) -> str | None:
+        """Return the address of a redirect, None for another answer."""
+        is_redirect = self.status in (301, 302, 303, 307, 308)
+        return self._response.headers.get("Location") if is_redirect else None
+
+    def described(self, address: str) -> objects.Object:
+        """Return the object that the headers describe."""
+        headers = self._response.headers
+        span = _RANGE.fullmatch(headers.get("Content-Range", ""))
+        size = span[3] if span else headers.get("Content-Length", "")
+        if not size.isdecimal():
+            self.close()
+            raise failures.Unreachable("the server does not tell the size", lasting=True)
+        changed = _time(headers.get("Last-Modified", ""))
+        return objects.made(address, int(size), headers.get("ETag", ""), changed)
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            while piece := self._response.read(_PIECE):
+                yield piece
+        except http.client.IncompleteRead as problem:
+            yield problem.partial
+        except (http.client.HTTPException, OSError) as problem:
+            raise failures.Unreachable(_reason(problem)) from None
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        if not self._response.isclosed():
+            self._response.close()
+            self._connection.close()
+
+
+class _Kept(threading.local):
+    """The connections of one thread, by the beginning of their addresses."""
+
+    def __init__(self) -> None:
+        self.connections: dict[str, http.client.HTTPConnection] = {}
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection to one of some numeric addresses of a host."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None,
+        is_secure: bool,
+        numbers: list[tuple[socket.AddressFamily, str]],
+    ) -> None:
+        super().__init__(host, port or (443 if is_secure else 80), timeout=objects.stall())
+        self._is_secure, self._numbers = is_secure, numbers
+
+    def connect(self) -> None:
+        failure: OSError = OSError("no address")
+        for _, number in self._numbers:
+            try:
+                plain = socket.create_connection((number, self.port), self.timeout)
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.sock = plain
+                if self._is_secure:
+                    self.sock = _tls().wrap_socket(plain, server_hostname=self.host)
+                return
+            except OSError as problem:
+                failure = problem
+        raise failure
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _allow_redirect(address: str) -> None:
+    """Refuse a redirect to a place that must not be read, without naming it."""
+    try:
+        permission.check(address)
+    except errors.SourceError:
+        raise failures.Unreachable(
+            f"redirected to a place that {permission.VARIABLE} does not allow", lasting=True
+        ) from None
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, TimeoutError):
+        return "no answer in time"
+    if isinstance(problem, ssl.SSLError):
+        return "the certificate or the encryption was not accepted"
+    return "no connection, or it broke off"
