@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from sept_core.remote import buckets, failures, permission, places, web
+from sept_core.remote import buckets, failures, hub, permission, places, web
 from sept_core.remote.objects import Client, Object, patience
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
@@ -133,6 +133,8 @@ def _client(address: str) -> Client:
 
 @functools.lru_cache(64)
 def _bucket(kind: str, name: str) -> Client:
+    if kind == hub.SCHEME:
+        return hub.Hub()
     return buckets.Bucket(kind, name)
 
 

@@ -171,7 +171,8 @@ def _shown_of(facts: Facts) -> str:
     which = "All" if shown == count else f"{shown:,} of"
     spaced = "" if shown == count else ", evenly spaced by rank"
     gone = f" {facts.unreadable:,} could not be read." if facts.unreadable else ""
-    return f"{which} {count:,} images{spaced}. Below each: rank, similarity, and label or decision.{gone}"
+    below = "Below each: rank, similarity, and label or decision."
+    return f"{which} {count:,} images{spaced}. {below}{gone}"
 
 
 def _targets(facts: Facts) -> str:
