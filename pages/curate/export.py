@@ -1,5 +1,6 @@
 """Export: write the draft or a selection in a trainer's format, verify it, download it."""
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from pages.shared import draft, job_panel, notices, page_list, state
 from pages.shared.draft import DRAFT
 from sept_core.export import formats, registry
 from sept_core.export.formats import FORMATS
-from sept_core.services.curate import exports, manifests, selections
+from sept_core.services.curate import exports, manifests, selections, subset_page
 from sept_core.services.project.project import Project
 from sept_core.storage import project_paths
 from sept_core.wording import quantities
@@ -48,6 +49,9 @@ def draw() -> None:
         wanted = _format(subset)
     with card, st.container(border=True), notices.shown():
         _start(wanted)
+    if subset != DRAFT:
+        with card, st.container(border=True), notices.shown():
+            st.fragment(_share)(subset)
     job_panel.draw(("export",))
     _finished()
 
@@ -160,6 +164,34 @@ def _guard(guard: dict[str, Any]) -> str:
     if guard["state"] == "on":
         return f"no leaks of {guard['heldout_images']:,} held-out images"
     return {"off": "off", "none": "no held-out images"}[guard["state"]]
+
+
+def _share(subset: str) -> None:
+    """Draw the button that writes the selection as one HTML page, and its download."""
+    st.markdown("**One page for a colleague**")
+    st.caption(
+        "A single HTML file with pictures, figures, provenance and decisions; it opens without "
+        "SEPT and without a network."
+    )
+    names = st.checkbox("Include the names of reviewers", key="page with names")
+    if st.button("Create page", icon=":material/share:", width="stretch"):
+        with st.spinner("Embedding pictures…"), state.project() as project:
+            state.keep("page", (subset, names, *_page(project, subset, names)))
+    held: Any = state.kept("page")
+    if held is None or held[:2] != (subset, names):
+        return
+    _, _, made, data = held
+    st.download_button(
+        f"Download page ({quantities.size(made['bytes'])})", data, f"{made['selection']}.html",
+        "text/html", icon=":material/download:", on_click="ignore", width="stretch",
+    )  # fmt: skip
+    st.caption(f"{made['pictures']:,} of {made['images']:,} images are shown as pictures.")
+
+
+def _page(project: Project, subset: str, names: bool) -> tuple[dict[str, Any], bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        made = subset_page.write(project, subset, Path(folder) / "page.html", names=names)
+        return made, Path(made["out"]).read_bytes()
 
 
 def _finished() -> None:

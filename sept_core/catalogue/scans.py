@@ -73,6 +73,8 @@ _COMPARE = f"""SELECT count(*) FILTER (f.state IS NULL),
 
 _MARK_GONE = f"""UPDATE files f SET gone = TRUE WHERE f.source_id = $id AND NOT f.gone
                  AND NOT EXISTS (SELECT 1 FROM scan n WHERE {_SAME_PLACE})
+                 AND NOT EXISTS (SELECT 1 FROM scan n WHERE n.rel_path = f.rel_path
+                                 AND n.member = '' AND n.state = 'unreadable' AND f.member <> '')
                  AND (NOT $only_unreadable OR ({_FOUND}))"""
 
 _RETURN_SAME = f"""UPDATE files f SET gone = FALSE, label = n.label, split = n.split,
@@ -103,8 +105,9 @@ def merge_scan(
 
     New files wait to be read; files whose size or time changed, or whose held-out status changed,
     wait to be read again; missing files are marked gone and are restored when they return, as are
-    known images that cannot be examined. Earlier findings of listing are replaced by the new ones;
-    findings from the bytes hold as long as it is the same file.
+    known images that cannot be examined, and the members of an archive that cannot be. Earlier
+    findings of listing are replaced by the new ones; findings from the bytes hold as long as it is
+    the same file.
 
     Args:
         db: the catalogue.

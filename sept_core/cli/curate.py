@@ -22,7 +22,7 @@ from sept_core.index import formats
 from sept_core.selection import weights
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import DEFAULT_STRATEGY
-from sept_core.services.curate import recipe_file, selections, subset_diagnostics
+from sept_core.services.curate import recipe_file, selections, subset_diagnostics, subset_page
 from sept_core.services.curate.requests import Request
 from sept_core.services.data import preparation
 from sept_core.services.project import projects
@@ -176,9 +176,26 @@ def report(
         str | None,
         typer.Option(metavar="ENCODER", help="Also measure with this independent encoder."),
     ] = None,
+    html: Annotated[
+        Path | None,
+        path_option(
+            "Instead write one HTML file with pictures, figures, provenance and decisions, for "
+            "others; must not exist."
+        ),
+    ] = None,
+    names: Annotated[
+        bool, typer.Option("--names", help="--html: include the names of reviewers.")
+    ] = False,
+    pictures: Annotated[
+        int, typer.Option(metavar="COUNT", help="--html: maximum number of pictures.")
+    ] = 240,
     as_json: Json = False,
 ) -> None:
-    """Report diagnostics of a selection: distance to held-out targets, redundancy, shares."""
+    """Report diagnostics of a selection, or write it as one HTML page for others (--html)."""
+    if html is not None:
+        with projects.opened(folder) as project:
+            written = subset_page.write(project, selection, html, names=names, pictures=pictures)
+        return output.as_json(written) if as_json else summaries.page_written(written)
     with projects.opened(folder) as project:
         found = subset_diagnostics.report(project, selection, labels=labels, second=second_encoder)
     if as_json:

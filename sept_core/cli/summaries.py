@@ -17,6 +17,7 @@ from sept_core.services.curate import decision_import
 from sept_core.services.data import embedding
 from sept_core.services.train.advice_record import Advice
 from sept_core.storage import commands
+from sept_core.wording import quantities
 
 MOST_ROWS = 10
 """Rows of a decision file that are printed for each problem."""
@@ -215,6 +216,17 @@ def report(found: Mapping[str, Any]) -> None:
     )  # fmt: skip
     if missing := [name.replace("_", " ") for name in known if found[name] is None]:
         say(f"Not measured: {', '.join(missing)}. {found['not_measured'] or ''}".rstrip())
+
+
+def page_written(result: Mapping[str, Any]) -> None:
+    """Print the size of an HTML report and its number of pictures."""
+    images = counted(result["images"], "image")
+    say(
+        f"Wrote {result['out']} ({quantities.size(result['bytes'])}) with "
+        f"{result['pictures']:,} of {images} as pictures."
+    )
+    if result["unreadable"]:
+        say(f"{counted(result['unreadable'], 'picture')} could not be read.", to=output.notes)
 
 
 def comparison(first: str, second: str, found: Mapping[str, Any]) -> None:

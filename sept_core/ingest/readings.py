@@ -209,7 +209,7 @@ def holds_tables(folder: Path, beyond: tuple[str, ...] = ()) -> bool:
         suffix = safe_paths.suffix_of(name)
         if tables.is_table(name) and suffix in tables.SHARD_SUFFIXES:
             has_tables = True
-        elif not (file.problem or suffix in _BESIDE or name.isupper()):
+        elif not (file.problem or suffix in _BESIDE or name.isupper() or name[:1] == "."):
             return False
     return has_tables
 

@@ -17,7 +17,7 @@ from sept_core.filesystem import folders, remote_folders, roots, safe_paths
 from sept_core.imaging import images, outcomes
 from sept_core.ingest import candidates, listing, readings, table_sources
 from sept_core.ingest.entries import FileEntry, SourceSpec
-from sept_core.remote import failures, files, places, requests
+from sept_core.remote import failures, files, hub_datasets, places, requests
 from sept_core.storage.recent import Recent
 from sept_core.tables import tables
 
@@ -89,7 +89,7 @@ def detect(name: str, path: Path, **options: str) -> SourceSpec:
         images.parse_bands(options["bands"])
     absolute = places.absolute(path)
     try:
-        return _detected(name, absolute, options)
+        return _detected(name, hub_datasets.pinned(absolute), options)
     except OSError as problem:
         if not places.is_remote(absolute):
             raise

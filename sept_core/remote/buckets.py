@@ -7,14 +7,15 @@ messages may hold addresses and answers of the server, so none of them leaves th
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import timedelta
 from typing import Any
 
 from sept_core import errors
 from sept_core.remote import failures, objects, profiles
 
-_PIECE = 1 << 20
+_PIECE = 1 << 18
+"""Bytes that a cut connection loses at most."""
 _STATUS = re.compile(r"status code: (\d{3})")
 
 
@@ -64,7 +65,7 @@ class Bucket:
         with _told():
             return self._made(obstore.head(self._store, self._key(address)))
 
-    def open(self, address: str) -> tuple[objects.Object, Iterator[bytes]]:
+    def open(self, address: str) -> tuple[objects.Object, objects.Pieces]:
         import obstore
 
         with _told():
@@ -110,7 +111,7 @@ class Bucket:
         return objects.made(self._home + meta["path"], meta["size"], tag, meta["last_modified"])
 
 
-def _pieces(answer: Any) -> Iterator[bytes]:
+def _pieces(answer: Any) -> Generator[bytes, None, None]:
     with _told():
         yield from answer.stream(min_chunk_size=_PIECE)
 

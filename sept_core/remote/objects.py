@@ -29,12 +29,20 @@ class Object(NamedTuple):
     mtime_ns: int
 
 
+class Pieces(Protocol):
+    """The content of an object; `close` it if it is not read to its end."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def close(self) -> None: ...
+
+
 class Client(Protocol):
     """The requests of one kind of storage, each tried once; they raise OSError."""
 
     def stat(self, address: str) -> Object: ...
 
-    def open(self, address: str) -> tuple[Object, Iterator[bytes]]:
+    def open(self, address: str) -> tuple[Object, Pieces]:
         """Return an object and its whole content in pieces, see `stream`."""
         ...
 

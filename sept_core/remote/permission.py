@@ -27,7 +27,9 @@ def is_named(address: str) -> bool:
     if ".." in address.split("/") or "." in address.split("/"):
         return False
     return any(
-        address == p or address.startswith(p.rstrip("/") + "/") for p in map(_whole, named())
+        spelled == p or spelled.startswith(p.rstrip("/") + "/")
+        for p in map(_whole, named())
+        for spelled in (address, places.unpinned(address))
     )
 
 

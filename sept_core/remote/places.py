@@ -1,6 +1,7 @@
 """Places: the addresses of objects, carried as paths.
 
-In: `s3://bucket/key`, `gs://bucket/key`, `https://host/path`. Out: the same address in the form in
+In: `s3://bucket/key`, `gs://bucket/key`, `hf://datasets/OWNER/NAME/path`, `https://host/path`. Out:
+the same address in the form in
 which `pathlib` writes it (`s3:/bucket/key`), so that it goes wherever the path of a folder goes,
 and back. Local sources have absolute paths, so the two cannot be confused.
 """
@@ -11,10 +12,12 @@ from pathlib import Path, PurePath
 
 from sept_core import errors
 
-SCHEMES = ("s3", "gs", "https", "http")
-BUCKETS = ("s3", "gs")
+SCHEMES = ("s3", "gs", "hf", "https", "http")
+BUCKETS = ("s3", "gs", "hf")
+"""Schemes whose objects can be listed by prefix; `hf` is the Hugging Face hub, see `hub`."""
 
 _PLACE = re.compile(rf"({'|'.join(SCHEMES)}):(?:/+(.*))?", re.DOTALL)
+_PINNED = re.compile(r"(hf://datasets/[^/]+/[^/@]+)@[^/]+(.*)", re.DOTALL)
 _OTHER = re.compile(r"([a-z][a-z0-9+.-]{1,12})://")
 
 
@@ -39,6 +42,12 @@ def split(address: str) -> tuple[str, str]:
     """Return the bucket or host of a URL, and the rest without its leading slash."""
     home, _, rest = address.partition("://")[2].partition("/")
     return home, rest
+
+
+def unpinned(address: str) -> str:
+    """Return a URL on the Hugging Face hub without its revision; others as they are."""
+    match = _PINNED.fullmatch(address)
+    return match[1] + match[2] if match else address
 
 
 def text(path: PurePath) -> str:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from sept_core.remote import buckets, failures, permission, places, web
+from sept_core.remote import buckets, failures, hub, permission, places, web
 from sept_core.remote.objects import Client, Object, patience
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
@@ -95,6 +95,7 @@ def fetch(address: str, most: int) -> tuple[Object, bytes]:
     permission.check(address)
     found, pieces = _patiently(lambda: _client(address).open(address))
     if found.size > most:
+        pieces.close()
         return found, b""
     data = bytearray()
     try:
@@ -132,9 +133,18 @@ def _client(address: str) -> Client:
 
 @functools.lru_cache(64)
 def _bucket(kind: str, name: str) -> Client:
+    if kind == hub.SCHEME:
+        return hub.Hub()
     return buckets.Bucket(kind, name)
 
 
 @functools.cache
-def _web() -> Client:
+def _web() -> web.Web:
     return web.Web()
+
+
+def forget() -> None:
+    """Drop all clients: the next ones read the environment again."""
+    _bucket.cache_clear()
+    _web().close()
+    _web.cache_clear()

@@ -11,6 +11,7 @@ import re
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -31,17 +32,24 @@ class Web:
 
     def __init__(self) -> None:
         self._kept = _Kept()
+        self._all: weakref.WeakSet[http.client.HTTPConnection] = weakref.WeakSet()
+
+    def close(self) -> None:
+        """Close all connections, of whatever thread."""
+        for connection in list(self._all):
+            connection.close()
 
     def stat(self, address: str) -> objects.Object:
-        with self._answer("HEAD", address, {}, pass_on=_NO_HEAD) as answer:
-            if answer.status not in _NO_HEAD:
-                return _made(address, answer)
-        with self._answer("GET", address, {"Range": "bytes=0-0"}) as answer:
-            return _made(address, answer)
+        answer = self._answer("HEAD", address, {}, pass_on=_NO_HEAD)
+        if answer.status in _NO_HEAD:
+            answer.close()
+            answer = self._answer("GET", address, {"Range": "bytes=0-0"})
+        with contextlib.closing(answer):
+            return answer.described(address)
 
-    def open(self, address: str) -> tuple[objects.Object, Iterator[bytes]]:
+    def open(self, address: str) -> tuple[objects.Object, objects.Pieces]:
         answer = self._answer("GET", address, {})
-        return _made(address, answer), _pieces(answer)
+        return answer.described(address), answer
 
     def walk(self, address: str) -> Iterator[objects.Object]:
         raise errors.SourceError(
@@ -54,26 +62,23 @@ class Web:
 
     def stream(self, found: objects.Object, start: int, stop: int) -> Iterator[bytes]:
         wanted = {} if (start, stop) == (0, found.size) else {"Range": f"bytes={start}-{stop - 1}"}
-        answer = self._answer("GET", found.url, wanted)
-        now = _made(found.url, answer)
-        if (now.version, now.size) != (found.version, found.size):
-            answer.close()
-            raise failures.changed()
-        if wanted and answer.status != 206:
-            answer.close()
-            raise failures.Unreachable("the server does not send ranges", lasting=True)
-        yield from _pieces(answer)
+        with contextlib.closing(self._answer("GET", found.url, wanted)) as answer:
+            now = answer.described(found.url)
+            if (now.version, now.size) != (found.version, found.size):
+                raise failures.changed()
+            if wanted and answer.status != 206:
+                raise failures.Unreachable("the server does not send ranges", lasting=True)
+            yield from answer
 
     def _answer(
         self, method: str, address: str, headers: Mapping[str, str], pass_on: tuple[int, ...] = ()
-    ) -> http.client.HTTPResponse:
+    ) -> "_Answer":
         """Return the answer to a request after redirects, its body unread."""
         for _ in range(_MOST_REDIRECTS + 1):
             answer = self._request(method, address, headers)
-            target = answer.headers.get("Location")
-            if answer.status not in (301, 302, 303, 307, 308) or not target:
+            if not (target := answer.redirected_to()):
                 break
-            _drop(answer)
+            answer.close()
             address = urljoin(address, target)
             if urlsplit(address).scheme not in ("http", "https"):
                 raise failures.Unreachable("redirected to another protocol", lasting=True)
@@ -82,13 +87,11 @@ class Web:
             raise failures.Unreachable("redirected too often", lasting=True)
         problem = None if answer.status in pass_on else failures.of_status(answer.status)
         if problem:
-            _drop(answer)
+            answer.close()
             raise problem
         return answer
 
-    def _request(
-        self, method: str, address: str, headers: Mapping[str, str]
-    ) -> http.client.HTTPResponse:
+    def _request(self, method: str, address: str, headers: Mapping[str, str]) -> "_Answer":
         parts = urlsplit(address)
         path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
         target = path + (f"?{parts.query}" if parts.query else "")
@@ -97,7 +100,7 @@ class Web:
             connection = self._connection(address, is_fresh)
             try:
                 connection.request(method, target, headers=asked)
-                return connection.getresponse()
+                return _Answer(connection, connection.getresponse())
             except (http.client.HTTPException, OSError) as problem:
                 connection.close()
                 if is_fresh or isinstance(problem, TimeoutError):
@@ -118,7 +121,50 @@ class Web:
             raise failures.Unreachable("the host is unknown") from None
         made = _Connection(parts.hostname or "", parts.port, parts.scheme == "https", numbers)
         kept[key] = made
+        self._all.add(made)
         return made
+
+
+class _Answer:
+    """An answer and its connection, which is closed with it unless the whole body was read."""
+
+    def __init__(
+        self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse
+    ) -> None:
+        self._connection, self._response = connection, response
+        self.status = response.status
+
+    def redirected_to(self) -> str | None:
+        """Return the address of a redirect, None for another answer."""
+        is_redirect = self.status in (301, 302, 303, 307, 308)
+        return self._response.headers.get("Location") if is_redirect else None
+
+    def described(self, address: str) -> objects.Object:
+        """Return the object that the headers describe."""
+        headers = self._response.headers
+        span = _RANGE.fullmatch(headers.get("Content-Range", ""))
+        size = span[3] if span else headers.get("Content-Length", "")
+        if not size.isdecimal():
+            self.close()
+            raise failures.Unreachable("the server does not tell the size", lasting=True)
+        changed = _time(headers.get("Last-Modified", ""))
+        return objects.made(address, int(size), headers.get("ETag", ""), changed)
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            while piece := self._response.read(_PIECE):
+                yield piece
+        except http.client.IncompleteRead as problem:
+            yield problem.partial
+        except (http.client.HTTPException, OSError) as problem:
+            raise failures.Unreachable(_reason(problem)) from None
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        if not self._response.isclosed():
+            self._response.close()
+            self._connection.close()
 
 
 class _Kept(threading.local):
@@ -171,39 +217,11 @@ def _allow_redirect(address: str) -> None:
         ) from None
 
 
-def _made(address: str, answer: http.client.HTTPResponse) -> objects.Object:
-    span = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-    size = span[3] if span else answer.headers.get("Content-Length", "")
-    if not size.isdecimal():
-        answer.close()
-        raise failures.Unreachable("the server does not tell the size", lasting=True)
-    changed = answer.headers.get("Last-Modified", "")
-    return objects.made(address, int(size), answer.headers.get("ETag", ""), _time(changed))
-
-
 def _time(text: str) -> datetime | None:
     try:
         return parsedate_to_datetime(text)
     except (TypeError, ValueError):
         return None
-
-
-def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
-    with answer:
-        try:
-            while piece := answer.read(_PIECE):
-                yield piece
-        except http.client.IncompleteRead as problem:
-            yield problem.partial
-        except (http.client.HTTPException, OSError) as problem:
-            raise failures.Unreachable(_reason(problem)) from None
-
-
-def _drop(answer: http.client.HTTPResponse) -> None:
-    """Read the short body of an answer that is not used, so that its connection can be."""
-    with contextlib.suppress(http.client.HTTPException, OSError):
-        answer.read(_PIECE)
-    answer.close()
 
 
 def _reason(problem: Exception) -> str:

@@ -107,3 +107,11 @@ def test_the_page_offers_the_options_of_the_format(app: AppTest, project: Path) 
     (job,) = [status for status in launcher.all_jobs(paths) if status.kind == "export"]
     assert [s.state for s in launcher.follow(paths, job.id)][-1] == "done"
     assert len(list((paths.exports / "out").rglob("*.tar"))) == 3, "9 images, 4 in each tar"
+
+
+def test_a_page_for_colleagues_can_be_downloaded(app: AppTest, project: Path) -> None:
+    assert sept("select", project, "--target", "toys", "--budget", 9).returncode == 0
+    app.run().switch_page(PAGE).run()
+    next(b for b in app.button if b.label == "Create page").click().run()
+    assert not app.exception and not app.error
+    assert "9 of 9 images are shown" in " ".join(text.value for text in app.caption)

@@ -192,8 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = data if cut_after is None else data[:cut_after]
         with contextlib.suppress(ConnectionError):
-            self.wfile.write(body)
             self.state.sent += len(body)
+            self.wfile.write(body)
         if cut_after is not None:
             self.close_connection = True
 

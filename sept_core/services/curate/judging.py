@@ -78,22 +78,32 @@ def audit_plan(
     since the selection was made count.
     """
     chosen = selections.resolve(project, selection_id)
-    stored = settings.get(project.db, AUDIT_OF + chosen.id)
-    if stored is not None and (size, seed) == (AUDITED, 0):
-        plan = audit.Plan(*map(tuple, (stored["uids"], stored["ranks"], stored["edges"])))
-        position = stored["position"]
-    else:
-        plan = audit.plan(chosen.picks["uid"].to_pylist(), size, seed)
-        position = chosen.record["decision_position"]
-    state = since(chosen.log, position)
-    found = [audit.precision(plan, state, budget) for budget in parts(plan.edges[-1])]
+    plan, state = _sample(project, chosen, size, seed)
     return {
         "selection": chosen.id,
         "uids": list(plan.uids),
         "files": place_table.first_files(project.db, plan.uids),
         "to_judge": [uid for uid in plan.uids if state.verdict(uid) is None],
-        "precision": [asdict(value) for value in found if value is not None],
+        "precision": _precision(plan, state),
     }
+
+
+def measured(project: Project, selection_id: str) -> list[dict[str, Any]]:
+    """Return the precision of the default audit at each budget; empty before any judgement."""
+    chosen = selections.resolve(project, selection_id)
+    return _precision(*_sample(project, chosen, AUDITED, 0))
+
+
+def _sample(
+    project: Project, chosen: Selection, size: int, seed: int
+) -> tuple[audit.Plan, decision_log.ReviewState]:
+    """Return the sample of a selection's audit, and the decisions that count in it."""
+    stored = settings.get(project.db, AUDIT_OF + chosen.id)
+    if stored is not None and (size, seed) == (AUDITED, 0):
+        plan = audit.Plan(*map(tuple, (stored["uids"], stored["ranks"], stored["edges"])))
+        return plan, since(chosen.log, stored["position"])
+    plan = audit.plan(chosen.picks["uid"].to_pylist(), size, seed)
+    return plan, since(chosen.log, chosen.record["decision_position"])
 
 
 def parts(count: int) -> list[int]:
@@ -114,6 +124,12 @@ def since(log: decision_log.Log, position: int) -> decision_log.ReviewState:
     """
     later = {uid: made for uid, made in log.state.decisions.items() if made.position > position}
     return replace(log.state, decisions=later)
+
+
+def _precision(plan: audit.Plan, state: decision_log.ReviewState) -> list[dict[str, Any]]:
+    """Return the precision at each quarter of the selection, where it is known."""
+    found = [audit.precision(plan, state, budget) for budget in parts(plan.edges[-1])]
+    return [asdict(value) for value in found if value is not None]
 
 
 def _state(chosen: Selection, position: int | None) -> decision_log.ReviewState:
