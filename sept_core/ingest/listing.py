@@ -62,7 +62,7 @@ def shards(spec: SourceSpec) -> Iterator[FileEntry]:
         found = folders.NamedFiles(spec.root, spec.beyond).look_all(names)
     for file in found:
         if file.problem is None and (is_alone or archives.is_archive(file.rel_path)):
-            yield from _members(spec, file)
+            yield from of_archive(spec, file)
         else:
             problem = archives.unread(file.rel_path) or "not a shard of this source"
             yield entry(file, problem=file.problem or problem)
@@ -129,7 +129,7 @@ def row_entry(
 Listed = TypeVar("Listed", folders.Found, members.Member)
 
 
-def _members(spec: SourceSpec, found: folders.Found) -> Iterator[FileEntry]:
+def of_archive(spec: SourceSpec, found: folders.Found) -> Iterator[FileEntry]:
     """List the files in an archive, with the side-cars of an image as its metadata."""
     try:
         with open_file(spec.root, found.rel_path, spec.beyond, found.mtime_ns) as file:
@@ -275,7 +275,7 @@ def _files_of_shard(
     consumed = {".parquet", *members.SIDECARS} if has_table else set()
     for file in files:
         if file.problem is None and archives.is_archive(file.rel_path):
-            yield from _members(spec, file)
+            yield from of_archive(spec, file)
         elif file.problem or safe_paths.suffix_of(file.rel_path) not in consumed:
             yield image(file)
 
