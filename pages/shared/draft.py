@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import state
+from pages.shared import sketches, state
 from sept_core.selection import strategies
 from sept_core.services.curate import drafts, selections, views
 from sept_core.services.curate.requests import Request
@@ -80,12 +80,7 @@ def pictures(subset: str) -> None:
         return
     with state.project() as project:
         uids = selections.picks(project, subset)["uid"].to_pylist()[:PICTURES]
-    images = "".join(
-        f'<img src="{state.url(f"/thumbnails/{uid}")}" alt="" style="width:64px;height:64px;'
-        'object-fit:cover;border-radius:4px;flex:none">'
-        for uid in uids
-    )
-    st.html(f'<div style="display:flex;gap:6px;overflow:hidden">{images}</div>')
+    st.html(sketches.images(uids, "strip", "The first images of the selection"))
 
 
 def _title(names: str, record: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ or another page to go to.
 
 import base64
 import binascii
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,8 @@ from sept_core.services.explore import cluster_labels, map_job, point_map, row_p
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.storage import hashing
+
+log = logging.getLogger("sept")
 
 EXPORTED = "chosen"
 """Beginning of the names of groups that are made to export chosen images."""
@@ -65,6 +68,7 @@ def fulfil(turn: Turn, kind: str, payload: dict[str, Any]) -> None:
     try:
         KINDS[kind](turn, payload)
     except (KeyError, TypeError, ValueError) as problem:
+        log.warning("The request %r of a page failed.", kind, exc_info=True)
         raise errors.InputError(
             f"The request {kind!r} cannot be read ({problem}); reload the page."
         ) from None

@@ -106,24 +106,24 @@ def train(
     if (folder / CHECKPOINT).exists():
         states.restore(folder / CHECKPOINT, run, device)
     shown = settings.log if group.leads else ""
-    logs = loggers.Loggers(shown, loggers.Run(folder, facts or {}, run.step))
-    report = _Report(settings, total, count, folder / METRICS, device, run.step, group, logs)
     rows = data.row_batches(count, settings.batch_size, settings.seed, run.step, total)
     own = group.share(settings.batch_size, settings.accumulate)
     batches = images.batches(chosen[own] for chosen in rows)
     run.method.train()
-    if logs and run.step == 0:
-        logs.picture(0, "views", sample_views(images, count, settings, run.method.views))
     job.new_phase()
-    early = settings.early_steps(total)
-    stalled = group.any(report.stalled())
-    with _stop_requests() as stop:
+    opened = loggers.Loggers(shown, loggers.Run(folder, facts or {}, run.step))
+    with contextlib.closing(opened) as logs, _stop_requests() as stop:
+        if logs and run.step == 0:
+            logs.picture(0, "views", sample_views(images, count, settings, run.method.views))
+        report = _Report(settings, total, count, folder / METRICS, device, run.step, group, logs)
+        marks = _Marks(folder, report, probe, keep)
 
         def tell() -> None:
             if stop.is_set():
                 raise job_folder.Cancelled
             job.progress(run.step, total, "steps")
 
+        stalled = group.any(report.stalled())
         try:
             while run.step < total and not stalled:
                 report.clock.start(run.step)
@@ -133,24 +133,11 @@ def train(
                 run.frozen = run.step < settings.freeze * total
                 features = train_step(run, batch, settings, rate, precision, report.clock, group)
                 report.after_step(run, features, rate)
-                probed = probe is not None and _due(run.step, settings.probe_every, total)
-                if group.leads:
-                    if probe is not None and probed and report.probe(run, probe) and keep:
-                        keep(run.method.backbone, folder / BEST)
-                    if run.step in early and keep:
-                        keep(run.method.backbone, folder / EARLY / str(run.step))
-                    if _due(run.step, settings.checkpoint_every, total):
-                        report.book_time(run)
-                        states.save(folder / CHECKPOINT, run)
-                stalled = probed and group.any(report.stalled())
+                stalled = marks.after_step(run)
                 group.first(tell)
         except job_folder.Cancelled:
-            if group.leads:
-                report.book_time(run)
-                states.save(folder / CHECKPOINT, run)
+            marks.save(run)
             raise
-        finally:
-            logs.close()
     return run
 
 
@@ -322,6 +309,42 @@ class _Report:
         run.loss_sum.zero_()
         run.loss_count = 0
         return line
+
+
+class _Marks:
+    """Writer of what a run leaves behind along the way: probes, kept backbones, checkpoints.
+
+    Args:
+        folder: the run folder.
+        report: of the run.
+        probe: labelled training images of the target.
+        keep: writes the backbones of `EARLY` and `BEST`.
+    """
+
+    def __init__(
+        self, folder: Path, report: _Report, probe: probing.Probe | None, keep: Keep | None
+    ) -> None:
+        self._folder, self._report, self._probe, self._keep = folder, report, probe, keep
+        self._early = report.settings.early_steps(report.total)
+
+    def after_step(self, run: states.State) -> bool:
+        """Write what is due; return True if the run ends early."""
+        report, settings = self._report, self._report.settings
+        probed = self._probe is not None and _due(run.step, settings.probe_every, report.total)
+        if report.group.leads:
+            if self._probe is not None and probed and report.probe(run, self._probe) and self._keep:
+                self._keep(run.method.backbone, self._folder / BEST)
+            if run.step in self._early and self._keep:
+                self._keep(run.method.backbone, self._folder / EARLY / str(run.step))
+            if _due(run.step, settings.checkpoint_every, report.total):
+                self.save(run)
+        return probed and report.group.any(report.stalled())
+
+    def save(self, run: states.State) -> None:
+        """Write a checkpoint; the other processes of a group write none."""
+        if self._report.group.leads:
+            self._report.book_time(run)
+            states.save(self._folder / CHECKPOINT, run)
 
 
 @contextlib.contextmanager

@@ -127,6 +127,15 @@ def test_a_wish_that_cannot_be_fulfilled_is_a_sentence(
     assert turn.place == before
 
 
+def test_the_cause_of_an_unreadable_wish_is_logged(
+    turn: wishes.Turn, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(errors.InputError, match="cannot be read"):
+        wishes.fulfil(turn, "budget", {"budget": "many"})
+    (record,) = [one for one in caplog.records if one.name == "sept"]
+    assert record.exc_info and isinstance(record.exc_info[1], ValueError)
+
+
 def test_a_wish_that_finds_the_project_busy_is_answered_with_a_sentence(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
