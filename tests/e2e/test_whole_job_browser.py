@@ -235,7 +235,8 @@ def pretrain(page: Page) -> None:
         fill(page, label, value)
     expect(page.get_by_text("4 steps of 8 images")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("button", name=re.compile("pre-train")).last.click()
-    expect(page.get_by_role("button", name="Download").first).to_be_visible(timeout=2 * PATIENCE)
+    done = page.get_by_role("button", name="Download checkpoint")
+    expect(done).to_be_visible(timeout=2 * PATIENCE)
 
 
 def evaluate(page: Page) -> None:
