@@ -1,6 +1,6 @@
 """Measure the speed of the app in a browser.
 
-    python -m benchmarks.app PROJECT [--target NAME]
+    python -m benchmarks.app PROJECT [--target NAME] [--only MEASURE]
 
 PROJECT must be embedded, prepared and mapped, preferably with the 50,000-image pool. A copy of it
 is measured, with the ranking of a target set as the draft. Every figure is the median of ROUNDS,
@@ -29,6 +29,9 @@ from playwright.sync_api import Browser
 from benchmarks import browser
 
 ROUNDS = 5
+MEASURES = (
+    "keys", "budget", "map", "filters", "search", "scrolling", "pages", "lossless",
+)  # fmt: skip
 KEYS = 400
 BLANK = (
     "import streamlit as st\nst.write('blank')\nst.html('<div style=\"height:9000px\"></div>')\n"
@@ -80,16 +83,20 @@ SCROLLED = """(view) => new Promise((done) => {
 })"""
 HOVERED = """([root, x, y]) => new Promise((done) => {
     const overlay = root.querySelector('.map .overlay');
-    const started = performance.now();
-    let frames = 0;
-    const look = () => {
-        frames += 1;
-        const linked = root.querySelector('.tile.linked');
-        linked || frames > 12 ? done([frames, performance.now() - started])
-            : requestAnimationFrame(look);
-    };
-    overlay.dispatchEvent(new PointerEvent('pointermove', {clientX: x, clientY: y, bubbles: true}));
-    requestAnimationFrame(look);
+    const point = (kind, at = {}) =>
+        overlay.dispatchEvent(new PointerEvent(kind, {bubbles: true, ...at}));
+    point('pointerleave');
+    requestAnimationFrame(() => {
+        const started = performance.now();
+        let frames = 0;
+        const look = () => {
+            frames += 1;
+            root.querySelector('.tile.linked') || frames > 12
+                ? done([frames, performance.now() - started]) : requestAnimationFrame(look);
+        };
+        point('pointermove', {clientX: x, clientY: y});
+        requestAnimationFrame(look);
+    });
 })"""
 MOVED = """([root, budget]) => new Promise((done) => {
     const field = root.querySelector('input[aria-label="Budget, images"]');
@@ -123,6 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("project", type=Path)
     parser.add_argument("--target", default=None, help="target set (default: the first)")
+    parser.add_argument("--only", choices=MEASURES, default="", help="one measure of Curate")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         project = Path(name) / "project"
@@ -135,11 +143,12 @@ def main() -> None:
         blank = Path(name) / "blank.py"
         blank.write_text(BLANK)
         with browser.chromium() as chromium:
-            measure_start(chromium, project, blank)
+            if not options.only:
+                measure_start(chromium, project, blank)
             with browser.serving(blank) as server:
                 plain = measure_blank(chromium, server)
             with browser.serving(browser.ROOT / "app.py", project) as server:
-                Curate(chromium, server, target, plain).measure()
+                Curate(chromium, server, target, plain).measure(options.only)
 
 
 def sept(command: str, project: Path, *words: str) -> dict:
@@ -222,17 +231,13 @@ class Curate:
         self.root = self.page.locator(".sept-curate")
         self.view = self.page.locator(".gridpane .view")
 
-    def measure(self) -> None:
+    def measure(self, only: str = "") -> None:
+        """Run one of the measures, or all."""
         self.first()
         self.ready()
-        self.keys()
-        self.budget()
-        self.map()
-        self.filters()
-        self.search()
-        self.scrolling()
-        self.pages()
-        self.lossless()
+        for name in MEASURES:
+            if only in ("", name):
+                getattr(self, name)()
         print(f"| memory of the server | {self.server.memory() / 2**20:.0f} MiB | |")
 
     def first(self) -> None:
@@ -284,43 +289,60 @@ class Curate:
         tell("budget moved to grid and count", repeat(moved), "ms")
 
     def map(self) -> None:
-        box = self.page.locator(".map .overlay").bounding_box()
-        assert box
-        side = min(box["width"], box["height"])
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        frames, times = [], []
-        for step in range(400):
-            if len(frames) == ROUNDS:
-                break
-            dx, dy = (step % 20 - 10) * side / 40, (step // 20 - 10) * side / 40
-            found, milliseconds = self.root.evaluate(
-                f"(root) => ({HOVERED})([root, {x + dx}, {y + dy}])"
-            )
-            if found <= 12:  # else there is no point, or its image is not in sight
-                frames.append(float(found))
-                times.append(milliseconds)
-        tell("hovering a point to its tile", frames or [float("nan")], "frames")
+        x, y, side = self.square()
         for share in (0.2, 0.5):
             tell(
                 f"lasso to filtered grid, {share:.0%} of the side",
                 repeat(lambda share=share: self.lasso(x, y, side * share)),
                 "s",
             )
+        self.page.goto(self.url + "&order=uid")  # the whole pool
+        self.page.wait_for_selector(DRAWN, timeout=browser.PATIENCE)
+        self.hover(x, y, side)
 
-    def lasso(self, x: float, y: float, side: float) -> float:
+    def square(self) -> tuple[float, float, float]:
+        """Return the middle of the map and the length of its side."""
+        box = self.page.locator(".map .overlay").bounding_box()
+        assert box
+        side = min(box["width"], box["height"])
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, side
+
+    def hover(self, x: float, y: float, side: float) -> None:
+        """Measure the link from a point to its tile in a small area, all of it in sight."""
+        self.page.locator(".tilesize input").fill("64")
+        frames, times = [], []
+        for step in range(-3, 4):
+            left, top = x + step * side / 16, y + step * side / 24
+            self.lasso(left, top, 16, "rectangle")
+            for dx, dy in ((0, 0), (3, 0), (0, 3), (-3, -2)):
+                found, milliseconds = self.root.evaluate(
+                    f"(root) => ({HOVERED})([root, {left + dx}, {top + dy}])"
+                )
+                if found <= 12:  # else a target lies on top
+                    frames.append(float(found))
+                    times.append(milliseconds)
+        tell("hovering a point to its tile", frames or [float("nan")], "frames")
+        tell("the same in time", times or [float("nan")], "ms")
+
+    def lasso(self, x: float, y: float, side: float, tool: str = "lasso") -> float:
         chip = self.page.locator(".chips .chip", has_text="area on the map")
         if chip.count():
             chip.click()
             chip.wait_for(state="detached", timeout=browser.PATIENCE)
             self.page.wait_for_timeout(500)
         self.page.locator(".map").focus()
-        self.page.keyboard.press("l")
+        self.page.keyboard.press("l" if tool == "lasso" else "b")
         left, top = x - side / 2, y - side / 2
         mouse = self.page.mouse
         mouse.move(left, top)
         mouse.down()
-        for to in ((left + side, top), (left + side, top + side), (left, top + side),
-                   (left, top + 4)):  # fmt: skip
+        around = (
+            (left + side, top),
+            (left + side, top + side),
+            (left, top + side),
+            (left, top + 4),
+        )
+        for to in around if tool == "lasso" else ((left + side, top + side),):
             mouse.move(*to, steps=4)
         mouse.up()
         started = time.perf_counter()

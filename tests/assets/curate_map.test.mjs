@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PlainPainter } from "../../assets/curate/map/plain_painter.js";
 import { test } from "node:test";
 
 import { Gesture, toolOf } from "../../assets/curate/map/gesture.js";
@@ -200,4 +201,25 @@ test("an area is sent with at most 80 rounded corners", () => {
 
 test("glyphs shrink when there are many", () => {
   assert.deepEqual([crowd(0), crowd(150), crowd(600), crowd(100000)], [1, 1, 0.5, 0.4]);
+});
+
+test("without WebGL, points are drawn where they are, in the colours of their classes", () => {
+  const calls = [];
+  const to = {
+    clearRect() {},
+    fillRect(...at) { calls.push([this.fillStyle, ...at.map(Math.round)]); },
+    drawImage(disc, ...at) { calls.push([disc, ...at.map(Math.round)]); },
+  };
+  const painter = new PlainPainter(to, (size, colour) => `disc ${colour} ${size}`);
+  painter.takePoints(new Uint16Array([0, 0, 65535, 0, 32768, 32768, 65535, 65535]));
+  painter.takeKinds(new Uint8Array([0, 1, 2, 0]));
+  painter.takePalette(["red", "green", "blue"], new Set([1]));
+  const viewport = new Viewport();
+  viewport.resize(100, 100, 1);
+  painter.begin(viewport);
+  painter.draw({ count: 4, rows: null }, 2, 1);
+  assert.deepEqual(calls, [["red", -1, 99, 2, 2], ["blue", 49, 49, 2, 2]]);
+  calls.length = 0;
+  painter.draw({ count: 1, rows: new Uint32Array([2]) }, 10, 1);
+  assert.deepEqual(calls, [["disc blue 10", 45, 45]]);
 });

@@ -9,8 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser_app import PATIENCE, needs_chromium, open_curate, running, wait_until_saved
-from playwright.sync_api import Locator, Page, expect
+from browser_app import (
+    CHROMIUM,
+    FLAGS,
+    PATIENCE,
+    needs_chromium,
+    open_curate,
+    running,
+    wait_until_saved,
+)
+from playwright.sync_api import Browser, Locator, Page, expect
 from small_project import picture, png, sept
 
 from sept_core.services.curate import selections
@@ -425,6 +433,35 @@ def test_hovering_links_map_and_grid_and_a_click_goes_to_the_image(
         expect(page.locator(".tile.current")).to_have_count(1)
         expect(page.locator(".inspector")).to_contain_text("Nearest in the pool", timeout=PATIENCE)
         page.mouse.dblclick(*mouse.at(0.5, 0.02))  # shows the whole map
+
+
+def test_without_webgl_the_map_is_drawn_in_a_plain_canvas(mapped: Path, browser: Browser) -> None:
+    flags = [*FLAGS, "--disable-3d-apis", "--disable-webgl", "--disable-webgl2"]
+    plain = browser.browser_type.launch(executable_path=CHROMIUM, args=flags)
+    page = plain.new_page()
+    with running(mapped) as address:
+        open_curate(page, f"{address}/curate?{AT_30}")
+        mouse = ready(page)
+        assert not page.evaluate("() => document.createElement('canvas').getContext('webgl')"), (
+            "WebGL is off"
+        )
+        colours = page.locator(".map .points").evaluate(
+            """(canvas) => {
+                const to = canvas.getContext('2d');
+                const { data } = to.getImageData(0, 0, canvas.width, canvas.height);
+                const found = new Set();
+                for (let at = 0; at < data.length; at += 4) {
+                    if (data[at + 3] > 200) found.add(data.slice(at, at + 3).join());
+                }
+                return found.size;
+            }"""
+        )
+        assert colours >= 2, "the pool and the selection"
+        page.locator(".map").focus()
+        page.keyboard.press("b")
+        mouse.drag((0.004, 0.004), (0.996, 0.996))
+        expect(chip(page, "area on the map: 30")).to_be_visible(timeout=PATIENCE)
+    plain.close()
 
 
 def test_targets_lie_above_the_pool(mapped: Path, page: Page) -> None:

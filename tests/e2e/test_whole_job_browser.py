@@ -186,6 +186,10 @@ def test_from_folders_to_the_weakest_class(
         veto_twenty(page)
         decide_in_another_browser(page, browser)
         search_by_image(page)
+        open_curate(page, page.url)  # a clean list
+        counts(page, "21 vetoed")
+        first = page.locator(".tile").first
+        expect(first).to_have_attribute("data-mark", "")
     press(page, "Home", *"k" * 3)  # the app is killed in the middle of the review
     with running(folder, int(address.rpartition(":")[2])):
         wait_until_saved(page)
@@ -231,19 +235,22 @@ def pretrain(page: Page) -> None:
         fill(page, label, value)
     expect(page.get_by_text("4 steps of 8 images")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("button", name=re.compile("pre-train")).last.click()
-    expect(page.get_by_role("button", name="Download").first).to_be_visible(timeout=2 * PATIENCE)
+    done = page.get_by_role("button", name="Download checkpoint")
+    expect(done).to_be_visible(timeout=2 * PATIENCE)
 
 
 def evaluate(page: Page) -> None:
     """Compare the run with random weights by its neighbours alone, with one seed."""
     go(page, "Evaluate")
     page.get_by_role("tab", name="Compare runs").click()
+    expect(page.get_by_text("scores: 2 arms")).to_be_visible(timeout=PATIENCE)
     for readout in ("Linear probe", "Fine-tuning"):
-        page.get_by_role("button", name=readout, exact=True).and_(
-            page.locator("button:visible")
-        ).click()
+        pill = page.get_by_role("button", name=readout, exact=True)
+        pill.and_(page.locator("button:visible")).click()
+        expect(pill).to_have_attribute("aria-pressed", "false", timeout=PATIENCE)
     fill(page, "Seeds", "1")
-    expect(page.get_by_text("2 scores").first).to_be_visible(timeout=PATIENCE)
+    summary = page.get_by_text("2 arms × 1 readout × 1 label count × 1 seed")
+    expect(summary).to_be_visible(timeout=PATIENCE)
     page.get_by_role("button", name="Evaluate", exact=True).click()
     expect(page.get_by_role("heading", name="Weakest classes")).to_be_visible(timeout=PATIENCE)
 

@@ -38,7 +38,6 @@ export class MapPane {
     this.build();
     this.pick("lasso");
     this.painter = painterOf(this.canvas);
-    if (!this.painter) this.root.dataset.failed = "webgl";
     this.assignHandlers();
   }
 
@@ -112,7 +111,7 @@ export class MapPane {
   takePoints(points) {
     this.points = points;
     this.cells = points && new Cells(points);
-    this.painter?.takePoints(points || new Uint16Array(0));
+    this.painter.takePoints(points || new Uint16Array(0));
     this.ground = points && points.length / 2 > DRAWN ? groundOf(points) : null;
     this.kinds = null;
     this.draw();
@@ -134,8 +133,8 @@ export class MapPane {
     this.palette = palette;
     this.top = top;
     this.hidden = hidden;
-    this.painter?.takeKinds(classes);
-    this.painter?.takePalette(palette, hidden);
+    this.painter.takeKinds(classes);
+    this.painter.takePalette(palette, hidden);
     this.draw();
   }
 
@@ -198,7 +197,7 @@ export class MapPane {
   }
 
   drawPoints() {
-    if (!this.painter || !this.points || !this.kinds) return;
+    if (!this.points || !this.kinds) return;
     const all = Math.min(this.points.length / 2, this.kinds.length);
     const part = drawn(this.points, all, this.viewport.bounds, this.moving);
     const { size, alpha } = look(part.inView, this.viewport.zoom);

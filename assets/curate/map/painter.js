@@ -1,5 +1,7 @@
 /* Points in WebGL: places and colour classes are uploaded once; each frame draws a part of them. */
 
+import { PlainPainter } from "./plain_painter.js";
+
 const VERTEX = `
 attribute vec2 place; attribute float kind;
 uniform vec2 scale, shift; uniform float size;
@@ -23,10 +25,10 @@ void main() {
 const PLACE = 0; // attributes
 const KIND = 1;
 
-/** The painter of a canvas, or null if the browser has no WebGL. */
+/** The painter of a canvas: a plain one if the browser has no WebGL. */
 export function painterOf(canvas) {
   const gl = canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true });
-  return gl && new Painter(gl);
+  return gl ? new Painter(gl) : new PlainPainter(canvas.getContext("2d"));
 }
 
 class Painter {
