@@ -153,6 +153,11 @@ def _move(step: Callable[[Project], object]) -> None:
 
 
 def _foot(series: Series) -> None:
+    if series.complete > 1 and series.open is None:
+        with state.project() as project:
+            command = round_table.comparison(project.paths.root, series)
+        st.caption("After the last round, this compares with random and round 1 on test images:")
+        st.code(command, language=None, wrap_lines=True)
     with st.popover("Begin again…", icon=":material/restart_alt:"):
         st.write(
             f"This removes the table of {len(series.rounds)} rounds. Their selections and runs are "

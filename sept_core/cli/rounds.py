@@ -20,7 +20,6 @@ from sept_core.services.project import projects
 from sept_core.services.train import round_table, rounds
 from sept_core.services.train.recipe import Recipe
 from sept_core.services.train.rounds import Plan, Series
-from sept_core.storage import commands
 
 
 def run_round(
@@ -150,24 +149,12 @@ def _show(folder: Path, series: Series, why: str | None, as_json: bool) -> None:
     if why:
         output.say(why)
     if series.complete > 1 and series.open is None:
-        output.say(f"Compare with random and with round 1: {_comparison(folder, series)}")
+        output.say(
+            f"Compare with random and with round 1: {round_table.comparison(folder, series)}"
+        )
     return None
 
 
 def _scores(row: round_table.Row) -> dict[str, Any]:
     names = ("score", "interval", "gain", "gain_interval")
     return {name: getattr(row, name) for name in names}
-
-
-def _comparison(folder: Path, series: Series) -> str:
-    """Return the command that opens the test split once, after the last round."""
-    plan = series.plan
-    held = series.pretrain or {}
-    words: list[object] = ["evaluate", folder, "--target", plan.target, "--arm", "random"]
-    for one in (series.rounds[0], series.rounds[-1]):
-        words += ["--arm", f"round-{one.number}={one.selection}"]
-    words += ["--budget", plan.settings.budget, "--method", plan.training.method]
-    words += ["--backbone", plan.training.backbone, "--steps", held.get("steps")]
-    for name in ("batch_size", "image_size"):
-        words += [f"--{name.replace('_', '-')}", held.get(name)]
-    return commands.line(*words)

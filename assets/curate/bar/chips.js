@@ -64,7 +64,8 @@ export class Chips {
   part(parts, current) {
     this.parts.replaceChildren(...parts.map(({ label, count, part, tone }) => {
       const made = button("state", undefined, () => this.actions.part(part));
-      made.append(element("span", `dot tone${tone}`), element("span", "", `${label} ${number(count)}`));
+      made.append(element("span", `dot tone${tone}`), element("span", "name", label),
+        element("span", "", ` ${number(count)}`));
       made.title = `Show only images of the part ${label}`;
       made.setAttribute("aria-pressed", String(part === current));
       return made;

@@ -148,12 +148,20 @@ export class RecipeForm {
     this.figure.textContent = "Searching.";
     try {
       const { budget, sentence } = await asked;
-      this.figure.replaceChildren(element("span", "", sentence),
+      const told = this.isChanged ? `Before your changes: ${sentence}` : sentence;
+      this.figure.replaceChildren(element("span", "", told),
         button("link", "Use this budget", () => this.actions.takeBudget(budget)));
     } catch (problem) {
       this.figure.textContent = problem.message;
     }
     this.find.disabled = false;
+  }
+
+  /** Whether the parts differ from those of the ranking, which the figure is of. */
+  get isChanged() {
+    const { strategy, recipe, with_target: own } = this.request;
+    return JSON.stringify(this.composed()) !== JSON.stringify({ strategy, recipe: recipe || [] })
+      || this.own.box.checked !== Boolean(own);
   }
 
   value() {

@@ -6,11 +6,13 @@ images, by cross-validation; the differences are paired by image.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sept_core.services.project.project import Project
 from sept_core.services.train import runs, validation, weakest
 from sept_core.services.train.rounds import Round, Series
 from sept_core.services.train.weakest import WeakClasses
+from sept_core.storage import commands
 
 Interval = tuple[float, float]
 
@@ -138,3 +140,17 @@ def _gain(row: Row) -> str:
         return points
     low, high = row.gain_interval
     return f"{points} ({100 * low:+.1f} to {100 * high:+.1f}), {row.verdict}"
+
+
+def comparison(folder: Path, series: Series) -> str:
+    """Return the command that opens the test split once, after the last round."""
+    plan = series.plan
+    held = series.pretrain or {}
+    words: list[object] = ["evaluate", folder, "--target", plan.target, "--arm", "random"]
+    for one in (series.rounds[0], series.rounds[-1]):
+        words += ["--arm", f"round-{one.number}={one.selection}"]
+    words += ["--budget", plan.settings.budget, "--method", plan.training.method]
+    words += ["--backbone", plan.training.backbone, "--steps", held.get("steps")]
+    for name in ("batch_size", "image_size"):
+        words += [f"--{name.replace('_', '-')}", held.get(name)]
+    return commands.line(*words)
