@@ -30,6 +30,7 @@ from sept_core.services.notebook.results import (
     Embedded,
     Evaluation,
     Exported,
+    ImportedDecisions,
     Listing,
     Run,
     Selection,
@@ -45,9 +46,9 @@ from sept_core.targets.reading import AmbiguousError
 
 __all__ = [
     "Advice", "AmbiguousError", "Comparison", "Decided", "Diagnostics", "Embedded", "Evaluation",
-    "Exported", "Job", "Launch", "Listing", "Part", "Progress", "Project", "Recipe", "Run",
-    "Selection", "SelectionSettings", "SourceOptions", "Status", "TargetOptions", "Undone",
-    "VerifyReport", "Weights", "errors",
+    "Exported", "ImportedDecisions", "Job", "Launch", "Listing", "Part", "Progress", "Project",
+    "Recipe", "Run", "Selection", "SelectionSettings", "SourceOptions", "Status", "TargetOptions",
+    "Undone", "VerifyReport", "Weights", "errors",
 ]  # fmt: skip
 
 

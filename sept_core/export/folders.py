@@ -1,13 +1,9 @@
-"""Exports that are folders of images: flat, ImageFolder, Hugging Face, FiftyOne."""
+"""Exports that are folders of images: flat, ImageFolder, FiftyOne."""
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from sept_core import errors
 from sept_core.export import subset, tables
 from sept_core.storage import atomic, hashing
 
@@ -93,24 +89,6 @@ def imagefolder(chosen: subset.Subset, out: Path) -> None:
             f"torchvision's ImageFolder will skip {len(skipped):,} of {len(names):,} images by "
             f"their suffix ({kinds})."
         )
-
-
-def huggingface(chosen: subset.Subset, out: Path) -> None:
-    """Write `images/…` and a metadata file with relative `file_name`, for `load_dataset(out)`."""
-    kind = chosen.options.get("metadata", "parquet")
-    if kind not in ("parquet", "jsonl"):
-        raise errors.InputError(f"metadata is parquet or jsonl, not {kind!r}.")
-    names = [f"images/{name}" for name in chosen.place(out / "images", subset.tree_name)]
-    table = chosen.opened.rows.add_column(0, "file_name", pa.array(names, pa.string()))
-    if labels := labels_of(chosen):
-        column = pa.array([labels[uid] for uid in chosen.uids()], pa.string())
-        table = table.append_column(LABEL, column)
-    if kind == "parquet":
-        path = out / "metadata.parquet"
-        pq.write_table(table, path)
-        chosen.expect(pq.read_metadata(path).num_rows, "rows of metadata")
-    else:
-        chosen.expect(tables.write_jsonl(out / "metadata.jsonl", subset.rows_of(table)), "rows")
 
 
 def fiftyone(chosen: subset.Subset, out: Path) -> None:

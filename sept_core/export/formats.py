@@ -208,8 +208,8 @@ images = webdataset.WebDataset(shards, shardshuffle=100).decode("pil")""",
         options={"images_per_shard": Option(int, "images in one tar, 10000 by default")},
     ),
     "huggingface": Format(
-        "folders:huggingface",
-        "an imagefolder for datasets",
+        "hub_folder:huggingface",
+        "a data set with a card, ready to upload",
         (
             Snippet(
                 "Hugging Face datasets",
@@ -217,12 +217,20 @@ images = webdataset.WebDataset(shards, shardshuffle=100).decode("pil")""",
                 """\
 from datasets import load_dataset
 
-images = load_dataset("imagefolder", data_dir={out}, split="train")
-# The labels of the targets that brought the images in, as classes, where targets have labels:
-# images = images.class_encode_column("target_label")""",
+images = load_dataset({out}, split="train")
+# target_label: class of the target that retrieved an image, where targets have labels""",
+            ),
+            Snippet(
+                "Upload it, after filling in the licence in README.md",
+                "sh",
+                "hf upload OWNER/NAME {out} . --repo-type dataset",
             ),
         ),
-        options={"metadata": Option(str, "parquet (the default) or jsonl")},
+        options={
+            "layout": Option(str, "imagefolder (the default), or parquet with the images inside"),
+            "metadata": Option(str, "of an imagefolder: parquet (the default) or jsonl"),
+            "names": Option(str, "yes to keep the names of reviewers; no by default"),
+        },
         needs=("labels",),
     ),
     "fiftyone": Format(

@@ -1,9 +1,9 @@
 """Places: the addresses of objects, carried as paths.
 
 In: `s3://bucket/key`, `gs://bucket/key`, `hf://datasets/OWNER/NAME/path`, `https://host/path`. Out:
-the same address in the form in
-which `pathlib` writes it (`s3:/bucket/key`), so that it goes wherever the path of a folder goes,
-and back. Local sources have absolute paths, so the two cannot be confused.
+the same address in the form in which `pathlib` writes it (`s3:/bucket/key`), so that it goes
+wherever the path of a folder goes, and back. Local sources have absolute paths, so the two cannot
+be confused.
 """
 
 import os

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from export_world import World
 
 from sept_core import errors
-from sept_core.export import folders, run
+from sept_core.export import folders, hub_folder, run
 
 GIF = 5  # the place of the one GIF among the images
 EXTENSIONS = {".jpg", ".png", ".webp", ".gif", ".bmp"}
@@ -105,7 +106,39 @@ def test_huggingface_metadata_names_each_image_relatively(world: World, tmp_path
     for name, data in zip(table["file_name"].to_pylist(), world.images.values(), strict=True):
         assert not name.startswith("/") and ".." not in name
         assert (out / name).read_bytes() == data
-    assert table["target_label"].to_pylist() == list(wanted_labels(world).values())
+    classes, labels = _classes(table), table["target_label"].to_pylist()
+    found = [None if number is None else classes[number] for number in labels]
+    assert found == list(wanted_labels(world).values())
+    assert not {"decided_by", "decided_at"} & set(table.column_names)
+
+
+def _classes(table: pa.Table) -> list[str]:
+    about = json.loads(table.schema.metadata[b"huggingface"])
+    return about["info"]["features"]["target_label"]["names"]
+
+
+def test_huggingface_parquet_holds_the_images(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_folder, "SHARD_BYTES", 2 * max(map(len, world.images.values())))
+    options = {"labels": _labels(world), "layout": "parquet", "names": "yes"}
+    made = run.export(world.manifest, "huggingface", tmp_path / "out", options=options)
+    files = sorted((tmp_path / "out" / "data").iterdir())
+    assert len(files) > 1 and files[0].name == f"train-00000-of-{len(files):05d}.parquet"
+    table = pa.concat_tables([pq.read_table(path) for path in files])
+    assert [one["bytes"] for one in table["image"].to_pylist()] == list(world.images.values())
+    assert table["uid"].to_pylist() == world.uids and made["copied"] == len(world.uids)
+    assert "decided_by" in table.column_names and _classes(table)
+
+
+def test_huggingface_card_has_configurations_and_provenance(world: World, tmp_path: Path) -> None:
+    run.export(world.manifest, "huggingface", tmp_path / "out", options={"labels": _labels(world)})
+    card = (tmp_path / "out" / "README.md").read_text()
+    _, header, body = card.split("---\n", 2)
+    assert '- split: train\n    path:\n    - "images/**"\n    - "metadata.parquet"' in header
+    assert "# license: fill in" in header
+    assert world.manifest.content_hash in body and "`target_label`" in body
+    assert str(tmp_path) not in card
 
 
 def test_huggingface_json_lines_hold_the_same(world: World, tmp_path: Path) -> None:

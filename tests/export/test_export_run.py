@@ -116,7 +116,11 @@ def test_options_are_read_as_their_format_takes_them() -> None:
     for name, text, said in (
         ("webdataset", "images_per_shard=many", "images_per_shard=many is not a number"),
         ("webdataset", "images_per_shard", "takes images_per_shard=VALUE, not"),
-        ("huggingface", "labels=x", "takes metadata=VALUE, not 'labels=x'"),
+        (
+            "huggingface",
+            "labels=x",
+            "takes layout=VALUE, metadata=VALUE, names=VALUE, not 'labels=x'",
+        ),
         ("csv", "a=b", "csv takes no options"),
     ):
         with pytest.raises(errors.InputError, match=said):

@@ -41,6 +41,8 @@ def main(folder: Path) -> None:
     run("export", project, selection, "--format", "jsonl", "--out", folder / "rows.jsonl")
     run("export", project, selection, "--format", "huggingface", "--option", "metadata=jsonl",
         "--out", folder / "huggingface-jsonl")  # fmt: skip
+    run("export", project, selection, "--format", "huggingface", "--option", "layout=parquet",
+        "--out", folder / "huggingface-parquet")  # fmt: skip
     write_truth(folder, pool, source_uids, targets)
 
 

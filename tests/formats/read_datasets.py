@@ -13,11 +13,11 @@ def main() -> None:
     datasets.disable_progress_bars()
     name = f"datasets {datasets.__version__}"
     cache = str(known.folder / "cache")
-    for export in ("huggingface", "huggingface-jsonl"):
-        rows = datasets.load_dataset(
-            "imagefolder", data_dir=str(known.folder / export), split="train", cache_dir=cache
-        )
-        encoded = rows.class_encode_column("target_label")
+    for export in ("huggingface", "huggingface-jsonl", "huggingface-parquet"):
+        rows = datasets.load_dataset(str(known.folder / export), split="train", cache_dir=cache)
+        encoded = rows
+        if not isinstance(rows.features["target_label"], datasets.ClassLabel):  # jsonl: text
+            encoded = rows.class_encode_column("target_label")
         names = encoded.features["target_label"].names
         known.check(
             f"{name} reads {export}",

@@ -221,7 +221,7 @@ def _line(
 
 
 def _with(line: Line, **changes: object) -> Line:
-    return Line(**(vars(line) | changes))  # type: ignore[arg-type]
+    return Line(**(vars(line) | changes))
 
 
 def _text(values: Row, column: str) -> str:

@@ -193,24 +193,16 @@ def commit(project: Project, shown: Preview, who: str | None = None) -> dict[str
         raise errors.InputError("Decisions were made since this preview; preview the file again.")
     usual = who or decisions.signature(project)
     made = [
-        {
-            "who": name,
-            "action": action,
-            "scope": scope,
-            "reason": reason,
-            "uids": [row.uid for row in rows],
-        }
+        _event(action, scope, reason, name, [row.uid for row in rows])
         for (action, scope, reason, name), rows in _groups(project, shown.planned, usual)
     ]
-    for event in made:
-        decision_log.Event(
-            1,
-            "",
-            uids=tuple(event["uids"]),
-            **{name: event[name] for name in ("who", "action", "scope", "reason")},
-        )  # fmt: skip  (validates the values)
     position = decision_table.append_all(project.db, decisions.ids_of(project, shown.targets), made)
     return {"imported": len(shown.planned), "events": len(made), "position": position}
+
+
+def _event(action: str, scope: str, reason: str, who: str, uids: list[str]) -> dict[str, Any]:
+    decision_log.Event(1, "", who, action, scope, reason, tuple(uids))  # validates the values
+    return {"who": who, "action": action, "scope": scope, "reason": reason, "uids": uids}
 
 
 _Group = tuple[str, str, str, str]

@@ -7,7 +7,6 @@ page describes what an export would contain, and the contamination guard has run
 
 import base64
 import io
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from sept_core.services.curate import judging, manifests, selections
 from sept_core.services.data.image_server import ImageServer
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
+from sept_core.wording import paths
 
 PICTURES = 240
 TARGET_PICTURES = 12
@@ -37,8 +37,6 @@ MOST_BYTES = 12_000_000
 BINS = 60
 MOST_CLASSES = 20
 NO_LABEL = "no label"
-
-_PATH = re.compile(r"(?<![\w:/.])(?:~|[A-Za-z]:)?(?:[\\/][^\s\\/,;'\"<>|]+){2,}")
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def gather(
         title=projects.title(project),
         record=record,
         header=written.header,
-        encoder=without_paths(str(written.header["encoder"]["spec"])),
+        encoder=paths.without_paths(str(written.header["encoder"]["spec"])),
         pictures=shown,
         targets=[picture for picture in examples if picture.data],
         curve=_curve(written.rows["similarity"].to_pylist()),
@@ -140,15 +138,6 @@ def gather(
         notice=manifests.notice(project, record["id"]),
         unreadable=sum(not picture.data for picture in shown),
     )
-
-
-def without_paths(text: str) -> str:
-    """Return a text whose absolute paths are reduced to their last part."""
-
-    def short(match: re.Match[str]) -> str:
-        return re.split(r"[\\/]", match[0])[-1]
-
-    return _PATH.sub(short, text)
 
 
 def _targets(project: Project, record: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
@@ -261,7 +250,7 @@ def _counts(state: decision_log.ReviewState) -> dict[str, int]:
 def _reasons(state: decision_log.ReviewState, names: bool) -> list[tuple[str, ...]]:
     """Return decision, reason (reviewer) and number of images, most frequent first."""
     counts = Counter(
-        (one.action, without_paths(one.reason), *((one.who,) if names else ()))
+        (one.action, paths.without_paths(one.reason), *((one.who,) if names else ()))
         for one in state.decisions.values()
     )
     return [(*key, f"{count:,}") for key, count in counts.most_common(MOST_CLASSES)]
@@ -287,4 +276,4 @@ def provenance(facts: Facts) -> list[tuple[str, str]]:
                          f"{header['decisions']['hash']}"),
         ("Software", ", ".join(f"{name} {text}" for name, text in header["software"].items())),
     ]  # fmt: skip
-    return [(name, without_paths(str(text))) for name, text in given if str(text)]
+    return [(name, paths.without_paths(str(text))) for name, text in given if str(text)]

@@ -12,7 +12,17 @@ import pyarrow as pa
 from sept_core.manifest import verification
 from sept_core.manifest.verification import VerifyReport
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import decisions, manifests, selections, subset_diagnostics
+from sept_core.services.curate import (
+    decision_export,
+    decision_file,
+    decision_import,
+    decisions,
+    manifests,
+    selections,
+    subset_diagnostics,
+    subset_facts,
+    subset_page,
+)
 from sept_core.services.curate.requests import Request
 from sept_core.services.notebook import results
 from sept_core.services.notebook.data import Data
@@ -22,6 +32,7 @@ from sept_core.services.notebook.results import (
     Decided,
     Diagnostics,
     Exported,
+    ImportedDecisions,
     Selection,
     Undone,
 )
@@ -202,6 +213,73 @@ class Curate(Data):
         with self._opened() as project:
             events = decisions.history(project, _names(targets))
         return results.table(events, results.DECISIONS)
+
+    def decisions(self, targets: str | Sequence[str]) -> pa.Table:
+        """Return the decisions that stand, one row per image, as `sept decisions` writes them."""
+        with self._opened() as project:
+            return decision_export.table(project, _names(targets))
+
+    def import_decisions(
+        self,
+        path: str | Path,
+        targets: str | Sequence[str],
+        *,
+        words: Mapping[str, str] | None = None,
+        decision: str = "",
+        replace: bool = False,
+        who: str | None = None,
+        preview: bool = False,
+    ) -> ImportedDecisions:
+        """Import decisions that were made elsewhere: a table, FiftyOne's tags, a list of paths.
+
+        Args:
+            path: the file, see docs/sharing.md.
+            targets: names of target sets.
+            words: tags and other words of the file, and the decisions that they stand for.
+            decision: decision of the rows that name none.
+            replace: replace different decisions in the project.
+            who: reviewer of the rows that name none; None for the project's.
+            preview: commit nothing.
+
+        Raises:
+            NotFoundError: a target set is unknown.
+            InputError: the file cannot be read, or names no images or no decisions.
+        """
+        file = decision_file.read(project_paths.expanded(path), words, decision)
+        with self._opened() as project:
+            shown = decision_import.preview(project, _names(targets), file, replacing=replace)
+            if shown.planned and not preview:
+                decision_import.commit(project, shown, who)
+        rows = [row.to_json() for row in shown.rows]
+        imported = 0 if preview else len(shown.planned)
+        return ImportedDecisions(imported, shown.counts, results.table(rows, results.OUTCOMES))
+
+    def page(
+        self,
+        selection: Selection | str,
+        out: str | Path,
+        *,
+        names: bool = False,
+        pictures: int = subset_facts.PICTURES,
+    ) -> Path:
+        """Write a selection as one HTML file for others; return its path.
+
+        Args:
+            selection: the selection.
+            out: the file; must not exist.
+            names: include the names of reviewers.
+            pictures: maximum number of pictures.
+
+        Raises:
+            InputError: `out` exists, or the selection is out of date.
+            LeakError: the selection contains held-out images.
+        """
+        place = project_paths.expanded(out)
+        with self._opened() as project:
+            subset_page.write(
+                project, selection_id(selection), place, names=names, pictures=pictures
+            )
+        return place
 
     def export(
         self,

@@ -48,6 +48,10 @@ DECISIONS = pa.schema(
     [("position", _COUNT), ("at", _TEXT), ("who", _TEXT), ("action", _TEXT), ("scope", _TEXT),
      ("reason", _TEXT), ("uids", pa.list_(_TEXT)), ("stands", _YES)]
 )  # fmt: skip
+OUTCOMES = pa.schema(
+    [("row", _COUNT), ("name", _TEXT), ("decision", _TEXT), ("outcome", _TEXT), ("note", _TEXT),
+     ("uid", _TEXT), ("matched", _TEXT), ("reason", _TEXT), ("who", _TEXT)]
+)  # fmt: skip
 DIAGNOSTICS = pa.schema([("name", _TEXT), ("value", _REAL), ("meaning", _TEXT)])
 ADVICE = pa.schema(
     [("rank", _COUNT), ("budget", _COUNT), ("lower_quartile", _REAL), ("median", _REAL),
@@ -256,6 +260,21 @@ class Decided:
     scope: str
     position: int
     uids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImportedDecisions:
+    """Result of an import of decisions.
+
+    Attributes:
+        imported: number of decisions that were committed.
+        outcomes: rows of the file by outcome.
+        table: the outcome of every row.
+    """
+
+    imported: int
+    outcomes: Mapping[str, int]
+    table: pa.Table
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_project import sept
 
-from sept_core.services.curate import subset_facts
+from sept_core.wording import paths
 
 
 class Links(HTMLParser):
@@ -67,4 +67,4 @@ def test_the_page_holds_everything_and_names_nobody(
     ],
 )
 def test_paths_are_shortened(text: str, short: str) -> None:
-    assert subset_facts.without_paths(text) == short
+    assert paths.without_paths(text) == short
