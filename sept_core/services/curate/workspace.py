@@ -255,9 +255,9 @@ def _urls(
     urls["pulse"] = "/curate/pulse"
     urls["compare"] = "/curate/compare"
     urls["picked"] = "/curate/picked"
-    decided = rankings.log_name(log)
+    told = rankings.log_name(log)
     if ids:
-        urls["history"] = f"/curate/history/{'+'.join(ids)}/{decided}"
+        urls["history"] = f"/curate/history/{'+'.join(ids)}/{told}"
     if rows is None:
         return urls
     base = f"/curate/{rows.encoder_id}"
@@ -278,7 +278,7 @@ def _urls(
     if ids and prepared:
         key = rankings.remember(project, place.request)
         for name in ("sheet", "order", "audit", "figures", "diagnostics", "stop"):
-            urls[name] = f"/curate/{name}/{key}/{decided}"
+            urls[name] = f"/curate/{name}/{key}/{told}"
         urls["progress"] = f"/curate/progress/{key}"
     return urls
 
