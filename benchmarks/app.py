@@ -296,7 +296,7 @@ class Curate:
                 repeat(lambda share=share: self.lasso(x, y, side * share)),
                 "s",
             )
-        self.page.goto(self.url + "&order=uid")  # the whole pool
+        self.page.goto(f"{self.server.address}/curate?target=")  # no target lies above the pool
         self.page.wait_for_selector(DRAWN, timeout=browser.PATIENCE)
         self.hover(x, y, side)
 
@@ -318,7 +318,7 @@ class Curate:
                 found, milliseconds = self.root.evaluate(
                     f"(root) => ({HOVERED})([root, {left + dx}, {top + dy}])"
                 )
-                if found <= 12:  # else a target lies on top
+                if found <= 12:  # else there is no point
                     frames.append(float(found))
                     times.append(milliseconds)
         tell("hovering a point to its tile", frames or [float("nan")], "frames")

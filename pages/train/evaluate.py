@@ -30,8 +30,12 @@ def draw() -> None:
     if state.kept("evaluated"):  # before the widget of this key is drawn
         state.keep("show", VIEWS[0])
         state.keep("evaluated", False)
+    # The default stays in a tab: with another one the widget would forget that Results were set.
+    first = f"first view of {state.project_key()}"
+    default = str(state.kept(first) or VIEWS[0 if found else 1])
+    state.keep(first, default)
     results_at, study_at, runs_at, rounds_at = st.tabs(
-        VIEWS, default=VIEWS[0 if found else 1], key="show", on_change="rerun", bind="query-params"
+        VIEWS, default=default, key="show", on_change="rerun", bind="query-params"
     )
     if results_at.open:
         with results_at:

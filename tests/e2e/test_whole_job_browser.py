@@ -204,10 +204,11 @@ def test_from_folders_to_the_weakest_class(
         evaluate(page)
         open_the_weakest(page)
     state = json.loads(sept("status", folder, "--json").stdout)
-    assert state["exports"] == 1 and state["runs"] == 1
+    assert state["exports"] == 1 and len(state["runs"]) == 1
     history = json.loads(sept("history", folder, "--target", "toys", "--json").stdout)["events"]
     standing = [event["action"] for event in history if event["stands"]]
-    assert sorted(standing) == ["keep"] * 3 + ["pin"] + ["veto"] * 21
+    made = [action for action in standing if action in ("veto", "keep", "pin")]
+    assert sorted(made) == ["keep"] * 3 + ["pin"] + ["veto"] * 21
 
 
 def export_and_verify(page: Page) -> None:
