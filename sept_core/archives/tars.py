@@ -10,10 +10,9 @@ import tarfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import BinaryIO, NamedTuple, cast
 
-from sept_core.archives import members, streams
+from sept_core.archives import members, streams, tar_headers
 from sept_core.archives.members import Member
 from sept_core.compat import tarfile_headers
 from sept_core.filesystem import safe_paths
@@ -73,6 +72,7 @@ def _walk(file: BinaryIO) -> Iterator[tuple[Member, Lead | None]]:
     end = None if packed else files.size_of(file)
     file.seek(0)
     headers = _Headers(cast(BinaryIO, packed or file))
+    plain = None if end is None else tar_headers.PlainHeaders(file, end)
     part = 0
     while True:
         with tarfile.open(fileobj=cast(BinaryIO, headers), mode="r:") as archive:
@@ -84,6 +84,10 @@ def _walk(file: BinaryIO) -> Iterator[tuple[Member, Lead | None]]:
                     yield _member(archive, info, end, part), None
                 if packed and info.size > safe_paths.MAX_BYTES:
                     raise tarfile.ReadError(f"what follows {info.size} packed bytes is not read")
+                if plain and not archive.pax_headers:  # those would change what follows
+                    for found in plain.walk(tarfile_headers.place(archive)):
+                        yield _plain_member(found, cast(int, end), part), None
+                    tarfile_headers.go_on(archive, plain.place)
         if not headers.at_next_tar():
             return
         part += 1
@@ -136,6 +140,14 @@ def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, end: int | None, pa
         text = content.read() if content else None
     offset = -1 if info.issparse() else info.offset_data
     return Member(name, offset, info.size, problem, text, part, pieces)
+
+
+def _plain_member(found: tar_headers.Plain, end: int, part: int) -> Member:
+    name, text = safe_paths.stored(found.name), found.text
+    problem = members.problem(found.name, found.size)
+    if found.offset + found.size > end:
+        problem, text = "truncated: the archive ends inside this file", None
+    return Member(name, found.offset, found.size, problem, text, part)
 
 
 def _link(info: tarfile.TarInfo, part: int) -> Member:
@@ -192,8 +204,8 @@ def _linked(file: BinaryIO) -> Iterator[Member]:
 
 def _as_file(link: Member, found: Member | None) -> Member:
     if link.problem or found is None or found.problem:
-        return replace(link, problem=link.problem or LEADS_NOWHERE)
-    return replace(found, name=link.name)
+        return link._replace(problem=link.problem or LEADS_NOWHERE)
+    return found._replace(name=link.name)
 
 
 def _end(place: Place, leads: dict[Place, Place]) -> Place:

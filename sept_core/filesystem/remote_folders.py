@@ -49,7 +49,7 @@ def look(root: Path, rel_path: str) -> Found:
     try:
         return _found(rel_path, requests.stat(url(root, rel_path)), None)
     except errors.SourceError as problem:
-        return Found(rel_path, -1, 0, str(problem))
+        return Found(rel_path, -1, 0, f"{outcomes.UNREACHABLE}{problem}")
     except OSError as problem:
         is_missing = isinstance(problem, FileNotFoundError)
         reason = "missing file" if is_missing else outcomes.of_machine(problem)

@@ -27,6 +27,9 @@ _WITH_DIRECTORY = (".zip", *tables.SHARD_SUFFIXES)
 _USUAL = (".jpg", ".png", ".jpeg", ".JPG", ".JPEG", ".webp", ".json", ".txt")
 """Suffixes that archives never have: most files have one of them."""
 
+_IMAGES, _ODD = _USUAL[:6], ("/.", "\\")
+"""Names with one of the first and none of the second have no problem."""
+
 
 def folder(spec: SourceSpec) -> Iterator[FileEntry]:
     """List every file below a folder, with the side-cars next to images as metadata."""
@@ -62,7 +65,7 @@ def shards(spec: SourceSpec) -> Iterator[FileEntry]:
         found = folders.NamedFiles(spec.root, spec.beyond).look_all(names)
     for file in found:
         if file.problem is None and (is_alone or archives.is_archive(file.rel_path)):
-            yield from _members(spec, file)
+            yield from of_archive(spec, file)
         else:
             problem = archives.unread(file.rel_path) or "not a shard of this source"
             yield entry(file, problem=file.problem or problem)
@@ -129,7 +132,7 @@ def row_entry(
 Listed = TypeVar("Listed", folders.Found, members.Member)
 
 
-def _members(spec: SourceSpec, found: folders.Found) -> Iterator[FileEntry]:
+def of_archive(spec: SourceSpec, found: folders.Found) -> Iterator[FileEntry]:
     """List the files in an archive, with the side-cars of an image as its metadata."""
     try:
         with open_file(spec.root, found.rel_path, spec.beyond, found.mtime_ns) as file:
@@ -171,6 +174,8 @@ def _scope(member: members.Member) -> Hashable:
 
 
 def _member_problem(stored: str) -> str | None:
+    if stored.endswith(_IMAGES) and stored[0] != "." and not any(map(stored.__contains__, _ODD)):
+        return None
     name = members.plain(stored)
     if not name.endswith(_USUAL) and (archives.is_archive(name) or archives.unread(name)):
         return "an archive inside an archive; unpack it first"
@@ -275,7 +280,7 @@ def _files_of_shard(
     consumed = {".parquet", *members.SIDECARS} if has_table else set()
     for file in files:
         if file.problem is None and archives.is_archive(file.rel_path):
-            yield from _members(spec, file)
+            yield from of_archive(spec, file)
         elif file.problem or safe_paths.suffix_of(file.rel_path) not in consumed:
             yield image(file)
 

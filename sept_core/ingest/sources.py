@@ -198,6 +198,8 @@ class ByteReader:
         except errors.SourceError as problem:  # of a table, which wraps what the system said
             if reason := outcomes.of_machine(problem):
                 raise images.UnreadableFile(reason) from problem
+            if places.is_remote(home.path):  # not allowed now, which says nothing of the bytes
+                raise images.UnreadableFile(f"{outcomes.UNREACHABLE}{problem}") from problem
             raise
 
     def _forget(self, root: Path, rel_path: str) -> None:

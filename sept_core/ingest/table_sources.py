@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from sept_core import errors
+from sept_core.archives import archives
 from sept_core.filesystem import folders, safe_paths
+from sept_core.imaging import outcomes
 from sept_core.ingest import listing, readings
 from sept_core.ingest.entries import FileEntry, SourceSpec
 from sept_core.remote import files
@@ -35,7 +37,35 @@ def table(spec: SourceSpec) -> Iterator[FileEntry]:
     reading = readings.read(
         opener, spec.path.name, spec.path.parent, spec.root, spec.options, spec.beyond
     )
-    yield from _entries(reading, rel_path, opener, set())
+    taken: set[str] = set()
+    for entry in _entries(reading, rel_path, opener, taken):
+        is_shard = not entry.member and _is_shard(entry)
+        yield from _of_shard(spec, entry, taken) if is_shard else (entry,)
+
+
+def _is_shard(entry: FileEntry) -> bool:
+    """Return whether a file that a list names holds images itself."""
+    suffixes = (*archives.SUFFIXES, *tables.SHARD_SUFFIXES)
+    is_there = entry.size >= 0 and entry.problem in (None, safe_paths.size_problem(entry.size))
+    return is_there and entry.rel_path.lower().endswith(suffixes)
+
+
+def _of_shard(spec: SourceSpec, entry: FileEntry, taken: set[str]) -> Iterator[FileEntry]:
+    """List the images in an archive or a table that a list names."""
+    found = folders.Found(entry.rel_path, entry.size, entry.mtime_ns, None)
+    if archives.is_archive(entry.rel_path):
+        yield from listing.of_archive(spec, found)
+        return
+    opener = functools.partial(listing.open_file, spec.root, entry.rel_path, spec.beyond)
+    place = spec.root / safe_paths.original(entry.rel_path)
+    try:
+        reading = readings.read(
+            opener, place.name, place.parent, spec.root, spec.options, spec.beyond
+        )
+        yield from _entries(reading, entry.rel_path, opener, taken)
+    except (errors.SourceError, OSError) as problem:
+        reason = outcomes.of_machine(problem) or str(problem)
+        yield listing.entry(found, problem=reason)
 
 
 def shards(spec: SourceSpec) -> Iterator[FileEntry]:
@@ -52,8 +82,9 @@ def shards(spec: SourceSpec) -> Iterator[FileEntry]:
                 opener, file.rel_path, path.parent, spec.root, spec.options, spec.beyond
             )
             yield from _entries(reading, file.rel_path, opener, taken)
-        except errors.SourceError as problem:
-            yield listing.entry(file, problem=str(problem))
+        except (errors.SourceError, OSError) as problem:
+            reason = outcomes.of_machine(problem) or str(problem)
+            yield listing.entry(file, problem=reason)
 
 
 def imagefolder(spec: SourceSpec) -> Iterator[FileEntry]:

@@ -94,6 +94,9 @@ class _Chunks:
         self._held: OrderedDict[_Key, Future[bytes]] = OrderedDict()
         self._pool = ThreadPoolExecutor(_FETCHING, thread_name_prefix="remote")
 
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
     def get(self, found: objects.Object, number: int) -> bytes:
         with self._lock:
             wanted = self._wanted(found, number)
@@ -118,6 +121,13 @@ class _Chunks:
 @cache
 def _chunks() -> _Chunks:
     return _Chunks()
+
+
+def forget() -> None:
+    """Drop all chunks and connections; the next ones read the environment again."""
+    _chunks().close()
+    _chunks.cache_clear()
+    requests.forget()
 
 
 def read_at(file: BinaryIO, size: int, offset: int) -> bytes:

@@ -6,16 +6,16 @@ that no answer of a name server or a web server leads to a private address.
 """
 
 import contextlib
+import functools
 import http.client
+import itertools
 import re
 import socket
 import ssl
 import threading
-import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 from urllib.parse import quote, urljoin, urlsplit
 
 from sept_core import errors
@@ -23,6 +23,7 @@ from sept_core.remote import failures, objects, permission, places
 
 _PIECE = 1 << 18
 _MOST_REDIRECTS = 5
+_MOST_IDLE = 32
 _NO_HEAD = (405, 501)
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
@@ -31,13 +32,15 @@ class Web:
     """Objects of any host, over connections that each thread keeps; see `objects.Client`."""
 
     def __init__(self) -> None:
-        self._kept = _Kept()
-        self._all: weakref.WeakSet[http.client.HTTPConnection] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._idle: dict[str, list[http.client.HTTPConnection]] = {}
 
     def close(self) -> None:
-        """Close all connections, of whatever thread."""
-        for connection in list(self._all):
-            connection.close()
+        """Close all connections that are not in use."""
+        with self._lock:
+            for connection in itertools.chain(*self._idle.values()):
+                connection.close()
+            self._idle.clear()
 
     def stat(self, address: str) -> objects.Object:
         answer = self._answer("HEAD", address, {}, pass_on=_NO_HEAD)
@@ -100,38 +103,49 @@ class Web:
             connection = self._connection(address, is_fresh)
             try:
                 connection.request(method, target, headers=asked)
-                return _Answer(connection, connection.getresponse())
+                response = connection.getresponse()
             except (http.client.HTTPException, OSError) as problem:
                 connection.close()
                 if is_fresh or isinstance(problem, TimeoutError):
                     raise failures.Unreachable(_reason(problem)) from None
+            else:
+                return _Answer(response, functools.partial(self._finish, address, connection))
         raise AssertionError
 
     def _connection(self, address: str, is_fresh: bool) -> http.client.HTTPConnection:
-        """Return this thread's connection to the host of a URL."""
-        parts = urlsplit(address)
-        kept, key = self._kept.connections, f"{parts.scheme}://{parts.netloc}"
-        known = kept.get(key)
-        if known is not None and not is_fresh and known.sock is not None:
-            permission.check(address)
-            return known
+        """Return an idle connection to the host of a URL, or a new one."""
+        permission.check(address)
+        with self._lock:
+            idle = self._idle.get(_host(address))
+            if idle and not is_fresh:
+                return idle.pop()
         try:
             numbers = permission.addresses(address)
         except OSError:
             raise failures.Unreachable("the host is unknown") from None
-        made = _Connection(parts.hostname or "", parts.port, parts.scheme == "https", numbers)
-        kept[key] = made
-        self._all.add(made)
-        return made
+        parts = urlsplit(address)
+        return _Connection(parts.hostname or "", parts.port, parts.scheme == "https", numbers)
+
+    def _finish(self, address: str, connection: http.client.HTTPConnection, is_clean: bool) -> None:
+        """Keep a connection whose last answer was read to its end; close others."""
+        with self._lock:
+            idle = self._idle.setdefault(_host(address), [])
+            if is_clean and connection.sock is not None and len(idle) < _MOST_IDLE:
+                idle.append(connection)
+                return
+        connection.close()
 
 
 class _Answer:
-    """An answer and its connection, which is closed with it unless the whole body was read."""
+    """An answer of a server.
 
-    def __init__(
-        self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse
-    ) -> None:
-        self._connection, self._response = connection, response
+    Args:
+        response: its body unread.
+        finish: called once at the end, with whether the whole body was read.
+    """
+
+    def __init__(self, response: http.client.HTTPResponse, finish: Callable[[bool], None]) -> None:
+        self._response, self._finish = response, finish
         self.status = response.status
 
     def redirected_to(self) -> str | None:
@@ -162,16 +176,9 @@ class _Answer:
             self.close()
 
     def close(self) -> None:
-        if not self._response.isclosed():
-            self._response.close()
-            self._connection.close()
-
-
-class _Kept(threading.local):
-    """The connections of one thread, by the beginning of their addresses."""
-
-    def __init__(self) -> None:
-        self.connections: dict[str, http.client.HTTPConnection] = {}
+        finish, self._finish = self._finish, lambda is_clean: None
+        finish(self._response.isclosed())
+        self._response.close()
 
 
 class _Connection(http.client.HTTPConnection):
@@ -202,7 +209,12 @@ class _Connection(http.client.HTTPConnection):
         raise failure
 
 
-@cache
+def _host(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@functools.cache
 def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 

@@ -25,6 +25,7 @@ from sept_core import errors
 from sept_core.archives import streams, tars
 from sept_core.imaging import images
 from sept_core.ingest import sources
+from sept_core.remote import files
 
 TWO = {"a.jpg": picture(1), "b/c.jpg": picture(2)}
 
@@ -128,14 +129,14 @@ class _Full:
 
 def test_a_failing_disk_is_not_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "pool.tar", tar_of(*TWO.items()))
-    real = tarfile.TarFile.next
+    real = files.read_at
 
-    def failing(self: tarfile.TarFile) -> tarfile.TarInfo | None:
-        if self.firstmember is None and self.offset > 512:
+    def failing(file: BinaryIO, size: int, offset: int) -> bytes:
+        if offset > 512:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return real(self)
+        return real(file, size, offset)
 
-    monkeypatch.setattr(tarfile.TarFile, "next", failing)
+    monkeypatch.setattr(files, "read_at", failing)
     _, entries = scanned(tmp_path / "pool.tar")
     assert [(e.member, e.problem) for e in entries] == [
         ("a.jpg", None),

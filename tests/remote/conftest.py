@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from object_server import ObjectServer, serving
 
-from sept_core.remote import requests
+from sept_core.remote import files
 
 
 @pytest.fixture
@@ -16,9 +16,9 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectSe
         for name, value in running.environment().items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("SEPT_REMOTES", f"s3://bucket {running.url}/bucket")
-        requests.forget()
+        files.forget()
         yield running
-    requests.forget()
+    files.forget()
 
 
 @pytest.fixture

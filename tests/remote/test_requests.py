@@ -51,7 +51,7 @@ def test_a_stalled_connection_is_given_up_and_repeated(
     place: str, server: ObjectServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEPT_REMOTE_PATIENCE", "1")
-    requests.forget()
+    files.forget()
     found = requests.stat(place)
     server.fault(pause=2.0)
     assert requests.read(found, 0, 100) == DATA[:100]
@@ -143,12 +143,12 @@ def test_google_storage_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     obstore.put(store, "a/x.bin", DATA)
     monkeypatch.setattr(buckets, "open_store", lambda kind, name: store)
     monkeypatch.delenv("SEPT_REMOTES", raising=False)
-    requests.forget()
+    files.forget()
     found = requests.stat("gs://bucket/a/x.bin")
     assert requests.read(found, 10, 20) == DATA[10:20]
     assert [item.url for item in requests.walk("gs://bucket/a/")] == ["gs://bucket/a/x.bin"]
     assert requests.top("gs://bucket/") == {"a": True}
-    requests.forget()
+    files.forget()
 
 
 def test_the_web_has_no_folders(server: ObjectServer) -> None:
