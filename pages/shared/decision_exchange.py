@@ -15,7 +15,7 @@ from sept_core.services.curate import decision_export, decision_file, decision_i
 from sept_core.tables import tables
 
 LEFT_OUT = "are not imported"
-MOST_ROWS = 1000
+MOST_ROWS, FEW_ROWS = 1000, 6
 
 
 def draw(name: str) -> None:
@@ -103,8 +103,9 @@ def _preview(shown: decision_import.Preview) -> None:
         more = f" (first {MOST_ROWS:,} of {len(rows):,})" if len(rows) > MOST_ROWS else ""
         st.caption(f"Rows that are not imported{more}")
         columns = ("row", "name", "decision", "outcome", "note")
-        listed_rows = [{key: row[key] for key in columns} for row in rows[:MOST_ROWS]]
-        st.dataframe(listed_rows, hide_index=True, height=240)
+        listed_rows = [{key.capitalize(): row[key] for key in columns} for row in rows[:MOST_ROWS]]
+        height = 240 if len(rows) > FEW_ROWS else "content"
+        st.dataframe(listed_rows, hide_index=True, height=height)
 
 
 def _button(shown: decision_import.Preview) -> None:
@@ -113,9 +114,10 @@ def _button(shown: decision_import.Preview) -> None:
         st.info("There is nothing to import.", icon=":material/info:")
         return
     made = ", ".join(f"{number:,} {kind}" for kind, number in shown.decisions.items())
-    label = f"Import {count:,} decision{'' if count == 1 else 's'} ({made})"
+    what = f"{count:,} decision{'' if count == 1 else 's'} ({made})"
+    label = f"Import {what}"
     if st.button(label, type="primary", icon=":material/upload:"):
         with state.WRITING, state.project() as project:
-            done = decision_import.commit(project, shown)
-        state.keep("imported decisions", f"Imported {done['imported']:,} decisions ({made}).")
+            decision_import.commit(project, shown)
+        state.keep("imported decisions", f"Imported {what}.")
         st.rerun()

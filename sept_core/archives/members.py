@@ -4,7 +4,7 @@ In: what the archive says of a file. Out: a `Member`, whose name finds it again 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sept_core.filesystem import safe_paths
 
@@ -19,8 +19,7 @@ REPEATED = "\\#"
 """Separates a repeated member's name from its number; it occurs in no stored name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One file in an archive.
 
     Attributes:
@@ -56,7 +55,7 @@ def numbered(listed: Iterable[Member]) -> Iterator[Member]:
         if count == 1:
             yield member
         else:
-            yield replace(member, name=f"{member.name}{REPEATED}{count}")
+            yield member._replace(name=f"{member.name}{REPEATED}{count}")
 
 
 def plain(name: str) -> str:
@@ -73,7 +72,8 @@ def is_sidecar(name: str, size: int) -> bool:
 
 def problem(name: str, size: int) -> str | None:
     """Return why a member of this name (as in the archive) and size is never read, or None."""
-    slashed = name.replace("\\", "/")
-    if slashed.startswith("/") or slashed[1:2] == ":" or ".." in slashed.split("/"):
+    slashed = name.replace("\\", "/") if "\\" in name else name
+    is_upward = ".." in slashed and ".." in slashed.split("/")
+    if slashed.startswith("/") or slashed[1:2] == ":" or is_upward:
         return "unsafe name in an archive; unpack it and add the folder"
     return safe_paths.size_problem(size)

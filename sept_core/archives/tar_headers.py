@@ -91,7 +91,7 @@ def _parsed(window: bytes, place: int) -> tuple[list[Plain], int, bool]:
             size = int(window[start + 124 : start + 136].rstrip(b" \0") or b"0", 8)
         except ValueError:
             break
-        if window[start + 257 : start + 262] != b"ustar":
+        if not window.startswith(b"ustar", start + 257):
             break
         data = start + BLOCK
         if kind == 0x78 and longer is None:  # x: extended header of the next member
@@ -105,7 +105,8 @@ def _parsed(window: bytes, place: int) -> tuple[list[Plain], int, bool]:
             name = longer or _name(window, start)
             if not name or name.endswith(b"/"):
                 break
-            found.append(Plain(_decoded(name), place + data, size, None))
+            text = name.decode("utf-8", "surrogateescape")
+            found.append(Plain(text, place + data, size, None))
             counts.append(len(headers) + 1)
             longer = None
             stops.append(data + -(-size // BLOCK) * BLOCK)
@@ -146,18 +147,16 @@ def _name(window: bytes, start: int) -> bytes:
     return window[start + 345 : start + 500].partition(b"\0")[0] + b"/" + name
 
 
-def _decoded(name: bytes) -> str:
-    return name.decode("utf-8", "surrogateescape")
-
-
 def _sound(window: bytes, headers: list[int]) -> int:
     """Return how many headers have the right checksum before the first that has not."""
     if not headers:
         return 0
     data = np.frombuffer(window, np.uint8)
-    rows = data[np.array(headers)[:, None] + _ROW].astype(np.int64)
-    sums = rows.sum(1) - rows[:, 148:156].sum(1) + 8 * 0x20
+    rows = data[np.array(headers)[:, None] + _ROW]
+    sums = rows.sum(1, np.int64) - rows[:, 148:156].sum(1, np.int64) + 8 * 0x20
     for number, (start, total) in enumerate(zip(headers, sums.tolist(), strict=True)):
+        if window.startswith(b"%06o\0 " % total, start + 148):
+            continue
         try:
             if (
                 int(window[start + 148 : start + 156].rstrip(b" \0").lstrip(b" ") or b"0", 8)

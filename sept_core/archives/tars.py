@@ -10,7 +10,6 @@ import tarfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import BinaryIO, NamedTuple, cast
 
 from sept_core.archives import members, streams, tar_headers
@@ -205,8 +204,8 @@ def _linked(file: BinaryIO) -> Iterator[Member]:
 
 def _as_file(link: Member, found: Member | None) -> Member:
     if link.problem or found is None or found.problem:
-        return replace(link, problem=link.problem or LEADS_NOWHERE)
-    return replace(found, name=link.name)
+        return link._replace(problem=link.problem or LEADS_NOWHERE)
+    return found._replace(name=link.name)
 
 
 def _end(place: Place, leads: dict[Place, Place]) -> Place:

@@ -11,7 +11,7 @@ from sept_core.cli.options import Dir, Json, Targets, path_option
 from sept_core.export import tables
 from sept_core.services.curate import decision_export, decision_file, decision_import
 from sept_core.services.project import projects
-from sept_core.storage import atomic, commands
+from sept_core.storage import atomic, project_paths
 
 
 def decide(
@@ -22,6 +22,7 @@ def decide(
         typer.Option(
             "--from",
             metavar="PATH",
+            parser=project_paths.expanded,
             help="Table (csv, jsonl, parquet) of images and decisions, FiftyOne's samples.json or "
             "labels.csv, or a list of the paths of one tag.",
         ),
@@ -52,7 +53,7 @@ def decide(
     as_json: Json = False,
 ) -> None:
     """Import decisions that were made elsewhere: show what matches, then import with --yes."""
-    file = decision_file.read(source.expanduser(), decision_file.words_of(words or ()), decision)
+    file = decision_file.read(source, decision_file.words_of(words or ()), decision)
     with projects.opened(folder) as project:
         shown = decision_import.preview(project, target, file, replacing=replace)
         if outcomes is not None:
@@ -65,8 +66,7 @@ def decide(
         return summaries.decisions_imported(shown, done)
     if not shown.planned:
         return output.say("There is nothing to import.")
-    repeat = commands.line("decide", folder, "…", "--yes")
-    return summaries.next_step(f"import with the same command and --yes: {repeat}")
+    return summaries.next_step("to import, repeat this command with --yes.")
 
 
 def _save(rows: Iterable[decision_import.Row], out: Path) -> None:

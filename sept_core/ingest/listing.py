@@ -27,6 +27,9 @@ _WITH_DIRECTORY = (".zip", *tables.SHARD_SUFFIXES)
 _USUAL = (".jpg", ".png", ".jpeg", ".JPG", ".JPEG", ".webp", ".json", ".txt")
 """Suffixes that archives never have: most files have one of them."""
 
+_IMAGES, _ODD = _USUAL[:6], ("/.", "\\")
+"""Names with one of the first and none of the second have no problem."""
+
 
 def folder(spec: SourceSpec) -> Iterator[FileEntry]:
     """List every file below a folder, with the side-cars next to images as metadata."""
@@ -171,6 +174,8 @@ def _scope(member: members.Member) -> Hashable:
 
 
 def _member_problem(stored: str) -> str | None:
+    if stored.endswith(_IMAGES) and stored[0] != "." and not any(map(stored.__contains__, _ODD)):
+        return None
     name = members.plain(stored)
     if not name.endswith(_USUAL) and (archives.is_archive(name) or archives.unread(name)):
         return "an archive inside an archive; unpack it first"

@@ -13,7 +13,7 @@ from sept_core.filesystem import folders
 from sept_core.filesystem.roots import Root
 from sept_core.imaging import images
 from sept_core.ingest import sources
-from sept_core.manifest import manifest_tables
+from sept_core.manifest import local_copies, manifest_tables
 from sept_core.manifest.manifest import Manifest
 from sept_core.manifest.manifest_tables import Location
 from sept_core.remote import places
@@ -27,8 +27,13 @@ class ImageReader:
     has it.
     """
 
-    def __init__(self, manifest: Manifest, roots: Mapping[str, Path] | None = None) -> None:
-        """Use `roots`, or the manifest's `roots.json`; missing folders are skipped."""
+    def __init__(
+        self, manifest: Manifest, roots: Mapping[str, Path] | None = None, *, afresh: bool = False
+    ) -> None:
+        """Use `roots`, or the manifest's `roots.json`; missing folders are skipped.
+
+        With `afresh`, remote images are read from their places, not from copies on this machine.
+        """
         self.manifest = manifest
         given = manifest.roots() if roots is None else roots
         self.roots = {
@@ -39,6 +44,7 @@ class ImageReader:
         homes = {name: Root(path, name in followed) for name, path in self.roots.items()}
         self._bytes = sources.ByteReader(homes)
         self._bands = manifest.bands()
+        self._copies = None if afresh else local_copies.LocalCopies()
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +67,7 @@ class ImageReader:
         changed: Location | None = None
         for place in self.places(uid):
             try:
-                data = self._bytes.read(*place)
+                data = self._read(uid, place)
             except (images.UnusableFile, errors.SeptError) as problem:
                 failures.append(f"{_name(place)}: {problem}")
                 continue
@@ -75,6 +81,17 @@ class ImageReader:
             )
         why = "; ".join(failures) or "it has features only"
         raise errors.NotFoundError(f"Image {uid} cannot be read ({why}).")
+
+    def _read(self, uid: str, place: Location) -> bytes:
+        """Read a place; remote ones once, as long as their copy is kept."""
+        if not self._copies or place[0] not in self.roots or not self.is_remote(place[0]):
+            return self._bytes.read(*place)
+        data = self._copies.get(uid)
+        if data is None:
+            data = self._bytes.read(*place)
+            if hashing.uid_of(data) == uid:
+                self._copies.put(uid, data)
+        return data
 
     def bands(self, uid: str) -> images.Bands:
         """Return the bands of an image to decode, as when it was embedded; see `images.decode`."""

@@ -75,7 +75,7 @@ def verify(
     problems += _check_rows(opened)
     if not images:
         return VerifyReport(problems, {"rows": len(opened), "images": 0, "guard": 0})
-    with image_reader.ImageReader(opened, roots) as reader:
+    with image_reader.ImageReader(opened, roots, afresh=True) as reader:
         found, checked = _check_images(reader, progress)
     return VerifyReport(problems + found, {"rows": len(opened)} | checked)
 

@@ -382,7 +382,7 @@ def test_decisions_are_imported_after_a_preview(
     table = b"path,decision\nred/01.png,veto\nnowhere.png,keep\n"
     app.file_uploader(key="decision file toys").upload("decided.csv", table, "text/csv").run()
     assert not app.exception and not app.error, texts(app.error)
-    (outcomes,) = [t.value for t in app.dataframe if "Outcome" in t.value]
+    (outcomes,) = [t.value for t in app.dataframe if "Rows" in t.value]
     assert outcomes["Outcome"].tolist() == ["to import", "name no image of the project"]
     press(app, "Import 1 decision (1 veto)")
     assert "Imported 1 decision" in texts(app.success)

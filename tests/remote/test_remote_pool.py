@@ -42,6 +42,7 @@ def test_a_remote_pool_survives_faults(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SEPT_REMOTE_PATIENCE", "0.5")
+    monkeypatch.setenv("SEPT_CACHE", str(tmp_path / "cache"))
     project = tmp_path / "project"
     run("init", project)
     server.fault(part="00002.tar", status=503, times=1000)  # longer than anyone waits
@@ -60,8 +61,12 @@ def test_a_remote_pool_survives_faults(
     picked = json.loads(run("select", project, "--target", "toys", "--budget", "30", "--json"))
     assert picked["funnel"]["pool"] == picked["funnel"]["decodable"] == shards
     run("export", project, picked["id"], "--out", tmp_path / "native")
+    assert len(list((tmp_path / "cache").rglob("*/??/*"))) == 30
+    server.requests.clear()
     run("export", project, picked["id"], "--out", tmp_path / "tars", "--format", "webdataset")
+    assert not server.requests, "read from the copies of this machine"
     assert "no problems found" in run("verify", tmp_path / "native")
+    assert server.requests, "read from the storage again"
     assert "no problems found" in run("check", project)
     for path in [*project.rglob("*"), *(tmp_path / "native").rglob("*")]:
         if path.is_file():
@@ -72,6 +77,7 @@ def test_a_remote_pool_survives_faults(
 def test_an_outage_during_a_new_listing_loses_no_image(
     shards: int, server: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SEPT_CACHE", str(tmp_path / "cache"))
     project = tmp_path / "project"
     run("init", project)
     run("pool", "add", project, "web", "s3://bucket/{00000..00003}.tar")

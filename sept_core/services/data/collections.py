@@ -45,6 +45,7 @@ def add(
         SourceError: the path cannot be read as a source, or holds no file.
         InputError: the name is taken by another path, or was added with other options.
     """
+    _refuse_remote_target(role, path)
     spec = sources.detect(name, path, **(options or {}))
     for record in source_table.every(project.db, role):
         if (record.name, record.spec.path) == (name, spec.path):
@@ -61,6 +62,14 @@ def add(
     with transaction(project.db):
         record = source_table.add(project.db, role, listed.spec)
         return _merge(project, record.id, listed)
+
+
+def _refuse_remote_target(role: str, path: Path) -> None:
+    if role == "target" and places.is_remote(path):
+        raise errors.SourceError(
+            f"{places.text(path)} is remote, and target sets are read from this machine only; copy "
+            "it to a folder."
+        )
 
 
 def _refuse_other_options(record: SourceRecord, options: dict[str, str]) -> None:
@@ -178,6 +187,7 @@ def move(project: Project, role: str, name: str, path: Path) -> ScanReport:
     """
     record = source_table.find(project.db, role, name)
     options = {key: value for key, value in record.spec.options.items() if key != "root"}
+    _refuse_remote_target(role, path)
     spec = sources.detect(name, path, **options)
     listed = _list(project, role, spec, record)
     if listed.files.num_rows == 0:

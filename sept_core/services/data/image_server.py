@@ -19,7 +19,8 @@ from sept_core.imaging.pixel_values import ValueRanges
 from sept_core.ingest import sources
 from sept_core.services.data import original_bytes, scaling
 from sept_core.services.project import projects
-from sept_core.storage import atomic, hashing
+from sept_core.storage import hashing
+from sept_core.storage.bounded_folder import BoundedFolder
 
 THUMBNAIL_SIZE = 256
 FULL_SIZE = 2048
@@ -115,43 +116,20 @@ class ThumbnailCache:
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
-        self._folder = folder
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._held: int | None = None
+        self._files = BoundedFolder(folder, limit)
 
     def get(self, uid: str, variant: str = "") -> bytes | None:
         """Return a thumbnail if it is cached."""
-        try:
-            return self._path(uid, variant).read_bytes()
-        except FileNotFoundError:
-            return None
+        return self._files.get(_name(uid, variant))
 
     def put(self, uid: str, data: bytes, variant: str = "") -> None:
         """Store a thumbnail, after making room for it."""
-        with self._lock:
-            if self._held is None or self._held + len(data) > self._limit:
-                self._held = self._make_room(len(data))
-            self._held += len(data)
-        with atomic.write_then_rename(self._path(uid, variant)) as temporary:
-            temporary.write_bytes(data)
+        self._files.put(_name(uid, variant), data)
 
-    def _path(self, uid: str, variant: str) -> Path:
-        ending = f".{variant}.jpg" if variant else ".jpg"
-        return self._folder / f"{uid[:2]}-{decoders.RULES}" / f"{uid}{ending}"
 
-    def _make_room(self, wanted: int) -> int:
-        """Delete the oldest until a tenth of the limit is free; return the bytes still used."""
-        found = [(path, path.stat()) for path in self._folder.glob("*/*.jpg")]
-        held = sum(stat.st_size for _, stat in found)
-        if held + wanted <= self._limit:
-            return held
-        for path, stat in sorted(found, key=lambda item: (item[1].st_mtime_ns, item[0])):
-            if held + wanted <= self._limit * 0.9:
-                break
-            path.unlink(missing_ok=True)
-            held -= stat.st_size
-        return held
+def _name(uid: str, variant: str) -> str:
+    ending = f".{variant}.jpg" if variant else ".jpg"
+    return f"{uid[:2]}-{decoders.RULES}/{uid}{ending}"
 
 
 def as_csv(rows: pa.Table) -> bytes:
