@@ -19,9 +19,6 @@ from sept_core.services.curate.selections import Selection
 from sept_core.services.project.project import Project
 from sept_core.storage import hashing
 
-AUDIT_SIZE = 100
-"""Images in the sample of an audit, by default."""
-
 
 def suggest(
     project: Project, selection_id: str, count: int = 50, position: int | None = None
@@ -67,34 +64,22 @@ def doubtful(
 
 
 def audit_plan(
-    project: Project, selection_id: str, size: int = AUDIT_SIZE, seed: int = 0
+    project: Project, selection_id: str, size: int = 100, seed: int = 0
 ) -> dict[str, Any]:
     """Return the sample to judge, and the precision of each budget measured so far."""
     chosen = selections.resolve(project, selection_id)
-    plan = audit.plan(chosen.picks["uid"].to_pylist(), size, seed)
+    ranked = chosen.picks["uid"].to_pylist()
+    plan = audit.plan(ranked, size, seed)
     state = chosen.log.state
+    budgets = sorted({max(1, len(ranked) * part // 4) for part in (1, 2, 3, 4)})
+    found = [audit.precision(plan, state, budget) for budget in budgets]
     return {
         "selection": chosen.id,
         "uids": list(plan.uids),
         "files": place_table.first_files(project.db, plan.uids),
         "to_judge": [uid for uid in plan.uids if state.verdict(uid) is None],
-        "precision": _precision(plan, state),
+        "precision": [asdict(value) for value in found if value is not None],
     }
-
-
-def measured(project: Project, selection_id: str) -> list[dict[str, Any]]:
-    """Return the precision of the default audit at each budget; empty before any judgement."""
-    chosen = selections.resolve(project, selection_id)
-    plan = audit.plan(chosen.picks["uid"].to_pylist(), AUDIT_SIZE, 0)
-    return _precision(plan, chosen.log.state)
-
-
-def _precision(plan: audit.Plan, state: decision_log.ReviewState) -> list[dict[str, Any]]:
-    """Return the precision at each quarter of the selection, where it is known."""
-    count = plan.edges[-1]
-    budgets = sorted({max(1, count * part // 4) for part in (1, 2, 3, 4)})
-    found = [audit.precision(plan, state, budget) for budget in budgets]
-    return [asdict(value) for value in found if value is not None]
 
 
 def _state(chosen: Selection, position: int | None) -> decision_log.ReviewState:
