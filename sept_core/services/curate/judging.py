@@ -88,12 +88,6 @@ def audit_plan(
     }
 
 
-def measured(project: Project, selection_id: str) -> list[dict[str, Any]]:
-    """Return the precision of the default audit at each budget; empty before any judgement."""
-    chosen = selections.resolve(project, selection_id)
-    return _precision(*_sample(project, chosen, AUDITED, 0))
-
-
 def _sample(
     project: Project, chosen: Selection, size: int, seed: int
 ) -> tuple[audit.Plan, decision_log.ReviewState]:
