@@ -67,7 +67,9 @@ def addresses(address: str) -> list[tuple[socket.AddressFamily, str]]:
     parts = urlsplit(address)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    numbers = [(family, str(place[0])) for family, _, _, _, place in found]
+    numbers: list[tuple[socket.AddressFamily, str]] = [
+        (family, str(place[0])) for family, _, _, _, place in found
+    ]
     if not is_named(address) and not all(_is_public(number) for _, number in numbers):
         raise errors.SourceError(
             f"{places.shown(address)} is at a private or local address; name it in {VARIABLE} to "

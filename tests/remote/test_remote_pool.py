@@ -61,7 +61,8 @@ def test_a_remote_pool_survives_faults(
     picked = json.loads(run("select", project, "--target", "toys", "--budget", "30", "--json"))
     assert picked["funnel"]["pool"] == picked["funnel"]["decodable"] == shards
     run("export", project, picked["id"], "--out", tmp_path / "native")
-    assert len(list((tmp_path / "cache").rglob("*/??/*"))) == 30
+    run("export", project, picked["id"], "--out", tmp_path / "first", "--format", "webdataset")
+    assert len(list((tmp_path / "cache" / "images").glob("??/*"))) == 30
     server.requests.clear()
     run("export", project, picked["id"], "--out", tmp_path / "tars", "--format", "webdataset")
     assert not server.requests, "read from the copies of this machine"
