@@ -14,9 +14,9 @@ def forget(archive: tarfile.TarFile) -> None:
 
 def place(archive: tarfile.TarFile) -> int:
     """Return where the next header is expected."""
-    return int(archive.offset)  # type: ignore[attr-defined]  # private to the type stubs
+    return int(archive.offset)  # private to the type stubs
 
 
 def go_on(archive: tarfile.TarFile, place: int) -> None:
     """Let `archive.next()` continue with the header at a place."""
-    archive.offset = place  # type: ignore[attr-defined]  # private to the type stubs
+    archive.offset = place  # private to the type stubs

@@ -92,8 +92,8 @@ def name_of(row: Row) -> str:
 
 def read_bytes(reader: ByteReader, row: Row) -> bytes:
     """Read the bytes of a row's file; raises as `ByteReader.read`."""
-    place = (row[name] for name in ("source", "rel_path", "member", "offset", "size"))
-    return reader.read(*place, mtime_ns=row.get("mtime_ns") or 0)
+    place = {name: row[name] for name in ("source", "rel_path", "member", "offset", "size")}
+    return reader.read(**place, mtime_ns=row.get("mtime_ns") or 0)
 
 
 def decode(
