@@ -258,8 +258,8 @@ def evaluate(page: Page) -> None:
 
 def open_the_weakest(page: Page) -> None:
     page.get_by_role("button", name="Find weakest classes").click()
-    link = page.get_by_role("link", name=re.compile("Curate with")).first
-    expect(link).to_be_visible(timeout=PATIENCE)
-    link.click()
+    weighted = page.get_by_role("button", name="Curate with these weights")
+    expect(weighted).to_be_visible(timeout=PATIENCE)
+    weighted.click()
     page.wait_for_selector(".sept-curate[data-ready] .tile", timeout=PATIENCE)
     assert "target=toys" in page.url

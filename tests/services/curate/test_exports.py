@@ -54,7 +54,9 @@ def test_labels_are_those_of_the_targets_that_own_the_images(
     owners = dict(zip(table["uid"].to_pylist(), table["target_uid"].to_pylist(), strict=True))
     wanted = {uid: truth[owner] for uid, owner in owners.items()}
     assert set(wanted.values()) == {"blue", "red"}
-    assert dict(zip(owners, table["target_label"].to_pylist(), strict=True)) == wanted
+    features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
+    named = [features["target_label"]["names"][n] for n in table["target_label"].to_pylist()]
+    assert dict(zip(owners, named, strict=True)) == wanted
     classes = labels["classes"]
     assert {uid: classes[number] for uid, number in labels["labels"].items()} == wanted
 
