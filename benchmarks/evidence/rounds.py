@@ -23,6 +23,8 @@ from benchmarks.evidence.rows import FOLDER, ROUNDS, Rows
 from benchmarks.evidence.runs import Runner
 from benchmarks.evidence.summary import Table
 from sept_core.cli import follow
+from sept_core.pretrain import settings as pretrain_settings
+from sept_core.pretrain.settings import PretrainSettings
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.project import projects
 from sept_core.services.train import rounds, runs
@@ -160,10 +162,15 @@ def _test(table: Table, task: str) -> Iterator[str]:
 def _check_settings(table: Table, task: str) -> None:
     """Refuse a comparison with a random arm that was trained differently."""
     for seed in table.seeds(POOL.name, (protocol.RANDOM.name, *ARMS), (task,)):
-        wanted = table.row(POOL.name, protocol.RANDOM.name, task, seed)["settings"]
+        wanted = _settings(table, protocol.RANDOM.name, task, seed)
         for arm in ARMS:
-            held = table.row(POOL.name, arm, task, seed)["settings"]
+            held = _settings(table, arm, task, seed)
             assert held == wanted, f"{arm}, seed {seed}: settings differ from part A's"
+
+
+def _settings(table: Table, arm: str, task: str, seed: int) -> PretrainSettings:
+    """Return a row's settings; one of an earlier version lacks settings that are newer."""
+    return pretrain_settings.from_dict(table.row(POOL.name, arm, task, seed)["settings"])
 
 
 if __name__ == "__main__":
