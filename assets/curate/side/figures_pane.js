@@ -9,9 +9,10 @@ import { csv } from "../model/csv.js";
 import { auditSentence, FEWEST_JUDGED, number, percent } from "../model/saving.js";
 import { band, bars, columns, drawn, histograms } from "./charts.js";
 
-const ALWAYS_SHOWN = new Set(["pool", "considered", "selected"]); // the other steps where not 0
-const STEPS = { selected: "can be selected", in_filter: "pass the filter", not_leaked: "no leaks",
-  not_vetoed: "not vetoed", no_features: "without features" };
+const STEPS = { pool: "pool", decodable: "decodable", in_filter: "pass the filter", not_leaked: "no leaks",
+  not_vetoed: "not vetoed", selected: "can be selected" }; // each is a part of the step before
+const LOSSES = { lost_to_leaks: "leaks", lost_to_vetoes: "vetoes", lost_to_duplicates: "near-duplicates",
+  lost_to_quota: "quotas" };
 const SHOWN_ROWS = 200; // of a table on the page; the download has all
 
 export class FiguresPane {
@@ -86,14 +87,17 @@ export class FiguresPane {
   }
 
   funnel(sheet) {
-    const rows = Object.entries(sheet.funnel).filter(
-      ([name, value]) => value > 0 || (Number.isFinite(value) && ALWAYS_SHOWN.has(name))).map(
+    const { funnel } = sheet;
+    const within = ["within the budget", Math.min(this.part.budget, sheet.uids.length)];
+    const steps = Object.keys(STEPS).filter((name) =>
+      name in funnel && (name !== "in_filter" || funnel.in_filter < funnel.decodable));
+    const bar = [...steps.map((name) => [STEPS[name], funnel[name]]), within];
+    const table = Object.entries(funnel).map(
       ([name, value]) => [STEPS[name] || name.replaceAll("_", " "), value]);
-    rows.push(["within the budget", Math.min(this.part.budget, sheet.uids.length)]);
     const short = this.part.budget > sheet.uids.length;
-    const notes = [short && sheet.shortfall, sheet.guard?.sentence].filter(Boolean);
-    return this.figure("Selection funnel", bars("Selection funnel", rows), [["step", "images"], ...rows],
-      notes.join(" "));
+    const notes = [lost(funnel), short && sheet.shortfall, sheet.guard?.sentence].filter(Boolean);
+    return this.figure("Selection funnel", bars("Selection funnel", bar),
+      [["step", "images"], ...table, within], notes.join(" "));
   }
 
   curve({ curve }, sheet) {
@@ -191,6 +195,13 @@ export class FiguresPane {
 }
 
 /** The advice on the strategy, where the budget is above its limit. */
+/* The sentence on the candidates that the strategy considered and could not take. */
+function lost(funnel) {
+  const words = Object.entries(LOSSES).filter(([name]) => funnel[name] > 0)
+    .map(([name, word]) => `${number(funnel[name])} to ${word}`);
+  return words.length && `Of ${number(funnel.considered)} candidates, ${words.join(", ")} were lost.`;
+}
+
 function hinted(hint, budget) {
   return hint?.sentence && budget > hint.above ? hint.sentence : "";
 }
