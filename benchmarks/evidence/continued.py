@@ -1,24 +1,26 @@
-"""Continued pre-training against from scratch at equal CPU time, and against frozen weights.
+"""Compare continued pre-training with frozen weights and with training from scratch.
 
-In: nothing, or the rows. Out: the experiment's parts for `protocol.planned`, and tables in
-Markdown with costs and paired differences. An experiment of its own: it is no part of the
-registered protocol, and its rows are apart (`rows.CONTINUED`).
+    python -m benchmarks.evidence.continued $SEPT_DATA WORK_FOLDER [--limit 4]
+    python -m benchmarks.evidence.continued --summary
+
+An experiment of its own: it is no part of the registered protocol, and its rows are apart
+(`rows.CONTINUED`). From scratch are the networks of part A: the same subsets, seeds and draws of
+labels, at about the CPU time of the continued ones. The summary has costs and paired differences.
 """
 
+import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from benchmarks.evidence import protocol, summary
-from benchmarks.evidence.protocol import Arm, Part, Pool
-from benchmarks.evidence.rows import Rows
+from benchmarks.evidence import command, protocol, summary
+from benchmarks.evidence.protocol import Arm, Part, Planned
+from benchmarks.evidence.rows import CONTINUED, FOLDER, Rows
 from benchmarks.evidence.summary import Table
 
-NAME = "continued"
-POOL = Pool(protocol.MIXED.name, protocol.MIXED.sources, ("satellite", "traffic"))
-SEEDS = 3
+POOL, TASKS, SEEDS = protocol.MIXED, ("satellite", "traffic"), 3
 READOUTS = (("knn", "10-shot"), ("linear", "10-shot"), ("finetune", "10-shot"))
 
 STEPS = {"steps": 300, "batch_size": 64, "image_size": 64, "layer_decay": 0.75}
@@ -28,17 +30,14 @@ STARTS: dict[str, dict[str, Any]] = {
 }
 """Backbone of each start, with a low learning rate: a tenth of the default, and that of the preset
 `continue`."""
-SCRATCH_STEPS = 8700
-"""Steps of `protocol.BACKBONE` that cost the CPU time of `STEPS` from the published weights (13
-minutes; the rows have the CPU seconds of both)."""
-
 CURATED, RANDOM = protocol.CURATED.name, protocol.RANDOM.name
 
 
-def _arms(way: str, training: dict[str, Any], start: str = "") -> tuple[Arm, ...]:
-    """Return the random and the curated arm of a way to train."""
+def _arms(start: str) -> tuple[Arm, ...]:
+    """Return the random and the curated arm that continue from a start."""
+    training = STARTS[start] | STEPS
     return tuple(
-        replace(base, name=f"{way}-{base.name}", training=training, start=start)
+        replace(base, name=f"continue-{start}-{base.name}", training=training, start=start)
         for base in (protocol.RANDOM, protocol.CURATED)
     )
 
@@ -49,16 +48,29 @@ def _frozen(start: str) -> Arm:
 
 
 def _part(*arms: Arm) -> Part:
-    return Part(NAME, POOL, arms, SEEDS, READOUTS)
+    return Part("continued", POOL, arms, SEEDS, TASKS, READOUTS)
 
 
 PARTS = (
     _part(*(_frozen(start) for start in STARTS)),
-    *(_part(*_arms(f"continue-{start}", own | STEPS, start)) for start, own in STARTS.items()),
-    _part(*_arms("scratch", {"steps": SCRATCH_STEPS})),
+    *(_part(*_arms(start)) for start in STARTS),
 )
-"""One part for each way, in the order in which they run: the cheapest first."""
-ARMS = [arm.name for part in PARTS for arm in part.arms]
+"""Frozen weights, then one part for each start, the cheapest first."""
+ARMS = [RANDOM, CURATED, *(arm.name for part in PARTS for arm in part.arms)]
+
+
+def main() -> None:
+    options = command.parsed(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
+    rows = Rows(options.trial or CONTINUED)
+    if options.summary:
+        return print(markdown(rows, Rows(FOLDER)))
+    return command.finish(planned(), options, rows)
+
+
+def planned() -> Iterator[Planned]:
+    """Yield the networks of all parts."""
+    for part in PARTS:
+        yield from protocol.planned(part)
 
 
 def pairs() -> list[tuple[str, str, str]]:
@@ -70,16 +82,16 @@ def pairs() -> list[tuple[str, str, str]]:
             (f"{own}: curated − random", f"{own}-{CURATED}", f"{own}-{RANDOM}"),
             (f"{own}: curated − frozen", f"{own}-{CURATED}", f"frozen-{start}"),
             (f"{own}: random − frozen", f"{own}-{RANDOM}", f"frozen-{start}"),
-            (f"{own} − scratch, curated", f"{own}-{CURATED}", f"scratch-{CURATED}"),
+            (f"{own} − from scratch, curated", f"{own}-{CURATED}", CURATED),
         ]
-    return [*found, ("scratch: curated − random", f"scratch-{CURATED}", f"scratch-{RANDOM}")]
+    return [*found, ("from scratch: curated − random", CURATED, RANDOM)]
 
 
-def markdown(rows: Rows) -> str:
+def markdown(rows: Rows, part_a: Rows) -> str:
     """Return the tables of both tasks."""
-    table = Table(rows, READOUTS)
+    table = Table(rows, READOUTS, (part_a,))
     lines: list[str] = []
-    for task in POOL.tasks:
+    for task in TASKS:
         lines += [f"### {task}, continued pre-training", "", *_task(table, task), ""]
     return "\n".join(lines)
 
@@ -104,3 +116,7 @@ def _costs(table: Table, task: str, arms: list[str]) -> Iterator[str]:
         rows = [table.row(POOL.name, arm, task, seed) for seed in seeds]
         used = np.median([row["training_cpu_seconds"] for row in rows]) / 60
         yield f"| {arm} | {used:.1f} |"
+
+
+if __name__ == "__main__":
+    main()

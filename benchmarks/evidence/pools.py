@@ -21,6 +21,7 @@ from sept_core.pretrain import settings as pretrain_settings
 from sept_core.pretrain.settings import PretrainSettings
 from sept_core.selection.settings import SelectionSettings
 from sept_core.services.curate import groups, selections
+from sept_core.services.curate.requests import Request
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.services.train import evaluations, pretraining
@@ -85,7 +86,7 @@ def select(
         budget=None if unsized else protocol.BUDGET,
         seed=seed if arm.new_subset else 0,
     )
-    request = selections.Request(
+    request = Request(
         pool.tasks if arm.shared else tasks,
         wanted,
         protocol.ENCODER,

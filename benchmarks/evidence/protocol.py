@@ -88,12 +88,18 @@ ORACLE = Arm("oracle", "random", new_subset=True, options={"oracle": True})
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the protocol: trained arms, then arms without training, for each seed."""
+    """Trained arms, then arms without training, for each seed.
+
+    Attributes:
+        tasks: those of the pool's tasks that are trained for and scored; empty for all.
+        readouts: readout and labels, in the order of the tables.
+    """
 
     name: str
     pool: Pool
     arms: tuple[Arm, ...]
     seeds: int
+    tasks: tuple[str, ...] = ()
     readouts: tuple[tuple[str, str], ...] = READOUTS
 
 
@@ -143,8 +149,9 @@ def grown(seeds: int) -> Part:
 
 def planned(part: Part) -> Iterator[Planned]:
     """List the networks of a part in seed-major order, so that partial results are paired."""
+    wanted = part.tasks or part.pool.tasks
     for seed in range(part.seeds):
         for arm in part.arms:
-            groups = [part.pool.tasks] if arm.shared else [(task,) for task in part.pool.tasks]
+            groups = [wanted] if arm.shared else [(task,) for task in wanted]
             for tasks in groups:
                 yield Planned(part.name, part.pool, arm, tasks, seed, part.seeds, part.readouts)

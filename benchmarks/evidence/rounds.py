@@ -9,15 +9,12 @@ seeds, draws of labels and training settings (checked). Rows that exist are skip
 """
 
 import argparse
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from benchmarks.evidence import pools, protocol, summary
+from benchmarks.evidence import command, protocol, summary
 from benchmarks.evidence.protocol import Arm, Planned, Pool
 from benchmarks.evidence.rows import FOLDER, ROUNDS, Rows
 from benchmarks.evidence.runs import Runner
@@ -38,27 +35,21 @@ ARMS = [f"round-{number}" for number in range(1, COUNT + 1)]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, nargs="?", help="folder with the development data")
-    parser.add_argument("work", type=Path, nargs="?", help="folder of part A's projects and runs")
-    parser.add_argument("--summary", action="store_true", help="print the tables of all rows")
-    parser.add_argument("--trial", type=Path, help="folder for the rows of a trial of 20 steps")
-    options = parser.parse_args()
+    options = command.parsed(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
     rows = Rows(options.trial or ROUNDS)
     if options.summary:
         return print(markdown(rows, Rows(FOLDER)))
-    if options.work is None:
-        parser.error("give the data folder and a work folder, or --summary")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the jobs that train
-    torch.set_num_threads(1)
-    folder = pools.prepared(protocol.MIXED, options.data, options.work)
-    changes = {"steps": 20} if options.trial else {}
-    runner = Runner(options.data, folder, rows, changes)
-    for seed in range(SEEDS):
-        for task in TASKS:
-            if not all(rows.has(POOL.name, arm, task, seed) for arm in ARMS):
-                _measure(runner, task, _plan(task, seed, changes))
-                print(f"{time.strftime('%H:%M')} {task} seed {seed}", flush=True)
+    missing = [
+        (seed, task)
+        for seed in range(SEEDS)
+        for task in TASKS
+        if any(rows.missing(POOL.name, arm, (task,), seed) for arm in ARMS)
+    ]
+    runner: Runner | None = None
+    for seed, task in missing[: options.limit]:
+        runner = runner or command.runner(options, protocol.MIXED, rows)
+        _measure(runner, task, _plan(task, seed, runner.changes or {}))
+        print(f"{time.strftime('%H:%M')} {task} seed {seed}", flush=True)
     return None
 
 

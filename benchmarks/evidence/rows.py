@@ -25,7 +25,6 @@ class Rows:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self.folder = folder
-        (folder / CORRECT).mkdir(parents=True, exist_ok=True)
         path = folder / LINES
         text = path.read_text() if path.exists() else ""
         self.all: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
@@ -34,6 +33,10 @@ class Rows:
     def has(self, pool: str, arm: str, task: str, seed: int) -> bool:
         """Return whether this row exists."""
         return (pool, arm, task, seed) in self._known
+
+    def missing(self, pool: str, arm: str, tasks: tuple[str, ...], seed: int) -> list[str]:
+        """List the tasks of a network that have no row."""
+        return [task for task in tasks if not self.has(pool, arm, task, seed)]
 
     def append(self, row: dict[str, Any], correct: dict[str, np.ndarray]) -> None:
         """Store a row; the correctness first, so that a row is complete.

@@ -47,10 +47,6 @@ class Runner:
         job.mkdir(exist_ok=True)
         self.job = job_folder.JobFolder(job)
 
-    def missing(self, run: Planned) -> list[str]:
-        """List the tasks of a run that have no row."""
-        return [t for t in run.tasks if not self.rows.has(run.pool.name, run.arm.name, t, run.seed)]
-
     def execute(self, run: Planned) -> None:
         """Train or load the network of a run, and store a row for each task that lacks one."""
         used = time.process_time()
@@ -69,7 +65,7 @@ class Runner:
             facts: further values of the rows.
         """
         row: dict[str, Any] = {"part": run.part, "pool": run.pool.name, "arm": run.arm.name}
-        for task in self.missing(run):
+        for task in self.rows.missing(run.pool.name, run.arm.name, run.tasks, run.seed):
             started, used = time.time(), time.process_time()
             scored, correct = self._score(run, task, arm)
             own = {"scoring_cpu_seconds": round(time.process_time() - used, 1)}

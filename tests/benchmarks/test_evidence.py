@@ -156,12 +156,14 @@ def test_rounds_refuse_a_random_arm_with_other_settings(tmp_path: Path) -> None:
 
 
 def test_continued_networks_are_compared_with_frozen_ones_and_from_scratch(tmp_path: Path) -> None:
-    planned = [run for part in continued.PARTS for run in protocol.planned(part)]
-    assert len({run.name for run in planned}) == len(planned) == 3 * (2 + 3 * 3)
-    assert set(continued.ARMS) >= {arm for pair in continued.pairs() for arm in pair[1:]}
-    rows = Rows(tmp_path)
-    shares = {arm: 0.8 if arm.startswith("continue") else 0.5 for arm in continued.ARMS}
-    _fill(rows, 3, continued.POOL.tasks, shares, training_cpu_seconds=120.0)
-    text = continued.markdown(rows)
-    assert "| scratch-random | 2.0 |" in text
+    planned = list(continued.planned())
+    assert len({run.name for run in planned}) == len(planned) == 3 * (2 + 2 * 3)
+    assert set(continued.ARMS) == {arm for pair in continued.pairs() for arm in pair[1:]}
+    own, part_a = Rows(tmp_path / "own"), Rows(tmp_path / "a")
+    shares = {arm: 0.8 if arm.startswith("continue") else 0.5 for arm in continued.ARMS[2:]}
+    _fill(own, 3, continued.TASKS, shares, training_cpu_seconds=120.0)
+    _fill(part_a, 3, training_cpu_seconds=60.0)
+    text = continued.markdown(own, part_a)
+    assert "| continue-bundled-random | 2.0 |" in text and "| instance-search | 1.0 |" in text
     assert "| continue-bundled: curated − frozen | 3 | **+3" in text
+    assert "| from scratch: curated − random | 3 | **+2" in text
