@@ -108,6 +108,20 @@ def test_parquet_with_images(form: str, server: ObjectServer, bucket: Path) -> N
     assert read_all(*listed("s3://bucket/train-0.parquet")) == IMAGES
 
 
+def test_the_number_of_listings_does_not_grow_with_the_tables(
+    server: ObjectServer, bucket: Path
+) -> None:
+    counts = []
+    for number, data in enumerate(IMAGES):
+        (bucket / f"{number}.png").write_bytes(data)
+        (bucket / f"part-{number}.csv").write_text(f"path\n{number}.png\n")
+        server.requests.clear()
+        _, entries = listed("s3://bucket/part-*.csv")
+        assert [e.rel_path for e in entries] == [f"{n}.png" for n in range(number + 1)]
+        counts.append(sum("list-type" in path for _, path, _ in server.requests))
+    assert len(set(counts)) == 1
+
+
 @pytest.mark.parametrize("scheme", ["s3", "http"])
 def test_a_list_of_images(scheme: str, server: ObjectServer, bucket: Path) -> None:
     for number, data in enumerate(IMAGES[:3]):
