@@ -8,7 +8,7 @@ machine's user choose places, none. Private addresses need a prefix in any case.
 import ipaddress
 import os
 import socket
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sept_core import errors
 from sept_core.remote import places
@@ -24,7 +24,7 @@ def named() -> list[str]:
 
 def is_named(address: str) -> bool:
     """Return whether a URL lies below one of the prefixes, by whole names."""
-    if ".." in address.split("/") or "." in address.split("/"):
+    if not {".", ".."}.isdisjoint(unquote(address).split("/")):  # a server may resolve them
         return False
     return any(
         spelled == p or spelled.startswith(p.rstrip("/") + "/")

@@ -102,9 +102,10 @@ def refuse_secrets(address: str) -> None:
 
 
 def shown(address: str) -> str:
-    """Return an address without password, query and fragment, for messages."""
+    """Return an address without password, query and fragment, as text that any table can hold."""
     address = url(address) if is_remote(address) else address
     head, mark, rest = address.partition("://")
     home, slash, path = rest.partition("/")
     plain = re.split(r"[?#]", path, maxsplit=1)[0]
-    return f"{head}{mark}{home.rpartition('@')[2]}{slash}{plain}"
+    shortened = f"{head}{mark}{home.rpartition('@')[2]}{slash}{plain}"
+    return shortened.encode("utf-8", "backslashreplace").decode()

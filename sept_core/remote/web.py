@@ -76,27 +76,32 @@ class Web:
     def _answer(
         self, method: str, address: str, headers: Mapping[str, str], pass_on: tuple[int, ...] = ()
     ) -> "_Answer":
-        """Return the answer to a request after redirects, its body unread."""
-        for _ in range(_MOST_REDIRECTS + 1):
-            answer = self._request(method, address, headers)
-            if not (target := answer.redirected_to()):
-                break
-            answer.close()
-            address = urljoin(address, target)
-            if urlsplit(address).scheme not in ("http", "https"):
-                raise failures.Unreachable("redirected to another protocol", lasting=True)
-            _allow_redirect(address)
-        else:
-            raise failures.Unreachable("redirected too often", lasting=True)
+        """Return the answer to a request after redirects, its body unread; raise for others."""
+        try:
+            answer = self._followed(method, address, headers)
+        except ValueError:  # of urlsplit and of the encoding of a host's name
+            raise failures.Unreachable("the address is invalid", lasting=True) from None
         problem = None if answer.status in pass_on else failures.of_status(answer.status)
         if problem:
             answer.close()
             raise problem
         return answer
 
+    def _followed(self, method: str, address: str, headers: Mapping[str, str]) -> "_Answer":
+        for _ in range(_MOST_REDIRECTS + 1):
+            answer = self._request(method, address, headers)
+            if not (target := answer.redirected_to()):
+                return answer
+            answer.close()
+            address = urljoin(address, target)
+            if urlsplit(address).scheme not in ("http", "https"):
+                raise failures.Unreachable("redirected to another protocol", lasting=True)
+            _allow_redirect(address)
+        raise failures.Unreachable("redirected too often", lasting=True)
+
     def _request(self, method: str, address: str, headers: Mapping[str, str]) -> "_Answer":
         parts = urlsplit(address)
-        path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+        path = quote(parts.path or "/", "/%:@!$&'()*+,;=~-._", errors="surrogateescape")
         target = path + (f"?{parts.query}" if parts.query else "")
         asked = {"Accept-Encoding": "identity", "User-Agent": "sept", **headers}
         for is_fresh in (False, True):
@@ -160,7 +165,7 @@ class _Answer:
         size = span[3] if span else headers.get("Content-Length", "")
         if not size.isdecimal():
             self.close()
-            raise failures.Unreachable("the server does not tell the size", lasting=True)
+            raise failures.Unreachable("the server does not state the size", lasting=True)
         changed = _time(headers.get("Last-Modified", ""))
         return objects.made(address, int(size), headers.get("ETag", ""), changed)
 

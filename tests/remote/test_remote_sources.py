@@ -141,6 +141,16 @@ def test_a_list_of_images(scheme: str, server: ObjectServer, bucket: Path) -> No
     assert "hunter2" not in repr(entries)
 
 
+def test_invalid_addresses_in_a_list_are_listed(server: ObjectServer, bucket: Path) -> None:
+    home = f"{server.url}/bucket"
+    (bucket / "0.png").write_bytes(IMAGES[0])
+    lines = [f"{home}/0.png", f"{home}/%2e%2e/x.png", "http://host:abc/x.png", "http://[::1/x.png"]
+    (bucket / "all.txt").write_bytes("\n".join(lines).encode() + b"\n\xff.png")
+    _, entries = listed(f"{home}/all.txt")
+    assert [e.problem is None for e in entries] == [True, False, False, False, False]
+    str(entries).encode()
+
+
 def test_a_list_of_shards(server: ObjectServer, bucket: Path) -> None:
     tar(bucket / "shards" / "00.tar", ["a", "b"])
     tar(bucket / "shards" / "01.tar", ["c"])

@@ -88,6 +88,31 @@ def test_missing_and_denied(place: str, server: ObjectServer) -> None:
     assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["https://host:abc/x", "https://host:99999/x", "https://[::1/x", "https://a..b/x",
+     f"https://{'a' * 70}.org/x", "s3://bucket/\udcff"],
+)  # fmt: skip
+def test_invalid_addresses_are_not_tried_again(
+    address: str, server: ObjectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEPT_REMOTES")
+    with pytest.raises(failures.Unreachable, match=r"invalid|this name") as caught:
+        requests.stat(address)
+    assert caught.value.lasting
+
+
+def test_redirects_to_invalid_addresses(server: ObjectServer) -> None:
+    server.fault(method="HEAD", part="x.bin", location="http://[::1/y")
+    with pytest.raises(failures.Unreachable, match="invalid"):
+        requests.stat(address(server, "bucket/x.bin"))
+
+
+def test_names_that_are_not_utf8(server: ObjectServer, bucket: Path) -> None:
+    (bucket / "ü\udcff.bin").write_bytes(b"x")
+    assert requests.stat(f"{server.url}/bucket/ü\udcff.bin").size == 1
+
+
 def test_no_address_and_no_key_in_an_error(
     server: ObjectServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(fault.status, b"<Error><Code>Fault</Code></Error>")
         if "list-type=2" in parts.query:
             return self._list(unquote(parts.path).strip("/"), parse_qs(parts.query))
-        path = self.state.folder / unquote(parts.path).lstrip("/")
+        path = self.state.folder / unquote(parts.path, errors="surrogateescape").lstrip("/")
         if not path.is_file():
             return self._send(404, b"<Error><Code>NoSuchKey</Code></Error>")
         return self._send_file(path, span, fault.cut_after)
