@@ -29,7 +29,7 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class Web:
-    """Objects of any host, over connections that each thread keeps; see `objects.Client`."""
+    """Objects of any host, over connections that are reused; see `objects.Client`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -182,6 +182,8 @@ class _Answer:
 
     def close(self) -> None:
         finish, self._finish = self._finish, lambda is_clean: None
+        if self._response.length == 0:  # no body, which http.client notices only on reading
+            self._response.read()
         finish(self._response.isclosed())
         self._response.close()
 

@@ -28,6 +28,20 @@ def test_ranges_and_whole_objects(place: str) -> None:
     assert requests.fetch(place, 10) == (found, b"")
 
 
+def test_a_connection_is_reused(server: ObjectServer, bucket: Path) -> None:
+    (bucket / "x.bin").write_bytes(DATA)
+    place = address(server, "bucket/x.bin")
+    found = requests.stat(place)
+    for _ in range(3):
+        assert requests.stat(place) == found
+        assert requests.read(found, 0, 10) == DATA[:10]
+        with pytest.raises(FileNotFoundError):
+            requests.stat(place + ".not")
+        server.fault(method="HEAD", part=".old", location=place)
+        assert requests.stat(place + ".old").size == len(DATA)
+    assert server.connections == 1
+
+
 def test_errors_of_the_server_are_retried(place: str, server: ObjectServer) -> None:
     server.fault(status=503, times=2)
     server.fault(method="HEAD", status=500)

@@ -50,6 +50,7 @@ class ObjectServer:
         folder: its sub-folders are buckets, their files objects.
         requests: (method, path with query, range) of each request.
         sent: bytes of bodies.
+        connections: their number.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class ObjectServer:
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
     sent: int = 0
+    connections: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -108,6 +110,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     state: ObjectServer
+
+    def setup(self) -> None:
+        super().setup()
+        with self.state.lock:
+            self.state.connections += 1
 
     def log_message(self, *arguments: object) -> None:
         pass
