@@ -109,7 +109,7 @@ def _translated_errors() -> Iterator[None]:
         raise
     except FileNotFoundError as problem:
         raise _of_status(problem.__cause__) or failures.missing() from None
-    except Exception as problem:
+    except Exception as problem:  # its versions use different libraries of HTTP
         raise _of_status(problem) or failures.Unreachable(
             "no connection, or it broke off"
         ) from None

@@ -6,6 +6,7 @@ wherever the path of a folder goes, and back. Local sources have absolute paths,
 be confused.
 """
 
+import fnmatch
 import os
 import re
 from pathlib import Path, PurePath
@@ -59,6 +60,11 @@ def joined(root: str | PurePath, rel_path: str) -> str:
     """Return the URL of a file below a remote root; `rel_path` in its original spelling."""
     base = url(root) if is_remote(root) else str(root)
     return f"{base.rstrip('/')}/{rel_path}" if not base.endswith("://") else base + rel_path
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Return whether a name or URL matches a pattern; wildcards match no slash."""
+    return name.count("/") == pattern.count("/") and fnmatch.fnmatchcase(name, pattern)
 
 
 def absolute(path: Path) -> Path:

@@ -63,6 +63,14 @@ def test_shards_of_a_pattern_and_of_a_prefix(server: ObjectServer, bucket: Path)
     assert [e.problem for e in entries] == [None, "missing file", "missing file"]
 
 
+def test_wildcards_match_no_slash(server: ObjectServer, bucket: Path) -> None:
+    for name in ("a-b.tar", "a/b.tar", "a-/b.tar", "a*b.tar"):
+        tar(bucket / name, ["x"])
+    for pattern, found in (("a?b.tar", ["a*b.tar", "a-b.tar"]), ("a[.*]b.tar", ["a*b.tar"])):
+        _, entries = listed(f"s3://bucket/{pattern}")
+        assert [e.rel_path for e in entries] == found
+
+
 def test_a_single_image_takes_one_range(server: ObjectServer, bucket: Path) -> None:
     tar(bucket / "x.tar", list("abcdef"))
     spec, entries = listed("s3://bucket/x.tar")
