@@ -71,6 +71,8 @@ class Web:
                 raise failures.changed()
             if wanted and answer.status != 206:
                 raise failures.Unreachable("the server does not send ranges", lasting=True)
+            if wanted and answer.first_byte() != start:
+                raise failures.Unreachable("the server sent another range", lasting=True)
             yield from answer
 
     def _answer(
@@ -161,13 +163,21 @@ class _Answer:
     def described(self, address: str) -> objects.Object:
         """Return the object that the headers describe."""
         headers = self._response.headers
-        span = _RANGE.fullmatch(headers.get("Content-Range", ""))
+        span = self._span()
         size = span[3] if span else headers.get("Content-Length", "")
         if not size.isdecimal():
             self.close()
             raise failures.Unreachable("the server does not state the size", lasting=True)
         changed = _time(headers.get("Last-Modified", ""))
         return objects.made(address, int(size), headers.get("ETag", ""), changed)
+
+    def first_byte(self) -> int:
+        """Return where the range of the body begins in the object; −1 without a range."""
+        span = self._span()
+        return int(span[1]) if span else -1
+
+    def _span(self) -> re.Match[str] | None:
+        return _RANGE.fullmatch(self._response.headers.get("Content-Range", ""))
 
     def __iter__(self) -> Iterator[bytes]:
         try:

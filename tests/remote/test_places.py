@@ -80,8 +80,9 @@ def test_nothing_is_allowed_behind_a_login_by_default(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     "number",
-    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "[fe80::1]", "[::ffff:10.0.0.1]"],
-)
+    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "[fe80::1]", "[::ffff:10.0.0.1]",
+     "[64:ff9b::169.254.169.254]", "[::10.0.0.1]", "[2002:a00:1::]"],
+)  # fmt: skip
 def test_private_addresses_need_a_prefix(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(permission.VARIABLE, raising=False)
     with pytest.raises(errors.SourceError, match="private or local"):

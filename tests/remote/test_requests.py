@@ -42,6 +42,14 @@ def test_a_connection_is_reused(server: ObjectServer, bucket: Path) -> None:
     assert server.connections == 1
 
 
+def test_another_range_is_not_taken_for_the_wanted_one(server: ObjectServer, bucket: Path) -> None:
+    (bucket / "x.bin").write_bytes(DATA)
+    found = requests.stat(address(server, "bucket/x.bin"))
+    server.fault(span="bytes=0-99")
+    with pytest.raises(failures.Unreachable, match="another range"):
+        requests.read(found, 1, 101)
+
+
 def test_errors_of_the_server_are_retried(place: str, server: ObjectServer) -> None:
     server.fault(status=503, times=2)
     server.fault(method="HEAD", status=500)

@@ -1,4 +1,4 @@
-"""A server of objects for tests: S3's requests of reading, plain HTTP beside, and faults on demand.
+"""A server of objects for tests: S3's requests of reading, plain HTTP, and faults on demand.
 
 In: a folder whose sub-folders are buckets. Out: an address; the requests that came; and the faults
 that a test asks for: a status instead of an answer, a cut in the middle of a body, a slow body.
@@ -24,13 +24,14 @@ PAGE = 1000
 
 @dataclass
 class Fault:
-    """What happens to the next `times` requests whose path contains `part`.
+    """Fault of the next `times` requests whose path contains `part`.
 
     Attributes:
         status: sent instead of the answer.
         cut_after: bytes of the body, after which the connection is closed.
         pause: seconds before the answer.
         location: redirect to it.
+        span: range that is sent instead of the one asked for.
     """
 
     part: str = ""
@@ -40,6 +41,7 @@ class Fault:
     cut_after: int | None = None
     pause: float = 0.0
     location: str = ""
+    span: str = ""
 
 
 @dataclass
@@ -66,7 +68,7 @@ class ObjectServer:
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """What makes `s3://` lead here."""
+        """Return the variables that make `s3://` lead to this server."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "AKIDOFTESTS",
@@ -141,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.state.folder / unquote(parts.path, errors="surrogateescape").lstrip("/")
         if not path.is_file():
             return self._send(404, b"<Error><Code>NoSuchKey</Code></Error>")
-        return self._send_file(path, span, fault.cut_after)
+        return self._send_file(path, fault.span or span, fault.cut_after)
 
     def _send_file(self, path: Path, span: str, cut_after: int | None) -> None:
         status, found_status = 200, path.stat()
