@@ -73,7 +73,7 @@ def locate(
         return _locate_shards(path, options, beyond)
     if not (folders.is_file(path) and tables.is_table(path.name)):
         raise errors.SourceError(
-            f"{path} cannot be read as {kind}; omit the kind to have it detected."
+            f"{places.text(path)} cannot be read as {kind}; omit the kind to have it detected."
         )
     if places.is_remote(path):
         return _locate_remote(path, options)
@@ -152,7 +152,9 @@ def _locate_shards(
     home = path if folders.is_folder(path) else Path(folders.without_pattern(str(path)))
     given = _given(options)
     root = _common(home, given)
-    failure = errors.SourceError(f"{path} contains no tables; give a folder that contains some.")
+    failure = errors.SourceError(
+        f"{places.text(path)} contains no tables; give a folder that contains some."
+    )
     for file in shards_of(path, root, beyond):
         if file.problem:
             continue
@@ -197,7 +199,7 @@ def describe(spec: entries.SourceSpec) -> list[str]:
     if "prefix" in spec.options:
         found.append(f"the prefix {spec.options['prefix']} is removed from names")
     if "root" in spec.options and choice.holds == "paths":
-        found.append(f"folder of the files: {spec.root}")
+        found.append(f"folder of the files: {places.text(spec.root)}")
     return found
 
 

@@ -195,6 +195,10 @@ def test_places_that_cannot_be_used_are_named(
 ) -> None:
     with pytest.raises(errors.SourceError, match="s3://bucket/none does not exist"):
         listed("s3://bucket/none")
+    with pytest.raises(errors.SourceError, match=r"s3://bucket/none.txt cannot be read as list"):
+        listed("s3://bucket/none.txt", kind="list")
+    with pytest.raises(errors.SourceError, match="s3://bucket/none contains no tables"):
+        listed("s3://bucket/none", kind="tables")
     with pytest.raises(errors.SourceError, match="SEPT_REMOTES"):
         listed("s3://elsewhere/x.tar")
     monkeypatch.setenv("SEPT_REMOTE_PATIENCE", "0.1")
