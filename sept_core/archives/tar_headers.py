@@ -18,7 +18,7 @@ BLOCK = 512
 _LEAST, _MOST = 1 << 12, 1 << 20
 """Bytes of one read: few where images are large, many where they are small."""
 
-_LATE = frozenset((b"mtime", b"atime", b"ctime", b"uid", b"gid", b"uname", b"gname"))
+_IGNORED = frozenset((b"mtime", b"atime", b"ctime", b"uid", b"gid", b"uname", b"gname"))
 """Keys of extended headers that do not matter here."""
 
 _ROW = np.arange(BLOCK)
@@ -54,7 +54,10 @@ class PlainHeaders:
             for member in found:
                 yield self._with_text(member, window)
             self.place += ahead
-            if is_over or (not ahead and self._length == _MOST):
+            if is_over:
+                self._length = max(self._length // 2, _LEAST)  # the next one may follow at once
+                return
+            if not ahead and self._length == _MOST:
                 return
             self._length = _next_length(self._length, len(found))
 
@@ -91,7 +94,7 @@ def _parsed(window: bytes, place: int) -> tuple[list[Plain], int, bool]:
             size = int(window[start + 124 : start + 136].rstrip(b" \0") or b"0", 8)
         except ValueError:
             break
-        if not window.startswith(b"ustar", start + 257):
+        if size < 0 or not window.startswith(b"ustar", start + 257):
             break
         data = start + BLOCK
         if kind == 0x78 and longer is None:  # x: extended header of the next member
@@ -123,7 +126,7 @@ def _parsed(window: bytes, place: int) -> tuple[list[Plain], int, bool]:
 
 
 def _path(records: bytes) -> bytes | None:
-    """The path in an extended header, b"" if it has none; None if something else in it matters."""
+    """Return the path in an extended header, b"" if there is none; None if another key matters."""
     path = b""
     while records:
         length, _, rest = records.partition(b" ")
@@ -134,7 +137,7 @@ def _path(records: bytes) -> bytes | None:
             return None
         if key == b"path":
             path = value[:-1]
-        elif key not in _LATE:
+        elif key not in _IGNORED:
             return None
         records = records[int(length) :]
     return path
@@ -142,7 +145,7 @@ def _path(records: bytes) -> bytes | None:
 
 def _name(window: bytes, start: int) -> bytes:
     name = window[start : start + 100].partition(b"\0")[0]
-    if window[start + 262] or not window[start + 345]:  # GNU has other fields in place of a prefix
+    if not window[start + 345]:
         return name
     return window[start + 345 : start + 500].partition(b"\0")[0] + b"/" + name
 
@@ -158,11 +161,9 @@ def _sound(window: bytes, headers: list[int]) -> int:
         if window.startswith(b"%06o\0 " % total, start + 148):
             continue
         try:
-            if (
-                int(window[start + 148 : start + 156].rstrip(b" \0").lstrip(b" ") or b"0", 8)
-                != total
-            ):
-                return number
+            stated = int(window[start + 148 : start + 156].rstrip(b" \0") or b"0", 8)
         except ValueError:
+            return number
+        if stated != total:
             return number
     return len(headers)

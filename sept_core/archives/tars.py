@@ -78,6 +78,8 @@ def _walk(file: BinaryIO) -> Iterator[tuple[Member, Lead | None]]:
         with tarfile.open(fileobj=cast(BinaryIO, headers), mode="r:") as archive:
             while (info := archive.next()) is not None:
                 tarfile_headers.forget(archive)
+                if tarfile_headers.place(archive) <= info.offset:  # `tarfile` would go in a circle
+                    raise tarfile.ReadError(f"a member of {info.size} bytes")
                 if info.islnk() or info.issym():
                     yield _link(info, part), _lead(info)
                 elif not info.isdir():

@@ -267,15 +267,14 @@ class FeatureStore:
 KEPT = 12
 _kept = Recent[Path, tuple[int, FeatureStore]](KEPT)
 
-
-SETTLED_SECONDS = 2.0
+_SETTLED_SECONDS = 2.0
 """A folder that changed more recently may change again within one tick of the disk's clock."""
 
 
 def kept(folder: Path) -> FeatureStore:
     """Return the store of a folder, with its order by uid, cached until the folder changes.
 
-    Shards are renamed into the folder, so its time of change tells without reading their headers.
+    Shards are renamed into the folder, so its time of change shows every change.
     """
     changed = folder.stat().st_mtime_ns if folder.exists() else 0
     known = _kept.find(folder)
@@ -284,7 +283,7 @@ def kept(folder: Path) -> FeatureStore:
     store = FeatureStore(folder)
     if known is not None and known[1].content_id() == store.content_id():
         store = known[1]
-    is_settled = time.time_ns() - changed > SETTLED_SECONDS * 1e9
+    is_settled = time.time_ns() - changed > _SETTLED_SECONDS * 1e9
     _kept.put(folder, (changed if is_settled else -1, store))
     return store
 

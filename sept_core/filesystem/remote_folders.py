@@ -4,9 +4,7 @@ In: a remote root, see `remote.places`, and names below it. Out: as of `folders`
 object, with its size and time, or with the reason why it cannot be read.
 """
 
-import fnmatch
 import glob
-import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -110,14 +108,9 @@ def matching(pattern: str) -> list[str]:
     folder = Path(pattern)
     while glob.has_magic(str(folder)):
         folder = folder.parent
-    wanted = re.compile("/".join(map(_translated, places.url(pattern).split("/"))))
+    wanted = places.url(pattern)
     found = (places.joined(folder, safe_paths.original(rel)) for rel, *_ in walk(folder))
-    return [str(Path(address)) for address in found if wanted.fullmatch(address)]
-
-
-def _translated(part: str) -> str:
-    """The expression of one part of a pattern, which matches no slash."""
-    return fnmatch.translate(part).replace(".*", "[^/]*").removesuffix(r"\Z").removesuffix(r"\z")
+    return [str(Path(address)) for address in found if places.matches(address, wanted)]
 
 
 def _name_problem(name: str) -> str | None:

@@ -73,7 +73,7 @@ def locate(
         return _locate_shards(path, options, beyond)
     if not (folders.is_file(path) and tables.is_table(path.name)):
         raise errors.SourceError(
-            f"{path} cannot be read as {kind}; omit the kind to have it detected."
+            f"{places.text(path)} cannot be read as {kind}; omit the kind to have it detected."
         )
     if places.is_remote(path):
         return _locate_remote(path, options)
@@ -152,9 +152,11 @@ def _locate_shards(
     home = path if folders.is_folder(path) else Path(folders.without_pattern(str(path)))
     given = _given(options)
     root = _common(home, given)
-    failure = errors.SourceError(f"{path} contains no tables; give a folder that contains some.")
-    for file in files_of(path, root, beyond):
-        if file.problem or not is_shard(file.rel_path, path):
+    failure = errors.SourceError(
+        f"{places.text(path)} contains no tables; give a folder that contains some."
+    )
+    for file in shards_of(path, root, beyond):
+        if file.problem:
             continue
         opener = functools.partial(listing.open_file, root, file.rel_path, beyond)
         place = root / safe_paths.original(file.rel_path)
@@ -197,7 +199,7 @@ def describe(spec: entries.SourceSpec) -> list[str]:
     if "prefix" in spec.options:
         found.append(f"the prefix {spec.options['prefix']} is removed from names")
     if "root" in spec.options and choice.holds == "paths":
-        found.append(f"folder of the files: {spec.root}")
+        found.append(f"folder of the files: {places.text(spec.root)}")
     return found
 
 
@@ -214,23 +216,27 @@ def holds_tables(folder: Path, beyond: tuple[str, ...] = ()) -> bool:
     return has_tables
 
 
-def files_of(path: Path, root: Path, beyond: tuple[str, ...] = ()) -> Iterator[folders.Found]:
-    """Return the files below a folder, or of a pattern, by their paths below a root."""
-    if not folders.is_folder(path):
-        look = folders.NamedFiles(root, beyond).look
-        named = folders.expand(str(path))
-        return (look(safe_paths.stored(os.path.relpath(file, root))) for file in named)
-    if path == root:
-        return folders.walk(root, beyond)
-    above = safe_paths.stored(str(path.relative_to(root)))
-    return (
-        file._replace(rel_path=f"{above}/{file.rel_path}") for file in folders.walk(path, beyond)
-    )
+def shards_of(path: Path, root: Path, beyond: tuple[str, ...] = ()) -> Iterator[folders.Found]:
+    """Yield the files below a folder, or of a pattern, by their paths below a root.
+
+    Those that are no tables of the path have that problem; in a folder, lists are notes.
+    """
+    is_folder = folders.is_folder(path)
+    for file in _files(path, root, beyond) if is_folder else _matching(path, root, beyond):
+        suffix = safe_paths.suffix_of(file.rel_path)
+        is_shard = suffix in tables.SHARD_SUFFIXES or (
+            not is_folder and tables.is_table(file.rel_path)
+        )
+        is_usable = file.problem or is_shard
+        yield file if is_usable else file._replace(problem="not a table of this source")
 
 
-def is_shard(rel_path: str, path: Path) -> bool:
-    """Return whether a file is one of the tables of a path; other lists in a folder are notes."""
-    suffix = safe_paths.suffix_of(rel_path)
-    return suffix in tables.SHARD_SUFFIXES or (
-        not folders.is_folder(path) and tables.is_table(rel_path)
-    )
+def _matching(pattern: Path, root: Path, beyond: tuple[str, ...]) -> Iterator[folders.Found]:
+    named = folders.expand(str(pattern))
+    names = (safe_paths.stored(os.path.relpath(file, root)) for file in named)
+    return folders.NamedFiles(root, beyond).look_all(names)
+
+
+def _files(folder: Path, root: Path, beyond: tuple[str, ...]) -> Iterator[folders.Found]:
+    above = "" if folder == root else safe_paths.stored(f"{folder.relative_to(root)}/")
+    return (f._replace(rel_path=above + f.rel_path) for f in folders.walk(folder, beyond))

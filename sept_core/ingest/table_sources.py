@@ -56,35 +56,27 @@ def _of_shard(spec: SourceSpec, entry: FileEntry, taken: set[str]) -> Iterator[F
     if archives.is_archive(entry.rel_path):
         yield from listing.of_archive(spec, found)
         return
-    opener = functools.partial(listing.open_file, spec.root, entry.rel_path, spec.beyond)
-    place = spec.root / safe_paths.original(entry.rel_path)
-    try:
-        reading = readings.read(
-            opener, place.name, place.parent, spec.root, spec.options, spec.beyond
-        )
-        yield from _entries(reading, entry.rel_path, opener, taken)
-    except (errors.SourceError, OSError) as problem:
-        reason = outcomes.of_machine(problem) or str(problem)
-        yield listing.entry(found, problem=reason)
+    yield from _of_table(spec, found, taken)
 
 
 def shards(spec: SourceSpec) -> Iterator[FileEntry]:
     """List a folder of tables, or those of a pattern, as one source."""
     taken: set[str] = set()
-    for file in readings.files_of(spec.path, spec.root, spec.beyond):
-        if file.problem or not readings.is_shard(file.rel_path, spec.path):
-            yield listing.entry(file, problem=file.problem or "not a table of this source")
-            continue
-        opener = functools.partial(listing.open_file, spec.root, file.rel_path, spec.beyond)
-        path = spec.root / safe_paths.original(file.rel_path)
-        try:
-            reading = readings.read(
-                opener, file.rel_path, path.parent, spec.root, spec.options, spec.beyond
-            )
-            yield from _entries(reading, file.rel_path, opener, taken)
-        except (errors.SourceError, OSError) as problem:
-            reason = outcomes.of_machine(problem) or str(problem)
-            yield listing.entry(file, problem=reason)
+    for file in readings.shards_of(spec.path, spec.root, spec.beyond):
+        yield from (listing.entry(file),) if file.problem else _of_table(spec, file, taken)
+
+
+def _of_table(spec: SourceSpec, found: folders.Found, taken: set[str]) -> Iterator[FileEntry]:
+    """List the rows of one of several tables, or the reason why it cannot be read."""
+    opener = functools.partial(listing.open_file, spec.root, found.rel_path, spec.beyond)
+    folder = (spec.root / safe_paths.original(found.rel_path)).parent
+    try:
+        reading = readings.read(
+            opener, found.rel_path, folder, spec.root, spec.options, spec.beyond
+        )
+        yield from _entries(reading, found.rel_path, opener, taken)
+    except (errors.SourceError, OSError) as problem:
+        yield listing.entry(found, problem=outcomes.of_machine(problem) or str(problem))
 
 
 def imagefolder(spec: SourceSpec) -> Iterator[FileEntry]:
@@ -146,7 +138,7 @@ class _Rows:
                     yield self._entry(row, cell)
 
     def _prepared(self) -> tables.Cells:
-        """The cells of each row, whose names the referrer has been told some rows before."""
+        """Yield the cells of each row, after the referrer has looked up the names of a window."""
         rows = iter(self._cells())
         while window := list(islice(rows, _WINDOW)):
             if not self._by_images:

@@ -25,11 +25,14 @@ class LocalCopies:
         self._files = BoundedFolder(Path(folder) / "images", self._limit)
 
     def get(self, uid: str) -> bytes | None:
-        """Return the bytes of an image; a damaged copy is deleted."""
-        data = self._files.get(_name(uid)) if self._limit else None
-        if data is None or hashing.uid_of(data) == uid:
-            return data
-        self._files.drop(_name(uid))
+        """Return the bytes of an image if they can be read; a damaged copy is deleted."""
+        try:
+            data = self._files.get(_name(uid)) if self._limit else None
+            if data is None or hashing.uid_of(data) == uid:
+                return data
+            self._files.drop(_name(uid))
+        except OSError:
+            self._limit = 0  # the place of the image is still there
         return None
 
     def put(self, uid: str, data: bytes) -> None:

@@ -62,13 +62,13 @@ class Bucket:
     def stat(self, address: str) -> objects.Object:
         import obstore
 
-        with _told():
+        with _translated_errors():
             return self._made(obstore.head(self._store, self._key(address)))
 
     def open(self, address: str) -> tuple[objects.Object, objects.Pieces]:
         import obstore
 
-        with _told():
+        with _translated_errors():
             found = obstore.get(self._store, self._key(address))
             return self._made(found.meta), _pieces(found)
 
@@ -76,7 +76,7 @@ class Bucket:
         import obstore
 
         prefix = self._key(address).rstrip("/")
-        with _told():
+        with _translated_errors():
             for page in obstore.list(self._store, prefix or None, chunk_size=1000):
                 yield from map(self._made, page)
 
@@ -84,7 +84,7 @@ class Bucket:
         import obstore
 
         prefix = self._key(address).rstrip("/")
-        with _told():
+        with _translated_errors():
             answer = obstore.list_with_delimiter(self._store, prefix or None)
         inner = {name.rstrip("/").rpartition("/")[2]: True for name in answer["common_prefixes"]}
         names = {meta["path"].rpartition("/")[2]: False for meta in answer["objects"]}
@@ -93,7 +93,7 @@ class Bucket:
     def stream(self, found: objects.Object, start: int, stop: int) -> Iterator[bytes]:
         import obstore
 
-        with _told():
+        with _translated_errors():
             key = self._key(found.url)
             answer = obstore.get(self._store, key, options={"range": (start, stop)})
             now = self._made(answer.meta)
@@ -112,12 +112,12 @@ class Bucket:
 
 
 def _pieces(answer: Any) -> Generator[bytes, None, None]:
-    with _told():
+    with _translated_errors():
         yield from answer.stream(min_chunk_size=_PIECE)
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     """Raise errors of obstore as those of `failures`."""
     from obstore import exceptions
 
@@ -129,7 +129,7 @@ def _told() -> Iterator[None]:
         raise failures.missing() from None
     except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
         raise failures.Unreachable("access denied", lasting=True) from None
-    except exceptions.InvalidPathError:
+    except (exceptions.InvalidPathError, UnicodeError):
         raise failures.Unreachable("no object can have this name", lasting=True) from None
     except (exceptions.BaseError, OSError, ValueError) as problem:
         raise _other(str(problem)) from None

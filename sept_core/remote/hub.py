@@ -26,7 +26,7 @@ class Hub:
         self._files = _filesystem()
 
     def stat(self, address: str) -> objects.Object:
-        with _told():
+        with _translated_errors():
             found = self._files.info(_path(address))
         if found["type"] == "directory":
             raise failures.missing()
@@ -38,13 +38,13 @@ class Hub:
 
     def walk(self, address: str) -> Iterator[objects.Object]:
         folder = address.rpartition("/")[0] if not address.endswith("/") else address.rstrip("/")
-        with _told():
+        with _translated_errors():
             known = self._files.find(_path(folder), detail=True)
         found = sorted(map(_made, known.values()), key=lambda item: item.url)
         return (item for item in found if item.url.startswith(address))
 
     def top(self, address: str) -> dict[str, bool]:
-        with _told():
+        with _translated_errors():
             found = self._files.ls(_path(address.rstrip("/")), detail=True)
         names = {item["name"].rpartition("/")[2]: item["type"] == "directory" for item in found}
         return dict(sorted(names.items()))
@@ -55,7 +55,7 @@ class Hub:
     def _pieces(self, found: objects.Object, start: int, stop: int) -> Generator[bytes, None, None]:
         for low in range(start, stop, _PIECE):
             high = min(low + _PIECE, stop)
-            with _told():
+            with _translated_errors():
                 yield self._files.cat_file(_path(found.url), low, high, cache_type="none")
 
 
@@ -67,7 +67,7 @@ def commit(repository: str, revision: str | None) -> str:
         OSError: the hub does not answer, or there is no such data set or revision.
     """
     library = _library()
-    with _told():
+    with _translated_errors():
         found = library.HfApi(endpoint=_endpoint()).dataset_info(repository, revision=revision)
     return str(found.sha)
 
@@ -101,7 +101,7 @@ def _made(found: dict[str, Any]) -> objects.Object:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     """Raise errors of huggingface_hub as those of `failures`; its texts may hold addresses."""
     try:
         yield
@@ -109,7 +109,7 @@ def _told() -> Iterator[None]:
         raise
     except FileNotFoundError as problem:
         raise _of_status(problem.__cause__) or failures.missing() from None
-    except Exception as problem:
+    except Exception as problem:  # its versions use different libraries of HTTP
         raise _of_status(problem) or failures.Unreachable(
             "no connection, or it broke off"
         ) from None

@@ -5,12 +5,11 @@ later changes of the data set change nothing here; a split becomes the pattern o
 in the data set itself or in the parquet files that the hub makes of every data set.
 """
 
-import fnmatch
 import re
 from pathlib import Path
 
 from sept_core import errors
-from sept_core.remote import failures, hub, permission, places, requests
+from sept_core.remote import hub, permission, places, requests
 
 CONVERTED = "refs/convert/parquet"
 """The branch with the parquet files that the hub makes."""
@@ -56,7 +55,7 @@ def _place(repository: str, revision: str | None, rest: str) -> str:
         try:
             made = _base(repository, CONVERTED)
             converted = _files(made)
-        except (FileNotFoundError, failures.Unreachable):
+        except FileNotFoundError:  # the hub has made none
             converted = []
         if pattern := _pattern(converted, rest) or _pattern_of_config(converted, rest):
             return f"{made}/{pattern}"
@@ -82,7 +81,7 @@ def _pattern(names: list[str], rest: str) -> str | None:
     above = f"{folder}/" if folder else ""
     for form in ("data/{}-*", "data/{}", "data/{}/*", "{}-*", "{}", "{}/*"):
         pattern = f"{above}{form.format(split)}.parquet"
-        if any(_matches(name, pattern) for name in names):
+        if any(places.matches(name, pattern) for name in names):
             return pattern
     return None
 
@@ -92,10 +91,6 @@ def _pattern_of_config(names: list[str], split: str) -> str | None:
     folders = {name.partition("/")[0] for name in names if name.endswith(".parquet")}
     chosen = "default" if "default" in folders else folders.pop() if len(folders) == 1 else None
     return chosen and _pattern(names, f"{chosen}/{split}")
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return name.count("/") == pattern.count("/") and fnmatch.fnmatchcase(name, pattern)
 
 
 def _has_magic(text: str) -> bool:

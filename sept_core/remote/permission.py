@@ -8,12 +8,15 @@ machine's user choose places, none. Private addresses need a prefix in any case.
 import ipaddress
 import os
 import socket
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sept_core import errors
 from sept_core.remote import places
 
 VARIABLE = "SEPT_REMOTES"
+
+_WITH_IPV4 = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96")))
+"""Addresses that hold one of IPv4 in their last 32 bits: compatible, mapped, translated."""
 
 
 def named() -> list[str]:
@@ -24,7 +27,7 @@ def named() -> list[str]:
 
 def is_named(address: str) -> bool:
     """Return whether a URL lies below one of the prefixes, by whole names."""
-    if ".." in address.split("/") or "." in address.split("/"):
+    if not {".", ".."}.isdisjoint(unquote(address).split("/")):  # a server may resolve them
         return False
     return any(
         spelled == p or spelled.startswith(p.rstrip("/") + "/")
@@ -80,5 +83,7 @@ def addresses(address: str) -> list[tuple[socket.AddressFamily, str]]:
 
 def _is_public(number: str) -> bool:
     place = ipaddress.ip_address(number.partition("%")[0])
-    inner = getattr(place, "ipv4_mapped", None) or getattr(place, "sixtofour", None)
+    inner = getattr(place, "sixtofour", None)
+    if any(place in network for network in _WITH_IPV4):
+        inner = ipaddress.IPv4Address(int(place) & 0xFFFF_FFFF)
     return place.is_global and not place.is_multicast and (inner is None or inner.is_global)

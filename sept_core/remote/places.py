@@ -6,6 +6,7 @@ wherever the path of a folder goes, and back. Local sources have absolute paths,
 be confused.
 """
 
+import fnmatch
 import os
 import re
 from pathlib import Path, PurePath
@@ -61,6 +62,11 @@ def joined(root: str | PurePath, rel_path: str) -> str:
     return f"{base.rstrip('/')}/{rel_path}" if not base.endswith("://") else base + rel_path
 
 
+def matches(name: str, pattern: str) -> bool:
+    """Return whether a name or URL matches a pattern; wildcards match no slash."""
+    return name.count("/") == pattern.count("/") and fnmatch.fnmatchcase(name, pattern)
+
+
 def absolute(path: Path) -> Path:
     """Return a path as a source keeps it: absolute, or remote as it is.
 
@@ -102,9 +108,10 @@ def refuse_secrets(address: str) -> None:
 
 
 def shown(address: str) -> str:
-    """Return an address without password, query and fragment, for messages."""
+    """Return an address without password, query and fragment, as text that any table can hold."""
     address = url(address) if is_remote(address) else address
     head, mark, rest = address.partition("://")
     home, slash, path = rest.partition("/")
     plain = re.split(r"[?#]", path, maxsplit=1)[0]
-    return f"{head}{mark}{home.rpartition('@')[2]}{slash}{plain}"
+    shortened = f"{head}{mark}{home.rpartition('@')[2]}{slash}{plain}"
+    return shortened.encode("utf-8", "backslashreplace").decode()

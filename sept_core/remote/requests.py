@@ -55,7 +55,7 @@ def top(address: str) -> dict[str, bool]:
 
 
 def _begun(address: str, seen: str) -> Iterator[Object]:
-    """Return the objects below a prefix behind one that was seen; the first is fetched already."""
+    """Return the objects below a prefix after one that was seen; the first is fetched already."""
     items = (item for item in _client(address).walk(address) if item.url > seen)
     first = next(items, None)
     return iter(()) if first is None else itertools.chain([first], items)

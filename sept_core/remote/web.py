@@ -29,7 +29,7 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class Web:
-    """Objects of any host, over connections that each thread keeps; see `objects.Client`."""
+    """Objects of any host, over connections that are reused; see `objects.Client`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -71,32 +71,39 @@ class Web:
                 raise failures.changed()
             if wanted and answer.status != 206:
                 raise failures.Unreachable("the server does not send ranges", lasting=True)
+            if wanted and answer.first_byte() != start:
+                raise failures.Unreachable("the server sent another range", lasting=True)
             yield from answer
 
     def _answer(
         self, method: str, address: str, headers: Mapping[str, str], pass_on: tuple[int, ...] = ()
     ) -> "_Answer":
-        """Return the answer to a request after redirects, its body unread."""
-        for _ in range(_MOST_REDIRECTS + 1):
-            answer = self._request(method, address, headers)
-            if not (target := answer.redirected_to()):
-                break
-            answer.close()
-            address = urljoin(address, target)
-            if urlsplit(address).scheme not in ("http", "https"):
-                raise failures.Unreachable("redirected to another protocol", lasting=True)
-            _allow_redirect(address)
-        else:
-            raise failures.Unreachable("redirected too often", lasting=True)
+        """Return the answer to a request after redirects, its body unread; raise for others."""
+        try:
+            answer = self._followed(method, address, headers)
+        except ValueError:  # of urlsplit and of the encoding of a host's name
+            raise failures.Unreachable("the address is invalid", lasting=True) from None
         problem = None if answer.status in pass_on else failures.of_status(answer.status)
         if problem:
             answer.close()
             raise problem
         return answer
 
+    def _followed(self, method: str, address: str, headers: Mapping[str, str]) -> "_Answer":
+        for _ in range(_MOST_REDIRECTS + 1):
+            answer = self._request(method, address, headers)
+            if not (target := answer.redirected_to()):
+                return answer
+            answer.close()
+            address = urljoin(address, target)
+            if urlsplit(address).scheme not in ("http", "https"):
+                raise failures.Unreachable("redirected to another protocol", lasting=True)
+            _allow_redirect(address)
+        raise failures.Unreachable("redirected too often", lasting=True)
+
     def _request(self, method: str, address: str, headers: Mapping[str, str]) -> "_Answer":
         parts = urlsplit(address)
-        path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+        path = quote(parts.path or "/", "/%:@!$&'()*+,;=~-._", errors="surrogateescape")
         target = path + (f"?{parts.query}" if parts.query else "")
         asked = {"Accept-Encoding": "identity", "User-Agent": "sept", **headers}
         for is_fresh in (False, True):
@@ -156,13 +163,21 @@ class _Answer:
     def described(self, address: str) -> objects.Object:
         """Return the object that the headers describe."""
         headers = self._response.headers
-        span = _RANGE.fullmatch(headers.get("Content-Range", ""))
+        span = self._span()
         size = span[3] if span else headers.get("Content-Length", "")
         if not size.isdecimal():
             self.close()
-            raise failures.Unreachable("the server does not tell the size", lasting=True)
+            raise failures.Unreachable("the server does not state the size", lasting=True)
         changed = _time(headers.get("Last-Modified", ""))
         return objects.made(address, int(size), headers.get("ETag", ""), changed)
+
+    def first_byte(self) -> int:
+        """Return where the range of the body begins in the object; −1 without a range."""
+        span = self._span()
+        return int(span[1]) if span else -1
+
+    def _span(self) -> re.Match[str] | None:
+        return _RANGE.fullmatch(self._response.headers.get("Content-Range", ""))
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -177,6 +192,8 @@ class _Answer:
 
     def close(self) -> None:
         finish, self._finish = self._finish, lambda is_clean: None
+        if self._response.length == 0:  # no body, which http.client notices only on reading
+            self._response.read()
         finish(self._response.isclosed())
         self._response.close()
 

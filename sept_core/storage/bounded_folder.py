@@ -3,6 +3,7 @@
 In: names and contents. Out: the contents, as long as they are kept; the oldest are deleted first.
 """
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from sept_core.storage import atomic
 
 
 class BoundedFolder:
-    """Files in sub-folders of a folder; safe to share between threads.
+    """Files in sub-folders of a folder; safe to share between threads and processes.
+
+    Each process counts the folder again after it has written a sixteenth of the limit, so several
+    that write at the same time exceed the limit by that much each.
 
     Args:
         folder: created when needed; may be deleted at any time.
@@ -20,7 +24,7 @@ class BoundedFolder:
     def __init__(self, folder: Path, limit: int) -> None:
         self._folder, self._limit = folder, limit
         self._lock = threading.Lock()
-        self._held: int | None = None
+        self._left = 0  # bytes until the folder is counted again
 
     def get(self, name: str) -> bytes | None:
         """Return a file's content if it is kept."""
@@ -32,9 +36,10 @@ class BoundedFolder:
     def put(self, name: str, data: bytes) -> None:
         """Keep a file, after making room for it; `name` is `FOLDER/FILE`."""
         with self._lock:
-            if self._held is None or self._held + len(data) > self._limit:
-                self._held = self._make_room(len(data))
-            self._held += len(data)
+            if self._left < len(data):
+                free = self._limit - self._make_room(len(data))
+                self._left = min(free, self._limit // 16)
+            self._left -= len(data)
         with atomic.write_then_rename(self._folder / name) as temporary:
             temporary.write_bytes(data)
 
@@ -44,7 +49,10 @@ class BoundedFolder:
 
     def _make_room(self, wanted: int) -> int:
         """Delete the oldest until a tenth of the limit is free; return the bytes still used."""
-        found = [(path, path.stat()) for path in self._folder.glob("*/[!.]*")]
+        found = []
+        for path in self._folder.glob("*/[!.]*"):
+            with contextlib.suppress(FileNotFoundError):  # another process makes room as well
+                found.append((path, path.stat()))
         held = sum(stat.st_size for _, stat in found)
         if held + wanted <= self._limit:
             return held

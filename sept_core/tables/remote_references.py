@@ -50,15 +50,9 @@ class RemoteReferrer:
 
     def match(self, name: str) -> Match:
         """Return how a value names a file: by its looks, without a request."""
-        return looks_like(name)
-
-
-def looks_like(name: str) -> Match:
-    """Return whether a value looks like the name of an object."""
-    is_one_line = bool(name) and "\n" not in name
-    if not is_one_line or not (looks.is_path(name) or places.is_remote(name.strip(_AROUND))):
-        return Match.NONE
-    return Match.FILE
+        is_one_line = bool(name) and "\n" not in name
+        is_name = looks.is_path(name) or places.is_remote(name.strip(_AROUND))
+        return Match.FILE if is_one_line and is_name else Match.NONE
 
 
 def address_of(name: str, folder: Path) -> tuple[str, str | None]:

@@ -12,7 +12,8 @@ from small_project import HUES, picture, png, sept
 
 from sept_core import errors
 from sept_core.ingest import sources
-from sept_core.remote import hub_datasets, requests
+from sept_core.remote import failures, hub_datasets, requests
+from sept_core.remote import hub as remote_hub
 
 FEATURES = {
     "image": {"_type": "Image"},
@@ -100,6 +101,21 @@ def test_splits_of_the_hub_s_own_parquet_files(hub: Path) -> None:
         hub_datasets.pinned(Path("hf:/datasets/ana/scripted/validation"))
     with pytest.raises(errors.SourceError, match="its splits are test, train"):
         hub_datasets.pinned(Path("hf:/datasets/ana/shapes/validation"))
+
+
+def test_an_outage_is_not_taken_for_a_missing_split(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = remote_hub.commit
+
+    def failing(repository: str, revision: str | None) -> str:
+        if revision == hub_datasets.CONVERTED:
+            raise failures.Unreachable("no connection, or it broke off")
+        return real(repository, revision)
+
+    monkeypatch.setattr(remote_hub, "commit", failing)
+    with pytest.raises(errors.SourceError, match="no connection"):
+        sources.detect("h", Path("hf:/datasets/ana/shapes/validation"))
 
 
 def test_places_are_allowed_by_prefix(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:

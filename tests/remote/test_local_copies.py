@@ -29,6 +29,34 @@ def test_the_oldest_make_room(folder: Path) -> None:
     assert copies.get(UIDS[0]) is None
 
 
+def test_processes_at_the_same_time_stay_near_the_limit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEPT_CACHE_GB", "0.0000005")  # 500 bytes
+    images = [bytes([number]) * 10 for number in range(160)]
+    workers = [LocalCopies() for _ in range(4)]
+    for number, data in enumerate(images):
+        workers[number % 4].put(hashing.uid_of(data), data)
+    used = sum(path.stat().st_size for path in folder.glob("*/*"))
+    assert 300 <= used <= 500 + 4 * 500 // 16
+
+
+def test_a_copy_that_another_process_deletes_while_room_is_made(folder: Path) -> None:
+    (folder / "aa").mkdir(parents=True)
+    (folder / "aa" / "gone").symlink_to("nowhere")
+    copies = LocalCopies()
+    copies.put(UIDS[0], IMAGES[0])
+    assert copies.get(UIDS[0]) == IMAGES[0]
+
+
+def test_a_folder_that_cannot_be_read_counts_as_empty(folder: Path) -> None:
+    folder.write_text("a file")
+    copies = LocalCopies()
+    assert copies.get(UIDS[0]) is None
+    copies.put(UIDS[0], IMAGES[0])
+    assert copies.get(UIDS[0]) is None
+
+
 def test_a_damaged_copy_is_not_used(folder: Path) -> None:
     copies = LocalCopies()
     copies.put(UIDS[3], IMAGES[3])

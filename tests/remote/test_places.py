@@ -41,6 +41,14 @@ def test_other_schemes_are_named() -> None:
         places.absolute(Path("ftp://host/a.tar"))
 
 
+def test_names_in_messages_can_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(permission.VARIABLE, "s3://bucket")
+    with pytest.raises(errors.SourceError) as caught:
+        permission.check("https://host/\udcff.jpg")
+    assert r"https://host/\udcff.jpg" in str(caught.value)
+    str(caught.value).encode()
+
+
 def test_prefixes_hold_by_whole_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(permission.VARIABLE, "s3://bucket/shards https://host/a/, gs://other")
     permission.check("s3://bucket/shards/0.tar")
@@ -49,6 +57,8 @@ def test_prefixes_hold_by_whole_names(monkeypatch: pytest.MonkeyPatch) -> None:
     for address in (
         "s3://bucket/shards-of-others/0.tar",
         "s3://bucket/shards/../secret",
+        "https://host/a/%2e%2E/secret",
+        "https://host/a/..%2fsecret",
         "s3://bucket2/shards/0.tar",
         "gs://others/x",
         "https://host.evil/a/x.jpg",
@@ -70,8 +80,9 @@ def test_nothing_is_allowed_behind_a_login_by_default(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     "number",
-    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "[fe80::1]", "[::ffff:10.0.0.1]"],
-)
+    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "[fe80::1]", "[::ffff:10.0.0.1]",
+     "[64:ff9b::169.254.169.254]", "[::10.0.0.1]", "[2002:a00:1::]"],
+)  # fmt: skip
 def test_private_addresses_need_a_prefix(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(permission.VARIABLE, raising=False)
     with pytest.raises(errors.SourceError, match="private or local"):

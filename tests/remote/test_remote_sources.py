@@ -63,6 +63,14 @@ def test_shards_of_a_pattern_and_of_a_prefix(server: ObjectServer, bucket: Path)
     assert [e.problem for e in entries] == [None, "missing file", "missing file"]
 
 
+def test_wildcards_match_no_slash(server: ObjectServer, bucket: Path) -> None:
+    for name in ("a-b.tar", "a/b.tar", "a-/b.tar", "a*b.tar"):
+        tar(bucket / name, ["x"])
+    for pattern, found in (("a?b.tar", ["a*b.tar", "a-b.tar"]), ("a[.*]b.tar", ["a*b.tar"])):
+        _, entries = listed(f"s3://bucket/{pattern}")
+        assert [e.rel_path for e in entries] == found
+
+
 def test_a_single_image_takes_one_range(server: ObjectServer, bucket: Path) -> None:
     tar(bucket / "x.tar", list("abcdef"))
     spec, entries = listed("s3://bucket/x.tar")
@@ -108,6 +116,20 @@ def test_parquet_with_images(form: str, server: ObjectServer, bucket: Path) -> N
     assert read_all(*listed("s3://bucket/train-0.parquet")) == IMAGES
 
 
+def test_the_number_of_listings_does_not_grow_with_the_tables(
+    server: ObjectServer, bucket: Path
+) -> None:
+    counts = []
+    for number, data in enumerate(IMAGES):
+        (bucket / f"{number}.png").write_bytes(data)
+        (bucket / f"part-{number}.csv").write_text(f"path\n{number}.png\n")
+        server.requests.clear()
+        _, entries = listed("s3://bucket/part-*.csv")
+        assert [e.rel_path for e in entries] == [f"{n}.png" for n in range(number + 1)]
+        counts.append(sum("list-type" in path for _, path, _ in server.requests))
+    assert len(set(counts)) == 1
+
+
 @pytest.mark.parametrize("scheme", ["s3", "http"])
 def test_a_list_of_images(scheme: str, server: ObjectServer, bucket: Path) -> None:
     for number, data in enumerate(IMAGES[:3]):
@@ -125,6 +147,16 @@ def test_a_list_of_images(scheme: str, server: ObjectServer, bucket: Path) -> No
     problems = [e.problem for e in entries if e.problem]
     assert problems[1] == "missing file"
     assert "hunter2" not in repr(entries)
+
+
+def test_invalid_addresses_in_a_list_are_listed(server: ObjectServer, bucket: Path) -> None:
+    home = f"{server.url}/bucket"
+    (bucket / "0.png").write_bytes(IMAGES[0])
+    lines = [f"{home}/0.png", f"{home}/%2e%2e/x.png", "http://host:abc/x.png", "http://[::1/x.png"]
+    (bucket / "all.txt").write_bytes("\n".join(lines).encode() + b"\n\xff.png")
+    _, entries = listed(f"{home}/all.txt")
+    assert [e.problem is None for e in entries] == [True, False, False, False, False]
+    str(entries).encode()
 
 
 def test_a_list_of_shards(server: ObjectServer, bucket: Path) -> None:
@@ -163,6 +195,10 @@ def test_places_that_cannot_be_used_are_named(
 ) -> None:
     with pytest.raises(errors.SourceError, match="s3://bucket/none does not exist"):
         listed("s3://bucket/none")
+    with pytest.raises(errors.SourceError, match=r"s3://bucket/none.txt cannot be read as list"):
+        listed("s3://bucket/none.txt", kind="list")
+    with pytest.raises(errors.SourceError, match="s3://bucket/none contains no tables"):
+        listed("s3://bucket/none", kind="tables")
     with pytest.raises(errors.SourceError, match="SEPT_REMOTES"):
         listed("s3://elsewhere/x.tar")
     monkeypatch.setenv("SEPT_REMOTE_PATIENCE", "0.1")

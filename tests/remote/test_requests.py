@@ -28,6 +28,28 @@ def test_ranges_and_whole_objects(place: str) -> None:
     assert requests.fetch(place, 10) == (found, b"")
 
 
+def test_a_connection_is_reused(server: ObjectServer, bucket: Path) -> None:
+    (bucket / "x.bin").write_bytes(DATA)
+    place = address(server, "bucket/x.bin")
+    found = requests.stat(place)
+    for _ in range(3):
+        assert requests.stat(place) == found
+        assert requests.read(found, 0, 10) == DATA[:10]
+        with pytest.raises(FileNotFoundError):
+            requests.stat(place + ".not")
+        server.fault(method="HEAD", part=".old", location=place)
+        assert requests.stat(place + ".old").size == len(DATA)
+    assert server.connections == 1
+
+
+def test_another_range_is_not_taken_for_the_wanted_one(server: ObjectServer, bucket: Path) -> None:
+    (bucket / "x.bin").write_bytes(DATA)
+    found = requests.stat(address(server, "bucket/x.bin"))
+    server.fault(span="bytes=0-99")
+    with pytest.raises(failures.Unreachable, match="another range"):
+        requests.read(found, 1, 101)
+
+
 def test_errors_of_the_server_are_retried(place: str, server: ObjectServer) -> None:
     server.fault(status=503, times=2)
     server.fault(method="HEAD", status=500)
@@ -86,6 +108,31 @@ def test_missing_and_denied(place: str, server: ObjectServer) -> None:
     with pytest.raises(failures.Unreachable, match="access denied"):
         requests.stat(place)
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://host:abc/x", "https://host:99999/x", "https://[::1/x", "https://a..b/x",
+     f"https://{'a' * 70}.org/x", "s3://bucket/\udcff"],
+)  # fmt: skip
+def test_invalid_addresses_are_not_tried_again(
+    address: str, server: ObjectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEPT_REMOTES")
+    with pytest.raises(failures.Unreachable, match=r"invalid|this name") as caught:
+        requests.stat(address)
+    assert caught.value.lasting
+
+
+def test_redirects_to_invalid_addresses(server: ObjectServer) -> None:
+    server.fault(method="HEAD", part="x.bin", location="http://[::1/y")
+    with pytest.raises(failures.Unreachable, match="invalid"):
+        requests.stat(address(server, "bucket/x.bin"))
+
+
+def test_names_that_are_not_utf8(server: ObjectServer, bucket: Path) -> None:
+    (bucket / "ü\udcff.bin").write_bytes(b"x")
+    assert requests.stat(f"{server.url}/bucket/ü\udcff.bin").size == 1
 
 
 def test_no_address_and_no_key_in_an_error(

@@ -1,4 +1,4 @@
-"""A server of objects for tests: S3's requests of reading, plain HTTP beside, and faults on demand.
+"""A server of objects for tests: S3's requests of reading, plain HTTP, and faults on demand.
 
 In: a folder whose sub-folders are buckets. Out: an address; the requests that came; and the faults
 that a test asks for: a status instead of an answer, a cut in the middle of a body, a slow body.
@@ -24,13 +24,14 @@ PAGE = 1000
 
 @dataclass
 class Fault:
-    """What happens to the next `times` requests whose path contains `part`.
+    """Fault of the next `times` requests whose path contains `part`.
 
     Attributes:
         status: sent instead of the answer.
         cut_after: bytes of the body, after which the connection is closed.
         pause: seconds before the answer.
         location: redirect to it.
+        span: range that is sent instead of the one asked for.
     """
 
     part: str = ""
@@ -40,6 +41,7 @@ class Fault:
     cut_after: int | None = None
     pause: float = 0.0
     location: str = ""
+    span: str = ""
 
 
 @dataclass
@@ -50,6 +52,7 @@ class ObjectServer:
         folder: its sub-folders are buckets, their files objects.
         requests: (method, path with query, range) of each request.
         sent: bytes of bodies.
+        connections: their number.
     """
 
     folder: Path
@@ -57,6 +60,7 @@ class ObjectServer:
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
     sent: int = 0
+    connections: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -64,7 +68,7 @@ class ObjectServer:
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """What makes `s3://` lead here."""
+        """Return the variables that make `s3://` lead to this server."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "AKIDOFTESTS",
@@ -109,6 +113,11 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     state: ObjectServer
 
+    def setup(self) -> None:
+        super().setup()
+        with self.state.lock:
+            self.state.connections += 1
+
     def log_message(self, *arguments: object) -> None:
         pass
 
@@ -131,10 +140,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(fault.status, b"<Error><Code>Fault</Code></Error>")
         if "list-type=2" in parts.query:
             return self._list(unquote(parts.path).strip("/"), parse_qs(parts.query))
-        path = self.state.folder / unquote(parts.path).lstrip("/")
+        path = self.state.folder / unquote(parts.path, errors="surrogateescape").lstrip("/")
         if not path.is_file():
             return self._send(404, b"<Error><Code>NoSuchKey</Code></Error>")
-        return self._send_file(path, span, fault.cut_after)
+        return self._send_file(path, fault.span or span, fault.cut_after)
 
     def _send_file(self, path: Path, span: str, cut_after: int | None) -> None:
         status, found_status = 200, path.stat()
