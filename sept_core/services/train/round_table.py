@@ -76,7 +76,7 @@ def _row(
     score = 1 - one.error
     gain = None if last is None or last.score is None else score - last.score
     paired = None
-    if found is not None and before is not None:
+    if found is not None and before is not None and found.images == before.images:
         paired = validation.difference([found], [before]).interval
     own = None if found is None else validation.interval(found)
     return Row(one, "scored", score, own, gain, paired)
