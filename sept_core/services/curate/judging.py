@@ -101,20 +101,20 @@ def _sample(
 
 
 def parts(count: int) -> list[int]:
-    """Return the budgets of which an audit tells the precision: the quarters of a selection."""
+    """Return the budgets whose precision an audit estimates: the quarters of a selection."""
     return sorted({max(1, count * part // 4) for part in (1, 2, 3, 4)})
 
 
 def keep_plan(project: Project, selection_id: str, plan: audit.Plan, position: int) -> None:
-    """Store the sample whose judgements after a position tell a selection's precision."""
+    """Store the sample of a selection's audit; decisions after the position count in it."""
     settings.put(project.db, AUDIT_OF + selection_id, asdict(plan) | {"position": position})
 
 
 def since(log: decision_log.Log, position: int) -> decision_log.ReviewState:
     """Return the state with only those decisions that were made after a position.
 
-    An audit counts no others: the images vetoed before have left the sample, so that those kept
-    before would make it seem precise.
+    Only these count in an audit: images vetoed before have left the sample, so the images kept
+    before would make the selection seem precise.
     """
     later = {uid: made for uid, made in log.state.decisions.items() if made.position > position}
     return replace(log.state, decisions=later)

@@ -60,7 +60,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Gain:
     """One arm against the random subset of the same study."""
 
     arm: str
@@ -127,7 +127,7 @@ def score(
     return len(missing)
 
 
-def comparisons(study: Scored) -> list[Comparison]:
+def comparisons(study: Scored) -> list[Gain]:
     """Compare the scored arms of a study with its random subset; without one, with the first arm.
 
     The largest gain comes first.
@@ -141,7 +141,7 @@ def comparisons(study: Scored) -> list[Comparison]:
     results = [validation.difference(study.scores[n], study.scores[reference]) for n in others]
     adjusted = statistics.holm([one.p for one in results])
     found = [
-        Comparison(arm, reference, one, one.covers_seeds and one.distinguishable and p < 0.05)
+        Gain(arm, reference, one, one.covers_seeds and one.distinguishable and p < 0.05)
         for arm, one, p in zip(others, results, adjusted, strict=True)
     ]
     return sorted(found, key=lambda one: -one.result.value)
@@ -177,7 +177,7 @@ def advise(project: Project, target: str, budget: int | None = None) -> Advice:
     return advice
 
 
-def _sentences(study: Scored, rows: list[Comparison]) -> Iterator[str]:
+def _sentences(study: Scored, rows: list[Gain]) -> Iterator[str]:
     """Say what one study shows on training images."""
     better = [one for one in rows if one.holds and one.result.value > 0]
     worse = [one for one in rows if one.holds and one.result.value < 0]
@@ -195,7 +195,7 @@ def _sentences(study: Scored, rows: list[Comparison]) -> Iterator[str]:
         yield f"{one.arm} did worse than {one.reference}: {_figures(one)}."
 
 
-def _close(study: Scored, best: Comparison, others: list[Comparison]) -> list[str]:
+def _close(study: Scored, best: Gain, others: list[Gain]) -> list[str]:
     """Name the arms that are not distinguishable from the best one."""
     own = study.scores[best.arm]
     return [
@@ -205,7 +205,7 @@ def _close(study: Scored, best: Comparison, others: list[Comparison]) -> list[st
     ]
 
 
-def _figures(one: Comparison) -> str:
+def _figures(one: Gain) -> str:
     low, high = (f"{100 * end:+.1f}" for end in one.result.interval)
     over = "" if one.result.covers_seeds else " over images"
     return (
@@ -242,7 +242,7 @@ def _counted(count: int, thing: str) -> str:
 def _pilot(
     project: Project,
     target: str,
-    compared: list[tuple[Scored, list[Comparison]]],
+    compared: list[tuple[Scored, list[Gain]]],
     budget: int | None,
     unscored: bool,
 ) -> tuple[str, str]:
@@ -285,7 +285,7 @@ def _first_pilot(project: Project, target: str, budget: int | None) -> tuple[str
     return said, studies.command(project.paths.root, wanted)
 
 
-def _longer_pilot(project: Project, study: Scored, best: Comparison) -> tuple[str, str]:
+def _longer_pilot(project: Project, study: Scored, best: Gain) -> tuple[str, str]:
     """Return the same comparison with the number of seeds that would show the observed gain."""
     have = best.result.seeds
     if best.result.value <= 0:
@@ -330,7 +330,7 @@ def _longer_pilot(project: Project, study: Scored, best: Comparison) -> tuple[st
     return said, studies.command(project.paths.root, wanted)
 
 
-def _words(study: Scored, best: Comparison) -> tuple[str, str] | None:
+def _words(study: Scored, best: Gain) -> tuple[str, str] | None:
     """Return the words of `Study.arms` for the reference and the best arm; None if unknown."""
     words = [str(word) for word in study.request.get("arms", ())]
     if len(study.request.get("budgets", ())) != 1:
