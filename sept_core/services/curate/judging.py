@@ -84,7 +84,7 @@ def audit_plan(
         "uids": list(plan.uids),
         "files": place_table.first_files(project.db, plan.uids),
         "to_judge": [uid for uid in plan.uids if state.verdict(uid) is None],
-        "precision": _precision(plan, state),
+        "precision": [asdict(value) for value in precision(plan, state)],
     }
 
 
@@ -98,11 +98,6 @@ def _sample(
         return plan, since(chosen.log, stored["position"])
     plan = audit.plan(chosen.picks["uid"].to_pylist(), size, seed)
     return plan, since(chosen.log, chosen.record["decision_position"])
-
-
-def parts(count: int) -> list[int]:
-    """Return the budgets whose precision an audit estimates: the quarters of a selection."""
-    return sorted({max(1, count * part // 4) for part in (1, 2, 3, 4)})
 
 
 def keep_plan(project: Project, selection_id: str, plan: audit.Plan, position: int) -> None:
@@ -120,10 +115,12 @@ def since(log: decision_log.Log, position: int) -> decision_log.ReviewState:
     return replace(log.state, decisions=later)
 
 
-def _precision(plan: audit.Plan, state: decision_log.ReviewState) -> list[dict[str, Any]]:
-    """Return the precision at each quarter of the selection, where it is known."""
-    found = [audit.precision(plan, state, budget) for budget in parts(plan.edges[-1])]
-    return [asdict(value) for value in found if value is not None]
+def precision(plan: audit.Plan, state: decision_log.ReviewState) -> list[audit.Precision]:
+    """Return the precision of each quarter of a selection, smallest first, where it is known."""
+    count = plan.edges[-1]
+    budgets = sorted({max(1, count * quarters // 4) for quarters in (1, 2, 3, 4)})
+    found = (audit.precision(plan, state, budget) for budget in budgets)
+    return [value for value in found if value is not None]
 
 
 def _state(chosen: Selection, position: int | None) -> decision_log.ReviewState:

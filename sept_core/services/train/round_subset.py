@@ -36,9 +36,9 @@ def weighted(project: Project, run: str, target: str, weights: Mapping[str, floa
     if header["targets"] != [target]:
         settings = SelectionSettings(budget=settings.budget)
     try:
-        settings = _with_weights(settings, target, weights)
+        settings = rounds.with_weights(settings, target, weights)
     except errors.InputError:  # the strategy does not use weights
-        settings = _with_weights(SelectionSettings(budget=settings.budget), target, weights)
+        settings = rounds.with_weights(SelectionSettings(budget=settings.budget), target, weights)
     known = [one["id"] for one in projects.encoders(project)]
     encoder = header["encoder"]["id"]
     request = Request(
@@ -59,14 +59,6 @@ def _of_header(header: Mapping[str, Any], images: int) -> tuple[SelectionSetting
     refill = bool(held.pop("refill_duplicates", True))
     budget = held.get("budget") or images
     return SelectionSettings(**held | {"budget": budget}), filter_text, refill
-
-
-def _with_weights(
-    settings: SelectionSettings, target: str, weights: Mapping[str, float]
-) -> SelectionSettings:
-    classes = tuple((f"{target}/{name}", weight) for name, weight in weights.items())
-    own = settings.weights
-    return replace(settings, weights=Weights(own.sets, classes, own.images))
 
 
 def selection_of(project: Project, run: str) -> str | None:
@@ -207,6 +199,6 @@ def place(project: Project, series: Series) -> Place:
     classes = pending.weights if pending else rounds.next_weights(done)
     plan = series.plan
     source_table.find(project.db, "target", plan.target)
-    settings = _with_weights(plan.settings, plan.target, classes)
+    settings = rounds.with_weights(plan.settings, plan.target, classes)
     request = Request((plan.target,), replace(settings, budget=1), plan.encoder, guard=plan.guard)
     return Place(request, budget=plan.settings.budget)
