@@ -194,8 +194,7 @@ def _embedded(server: ImageServer, wanted: Sequence[tuple[str, str, str]]) -> li
         ):
             size += len(data)
             if size > MOST_BYTES:
-                pool.shutdown(cancel_futures=True)
-                break
+                break  # which cancels the others
             found.append(Picture(data, caption, note))
     return found
 
