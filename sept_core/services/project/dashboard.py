@@ -134,7 +134,7 @@ class EvidenceCard:
         points = f"{value} points ({low} to {high})"
         seeds = "1 seed" if found.seeds == 1 else f"{found.seeds} seeds"
         if not found.covers_seeds:
-            return f"{points} over the test images; {seeds} cannot tell chance from effect."
+            return f"{points} over the test images; {seeds}: too few for a verdict."
         if found.better is None:
             return f"{points}: no difference to a random subset is seen with {seeds}."
         better = "better" if found.better else "worse"
