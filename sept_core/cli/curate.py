@@ -22,7 +22,13 @@ from sept_core.index import formats
 from sept_core.selection import weights
 from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import DEFAULT_STRATEGY
-from sept_core.services.curate import recipe_file, selections, subset_diagnostics, subset_page
+from sept_core.services.curate import (
+    recipe_file,
+    selections,
+    subset_diagnostics,
+    subset_facts,
+    subset_page,
+)
 from sept_core.services.curate.requests import Request
 from sept_core.services.data import preparation
 from sept_core.services.project import projects
@@ -188,7 +194,7 @@ def report(
     ] = False,
     pictures: Annotated[
         int, typer.Option(metavar="COUNT", help="--html: maximum number of pictures.")
-    ] = 240,
+    ] = subset_facts.PICTURES,
     as_json: Json = False,
 ) -> None:
     """Report diagnostics of a selection, or write it as one HTML page for others (--html)."""

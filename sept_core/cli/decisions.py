@@ -1,8 +1,9 @@
 """Commands that exchange decisions with other tools: decide, decisions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +13,9 @@ from sept_core.export import tables
 from sept_core.services.curate import decision_export, decision_file, decision_import
 from sept_core.services.project import projects
 from sept_core.storage import atomic, project_paths
+
+MOST_ROWS = 10
+"""Rows of a decision file that are printed for each problem."""
 
 
 def decide(
@@ -60,19 +64,59 @@ def decide(
             _save(shown.rows, outcomes)
         done = decision_import.commit(project, shown, who) if yes and shown.planned else None
     if as_json:
-        return output.as_json(shown.to_json() | {"done": done})
-    summaries.decision_preview(shown, whole=outcomes is not None)
+        return output.as_json(shown.to_json() | {"done": done and asdict(done)})
+    _show_preview(shown, whole=outcomes is not None)
     if done:
-        return summaries.decisions_imported(shown, done)
+        return _show_imported(shown, done)
     if not shown.planned:
         return output.say("There is nothing to import.")
     return summaries.next_step("to import, repeat this command with --yes.")
 
 
+def _show_preview(shown: decision_import.Preview, whole: bool) -> None:
+    """Print the outcomes of the rows of a decision file, and the first rows of each problem."""
+    title = (
+        f"{shown.file.path.name}: {output.counted(len(shown.rows), 'row')} ({shown.file.read_as})"
+    )
+    facts: dict[str, Any] = {decision_import.OUTCOMES[k]: n for k, n in shown.counts.items()}
+    output.facts(title, facts)
+    if shown.planned:
+        output.facts("Decisions to import", shown.decisions)
+        output.facts("Matched", {decision_import.WAYS[way]: n for way, n in shown.ways.items()})
+    if unmapped := shown.file.unmapped:
+        output.say(
+            f"Tags that stand for no decision (--map TAG=DECISION): {output.plain(unmapped)}."
+        )
+    left = [row for row in shown.rows if row.outcome not in decision_import.IMPORTED]
+    for outcome, words in decision_import.OUTCOMES.items():
+        rows = [row for row in left if row.outcome == outcome]
+        if rows:
+            _rows_left(rows, words)
+    if len(left) > MOST_ROWS and not whole:
+        output.say("--outcomes FILE.csv saves the outcome of every row.", to=output.notes)
+
+
+def _rows_left(rows: Sequence[decision_import.Row], words: str) -> None:
+    shown = [row.to_json() for row in rows[:MOST_ROWS]]
+    columns = ["row", "name", "decision", "note"]
+    more = f" (first {MOST_ROWS})" if len(rows) > MOST_ROWS else ""
+    title = f"{output.counted(len(rows), 'row')} {words}{more}"
+    output.rows(title, columns, ([row[name] or None for name in columns] for row in shown))
+
+
+def _show_imported(shown: decision_import.Preview, done: decision_import.Imported) -> None:
+    """Print how many decisions were imported and how to take them back."""
+    output.say(
+        f"Imported {output.counted(done.imported, 'decision')} for {', '.join(shown.targets)} "
+        f"(positions {shown.position + 1:,} to {done.position:,} of the log)."
+    )
+    summaries.next_step(f"sept undo --to {shown.position} takes them back.")
+
+
 def _save(rows: Iterable[decision_import.Row], out: Path) -> None:
     values = [row.to_json() for row in rows]
     with atomic.write_then_rename(out) as temporary:
-        tables.write_csv(temporary, list(values[0]) if values else [], values)
+        tables.write_csv(temporary, list(values[0]), values)
 
 
 def decisions(

@@ -13,14 +13,10 @@ from sept_core.catalogue.source_table import ScanReport
 from sept_core.cli import output
 from sept_core.cli.output import counted, plain, say
 from sept_core.selection import diagnostics
-from sept_core.services.curate import decision_import
 from sept_core.services.data import embedding
 from sept_core.services.train.advice_record import Advice
 from sept_core.storage import commands
 from sept_core.wording import quantities
-
-MOST_ROWS = 10
-"""Rows of a decision file that are printed for each problem."""
 
 
 def listed(name: str, report: ScanReport) -> None:
@@ -164,42 +160,6 @@ def audit(found: Mapping[str, Any]) -> None:
     files = dict(zip(found["uids"], found["files"], strict=True))
     rows = ([uid, files[uid]] for uid in found["to_judge"])
     output.rows("Still to judge", ["uid", "file"], rows)
-
-
-def decision_preview(shown: decision_import.Preview, whole: bool) -> None:
-    """Print the outcomes of the rows of a decision file, and the first rows of each problem."""
-    title = f"{shown.file.path.name}: {counted(len(shown.rows), 'row')} ({shown.file.read_as})"
-    facts: dict[str, Any] = {decision_import.OUTCOMES[k]: n for k, n in shown.counts.items()}
-    output.facts(title, facts)
-    if shown.planned:
-        output.facts("Decisions to import", shown.decisions)
-        output.facts("Matched", {decision_import.WAYS[way]: n for way, n in shown.ways.items()})
-    if unmapped := shown.file.unmapped:
-        say(f"Tags that stand for no decision (--map TAG=DECISION): {plain(unmapped)}.")
-    left = [row for row in shown.rows if row.outcome not in decision_import.IMPORTED]
-    for outcome, words in decision_import.OUTCOMES.items():
-        rows = [row for row in left if row.outcome == outcome]
-        if rows:
-            _rows_left(rows, words)
-    if len(left) > MOST_ROWS and not whole:
-        say("--outcomes FILE.csv saves the outcome of every row.", to=output.notes)
-
-
-def _rows_left(rows: Sequence[decision_import.Row], words: str) -> None:
-    shown = [row.to_json() for row in rows[:MOST_ROWS]]
-    columns = ["row", "name", "decision", "note"]
-    more = f" (first {MOST_ROWS})" if len(rows) > MOST_ROWS else ""
-    title = f"{counted(len(rows), 'row')} {words}{more}"
-    output.rows(title, columns, ([row[name] or None for name in columns] for row in shown))
-
-
-def decisions_imported(shown: decision_import.Preview, done: Mapping[str, Any]) -> None:
-    """Print how many decisions were imported and how to take them back."""
-    say(
-        f"Imported {counted(done['imported'], 'decision')} for {', '.join(shown.targets)} "
-        f"(positions {shown.position + 1:,} to {done['position']:,} of the log)."
-    )
-    next_step(f"sept undo --to {shown.position} takes them back.")
 
 
 def report(found: Mapping[str, Any]) -> None:

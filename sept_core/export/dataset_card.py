@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sept_core.manifest import manifest
+from sept_core.manifest import manifest, provenance
 from sept_core.wording import paths
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
@@ -68,11 +68,13 @@ def text(opened: manifest.Manifest, files: Sequence[str], classes: Sequence[str]
     body = _TEXT.format(
         title=_plain(title),
         count=len(opened),
-        pool=_count(_part(header, "counts").get("pool")),
+        pool=provenance.count(provenance.part(header, "counts").get("pool")),
         targets=" " + _plain(f"for {', '.join(targets)}") if targets else "",
-        guard=_guard(_part(header, "guard")),
+        guard=_guard(provenance.part(header, "guard")),
         label=_LABEL if classes else "",
-        facts="\n".join(f"| {name} | {_plain(value)} |" for name, value in _facts(header)),
+        facts="\n".join(
+            f"| {name} | {_plain(value)} |" for name, value in provenance.facts(header)
+        ),
     )
     return f"---\n{_yaml(title, len(opened), files)}---\n{body}"
 
@@ -94,37 +96,13 @@ def _yaml(title: str, count: int, files: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _guard(guard: dict[str, Any]) -> str:
-    if guard.get("state") != "on":
+def _guard(guard: Mapping[str, Any]) -> str:
+    if not provenance.is_on(guard):
         return "The contamination guard was not active."
     return (
-        f"None of them is a near-duplicate of one of the {_count(guard.get('heldout_images'))} "
-        "held-out images of the targets."
+        f"None of them is a near-duplicate of one of the "
+        f"{provenance.count(guard.get('heldout_images'))} held-out images of the targets."
     )
-
-
-def _facts(header: dict[str, Any]) -> list[tuple[str, str]]:
-    given = _part(header, "settings").items()
-    settings = {name: v for name, v in given if v not in (None, "", [], {}, False)}
-    encoder = _part(header, "encoder")
-    return [
-        ("encoder", f"{encoder.get('id', '')} ({encoder.get('spec', encoder.get('kind', ''))})"),
-        ("strategy", str(header.get("strategy", ""))),
-        ("settings", ", ".join(f"{name} {value}" for name, value in settings.items())),
-        ("contamination guard", str(_part(header, "guard").get("state", "none"))),
-        ("content hash", str(header["content_hash"])),
-        ("pool fingerprint", str(_part(header, "pool").get("fingerprint", ""))),
-        ("software", ", ".join(f"{k} {v}" for k, v in _part(header, "software").items())),
-    ]
-
-
-def _part(header: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return an entry of the header; empty where another tool wrote the manifest without it."""
-    return dict(header.get(name) or {})
-
-
-def _count(number: Any) -> str:
-    return f"{number:,}" if isinstance(number, int) else "–"
 
 
 def _plain(text: str) -> str:

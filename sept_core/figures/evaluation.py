@@ -6,16 +6,15 @@ show as it is: it needs no script and follows the colour scheme of the page that
 
 import html
 import itertools
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from sept_core.figures.axis import Axis
 
 WIDTH = 1180
 _NAME, _PLOT, _TEXT, _PAIRS = (0, 210), (226, 600), (616, 810), (836, 1170)
 """Left and right end of the four columns: arm, difference, the same as text, pairs of seeds."""
 ROW, HEAD, TOP, AXIS = 36, 28, 46, 44
-MOST_TICKS = 6
 
 STYLE = """
 .sept-forest{width:100%;max-width:1180px;height:auto;display:block;font:13px/1.2 inherit;
@@ -73,28 +72,6 @@ class Paired(Protocol):
     def pairs(self) -> Sequence[tuple[float, float]]:
         """Accuracy of the reference and of the arm for each seed."""
         ...
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """A linear axis from `low` to `high` between two horizontal places."""
-
-    low: float
-    high: float
-    left: float
-    right: float
-
-    def at(self, value: float) -> float:
-        """Return the horizontal place of a value."""
-        share = (value - self.low) / (self.high - self.low)
-        return self.left + share * (self.right - self.left)
-
-    def ticks(self) -> list[float]:
-        """Return round values within the axis."""
-        step = _round_step((self.high - self.low) / MOST_TICKS)
-        first = math.ceil(self.low / step - 1e-9)
-        last = math.floor(self.high / step + 1e-9)
-        return [number * step for number in range(first, last + 1)]
 
 
 def forest(rows: Sequence[Paired], reference: str) -> str:
@@ -155,20 +132,12 @@ def _reach(row: Paired) -> tuple[float, ...]:
     return (*(100 * end for end in row.interval), 100 * row.value, *seeds)
 
 
-def _scale(
-    values: Sequence[float], left: float, right: float, around: float | None = None
-) -> _Scale:
+def _scale(values: Sequence[float], left: float, right: float, around: float | None = None) -> Axis:
     """Return an axis over the values with some room; it includes `around`."""
     shown = [*values, *([] if around is None else [around])] or [0.0, 1.0]
     low, high = min(shown), max(shown)
     room = 0.06 * (high - low) or (1.0 if around is not None else 0.01)
-    return _Scale(low - room, high + room, left, right)
-
-
-def _round_step(least: float) -> float:
-    """Return the smallest of 1, 2, 5 × a power of ten that is not below `least`."""
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
+    return Axis(low - room, high + room, left, right)
 
 
 def _headings(reference: str) -> str:
@@ -187,7 +156,7 @@ def _headings(reference: str) -> str:
     )
 
 
-def _grid(points: _Scale, shares: _Scale, height: float) -> list[str]:
+def _grid(points: Axis, shares: Axis, height: float) -> list[str]:
     """Draw the vertical lines and the labels of both axes, above and below."""
     bottom = height - AXIS + 8
     parts = []
@@ -205,7 +174,7 @@ def _accuracy(share: float) -> str:
     return f"{100 * share:.4g}%"
 
 
-def _row(row: Paired, top: float, points: _Scale, shares: _Scale) -> str:
+def _row(row: Paired, top: float, points: Axis, shares: Axis) -> str:
     kind = {True: "better", False: "worse", None: "none"}[row.better]
     y = top + ROW / 2
     low, high = (points.at(100 * end) for end in row.interval)
@@ -229,7 +198,7 @@ def _row(row: Paired, top: float, points: _Scale, shares: _Scale) -> str:
     )
 
 
-def _joined(row: Paired, y: float, shares: _Scale) -> str:
+def _joined(row: Paired, y: float, shares: Axis) -> str:
     """Draw a line from the reference's accuracy to the arm's for each seed, one below the other."""
     count = len(row.pairs)
     gap = min(7.0, (ROW - 10) / max(1, count - 1))

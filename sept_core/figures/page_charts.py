@@ -6,13 +6,12 @@ variables of the page (`--accent`, `--soft`, `--line`, `--quiet`).
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+
+from sept_core.figures.axis import Axis
 
 WIDTH, HEIGHT = 640, 268
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 12, 14, 52
-_TICKS = 5
-
-Point = tuple[float, float]
 
 
 def curve(
@@ -31,21 +30,18 @@ def curve(
         high: upper end of the band.
         label: of the horizontal axis, and of the figure for readers who do not see it.
     """
-    left, right = places[0], max(places[-1], places[0] + 1)
-    floor, ceiling = _padded(min(low), max(high))
-
-    def at(place: float, value: float) -> Point:
-        x = _LEFT + (place - left) / (right - left) * (WIDTH - _LEFT - _RIGHT)
-        share = (value - floor) / (ceiling - floor)
-        return x, HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM)
-
-    upper = [at(x, y) for x, y in zip(places, high, strict=True)]
-    lower = [at(x, y) for x, y in zip(places, low, strict=True)]
-    line = [at(x, y) for x, y in zip(places, middle, strict=True)]
-    parts = [_grid_line(at, value, left, right) for value in _ticks(floor, ceiling)]
-    for value in _ticks(left, right):
-        x, y = at(value, floor)
-        parts.append(f'<text x="{x:.1f}" y="{y + 20:.1f}" text-anchor="middle">{value:,g}</text>')
+    room = max((max(high) - min(low)) * 0.06, 0.01)
+    across = Axis(places[0], max(places[-1], places[0] + 1), _LEFT, WIDTH - _RIGHT)
+    upright = Axis(min(low) - room, max(high) + room, HEIGHT - _BOTTOM, _TOP)
+    parts = [_rule(upright.at(value), f"{value:g}") for value in upright.ticks()]
+    for value in across.ticks():
+        if math.isclose(value, round(value)):  # places are whole numbers, such as ranks
+            x, y = across.at(value), HEIGHT - _BOTTOM + 20
+            parts.append(f'<text x="{x:.1f}" y="{y}" text-anchor="middle">{value:,.0f}</text>')
+    upper, lower, line = (
+        [(across.at(place), upright.at(value)) for place, value in zip(places, own, strict=True)]
+        for own in (high, low, middle)
+    )
     parts.append(f'<polygon class="band" points="{_points([*upper, *reversed(lower)])}"/>')
     parts.append(f'<polyline class="line" points="{_points(line)}"/>')
     middle_of = (_LEFT + WIDTH - _RIGHT) / 2
@@ -73,28 +69,12 @@ def bars(rows: Sequence[tuple[str, float, str]]) -> str:
     return f"<div class=bars>{''.join(lines)}</div>"
 
 
-def _grid_line(at: Callable[[float, float], Point], value: float, left: float, right: float) -> str:
-    start, end = at(left, value), at(right, value)
+def _rule(y: float, name: str) -> str:
     return (
-        f'<line class="rule" x1="{start[0]:.1f}" x2="{end[0]:.1f}" y1="{start[1]:.1f}" '
-        f'y2="{end[1]:.1f}"/><text x="{_LEFT - 6}" y="{start[1] + 4:.1f}" text-anchor="end">'
-        f"{value:g}</text>"
+        f'<line class="rule" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{name}</text>'
     )
 
 
-def _points(points: Sequence[Point]) -> str:
+def _points(points: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-
-
-def _padded(low: float, high: float) -> Point:
-    room = max((high - low) * 0.06, 0.01)
-    return low - room, high + room
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Return round values within a range."""
-    rough = (high - low) / _TICKS
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(number * step, 10) for number in range(first, last + 1)]

@@ -106,9 +106,7 @@ def train(
     if (folder / CHECKPOINT).exists():
         states.restore(folder / CHECKPOINT, run, device)
     shown = settings.log if group.leads else ""
-    rows = data.row_batches(count, settings.batch_size, settings.seed, run.step, total)
-    own = group.share(settings.batch_size, settings.accumulate)
-    batches = images.batches(chosen[own] for chosen in rows)
+    batches = _batches(images, count, settings, run.step, group)
     run.method.train()
     job.new_phase()
     opened = loggers.Loggers(shown, loggers.Run(folder, facts or {}, run.step))
@@ -117,12 +115,6 @@ def train(
             logs.picture(0, "views", sample_views(images, count, settings, run.method.views))
         report = _Report(settings, total, count, folder / METRICS, device, run.step, group, logs)
         marks = _Marks(folder, report, probe, keep)
-
-        def tell() -> None:
-            if stop.is_set():
-                raise job_folder.Cancelled
-            job.progress(run.step, total, "steps")
-
         stalled = group.any(report.stalled())
         try:
             while run.step < total and not stalled:
@@ -134,11 +126,34 @@ def train(
                 features = train_step(run, batch, settings, rate, precision, report.clock, group)
                 report.after_step(run, features, rate)
                 stalled = marks.after_step(run)
-                group.first(tell)
+                group.first(lambda: _report_progress(job, run.step, total, stop))
         except job_folder.Cancelled:
             marks.save(run)
             raise
     return run
+
+
+def _batches(
+    images: data.ImageSet, count: int, settings: PretrainSettings, first_step: int, group: Group
+) -> Iterator[data.Batch]:
+    """Return this process's share of each batch, from a step on."""
+    total = settings.total_steps(count)
+    rows = data.row_batches(count, settings.batch_size, settings.seed, first_step, total)
+    own = group.share(settings.batch_size, settings.accumulate)
+    return images.batches(chosen[own] for chosen in rows)
+
+
+def _report_progress(
+    job: job_folder.JobFolder, step: int, total: int, stop: threading.Event
+) -> None:
+    """Report the number of steps done, unless the job has been asked to stop.
+
+    Raises:
+        Cancelled: it has.
+    """
+    if stop.is_set():
+        raise job_folder.Cancelled
+    job.progress(step, total, "steps")
 
 
 def sample_views(

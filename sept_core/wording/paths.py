@@ -5,7 +5,7 @@ In: a text. Out: the same with absolute paths reduced to their last part.
 
 import re
 
-_PATH = re.compile(r"(?<![\w:/.])(?:~|[A-Za-z]:)?(?:[\\/][^\s\\/,;'\"<>|]+){2,}")
+_PATH = re.compile(r"(?<![\w/.])(?:file://|~|[A-Za-z]:|\\)?(?:[\\/][^\s\\/,;'\"<>|]+){2,}")
 
 
 def without_paths(text: str) -> str:

@@ -94,25 +94,18 @@ def write(found: pa.Table, out: Path) -> Path:
     Raises:
         InputError: the suffix is unknown, or the file exists.
     """
-    if out.suffix.lower() not in SUFFIXES:
+    suffix = out.suffix.lower()
+    if suffix not in SUFFIXES:
         raise errors.InputError(f"{out} must end in one of {', '.join(SUFFIXES)}.")
     export_run.refuse_existing(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
     with atomic.write_then_rename(out) as temporary:
-        {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}[out.suffix.lower()](found, temporary)
+        if suffix == ".parquet":
+            pq.write_table(found, temporary)
+        elif suffix == ".jsonl":
+            tables.write_jsonl(temporary, found.to_pylist())
+        else:
+            tables.write_csv(temporary, found.column_names, found.to_pylist())
     return out
-
-
-def _csv(found: pa.Table, out: Path) -> None:
-    tables.write_csv(out, found.column_names, found.to_pylist())
-
-
-def _jsonl(found: pa.Table, out: Path) -> None:
-    tables.write_jsonl(out, found.to_pylist())
-
-
-def _parquet(found: pa.Table, out: Path) -> None:
-    pq.write_table(found, out)
 
 
 def packed(found: pa.Table, suffix: str) -> bytes:

@@ -7,7 +7,7 @@ row, in the words of the file: nothing is looked up in a project here.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sept_core import errors
@@ -154,7 +154,7 @@ def _file(path: Path) -> Path:
 
 
 def _columns(table: Table, path: Path) -> dict[str, str]:
-    """The columns of the table by their meaning."""
+    """Return the columns of the table by their meaning."""
     present = {column.name.strip().lower(): column.name for column in reversed(table.columns)}
     found = {
         meaning: present[name]
@@ -212,16 +212,12 @@ def _line(
     if len(meant) > 1:
         problem = problem or f"its tags stand for {' and '.join(meant)}"
     if problem:
-        return _with(line, problem=problem)
+        return replace(line, problem=problem)
     decision = next(iter(meant), usual)
     others = tuple(tag for tag in tags if tag.lower() not in known)
     mapped = [tag for tag in tags if known.get(tag.lower()) not in (None, tag.lower())]
     reason = line.reason or (f"tag: {', '.join(mapped)}" if mapped else "")
-    return _with(line, decision=decision, tags=others, reason=reason)
-
-
-def _with(line: Line, **changes: object) -> Line:
-    return Line(**(vars(line) | changes))
+    return replace(line, decision=decision, tags=others, reason=reason)
 
 
 def _text(values: Row, column: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sept_core import errors
 from sept_core.catalogue import decision_table, image_ids, place_table
+from sept_core.catalogue.connection import transaction
 from sept_core.review import decision_log
 from sept_core.services.curate import decisions
 from sept_core.services.curate.decision_file import DecisionFile, Line
@@ -65,7 +66,7 @@ _MOST_WHO = 100
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the file and what becomes of it.
+    """One row of the file and its outcome.
 
     Attributes:
         line: as the file has it.
@@ -73,6 +74,7 @@ class Row:
         uid: its image, "" if unknown.
         way: a key of `WAYS`, "" if unknown.
         note: details of the outcome, or "".
+        targets: the target sets that it is imported for: the one that it names, or all.
     """
 
     line: Line
@@ -80,6 +82,7 @@ class Row:
     uid: str = ""
     way: str = ""
     note: str = ""
+    targets: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as a table shows it."""
@@ -99,7 +102,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Preview:
-    """What an import would do.
+    """Outcome of every row of a file before it is imported.
 
     Attributes:
         file: the decision file.
@@ -150,6 +153,15 @@ class Preview:
         }
 
 
+@dataclass(frozen=True)
+class Imported:
+    """Number of imported rows and of their events, and the last position of the log."""
+
+    imported: int
+    events: int
+    position: int
+
+
 def preview(
     project: Project, targets: Sequence[str], file: DecisionFile, *, replacing: bool = False
 ) -> Preview:
@@ -168,13 +180,16 @@ def preview(
     found = _images(project, ids, file.lines)
     rows = [_judged(line, targets, match) for line, match in zip(file.lines, found, strict=True)]
     rows = _among_themselves(rows)
-    states = [decision_table.log_of(project.db, [ident]).state for ident in ids]
+    states = {
+        name: decision_table.log_of(project.db, [ident]).state
+        for name, ident in zip(targets, ids, strict=True)
+    }
     rows = [_against(row, states, replacing) for row in rows]
     position = decision_table.last_position(project.db)
     return Preview(file, tuple(targets), tuple(rows), position)
 
 
-def commit(project: Project, shown: Preview, who: str | None = None) -> dict[str, Any]:
+def commit(project: Project, shown: Preview, who: str | None = None) -> Imported:
     """Commit the planned rows of a preview, all or none of them.
 
     A row keeps its reviewer; behind a login the importing person is named as well.
@@ -192,12 +207,12 @@ def commit(project: Project, shown: Preview, who: str | None = None) -> dict[str
     if decision_table.last_position(project.db) != shown.position:
         raise errors.InputError("Decisions were made since this preview; preview the file again.")
     usual = who or decisions.signature(project)
-    made = [
-        _event(action, scope, reason, name, [row.uid for row in rows])
-        for (action, scope, reason, name), rows in _groups(project, shown.planned, usual)
-    ]
-    position = decision_table.append_all(project.db, decisions.ids_of(project, shown.targets), made)
-    return {"imported": len(shown.planned), "events": len(made), "position": position}
+    groups = _groups(project, shown.planned, usual)
+    with transaction(project.db):
+        for targets, group in itertools.groupby(groups, key=lambda one: one[0][-1]):
+            made = [_event(*key[:-1], [row.uid for row in rows]) for key, rows in group]
+            decision_table.append_all(project.db, decisions.ids_of(project, targets), made)
+    return Imported(len(shown.planned), len(groups), decision_table.last_position(project.db))
 
 
 def _event(action: str, scope: str, reason: str, who: str, uids: list[str]) -> dict[str, Any]:
@@ -205,7 +220,7 @@ def _event(action: str, scope: str, reason: str, who: str, uids: list[str]) -> d
     return {"who": who, "action": action, "scope": scope, "reason": reason, "uids": uids}
 
 
-_Group = tuple[str, str, str, str]
+_Group = tuple[str, str, str, str, tuple[str, ...]]
 
 
 def _groups(project: Project, rows: Iterable[Row], usual: str) -> list[tuple[_Group, list[Row]]]:
@@ -216,10 +231,10 @@ def _groups(project: Project, rows: Iterable[Row], usual: str) -> list[tuple[_Gr
         name = (line.who or usual)[:_MOST_WHO]
         if project.who and name != project.who:
             name = f"{name}, imported by {project.who}"
-        return line.decision, line.scope, line.reason[:MOST_REASON], name
+        return line.decision, line.scope, line.reason[:MOST_REASON], name, row.targets
 
     def order(row: Row) -> _Group:
-        return ("", "", "", "") if row.line.decision == "pin" else group(row)
+        return ("", "", "", "", ()) if row.line.decision == "pin" else group(row)
 
     ordered = sorted(rows, key=order)
     return [(key, list(found)) for key, found in itertools.groupby(ordered, key=group)]
@@ -317,47 +332,54 @@ def _judged(line: Line, targets: Sequence[str], match: _Match) -> Row:
         return Row(line, NOT_FOUND)
     if len(match.uids) > 1:
         return Row(line, AMBIGUOUS, way=match.way, note=f"{len(match.uids):,} images")
-    return Row(line, NEW, match.uids[0], match.way)
+    about = (line.target,) if line.target else tuple(targets)
+    return Row(line, NEW, match.uids[0], match.way, targets=about)
 
 
 def _among_themselves(rows: Sequence[Row]) -> list[Row]:
     """Mark rows about one image: all that contradict each other, and repetitions."""
-    said: dict[tuple[str, str], set[str]] = {}
+    said: dict[_Key, set[str]] = {}
     for row in rows:
-        if row.outcome == NEW:
-            said.setdefault(_about(row), set()).add(row.line.decision)
-    seen: set[tuple[str, str]] = set()
+        for key in _keys(row):
+            said.setdefault(key, set()).add(row.line.decision)
+    seen: set[_Key] = set()
     found = []
     for row in rows:
         if row.outcome != NEW:
             found.append(row)
             continue
-        made = said[_about(row)]
+        made = set().union(*(said[key] for key in _keys(row)))
         if len(made) > 1:
             row = replace(row, outcome=CONTRADICTION, note=" and ".join(sorted(made)))
-        elif _about(row) in seen:
+        elif seen.issuperset(_keys(row)):
             row = replace(row, outcome=REPEATED)
-        seen.add(_about(row))
+        seen.update(_keys(row))
         found.append(row)
     return found
 
 
-def _about(row: Row) -> tuple[str, str]:
-    return ("target" if row.line.scope == "target" else "", row.uid)
+_Key = tuple[bool, str, str]
 
 
-def _against(row: Row, states: Sequence[decision_log.ReviewState], replacing: bool) -> Row:
-    """Compare a row with the decisions that stand for each of the target sets."""
+def _keys(row: Row) -> list[_Key]:
+    """Return a key for each target set that a row decides on an image for."""
+    is_target = row.line.scope == "target"
+    return [(is_target, row.uid, target) for target in row.targets]
+
+
+def _against(row: Row, known: Mapping[str, decision_log.ReviewState], replacing: bool) -> Row:
+    """Compare a row with the decisions that stand for each of its target sets."""
     if row.outcome != NEW:
         return row
+    states = [known[target] for target in row.targets]
     if row.line.scope == "target":
         wanted = row.line.decision == "veto"
         same = all((row.uid in state.vetoed_targets) == wanted for state in states)
         return replace(row, outcome=SAME) if same else row
     made = [state.decisions.get(row.uid) for state in states]
-    if all(known and known.action == row.line.decision for known in made):
+    if all(one and one.action == row.line.decision for one in made):
         return replace(row, outcome=SAME)
-    others = sorted({k.action for k in made if k and k.action != row.line.decision})
+    others = sorted({one.action for one in made if one and one.action != row.line.decision})
     if not others:
         return row
     outcome = REPLACES if replacing else CONFLICT

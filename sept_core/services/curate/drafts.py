@@ -61,8 +61,7 @@ def precision(
     plan = _plan(ranking, began, budget)
     state = judging.since(log, began.state.position)
     nothing |= {"size": len(plan.uids)}
-    parts = judging.parts(plan.edges[-1])
-    known = [found for part in parts if (found := audit.precision(plan, state, part))]
+    known = judging.precision(plan, state)
     if not known or (whole := known[-1]).budget < plan.edges[-1]:
         return nothing
     return nothing | {

@@ -84,7 +84,7 @@ def audit_plan(
         "uids": list(plan.uids),
         "files": place_table.first_files(project.db, plan.uids),
         "to_judge": [uid for uid in plan.uids if state.verdict(uid) is None],
-        "precision": _precision(plan, state),
+        "precision": [asdict(value) for value in precision(plan, state)],
     }
 
 
@@ -100,30 +100,27 @@ def _sample(
     return plan, since(chosen.log, chosen.record["decision_position"])
 
 
-def parts(count: int) -> list[int]:
-    """Return the budgets of which an audit tells the precision: the quarters of a selection."""
-    return sorted({max(1, count * part // 4) for part in (1, 2, 3, 4)})
-
-
 def keep_plan(project: Project, selection_id: str, plan: audit.Plan, position: int) -> None:
-    """Store the sample whose judgements after a position tell a selection's precision."""
+    """Store the sample of a selection's audit; decisions after the position count in it."""
     settings.put(project.db, AUDIT_OF + selection_id, asdict(plan) | {"position": position})
 
 
 def since(log: decision_log.Log, position: int) -> decision_log.ReviewState:
     """Return the state with only those decisions that were made after a position.
 
-    An audit counts no others: the images vetoed before have left the sample, so that those kept
-    before would make it seem precise.
+    Only these count in an audit: images vetoed before have left the sample, so the images kept
+    before would make the selection seem precise.
     """
     later = {uid: made for uid, made in log.state.decisions.items() if made.position > position}
     return replace(log.state, decisions=later)
 
 
-def _precision(plan: audit.Plan, state: decision_log.ReviewState) -> list[dict[str, Any]]:
-    """Return the precision at each quarter of the selection, where it is known."""
-    found = [audit.precision(plan, state, budget) for budget in parts(plan.edges[-1])]
-    return [asdict(value) for value in found if value is not None]
+def precision(plan: audit.Plan, state: decision_log.ReviewState) -> list[audit.Precision]:
+    """Return the precision of each quarter of a selection, smallest first, where it is known."""
+    count = plan.edges[-1]
+    budgets = sorted({max(1, count * quarters // 4) for quarters in (1, 2, 3, 4)})
+    found = (audit.precision(plan, state, budget) for budget in budgets)
+    return [value for value in found if value is not None]
 
 
 def _state(chosen: Selection, position: int | None) -> decision_log.ReviewState:

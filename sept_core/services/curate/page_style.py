@@ -7,7 +7,7 @@ STYLE = """
 :root{color-scheme:light dark;--accent:light-dark(#0f766e,#3fb8a9);--ground:light-dark(#fbfbf9,
   #151918);--panel:light-dark(#fff,#1a1f1d);--soft:light-dark(#e9eeea,#263330);
   --line:light-dark(#dcddd6,#323a37);--ink:light-dark(#1f2523,#e4e8e5);
-  --quiet:light-dark(#59635f,#a3ada8);--warn:light-dark(#9a4a08,#f0a35e)}
+  --quiet:light-dark(#59635f,#a3ada8)}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.55 system-ui,-apple-system,

@@ -38,7 +38,6 @@ class PoolEvidence:
         targets: features of the training split of each target set.
         searching: (s,) S32, the target images to search with; a store may still hold others, which
             have been held out since.
-        vetoed: (v,) S32, vetoed targets, which are ignored everywhere.
         labels: label of each target uid, if known; used only by `class-balanced`.
         weights: weight of each target uid that is not 1.
         inside: (n,) S32, the live pool images that pass the filter.
@@ -53,7 +52,6 @@ class PoolEvidence:
         pool: feature_store.FeatureStore,
         targets: list[feature_store.FeatureStore],
         searching: np.ndarray,
-        vetoed: np.ndarray,
         labels: dict[str, str],
         inside: np.ndarray,
         index: ivf.Index | None,
@@ -84,14 +82,11 @@ class PoolEvidence:
         uids = np.concatenate([store.uids for store in stores])
         vectors = np.concatenate([store.gather(np.arange(len(store))) for store in stores])
         kept, first = np.unique(uids, return_index=True)
-        first, kept = first[np.isin(kept, searching)], kept[np.isin(kept, searching)]
+        first = first[np.isin(kept, searching)]
         if not len(first):
             raise errors.InputError(
                 "The target set has no embedded image to search with; check its splits."
             )
-        first = first[~np.isin(kept, vetoed)]
-        if not len(first):
-            raise errors.InputError(ALL_VETOED)
         self.target_uids, self.target_vectors = uids[first], vectors[first]
         self._lists: neighbour_lists.Neighbours | None = None
         self._cut: dict[int, neighbour_lists.Neighbours] = {}

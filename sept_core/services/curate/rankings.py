@@ -2,28 +2,19 @@
 
 In: an open project and a request. Out: a `Ranking`: everything that a selection needs besides the
 review decisions and the budget, so that a decision or another budget only repeats the walk. Its
-key is a hash of the request without its budget, the features, the target images and the pool.
+key is that of the request's `standings.Standing`.
 """
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sept_core import errors
-from sept_core import targets as target_layout
-from sept_core.catalogue import (
-    decision_table,
-    image_table,
-    revision,
-    source_table,
-    split_table,
-)
+from sept_core.catalogue import decision_table
 from sept_core.features import feature_store
 from sept_core.index import graph, ivf
 from sept_core.review import decision_log
@@ -32,15 +23,16 @@ from sept_core.selection.settings import SelectionSettings
 from sept_core.selection.strategies import STRATEGIES
 from sept_core.services.curate import (
     contamination_guard,
-    groups,
     own_images,
     row_space,
+    standings,
     stored_lists,
 )
 from sept_core.services.curate.pool_view import PoolEvidence
+from sept_core.services.curate.ranking_base import Base
 from sept_core.services.curate.requests import Request
+from sept_core.services.curate.standings import Standing, Target
 from sept_core.services.data import preparation
-from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.storage import atomic, hashing, project_paths
 from sept_core.storage.recent import Recent
@@ -53,63 +45,6 @@ NEGATIVE_PERCENTILE = 99.0
 """A veto as negative example penalises the images that are closer to it than this share of the
 pool.
 """
-
-
-@dataclass(frozen=True)
-class Target:
-    """One image that is searched with: its target set's id, its uid and its label."""
-
-    set_id: str
-    uid: str
-    label: str | None
-
-
-class Base:
-    """The view of pool and targets that rankings share whose strategy, floor, cap or guard differ.
-
-    Args:
-        folder: where the neighbour lists are stored.
-        pool: the pool's features.
-        make: returns the view with all targets.
-
-    Attributes:
-        lock: held while the view is used.
-        note: what is under way; empty while nothing is.
-    """
-
-    def __init__(
-        self, folder: Path, pool: feature_store.FeatureStore, make: Callable[[], PoolEvidence]
-    ) -> None:
-        self.lock = threading.RLock()
-        self.note = ""
-        self._folder, self._pool, self._make = folder, pool, make
-        self._views = Recent[frozenset[str], PoolEvidence](2)
-        self._stored = 0  # length of the lists on disk
-
-    def evidence(self, vetoed: frozenset[str]) -> PoolEvidence:
-        """Return the view of pool and targets without vetoed targets.
-
-        Raises:
-            InputError: no target image is left, or none has features.
-        """
-        return self._views.get(vetoed, lambda: self._whole.without(vetoed))
-
-    @cached_property
-    def _whole(self) -> PoolEvidence:
-        """The view with all targets, and with the lists of an earlier process if there are any."""
-        whole = self._make()
-        lists = stored_lists.load(self._folder, self._pool, whole.target_uids)
-        if lists is not None:
-            whole.use_lists(lists)
-            self._stored = lists.uids.shape[1]
-        return whole
-
-    def store(self) -> None:
-        """Store the lists if they have grown since."""
-        lists = self._whole.known_lists()
-        if lists is not None and lists.uids.shape[1] > self._stored:
-            self._stored = lists.uids.shape[1]
-            stored_lists.save(self._folder, lists, self._pool)
 
 
 class Ranking:
@@ -128,7 +63,7 @@ class Ranking:
         group: name and fingerprint of the named group; empty without one.
     """
 
-    def __init__(self, project: Project, request: Request, standing: "Standing") -> None:
+    def __init__(self, project: Project, request: Request, standing: Standing) -> None:
         paths, encoder_id = project.paths, standing.encoder_id
         self.key = standing.key
         self.request = standing.request
@@ -154,7 +89,8 @@ class Ranking:
             for ident in standing.target_ids
         ]
         indexed = preparation.is_fresh(project, encoder_id, "index", pool)
-        inside = _inside(project, request)
+        searching = _array([target.uid for target in self.targets])
+        inside = standings.inside(project, request)
         self._base = _bases.get(
             (paths.root, standing.base, device),
             lambda: Base(
@@ -163,8 +99,7 @@ class Ranking:
                 lambda: PoolEvidence(
                     pool=pool,
                     targets=stores,
-                    searching=_array([target.uid for target in self.targets]),
-                    vetoed=_array(()),
+                    searching=searching,
                     labels=labels,
                     inside=inside,
                     index=ivf.load(paths.index(encoder_id, "index")) if indexed else None,
@@ -176,7 +111,7 @@ class Ranking:
             ),
         )
         self._groups = preparation.groups_by_uid(project, encoder_id)
-        self._pool_count = _pool_count(project)
+        self._pool_count = standings.pool_count(project)
         self._own = (
             own_images.find(project, encoder_id, standing.target_ids, self.guard)
             if request.settings.with_target
@@ -222,7 +157,7 @@ class Ranking:
 
     @contextlib.contextmanager
     def _noted(self, note: str) -> Iterator[None]:
-        """Tell what is under way to `progress`."""
+        """Set the note that `progress` reports."""
         self._base.note = note
         try:
             yield
@@ -290,20 +225,6 @@ class Ranking:
         )
 
 
-@dataclass(frozen=True)
-class Standing:
-    """A request resolved against the project: what identifies its ranking, and its base."""
-
-    key: str
-    base: str
-    request: Request
-    encoder_id: str
-    target_ids: tuple[str, ...]
-    targets: tuple[Target, ...]
-    pool_fingerprint: str
-    group: tuple[str, ...]
-
-
 _held = Recent[tuple[Path, str], Ranking](HELD)
 _bases = Recent[tuple[Path, str, str], Base](HELD)
 
@@ -316,7 +237,7 @@ def ranking(project: Project, request: Request) -> Ranking:
         InputError: the preparations are missing.
         LeakError: the guard is on and cannot run.
     """
-    known = standing(project, request)
+    known = standings.find(project, request)
     return _held.get((project.paths.root, known.key), lambda: Ranking(project, request, known))
 
 
@@ -327,7 +248,7 @@ def remember(project: Project, request: Request) -> str:
         NotFoundError: a target set is unknown, or nothing is embedded with the encoder.
         InputError: the preparations are missing.
     """
-    known = standing(project, request)
+    known = standings.find(project, request)
     path = project.paths.ranking(known.key) / _REQUEST
     if not path.exists():
         atomic.write_json(path, asdict(known.request))
@@ -387,125 +308,12 @@ def log_name(log: decision_log.Log) -> str:
     return log.hash[:16]
 
 
-def standing(project: Project, request: Request) -> Standing:
-    """Resolve a request: its encoder, its target images, and the key of its ranking.
-
-    Raises:
-        NotFoundError: a target set is unknown, or nothing is embedded with the encoder.
-        InputError: the preparations are missing.
-    """
-    paths = project.paths
-    encoder_id = projects.find_encoder(project, request.encoder)
-    ids = tuple(source_table.find(project.db, "target", name).id for name in request.targets)
-    resolved = replace(
-        request,
-        settings=replace(request.settings, budget=1),
-        encoder=encoder_id,
-        device="auto",
-        decisions=True,
-    )
-    group = _group(project, request)
-    searched = [paths.pool_features(encoder_id)]
-    searched += [paths.target_features(encoder_id, ident) for ident in ids]
-    # Held-out images count without a guard, too: the diagnostics of a ranking compare with them.
-    heldout = [paths.target_features(encoder_id, ident, heldout=True) for ident in ids]
-    fingerprint = image_table.pool_fingerprint(project.db)
-    content = [
-        asdict(replace(resolved, targets=())),
-        ids,
-        [feature_store.kept(folder).content_id() for folder in searched + heldout],
-        fingerprint,
-        _pool_count(project),
-        group,
-        [_content(project, ident, heldout=True) for ident in ids],
-        _prepared(project, encoder_id),
-    ]
-    shared = [
-        [encoder_id, ids, fingerprint, group, request.filter],
-        [feature_store.kept(folder).content_id() for folder in searched],
-        [_content(project, ident, heldout=False) for ident in ids],
-        _index_header(project, encoder_id),
-        [request.settings.seed, asdict(request.settings)["weights"]],
-    ]
-    if request.filter:
-        content.append(revision.current(project.db))
-        shared.append(revision.current(project.db))
-    targets = tuple(target for ident in ids for target in searching(project, ident))
-    keys = hashing.fingerprint(content), hashing.fingerprint(shared)
-    return Standing(*keys, resolved, encoder_id, ids, targets, fingerprint, group)
-
-
-def searching(project: Project, target_id: str) -> tuple[Target, ...]:
-    """Return the training images of a target set in the order of their files."""
-
-    def read() -> tuple[Target, ...]:
-        rows = split_table.labelled(project.db, target_id, target_layout.SEARCH_SPLITS)
-        pairs = zip(rows["uid"].to_pylist(), rows["label"].to_pylist(), strict=True)
-        return tuple(Target(target_id, uid, label) for uid, label in pairs)
-
-    return revision.once(project.db, f"searching:{target_id}", read)
-
-
-def _content(project: Project, target_id: str, *, heldout: bool) -> str:
-    """Return a hash of a target set's training images and labels, and of its held-out images."""
-
-    def read() -> str:
-        own = [[target.uid, target.label] for target in searching(project, target_id)]
-        splits = target_layout.HELDOUT_SPLITS
-        held = split_table.labelled(project.db, target_id, splits) if heldout else None
-        others = [] if held is None else held.select(["uid", "phash"]).to_pylist()
-        return hashing.fingerprint([own, others])
-
-    return revision.once(project.db, f"target content:{target_id}:{heldout}", read)
-
-
-def _prepared(project: Project, encoder_id: str) -> list[Any]:
-    """Return the headers of the artefacts that a selection reads.
-
-    Raises:
-        InputError: near-duplicates are missing or out of date, or no pool image has features.
-    """
-    projects.pool_features(project, encoder_id)
-    preparation.groups_by_uid(project, encoder_id)
-    path = project.paths.index(encoder_id, "duplicates") / project_paths.HEADER
-    known = preparation.calibration(project, encoder_id)
-    index = _index_header(project, encoder_id)
-    return [atomic.read_json(path), index, known["tau"], known["tau_leak"]]
-
-
-def _index_header(project: Project, encoder_id: str) -> Any:
-    """Return the header of the index that is searched; None for exact search."""
-    pool = feature_store.kept(project.paths.pool_features(encoder_id))
-    if not preparation.is_fresh(project, encoder_id, "index", pool):
-        return None
-    return atomic.read_json(project.paths.index(encoder_id, "index") / project_paths.HEADER)
-
-
 def _distinct(targets: tuple[Target, ...]) -> tuple[Target, ...]:
     """Return targets without those that an earlier target set holds too."""
     found: dict[str, Target] = {}
     for target in targets:
         found.setdefault(target.uid, target)
     return tuple(found.values())
-
-
-def _group(project: Project, request: Request) -> tuple[str, ...]:
-    if not request.group:
-        return ()
-    return request.group, hashing.fingerprint(groups.members(project, request.group))
-
-
-def _inside(project: Project, request: Request) -> np.ndarray:
-    found = image_table.eligible(project.db, "pool", request.filter)
-    if not request.group:
-        return found
-    return found[np.isin(found, _array(groups.members(project, request.group)))]
-
-
-def _pool_count(project: Project) -> int:
-    """Count distinct images whose bytes are known, and every file that has not been read yet."""
-    counts = image_table.pool_counts(project.db)
-    return sum(counts[state] for state in ("images", "waiting", "unreadable", "rejected"))
 
 
 def _array(uids: Any) -> np.ndarray:

@@ -222,17 +222,15 @@ def vector_of(project: Project, encoder_id: str, uid: str) -> np.ndarray:
         NotFoundError: it has no features under the encoder.
     """
     query = np.array([uid], hashing.UID_DTYPE)
-    ids = [record.id for record in source_table.every(project.db, "target")]
-    folders = [project.paths.pool_features(encoder_id)]
-    # A store may hold images that have been held out since.
-    folders += [
-        project.paths.target_features(encoder_id, ident)
-        for ident in ids
-        if hashing.places_among(split_table.searching(project.db, ident), query)[0] >= 0
-    ]
-    for folder in folders:
-        store = feature_store.kept(folder)
-        if store.rows_of(query)[0] >= 0:
+    pool = feature_store.kept(project.paths.pool_features(encoder_id))
+    if pool.rows_of(query)[0] >= 0:
+        return pool.vectors_of(query)
+    for record in source_table.every(project.db, "target"):
+        store = feature_store.kept(project.paths.target_features(encoder_id, record.id))
+        # A store may hold images that have been held out since.
+        if store.rows_of(query)[0] >= 0 and query[0] in split_table.searching(
+            project.db, record.id
+        ):
             return store.vectors_of(query)
     raise errors.NotFoundError(f"Image {uid} has no features under {encoder_id}.")
 

@@ -50,12 +50,19 @@ class Picture:
 
 @dataclass(frozen=True)
 class Curve:
-    """Similarity by rank: centre of each bin of ranks, 10th, 50th and 90th percentile in it."""
+    """Similarity by rank.
+
+    Attributes:
+        ranks: centre of each bin of ranks.
+        low, median, high: 10th, 50th and 90th percentile of the similarities in each.
+        middle: median of all similarities.
+    """
 
     ranks: list[float]
     low: list[float]
     median: list[float]
     high: list[float]
+    middle: float
 
 
 @dataclass(frozen=True)
@@ -187,7 +194,7 @@ def _embedded(server: ImageServer, wanted: Sequence[tuple[str, str, str]]) -> li
         ):
             size += len(data)
             if size > MOST_BYTES:
-                break
+                break  # which cancels the others
             found.append(Picture(data, caption, note))
     return found
 
@@ -217,7 +224,11 @@ def _curve(similarities: Sequence[float | None]) -> Curve | None:
     parts = np.array_split(np.arange(len(known)), min(BINS, len(known)))
     low, median, high = np.array([np.percentile(values[p], (10, 50, 90)) for p in parts]).T
     return Curve(
-        [float(ranks[part].mean()) for part in parts], low.tolist(), median.tolist(), high.tolist()
+        [float(ranks[part].mean()) for part in parts],
+        low.tolist(),
+        median.tolist(),
+        high.tolist(),
+        float(np.median(values)),
     )
 
 
@@ -254,26 +265,3 @@ def _reasons(state: decision_log.ReviewState, names: bool) -> list[tuple[str, ..
         for one in state.decisions.values()
     )
     return [(*key, f"{count:,}") for key, count in counts.most_common(MOST_CLASSES)]
-
-
-def provenance(facts: Facts) -> list[tuple[str, str]]:
-    """Return the provenance as names and texts, without absolute paths."""
-    header, record = facts.header, facts.record
-    settings = {k: v for k, v in header["settings"].items() if v not in (None, "", [], {}, False)}
-    guard = header["guard"]
-    heldout = f" ({guard['heldout_images']:,} held-out images)" if guard["state"] == "on" else ""
-    given = [
-        ("Selection", record["selection"]),
-        ("Target sets", ", ".join(record["targets"])),
-        ("Encoder", f"{header['encoder']['id']} ({facts.encoder}, {header['encoder']['kind']})"),
-        ("Strategy", record["strategy"]),
-        ("Settings", ", ".join(f"{name} {value}" for name, value in settings.items())),
-        ("Search", f"{header['index']['id']}, recall {header['index']['recall']}"),
-        ("Contamination guard", f"{guard['state']}{heldout}"),
-        ("Content hash", facts.header["content_hash"]),
-        ("Pool fingerprint", header["pool"]["fingerprint"]),
-        ("Decision log", f"position {header['decisions']['position']}, "
-                         f"{header['decisions']['hash']}"),
-        ("Software", ", ".join(f"{name} {text}" for name, text in header["software"].items())),
-    ]  # fmt: skip
-    return [(name, paths.without_paths(str(text))) for name, text in given if str(text)]

@@ -12,6 +12,7 @@ from typing import Any
 
 from sept_core.export import run as export_run
 from sept_core.figures import page_charts
+from sept_core.manifest import provenance
 from sept_core.services.curate import page_style, subset_facts
 from sept_core.services.curate.subset_facts import Facts, Picture
 from sept_core.services.project.project import Project
@@ -80,7 +81,7 @@ def page(facts: Facts) -> str:
         _section("Pictures", _shown_of(facts), _pictures(facts.pictures)),
         _targets(facts),
         _decisions(facts),
-        _section("Provenance", "", _list(subset_facts.provenance(facts))),
+        _section("Provenance", "", _list(_provenance(facts))),
     ]
     today = datetime.datetime.now(datetime.UTC).date()
     return (
@@ -102,7 +103,7 @@ def lead(facts: Facts) -> str:
     pool, record = record_funnel(facts).get("pool", 0), facts.record
     sentence = (
         f"{record['strategy'].capitalize()} selected {record['count']:,} of {pool:,} pool images "
-        f"by their similarity to {_and(record['targets'])}, under the encoder {facts.encoder}."
+        f"for {_and(record['targets'])}, under the encoder {facts.encoder}."
     )
     guard = facts.header["guard"]
     if guard["state"] == "on":
@@ -124,8 +125,7 @@ def _tiles(facts: Facts) -> str:
     if pool := record_funnel(facts).get("pool"):
         tiles.append((f"{facts.record['count'] / pool:.1%}", f"of {pool:,} pool images"))
     if facts.curve:
-        middle = sorted(facts.curve.median)[len(facts.curve.median) // 2]
-        tiles.append((f"{middle:.2f}", "median similarity to the target"))
+        tiles.append((f"{facts.curve.middle:.2f}", "median similarity to the target"))
     if facts.precision:
         found = facts.precision[-1]
         low, high = found["low"], found["high"]
@@ -207,9 +207,13 @@ def _decisions(facts: Facts) -> str:
     return _section("Decisions", note, _table(heads, rows))
 
 
+def _provenance(facts: Facts) -> list[tuple[str, str]]:
+    return [("Selection", facts.record["selection"]), *provenance.facts(facts.header)]
+
+
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     def line(cells: Sequence[str], tag: str) -> str:
-        marks = ["" for _ in cells[1:]] + [" class=number"]
+        marks = [""] * (len(cells) - 1) + [" class=number"]
         pairs = zip(cells, marks, strict=True)
         return "<tr>" + "".join(f"<{tag}{m}>{_text(c)}</{tag}>" for c, m in pairs) + "</tr>"
 

@@ -28,6 +28,7 @@ from sept_core.services.curate import (
     rankings,
     row_space,
     searches,
+    standings,
     views,
 )
 from sept_core.services.curate.row_space import RowSpace
@@ -185,7 +186,7 @@ def _choices(
             {
                 "name": record.name,
                 "id": record.id,
-                "count": len(rankings.searching(project, record.id)),
+                "count": len(standings.searching(project, record.id)),
             }
             for record in source_table.every(project.db, "target")
         ],
@@ -293,7 +294,7 @@ def colours_stamp(project: Project, rows: RowSpace, drawn: point_map.Map | None)
     sources = [[r.id, r.name] for r in source_table.every(project.db, "pool")]
     targets = source_table.every(project.db, "target")
     searching = [
-        [r.name, [t.uid for t in rankings.searching(project, r.id)], _content(project, rows, r.id)]
+        [r.name, [t.uid for t in standings.searching(project, r.id)], _content(project, rows, r.id)]
         for r in targets
     ]
     files = revision.current(project.db)  # an image may have moved from one source to another
@@ -307,7 +308,7 @@ def _content(project: Project, rows: RowSpace, target_id: str) -> str:
 
 def targets_stamp(project: Project, ids: list[str], drawn: point_map.Map | None) -> str:
     """Return a hash of everything that the list of target images depends on."""
-    own = [[ident, [asdict(t) for t in rankings.searching(project, ident)]] for ident in ids]
+    own = [[ident, [asdict(t) for t in standings.searching(project, ident)]] for ident in ids]
     return hashing.fingerprint([own, drawn and drawn.revision])
 
 
@@ -335,7 +336,7 @@ def target_list(project: Project, encoder_id: str, ids: list[str]) -> list[dict[
         places |= zip(uids, points.astype(float).round(5).tolist(), strict=True)
     found: dict[str, dict[str, Any]] = {}
     for ident in ids:
-        for target in rankings.searching(project, ident):
+        for target in standings.searching(project, ident):
             row = {"set": names.get(ident, ident), "uid": target.uid, "label": target.label}
             found.setdefault(target.uid, row | {"place": places.get(target.uid)})
     return list(found.values())

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from sept_core import targets as target_layout
-from sept_core.catalogue import image_table, settings, source_table, split_table
+from sept_core.catalogue import image_table, revision, settings, source_table, split_table
 from sept_core.features import feature_store
 from sept_core.selection import strategies
 from sept_core.services.project import guidance, projects
@@ -134,7 +134,7 @@ class EvidenceCard:
         points = f"{value} points ({low} to {high})"
         seeds = "1 seed" if found.seeds == 1 else f"{found.seeds} seeds"
         if not found.covers_seeds:
-            return f"{points} over the test images; {seeds} cannot tell chance from effect."
+            return f"{points} over the test images; {seeds}: too few for a verdict."
         if found.better is None:
             return f"{points}: no difference to a random subset is seen with {seeds}."
         better = "better" if found.better else "worse"
@@ -174,8 +174,8 @@ def assemble(project: Project, status: ProjectStatus) -> Dashboard:
     encoder = projects.find_encoder(project, None) if status.encoders else None
     records = {record.name: record for record in source_table.every(project.db, "target")}
     selection, evidence = _selection(project, status), _evidence(project.paths)
-    told = [evidence.target] if evidence else list(selection.targets) if selection else []
-    advised = next((name for name in [*told, *records] if name in records), "")
+    named = [evidence.target] if evidence else list(selection.targets) if selection else []
+    advised = next((name for name in [*named, *records] if name in records), "")
     return Dashboard(
         pool=PoolCard(
             status.pool,
@@ -239,9 +239,12 @@ def _gap_key(project: Project, encoder: str, target_id: str) -> list[str]:
 
 def _images(project: Project, target_id: str, splits: tuple[str, ...]) -> str:
     """Return a hash of the images in some splits of a target set."""
-    return hashing.fingerprint(
-        split_table.labelled(project.db, target_id, splits)["uid"].to_pylist()
-    )
+
+    def read() -> str:
+        rows = split_table.labelled(project.db, target_id, splits)
+        return hashing.fingerprint(rows["uid"].to_pylist())
+
+    return revision.once(project.db, f"images:{target_id}:{splits}", read)
 
 
 def measure_gap(project: Project, target: str) -> float | None:

@@ -15,13 +15,13 @@ PREFIX = "study-advice:"
 
 @dataclass(frozen=True)
 class Advice:
-    """What the project's own studies say about a target set.
+    """Summary of the project's own studies on a target set.
 
     Attributes:
         sentences: which arm did best with its interval, "No difference seen …", or that there is
             no study.
         unscored: finished runs of studies without a validation score.
-        pilot: the cheapest pilot that would tell, its cost first; empty if something was seen.
+        pilot: the cheapest conclusive pilot, its cost first; empty if a difference was seen.
         command: runs the pilot; empty without one.
     """
 

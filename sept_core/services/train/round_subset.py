@@ -30,43 +30,46 @@ def weighted(project: Project, run: str, target: str, weights: Mapping[str, floa
     A run on a subset that weights do not change, or of other target sets, gives the default
     strategy with as many images.
     """
-    found = manifest.read(runs.finished(project.paths, run) / "manifest")
-    header = found.header
-    settings, filter_text, refill = _of_header(header, len(found))
-    if header["targets"] != [target]:
+    saved = selection_of(project, run)
+    request = (
+        _of_manifest(project, run)
+        if saved is None
+        else selections.request_of(project, selections.find(project, saved))
+    )
+    settings = request.settings
+    if request.targets != (target,):
         settings = SelectionSettings(budget=settings.budget)
     try:
-        settings = _with_weights(settings, target, weights)
+        settings = rounds.with_weights(settings, target, weights)
     except errors.InputError:  # the strategy does not use weights
-        settings = _with_weights(SelectionSettings(budget=settings.budget), target, weights)
+        settings = rounds.with_weights(SelectionSettings(budget=settings.budget), target, weights)
     known = [one["id"] for one in projects.encoders(project)]
-    encoder = header["encoder"]["id"]
-    request = Request(
-        (target,),
-        replace(settings, budget=1),
-        encoder if encoder in known else None,
-        filter_text,
-        guard=header["guard"]["state"] != "off",
-        refill_duplicates=refill,
+    request = replace(
+        request,
+        targets=(target,),
+        settings=replace(settings, budget=1),
+        encoder=request.encoder if request.encoder in known else None,
+        decisions=True,
     )
     return Place(request, budget=settings.budget)
 
 
-def _of_header(header: Mapping[str, Any], images: int) -> tuple[SelectionSettings, str, bool]:
-    """Return settings, filter and the rule for near-duplicates of a manifest's header."""
+def _of_manifest(project: Project, run: str) -> Request:
+    """Return the request of a run's manifest, for a selection that was deleted."""
+    found = manifest.read(runs.finished(project.paths, run) / "manifest")
+    header = found.header
     held = dict(header["settings"])
     filter_text = str(held.pop("filter", ""))
     refill = bool(held.pop("refill_duplicates", True))
-    budget = held.get("budget") or images
-    return SelectionSettings(**held | {"budget": budget}), filter_text, refill
-
-
-def _with_weights(
-    settings: SelectionSettings, target: str, weights: Mapping[str, float]
-) -> SelectionSettings:
-    classes = tuple((f"{target}/{name}", weight) for name, weight in weights.items())
-    own = settings.weights
-    return replace(settings, weights=Weights(own.sets, classes, own.images))
+    held["budget"] = held.get("budget") or len(found)
+    return Request(
+        tuple(header["targets"]),
+        SelectionSettings(**held),
+        header["encoder"]["id"],
+        filter_text,
+        guard=header["guard"]["state"] != "off",
+        refill_duplicates=refill,
+    )
 
 
 def selection_of(project: Project, run: str) -> str | None:
@@ -207,6 +210,6 @@ def place(project: Project, series: Series) -> Place:
     classes = pending.weights if pending else rounds.next_weights(done)
     plan = series.plan
     source_table.find(project.db, "target", plan.target)
-    settings = _with_weights(plan.settings, plan.target, classes)
+    settings = rounds.with_weights(plan.settings, plan.target, classes)
     request = Request((plan.target,), replace(settings, budget=1), plan.encoder, guard=plan.guard)
     return Place(request, budget=plan.settings.budget)

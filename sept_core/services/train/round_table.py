@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sept_core.services.project.project import Project
-from sept_core.services.train import runs, validation, weakest
+from sept_core.services.train import runs, studies, validation, weakest
 from sept_core.services.train.rounds import Round, Series
+from sept_core.services.train.studies import Study
 from sept_core.services.train.weakest import WeakClasses
-from sept_core.storage import commands
 
 Interval = tuple[float, float]
 
@@ -144,13 +144,15 @@ def _gain(row: Row) -> str:
 
 def comparison(folder: Path, series: Series) -> str:
     """Return the command that opens the test split once, after the last round."""
-    plan = series.plan
-    held = series.pretrain or {}
-    words: list[object] = ["evaluate", folder, "--target", plan.target, "--arm", "random"]
-    for one in (series.rounds[0], series.rounds[-1]):
-        words += ["--arm", f"round-{one.number}={one.selection}"]
-    words += ["--budget", plan.settings.budget, "--method", plan.training.method]
-    words += ["--backbone", plan.training.backbone, "--steps", held.get("steps")]
-    for name in ("batch_size", "image_size"):
-        words += [f"--{name.replace('_', '-')}", held.get(name)]
-    return commands.line(*words)
+    ends = series.rounds[0], series.rounds[-1]
+    plan, held = series.plan, series.pretrain or {}
+    trained = {name: held.get(name) for name in ("steps", "batch_size", "image_size", "init")}
+    wanted = Study(
+        plan.target,
+        ("random", *(f"round-{one.number}={one.selection}" for one in ends)),
+        () if plan.settings.budget is None else (plan.settings.budget,),
+        plan.training.method,
+        plan.training.backbone,
+        {name: value for name, value in trained.items() if value},
+    )
+    return studies.command(folder, wanted)

@@ -47,8 +47,7 @@ class Plan:
 
     Attributes:
         target: name of a labelled target set.
-        settings: settings of the selections; their weights hold in every round, and each round's
-            weights of classes come on top.
+        settings: settings of the selections; each round has its own weights of classes.
         training: method, backbone and settings of the runs.
         encoder: id of the encoder; None for the last embedded one.
         guard: use the contamination guard.
@@ -155,7 +154,9 @@ def begin(project: Project, plan: Plan) -> Series:
     """
     _check_classes(project, plan.target)
     plan = replace(plan, encoder=projects.find_encoder(project, plan.encoder))
-    _weighted(plan, {"any": MOST})  # refuses a strategy that weights do not change
+    with_weights(
+        plan.settings, plan.target, {"any": MOST}
+    )  # refuses a strategy that weights do not change
     series = find(project, plan.target)
     if series is None:
         series = Series(plan)
@@ -236,7 +237,8 @@ def select(project: Project, series: Series, weights: Mapping[str, float] | None
     if weights is None:
         weights = pending.weights if pending else next_weights(before)
     request = Request(
-        (series.plan.target,), _weighted(series.plan, weights), series.plan.encoder,
+        (series.plan.target,), with_weights(series.plan.settings, series.plan.target, weights),
+        series.plan.encoder,
         guard=series.plan.guard,
     )  # fmt: skip
     record = selections.select(project, request)
@@ -276,14 +278,17 @@ def _open(series: Series) -> tuple[Round | None, tuple[Round, ...]]:
     return pending, series.rounds[:-1] if pending else series.rounds
 
 
-def _weighted(plan: Plan, weights: Mapping[str, float]) -> SelectionSettings:
-    own = plan.settings.weights
-    classes = dict(own.classes)
-    for name, weight in weights.items():
-        key = f"{plan.target}/{name}"
-        classes[key] = classes.get(key, 1.0) * weight
-    joined = Weights(own.sets, tuple(classes.items()), own.images)
-    return replace(plan.settings, weights=joined)
+def with_weights(
+    settings: SelectionSettings, target: str, weights: Mapping[str, float]
+) -> SelectionSettings:
+    """Return settings with these weights of a target set's classes, and no others of classes.
+
+    Raises:
+        InputError: weights do not change the strategy.
+    """
+    classes = tuple((f"{target}/{name}", weight) for name, weight in weights.items())
+    own = settings.weights
+    return replace(settings, weights=Weights(own.sets, classes, own.images))
 
 
 def _new(project: Project, before: tuple[Round, ...], selection: str) -> int:

@@ -5,8 +5,9 @@ evaluation on the target set and on each control. Every arm has the same method,
 augmentation, batch and schedule; only its images and, for equal epochs, its length differ.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from sept_core import errors
@@ -24,6 +25,7 @@ from sept_core.services.data import collections
 from sept_core.services.project import projects
 from sept_core.services.project.project import Project
 from sept_core.services.train import evaluations, pretraining
+from sept_core.storage import commands
 
 LARGER, ORACLE, ENCODER = "random-10x", "oracle", "encoder"
 
@@ -42,6 +44,8 @@ OWN_SIZE = (LARGER, *UNSIZED)
 """Arms of a size other than the budget, for which equal steps and equal epochs differ."""
 
 WORDS = (*STRATEGIES, LARGER, ORACLE, ENCODER)
+OPTIONS = ("steps", "epochs", "batch_size", "image_size")
+"""Training settings that `sept evaluate` has options for; the others go with --set."""
 WITH_TARGET, CURATED = "+target", "curated"
 """`STRATEGY+target` puts the target's own images first; `curated` is the default strategy there."""
 METADATA, FROZEN, CONTINUE = "metadata", "frozen", "continue"
@@ -304,6 +308,33 @@ def start(project: Project, study: Study) -> JobFolder:
     ]
     asked = {"runs": list(runs.values()), "evaluations": planned}
     return launcher.launch(project.paths, "study", asked, f"Study on {study.target}")
+
+
+def command(root: Path, study: Study) -> str:
+    """Return the command that starts a study, for a terminal on this machine.
+
+    Args:
+        root: the project's folder.
+        study: the study.
+    """
+    words: list[object] = ["evaluate", root, "--target", study.target]
+    words += _repeated("--arm", study.arms) + _repeated("--budget", study.budgets)
+    words += ["--method", study.method, "--backbone", study.backbone]
+    for name, value in study.changes.items():
+        if name in OPTIONS:
+            words += [f"--{name.replace('_', '-')}", value]
+        elif isinstance(value, dict):
+            words += _repeated("--set", (f"{name}.{own}={value[own]}" for own in value))
+        else:
+            words += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
+    words += ["--seeds", study.seeds]
+    if study.readouts != tuple(evaluations.READOUTS):
+        words += _repeated("--readout", study.readouts)
+    return commands.line(*words)
+
+
+def _repeated(option: str, values: Iterable[object]) -> list[object]:
+    return [word for value in values for word in (option, value)]
 
 
 def _runs(

@@ -1,12 +1,11 @@
-"""Advice from the project's own studies: which arm did best, or the cheapest pilot that would tell.
+"""Advice from the project's own studies: the best arm, or the cheapest conclusive pilot.
 
 In: the jobs of studies and the validation scores of their runs (`weakest`, stored with each run).
-Out: an `Advice` in sentences. Test scores have no part in it: they would be used up by choosing.
+Out: an `Advice` in sentences. It never uses test scores, so that the test split stays unseen.
 """
 
-import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ from sept_core.services.train import (
 from sept_core.services.train.advice_record import Advice
 from sept_core.services.train.studies import Study
 from sept_core.services.train.weakest import WeakClasses
-from sept_core.storage import atomic, commands, project_paths
+from sept_core.storage import atomic, project_paths
 from sept_core.wording import quantities
 
 MOST_SEEDS = 10
@@ -61,7 +60,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Gain:
     """One arm against the random subset of the same study."""
 
     arm: str
@@ -128,7 +127,7 @@ def score(
     return len(missing)
 
 
-def comparisons(study: Scored) -> list[Comparison]:
+def comparisons(study: Scored) -> list[Gain]:
     """Compare the scored arms of a study with its random subset; without one, with the first arm.
 
     The largest gain comes first.
@@ -142,7 +141,7 @@ def comparisons(study: Scored) -> list[Comparison]:
     results = [validation.difference(study.scores[n], study.scores[reference]) for n in others]
     adjusted = statistics.holm([one.p for one in results])
     found = [
-        Comparison(arm, reference, one, one.covers_seeds and one.distinguishable and p < 0.05)
+        Gain(arm, reference, one, one.covers_seeds and one.distinguishable and p < 0.05)
         for arm, one, p in zip(others, results, adjusted, strict=True)
     ]
     return sorted(found, key=lambda one: -one.result.value)
@@ -178,7 +177,7 @@ def advise(project: Project, target: str, budget: int | None = None) -> Advice:
     return advice
 
 
-def _sentences(study: Scored, rows: list[Comparison]) -> Iterator[str]:
+def _sentences(study: Scored, rows: list[Gain]) -> Iterator[str]:
     """Say what one study shows on training images."""
     better = [one for one in rows if one.holds and one.result.value > 0]
     worse = [one for one in rows if one.holds and one.result.value < 0]
@@ -196,8 +195,8 @@ def _sentences(study: Scored, rows: list[Comparison]) -> Iterator[str]:
         yield f"{one.arm} did worse than {one.reference}: {_figures(one)}."
 
 
-def _close(study: Scored, best: Comparison, others: list[Comparison]) -> list[str]:
-    """Name the arms that cannot be told from the best one."""
+def _close(study: Scored, best: Gain, others: list[Gain]) -> list[str]:
+    """Name the arms that are not distinguishable from the best one."""
     own = study.scores[best.arm]
     return [
         one.arm
@@ -206,7 +205,7 @@ def _close(study: Scored, best: Comparison, others: list[Comparison]) -> list[st
     ]
 
 
-def _figures(one: Comparison) -> str:
+def _figures(one: Gain) -> str:
     low, high = (f"{100 * end:+.1f}" for end in one.result.interval)
     over = "" if one.result.covers_seeds else " over images"
     return (
@@ -243,7 +242,7 @@ def _counted(count: int, thing: str) -> str:
 def _pilot(
     project: Project,
     target: str,
-    compared: list[tuple[Scored, list[Comparison]]],
+    compared: list[tuple[Scored, list[Gain]]],
     budget: int | None,
     unscored: bool,
 ) -> tuple[str, str]:
@@ -252,10 +251,12 @@ def _pilot(
         return "", ""
     if unscored and not compared:
         return "", ""
-    if not compared:
+    # The subsets of a study with this target set as a control are for another one.
+    own = [one for one in compared if target not in one[0].request.get("controls", ())]
+    if not own:
         return _first_pilot(project, target, budget)
-    whole = [(study, rows) for study, rows in compared if rows[0].result.covers_seeds]
-    study, rows = (whole or compared)[0]
+    whole = [one for one in own if one[1][0].result.covers_seeds]
+    study, rows = (whole or own)[0]
     return _longer_pilot(project, study, rows[0])
 
 
@@ -281,10 +282,10 @@ def _first_pilot(project: Project, target: str, budget: int | None) -> tuple[str
         f"{_cost(cost.seconds)} for the cheapest pilot: {REFERENCE} against {DEFAULT_STRATEGY}, "
         f"{statistics.LEAST_SEEDS} seeds, the fewest that give an interval over seeds."
     )
-    return said, _command(project, wanted)
+    return said, studies.command(project.paths.root, wanted)
 
 
-def _longer_pilot(project: Project, study: Scored, best: Comparison) -> tuple[str, str]:
+def _longer_pilot(project: Project, study: Scored, best: Gain) -> tuple[str, str]:
     """Return the same comparison with the number of seeds that would show the observed gain."""
     have = best.result.seeds
     if best.result.value <= 0:
@@ -296,18 +297,25 @@ def _longer_pilot(project: Project, study: Scored, best: Comparison) -> tuple[st
     seeds = seeds_needed(np.array(best.result.by_seed))
     if seeds is None:
         return (
-            f"More seeds would not tell: with the spread of these {have}, even {MOST_SEEDS} seeds "
+            f"More seeds would not help: with the spread of these {have}, even {MOST_SEEDS} seeds "
             f"cannot show a gain of {100 * best.result.value:+.1f} points. Train longer or choose "
             "by diagnostics.",
             "",
         )
-    known = {field.name for field in fields(Study)} - {"where"}
-    held = {name: value for name, value in study.request.items() if name in known}
-    held = {name: tuple(v) if isinstance(v, list) else v for name, v in held.items()}
     words = _words(study, best)
     if words is None:
         return "", ""
-    wanted = Study(**held | {"arms": words, "seeds": seeds, "controls": (), "readouts": ("knn",)})
+    asked = study.request
+    wanted = Study(
+        asked["target"],
+        words,
+        tuple(asked["budgets"]),
+        asked["method"],
+        asked["backbone"],
+        asked["changes"],
+        seeds,
+        readouts=("knn",),
+    )
     task = evaluations.task(project, wanted.target)
     if task.problem:
         return task.problem, ""
@@ -315,14 +323,14 @@ def _longer_pilot(project: Project, study: Scored, best: Comparison) -> tuple[st
     seconds = costs.of_study(project.paths, wanted, task, pool).seconds
     share = None if seconds is None else seconds * (seeds - have) / seeds
     said = (
-        f"{_cost(share)} for the cheapest pilot that would tell: {best.arm} against "
+        f"{_cost(share)} for the cheapest conclusive pilot: {best.arm} against "
         f"{best.reference} with {seeds} seeds, if the gain of {100 * best.result.value:+.1f} "
         f"points and the spread stay; the runs of the first {_counted(have, 'seed')} are reused."
     )
-    return said, _command(project, wanted)
+    return said, studies.command(project.paths.root, wanted)
 
 
-def _words(study: Scored, best: Comparison) -> tuple[str, str] | None:
+def _words(study: Scored, best: Gain) -> tuple[str, str] | None:
     """Return the words of `Study.arms` for the reference and the best arm; None if unknown."""
     words = [str(word) for word in study.request.get("arms", ())]
     if len(study.request.get("budgets", ())) != 1:
@@ -356,14 +364,3 @@ def _cost(seconds: float | None) -> str:
     if seconds is None:
         return "An unknown time on this machine"
     return f"About {quantities.about(seconds)} on this machine"
-
-
-def _command(project: Project, study: Study) -> str:
-    words: list[object] = ["evaluate", project.paths.root, "--target", study.target]
-    words += itertools.chain.from_iterable(("--arm", arm) for arm in study.arms)
-    words += ["--budget", study.budgets[0], "--method", study.method]
-    words += ["--backbone", study.backbone, "--seeds", study.seeds, "--readout", "knn"]
-    for name in ("steps", "batch_size", "image_size"):
-        if study.changes.get(name):
-            words += [f"--{name.replace('_', '-')}", study.changes[name]]
-    return commands.line(*words)

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from sept_core import errors
-from sept_core.catalogue import source_table, split_table
+from sept_core.catalogue import revision, source_table, split_table
 from sept_core.services.data import scaling
 from sept_core.services.project.project import Project
 from sept_core.services.train import runs
@@ -105,12 +105,14 @@ def find(project: Project, run: str, target: str) -> WeakClasses:
 def _rows(project: Project, target: str) -> list[dict[str, Any]]:
     """Return the labelled training images of a target set, a hashed sample if there are many."""
     record = source_table.find(project.db, "target", target)
-    found: list[dict[str, Any]] = split_table.labelled(
-        project.db, record.id, ("train",)
-    ).to_pylist()
-    usable = {row["uid"]: row for row in found if row["label"] is not None}
-    order = sorted(usable, key=lambda uid: hashing.hashed_uniform(0, uid))
-    return [usable[uid] for uid in order[:MOST_IMAGES]]
+
+    def read() -> list[dict[str, Any]]:
+        found = split_table.labelled(project.db, record.id, ("train",)).to_pylist()
+        usable = {row["uid"]: row for row in found if row["label"] is not None}
+        order = sorted(usable, key=lambda uid: hashing.hashed_uniform(0, uid))
+        return [usable[uid] for uid in order[:MOST_IMAGES]]
+
+    return revision.once(project.db, f"classified:{record.id}", read)
 
 
 def _path(paths: project_paths.ProjectPaths, run: str, rows: list[dict[str, Any]]) -> Path:

@@ -92,6 +92,39 @@ def test_command_previews_and_imports_with_yes(project: Path, tmp_path: Path) ->
     assert "red/01.png" in listed.stdout
 
 
+def test_a_row_is_imported_for_the_target_set_that_it_names(
+    project: Path, small_data: Path, tmp_path: Path
+) -> None:
+    added = sept("target", "add", project, "others", small_data / "target")
+    assert added.returncode == 0, added.stderr
+    rows = [
+        {"path": "red/01.png", "decision": "veto", "target": "toys"},
+        {"path": "red/01.png", "decision": "keep", "target": "others"},
+        {"path": "red/02.png", "decision": "veto", "target": "toys"},
+        {"path": "red/02.png", "decision": "veto"},
+        {"path": "red/03.png", "decision": "pin"},
+        {"path": "red/03.png", "decision": "pin", "target": "toys"},
+        {"path": "red/04.png", "decision": "pin", "target": "toys"},
+        {"path": "red/04.png", "decision": "veto"},
+    ]
+    file = tmp_path / "decided.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    names = ["toys", "others"]
+    with projects.opened(project) as opened:
+        shown = decision_import.preview(opened, names, decision_file.read(file))
+        assert shown.counts == {"new": 5, "repeated": 1, "contradiction": 2}
+        done = decision_import.commit(opened, shown)
+        assert done.imported == 5
+        made = {
+            name: {(row["path"], row["decision"]) for row in
+                   decision_export.table(opened, [name]).to_pylist()}
+            for name in names
+        }  # fmt: skip
+    both = {("red/02.png", "veto"), ("red/03.png", "pin")}
+    assert made == {"toys": both | {("red/01.png", "veto")},
+                    "others": both | {("red/01.png", "keep")}}  # fmt: skip
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_round_trip(project: Path, prepared: Path, tmp_path: Path, suffix: str) -> None:
     red, blue, green = (uid_of(project, f"{hue}/07.png") for hue in ("red", "blue", "green"))

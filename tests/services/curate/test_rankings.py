@@ -11,7 +11,7 @@ from sept_core import errors
 from sept_core.catalogue import decision_table, revision
 from sept_core.retrieval import neighbour_lists
 from sept_core.selection.settings import SelectionSettings
-from sept_core.services.curate import decisions, groups, rankings
+from sept_core.services.curate import decisions, groups, rankings, standings
 from sept_core.services.curate.rankings import Ranking
 from sept_core.services.curate.requests import Request
 from sept_core.services.project import projects
@@ -21,7 +21,7 @@ ASKED = Request(("toys",), SelectionSettings(budget=1))
 
 
 def fresh(project: Project, request: Request) -> Ranking:
-    return Ranking(project, request, rankings.standing(project, request))
+    return Ranking(project, request, standings.find(project, request))
 
 
 def picks(ranking: Ranking, project: Project, budget: int) -> list[dict[str, Any]]:
@@ -53,12 +53,12 @@ def test_a_replay_equals_a_fresh_selection(project: Path, strategy: str) -> None
 
 def test_a_key_names_what_is_ranked_and_no_budget_or_decision(project: Path) -> None:
     with projects.opened(project) as opened:
-        key = rankings.standing(opened, ASKED).key
+        key = standings.find(opened, ASKED).key
         larger = replace(ASKED, settings=SelectionSettings(budget=50))
-        assert rankings.standing(opened, larger).key == key
+        assert standings.find(opened, larger).key == key
         uid = picks(rankings.ranking(opened, ASKED), opened, 1)[0]["uid"]
         decisions.decide(opened, ["toys"], "veto", [uid])
-        assert rankings.standing(opened, ASKED).key == key
+        assert standings.find(opened, ASKED).key == key
         groups.save(opened, "few", [uid])
         others = [
             replace(ASKED, settings=SelectionSettings(budget=1, seed=1)),
@@ -67,10 +67,10 @@ def test_a_key_names_what_is_ranked_and_no_budget_or_decision(project: Path) -> 
             replace(ASKED, group="few"),
             replace(ASKED, refill_duplicates=True),
         ]
-        keys = [rankings.standing(opened, request).key for request in others]
+        keys = [standings.find(opened, request).key for request in others]
         assert len({key, *keys}) == 6
         groups.save(opened, "few", [uid, uid])
-        assert rankings.standing(opened, others[3]).key != keys[3]
+        assert standings.find(opened, others[3]).key != keys[3]
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_a_key_names_what_is_ranked_and_no_budget_or_decision(project: Path) -> 
 def test_a_key_names_all_that_its_answers_count(project: Path, guard: bool, change: str) -> None:
     request = replace(ASKED, guard=guard)
     with projects.opened(project) as opened:
-        key = rankings.standing(opened, request).key
+        key = standings.find(opened, request).key
         opened.db.execute(change)
         revision.renew(opened.db)
         is_same = "unreadable" in change  # unreadable and rejected files count alike
-        assert (rankings.standing(opened, request).key == key) is is_same
+        assert (standings.find(opened, request).key == key) is is_same
 
 
 def test_only_the_latest_requests_stay_on_disk(
@@ -143,7 +143,7 @@ def test_the_pool_is_searched_once_for_all_rankings_and_not_again_after_a_restar
         before = picks(rankings.ranking(opened, plain), opened, 25)
         picks(rankings.ranking(opened, floored), opened, 25)
         assert len(searched) == 1
-        assert rankings.progress(opened, rankings.standing(opened, plain).key)["done"] == 2
+        assert rankings.progress(opened, standings.find(opened, plain).key)["done"] == 2
         rankings._held.clear()
         rankings._bases.clear()
         assert picks(rankings.ranking(opened, plain), opened, 25) == before

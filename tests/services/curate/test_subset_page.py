@@ -46,7 +46,15 @@ def test_the_page_holds_everything_and_names_nobody(
     for folder in (project, small_data, tmp_path, Path.home()):
         assert str(folder) not in page
     assert "&lt;b&gt;text&lt;/b&gt; in 01.png" in page and "Ana Silva" not in page
-    for text in ("toys", record["encoder_id"], "5 of 12 images", "Precision", "1 vetoed"):
+    for text in (
+        "toys",
+        record["encoder_id"],
+        "duplicate_cap 1",
+        "seed 0",
+        "5 of 12 images",
+        "Precision",
+        "1 vetoed",
+    ):
         assert text in page
     assert re.search(r"Content hash</dt><dd>[0-9a-f]{64}", page)
     assert sept("report", project, record["selection"], "--html", out).returncode == 1
@@ -62,6 +70,9 @@ def test_the_page_holds_everything_and_names_nobody(
         ("in /home/ana/pool/1.png, twice", "in 1.png, twice"),
         (r"C:\Users\ana\1.png", "1.png"),
         ("~/pool/1.png", "1.png"),
+        ("checkpoint:/home/ana/runs/best", "checkpoint:best"),
+        ("file:///home/ana/1.png", "1.png"),
+        (r"\\server\pool\1.png", "1.png"),
         ("food/ramen and width/height", "food/ramen and width/height"),
         ("https://example.org/a/b", "https://example.org/a/b"),
     ],

@@ -104,7 +104,7 @@ def evaluated(paths: project_paths.ProjectPaths, **changes: Any) -> None:
     ("changes", "conclusion"),
     [
         ({}, r"\+10.0 points \(\+5.0 to \+20.0\): better than a random subset"),
-        ({"seeds": 1}, r"\(\+6.0 to \+15.0\) over the test images; 1 seed cannot tell chance"),
+        ({"seeds": 1}, r"\(\+6.0 to \+15.0\) over the test images; 1 seed: too few for a verdict"),
         ({"holds": False}, "no difference to a random subset is seen with 3 seeds"),
         ({"distinguishable": False}, "no difference to a random subset is seen"),
         ({"value": 0.1, "interval": [0.05, 0.2]}, "worse than a random subset"),

@@ -157,6 +157,12 @@ def test_weights_open_the_subset_that_a_run_was_trained_on(trained):
             budget=1, weights=Weights(classes=(("toys/red", 2.0),))
         )
         assert views.read(opened, views.write(opened, place)) == place
+        saved = round_subset.selection_of(opened, small_runs.RUN)
+        request = selections.request_of(opened, selections.find(opened, saved))
+        assert place.request == replace(request, settings=place.request.settings)
+        selections.remove(opened, saved)
+        left = round_subset.weighted(opened, small_runs.RUN, "toys", {"red": 2.0})
+        assert (left.request.settings, left.budget) == (place.request.settings, 16)
 
 
 def test_a_target_set_without_classes_is_refused(project, tmp_path):

@@ -1,4 +1,4 @@
-"""Advice from studies: the best arm, no difference seen, or the cheapest pilot that would tell."""
+"""Advice from studies: the best arm, no difference seen, or the cheapest conclusive pilot."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_differences_are_paired_by_image() -> None:
     assert 0.4 < low < 0.5 < high < 0.6
 
 
-def test_the_best_arm_and_what_cannot_be_told_from_it() -> None:
+def test_the_best_arm_and_those_not_distinguishable_from_it() -> None:
     base = [range(80), range(82), range(81)]
     found = a_study(random=base, search=[range(40), range(41), range(41)],
                     balanced=[range(41), range(40), range(42)], worse=[range(140)] * 3)  # fmt: skip
@@ -64,14 +64,14 @@ def test_no_difference_is_said_so() -> None:
     assert study_advice.comparisons(alone) == []
 
 
-def test_the_seeds_that_would_tell() -> None:
+def test_the_seeds_that_would_show_a_gain() -> None:
     assert study_advice.seeds_needed(np.array([0.02])) == 3
     assert study_advice.seeds_needed(np.array([0.02, 0.021, 0.019])) == 4
     assert study_advice.seeds_needed(np.array([0.03, 0.0, 0.02])) == 6
     assert study_advice.seeds_needed(np.array([0.03, -0.03, 0.01])) is None
 
 
-def test_a_project_without_studies_is_told_the_cost_of_a_pilot(project: Path) -> None:
+def test_a_project_without_studies_gets_the_cost_of_a_pilot(project: Path) -> None:
     with projects.opened(project) as opened:
         advice = study_advice.advise(opened, "toys", 12)
         assert advice.sentences == ("This project has no study on toys.",)
@@ -81,9 +81,37 @@ def test_a_project_without_studies_is_told_the_cost_of_a_pilot(project: Path) ->
         assert (shown.advised, shown.advice) == ("toys", advice)
         with pytest.raises(errors.NotFoundError):
             study_advice.advise(opened, "birds")
-    told = sept("advise", project, "--target", "toys")
+    printed = sept("advise", project, "--target", "toys")
     assert "Studies on toys: This project has no study on toys. About " in " ".join(
-        told.stdout.split()
+        printed.stdout.split()
+    )
+
+
+def test_a_longer_pilot_repeats_the_study_but_not_one_with_the_target_as_control(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = {"target": "toys", "arms": ["random", "instance-search"], "budgets": [16],
+               "method": METHOD, "backbone": BACKBONE, "changes": TINY | {"lr": 0.5}}  # fmt: skip
+    seen = {"random": [range(80), range(85), range(79)],
+            "instance-search": [range(80), range(72), range(75)]}  # fmt: skip
+    scores = {name: tuple(map(scored, ranges)) for name, ranges in seen.items()}
+    found = Scored(request, dict.fromkeys(scores, ("r",) * 3), scores, ())
+    monkeypatch.setattr(study_advice, "every", lambda *_: [found])
+    with projects.opened(project) as opened:
+        advice = study_advice.advise(opened, "toys")
+        assert "cheapest conclusive pilot: instance-search against random with" in advice.pilot
+        assert "--set lr=0.5" in advice.command and "--seeds 8" in advice.command
+        request["controls"] = ["toys"]
+        assert "--set" not in study_advice.advise(opened, "toys").command
+
+
+def test_the_command_of_a_study_gives_its_settings() -> None:
+    changes = {"steps": 6, "batch_size": 8, "augment": {"jitter": 0.1}, "init": "timm"}
+    wanted = Study("toys", ("random", "a=b"), (16, 32), "moco", "resnet18", changes, 4, ("knn",))
+    assert studies.command(Path("p"), wanted) == (
+        "sept evaluate p --target toys --arm random --arm a=b --budget 16 --budget 32 "
+        "--method moco --backbone resnet18 --steps 6 --batch-size 8 --set augment.jitter=0.1 "
+        "--set init=timm --seeds 4 --readout knn"
     )
 
 
