@@ -233,15 +233,8 @@ def _strip(project: Project, target_id: str) -> tuple[str, ...]:
 def _gap_key(project: Project, encoder: str, target_id: str) -> list[str]:
     """Return what a gap depends on: pool and training images, which a layout may change."""
     stores = project.paths.pool_features(encoder), project.paths.target_features(encoder, target_id)
-    images = _images(project, target_id, target_layout.SEARCH_SPLITS)
+    images = hashing.uid_of(split_table.searching(project.db, target_id).tobytes())
     return [encoder, *(feature_store.kept(store).content_id() for store in stores), images]
-
-
-def _images(project: Project, target_id: str, splits: tuple[str, ...]) -> str:
-    """Return a hash of the images in some splits of a target set."""
-    return hashing.fingerprint(
-        split_table.labelled(project.db, target_id, splits)["uid"].to_pylist()
-    )
 
 
 def measure_gap(project: Project, target: str) -> float | None:
@@ -288,7 +281,7 @@ def _audited(project: Project, selection_id: str) -> dict[str, Any] | None:
     """Return the precision of the whole selection; None while nothing is judged."""
     from sept_core.services.curate import judging  # imports faiss, which a new project avoids
 
-    found: list[dict[str, Any]] = judging.audit_plan(project, selection_id)["precision"]
+    found = judging.precision(project, selection_id)
     return found[-1] if found else None
 
 
@@ -306,7 +299,7 @@ def _distance_key(project: Project, record: dict[str, Any]) -> list[str]:
     stores = [project.paths.pool_features(encoder)]
     stores += [project.paths.target_features(encoder, ident, heldout=True) for ident in ids]
     content = [feature_store.kept(store).content_id() for store in stores]
-    heldout = [_images(project, ident, target_layout.HELDOUT_SPLITS) for ident in ids]
+    heldout = [hashing.uid_of(split_table.held_out(project.db, ident).tobytes()) for ident in ids]
     return [record["id"], encoder, *content, *heldout]
 
 
