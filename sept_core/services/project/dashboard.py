@@ -354,6 +354,13 @@ def _is_random(arm: str) -> bool:
     return arm.startswith("random") and arm != RANDOM_INIT
 
 
-def _preference(one: Difference) -> tuple[bool, int]:
+def _is_baseline(arm: str) -> bool:
+    """Return True for the arm of a baseline strategy, such as the whole pool."""
+    strategy = strategies.STRATEGIES.get(arm.split(" ")[0])
+    return strategy is not None and bool(strategy.baseline)
+
+
+def _preference(one: Difference) -> tuple[bool, bool, int]:
     known = one.readout in READOUTS
-    return one.labels != "all", READOUTS.index(one.readout) if known else len(READOUTS)
+    place = READOUTS.index(one.readout) if known else len(READOUTS)
+    return _is_baseline(one.arm), one.labels != "all", place
