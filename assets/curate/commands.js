@@ -220,10 +220,7 @@ export class Commands {
       percentiles: space.figures.figures?.percentiles, mix,
     }, {
       stop: (ratio, round) => space.findStop(ratio, round),
-      takeBudget: (budget) => {
-        space.setBudget(budget, true);
-        this.dialog.close();
-      },
+      takeBudget: (budget) => space.setBudget(budget, true),
     });
     form.show(tab);
     const forget = button("link", "Delete this group", () => {

@@ -25,13 +25,12 @@ import { clusterTest, every, STATES } from "./model/crossfilter.js";
 import { nameOf, NOTHING } from "./model/items.js";
 import { ORDERS } from "./model/orders.js";
 import { Pool } from "./model/pool.js";
-import { MOST_PARTS, partCounts, usedBy } from "./model/recipe.js";
+import { countedParts, isMixed, OWN, usedBy } from "./model/recipe.js";
 import { audited, counted, number } from "./model/saving.js";
 import { extended, namesIn, shares } from "./model/sheet.js";
 import { summary as weightsSaid } from "./model/weights.js";
 import { Wishes } from "./model/wishes.js";
 import { SheetLoader } from "./sheet_loader.js";
-import { OWN } from "./side/facts.js";
 import { FiguresPane } from "./side/figures_pane.js";
 import { HistoryPane } from "./side/history_pane.js";
 import { Inspector } from "./side/inspector.js";
@@ -732,7 +731,8 @@ export class Workspace {
       ...marks.counts, fresh: this.lister.display.came, total, round: this.roundCount(),
       shown: narrowed && items ? items.count : total, state: this.view.state,
     });
-    this.chips.part(this.partsShown(), view.part);
+    const parted = mode === "selection" && this.sheet && isMixed(this.request);
+    this.chips.part(parted ? countedParts(this.request, this.chosenEntries) : [], view.part);
     this.chips.filter([...this.filters(), ...this.settingChips()]);
     this.chips.save(this.deciding.progress);
     this.root.dataset.saving = this.deciding.waiting ? "yes" : "no";
@@ -744,31 +744,20 @@ export class Workspace {
     const { similarity, ...rest } = ORDERS;
     const offered = this.request.targets.length ? { similarity, ...rest } : { uid: ORDERS.uid };
     this.chips.orders(Object.entries(offered).filter(
-      ([name]) => (name !== "cluster" || data.urls.clusters) && (name !== "part" || this.isMixed)),
+      ([name]) => (name !== "cluster" || data.urls.clusters) && (name !== "part" || isMixed(this.request))),
       this.request.targets.length ? this.lister.order : "uid");
   }
 
-  /** Whether the subset has parts. */
-  get isMixed() {
-    return Boolean(this.request.recipe?.length || this.request.with_target);
-  }
-
-  /** The parts of the subset with their numbers of images, in the order of the recipe. */
-  partsShown() {
-    if (this.mode !== "selection" || !this.isMixed || !this.sheet) return [];
-    const counts = new Map(partCounts(this.lister.all.slice(0, this.budget ?? 0)));
-    const names = (this.request.recipe || []).map(({ name }) => name);
-    const shown = names.map((part, i) => ({ part, label: part, count: counts.get(part) || 0, tone: i % MOST_PARTS }));
-    if (this.request.with_target) shown.unshift({ part: OWN, label: "own", count: counts.get(OWN) || 0, tone: "own" });
-    return shown;
+  /** The entries of the subset. */
+  get chosenEntries() {
+    return this.lister.all.slice(0, this.budget ?? 0);
   }
 
   /** The previous round and the number of images that it did not have; null without one. */
   roundCount() {
     const { round } = this.data;
     if (!round || !this.before || this.mode !== "selection") return null;
-    const cut = this.lister.all.slice(0, this.budget ?? 0);
-    return { number: round.number, count: cut.filter(({ uid }) => !this.before.has(uid)).length };
+    return { number: round.number, count: this.chosenEntries.filter(({ uid }) => !this.before.has(uid)).length };
   }
 
   /** The active filters as chips. */

@@ -13,9 +13,9 @@ from sept_core.services.curate import workspace as data_of
 from sept_core.services.curate.views import Place
 from sept_core.services.data import collections, preparation
 from sept_core.services.project.project import Project
+from sept_core.services.train import rounds
 
 KEY = "workspace"
-PARAMETERS = ("target", "strategy", "encoder", "budget", "order", "view")
 WRITTEN = "place written"
 """Client and number of the last wish that changed the URL, and its parameters since."""
 
@@ -64,8 +64,6 @@ def _data(project: Project) -> dict[str, Any]:
 
 def _round(project: Project, targets: list[str]) -> dict[str, Any] | None:
     """Return number and selection of the last trained round of a single target set."""
-    from sept_core.services.train import rounds  # a first visit need not wait for it
-
     series = rounds.find(project, targets[0]) if len(targets) == 1 else None
     last = series.last_trained if series else None
     if last is None or not selections.exists(project, last.selection):
@@ -93,7 +91,7 @@ def _write(project: Project, place: Place) -> None:
     written: dict[str, Sequence[str]] = {"target": [""]} | views.write(project, place)
     given = state.parameters()
     old = [name for name in given if name != "project"] if ARRIVED in given else []
-    state.replace_parameters([*PARAMETERS, *old], written)
+    state.replace_parameters([*state.PLACE, *old], written)
 
 
 def _catch_up(message: str) -> None:
@@ -103,11 +101,11 @@ def _catch_up(message: str) -> None:
     written = state.kept(WRITTEN)
     client, seen = workspace.seen(KEY, message)
     if isinstance(written, tuple) and written[0] == client and seen < written[1]:
-        state.replace_parameters(PARAMETERS, written[2])
+        state.replace_parameters(state.PLACE, written[2])
 
 
 def _parameters() -> dict[str, list[str]]:
-    return {name: value for name, value in state.parameters().items() if name in PARAMETERS}
+    return {name: value for name, value in state.parameters().items() if name in state.PLACE}
 
 
 def _prepare(project: Project, found: dict[str, Any]) -> str | None:

@@ -226,22 +226,23 @@ def _evidence(shown: Dashboard) -> None:
 
 
 def _advice(shown: Dashboard) -> None:
-    """Draw what the project's studies say, or the button that finds out."""
+    """Draw the advice from the project's studies, or the button that computes it."""
     if not shown.advised:
         return
     with _card("Advice from studies", "Evaluate", "Open Evaluate", "advice"):
         advice = shown.advice
         if advice is None:
             st.caption(
-                f"Which strategy and budget did best for {notices.plain(shown.advised)}, by "
-                "validation scores of this project's own studies."
+                f"Compares strategies and budgets for {notices.plain(shown.advised)} by validation "
+                "scores of this project's studies; before the first one, plans a pilot study."
             )
-            _ask(shown.advised, "Ask the studies", score=False)
+            _ask(shown.advised, "Get advice", score=False)
             return
         for sentence in advice.sentences:
             st.markdown(notices.plain(sentence))
         if advice.unscored:
-            _ask(shown.advised, f"Score {advice.unscored:,} runs", score=True)
+            plural = "" if advice.unscored == 1 else "s"
+            _ask(shown.advised, f"Score {advice.unscored:,} run{plural}", score=True)
         if advice.pilot:
             st.markdown(notices.plain(advice.pilot))
         if advice.command:

@@ -50,7 +50,6 @@ _READ: dict[_Stamps, AssetTree] = {}
 
 _CACHED = 2
 
-
 CHECK_SECONDS = 1.0
 """Time after which the folder is compared with what was read; each click draws components."""
 
@@ -59,7 +58,7 @@ _LATEST: dict[Path, tuple[float, AssetTree]] = {}
 
 
 def current() -> AssetTree:
-    """Return the tree as it was on disk at most a second ago; only changed files are read again."""
+    """Return the tree as it was on disk at most `CHECK_SECONDS` ago, read again after a change."""
     folder, now = app_files.assets(), time.monotonic()
     with _LOCK:
         checked, tree = _LATEST.get(folder, (-math.inf, None))

@@ -92,7 +92,7 @@ def link(
 def go(
     title: str, query_params: Mapping[str, str | Sequence[str]], without: Sequence[str] = ()
 ) -> None:
-    """Show another page, with URL parameters beside the carried ones but `without` some."""
+    """Show another page with URL parameters and the carried ones, except those in `without`."""
     kept = {name: held for name, held in state.carried().items() if name not in without}
     parameters = kept | dict(query_params)
     st.switch_page(PAGES[title].file, query_params=parameters)

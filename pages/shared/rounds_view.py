@@ -31,7 +31,7 @@ def draw() -> None:
     right.caption(
         "Each round selects a subset with more weight on the classes that the last run confused, "
         "trains on it from the same start with the same steps, and scores the run on training "
-        "images by cross-validation. The test images stay closed."
+        "images by cross-validation. Test images are not read."
     )
     with notices.shown():
         with state.project() as project:
@@ -39,11 +39,12 @@ def draw() -> None:
             rows = round_table.rows(project, series) if series else []
         if series is None:
             _begin(target)
-            return
-        _table(rows)
-        _next(series, rows)
+        else:
+            _table(rows)
+            _next(series, rows)
         job_panel.draw(JOBS)
-        _foot(series)
+        if series is not None:
+            _foot(series)
 
 
 def _begin(target: str) -> None:
@@ -51,8 +52,8 @@ def _begin(target: str) -> None:
         names = round_subset.beginnings(project, target)
     if not names:
         st.info(
-            "Rounds begin with a finished run on a subset for this target set alone, by a strategy "
-            "that uses weights such as instance search. Start one in Pre-train.",
+            "Rounds start from a finished run on a subset that was selected for this target set "
+            "only, by a strategy that uses weights, such as instance search.",
             icon=":material/info:",
         )
         page_list.link("Pre-train", "Start a run in Pre-train")
@@ -60,7 +61,7 @@ def _begin(target: str) -> None:
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         run = state.chosen("first", names, "Run of round 1")
-    if right.button("Begin rounds with this run", type="primary", icon=":material/play_arrow:"):
+    if right.button("Start rounds from this run", type="primary", icon=":material/play_arrow:"):
         with state.WRITING, state.project() as project:
             round_subset.begin(project, run, target)
         st.rerun()
@@ -69,8 +70,8 @@ def _begin(target: str) -> None:
 def _table(rows: list[Row]) -> None:
     plain_table.draw(round_table.HEADS, [round_table.texts(row) for row in rows])
     st.caption(
-        "Intervals cover the choice of images, not of seeds: one run a round cannot show the "
-        "chance of training."
+        "Intervals cover the choice of images, not of seeds: one run per round does not show how "
+        "much training varies."
     )
 
 
@@ -89,7 +90,7 @@ def _select(series: Series) -> None:
     run = series.rounds[-1].run if series.rounds else None
     st.subheader(f"Round {number}: select", anchor=False)
     if why := rounds.ended(series):
-        st.info(f"{why} A further round is not likely to pay.", icon=":material/flag:")
+        st.info(f"{why} A further round is unlikely to help.", icon=":material/flag:")
     weights = rounds.next_weights(series.rounds)
     with state.project() as project:
         stored = weakest.stored(project, run, series.plan.target) if run else None
@@ -158,10 +159,10 @@ def _foot(series: Series) -> None:
             command = round_table.comparison(project.paths.root, series)
         st.caption("After the last round, this compares with random and round 1 on test images:")
         st.code(command, language=None, wrap_lines=True)
-    with st.popover("Begin again…", icon=":material/restart_alt:"):
+    with st.popover("Remove rounds…", icon=":material/delete:"):
         st.write(
-            f"This removes the table of {len(series.rounds)} rounds. Their selections and runs are "
-            "kept."
+            "This removes the table of rounds, so that a new series can start. Selections and runs "
+            "are kept."
         )
         if st.button("Remove rounds", type="primary"):
             with state.WRITING, state.project() as project:

@@ -24,7 +24,10 @@ WRITING = threading.RLock()
 _OPENING = threading.RLock()
 """Separate from `WRITING`, so that images are served while a long listing is written."""
 
-CARRIED = ("project", "target", "strategy", "encoder", "budget", "order", "view")
+PLACE = ("target", "strategy", "encoder", "budget", "order", "view")
+"""Parameters of the URL that hold the state of Curate."""
+
+CARRIED = ("project", *PLACE)
 """Parameters of the URL that links to other pages pass on."""
 
 STAY_OPEN_SECONDS = 1.0

@@ -17,8 +17,6 @@ from sept_core.services.train import round_subset, rounds, runs, weakest
 from sept_core.services.train.evaluation_archive import Evaluation
 
 SHOWN = 8
-VIEW = ("target", "strategy", "encoder", "budget", "order", "view")
-"""URL parameters of Curate, which the button replaces."""
 
 
 def draw(evaluation: Evaluation) -> None:
@@ -112,4 +110,4 @@ def curate(
         with notices.shown():
             with state.project() as project:
                 given = views.write(project, place(project))
-            page_list.go("Curate", given, without=VIEW)
+            page_list.go("Curate", given, without=state.PLACE)

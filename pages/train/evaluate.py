@@ -20,7 +20,8 @@ from sept_core.services.train.evaluations import Request, Task
 from sept_core.wording import quantities
 
 VIEWS = ("Results", "Train and compare", "Compare runs", "Rounds")
-JOBS = ("evaluate", "study")
+JOBS = ("evaluate", "study", "pretrain")
+"""Kinds of jobs whose end changes what the page offers."""
 
 
 def draw() -> None:
@@ -52,7 +53,7 @@ def draw() -> None:
 
 def _show(job: launcher.JobStatus) -> None:
     """Show the results of an evaluation as soon as it ends."""
-    if job.state == "done":
+    if job.state == "done" and job.kind != "pretrain":
         with state.project() as project:
             state.choose("evaluation", evaluations.evaluations_of(project.paths, job.id)[0])
             state.keep("evaluated", True)

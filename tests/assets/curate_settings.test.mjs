@@ -5,7 +5,7 @@ import { partTest, stateTest } from "../../assets/curate/model/crossfilter.js";
 import { Marks } from "../../assets/curate/model/marks.js";
 import { arranged, sectionOf, sectionsOf } from "../../assets/curate/model/orders.js";
 import {
-  apportioned, named, partCounts, partsOf, rebalanced, requestOf, summary, usedBy, withoutPart, withPart,
+  apportioned, countedParts, isMixed, named, partsOf, rebalanced, requestOf, summary, usedBy, withoutPart, withPart,
 } from "../../assets/curate/model/recipe.js";
 import { bounded, rowsOf, summary as weightsSaid, weightsOf } from "../../assets/curate/model/weights.js";
 
@@ -68,7 +68,10 @@ test("the grid filters, orders and counts by part", () => {
   assert.deepEqual(ordered.map(({ uid }) => uid), ["3", "0", "1", "2"], "each part by similarity, pins last");
   assert.deepEqual(sectionsOf(ordered, sectionOf("part")).map(({ name, count }) => `${name} ${count}`),
     ["a 2", "b 1", "-1 1"]);
-  assert.deepEqual(partCounts(entries), [["a", 2], ["b", 1]]);
+  const request = { recipe: [{ name: "b" }, { name: "a" }, { name: "c" }], with_target: true };
+  assert.deepEqual(countedParts(request, entries).map(({ label, count, tone }) => `${label} ${count} ${tone}`),
+    ["own 0 own", "b 1 0", "a 2 1", "c 0 2"]);
+  assert.deepEqual([isMixed(request), isMixed({ recipe: [], with_target: false })], [true, false]);
 });
 
 test("images that the previous round did not have are found, ghosts are not", () => {

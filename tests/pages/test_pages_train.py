@@ -295,6 +295,16 @@ def test_results_compare_with_the_chosen_arm(open_app: Any, trained: Path) -> No
     assert sound(app) and not evaluation_archive.every(projects.paths_of(trained))
 
 
+@pytest.mark.parametrize("view", ["Results", "Compare runs", "Rounds"])
+def test_evaluate_waits_for_a_run_to_end(open_app: Any, project: Path, view: str) -> None:
+    app = open_app(project, EVALUATE, show=view)
+    assert sound(app) and not [button for button in app.button if button.label == "Cancel"]
+    with projects.opened(project) as opened:
+        small_runs.begin(opened, small_runs.select(opened))
+    app.run()
+    assert sound(app) and by_label(app.button, "Cancel"), "the panel watches the run"
+
+
 def test_the_weakest_classes_open_curate(open_app: Any, trained: Path) -> None:
     app = open_app(trained, EVALUATE)
     by_label(app.button, "Find weakest classes").click().run()
@@ -315,7 +325,7 @@ def test_the_weakest_classes_open_curate(open_app: Any, trained: Path) -> None:
 
 def test_rounds_go_from_a_run_to_the_next_training(open_app: Any, trained: Path) -> None:
     app = open_app(trained, EVALUATE, show="Rounds")
-    by_label(app.button, "Begin rounds with this run").click().run()
+    by_label(app.button, "Start rounds from this run").click().run()
     by_label(app.button, "Score round 1").click().run()
     assert sound(app) and "95% interval" in html(app)
     by_label(app.button, "Select round 2 with these weights").click().run()
@@ -326,4 +336,4 @@ def test_rounds_go_from_a_run_to_the_next_training(open_app: Any, trained: Path)
         series = rounds.find(project, "toys")
         assert series is not None and series.rounds[1].run
     by_label(app.button, "Remove rounds").click().run()
-    assert sound(app) and by_label(app.button, "Begin rounds with this run")
+    assert sound(app) and by_label(app.button, "Start rounds from this run")

@@ -52,12 +52,17 @@ def train(project: projects.Project, selection: str, run: str = RUN, **changes: 
     """A finished run; the caller holds the jobs."""
     from sept_core.pretrain import worker
 
-    method, backbone, tiny = RECIPE
-    job = pretraining.start_selection(
-        project, selection, run, method, backbone, {**tiny, **changes}
-    )
+    job = begin(project, selection, run, **changes)
     work_off(job, worker.main)
     return job
+
+
+def begin(project: projects.Project, selection: str, run: str = RUN, **changes: Any) -> JobFolder:
+    """A run that waits; the caller holds the jobs."""
+    method, backbone, tiny = RECIPE
+    return pretraining.start_selection(
+        project, selection, run, method, backbone, {**tiny, **changes}
+    )
 
 
 def evaluate(project: projects.Project, **changes: Any) -> JobFolder:

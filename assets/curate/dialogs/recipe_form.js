@@ -1,11 +1,12 @@
-/* The part of the settings that says what a subset is made of: parts with shares, the target's own
-   images, empty seats, and the stop by similarity. */
+/* The part of the settings for the composition of a subset: parts with shares, the target's own
+   images, parts that run out of images, and the stop by similarity. */
 
 import { button, checkbox, element, field, group, iconButton, input, select } from "../../shared/elements.js";
 import { MOST_PARTS, partsOf, requestOf, shared, usedBy, withoutPart, withPart } from "../model/recipe.js";
 
 const RATIO = 0.95; // of Kim et al., CVPR 2023
 const ROUND = 20;
+const EXHAUSTED = "If a part runs out of images";
 const ADDED = ["random", "random-per-cluster"]; // strategies of added parts
 
 export class RecipeForm {
@@ -20,12 +21,12 @@ export class RecipeForm {
     this.shares = element("div", "shares");
     this.shares.setAttribute("aria-hidden", "true");
     this.add = button("", "Add part", () => this.set(withPart(this.parts, this.unused())));
-    this.own = checkbox("Begin with the target's own training images", request.with_target);
-    this.unfilled = select("", "Empty seats", [["leave", "leave open"], ["donate", "give to the other parts"]],
+    this.own = checkbox("Begin with the target's own training images", request.with_target, () => this.forget());
+    this.unfilled = select("", EXHAUSTED, [["leave", "select fewer"], ["donate", "fill from the other parts"]],
       request.unfilled, () => {});
-    this.seats = field("Empty seats of a part without further images", this.unfilled);
+    this.exhausted = field(EXHAUSTED, this.unfilled);
     this.root = group("div", "tabpanel", this.list, this.shares, group("div", "row-buttons", this.add),
-      this.own, this.seats, this.stopPart());
+      this.own, this.exhausted, this.stopPart());
     this.draw();
   }
 
@@ -58,12 +59,18 @@ export class RecipeForm {
       return bar;
     }));
     this.shares.hidden = single;
-    this.seats.hidden = single;
+    this.exhausted.hidden = single;
     const own = single && this.strategies()[0]?.own;
     this.add.disabled = this.parts.length >= MOST_PARTS || own;
     this.add.title = own ? "Choose a strategy that selects from the pool first" : "";
     this.own.hidden = own;
     this.stop.hidden = !this.stops();
+    this.forget();
+  }
+
+  /** Remove the budget that was found for parts that have changed. */
+  forget() {
+    this.figure.replaceChildren();
   }
 
   row(part, i) {
@@ -88,6 +95,7 @@ export class RecipeForm {
   /** Follow a slider without drawing it again, which would end the drag. */
   share(index, percent) {
     this.parts = shared(this.parts, index, percent);
+    this.forget();
     [...this.list.children].forEach((row, i) => {
       const [slider, typed] = row.querySelectorAll("input");
       slider.value = typed.value = this.parts[i].percent;
@@ -148,9 +156,12 @@ export class RecipeForm {
     this.figure.textContent = "Searching.";
     try {
       const { budget, sentence } = await asked;
-      const told = this.isChanged ? `Before your changes: ${sentence}` : sentence;
-      this.figure.replaceChildren(element("span", "", told),
-        button("link", "Use this budget", () => this.actions.takeBudget(budget)));
+      const use = button("link", "Use this budget", () => {
+        this.actions.takeBudget(budget);
+        use.replaceWith("Budget set.");
+      });
+      const text = this.isChanged ? `Before your changes: ${sentence}` : sentence;
+      this.figure.replaceChildren(element("span", "", text), use);
     } catch (problem) {
       this.figure.textContent = problem.message;
     }

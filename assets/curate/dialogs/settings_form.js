@@ -1,4 +1,4 @@
-/* The form of the request's settings, in three tabs: what the subset is made of, weights, rules. */
+/* The form of the request's settings, in three tabs: recipe, weights, rules. */
 
 import { button, checkbox, element, field, group, input, select } from "../../shared/elements.js";
 import { RecipeForm } from "./recipe_form.js";

@@ -20,7 +20,7 @@ export class WeightsForm {
   say(weighted) {
     this.weighted = weighted;
     this.note.textContent = weighted
-      ? "A target image takes part in each round as often as the product of these weights says. Default 1."
+      ? "A target image takes part in each round in proportion to the weight of its set times that of its class; the default is 1."
       : "The chosen strategy does not use weights; they are removed when you apply.";
     this.table.classList.toggle("unused", !weighted);
   }

@@ -1,6 +1,7 @@
 /* The parts of a subset: shares in whole percent that always sum to 100, and their names. */
 
 export const MOST_PARTS = 6;
+export const OWN = "target"; // name of the part of the target's own images
 export const USUAL_SHARE = 30; // percent of a part that is added to a single strategy
 
 /** Whole numbers with a sum of `total` in proportion to weights (largest remainders), at least 1 each. */
@@ -89,9 +90,16 @@ export function usedBy({ strategy, recipe }, strategies) {
   return strategies.filter(({ id }) => names.includes(id));
 }
 
-/** The number of entries of each part, in order of first appearance; empty without parts. */
-export function partCounts(entries) {
+/** Whether the subset of a request has parts. */
+export function isMixed({ recipe, with_target: own }) {
+  return Boolean(recipe?.length || own);
+}
+
+/** The parts of a request's subset, {part, label, count, tone} each: the own images, then the recipe. */
+export function countedParts({ recipe, with_target: own }, entries) {
   const counts = new Map();
-  for (const { part } of entries) if (part) counts.set(part, (counts.get(part) || 0) + 1);
-  return [...counts];
+  for (const { part } of entries) counts.set(part, (counts.get(part) || 0) + 1);
+  const row = (part, label, tone) => ({ part, label, count: counts.get(part) || 0, tone });
+  const rows = (recipe || []).map(({ name }, i) => row(name, name, i % MOST_PARTS));
+  return own ? [row(OWN, "own", "own"), ...rows] : rows;
 }

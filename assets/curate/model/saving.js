@@ -1,6 +1,6 @@
 /* Texts of the chips: counts of decisions, and the state of saving. */
 
-export const FEWEST_JUDGED = 10; // until an estimate is told in words
+export const FEWEST_JUDGED = 10; // from which an estimate is shown
 
 /** The state of saving and its sentence.
 

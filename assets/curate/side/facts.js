@@ -1,6 +1,6 @@
 /* Texts on an image: why it was selected, where it is, and the decisions on it. */
 
-export const OWN = "target"; // name of the part of the target's own images
+import { OWN } from "../model/recipe.js";
 
 /** Names and values for a definition list; `entry` is of the sheet, `facts` from the server. */
 export function described(entry, facts, { mark, floor, clusterName }) {

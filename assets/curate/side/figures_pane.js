@@ -1,5 +1,6 @@
-/* The figures of a ranking: precision by the audit, funnel, similarity by budget, floor, shares of targets, threshold, and
-   the diagnostics on request. Each can be downloaded as SVG and CSV, and read as a table. */
+/* The figures of a ranking: precision by the audit, funnel, similarity by budget, floor, shares of
+   targets, threshold, and the diagnostics on request. Each can be downloaded as SVG and CSV, and read
+   as a table. */
 
 import { button, element, group } from "../../shared/elements.js";
 import { FailureNotice } from "../../shared/failure_notice.js";
@@ -194,14 +195,14 @@ export class FiguresPane {
   }
 }
 
-/** The advice on the strategy, where the budget is above its limit. */
-/* The sentence on the candidates that the strategy considered and could not take. */
+/** The sentence on the candidates that the strategy considered and could not take. */
 function lost(funnel) {
   const words = Object.entries(LOSSES).filter(([name]) => funnel[name] > 0)
     .map(([name, word]) => `${number(funnel[name])} to ${word}`);
   return words.length && `Of ${number(funnel.considered)} candidates, ${words.join(", ")} were lost.`;
 }
 
+/** The advice on the strategy, where the budget is above its limit. */
 function hinted(hint, budget) {
   return hint?.sentence && budget > hint.above ? hint.sentence : "";
 }

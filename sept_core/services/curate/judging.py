@@ -88,6 +88,11 @@ def audit_plan(
     }
 
 
+def precision(project: Project, selection_id: str) -> list[dict[str, Any]]:
+    """Return the precision of each budget that `audit_plan` measures, without the sample."""
+    return _precision(*_sample(project, selections.resolve(project, selection_id), AUDITED, 0))
+
+
 def _sample(
     project: Project, chosen: Selection, size: int, seed: int
 ) -> tuple[audit.Plan, decision_log.ReviewState]:

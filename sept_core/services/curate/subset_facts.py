@@ -81,7 +81,7 @@ class Facts:
         decisions: images by standing decision in the target sets.
         reasons: decision, reason, images; and reviewer if names are asked for.
         reviewers: whether reasons name reviewers.
-        precision: rows of the audit, see `judging.audit_plan`.
+        precision: rows of the audit, see `judging.precision`.
         unreadable: pictures without a readable file.
         notice: a sentence about later vetoes, see `manifests.notice`.
     """
@@ -141,7 +141,7 @@ def gather(
         decisions=_counts(state),
         reasons=_reasons(state, names),
         reviewers=names,
-        precision=judging.audit_plan(project, record["id"])["precision"],
+        precision=judging.precision(project, record["id"]),
         notice=manifests.notice(project, record["id"]),
         unreadable=sum(not picture.data for picture in shown),
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from sept_core import targets as target_layout
-from sept_core.catalogue import image_table, revision, settings, source_table, split_table
+from sept_core.catalogue import image_table, settings, source_table, split_table
 from sept_core.features import feature_store
 from sept_core.selection import strategies
 from sept_core.services.project import guidance, projects
@@ -233,18 +233,8 @@ def _strip(project: Project, target_id: str) -> tuple[str, ...]:
 def _gap_key(project: Project, encoder: str, target_id: str) -> list[str]:
     """Return what a gap depends on: pool and training images, which a layout may change."""
     stores = project.paths.pool_features(encoder), project.paths.target_features(encoder, target_id)
-    images = _images(project, target_id, target_layout.SEARCH_SPLITS)
+    images = hashing.uid_of(split_table.searching(project.db, target_id).tobytes())
     return [encoder, *(feature_store.kept(store).content_id() for store in stores), images]
-
-
-def _images(project: Project, target_id: str, splits: tuple[str, ...]) -> str:
-    """Return a hash of the images in some splits of a target set."""
-
-    def read() -> str:
-        rows = split_table.labelled(project.db, target_id, splits)
-        return hashing.fingerprint(rows["uid"].to_pylist())
-
-    return revision.once(project.db, f"images:{target_id}:{splits}", read)
 
 
 def measure_gap(project: Project, target: str) -> float | None:
@@ -291,7 +281,7 @@ def _audited(project: Project, selection_id: str) -> dict[str, Any] | None:
     """Return the precision of the whole selection; None while nothing is judged."""
     from sept_core.services.curate import judging  # imports faiss, which a new project avoids
 
-    found: list[dict[str, Any]] = judging.audit_plan(project, selection_id)["precision"]
+    found = judging.precision(project, selection_id)
     return found[-1] if found else None
 
 
@@ -309,7 +299,7 @@ def _distance_key(project: Project, record: dict[str, Any]) -> list[str]:
     stores = [project.paths.pool_features(encoder)]
     stores += [project.paths.target_features(encoder, ident, heldout=True) for ident in ids]
     content = [feature_store.kept(store).content_id() for store in stores]
-    heldout = [_images(project, ident, target_layout.HELDOUT_SPLITS) for ident in ids]
+    heldout = [hashing.uid_of(split_table.held_out(project.db, ident).tobytes()) for ident in ids]
     return [record["id"], encoder, *content, *heldout]
 
 
@@ -364,6 +354,13 @@ def _is_random(arm: str) -> bool:
     return arm.startswith("random") and arm != RANDOM_INIT
 
 
-def _preference(one: Difference) -> tuple[bool, int]:
+def _is_baseline(arm: str) -> bool:
+    """Return True for the arm of a baseline strategy, such as the whole pool."""
+    strategy = strategies.STRATEGIES.get(arm.split(" ")[0])
+    return strategy is not None and bool(strategy.baseline)
+
+
+def _preference(one: Difference) -> tuple[bool, bool, int]:
     known = one.readout in READOUTS
-    return one.labels != "all", READOUTS.index(one.readout) if known else len(READOUTS)
+    place = READOUTS.index(one.readout) if known else len(READOUTS)
+    return _is_baseline(one.arm), one.labels != "all", place

@@ -34,5 +34,7 @@ def test_keeps_before_a_selection_do_not_make_it_precise(project: Path) -> None:
         again = judging.audit_plan(opened, made)
         assert again["precision"] == [], "the vetoed images have left, the kept ones prove nothing"
         decisions.decide(opened, ["toys"], "veto", again["to_judge"][:1])
-        (whole,) = judging.audit_plan(opened, made)["precision"][-1:]
+        found = judging.precision(opened, made)
+        assert found == judging.audit_plan(opened, made)["precision"]
+        (whole,) = found[-1:]
         assert (whole["judged"], whole["estimate"]) == (1, 0.0)

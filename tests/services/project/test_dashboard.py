@@ -87,17 +87,20 @@ def test_the_evidence_is_the_difference_to_random(trained_once: Path) -> None:
     assert shown.run is not None and shown.run.state == "done" and shown.run.seconds is not None
 
 
-def evaluated(paths: project_paths.ProjectPaths, **changes: Any) -> None:
-    """Write the summary of an evaluation of the arms `mine` and `random`."""
+def evaluated(
+    paths: project_paths.ProjectPaths, others: tuple[str, ...] = (), **changes: Any
+) -> None:
+    """Write the summary of an evaluation of the arms `mine` and `random`, and of `others`."""
     row = {
         "arm": "random", "other": "mine", "readout": "knn", "labels": "all", "seeds": 3,
         "value": -0.1, "interval": [-0.2, -0.05], "over_images": [-0.15, -0.06],
         "distinguishable": True, "holds": True,
     } | changes  # fmt: skip
-    means = [{"arm": arm, "readout": "knn", "labels": "all"} for arm in ("mine", "random")]
+    rows = [row | {"other": arm} for arm in others] + [row]
+    means = [{"arm": arm, "readout": "knn", "labels": "all"} for arm in (*others, "mine", "random")]
     folder = paths.runs / project_paths.EVALUATIONS / "mine"
     atomic.write_json(folder / "request.json", {"target": "toys"})
-    atomic.write_json(folder / "summary.json", {"means": means, "differences": [row]})
+    atomic.write_json(folder / "summary.json", {"means": means, "differences": rows})
 
 
 @pytest.mark.parametrize(
@@ -118,6 +121,13 @@ def test_the_evidence_claims_no_more_than_its_evaluation(
         card = assembled(opened).evidence
         assert card is not None and (card.evaluation, card.target) == ("mine", "toys")
         assert card.difference.arm == "mine" and re.search(conclusion, card.sentence)
+
+
+def test_the_evidence_is_of_a_selection_rather_than_of_a_baseline(project: Path) -> None:
+    with projects.opened(project) as opened:
+        evaluated(opened.paths, others=("whole-pool", "target-images-only"))
+        card = assembled(opened).evidence
+    assert card is not None and card.difference.arm == "mine"
 
 
 def test_untrained_weights_are_no_random_subset(project: Path) -> None:
