@@ -88,9 +88,9 @@ def audit_plan(
     }
 
 
-def precision(project: Project, selection_id: str) -> list[dict[str, Any]]:
+def audited(project: Project, selection_id: str) -> list[audit.Precision]:
     """Return the precision of each budget that `audit_plan` measures, without the sample."""
-    return _precision(*_sample(project, selections.resolve(project, selection_id), AUDITED, 0))
+    return precision(*_sample(project, selections.resolve(project, selection_id), AUDITED, 0))
 
 
 def _sample(

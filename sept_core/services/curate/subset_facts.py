@@ -22,6 +22,7 @@ from PIL import Image
 from sept_core import errors, targets
 from sept_core.catalogue import split_table
 from sept_core.review import decision_log
+from sept_core.review.audit import Precision
 from sept_core.services.curate import judging, manifests, selections
 from sept_core.services.data.image_server import ImageServer
 from sept_core.services.project import projects
@@ -81,7 +82,7 @@ class Facts:
         decisions: images by standing decision in the target sets.
         reasons: decision, reason, images; and reviewer if names are asked for.
         reviewers: whether reasons name reviewers.
-        precision: rows of the audit, see `judging.precision`.
+        precision: rows of the audit, see `judging.audited`.
         unreadable: pictures without a readable file.
         notice: a sentence about later vetoes, see `manifests.notice`.
     """
@@ -97,7 +98,7 @@ class Facts:
     decisions: Mapping[str, int]
     reasons: Sequence[tuple[str, ...]]
     reviewers: bool
-    precision: Sequence[Mapping[str, Any]]
+    precision: Sequence[Precision]
     unreadable: int
     notice: str
 
@@ -141,7 +142,7 @@ def gather(
         decisions=_counts(state),
         reasons=_reasons(state, names),
         reviewers=names,
-        precision=judging.precision(project, record["id"]),
+        precision=judging.audited(project, record["id"]),
         notice=manifests.notice(project, record["id"]),
         unreadable=sum(not picture.data for picture in shown),
     )

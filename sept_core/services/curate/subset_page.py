@@ -128,9 +128,9 @@ def _tiles(facts: Facts) -> str:
         tiles.append((f"{facts.curve.middle:.2f}", "median similarity to the target"))
     if facts.precision:
         found = facts.precision[-1]
-        low, high = found["low"], found["high"]
-        text = f"precision, 95% interval {low:.0%} to {high:.0%}, {found['judged']:,} images judged"
-        tiles.append((f"{found['estimate']:.0%}", text))
+        ends = f"{found.low:.0%} to {found.high:.0%}"
+        text = f"precision, 95% interval {ends}, {found.judged:,} images judged"
+        tiles.append((f"{found.estimate:.0%}", text))
     made = sum(count for name, count in facts.decisions.items() if name in DECISIONS)
     tiles.append((f"{made:,}", "images decided by reviewers"))
     inner = "".join(f"<div class=tile><b>{_text(n)}</b><span>{_text(t)}</span></div>"
@@ -156,13 +156,13 @@ def _numbers(facts: Facts) -> str:
         )
         parts.append(_block("Targets", note, page_charts.bars(rows)))
     if facts.precision:
-        rows = [
-            (f"first {row['budget']:,}", row["estimate"],
-             f"{row['estimate']:.0%} ({row['low']:.0%} to {row['high']:.0%})")
+        audited = [
+            (f"first {row.budget:,}", row.estimate,
+             f"{row.estimate:.0%} ({row.low:.0%} to {row.high:.0%})")
             for row in facts.precision
         ]  # fmt: skip
         note = "Share of correct images, estimated from a judged sample, with 95% intervals."
-        parts.append(_block("Precision", note, page_charts.bars(rows)))
+        parts.append(_block("Precision", note, page_charts.bars(audited)))
     return f"<section class=two>{''.join(parts)}</section>"
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from sept_core import targets as target_layout
 from sept_core.catalogue import image_table, settings, source_table, split_table
 from sept_core.features import feature_store
+from sept_core.review.audit import Precision
 from sept_core.selection import strategies
 from sept_core.services.project import guidance, projects
 from sept_core.services.project.guidance import NextStep
@@ -61,16 +62,6 @@ class TargetCard:
     strip: tuple[str, ...]
     gap: float | None
     measured: bool
-
-
-@dataclass(frozen=True)
-class Precision:
-    """Share of relevant images by the audit, with its 95% interval."""
-
-    estimate: float
-    low: float
-    high: float
-    judged: int
 
 
 @dataclass(frozen=True)
@@ -269,19 +260,17 @@ def _selection(project: Project, status: ProjectStatus) -> SelectionCard | None:
         latest["created_at"],
         latest["older_than_pool"],
         _first(project, latest),
-        Precision(whole["estimate"], whole["low"], whole["high"], whole["judged"])
-        if whole
-        else None,
+        whole,
         Distance(stored["subset"], stored["random"]) if fresh and "subset" in stored else None,
         any(t.splits.get(s, 0) for t in heldout for s in target_layout.HELDOUT_SPLITS),
     )
 
 
-def _audited(project: Project, selection_id: str) -> dict[str, Any] | None:
+def _audited(project: Project, selection_id: str) -> Precision | None:
     """Return the precision of the whole selection; None while nothing is judged."""
     from sept_core.services.curate import judging  # imports faiss, which a new project avoids
 
-    found = judging.precision(project, selection_id)
+    found = judging.audited(project, selection_id)
     return found[-1] if found else None
 
 
