@@ -1,5 +1,6 @@
 """Saved selections as the menus list them."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from sept_core.catalogue import source_table
@@ -34,7 +35,6 @@ def test_keeps_before_a_selection_do_not_make_it_precise(project: Path) -> None:
         again = judging.audit_plan(opened, made)
         assert again["precision"] == [], "the vetoed images have left, the kept ones prove nothing"
         decisions.decide(opened, ["toys"], "veto", again["to_judge"][:1])
-        found = judging.precision(opened, made)
-        assert found == judging.audit_plan(opened, made)["precision"]
-        (whole,) = found[-1:]
-        assert (whole["judged"], whole["estimate"]) == (1, 0.0)
+        found = judging.audited(opened, made)
+        assert [asdict(one) for one in found] == judging.audit_plan(opened, made)["precision"]
+        assert (found[-1].judged, found[-1].estimate) == (1, 0.0)
