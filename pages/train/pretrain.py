@@ -38,9 +38,11 @@ def draw() -> None:
         state.keep(run_form.NAME, "")
         state.keep("started", False)
     watched = bool(state.named("run")) or any(run.active for run in known)
-    new, old = st.tabs(
-        VIEWS, default=VIEWS[bool(known) and watched], key="runs view", on_change="rerun"
-    )
+    if (
+        state.kept("runs view") is None
+    ):  # a default would change, and the tab with it, as a run ends
+        state.keep("runs view", VIEWS[bool(known) and watched])
+    new, old = st.tabs(VIEWS, key="runs view", on_change="rerun")
     if new.open:
         with new:
             _new_run()

@@ -499,10 +499,11 @@ def test_a_recipe_is_set_seen_and_saved(project: Path, page: Page) -> None:
         expect(shares).to_have_count(2)
         page.get_by_role("slider", name="Share of part 2").press("ArrowRight")
         assert [field.input_value() for field in shares.all()] == ["69", "31"]
-        shares.nth(1).fill("50")
-        page.get_by_label("Begin with the target's own training images").check()
         page.get_by_role("button", name="Find the budget").click()
         expect(page.locator(".stopped")).to_contain_text("images", timeout=PATIENCE)
+        shares.nth(1).fill("50")
+        page.get_by_label("Begin with the target's own training images").check()
+        expect(page.locator(".stopped")).to_be_hidden()  # it was found for other parts
         page.get_by_role("tab", name="Weights").click()
         page.get_by_label("Weight of red").fill("300")
         page.get_by_label("Weight of blue").fill("2")
@@ -521,7 +522,15 @@ def test_a_recipe_is_set_seen_and_saved(project: Path, page: Page) -> None:
         expect(page.locator(".inspector dl")).to_contain_text("Partrandom")
         page.get_by_role("button", name="Save selection").click()
         expect(page.get_by_text("Saved 30 images as")).to_be_visible(timeout=PATIENCE)
-        page.get_by_label("Strategy").select_option("random")  # has neither recipe nor weights
+        page.get_by_role("button", name="Settings").click()
+        page.get_by_role("button", name="Find the budget").click()
+        page.get_by_role("button", name="Use this budget").click()
+        expect(page.get_by_text("Budget set.")).to_be_visible()  # edits of the form are kept
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_label("Budget, images")).not_to_have_value("30")
+        page.get_by_label("Strategy", exact=True).select_option(
+            "random"
+        )  # has neither recipe nor weights
         expect(page.get_by_text("Removed weights")).to_be_visible(timeout=PATIENCE)
         expect(parts).to_have_text(re.compile("^own 12$"), timeout=PATIENCE)
     with projects.opened(project) as opened:

@@ -295,6 +295,17 @@ def test_results_compare_with_the_chosen_arm(open_app: Any, trained: Path) -> No
     assert sound(app) and not evaluation_archive.every(projects.paths_of(trained))
 
 
+def test_the_runs_stay_in_view_when_a_run_ends(open_app: Any, project: Path) -> None:
+    with projects.opened(project) as opened:
+        job = small_runs.begin(opened, small_runs.select(opened))
+    app = open_app(project, PRETRAIN)
+    assert by_label(app.button, "Cancel")
+    job.update_status(state="cancelled", ended_at=2e9)
+    app.query_params.pop("run", None)
+    app.run()
+    assert sound(app) and not [button for button in app.button if button.label == START]
+
+
 @pytest.mark.parametrize("view", ["Results", "Compare runs", "Rounds"])
 def test_evaluate_waits_for_a_run_to_end(open_app: Any, project: Path, view: str) -> None:
     app = open_app(project, EVALUATE, show=view)

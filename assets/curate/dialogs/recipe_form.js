@@ -68,9 +68,10 @@ export class RecipeForm {
     this.forget();
   }
 
-  /** Remove the budget that was found for parts that have changed. */
+  /** Hide the budget that was found for parts that have changed; the form keeps its height, since a
+      control that moves under the pointer misses the click. */
   forget() {
-    this.figure.replaceChildren();
+    this.figure.style.visibility = "hidden";
   }
 
   row(part, i) {
@@ -147,6 +148,7 @@ export class RecipeForm {
   }
 
   async ask() {
+    this.figure.style.visibility = "";
     const asked = this.actions.stop(Number(this.ratio.value), Number(this.round.value));
     if (!asked) {
       this.figure.textContent = "The ranking is not ready yet.";
