@@ -98,7 +98,7 @@ def _advanced(folder: Path, series: Series) -> Series:
 
 
 def _facts(one: Round, folder: Path) -> dict[str, Any]:
-    """Return what a row says of a round beside its scores."""
+    """Return the facts of a round in its row, without the scores."""
     header = atomic.read_json(folder / project_paths.RUN_HEADER)
     return {
         "weights": dict(one.weights),

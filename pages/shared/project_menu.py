@@ -14,7 +14,7 @@ from sept_core.wording import quantities
 
 MENU = "project-menu"
 PRESSED = "project-menu-pressed"
-"""What was pressed in the menu: a press closes it, and a closed menu draws no buttons."""
+"""Key of the pressed entry: a press closes the menu, and a closed menu draws no buttons."""
 
 LISTED = 8
 """Longer lists scroll."""

@@ -58,7 +58,7 @@ WAYS = {
     "end": "by the end of a path",
     "file": "by file name",
 }
-"""How a row was matched with an image, the surest first."""
+"""Ways to match a row with an image, the surest first."""
 
 _UID = re.compile(r"[0-9a-f]{32}")
 _MOST_WHO = 100

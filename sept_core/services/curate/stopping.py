@@ -20,7 +20,7 @@ RATIO, ROUND = 0.95, 20
 
 @dataclass(frozen=True)
 class Stop:
-    """Where the rule ends a search.
+    """The end of a search by the rule.
 
     Attributes:
         images: images that instance search selects until then.
