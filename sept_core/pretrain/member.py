@@ -39,8 +39,8 @@ def main(folder: Path) -> int:
                 members.update_status(state="cancelled")
             return CANCELLED
         except errors.SeptError as problem:
-            if own.leads:
-                members.update_status(state="failed", reason=str(problem))
+            # Whoever fails first says why: torchrun then ends the others, the leader included.
+            members.update_status(state="failed", reason=str(problem))
             return FAILED
     return 0
 
